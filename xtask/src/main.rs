@@ -1,2 +1,34 @@
-//! Placeholder.
-fn main() {}
+//! The chores of the workspace, run as `cargo xtask CHORE`.
+
+mod demo;
+mod services;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// The chores of the workspace
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+enum Chore {
+    Demo(demo::Demo),
+    Test(test::Test),
+    Services(services::Services),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Chore::parse() {
+        Chore::Demo(demo) => demo.run(),
+        Chore::Test(test) => test.run(),
+        Chore::Services(services) => services.run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

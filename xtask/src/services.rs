@@ -1,0 +1,100 @@
+//! What the tests and the demo need beside cargo, fetched where it is missing.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::{env, fs};
+
+use anyhow::{Result, bail};
+
+use crate::workspace::{root, run, target};
+
+/// Programs of the tests, and the Debian packages that bring them.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("Xtigervnc", "tigervnc-standalone-server"),
+    ("Xvfb", "xvfb"),
+    ("chromedriver", "chromium-driver"),
+    ("chromium", "chromium"),
+    ("convert", "imagemagick"),
+    ("hcloud", "hcloud-cli"),
+    ("npm", "npm"),
+    ("python3", "python3-venv"),
+    ("tigervncpasswd", "tigervnc-tools"),
+    ("websockify", "websockify"),
+    ("xev", "x11-utils"),
+    ("xsetroot", "x11-xserver-utils"),
+    ("xterm", "xterm"),
+    ("xtigervncviewer", "tigervnc-viewer"),
+];
+
+/// Fetch what the tests need: programs, noVNC, the official clients
+#[derive(clap::Args)]
+pub(crate) struct Services {}
+
+impl Services {
+    pub(crate) fn run(self) -> Result<()> {
+        programs()?;
+        novnc()?;
+        python()?;
+        Ok(())
+    }
+}
+
+/// Installs the programs that are missing, or says which ones they are.
+pub(crate) fn programs() -> Result<()> {
+    let packages: Vec<&str> = PROGRAMS
+        .iter()
+        .filter(|(program, _)| !is_on_path(program))
+        .map(|(_, package)| *package)
+        .collect();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    if !is_on_path("apt-get") || !is_root()? {
+        bail!("install first: {}", packages.join(" "));
+    }
+    run(Command::new("apt-get").args(["update", "--quiet"]))?;
+    run(Command::new("apt-get")
+        .args(["install", "--quiet", "--yes", "--no-install-recommends"])
+        .args(packages)
+        .env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+/// Fetches the noVNC release that `noVNC/package-lock.json` pins.
+pub(crate) fn novnc() -> Result<()> {
+    let fetched = root().join("noVNC/node_modules/.package-lock.json");
+    if is_newer(&fetched, &root().join("noVNC/package-lock.json")) {
+        return Ok(());
+    }
+    run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--prefix", "noVNC"]))
+}
+
+/// An interpreter that has the official Python client.
+pub(crate) fn python() -> Result<PathBuf> {
+    let venv = target().join("services/python");
+    let python = venv.join("bin/python");
+    let pins = root().join("examples/hcloud-sim/tests/requirements.txt");
+    let stamp = venv.join("requirements.txt");
+    if fs::read(&stamp).ok() != Some(fs::read(&pins)?) {
+        run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+        run(Command::new(&python)
+            .args(["-m", "pip", "install", "--quiet", "--require-hashes", "-r"])
+            .arg(&pins))?;
+        fs::copy(&pins, &stamp)?;
+    }
+    Ok(python)
+}
+
+fn is_newer(file: &PathBuf, than: &PathBuf) -> bool {
+    let changed = |path| fs::metadata(path).and_then(|meta| meta.modified());
+    matches!((changed(file), changed(than)), (Ok(a), Ok(b)) if a >= b)
+}
+
+fn is_on_path(program: &str) -> bool {
+    env::var_os("PATH")
+        .is_some_and(|path| env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+}
+
+fn is_root() -> Result<bool> {
+    let output = Command::new("id").arg("-u").stderr(Stdio::inherit()).output()?;
+    Ok(output.stdout.trim_ascii() == b"0")
+}

@@ -1,0 +1,29 @@
+//! `cargo xtask test`: every test, with the services that they need.
+
+use anyhow::Result;
+
+use crate::services;
+use crate::workspace::{cargo, run};
+
+/// Run every test, services and browser included
+#[derive(clap::Args)]
+pub(crate) struct Test {
+    /// What to hand to `cargo test`, such as `-p hcloud-api`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    args: Vec<String>,
+}
+
+impl Test {
+    pub(crate) fn run(self) -> Result<()> {
+        services::programs()?;
+        services::novnc()?;
+        let python = services::python()?;
+
+        let mut test = cargo();
+        test.args(["test", "--workspace", "--all-features", "--no-fail-fast"])
+            .args(self.args)
+            .args(["--", "--include-ignored"])
+            .env("HCC_TEST_PYTHON", python);
+        run(&mut test)
+    }
+}
