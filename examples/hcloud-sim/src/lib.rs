@@ -1,1 +1,6 @@
 //! A simulated Hetzner Cloud.
+
+mod clock;
+mod console;
+
+pub use clock::Clock;

@@ -1,0 +1,20 @@
+//! The console: a machine with a text screen, behind an RFB server on a WebSocket.
+//!
+//! [`Machine`] is the screen, the keyboard and the power switch of one server; [`serve`] shows it to one viewer. The
+//! protocol is RFB 3.8 with VNC authentication, as Hetzner's own consoles speak it to noVNC.
+
+mod font;
+mod guest;
+mod keyboard;
+mod machine;
+mod picture;
+mod pixel_format;
+mod rfb;
+mod screen;
+mod view;
+mod websocket;
+
+pub(crate) use guest::System;
+pub(crate) use machine::Machine;
+pub(crate) use rfb::ConsoleError;
+pub(crate) use websocket::serve;

@@ -1,0 +1,258 @@
+//! The machine behind a console: power, keys, and the screen that any number of viewers watch.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::guest::{Guest, Request, System};
+use super::keyboard::Key;
+use super::screen::Screen;
+use crate::clock::Clock;
+
+/// A machine with a text screen; a cheap handle, all clones of it mean the same machine.
+///
+/// A machine that nobody looks at costs nothing: what the clock has changed on its screen is made up for when somebody
+/// looks, and nothing runs in between.
+#[derive(Clone)]
+pub(crate) struct Machine {
+    clock: Clock,
+    /// Empty while the power is off. Viewers hold the other end, so cutting the power ends them all.
+    running: Arc<Mutex<Option<watch::Sender<Running>>>>,
+}
+
+#[derive(Debug)]
+struct Running {
+    since: Timestamp,
+    guest: Guest,
+}
+
+impl Machine {
+    /// A machine that is switched off.
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            running: Arc::default(),
+        }
+    }
+
+    /// Switches the machine on: it boots `system`. If it already runs, that ends as by [`Machine::power_off`].
+    pub(crate) fn power_on(&self, system: System) {
+        *self.lock() = Some(watch::Sender::new(Running::boot(system, self.clock.now())));
+    }
+
+    /// Cuts the power; every viewer's session ends.
+    pub(crate) fn power_off(&self) {
+        *self.lock() = None;
+    }
+
+    /// Boots again what runs; viewers stay. Does nothing while the power is off.
+    pub(crate) fn reboot(&self) {
+        if let Some(running) = &*self.lock() {
+            self.reboot_into(running);
+        }
+    }
+
+    /// Whether the power is on; a user who typed `poweroff` into the console has switched it off.
+    pub(crate) fn is_on(&self) -> bool {
+        self.lock().is_some()
+    }
+
+    /// What stands on the screen, without blanks at the ends of lines; empty while the power is off.
+    pub(crate) fn text(&self) -> String {
+        let mut viewer = self.watch();
+        viewer
+            .as_mut()
+            .map(|viewer| viewer.screen().text())
+            .unwrap_or_default()
+    }
+
+    /// Presses a key on the machine's keyboard.
+    pub(super) fn press(&self, key: Key) {
+        let mut lock = self.lock();
+        let Some(running) = &*lock else { return };
+        let mut request = None;
+        running.send_modify(|running| {
+            let uptime = running.uptime(self.clock.now());
+            running.guest.advance(uptime);
+            request = running.guest.press(key, uptime);
+        });
+        match request {
+            Some(Request::PowerOff) => *lock = None,
+            Some(Request::Reboot) => self.reboot_into(running),
+            None => {}
+        }
+    }
+
+    /// Begins to watch the screen; `None` while the power is off.
+    pub(super) fn watch(&self) -> Option<Viewer> {
+        let running = self.lock().as_ref()?.subscribe();
+        Some(Viewer {
+            machine: self.clone(),
+            running,
+        })
+    }
+
+    fn reboot_into(&self, running: &watch::Sender<Running>) {
+        running.send_modify(|running| {
+            *running = Running::boot(running.guest.system().clone(), self.clock.now());
+        });
+    }
+
+    /// Shows what the clock has made due since somebody last looked.
+    fn catch_up(&self) {
+        if let Some(running) = &*self.lock() {
+            running.send_if_modified(|running| {
+                let uptime = running.uptime(self.clock.now());
+                running.guest.advance(uptime)
+            });
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<watch::Sender<Running>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Machine")
+            .field("is_on", &self.is_on())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Running {
+    fn boot(system: System, now: Timestamp) -> Self {
+        Self {
+            since: now,
+            guest: Guest::boot(system),
+        }
+    }
+
+    fn uptime(&self, now: Timestamp) -> Duration {
+        now.duration_since(self.since).unsigned_abs()
+    }
+
+    fn next_change(&self) -> Option<Timestamp> {
+        self.guest.next_change().map(|uptime| self.since + uptime)
+    }
+}
+
+/// One watcher of a machine's screen.
+#[derive(Debug)]
+pub(super) struct Viewer {
+    machine: Machine,
+    running: watch::Receiver<Running>,
+}
+
+impl Viewer {
+    pub(super) fn hostname(&self) -> String {
+        self.running.borrow().guest.system().hostname.clone()
+    }
+
+    /// The screen as it is now.
+    pub(super) fn screen(&mut self) -> Screen {
+        self.machine.catch_up();
+        self.running.borrow_and_update().guest.screen().clone()
+    }
+
+    /// Waits until the screen may differ from the one last returned by [`Viewer::screen`], or the power goes off.
+    ///
+    /// Cancelling the call loses nothing.
+    pub(super) async fn changed(&mut self) -> Result<(), PoweredOff> {
+        let due = self.running.borrow().next_change();
+        let due = async {
+            match due {
+                Some(due) => self.machine.clock.sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = self.running.changed() => changed.map_err(|_| PoweredOff),
+            () = due => {
+                self.machine.catch_up();
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The machine that was watched has been switched off.
+#[derive(Debug)]
+pub(super) struct PoweredOff;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn running(clock: &Clock) -> Machine {
+        let machine = Machine::new(clock.clone());
+        machine.power_on(System {
+            hostname: "web1".into(),
+            release: "Debian GNU/Linux 13".into(),
+        });
+        machine
+    }
+
+    #[tokio::test]
+    async fn machine_boots_by_its_clock() {
+        let clock = Clock::default();
+        let machine = running(&clock);
+        assert!(machine.text().starts_with("Booting"));
+
+        clock.advance(Duration::from_secs(2));
+
+        assert!(machine.text().ends_with("web1 login:"));
+    }
+
+    #[tokio::test]
+    async fn viewer_is_woken_by_the_clock_by_keys_and_by_power_off() {
+        let clock = Clock::default();
+        let machine = running(&clock);
+        let mut viewer = machine.watch().unwrap();
+
+        let (changed, ()) = tokio::join!(viewer.changed(), async {
+            clock.advance(Duration::from_secs(2))
+        });
+        assert!(changed.is_ok());
+        assert!(viewer.screen().text().ends_with("login:"));
+
+        let (changed, ()) = tokio::join!(viewer.changed(), async {
+            machine.press(Key::Character('x'))
+        });
+        assert!(changed.is_ok());
+        assert!(viewer.screen().text().ends_with("login: x"));
+
+        let (changed, ()) = tokio::join!(viewer.changed(), async { machine.power_off() });
+        assert!(changed.is_err());
+    }
+
+    #[tokio::test]
+    async fn viewers_share_one_screen_and_stay_over_a_reboot() {
+        let clock = Clock::default();
+        let machine = running(&clock);
+        clock.advance(Duration::from_secs(2));
+        let (mut one, mut two) = (machine.watch().unwrap(), machine.watch().unwrap());
+
+        machine.press(Key::Character('x'));
+        assert_eq!(one.screen(), two.screen());
+
+        machine.press(Key::ControlAltDelete);
+        assert!(one.screen().text().starts_with("Booting"));
+        assert!(two.changed().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn machine_that_is_off_shows_nothing() {
+        let machine = running(&Clock::default());
+
+        machine.power_off();
+
+        assert!(!machine.is_on());
+        assert!(machine.watch().is_none());
+        assert_eq!(machine.text(), "");
+    }
+}

@@ -1,0 +1,385 @@
+//! The server side of RFB, the protocol of VNC: RFC 6143, with the older 3.3 and 3.7 that some viewers speak.
+
+use std::io;
+use std::time::Duration;
+
+use des::Des;
+use des::cipher::{BlockCipherEncrypt, KeyInit};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::keyboard::Keyboard;
+use super::machine::{Machine, Viewer};
+use super::picture::{CELL_HEIGHT, CELL_WIDTH, Encoding, HEIGHT, Picture, WIDTH};
+use super::pixel_format::PixelFormat;
+use super::screen::Screen;
+use super::view::{Area, View};
+
+/// How long a viewer may take to authenticate: a person may be typing the password.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(120);
+
+/// How long a viewer may take to receive an update.
+const UPDATE_LIMIT: Duration = Duration::from_secs(30);
+
+/// The longest clipboard text that a viewer may send.
+const CLIPBOARD_LIMIT: u32 = 1 << 20;
+
+/// The number of VNC authentication among the security types.
+const VNC_AUTHENTICATION: u8 = 2;
+
+/// Why a session ended, other than by the viewer's leaving or the machine's power going off.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConsoleError {
+    /// There is no screen to show.
+    #[error("the machine is switched off")]
+    PoweredOff,
+
+    /// The viewer has not shown that it knows the password.
+    #[error("wrong console password")]
+    WrongPassword,
+
+    /// The viewer has said something that RFB does not allow, or that this server never offered.
+    #[error("the viewer broke the protocol: {0}")]
+    Protocol(&'static str),
+
+    /// The viewer was too slow.
+    #[error("the viewer took too long to {0}")]
+    TimedOut(&'static str),
+
+    /// The connection broke.
+    #[error("the connection to the viewer broke")]
+    Connection(#[from] io::Error),
+}
+
+/// Shows a machine to one viewer until one of them ends it.
+pub(super) async fn serve<S>(
+    stream: &mut S,
+    machine: &Machine,
+    password: &str,
+) -> Result<(), ConsoleError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let viewer = machine.watch().ok_or(ConsoleError::PoweredOff)?;
+    timeout(
+        HANDSHAKE_LIMIT,
+        handshake(stream, &viewer.hostname(), password),
+    )
+    .await
+    .map_err(|_| ConsoleError::TimedOut("authenticate"))??;
+
+    let (reader, writer) = tokio::io::split(stream);
+    let (orders, pending) = mpsc::channel(16);
+    tokio::select! {
+        ended = listen(BufReader::new(reader), machine, orders) => ended,
+        ended = show(writer, viewer, pending) => ended,
+    }
+}
+
+async fn handshake<S>(stream: &mut S, name: &str, password: &str) -> Result<(), ConsoleError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let version = agree_on_version(stream).await?;
+    agree_on_security(stream, version).await?;
+    authenticate(stream, version, password).await?;
+
+    let _shared = stream.read_u8().await?;
+    let mut init = Vec::new();
+    init.extend(WIDTH.to_be_bytes());
+    init.extend(HEIGHT.to_be_bytes());
+    init.extend(PixelFormat::NATIVE.to_wire());
+    push_text(&mut init, name);
+    stream.write_all(&init).await?;
+    stream.flush().await?;
+    Ok(())
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Version {
+    V3_3,
+    V3_7,
+    V3_8,
+}
+
+async fn agree_on_version<S>(stream: &mut S) -> Result<Version, ConsoleError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    stream.write_all(b"RFB 003.008\n").await?;
+    stream.flush().await?;
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await?;
+    match &answer {
+        b"RFB 003.008\n" => Ok(Version::V3_8),
+        b"RFB 003.007\n" => Ok(Version::V3_7),
+        // Some viewers answer with numbers of their own, which RFC 6143 asks to take for 3.3.
+        answer if answer.starts_with(b"RFB 003.") => Ok(Version::V3_3),
+        _ => Err(ConsoleError::Protocol("no RFB version")),
+    }
+}
+
+async fn agree_on_security<S>(stream: &mut S, version: Version) -> Result<(), ConsoleError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    if version == Version::V3_3 {
+        stream.write_u32(VNC_AUTHENTICATION.into()).await?;
+        return Ok(());
+    }
+    stream.write_all(&[1, VNC_AUTHENTICATION]).await?;
+    stream.flush().await?;
+    match stream.read_u8().await? {
+        VNC_AUTHENTICATION => Ok(()),
+        _ => Err(ConsoleError::Protocol(
+            "a security type that was not offered",
+        )),
+    }
+}
+
+async fn authenticate<S>(
+    stream: &mut S,
+    version: Version,
+    password: &str,
+) -> Result<(), ConsoleError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    const OK: u32 = 0;
+    const FAILED: u32 = 1;
+
+    let mut challenge = [0; 16];
+    getrandom::fill(&mut challenge).map_err(io::Error::from)?;
+    stream.write_all(&challenge).await?;
+    stream.flush().await?;
+    let mut response = [0; 16];
+    stream.read_exact(&mut response).await?;
+
+    if response == response_to(challenge, password) {
+        stream.write_u32(OK).await?;
+        return Ok(());
+    }
+    let mut refusal = FAILED.to_be_bytes().to_vec();
+    if version == Version::V3_8 {
+        push_text(&mut refusal, "Authentication failed");
+    }
+    stream.write_all(&refusal).await?;
+    stream.flush().await?;
+    Err(ConsoleError::WrongPassword)
+}
+
+/// What a viewer that knows the password answers: the challenge, encrypted by DES.
+///
+/// The key is the first 8 bytes of the password, each with its bits in the reverse order.
+fn response_to(mut challenge: [u8; 16], password: &str) -> [u8; 16] {
+    let mut key = [0; 8];
+    for (key, byte) in key.iter_mut().zip(password.bytes()) {
+        *key = byte.reverse_bits();
+    }
+    let des = Des::new(&key.into());
+    for block in challenge.as_chunks_mut::<8>().0 {
+        des.encrypt_block(block.into());
+    }
+    challenge
+}
+
+fn push_text(bytes: &mut Vec<u8>, text: &str) {
+    let length = u32::try_from(text.len()).expect("names and reasons are short");
+    bytes.extend(length.to_be_bytes());
+    bytes.extend(text.as_bytes());
+}
+
+/// What a viewer has said about the updates that it wants.
+#[derive(Debug)]
+enum Order {
+    Format(PixelFormat),
+    Encoding(Encoding),
+    /// Send what has changed.
+    Changes(Area),
+    /// Send everything, changed or not.
+    Everything(Area),
+}
+
+/// Takes the viewer's messages until it leaves.
+async fn listen<R>(
+    mut reader: R,
+    machine: &Machine,
+    orders: mpsc::Sender<Order>,
+) -> Result<(), ConsoleError>
+where
+    R: AsyncRead + Unpin,
+{
+    const SET_PIXEL_FORMAT: u8 = 0;
+    const SET_ENCODINGS: u8 = 2;
+    const UPDATE_REQUEST: u8 = 3;
+    const KEY_EVENT: u8 = 4;
+    const POINTER_EVENT: u8 = 5;
+    const CLIENT_CUT_TEXT: u8 = 6;
+
+    let mut keyboard = Keyboard::default();
+    loop {
+        let message = match reader.read_u8().await {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+            message => message?,
+        };
+        let order = match message {
+            SET_PIXEL_FORMAT => Some(read_pixel_format(&mut reader).await?),
+            SET_ENCODINGS => Some(read_encodings(&mut reader).await?),
+            UPDATE_REQUEST => read_update_request(&mut reader).await?,
+            KEY_EVENT => {
+                let down = reader.read_u8().await? != 0;
+                skip::<2, _>(&mut reader).await?;
+                if let Some(key) = keyboard.event(reader.read_u32().await?, down) {
+                    machine.press(key);
+                }
+                None
+            }
+            POINTER_EVENT => {
+                skip::<5, _>(&mut reader).await?;
+                None
+            }
+            CLIENT_CUT_TEXT => {
+                skip_clipboard(&mut reader).await?;
+                None
+            }
+            _ => return Err(ConsoleError::Protocol("an unknown message")),
+        };
+        if let Some(order) = order
+            && orders.send(order).await.is_err()
+        {
+            return Ok(());
+        }
+    }
+}
+
+async fn skip<const BYTES: usize, R: AsyncRead + Unpin>(reader: &mut R) -> io::Result<()> {
+    reader.read_exact(&mut [0; BYTES]).await?;
+    Ok(())
+}
+
+async fn read_pixel_format<R: AsyncRead + Unpin>(reader: &mut R) -> Result<Order, ConsoleError> {
+    skip::<3, _>(reader).await?;
+    let mut format = [0; 16];
+    reader.read_exact(&mut format).await?;
+    PixelFormat::from_wire(&format)
+        .map(Order::Format)
+        .ok_or(ConsoleError::Protocol("an impossible pixel format"))
+}
+
+async fn read_encodings<R: AsyncRead + Unpin>(reader: &mut R) -> Result<Order, ConsoleError> {
+    skip::<1, _>(reader).await?;
+    let mut known = Vec::new();
+    for _ in 0..reader.read_u16().await? {
+        known.push(reader.read_i32().await?);
+    }
+    Ok(Order::Encoding(Encoding::best_of(&known)))
+}
+
+/// Reads a request for an update of an area, which comes in pixels; `None` if nothing of it is on the screen.
+async fn read_update_request<R: AsyncRead + Unpin>(
+    reader: &mut R,
+) -> Result<Option<Order>, ConsoleError> {
+    let incremental = reader.read_u8().await? != 0;
+    let mut numbers = [0; 4];
+    for number in &mut numbers {
+        *number = usize::from(reader.read_u16().await?);
+    }
+    let [x, y, width, height] = numbers;
+    let area = Area {
+        lines: y / CELL_HEIGHT..(y + height).min(HEIGHT.into()).div_ceil(CELL_HEIGHT),
+        columns: x / CELL_WIDTH..(x + width).min(WIDTH.into()).div_ceil(CELL_WIDTH),
+    };
+    if area.lines.is_empty() || area.columns.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(if incremental {
+        Order::Changes(area)
+    } else {
+        Order::Everything(area)
+    }))
+}
+
+async fn skip_clipboard<R: AsyncRead + Unpin>(reader: &mut R) -> Result<(), ConsoleError> {
+    skip::<3, _>(reader).await?;
+    let length = reader.read_u32().await?;
+    if length > CLIPBOARD_LIMIT {
+        return Err(ConsoleError::Protocol("a clipboard text beyond the limit"));
+    }
+    tokio::io::copy(&mut reader.take(length.into()), &mut tokio::io::sink()).await?;
+    Ok(())
+}
+
+/// Sends updates, each when the viewer has asked for one and there is something new, until the power goes off.
+async fn show<W>(
+    mut writer: W,
+    mut viewer: Viewer,
+    mut orders: mpsc::Receiver<Order>,
+) -> Result<(), ConsoleError>
+where
+    W: AsyncWrite + Unpin,
+{
+    let mut format = PixelFormat::NATIVE;
+    let mut encoding = Encoding::Raw;
+    let mut view = View::empty();
+    let mut wanted: Option<Area> = None;
+    loop {
+        tokio::select! {
+            order = orders.recv() => match order {
+                None => return Ok(()),
+                Some(Order::Format(new)) => format = new,
+                Some(Order::Encoding(new)) => encoding = new,
+                Some(Order::Changes(area)) => wanted = Some(area.join(wanted)),
+                Some(Order::Everything(area)) => {
+                    view.forget(&area);
+                    wanted = Some(area.join(wanted));
+                }
+            },
+            changed = viewer.changed() => if changed.is_err() {
+                return Ok(());
+            },
+        }
+        let Some(area) = &wanted else { continue };
+        let screen = viewer.screen();
+        let changes = view.catch_up(&screen, area);
+        if !changes.is_empty() {
+            wanted = None;
+            let update = encode_update(&screen, &changes, encoding, format);
+            timeout(UPDATE_LIMIT, write(&mut writer, &update))
+                .await
+                .map_err(|_| ConsoleError::TimedOut("receive an update"))??;
+        }
+    }
+}
+
+fn encode_update(
+    screen: &Screen,
+    areas: &[Area],
+    encoding: Encoding,
+    format: PixelFormat,
+) -> Vec<u8> {
+    const FRAMEBUFFER_UPDATE: u8 = 0;
+
+    let mut update = vec![FRAMEBUFFER_UPDATE, 0];
+    update.extend(to_u16(areas.len()));
+    for area in areas {
+        update.extend(to_u16(area.columns.start * CELL_WIDTH));
+        update.extend(to_u16(area.lines.start * CELL_HEIGHT));
+        update.extend(to_u16(area.columns.len() * CELL_WIDTH));
+        update.extend(to_u16(area.lines.len() * CELL_HEIGHT));
+        update.extend(encoding.number().to_be_bytes());
+        Picture::draw(screen, area).encode(encoding, format, &mut update);
+    }
+    update
+}
+
+fn to_u16(number: usize) -> [u8; 2] {
+    u16::try_from(number)
+        .expect("the screen has 720×400 pixels")
+        .to_be_bytes()
+}
+
+async fn write<W: AsyncWrite + Unpin>(writer: &mut W, bytes: &[u8]) -> io::Result<()> {
+    writer.write_all(bytes).await?;
+    writer.flush().await
+}
