@@ -383,3 +383,6 @@ async fn write<W: AsyncWrite + Unpin>(writer: &mut W, bytes: &[u8]) -> io::Resul
     writer.write_all(bytes).await?;
     writer.flush().await
 }
+
+#[cfg(test)]
+mod tests;
