@@ -2,6 +2,7 @@
 
 mod cli;
 mod cmd;
+mod page;
 
 use std::process::ExitCode;
 
