@@ -1,1 +1,93 @@
-//! See the crate's README.
+#![doc = include_str!("../README.md")]
+
+#[macro_use]
+mod open_enum;
+#[macro_use]
+mod resource;
+
+mod action_lists;
+mod actions;
+mod client;
+mod deprecation;
+mod dns_ptr;
+mod envelope;
+mod error;
+mod error_code;
+mod id;
+mod images;
+mod isos;
+mod labels;
+mod locations;
+mod lookup;
+mod metrics;
+mod number;
+mod pagination;
+mod patch;
+mod placement_groups;
+mod pricing;
+mod primary_ips;
+mod protection;
+mod rate_limit;
+mod request;
+mod retry;
+mod secret;
+mod selector;
+mod server_types;
+mod servers;
+mod sort;
+mod ssh_keys;
+#[cfg(feature = "rustls")]
+mod tls;
+
+pub use action_lists::{ActionSort, ActionsOfAll, ActionsOfOne, ListActions};
+pub use actions::{Action, ActionError, ActionResource, ActionStatus, Actions, Awaited, Wait};
+pub use client::{Client, ClientBuilder};
+pub use deprecation::Deprecation;
+pub use dns_ptr::DnsPtr;
+pub use error::{ApiError, Error, ErrorDetails, FieldError, Limit, Result};
+pub use error_code::ErrorCode;
+pub use id::{
+    ActionId, FirewallId, FloatingIpId, IdOrName, ImageId, InvalidId, IsoId, LoadBalancerId,
+    LoadBalancerTypeId, LocationId, NetworkId, PlacementGroupId, PrimaryIpId, ServerId,
+    ServerTypeId, SshKeyId, VolumeId,
+};
+pub use images::{
+    Image, ImageOrigin, ImageSort, ImageStatus, ImageType, Images, ListImages, OsFlavor,
+    UpdateImage,
+};
+pub use isos::{Iso, IsoType, Isos, ListIsos};
+pub use labels::{InvalidLabel, Labels};
+pub use locations::{ListLocations, Location, Locations};
+pub use metrics::{Metrics, Sample, TimeSeries};
+pub use number::Decimal;
+pub use pagination::Listing;
+pub use patch::Patch;
+pub use placement_groups::{PlacementGroup, PlacementGroupType};
+pub use pricing::{
+    BackupPricing, IpPrice, IpPricing, Price, Pricing, StoragePricing, TypePrice, TypePricing,
+};
+pub use primary_ips::{
+    AssigneeType, CreatePrimaryIp, IpType, ListPrimaryIps, PrimaryIp, PrimaryIpCreated,
+    PrimaryIpSort, PrimaryIps, UpdatePrimaryIp,
+};
+pub use protection::{ChangeProtection, Protection};
+pub use resource::Resource;
+pub use retry::RetryPolicy;
+pub use selector::{InvalidSelector, LabelSelector};
+pub use server_types::{
+    Architecture, CpuType, ListServerTypes, ServerType, ServerTypeLocation, ServerTypes,
+    StorageType,
+};
+pub use servers::{
+    AttachToNetwork, ChangeServerProtection, ChangeServerType, Console, CreateImage,
+    CreatePublicNet, CreateServer, EnableRescue, ImageCreated, ListServers, PrivateNet, PublicIpv4,
+    PublicIpv6, PublicNet, RebuildServer, RescueType, RootAccess, Server, ServerCreated,
+    ServerFirewall, ServerFirewallStatus, ServerMetric, ServerMetricsQuery, ServerProtection,
+    ServerSort, ServerStatus, Servers, UpdateServer,
+};
+pub use sort::Sort;
+pub use ssh_keys::{CreateSshKey, ListSshKeys, SshKey, SshKeySort, SshKeys, UpdateSshKey};
+
+pub use jiff::Timestamp;
+pub use reqwest::{Method, StatusCode};
+pub use secrecy::{ExposeSecret, SecretString};

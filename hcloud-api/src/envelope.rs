@@ -1,0 +1,95 @@
+//! Answers are objects around what was asked for: `{"server": {…}}`, `{"servers": […], "meta": {…}}`.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::{self, DeserializeOwned, Deserializer as _, IgnoredAny, MapAccess, Visitor};
+
+/// One page of a list, and what `meta.pagination` says about it.
+pub(crate) struct Page<T> {
+    pub(crate) items: Vec<T>,
+    /// The number of the page after this one.
+    pub(crate) next: Option<u64>,
+    /// The number of the last page, where the API says it.
+    pub(crate) last: Option<u64>,
+    /// How many items all pages have together, where the API says it.
+    pub(crate) total: Option<u64>,
+}
+
+#[derive(Default, Deserialize)]
+struct Pagination {
+    next_page: Option<u64>,
+    last_page: Option<u64>,
+    total_entries: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    pagination: Option<Pagination>,
+}
+
+/// The value of one field.
+pub(crate) fn field<T: DeserializeOwned>(body: &[u8], name: &'static str) -> serde_json::Result<T> {
+    optional_field(body, name)?.ok_or_else(|| de::Error::missing_field(name))
+}
+
+/// The value of one field that may be absent or null.
+pub(crate) fn optional_field<T: DeserializeOwned>(
+    body: &[u8],
+    name: &'static str,
+) -> serde_json::Result<Option<T>> {
+    Ok(open(body, name)?.0)
+}
+
+/// The list in one field, and where it goes on.
+pub(crate) fn page<T: DeserializeOwned>(
+    body: &[u8],
+    name: &'static str,
+) -> serde_json::Result<Page<T>> {
+    let (items, pagination) = open(body, name)?;
+    Ok(Page {
+        items: items.ok_or_else(|| <serde_json::Error as de::Error>::missing_field(name))?,
+        next: pagination.next_page,
+        last: pagination.last_page,
+        total: pagination.total_entries,
+    })
+}
+
+fn open<T: DeserializeOwned>(
+    body: &[u8],
+    name: &'static str,
+) -> serde_json::Result<(Option<T>, Pagination)> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let opened = json.deserialize_map(Envelope(name, PhantomData))?;
+    json.end()?;
+    Ok(opened)
+}
+
+/// Picks out one field by its name, which only a run knows.
+struct Envelope<T>(&'static str, PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Envelope<T> {
+    type Value = (Option<T>, Pagination);
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an object with the field {:?}", self.0)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut value = None;
+        let mut pagination = None;
+        while let Some(key) = map.next_key::<String>()? {
+            if key == self.0 {
+                value = map.next_value()?;
+            } else if key == "meta" {
+                pagination = map
+                    .next_value::<Option<Meta>>()?
+                    .and_then(|meta| meta.pagination);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok((value, pagination.unwrap_or_default()))
+    }
+}

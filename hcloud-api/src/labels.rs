@@ -1,0 +1,171 @@
+//! Labels, by which things are grouped and found.
+//!
+//! API reference: <https://docs.hetzner.cloud/reference/cloud#description/labels>
+
+use std::collections::BTreeMap;
+use std::collections::btree_map;
+
+use serde::{Deserialize, Serialize};
+
+const LONGEST_NAME: usize = 63;
+const LONGEST_PREFIX: usize = 253;
+const RESERVED_PREFIX: &str = "hetzner.cloud";
+
+/// The labels of one thing.
+///
+/// What the API sends is taken as it is; what is added here is checked. In a request, labels
+/// replace all that were there: the empty set clears them.
+///
+/// ```
+/// # fn main() -> Result<(), hcloud_api::InvalidLabel> {
+/// use hcloud_api::Labels;
+///
+/// let labels = Labels::new().with("env", "prod")?.with("example.com/owner", "")?;
+/// assert_eq!(labels.get("env"), Some("prod"));
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Labels(BTreeMap<String, String>);
+
+/// A label's key or value is not one that the API takes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidLabel {
+    /// The key is not `name` or `prefix/name`, or the prefix is Hetzner's own.
+    #[error("{0:?} is no label key")]
+    Key(String),
+    /// The value is neither empty nor at most 63 letters, digits, `-`, `_` and `.` between
+    /// letters or digits.
+    #[error("{0:?} is no label value")]
+    Value(String),
+}
+
+impl Labels {
+    /// No labels.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The labels and one more, replacing one with the same key.
+    ///
+    /// # Errors
+    ///
+    /// If the API would not take the key or the value.
+    pub fn with(
+        mut self,
+        key: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<Self, InvalidLabel> {
+        self.insert(key, value)?;
+        Ok(self)
+    }
+
+    /// Adds a label and returns the value it had before.
+    ///
+    /// # Errors
+    ///
+    /// If the API would not take the key or the value.
+    pub fn insert(
+        &mut self,
+        key: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<Option<String>, InvalidLabel> {
+        let (key, value) = (key.into(), value.into());
+        check_new_key(&key)?;
+        check_value(&value)?;
+        Ok(self.0.insert(key, value))
+    }
+
+    /// Removes a label and returns its value.
+    pub fn remove(&mut self, key: &str) -> Option<String> {
+        self.0.remove(key)
+    }
+
+    /// The value of a label.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
+    }
+
+    /// Whether there is a label with this key.
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Keys and values, ordered by key.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Labels {
+    type Item = (&'a str, &'a str);
+    type IntoIter = std::iter::Map<
+        btree_map::Iter<'a, String, String>,
+        fn((&'a String, &'a String)) -> (&'a str, &'a str),
+    >;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter().map(|(key, value)| (key, value))
+    }
+}
+
+/// Whether requests may set this key.
+fn check_new_key(key: &str) -> Result<(), InvalidLabel> {
+    check_key(key)?;
+    match key.split_once('/') {
+        Some((RESERVED_PREFIX, _)) => Err(InvalidLabel::Key(key.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn check_key(key: &str) -> Result<(), InvalidLabel> {
+    let valid = match key.split_once('/') {
+        Some((prefix, name)) => is_dns_subdomain(prefix) && is_name(name),
+        None => is_name(key),
+    };
+    valid
+        .then_some(())
+        .ok_or_else(|| InvalidLabel::Key(key.to_owned()))
+}
+
+pub(crate) fn check_value(value: &str) -> Result<(), InvalidLabel> {
+    let valid = value.is_empty() || is_name(value);
+    valid
+        .then_some(())
+        .ok_or_else(|| InvalidLabel::Value(value.to_owned()))
+}
+
+fn is_name(text: &str) -> bool {
+    text.len() <= LONGEST_NAME
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        && has_alphanumeric_ends(text)
+}
+
+fn is_dns_subdomain(text: &str) -> bool {
+    text.len() <= LONGEST_PREFIX
+        && text.split('.').all(|label| {
+            label.len() <= 63
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+                && has_alphanumeric_ends(label)
+        })
+}
+
+fn has_alphanumeric_ends(text: &str) -> bool {
+    text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.ends_with(|last: char| last.is_ascii_alphanumeric())
+}

@@ -1,0 +1,163 @@
+//! What the answers say about the request budget, and pacing by it.
+//!
+//! The API keeps a bucket per project that refills continuously, by default one request a
+//! second and 3600 at most. `RateLimit-Reset` is when the bucket will be *full*, up to an hour
+//! away, so nothing here waits for it: a caller waits until the bucket holds one more request.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use tokio::time::Instant;
+
+/// What the API grants unless it says otherwise, in requests per hour.
+const USUAL_LIMIT: f64 = 3600.0;
+
+/// The budget that a request draws on; each is counted by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    Cloud,
+    Actions,
+    StorageBoxes,
+}
+
+/// One client's view of all budgets.
+#[derive(Debug, Default)]
+pub(crate) struct Pacers {
+    cloud: Pacer,
+    actions: Pacer,
+    storage_boxes: Pacer,
+}
+
+impl Pacers {
+    pub(crate) fn of(&self, limit: Limit) -> &Pacer {
+        match limit {
+            Limit::Cloud => &self.cloud,
+            Limit::Actions => &self.actions,
+            Limit::StorageBoxes => &self.storage_boxes,
+        }
+    }
+}
+
+/// Hands out turns so that all callers together stay within one budget.
+#[derive(Debug, Default)]
+pub(crate) struct Pacer(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Unknown until the first answer.
+    bucket: Option<Bucket>,
+    /// Turns that were handed out and whose request is not sent yet.
+    waiting: u32,
+    /// Requests that were sent and are not answered yet.
+    in_flight: u32,
+}
+
+#[derive(Debug)]
+struct Bucket {
+    per_hour: f64,
+    /// Requests that may be sent now; below zero, those that wait for the bucket to refill.
+    left: f64,
+    at: Instant,
+}
+
+impl Bucket {
+    fn refill(&mut self, now: Instant) {
+        let seconds = now.duration_since(self.at).as_secs_f64();
+        self.left = (self.left + seconds * self.per_hour / 3600.0).min(self.per_hour);
+        self.at = now;
+    }
+
+    /// Takes one request out and says how long to wait for it.
+    fn take(&mut self, now: Instant) -> Duration {
+        self.refill(now);
+        self.left -= 1.0;
+        Duration::from_secs_f64((-self.left).max(0.0) * 3600.0 / self.per_hour)
+    }
+}
+
+impl Pacer {
+    /// A turn that comes `pause` after the budget allows it.
+    pub(crate) fn turn(&self, pause: Duration) -> Turn<'_> {
+        let now = Instant::now();
+        let mut state = self.lock();
+        state.waiting += 1;
+        let wait = state
+            .bucket
+            .as_mut()
+            .map_or(Duration::ZERO, |bucket| bucket.take(now));
+        Turn {
+            pacer: self,
+            at: now + wait + pause,
+            sent: false,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // The state is a guess that every answer corrects: a panic elsewhere cannot spoil it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One request's place in the queue; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Turn<'a> {
+    pacer: &'a Pacer,
+    at: Instant,
+    sent: bool,
+}
+
+impl Turn<'_> {
+    /// When the request may be sent.
+    pub(crate) fn at(&self) -> Instant {
+        self.at
+    }
+
+    /// Waits until the request may be sent; it counts as sent from then on.
+    pub(crate) async fn come(&mut self) {
+        tokio::time::sleep_until(self.at).await;
+        let mut state = self.pacer.lock();
+        state.waiting -= 1;
+        state.in_flight += 1;
+        self.sent = true;
+    }
+
+    /// Learns from the answer what is left of the budget.
+    pub(crate) fn answered(self, status: StatusCode, headers: &HeaderMap) {
+        let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
+        let limit = number("ratelimit-limit").filter(|limit| *limit >= 1.0);
+        let remaining = number("ratelimit-remaining").filter(|left| *left >= 0.0);
+
+        let mut state = self.pacer.lock();
+        let left = if status == StatusCode::TOO_MANY_REQUESTS {
+            // Requests in flight are likely refused too, and then draw nothing.
+            Some(-f64::from(state.waiting))
+        } else {
+            let others = state.waiting + state.in_flight - 1;
+            remaining.map(|remaining| remaining - f64::from(others))
+        };
+        if let Some(left) = left {
+            let known = state.bucket.as_ref().map(|bucket| bucket.per_hour);
+            state.bucket = Some(Bucket {
+                per_hour: limit.or(known).unwrap_or(USUAL_LIMIT),
+                left,
+                at: Instant::now(),
+            });
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut state = self.pacer.lock();
+        if self.sent {
+            state.in_flight -= 1;
+        } else {
+            state.waiting -= 1;
+            if let Some(bucket) = &mut state.bucket {
+                bucket.left += 1.0;
+            }
+        }
+    }
+}

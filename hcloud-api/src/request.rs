@@ -1,0 +1,275 @@
+//! One request and its answer: the only place that speaks HTTP.
+
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, Response, StatusCode, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tracing::debug;
+
+use crate::envelope;
+use crate::pagination::Listing;
+use crate::rate_limit::{Limit, Turn};
+use crate::{ApiError, Client, Error, Resource, Result};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// What is asked of the API; sent by one of the methods that say which answer they want.
+#[derive(Clone)]
+#[must_use]
+pub(crate) struct Request {
+    client: Client,
+    method: Method,
+    path: String,
+    query: Vec<(String, String)>,
+    body: Option<Vec<u8>>,
+    limit: Limit,
+}
+
+impl Request {
+    pub(crate) fn new(client: &Client, method: Method, path: String) -> Self {
+        Self {
+            client: client.clone(),
+            method,
+            path,
+            query: Vec::new(),
+            body: None,
+            limit: Limit::Cloud,
+        }
+    }
+
+    /// Counts the request against another budget.
+    pub(crate) fn limit(mut self, limit: Limit) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Adds the fields of a struct as query parameters: a list repeats its name, what is absent
+    /// is left out.
+    pub(crate) fn query(mut self, parameters: &impl Serialize) -> Self {
+        let parameters = serde_json::to_value(parameters).expect("parameters are plain structs");
+        if let Value::Object(parameters) = parameters {
+            for (name, value) in parameters {
+                push_parameter(&mut self.query, name, value);
+            }
+        }
+        self
+    }
+
+    pub(crate) fn parameter(mut self, name: &str, value: impl ToString) -> Self {
+        self.query.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    pub(crate) fn json(mut self, body: &impl Serialize) -> Self {
+        self.body = Some(serde_json::to_vec(body).expect("bodies are plain structs"));
+        self
+    }
+
+    /// Wants the resource in the field that has its name.
+    pub(crate) async fn one<T: Resource>(self) -> Result<T> {
+        self.field(T::ONE).await
+    }
+
+    /// Wants the resource if the answer has one: some deletes answer with an action, most with
+    /// nothing.
+    pub(crate) async fn optional<T: Resource>(self) -> Result<Option<T>> {
+        let answer = self.send().await?;
+        if answer.body.is_empty() {
+            return Ok(None);
+        }
+        answer.read(|body| envelope::optional_field(body, T::ONE))
+    }
+
+    /// Wants one field of the answer.
+    pub(crate) async fn field<T: DeserializeOwned>(self, name: &'static str) -> Result<T> {
+        let answer = self.send().await?;
+        answer.read(|body| envelope::field(body, name))
+    }
+
+    /// Wants the whole answer.
+    pub(crate) async fn whole<T: DeserializeOwned>(self) -> Result<T> {
+        self.send().await?.read(|body| serde_json::from_slice(body))
+    }
+
+    /// Wants every resource, page by page.
+    pub(crate) fn list<T: Resource>(self) -> Listing<T> {
+        Listing::new(self)
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Sends the request, again and again where the retry policy allows it.
+    pub(crate) async fn send(&self) -> Result<Answer> {
+        let pacer = self.client.shared.pacers.of(self.limit);
+        let mut turn = pacer.turn(Duration::ZERO);
+        turn.come().await;
+        let mut retries = self.client.retry.begin();
+        loop {
+            let error = match self.attempt(turn).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let Some(pause) = retries.pause_after(&self.method, &error) else {
+                return Err(error);
+            };
+            turn = pacer.turn(pause);
+            if !retries.reach(turn.at()) {
+                return Err(error);
+            }
+            debug!(method = %self.method, path = self.path, %error, "trying again");
+            turn.come().await;
+        }
+    }
+
+    async fn attempt(&self, turn: Turn<'_>) -> Result<Answer> {
+        let response = self
+            .http()
+            .send()
+            .await
+            .map_err(|error| self.failed(error))?;
+        let status = response.status();
+        turn.answered(status, response.headers());
+        let correlation_id = correlation_id(response.headers());
+        debug!(
+            method = %self.method,
+            path = self.path,
+            status = status.as_u16(),
+            correlation_id,
+            "answered"
+        );
+        let body = self.body(response).await?;
+        if status.is_success() {
+            return Ok(Answer {
+                method: self.method.clone(),
+                path: self.path.clone(),
+                correlation_id,
+                body,
+            });
+        }
+        Err(self.refused(status, correlation_id, &body))
+    }
+
+    fn http(&self) -> reqwest::RequestBuilder {
+        let shared = &self.client.shared;
+        let mut request = shared.http.request(self.method.clone(), self.url());
+        if let Some(body) = &self.body {
+            request = request.header(CONTENT_TYPE, JSON).body(body.clone());
+        }
+        request
+    }
+
+    fn url(&self) -> Url {
+        let shared = &self.client.shared;
+        let mut url = match self.limit {
+            Limit::Cloud | Limit::Actions => shared.cloud.clone(),
+            Limit::StorageBoxes => shared.storage_boxes.clone(),
+        };
+        let path = format!("{}{}", url.path().trim_end_matches('/'), self.path);
+        url.set_path(&path);
+        if !self.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&self.query);
+        }
+        url
+    }
+
+    async fn body(&self, response: Response) -> Result<Vec<u8>> {
+        let body = response.bytes().await.map_err(|error| self.failed(error))?;
+        Ok(body.into())
+    }
+
+    fn failed(&self, error: reqwest::Error) -> Error {
+        // The URL is in our own message already, as method and path.
+        let source = error.without_url();
+        let (method, path) = (self.method.clone(), self.path.clone());
+        if source.is_connect() {
+            Error::Connect {
+                method,
+                path,
+                source,
+            }
+        } else if source.is_timeout() {
+            Error::Timeout {
+                method,
+                path,
+                source,
+            }
+        } else {
+            Error::Transport {
+                method,
+                path,
+                source,
+            }
+        }
+    }
+
+    fn refused(&self, status: StatusCode, correlation_id: Option<String>, body: &[u8]) -> Error {
+        let (method, path) = (self.method.clone(), self.path.clone());
+        match ApiError::read(status, correlation_id.clone(), body) {
+            Some(error) => Error::Api {
+                method,
+                path,
+                source: Box::new(error),
+            },
+            None => Error::Gateway {
+                method,
+                path,
+                status,
+                correlation_id,
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Request {
+    /// Leaves out the body, which may hold passwords and keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("query", &self.query)
+            .finish_non_exhaustive()
+    }
+}
+
+fn push_parameter(query: &mut Vec<(String, String)>, name: String, value: Value) {
+    match value {
+        Value::Null => {}
+        Value::String(text) => query.push((name, text)),
+        Value::Array(values) => {
+            for value in values {
+                push_parameter(query, name.clone(), value);
+            }
+        }
+        other => query.push((name, other.to_string())),
+    }
+}
+
+fn correlation_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get("x-correlation-id")?.to_str().ok()?;
+    Some(id.to_owned())
+}
+
+/// A complete answer that says yes.
+pub(crate) struct Answer {
+    method: Method,
+    path: String,
+    correlation_id: Option<String>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn read<T>(self, decode: impl FnOnce(&[u8]) -> serde_json::Result<T>) -> Result<T> {
+        decode(&self.body).map_err(|source| Error::Decode {
+            method: self.method,
+            path: self.path,
+            correlation_id: self.correlation_id,
+            source,
+        })
+    }
+}

@@ -1,0 +1,23 @@
+//! Passwords and keys on their way to and from the API.
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer, Serializer};
+use serde_with::{DeserializeAs, SerializeAs};
+
+/// Writes a [`SecretString`] into JSON, where it has to stand in clear.
+///
+/// For `#[serde_as(as = "Secret")]`, also as `Option<Secret>`.
+#[derive(Debug)]
+pub(crate) struct Secret;
+
+impl SerializeAs<SecretString> for Secret {
+    fn serialize_as<S: Serializer>(secret: &SecretString, output: S) -> Result<S::Ok, S::Error> {
+        output.serialize_str(secret.expose_secret())
+    }
+}
+
+impl<'de> DeserializeAs<'de, SecretString> for Secret {
+    fn deserialize_as<D: Deserializer<'de>>(input: D) -> Result<SecretString, D::Error> {
+        SecretString::deserialize(input)
+    }
+}

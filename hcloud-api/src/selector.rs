@@ -1,0 +1,228 @@
+//! Label selectors: which things a list is to hold.
+//!
+//! API reference: <https://docs.hetzner.cloud/reference/cloud#description/label-selector>
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+
+use crate::InvalidLabel;
+use crate::labels::{check_key, check_value};
+
+/// Selects things by their labels; everything unless a condition is added, and all conditions
+/// must hold.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use hcloud_api::LabelSelector;
+///
+/// let built = LabelSelector::new().equals("env", "prod")?.is_missing("old")?;
+/// let parsed: LabelSelector = "env=prod,!old".parse()?;
+/// assert_eq!(built, parsed);
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LabelSelector(Vec<Condition>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Condition {
+    key: String,
+    test: Test,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Test {
+    Exists,
+    Missing,
+    Equals(String),
+    Differs(String),
+    In(Vec<String>),
+    NotIn(Vec<String>),
+}
+
+/// The text is no label selector.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidSelector {
+    /// A key or a value is not one that a label can have.
+    #[error(transparent)]
+    Label(#[from] InvalidLabel),
+    /// A condition has none of the forms `key`, `!key`, `key=value`, `key==value`, `key!=value`,
+    /// `key in (a,b)`, `key notin (a,b)`.
+    #[error("{0:?} is no condition of a label selector")]
+    Condition(String),
+}
+
+impl LabelSelector {
+    /// Selects everything.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Only things that have the label, whatever its value: `key`.
+    ///
+    /// # Errors
+    ///
+    /// If no label has such a key; this and the following methods alike.
+    pub fn exists(self, key: impl Into<String>) -> Result<Self, InvalidLabel> {
+        self.and(key, Test::Exists)
+    }
+
+    /// Only things that do not have the label: `!key`.
+    pub fn is_missing(self, key: impl Into<String>) -> Result<Self, InvalidLabel> {
+        self.and(key, Test::Missing)
+    }
+
+    /// Only things whose label has the value: `key=value`.
+    pub fn equals(
+        self,
+        key: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<Self, InvalidLabel> {
+        self.and(key, Test::Equals(value.into()))
+    }
+
+    /// Only things whose label has another value, or that do not have the label: `key!=value`.
+    pub fn differs(
+        self,
+        key: impl Into<String>,
+        value: impl Into<String>,
+    ) -> Result<Self, InvalidLabel> {
+        self.and(key, Test::Differs(value.into()))
+    }
+
+    /// Only things whose label has one of the values: `key in (a,b)`.
+    pub fn is_in(
+        self,
+        key: impl Into<String>,
+        values: impl IntoIterator<Item: Into<String>>,
+    ) -> Result<Self, InvalidLabel> {
+        self.and(key, Test::In(values.into_iter().map(Into::into).collect()))
+    }
+
+    /// Only things whose label has none of the values, or that do not have the label:
+    /// `key notin (a,b)`.
+    pub fn is_not_in(
+        self,
+        key: impl Into<String>,
+        values: impl IntoIterator<Item: Into<String>>,
+    ) -> Result<Self, InvalidLabel> {
+        self.and(
+            key,
+            Test::NotIn(values.into_iter().map(Into::into).collect()),
+        )
+    }
+
+    /// Whether everything is selected.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn and(mut self, key: impl Into<String>, test: Test) -> Result<Self, InvalidLabel> {
+        let key = key.into();
+        check_key(&key)?;
+        test.values()
+            .iter()
+            .try_for_each(|value| check_value(value))?;
+        self.0.push(Condition { key, test });
+        Ok(self)
+    }
+}
+
+impl Test {
+    fn values(&self) -> &[String] {
+        match self {
+            Self::Exists | Self::Missing => &[],
+            Self::Equals(value) | Self::Differs(value) => std::slice::from_ref(value),
+            Self::In(values) | Self::NotIn(values) => values,
+        }
+    }
+}
+
+impl fmt::Display for LabelSelector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, condition) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { "," };
+            write!(f, "{comma}{condition}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let key = &self.key;
+        match &self.test {
+            Test::Exists => write!(f, "{key}"),
+            Test::Missing => write!(f, "!{key}"),
+            Test::Equals(value) => write!(f, "{key}={value}"),
+            Test::Differs(value) => write!(f, "{key}!={value}"),
+            Test::In(values) => write!(f, "{key} in ({})", values.join(",")),
+            Test::NotIn(values) => write!(f, "{key} notin ({})", values.join(",")),
+        }
+    }
+}
+
+impl FromStr for LabelSelector {
+    type Err = InvalidSelector;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSelector> {
+        if text.trim().is_empty() {
+            return Ok(Self::new());
+        }
+        conditions(text).try_fold(Self::new(), |selector, condition| {
+            let (key, test) = read_condition(condition.trim())?;
+            Ok(selector.and(key, test)?)
+        })
+    }
+}
+
+/// Cuts the text at the commas that are not inside brackets.
+fn conditions(text: &str) -> impl Iterator<Item = &str> {
+    let mut in_brackets = false;
+    text.split(move |c| {
+        match c {
+            '(' => in_brackets = true,
+            ')' => in_brackets = false,
+            _ => {}
+        }
+        c == ',' && !in_brackets
+    })
+}
+
+fn read_condition(text: &str) -> Result<(&str, Test), InvalidSelector> {
+    if let Some(key) = text.strip_prefix('!') {
+        return Ok((key.trim(), Test::Missing));
+    }
+    if let Some((key, value)) = text.split_once("!=") {
+        return Ok((key.trim(), Test::Differs(value.trim().to_owned())));
+    }
+    if let Some((key, value)) = text.split_once("==").or_else(|| text.split_once('=')) {
+        return Ok((key.trim(), Test::Equals(value.trim().to_owned())));
+    }
+    let Some((left, list)) = text.split_once('(') else {
+        return Ok((text, Test::Exists));
+    };
+    let malformed = || InvalidSelector::Condition(text.to_owned());
+    let list = list.strip_suffix(')').ok_or_else(malformed)?;
+    let values = list
+        .split(',')
+        .map(|value| value.trim().to_owned())
+        .collect();
+    let (key, operator) = left
+        .trim_end()
+        .rsplit_once(char::is_whitespace)
+        .ok_or_else(malformed)?;
+    match operator {
+        "in" => Ok((key.trim_end(), Test::In(values))),
+        "notin" => Ok((key.trim_end(), Test::NotIn(values))),
+        _ => Err(malformed()),
+    }
+}
+
+impl Serialize for LabelSelector {
+    fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
+        output.collect_str(self)
+    }
+}
