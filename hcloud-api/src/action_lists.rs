@@ -1,0 +1,78 @@
+//! The actions of all resources of one kind, and those of a single resource.
+
+use serde::Serialize;
+
+use crate::{Action, ActionId, ActionStatus, Client, Listing, Result, Sort};
+
+/// Which actions to list. An empty list of alternatives means any.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ListActions {
+    /// Only actions with one of these ids. The actions of a single resource cannot be narrowed by id.
+    pub id: Vec<ActionId>,
+    /// Only actions in one of these states.
+    pub status: Vec<ActionStatus>,
+    /// The order; by id unless set.
+    pub sort: Vec<Sort<ActionSort>>,
+}
+
+open_enum! {
+    /// What actions can be sorted by.
+    pub enum ActionSort {
+        Id = "id",
+        Command = "command",
+        Status = "status",
+        Started = "started",
+        Finished = "finished",
+    }
+}
+
+/// The actions of all resources of one kind, such as all servers.
+#[derive(Clone, Copy, Debug)]
+pub struct ActionsOfAll<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) path: &'static str,
+}
+
+impl ActionsOfAll<'_> {
+    /// Lists the actions that match `filter`, finished ones too.
+    pub fn list(&self, filter: &ListActions) -> Listing<Action> {
+        self.client
+            .get(format!("{}/actions", self.path))
+            .query(filter)
+            .list()
+    }
+
+    /// Gets one action.
+    pub async fn get(&self, id: ActionId) -> Result<Action> {
+        self.client
+            .get(format!("{}/actions/{id}", self.path))
+            .one()
+            .await
+    }
+}
+
+/// The actions of a single resource, such as one server.
+#[derive(Clone, Debug)]
+pub struct ActionsOfOne<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) path: String,
+}
+
+impl ActionsOfOne<'_> {
+    /// Lists the actions that match `filter`, finished ones too.
+    pub fn list(&self, filter: &ListActions) -> Listing<Action> {
+        self.client
+            .get(format!("{}/actions", self.path))
+            .query(filter)
+            .list()
+    }
+
+    /// Gets one action.
+    #[deprecated(note = "the API keeps this for old clients; use `Client::actions().get(id)`")]
+    pub async fn get(&self, id: ActionId) -> Result<Action> {
+        self.client
+            .get(format!("{}/actions/{id}", self.path))
+            .one()
+            .await
+    }
+}

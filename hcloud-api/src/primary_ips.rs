@@ -1,0 +1,301 @@
+//! Primary IPs: the public addresses of servers, which can outlive them.
+//!
+//! API reference: <https://docs.hetzner.cloud/reference/cloud#primary-ips>
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
+
+use crate::dns_ptr::ChangeDnsPtr;
+use crate::request::Request;
+use crate::{
+    Action, ActionsOfAll, ActionsOfOne, ChangeProtection, Client, DnsPtr, IdOrName, LabelSelector,
+    Labels, Listing, Location, LocationId, Patch, PrimaryIpId, Protection, Result, ServerId, Sort,
+};
+
+/// The Primary IPs of one project; made by [`Client::primary_ips`].
+///
+/// ```no_run
+/// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
+/// use hcloud_api::{CreatePrimaryIp, IpType};
+///
+/// let spare = CreatePrimaryIp::in_location("spare", IpType::Ipv4, "fsn1");
+/// let created = client.primary_ips().create(&spare).await?;
+/// println!("{}", created.primary_ip.ip);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct PrimaryIps<'a>(pub(crate) &'a Client);
+
+impl PrimaryIps<'_> {
+    /// Lists the Primary IPs that match `filter`.
+    pub fn list(&self, filter: &ListPrimaryIps) -> Listing<PrimaryIp> {
+        self.0.get("/primary_ips").query(filter).list()
+    }
+
+    /// Finds the Primary IP with exactly this name.
+    pub async fn find(&self, name: &str) -> Result<Option<PrimaryIp>> {
+        self.0.find("/primary_ips", name).await
+    }
+
+    /// Finds a Primary IP by its id or else by its name, which may consist of digits.
+    pub async fn resolve(&self, key: &IdOrName<PrimaryIpId>) -> Result<Option<PrimaryIp>> {
+        self.0.resolve("/primary_ips", key).await
+    }
+
+    /// Gets one Primary IP.
+    pub async fn get(&self, id: PrimaryIpId) -> Result<PrimaryIp> {
+        self.0.get(format!("/primary_ips/{id}")).one().await
+    }
+
+    /// Creates a Primary IP, for a server or in a location.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::ServerNotStopped`](crate::ErrorCode::ServerNotStopped) if the server is not off.
+    pub async fn create(&self, primary_ip: &CreatePrimaryIp) -> Result<PrimaryIpCreated> {
+        self.0.post("/primary_ips").json(primary_ip).whole().await
+    }
+
+    /// Changes the name, the labels, or whether it goes away with its server.
+    pub async fn update(&self, id: PrimaryIpId, change: &UpdatePrimaryIp) -> Result<PrimaryIp> {
+        self.0
+            .put(format!("/primary_ips/{id}"))
+            .json(change)
+            .one()
+            .await
+    }
+
+    /// Deletes a Primary IP.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::MustBeUnassigned`](crate::ErrorCode::MustBeUnassigned) while it is assigned; see
+    /// [`unassign`](Self::unassign).
+    pub async fn delete(&self, id: PrimaryIpId) -> Result<Option<Action>> {
+        self.0.delete(format!("/primary_ips/{id}")).optional().await
+    }
+
+    /// Assigns a Primary IP to a server, which has to be off.
+    pub async fn assign(&self, id: PrimaryIpId, server: ServerId) -> Result<Action> {
+        let body = Assign {
+            assignee_type: AssigneeType::Server,
+            assignee_id: server,
+        };
+        self.act(id, "assign").json(&body).one().await
+    }
+
+    /// Takes a Primary IP from its server, which has to be off.
+    pub async fn unassign(&self, id: PrimaryIpId) -> Result<Action> {
+        self.act(id, "unassign").one().await
+    }
+
+    /// Sets the name of an address in reverse DNS; `None` restores Hetzner's own name for it.
+    pub async fn change_dns_ptr(
+        &self,
+        id: PrimaryIpId,
+        ip: IpAddr,
+        name: Option<&str>,
+    ) -> Result<Action> {
+        self.act(id, "change_dns_ptr")
+            .json(&ChangeDnsPtr { ip, dns_ptr: name })
+            .one()
+            .await
+    }
+
+    /// Changes what a Primary IP is protected against.
+    pub async fn change_protection(
+        &self,
+        id: PrimaryIpId,
+        change: &ChangeProtection,
+    ) -> Result<Action> {
+        self.act(id, "change_protection").json(change).one().await
+    }
+
+    /// The actions of all Primary IPs.
+    pub fn actions(&self) -> ActionsOfAll<'_> {
+        ActionsOfAll {
+            client: self.0,
+            path: "/primary_ips",
+        }
+    }
+
+    /// The actions of one Primary IP.
+    pub fn actions_of(&self, id: PrimaryIpId) -> ActionsOfOne<'_> {
+        ActionsOfOne {
+            client: self.0,
+            path: format!("/primary_ips/{id}"),
+        }
+    }
+
+    fn act(&self, id: PrimaryIpId, command: &str) -> Request {
+        self.0.post(format!("/primary_ips/{id}/actions/{command}"))
+    }
+}
+
+#[derive(Serialize)]
+struct Assign {
+    assignee_type: AssigneeType,
+    assignee_id: ServerId,
+}
+
+/// Which Primary IPs to list.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ListPrimaryIps {
+    /// Only the one of exactly this name.
+    pub name: Option<String>,
+    /// Only the one with this address.
+    pub ip: Option<IpAddr>,
+    /// Only those with matching labels.
+    pub label_selector: Option<LabelSelector>,
+    /// Sorted by these, the first one first.
+    pub sort: Vec<Sort<PrimaryIpSort>>,
+}
+
+/// A Primary IP.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct PrimaryIp {
+    /// Identifies the Primary IP.
+    pub id: PrimaryIpId,
+    /// Unique in the project.
+    pub name: String,
+    /// An IPv4 address such as `203.0.113.7`, or an IPv6 network such as `2001:db8:7::/64`.
+    pub ip: String,
+    /// Which of the two it is.
+    #[serde(rename = "type")]
+    pub kind: IpType,
+    /// What kind of thing it is assigned to.
+    pub assignee_type: AssigneeType,
+    /// The server it is assigned to, if any.
+    pub assignee_id: Option<ServerId>,
+    /// Whether it is deleted together with its server.
+    pub auto_delete: bool,
+    /// Whether Hetzner blocked it because of abuse.
+    pub blocked: bool,
+    /// Reverse DNS, one entry per address that has one.
+    pub dns_ptr: Vec<DnsPtr>,
+    /// Where it is; it fits servers of the same location only.
+    pub location: Location,
+    /// What it is protected against.
+    pub protection: Protection,
+    /// The user's labels.
+    pub labels: Labels,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+resource!(PrimaryIp, PrimaryIpId, "primary_ip", "primary_ips");
+
+open_enum! {
+    /// The version of an IP address.
+    pub enum IpType {
+        /// One address.
+        Ipv4 = "ipv4",
+        /// A network of 2⁶⁴ addresses.
+        Ipv6 = "ipv6",
+    }
+}
+
+open_enum! {
+    /// What kind of thing a Primary IP is assigned to.
+    pub enum AssigneeType {
+        /// A server.
+        Server = "server",
+        /// Nothing.
+        Unassigned = "unassigned",
+    }
+}
+
+open_enum! {
+    /// What Primary IPs can be sorted by.
+    pub enum PrimaryIpSort {
+        /// Their ids.
+        Id = "id",
+        /// When they were made.
+        Created = "created",
+    }
+}
+
+/// A Primary IP to create.
+///
+/// The API wants either a server or a location, hence the two constructors.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize)]
+pub struct CreatePrimaryIp {
+    /// Unique in the project.
+    pub name: String,
+    /// IPv4 or IPv6.
+    #[serde(rename = "type")]
+    pub kind: IpType,
+    /// Where it shall be.
+    pub location: Option<IdOrName<LocationId>>,
+    /// What kind of thing it is assigned to.
+    pub assignee_type: Option<AssigneeType>,
+    /// The server it is assigned to, which has to be off.
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub assignee_id: Patch<ServerId>,
+    /// Whether it is deleted together with its server.
+    pub auto_delete: Option<bool>,
+    /// Labels to begin with.
+    #[serde(skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
+}
+
+impl CreatePrimaryIp {
+    /// A Primary IP that waits in `location` for a server.
+    pub fn in_location(
+        name: impl Into<String>,
+        kind: IpType,
+        location: impl Into<IdOrName<LocationId>>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            location: Some(location.into()),
+            assignee_type: None,
+            assignee_id: Patch::Keep,
+            auto_delete: None,
+            labels: Labels::default(),
+        }
+    }
+
+    /// A Primary IP for a server, which has to be off.
+    pub fn for_server(name: impl Into<String>, kind: IpType, server: ServerId) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            location: None,
+            assignee_type: Some(AssigneeType::Server),
+            assignee_id: Patch::Set(server),
+            auto_delete: None,
+            labels: Labels::default(),
+        }
+    }
+}
+
+/// A Primary IP that was created.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct PrimaryIpCreated {
+    /// The Primary IP.
+    pub primary_ip: PrimaryIp,
+    /// Assigns it; `None` if it was not to be assigned.
+    pub action: Option<Action>,
+}
+
+/// What to change about a Primary IP; the rest stays.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct UpdatePrimaryIp {
+    /// The name from now on.
+    pub name: Option<String>,
+    /// Whether it is deleted together with its server from now on.
+    pub auto_delete: Option<bool>,
+    /// All labels from now on: those missing here are removed.
+    pub labels: Option<Labels>,
+}

@@ -1,0 +1,32 @@
+//! The order of lists.
+
+use std::fmt::Display;
+
+use serde::{Serialize, Serializer};
+
+/// One key of the order of a list; with several, the first one counts most.
+///
+/// ```
+/// use hcloud_api::{ListServers, ServerSort, Sort};
+///
+/// let newest_first = ListServers {
+///     sort: vec![Sort::Descending(ServerSort::Created)],
+///     ..Default::default()
+/// };
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sort<Key> {
+    /// The smallest first.
+    Ascending(Key),
+    /// The largest first.
+    Descending(Key),
+}
+
+impl<Key: Display> Serialize for Sort<Key> {
+    fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Ascending(key) => output.collect_str(&format_args!("{key}:asc")),
+            Self::Descending(key) => output.collect_str(&format_args!("{key}:desc")),
+        }
+    }
+}
