@@ -102,7 +102,7 @@ impl Images<'_> {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListImages {
-    /// Only images of exactly this name; the same name exists once per architecture.
+    /// Only images with exactly this name; the same name exists once per architecture.
     pub name: Option<String>,
     /// Only images for this architecture.
     pub architecture: Option<Architecture>,
@@ -117,7 +117,7 @@ pub struct ListImages {
     pub include_deprecated: Option<bool>,
     /// Only images with matching labels.
     pub label_selector: Option<LabelSelector>,
-    /// Sorted by these, the first one first.
+    /// The order; by id unless set.
     pub sort: Vec<Sort<ImageSort>>,
 }
 
@@ -126,7 +126,7 @@ pub struct ListImages {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Image {
-    /// Identifies the image; the only way to name a snapshot or backup.
+    /// Names the image; the only way to name a snapshot or backup.
     pub id: ImageId,
     /// Who made it, and from what.
     #[serde(rename = "type")]
@@ -137,7 +137,8 @@ pub struct Image {
     pub name: Option<String>,
     /// For people.
     pub description: String,
-    /// What it takes up in storage, and what a snapshot is billed by, in GB; `None` until it is known.
+    /// What it takes up in storage, and what a snapshot is billed by, in GB; `None` until it is
+    /// known.
     pub image_size: Option<f64>,
     /// The smallest disk that it fits on, in GB.
     #[serde_as(as = "Integer")]
@@ -182,7 +183,7 @@ impl Image {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ImageOrigin {
-    /// Identifies the server, which may be gone.
+    /// Names the server, which may be gone.
     pub id: ServerId,
     /// Its name when the image was made.
     pub name: String,
@@ -217,19 +218,12 @@ open_enum! {
 open_enum! {
     /// The operating system in an image.
     pub enum OsFlavor {
-        /// AlmaLinux.
         Alma = "alma",
-        /// CentOS.
         Centos = "centos",
-        /// Debian.
         Debian = "debian",
-        /// Fedora.
         Fedora = "fedora",
-        /// openSUSE.
         Opensuse = "opensuse",
-        /// Rocky Linux.
         Rocky = "rocky",
-        /// Ubuntu.
         Ubuntu = "ubuntu",
     }
 }

@@ -49,11 +49,12 @@ impl Isos<'_> {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListIsos {
-    /// Only the one of exactly this name.
+    /// Only the one with exactly this name.
     pub name: Option<String>,
     /// Only those for this architecture.
     pub architecture: Option<Architecture>,
-    /// Besides `architecture`, also those whose architecture is not known, which every private one is.
+    /// Besides `architecture`, also those whose architecture is not known, which every private one
+    /// is.
     pub include_architecture_wildcard: Option<bool>,
 }
 
@@ -61,7 +62,7 @@ pub struct ListIsos {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Iso {
-    /// Identifies the ISO image.
+    /// Names the ISO image.
     pub id: IsoId,
     /// `None` for private ones.
     pub name: Option<String>,

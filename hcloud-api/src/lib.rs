@@ -57,7 +57,7 @@ pub use images::{
 };
 pub use isos::{Iso, IsoType, Isos, ListIsos};
 pub use labels::{InvalidLabel, Labels};
-pub use locations::{ListLocations, Location, Locations};
+pub use locations::{ListLocations, Location, LocationSort, Locations};
 pub use metrics::{Metrics, Sample, TimeSeries};
 pub use number::Decimal;
 pub use pagination::Listing;

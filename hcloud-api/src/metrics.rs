@@ -13,7 +13,8 @@ pub struct Metrics {
     pub start: Timestamp,
     /// The end of the period.
     pub end: Timestamp,
-    /// The time from one sample to the next, in seconds; the API may choose another one than was asked for.
+    /// The time from one sample to the next, in seconds; the API may choose another one than was
+    /// asked for.
     pub step: f64,
     /// The samples by series, such as `cpu` or `network.0.bandwidth.in`.
     pub time_series: BTreeMap<String, TimeSeries>,

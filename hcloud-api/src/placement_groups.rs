@@ -11,7 +11,7 @@ use crate::{Labels, PlacementGroupId, ServerId};
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct PlacementGroup {
-    /// Identifies the placement group.
+    /// Names the placement group.
     pub id: PlacementGroupId,
     /// Unique in the project.
     pub name: String,

@@ -62,7 +62,7 @@ pub struct Price {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct TypePricing<Id> {
-    /// Identifies the type.
+    /// Names the type.
     pub id: Id,
     /// Such as `cx23` or `lb11`.
     pub name: String,

@@ -55,7 +55,8 @@ impl PrimaryIps<'_> {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::ServerNotStopped`](crate::ErrorCode::ServerNotStopped) if the server is not off.
+    /// [`ErrorCode::ServerNotStopped`](crate::ErrorCode::ServerNotStopped) if the server is not
+    /// off.
     pub async fn create(&self, primary_ip: &CreatePrimaryIp) -> Result<PrimaryIpCreated> {
         self.0.post("/primary_ips").json(primary_ip).whole().await
     }
@@ -73,8 +74,8 @@ impl PrimaryIps<'_> {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::MustBeUnassigned`](crate::ErrorCode::MustBeUnassigned) while it is assigned; see
-    /// [`unassign`](Self::unassign).
+    /// [`ErrorCode::MustBeUnassigned`](crate::ErrorCode::MustBeUnassigned) while it is assigned;
+    /// see [`unassign`](Self::unassign).
     pub async fn delete(&self, id: PrimaryIpId) -> Result<Option<Action>> {
         self.0.delete(format!("/primary_ips/{id}")).optional().await
     }
@@ -136,23 +137,17 @@ impl PrimaryIps<'_> {
     }
 }
 
-#[derive(Serialize)]
-struct Assign {
-    assignee_type: AssigneeType,
-    assignee_id: ServerId,
-}
-
 /// Which Primary IPs to list.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListPrimaryIps {
-    /// Only the one of exactly this name.
+    /// Only the one with exactly this name.
     pub name: Option<String>,
     /// Only the one with this address.
     pub ip: Option<IpAddr>,
     /// Only those with matching labels.
     pub label_selector: Option<LabelSelector>,
-    /// Sorted by these, the first one first.
+    /// The order; by id unless set.
     pub sort: Vec<Sort<PrimaryIpSort>>,
 }
 
@@ -160,7 +155,7 @@ pub struct ListPrimaryIps {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct PrimaryIp {
-    /// Identifies the Primary IP.
+    /// Names the Primary IP.
     pub id: PrimaryIpId,
     /// Unique in the project.
     pub name: String,
@@ -298,4 +293,10 @@ pub struct UpdatePrimaryIp {
     pub auto_delete: Option<bool>,
     /// All labels from now on: those missing here are removed.
     pub labels: Option<Labels>,
+}
+
+#[derive(Serialize)]
+struct Assign {
+    assignee_type: AssigneeType,
+    assignee_id: ServerId,
 }

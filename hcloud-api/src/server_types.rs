@@ -48,7 +48,7 @@ impl ServerTypes<'_> {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListServerTypes {
-    /// Only the type of exactly this name.
+    /// Only the type with exactly this name.
     pub name: Option<String>,
 }
 
@@ -57,7 +57,7 @@ pub struct ListServerTypes {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ServerType {
-    /// Identifies the type.
+    /// Names the type.
     pub id: ServerTypeId,
     /// Such as `cx23`.
     pub name: String,
@@ -93,7 +93,8 @@ pub struct ServerType {
 resource!(ServerType, ServerTypeId, "server_type", "server_types");
 
 impl ServerType {
-    /// What is said about this type in the location of this name; `None` if it is not offered there.
+    /// What is said about this type in the location of this name; `None` if it is not offered
+    /// there.
     pub fn location(&self, name: &str) -> Option<&ServerTypeLocation> {
         self.locations.iter().find(|location| location.name == name)
     }
@@ -113,7 +114,7 @@ impl ServerType {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ServerTypeLocation {
-    /// Identifies the location.
+    /// Names the location.
     pub id: LocationId,
     /// Such as `fsn1`.
     pub name: String,

@@ -61,14 +61,15 @@ impl Servers<'_> {
 
     /// Creates a server, which costs money from now on.
     ///
-    /// It is ready when all of [`ServerCreated::actions`] are done. A create is not sent twice after a lost answer; the
-    /// name is unique, so [`find`](Self::find) tells whether it took effect.
+    /// It is ready when all of [`ServerCreated::actions`] are done. A create is not sent twice
+    /// after a lost answer; the name is unique, so [`find`](Self::find) tells whether it took
+    /// effect.
     ///
     /// # Errors
     ///
     /// [`ErrorCode::UniquenessError`](crate::ErrorCode::UniquenessError) if the name is taken,
-    /// [`ErrorCode::ResourceUnavailable`](crate::ErrorCode::ResourceUnavailable) if the type is sold out in the location:
-    /// another location or type may do.
+    /// [`ErrorCode::ResourceUnavailable`](crate::ErrorCode::ResourceUnavailable) if the type is
+    /// sold out in the location: another location or type may do.
     pub async fn create(&self, server: &CreateServer) -> Result<ServerCreated> {
         self.0.post("/servers").json(server).whole().await
     }
@@ -84,7 +85,8 @@ impl Servers<'_> {
 
     /// Deletes a server at once, with its disk and backups.
     ///
-    /// Volumes and addresses are detached and go on costing money, except addresses that are deleted automatically.
+    /// Volumes and addresses are detached and go on costing money, except addresses that are
+    /// deleted automatically.
     pub async fn delete(&self, id: ServerId) -> Result<Option<Action>> {
         self.0.delete(format!("/servers/{id}")).optional().await
     }
@@ -115,7 +117,8 @@ impl Servers<'_> {
         self.act(id, "poweroff").one().await
     }
 
-    /// Cuts the power of a server and switches it on again: its operating system cannot save anything.
+    /// Cuts the power of a server and switches it on again: its operating system cannot save
+    /// anything.
     pub async fn reset(&self, id: ServerId) -> Result<Action> {
         self.act(id, "reset").one().await
     }
@@ -148,7 +151,8 @@ impl Servers<'_> {
 
     /// Makes the next boot start the rescue system.
     ///
-    /// The server is not restarted by this. The rescue system is forgotten when it was booted once, or after 60 minutes.
+    /// The server is not restarted by this. The rescue system is forgotten when it was booted once,
+    /// or after 60 minutes.
     pub async fn enable_rescue(&self, id: ServerId, rescue: &EnableRescue) -> Result<RootAccess> {
         self.act(id, "enable_rescue").json(rescue).whole().await
     }
@@ -167,15 +171,17 @@ impl Servers<'_> {
 
     /// Copies the disk of a server into a new image.
     ///
-    /// Shut the server down first, or what it has not written yet is missing. Snapshots are billed by size. This is
-    /// never sent twice after a lost answer, because that could make two images; look with [`Images::list`](crate::Images::list).
+    /// Shut the server down first, or what it has not written yet is missing. Snapshots are billed
+    /// by size. This is never sent twice after a lost answer, because that could make two images;
+    /// look with [`Images::list`](crate::Images::list).
     pub async fn create_image(&self, id: ServerId, image: &CreateImage) -> Result<ImageCreated> {
         self.act(id, "create_image").json(image).whole().await
     }
 
     /// Moves a server to another type.
     ///
-    /// It has to be off ([`ErrorCode::ServerNotStopped`](crate::ErrorCode::ServerNotStopped)), and its disk never shrinks.
+    /// It has to be off ([`ErrorCode::ServerNotStopped`](crate::ErrorCode::ServerNotStopped)), and
+    /// its disk never shrinks.
     pub async fn change_type(&self, id: ServerId, change: &ChangeServerType) -> Result<Action> {
         self.act(id, "change_type").json(change).one().await
     }
@@ -199,7 +205,8 @@ impl Servers<'_> {
         self.act(id, "disable_backup").one().await
     }
 
-    /// Attaches an ISO image, from which the server boots next; one that is attached already is replaced.
+    /// Attaches an ISO image, from which the server boots next; one that is attached already is
+    /// replaced.
     pub async fn attach_iso(
         &self,
         id: ServerId,
@@ -216,7 +223,8 @@ impl Servers<'_> {
         self.act(id, "detach_iso").one().await
     }
 
-    /// Sets the name of one address of a server in reverse DNS; `None` restores Hetzner's own name for it.
+    /// Sets the name of one address of a server in reverse DNS; `None` restores Hetzner's own name
+    /// for it.
     pub async fn change_dns_ptr(
         &self,
         id: ServerId,
@@ -290,38 +298,17 @@ impl Servers<'_> {
     }
 }
 
-#[derive(Serialize)]
-struct AttachIso {
-    iso: IdOrName<IsoId>,
-}
-
-#[derive(Serialize)]
-struct DetachFromNetwork {
-    network: NetworkId,
-}
-
-#[derive(Serialize)]
-struct ChangeAliasIps<'a> {
-    network: NetworkId,
-    alias_ips: &'a [IpAddr],
-}
-
-#[derive(Serialize)]
-struct AddToPlacementGroup {
-    placement_group: PlacementGroupId,
-}
-
 /// Which servers to list. An empty list of alternatives means any.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListServers {
-    /// Only the server of exactly this name.
+    /// Only the server with exactly this name.
     pub name: Option<String>,
     /// Only servers in one of these states.
     pub status: Vec<ServerStatus>,
     /// Only servers with matching labels.
     pub label_selector: Option<LabelSelector>,
-    /// Sorted by these, the first one first.
+    /// The order; by id unless set.
     pub sort: Vec<Sort<ServerSort>>,
 }
 
@@ -330,7 +317,7 @@ pub struct ListServers {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Server {
-    /// Identifies the server.
+    /// Names the server.
     pub id: ServerId,
     /// Unique in the project, and a host name by RFC 1123.
     pub name: String,
@@ -460,7 +447,7 @@ pub struct PublicIpv6 {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ServerFirewall {
-    /// Identifies the firewall.
+    /// Names the firewall.
     pub id: FirewallId,
     /// Whether its rules are in force yet.
     pub status: ServerFirewallStatus,
@@ -510,8 +497,8 @@ pub struct CreateServer {
     pub name: String,
     /// How big it shall be.
     pub server_type: IdOrName<ServerTypeId>,
-    /// What its disk is filled with; snapshots and backups by id only. Of the images that share a name,
-    /// the one for the type's architecture is taken.
+    /// What its disk is filled with; snapshots and backups by id only. Of the images that share a
+    /// name, the one for the type's architecture is taken.
     pub image: IdOrName<ImageId>,
     /// Where it shall be; the API chooses if `None`.
     pub location: Option<IdOrName<LocationId>>,
@@ -533,7 +520,8 @@ pub struct CreateServer {
     /// Firewalls for its public traffic.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_objects")]
     pub firewalls: Vec<FirewallId>,
-    /// Configuration for cloud-init, at most 32 KiB. It often holds secrets, so it is treated as one.
+    /// Configuration for cloud-init, at most 32 KiB. It often holds secrets, so it is treated as
+    /// one.
     #[serde_as(as = "Option<Secret>")]
     pub user_data: Option<SecretString>,
     /// Labels to begin with.
@@ -802,7 +790,8 @@ pub struct ServerMetricsQuery {
     pub start: Timestamp,
     /// The end of the period.
     pub end: Timestamp,
-    /// The time from one sample to the next in seconds; chosen to give at most 200 samples if `None`.
+    /// The time from one sample to the next in seconds; chosen to give at most 200 samples if
+    /// `None`.
     pub step: Option<u64>,
 }
 
@@ -823,9 +812,11 @@ open_enum! {
     pub enum ServerMetric {
         /// Series `cpu`, in percent of one core.
         Cpu = "cpu",
-        /// Series `disk.0.iops.read`, `disk.0.bandwidth.read` (bytes per second) and the same with `write`.
+        /// Series `disk.0.iops.read`, `disk.0.bandwidth.read` (bytes per second) and the same with
+        /// `write`.
         Disk = "disk",
-        /// Series `network.0.pps.in`, `network.0.bandwidth.in` (bytes per second) and the same with `out`.
+        /// Series `network.0.pps.in`, `network.0.bandwidth.in` (bytes per second) and the same with
+        /// `out`.
         Network = "network",
     }
 }
@@ -840,4 +831,25 @@ open_enum! {
         /// When they were made.
         Created = "created",
     }
+}
+
+#[derive(Serialize)]
+struct AttachIso {
+    iso: IdOrName<IsoId>,
+}
+
+#[derive(Serialize)]
+struct DetachFromNetwork {
+    network: NetworkId,
+}
+
+#[derive(Serialize)]
+struct ChangeAliasIps<'a> {
+    network: NetworkId,
+    alias_ips: &'a [IpAddr],
+}
+
+#[derive(Serialize)]
+struct AddToPlacementGroup {
+    placement_group: PlacementGroupId,
 }

@@ -49,7 +49,8 @@ impl SshKeys<'_> {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::UniquenessError`](crate::ErrorCode::UniquenessError) if the project has the name or the key already.
+    /// [`ErrorCode::UniquenessError`](crate::ErrorCode::UniquenessError) if the project has the
+    /// name or the key already.
     pub async fn create(&self, key: &CreateSshKey) -> Result<SshKey> {
         self.0.post("/ssh_keys").json(key).one().await
     }
@@ -73,13 +74,13 @@ impl SshKeys<'_> {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListSshKeys {
-    /// Only the key of exactly this name.
+    /// Only the key with exactly this name.
     pub name: Option<String>,
     /// Only the key with this MD5 fingerprint, written `b7:2f:…`.
     pub fingerprint: Option<String>,
     /// Only keys with matching labels.
     pub label_selector: Option<LabelSelector>,
-    /// Sorted by these, the first one first.
+    /// The order; by id unless set.
     pub sort: Vec<Sort<SshKeySort>>,
 }
 
@@ -87,7 +88,7 @@ pub struct ListSshKeys {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct SshKey {
-    /// Identifies the key.
+    /// Names the key.
     pub id: SshKeyId,
     /// Unique in the project.
     pub name: String,
