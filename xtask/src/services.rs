@@ -20,6 +20,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("python3", "python3-venv"),
     ("tigervncpasswd", "tigervnc-tools"),
     ("websockify", "websockify"),
+    ("xdotool", "xdotool"),
     ("xev", "x11-utils"),
     ("xsetroot", "x11-xserver-utils"),
     ("xterm", "xterm"),

@@ -12,6 +12,8 @@ mod pixel_format;
 mod rfb;
 mod screen;
 mod view;
+#[cfg(test)]
+mod viewers;
 mod websocket;
 
 pub(crate) use guest::System;

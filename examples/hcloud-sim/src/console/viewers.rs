@@ -1,0 +1,207 @@
+//! The console judged by viewers that others have written.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
+
+use super::guest::System;
+use super::machine::Machine;
+use super::picture::{Encoding, HEIGHT, Picture, WIDTH};
+use super::pixel_format::PixelFormat;
+use super::rfb;
+use super::view::Area;
+use crate::clock::Clock;
+
+const PASSWORD: &str = "pa55word";
+const TYPED: &str = "echo Hello_World-42 (a>b) & {x|y} #~$ tail";
+const SHOWN: &str = "\
+    root@web1:~# echo Hello_World-42 (a>b) & {x|y} #~$ tail\n\
+    Hello_World-42 (a>b) & {x|y} #~$ tail\n\
+    root@web1:~#";
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// A booted machine that listens on a port of its own for as long as the test runs.
+async fn listening() -> (Machine, SocketAddr) {
+    let clock = Clock::default();
+    let machine = Machine::new(clock.clone());
+    machine.power_on(System {
+        hostname: "web1".into(),
+        release: "Debian GNU/Linux 13".into(),
+    });
+    clock.advance(Duration::from_secs(2));
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let served = machine.clone();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let machine = served.clone();
+            tokio::spawn(async move { rfb::serve(&mut stream, &machine, PASSWORD).await });
+        }
+    });
+    (machine, address)
+}
+
+/// The machine's screen as red, green and blue.
+fn pixels(machine: &Machine) -> Vec<u8> {
+    let screen = machine.watch().unwrap().screen();
+    let mut drawn = Vec::new();
+    Picture::draw(&screen, &Area::ALL).encode(Encoding::Raw, PixelFormat::NATIVE, &mut drawn);
+    drawn
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .flat_map(|&[b, g, r, _]| [r, g, b])
+        .collect()
+}
+
+/// Looks until `condition` holds: viewers do not say when they are done.
+async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+    let looked = timeout(LIMIT, async {
+        while !condition().await {
+            sleep(Duration::from_millis(50)).await;
+        }
+    });
+    looked
+        .await
+        .unwrap_or_else(|_| panic!("{what} within {LIMIT:?}"));
+}
+
+async fn output(command: &mut Command) -> Output {
+    let output = command.kill_on_drop(true).output();
+    timeout(LIMIT, output)
+        .await
+        .expect("the program ends in time")
+        .expect("the program is installed")
+}
+
+/// An X server as large as the machine's screen.
+struct Desktop {
+    display: String,
+    _server: Child,
+}
+
+impl Desktop {
+    async fn start() -> Self {
+        let mut server = Command::new("Xvfb")
+            .args(["-displayfd", "1", "-nolisten", "tcp", "-screen", "0"])
+            .arg(format!("{WIDTH}x{HEIGHT}x24"))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .expect("Xvfb is installed");
+        let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+        let number = timeout(LIMIT, lines.next_line())
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+        Self {
+            display: format!(":{number}"),
+            _server: server,
+        }
+    }
+
+    fn run(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.env("DISPLAY", &self.display).kill_on_drop(true);
+        command
+    }
+
+    /// Whether the desktop shows exactly the machine's screen.
+    async fn shows(&self, machine: &Machine) -> bool {
+        let picture = self
+            .run("import")
+            .args(["-window", "root", "-depth", "8", "rgb:-"])
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .expect("ImageMagick is installed");
+        picture.stdout == pixels(machine)
+    }
+
+    fn vncviewer(&self, address: SocketAddr, password_file: &Path, encoding: &str) -> Command {
+        let mut viewer = self.run("xtigervncviewer");
+        viewer
+            .arg(format!("-passwd={}", password_file.display()))
+            .args([
+                "-SecurityTypes=VncAuth",
+                "-AutoSelect=0",
+                "-FullScreen=1",
+                // Else a hint about the menu key covers the picture for some seconds.
+                "-MenuKey=",
+                "-RemoteResize=0",
+                "-AlertOnFatalError=0",
+                "-ReconnectOnError=0",
+            ])
+            .arg(format!("-PreferredEncoding={encoding}"))
+            .arg(format!("{}::{}", address.ip(), address.port()))
+            .stdin(Stdio::null());
+        viewer
+    }
+}
+
+async fn password_file(folder: &Path, password: &str) -> PathBuf {
+    let mut tool = Command::new("tigervncpasswd")
+        .arg("-f")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("tigervnc-tools is installed");
+    tool.stdin
+        .take()
+        .unwrap()
+        .write_all(password.as_bytes())
+        .await
+        .unwrap();
+    let file = folder.join("passwd");
+    tokio::fs::write(&file, tool.wait_with_output().await.unwrap().stdout)
+        .await
+        .unwrap();
+    file
+}
+
+#[tokio::test]
+#[ignore = "needs Debian's tigervnc-viewer, tigervnc-tools, xvfb, xdotool and imagemagick"]
+async fn tigervnc_shows_what_is_typed_pixel_by_pixel() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = password_file(folder.path(), PASSWORD).await;
+    for encoding in ["Raw", "Hextile"] {
+        let (machine, address) = listening().await;
+        let desktop = Desktop::start().await;
+        let _viewer = desktop.vncviewer(address, &file, encoding).spawn().unwrap();
+        eventually("the login prompt appears", || desktop.shows(&machine)).await;
+
+        for line in ["root", "secret", TYPED] {
+            output(desktop.run("xdotool").args(["type", line])).await;
+            output(desktop.run("xdotool").args(["key", "Return"])).await;
+        }
+
+        eventually("the shell answers", async || {
+            machine.text().ends_with(SHOWN)
+        })
+        .await;
+        eventually("the picture follows", || desktop.shows(&machine)).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Debian's tigervnc-viewer, tigervnc-tools and xvfb"]
+async fn tigervnc_is_told_that_its_password_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = password_file(folder.path(), "guess").await;
+    let (_machine, address) = listening().await;
+    let desktop = Desktop::start().await;
+
+    let ended = output(&mut desktop.vncviewer(address, &file, "Raw")).await;
+
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(said.contains("Authentication failed"), "{said}");
+}
