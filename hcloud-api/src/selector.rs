@@ -52,6 +52,9 @@ pub enum InvalidSelector {
     /// `key in (a,b)`, `key notin (a,b)`.
     #[error("{0:?} is no condition of a label selector")]
     Condition(String),
+    /// A set of values is empty.
+    #[error("there is no value that the label {0:?} is compared with")]
+    NoValues(String),
 }
 
 impl LabelSelector {
@@ -64,13 +67,13 @@ impl LabelSelector {
     ///
     /// # Errors
     ///
-    /// If no label has such a key; this and the following methods alike.
-    pub fn exists(self, key: impl Into<String>) -> Result<Self, InvalidLabel> {
+    /// If no label can have such a key or value; this and the following methods alike.
+    pub fn exists(self, key: impl Into<String>) -> Result<Self, InvalidSelector> {
         self.and(key, Test::Exists)
     }
 
     /// Only things that do not have the label: `!key`.
-    pub fn is_missing(self, key: impl Into<String>) -> Result<Self, InvalidLabel> {
+    pub fn is_missing(self, key: impl Into<String>) -> Result<Self, InvalidSelector> {
         self.and(key, Test::Missing)
     }
 
@@ -79,7 +82,7 @@ impl LabelSelector {
         self,
         key: impl Into<String>,
         value: impl Into<String>,
-    ) -> Result<Self, InvalidLabel> {
+    ) -> Result<Self, InvalidSelector> {
         self.and(key, Test::Equals(value.into()))
     }
 
@@ -88,7 +91,7 @@ impl LabelSelector {
         self,
         key: impl Into<String>,
         value: impl Into<String>,
-    ) -> Result<Self, InvalidLabel> {
+    ) -> Result<Self, InvalidSelector> {
         self.and(key, Test::Differs(value.into()))
     }
 
@@ -97,7 +100,7 @@ impl LabelSelector {
         self,
         key: impl Into<String>,
         values: impl IntoIterator<Item: Into<String>>,
-    ) -> Result<Self, InvalidLabel> {
+    ) -> Result<Self, InvalidSelector> {
         self.and(key, Test::In(values.into_iter().map(Into::into).collect()))
     }
 
@@ -107,7 +110,7 @@ impl LabelSelector {
         self,
         key: impl Into<String>,
         values: impl IntoIterator<Item: Into<String>>,
-    ) -> Result<Self, InvalidLabel> {
+    ) -> Result<Self, InvalidSelector> {
         self.and(
             key,
             Test::NotIn(values.into_iter().map(Into::into).collect()),
@@ -119,9 +122,14 @@ impl LabelSelector {
         self.0.is_empty()
     }
 
-    fn and(mut self, key: impl Into<String>, test: Test) -> Result<Self, InvalidLabel> {
+    fn and(mut self, key: impl Into<String>, test: Test) -> Result<Self, InvalidSelector> {
         let key = key.into();
         check_key(&key)?;
+        if let Test::In(values) | Test::NotIn(values) = &test
+            && values.is_empty()
+        {
+            return Err(InvalidSelector::NoValues(key));
+        }
         test.values()
             .iter()
             .try_for_each(|value| check_value(value))?;
@@ -173,7 +181,7 @@ impl FromStr for LabelSelector {
         }
         conditions(text).try_fold(Self::new(), |selector, condition| {
             let (key, test) = read_condition(condition.trim())?;
-            Ok(selector.and(key, test)?)
+            selector.and(key, test)
         })
     }
 }

@@ -1,0 +1,217 @@
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use hcloud_api::{Action, ActionId, ActionStatus, Error, ErrorCode};
+use serde_json::{Value, json};
+use wiremock::matchers::{method, path};
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
+
+use crate::api::{client, requests};
+
+/// An API whose actions have, when they are looked at for the nth time, what `look` says.
+async fn api(look: impl Fn(u64, u32) -> Option<Value> + Send + Sync + 'static) -> MockServer {
+    let looks = Mutex::new(BTreeMap::<u64, u32>::new());
+    let respond = move |request: &Request| {
+        let mut looks = looks.lock().unwrap();
+        let ids = request.url.query_pairs().filter(|(key, _)| key == "id");
+        let actions: Vec<_> = ids
+            .filter_map(|(_, id)| {
+                let id = id.parse().unwrap();
+                let nth = looks.entry(id).or_default();
+                *nth += 1;
+                look(id, *nth)
+            })
+            .collect();
+        ResponseTemplate::new(200).set_body_json(json!({"actions": actions}))
+    };
+    let api = MockServer::start().await;
+    let mock = Mock::given(method("GET")).and(path("/actions"));
+    mock.respond_with(respond).mount(&api).await;
+    api
+}
+
+fn action(id: u64, status: &str, progress: u32) -> Value {
+    json!({
+        "id": id, "command": "start_server", "status": status, "progress": progress,
+        "started": "2026-11-22T14:21:09+00:00", "finished": null,
+        "resources": [{"id": 42, "type": "server"}], "error": null,
+    })
+}
+
+fn failed(id: u64, message: &str) -> Value {
+    let mut action = action(id, "error", 100);
+    action["error"] = json!({"code": "action_failed", "message": message});
+    action
+}
+
+fn ids(numbers: impl IntoIterator<Item = u64>) -> Vec<ActionId> {
+    numbers.into_iter().map(ActionId::new).collect()
+}
+
+fn decoded(action: Value) -> Action {
+    serde_json::from_value(action).unwrap()
+}
+
+#[tokio::test]
+async fn a_hundred_actions_cost_four_requests_a_round() {
+    let api =
+        api(|id, nth| Some(action(id, if nth == 3 { "success" } else { "running" }, 50))).await;
+
+    let done = client(&api).wait(ids((1..=100).rev())).await.unwrap();
+
+    let order: Vec<_> = done.iter().map(|action| action.id.number()).collect();
+    assert_eq!(order, Vec::from_iter((1..=100).rev()));
+    assert_eq!(requests(&api).await, 3 * 4);
+}
+
+#[tokio::test]
+async fn actions_that_ended_are_not_looked_at_again() {
+    let api = api(|id, nth| {
+        let ended = u64::from(nth) >= id;
+        Some(action(id, if ended { "success" } else { "running" }, 50))
+    })
+    .await;
+
+    client(&api).wait(ids([1, 2, 3])).await.unwrap();
+
+    let requests = api.received_requests().await.unwrap();
+    let queries: Vec<_> = requests
+        .iter()
+        .map(|request| request.url.query().unwrap())
+        .collect();
+    assert_eq!(queries, ["id=1&id=2&id=3", "id=2&id=3", "id=3"]);
+}
+
+#[tokio::test]
+async fn waiting_for_what_has_ended_asks_nobody() {
+    let api = api(|_, _| None).await;
+    let ended = decoded(action(1, "success", 100));
+
+    let done = client(&api).wait([&ended]).await.unwrap();
+    let none = client(&api).wait(ids([])).await.unwrap();
+
+    assert_eq!(done, [ended]);
+    assert_eq!(none, []);
+    assert_eq!(requests(&api).await, 0);
+}
+
+#[tokio::test]
+async fn a_failed_action_says_what_failed() {
+    let api = api(|id, _| Some(failed(id, "No space left"))).await;
+
+    let error = client(&api).wait(ids([7])).await.unwrap_err();
+
+    assert_eq!(error.to_string(), "action 7 (start_server) failed");
+    assert_eq!(error.code(), Some(&ErrorCode::ActionFailed));
+    let source = std::error::Error::source(&error).unwrap();
+    assert_eq!(source.to_string(), "No space left (action_failed)");
+}
+
+#[tokio::test]
+async fn an_action_that_fails_without_a_word_is_an_error_too() {
+    for error in [json!({"code": "action_failed", "message": ""}), Value::Null] {
+        let mut action = failed(7, "");
+        action["error"] = error;
+        let api = api(move |_, _| Some(action.clone())).await;
+
+        let error = client(&api).wait(ids([7])).await.unwrap_err();
+
+        assert!(matches!(error, Error::ActionFailed { .. }), "{error:?}");
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(
+            ["action_failed", "unknown_error"].contains(&&*source),
+            "{source}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_action_that_vanished_is_an_error() {
+    let api = api(|id, nth| (id != 2 || nth == 1).then(|| action(id, "running", 0))).await;
+
+    let error = client(&api).wait(ids([1, 2, 3])).await.unwrap_err();
+
+    assert_eq!(error.to_string(), "the API does not know action 2");
+    assert!(matches!(error, Error::ActionsVanished { ids } if ids == [ActionId::new(2)]));
+}
+
+#[tokio::test]
+async fn the_deadline_names_what_remains() {
+    let api = api(|id, _| Some(action(id, if id == 1 { "success" } else { "running" }, 0))).await;
+
+    let client = client(&api);
+    let wait = client.wait(ids([1, 2, 3]));
+    let error = wait.deadline(Duration::from_millis(300)).await.unwrap_err();
+
+    assert_eq!(
+        error.to_string(),
+        "after 0.3 s, still running: actions 2, 3"
+    );
+    assert!(error.is_retryable());
+}
+
+#[tokio::test]
+async fn progress_is_told_when_it_changes() {
+    let api = api(|id, nth| {
+        let (status, progress) = [
+            ("running", 0),
+            ("running", 0),
+            ("running", 50),
+            ("success", 100),
+        ][nth as usize - 1];
+        Some(action(id, status, progress))
+    })
+    .await;
+    let mut told = Vec::new();
+
+    let client = client(&api);
+    let wait = client
+        .wait(ids([1]))
+        .on_progress(|action| told.push(action.progress));
+    wait.await.unwrap();
+
+    assert_eq!(told, [0, 50, 100]);
+}
+
+#[tokio::test]
+async fn an_unknown_status_is_no_end() {
+    let api = api(|id, nth| Some(action(id, ["paused", "success"][nth as usize - 1], 0))).await;
+
+    let done = client(&api).wait(ids([1])).await.unwrap();
+
+    assert_eq!(done[0].status, ActionStatus::Success);
+}
+
+#[tokio::test]
+async fn dropping_a_wait_ends_the_asking() {
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    let api = api(|id, _| {
+        ASKED.fetch_add(1, Ordering::SeqCst);
+        Some(action(id, "running", 0))
+    })
+    .await;
+    let client = client(&api);
+    let in_time = Duration::from_millis(200);
+
+    tokio::time::timeout(in_time, client.wait(ids([1])).into_future())
+        .await
+        .unwrap_err();
+    let asked = ASKED.load(Ordering::SeqCst);
+    tokio::time::sleep(in_time).await;
+
+    assert!(asked > 0);
+    // One request may have been on its way when the wait was dropped.
+    assert!(ASKED.load(Ordering::SeqCst) <= asked + 1);
+}
+
+#[tokio::test]
+async fn actions_are_listed_by_id() {
+    let api = api(|id, _| (id != 2).then(|| action(id, "running", 0))).await;
+
+    let actions = client(&api).actions().list(&ids([1, 2, 3])).await.unwrap();
+
+    let found: Vec<_> = actions.iter().map(|action| action.id.number()).collect();
+    assert_eq!(found, [1, 3]);
+}

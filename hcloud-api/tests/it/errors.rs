@@ -1,0 +1,191 @@
+use std::error::Error as _;
+
+use hcloud_api::{Client, Error, ErrorCode, LocationId, RetryPolicy, StatusCode};
+use wiremock::{MockServer, ResponseTemplate};
+
+use crate::api::{TOKEN, answers, body, client, refusal};
+
+const LOCATION: &str = "/locations/1";
+
+/// What a client makes of one answer.
+async fn error_of(answer: ResponseTemplate) -> Error {
+    let api = MockServer::start().await;
+    answers(&api, "GET", LOCATION, [answer]).await;
+    let client = client(&api).with_retry(RetryPolicy::never());
+    client
+        .locations()
+        .get(LocationId::new(1))
+        .await
+        .unwrap_err()
+}
+
+#[tokio::test]
+async fn a_refusal_carries_what_the_api_said() {
+    let error = error_of(refusal(404, "not_found")).await;
+
+    assert!(error.is_not_found());
+    assert_eq!(error.status(), Some(StatusCode::NOT_FOUND));
+    assert_eq!(error.correlation_id(), Some("d5064a1f0bb9de4b"));
+    assert_eq!(error.to_string(), "GET /locations/1 was refused");
+    assert_eq!(error.source().unwrap().to_string(), "no (not_found)");
+}
+
+#[tokio::test]
+async fn wrong_input_names_its_fields() {
+    let answer = include_str!("fixtures/error_invalid_input.json");
+
+    let error = error_of(ResponseTemplate::new(422).set_body_string(answer)).await;
+
+    let details = &error.api().unwrap().details;
+    assert_eq!(details.fields[0].name, "broken_field");
+    assert_eq!(details.fields[0].messages, ["is too long"]);
+}
+
+#[tokio::test]
+async fn taken_fields_reached_limits_and_announcements_are_read() {
+    let answer = r#"{"error": {"code": "resource_limit_exceeded", "message": "", "details": {
+        "fields": [{"name": "public_key"}],
+        "limits": [{"name": "project_limit"}],
+        "announcement": "https://docs.hetzner.cloud/changelog#2023-07-20",
+        "more": 1}}}"#;
+
+    let error = error_of(ResponseTemplate::new(403).set_body_string(answer)).await;
+
+    let details = &error.api().unwrap().details;
+    assert_eq!(details.fields[0].name, "public_key");
+    assert_eq!(details.limits[0].name, "project_limit");
+    assert!(
+        details
+            .announcement
+            .as_deref()
+            .unwrap()
+            .ends_with("2023-07-20")
+    );
+    assert_eq!(details.other["more"], 1);
+}
+
+#[tokio::test]
+async fn odd_details_do_not_hide_an_error() {
+    for details in [
+        "null",
+        "{}",
+        "[]",
+        r#""text""#,
+        r#"{"fields": null}"#,
+        r#"{"fields": 3}"#,
+    ] {
+        let answer = format!(
+            r#"{{"error": {{"code": "invalid_input", "message": "no", "details": {details}}}}}"#
+        );
+
+        let error = error_of(ResponseTemplate::new(422).set_body_string(answer)).await;
+
+        assert_eq!(error.code(), Some(&ErrorCode::InvalidInput), "{details}");
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_code_is_kept() {
+    let error = error_of(refusal(418, "out_of_tea")).await;
+
+    assert_eq!(error.code().unwrap().as_str(), "out_of_tea");
+}
+
+#[tokio::test]
+async fn html_with_an_error_status_comes_from_a_gateway() {
+    for status in [400, 403, 502, 504] {
+        let page = ResponseTemplate::new(status).set_body_raw("<html></html>", "text/html");
+
+        let error = error_of(page).await;
+
+        assert!(matches!(error, Error::Gateway { .. }), "{error:?}");
+        assert_eq!(error.status().unwrap().as_u16(), status);
+        assert_eq!(error.is_retryable(), status >= 500);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_json_is_not_understood() {
+    let answers = [
+        "<html></html>",
+        "",
+        r#"{"location": {"id": 1, "#,
+        r#"{"location": null}"#,
+        "{}",
+        "[]",
+    ];
+    for answer in answers {
+        let error = error_of(body(answer)).await;
+
+        assert!(matches!(error, Error::Decode { .. }), "{answer}: {error:?}");
+        assert!(error.source().is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let elsewhere = ResponseTemplate::new(302).insert_header("location", "http://example.com/");
+
+    let error = error_of(elsewhere).await;
+
+    assert_eq!(error.status(), Some(StatusCode::FOUND));
+}
+
+#[test]
+fn a_token_that_is_no_header_is_refused() {
+    for token in ["", "with space", "line\nbreak", "trailing\n", "tökén"] {
+        let error = Client::new(token).unwrap_err();
+
+        assert!(matches!(error, Error::InvalidToken), "{token:?}");
+    }
+}
+
+#[test]
+fn an_endpoint_that_is_no_http_url_is_refused() {
+    for endpoint in [
+        "",
+        "api.hetzner.cloud",
+        "ftp://api.hetzner.cloud",
+        "http://",
+    ] {
+        let error = Client::builder(TOKEN)
+            .endpoint(endpoint)
+            .build()
+            .unwrap_err();
+
+        assert!(
+            matches!(error, Error::InvalidEndpoint { .. }),
+            "{endpoint:?}"
+        );
+    }
+}
+
+#[test]
+#[cfg(feature = "rustls")]
+fn root_certificates_that_are_none_are_refused() {
+    for pem in [
+        "",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    ] {
+        let error = Client::builder(TOKEN)
+            .root_certificates(pem)
+            .build()
+            .unwrap_err();
+
+        assert!(
+            matches!(error, Error::InvalidRootCertificate { .. }),
+            "{pem:?}"
+        );
+    }
+}
+
+/// `fixtures/error_codes.txt` lists what the API documents, and what its official client knows.
+#[test]
+fn every_documented_code_is_known() {
+    for code in include_str!("fixtures/error_codes.txt").lines() {
+        let known = ErrorCode::from(code);
+
+        assert!(!matches!(known, ErrorCode::Unknown(_)), "{code}");
+        assert_eq!(known.as_str(), code);
+    }
+}
