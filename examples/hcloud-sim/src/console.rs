@@ -1,6 +1,6 @@
 //! The console: a machine with a text screen, behind an RFB server on a WebSocket.
 //!
-//! [`Machine`] is the screen, the keyboard and the power switch of one server; [`serve`] shows it to one viewer. The
+//! [`Machine`] is the screen, the keyboard and the power switch of one server; [`accept`] lets a viewer see it. The
 //! protocol is RFB 3.8 with VNC authentication, as Hetzner's own consoles speak it to noVNC.
 
 mod font;
@@ -18,5 +18,4 @@ mod websocket;
 
 pub(crate) use guest::System;
 pub(crate) use machine::Machine;
-pub(crate) use rfb::ConsoleError;
-pub(crate) use websocket::serve;
+pub(crate) use websocket::accept;

@@ -142,7 +142,7 @@ impl Running {
 }
 
 /// One watcher of a machine's screen.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Viewer {
     machine: Machine,
     running: watch::Receiver<Running>,
@@ -159,7 +159,7 @@ impl Viewer {
         self.running.borrow_and_update().guest.screen().clone()
     }
 
-    /// Waits until the screen may differ from the one last returned by [`Viewer::screen`], or the power goes off.
+    /// Waits until the screen may differ from the one last returned by [`Viewer::screen`].
     ///
     /// Cancelling the call loses nothing.
     pub(super) async fn changed(&mut self) -> Result<(), PoweredOff> {
@@ -177,6 +177,11 @@ impl Viewer {
                 Ok(())
             }
         }
+    }
+
+    /// Waits until the power goes off.
+    pub(super) async fn powered_off(mut self) {
+        while self.running.changed().await.is_ok() {}
     }
 }
 

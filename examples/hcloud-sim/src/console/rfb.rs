@@ -62,6 +62,22 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let viewer = machine.watch().ok_or(ConsoleError::PoweredOff)?;
+    let power = viewer.clone();
+    tokio::select! {
+        ended = session(stream, machine, viewer, password) => ended,
+        () = power.powered_off() => Ok(()),
+    }
+}
+
+async fn session<S>(
+    stream: &mut S,
+    machine: &Machine,
+    viewer: Viewer,
+    password: &str,
+) -> Result<(), ConsoleError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     timeout(
         HANDSHAKE_LIMIT,
         handshake(stream, &viewer.hostname(), password),

@@ -1,22 +1,44 @@
 //! RFB over a WebSocket, as noVNC speaks it: the bytes of the stream in binary messages, cut anywhere.
 
 use std::io;
+use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocket};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt, future};
 use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
 use tokio_util::io::{CopyToBytes, SinkWriter, StreamReader};
 
 use super::machine::Machine;
 use super::rfb::{self, ConsoleError};
 
-/// Shows a machine to the viewer at the other end of `socket`, until it leaves or the power goes off.
-pub(crate) async fn serve(
-    socket: WebSocket,
-    machine: &Machine,
-    password: &str,
-) -> Result<(), ConsoleError> {
+/// The only subprotocol; without it, Hetzner's consoles answer 502.
+const SUBPROTOCOL: &str = "binary";
+
+/// The longest message to accept; viewers send a few bytes, or some text from their clipboard.
+const MESSAGE_LIMIT: usize = 1 << 20;
+
+/// How long to wait for a viewer to hear that its session is over.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+/// Answers a viewer that wants to see `machine`, and serves it for as long as it and the power stay.
+pub(crate) fn accept(upgrade: WebSocketUpgrade, machine: Machine, password: String) -> Response {
+    let upgrade = upgrade
+        .protocols([SUBPROTOCOL])
+        .max_message_size(MESSAGE_LIMIT);
+    if upgrade.selected_protocol().is_none() {
+        return StatusCode::BAD_GATEWAY.into_response();
+    }
+    upgrade.on_upgrade(async move |socket| {
+        // The viewer has been told what went wrong, and nobody else needs to know.
+        let _ = serve(socket, &machine, &password).await;
+    })
+}
+
+async fn serve(socket: WebSocket, machine: &Machine, password: &str) -> Result<(), ConsoleError> {
     let (sink, stream) = socket.split();
     let reader = StreamReader::new(stream.filter_map(|message| future::ready(payload(message))));
     let sink = sink
@@ -26,8 +48,9 @@ pub(crate) async fn serve(
 
     let mut stream = tokio::io::join(reader, writer);
     let ended = rfb::serve(&mut stream, machine, password).await;
-    let closed = stream.shutdown().await;
-    ended.and(closed.map_err(ConsoleError::Connection))
+    // A viewer that has gone already is as good as one that hears of the end.
+    let _ = timeout(CLOSE_LIMIT, stream.shutdown()).await;
+    ended
 }
 
 /// The part of the byte stream in a message; none in those that keep the connection alive.
@@ -40,5 +63,104 @@ fn payload(message: Result<Message, axum::Error>) -> Option<io::Result<Bytes>> {
         ))),
         Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_)) => None,
         Err(error) => Some(Err(io::Error::other(error))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::routing::any;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+    use tokio_tungstenite::tungstenite::{Error, Message};
+    use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+    use super::super::guest::System;
+    use super::*;
+    use crate::clock::Clock;
+
+    type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+    fn running() -> Machine {
+        let machine = Machine::new(Clock::default());
+        machine.power_on(System {
+            hostname: "web1".into(),
+            release: "Debian GNU/Linux 13".into(),
+        });
+        machine
+    }
+
+    async fn connect(machine: &Machine, subprotocol: &str) -> Result<Client, Error> {
+        let machine = machine.clone();
+        let console = any(async move |upgrade| accept(upgrade, machine, "secret".into()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}/", listener.local_addr().unwrap());
+        tokio::spawn(axum::serve(listener, Router::new().route("/", console)).into_future());
+
+        let mut request = url.into_client_request().unwrap();
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", subprotocol.parse().unwrap());
+        Ok(connect_async(request).await?.0)
+    }
+
+    /// Receives until so many bytes have come, in however many messages.
+    async fn receive(client: &mut Client, length: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while bytes.len() < length {
+            bytes.extend(client.next().await.unwrap().unwrap().into_data());
+        }
+        bytes
+    }
+
+    #[tokio::test]
+    async fn messages_may_cut_the_stream_anywhere() {
+        let mut client = connect(&running(), "binary").await.unwrap();
+        assert_eq!(receive(&mut client, 12).await, b"RFB 003.008\n");
+
+        for part in ["RFB 0", "", "03.00", "8\n"] {
+            client
+                .send(Message::binary(part.as_bytes().to_vec()))
+                .await
+                .unwrap();
+            client.send(Message::Ping(Bytes::new())).await.unwrap();
+        }
+
+        let mut answer = Vec::new();
+        while answer.is_empty() {
+            match client.next().await.unwrap().unwrap() {
+                Message::Binary(bytes) => answer.extend(bytes),
+                other => assert!(matches!(other, Message::Pong(_)), "{other:?}"),
+            }
+        }
+        assert_eq!(answer, [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn viewer_without_the_subprotocol_is_refused() {
+        let refused = connect(&running(), "base64").await.unwrap_err();
+
+        assert!(matches!(refused, Error::Http(answer) if answer.status() == 502));
+    }
+
+    #[tokio::test]
+    async fn text_ends_the_session() {
+        let mut client = connect(&running(), "binary").await.unwrap();
+        receive(&mut client, 12).await;
+
+        client.send(Message::text("RFB 003.008\n")).await.unwrap();
+
+        assert!(client.next().await.unwrap().unwrap().is_close());
+    }
+
+    #[tokio::test]
+    async fn power_off_closes_the_socket_properly() {
+        let machine = running();
+        let mut client = connect(&machine, "binary").await.unwrap();
+        receive(&mut client, 12).await;
+
+        machine.power_off();
+
+        assert!(client.next().await.unwrap().unwrap().is_close());
     }
 }
