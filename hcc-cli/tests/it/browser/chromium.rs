@@ -1,0 +1,156 @@
+//! A headless Chromium with a fresh profile, driven through chromedriver.
+
+use std::ops::Deref;
+use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
+
+use fantoccini::error::CmdError;
+use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::{Client, ClientBuilder};
+use http::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use url::{ParseError, Url};
+
+use super::program::Program;
+
+/// A browser; dropping it ends it.
+#[derive(Debug)]
+pub(super) struct Chromium {
+    client: Client,
+    _driver: Program,
+    _browser: Program,
+    _profile: TempDir,
+}
+
+impl Chromium {
+    pub(super) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts it with flags of its own, such as another view of the network.
+    ///
+    /// The browser is our child, not the driver's: ending it is then up to us.
+    pub(super) async fn start_with(flags: &[&str]) -> Self {
+        let profile = tempfile::tempdir().unwrap();
+        let browser = Program::start(
+            Command::new("chromium")
+                .args([
+                    "--headless",
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--disable-quic",
+                ])
+                .args(["--disable-dev-shm-usage", "--disable-background-networking"])
+                .args([
+                    "--disable-component-update",
+                    "--disable-sync",
+                    "--no-first-run",
+                ])
+                .args([
+                    "--lang=en",
+                    "--window-size=1280,800",
+                    "--remote-debugging-port=0",
+                ])
+                .arg(format!("--user-data-dir={}", profile.path().display()))
+                .args(flags),
+        );
+        let debugger = browser.hear(|line| {
+            let address = line.split_once("listening on ws://")?.1;
+            Some(address.split_once('/')?.0.to_owned())
+        });
+
+        let driver = Program::start(Command::new("chromedriver").arg("--port=0"));
+        let port = driver.hear(|line| {
+            let port = line.split_once("successfully on port ")?.1;
+            port.trim_end_matches('.').parse::<u16>().ok()
+        });
+
+        let capabilities = json!({
+            "goog:chromeOptions": { "debuggerAddress": debugger },
+            "goog:loggingPrefs": { "browser": "ALL" },
+        });
+        let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
+            .capabilities(capabilities.as_object().expect("it is one").clone())
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .unwrap();
+        Self {
+            client,
+            _driver: driver,
+            _browser: browser,
+            _profile: profile,
+        }
+    }
+
+    /// The errors that the browser's console shows: exceptions, failed and blocked requests.
+    pub(super) async fn errors(&self) -> Vec<String> {
+        let entries = self
+            .vendor("se/log", json!({ "type": "browser" }))
+            .await
+            .unwrap();
+        let entries = entries.as_array().expect("a log is a list");
+        entries
+            .iter()
+            .filter(|entry| entry["level"] == "SEVERE")
+            .map(|entry| entry["message"].to_string())
+            .collect()
+    }
+
+    /// Looks as on a screen of this size, in the dark if so wished.
+    pub(super) async fn look(&self, width: u32, height: u32, scheme: &str) {
+        let metrics = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,
+        });
+        let media = json!({
+            "features": [{ "name": "prefers-color-scheme", "value": scheme }],
+        });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics)
+            .await;
+        self.devtools("Emulation.setEmulatedMedia", media).await;
+    }
+
+    /// Keeps a picture of the page, for people to look at.
+    pub(super) async fn keep_picture(&self, name: &str) {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");
+        fs::create_dir_all(&folder).unwrap();
+        let png = self.client.screenshot().await.unwrap();
+        fs::write(folder.join(format!("{name}.png")), png).unwrap();
+    }
+
+    async fn devtools(&self, command: &str, params: Value) -> Value {
+        let body = json!({ "cmd": command, "params": params });
+        self.vendor("goog/cdp/execute", body).await.unwrap()
+    }
+
+    async fn vendor(&self, path: &'static str, body: Value) -> Result<Value, CmdError> {
+        self.client.issue_cmd(Vendor { path, body }).await
+    }
+}
+
+impl Deref for Chromium {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+/// What chromedriver offers beyond the WebDriver standard.
+#[derive(Debug)]
+struct Vendor {
+    path: &'static str,
+    body: Value,
+}
+
+impl WebDriverCompatibleCommand for Vendor {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        let session = session.expect("the browser has been started");
+        base.join(&format!("session/{session}/{}", self.path))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(self.body.to_string()))
+    }
+}

@@ -1,0 +1,304 @@
+//! The screen of a real VNC server.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+
+use super::page::{Page, WWW};
+use super::program::eventually;
+use super::vnc::{PASSWORD, Vnc};
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify, xsetroot, ImageMagick and noVNC"]
+async fn picture_is_that_of_the_server() {
+    let vnc = Vnc::start();
+    vnc.paint("#336699");
+    let page = Page::start().await;
+
+    page.open(&vnc.link()).await;
+    page.state("connected").await;
+
+    assert_eq!(page.text("#status").await, "Connected to vnc-test");
+    eventually(async || page.pixels().await == vnc.pixels(), true).await;
+    assert_eq!(page.pixels().await[..3], [0x33, 0x66, 0x99]);
+    page.keep_picture("connected").await;
+
+    vnc.paint("#102030");
+    eventually(async || page.pixels().await == vnc.pixels(), true).await;
+    assert_eq!(page.errors().await, [""; 0]);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify, xterm and noVNC"]
+async fn typed_text_arrives() {
+    let mut vnc = Vnc::start();
+    let typed = vnc.start_typewriter().await;
+    let page = Page::start().await;
+    page.open(&vnc.link()).await;
+    page.state("connected").await;
+
+    page.type_into_screen("hello World 42 {|}~@ zyZY\n").await;
+
+    eventually(
+        async || fs::read_to_string(&typed).unwrap(),
+        "hello World 42 {|}~@ zyZY\n".to_owned(),
+    )
+    .await;
+    page.keep_picture("typed").await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify, xterm and noVNC"]
+async fn pasted_text_arrives_unchanged_on_either_keyboard() {
+    let mut vnc = Vnc::start();
+    let typed = vnc.start_typewriter().await;
+    let page = Page::start().await;
+    page.open(&vnc.link()).await;
+    page.state("connected").await;
+    let text = r##"Hello_World-42 (a>b) & {x|y} #~$ "q" '[\]' `^` <%>@*+=?!;:,./ yYzZ"##;
+
+    page.click("#screen canvas").await;
+    page.click("[popovertarget=typing]").await;
+    page.fill("#text", text).await;
+    page.click("#enter").await;
+    page.click("#type").await;
+    let mut wanted = format!("{text}\n");
+    eventually(async || fs::read_to_string(&typed).unwrap(), wanted.clone()).await;
+
+    page.fill("#layout", "German").await;
+    page.keep_picture("pasting").await;
+    page.wait_for_idle_typist().await;
+    page.click("#type").await;
+    wanted = wanted.repeat(2);
+    eventually(async || fs::read_to_string(&typed).unwrap(), wanted.clone()).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify and noVNC"]
+async fn text_that_the_keyboard_lacks_is_named_before_anything_is_typed() {
+    let vnc = Vnc::start();
+    let page = Page::start().await;
+    page.open(&vnc.link()).await;
+    page.state("connected").await;
+
+    page.click("[popovertarget=typing]").await;
+    page.fill("#text", "Grüße an €").await;
+    page.click("#type").await;
+
+    assert_eq!(
+        page.text("#untypable").await,
+        "This keyboard has no key for: ü ß €"
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify, xev and noVNC"]
+async fn ctrl_alt_del_arrives() {
+    let vnc = Vnc::start();
+    let keys = vnc.start_key_reader();
+    let page = Page::start().await;
+    page.open(&vnc.link()).await;
+    page.state("connected").await;
+    page.click("#screen canvas").await;
+    keys.hear(|line| line.starts_with("ButtonPress").then_some(()));
+
+    page.click("#first").await;
+
+    let mut pressed = Vec::new();
+    keys.hear(|line| {
+        let (_, symbol) = line.split_once("(keysym ")?;
+        let (_, name) = symbol.split_once(", ")?;
+        pressed.push(name.split(')').next()?.to_owned());
+        (pressed.len() == 3).then_some(())
+    });
+    assert_eq!(pressed, ["Control_L", "Alt_L", "Delete"]);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify and noVNC"]
+async fn wrong_password_is_told_and_another_one_taken() {
+    let vnc = Vnc::start();
+    let page = Page::start().await;
+
+    page.open(&format!("{}#wrong", vnc.url())).await;
+    page.state("wrong").await;
+    assert_eq!(page.text("#status").await, "Wrong password");
+    page.keep_picture("wrong-password").await;
+
+    page.fill("#password", PASSWORD).await;
+    page.click("#asking button").await;
+    page.state("connected").await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify and noVNC"]
+async fn missing_password_is_asked_for() {
+    let vnc = Vnc::start();
+    let page = Page::start().await;
+
+    page.open(&vnc.url()).await;
+    page.state("password").await;
+
+    page.fill("#password", PASSWORD).await;
+    page.click("#asking button").await;
+    page.state("connected").await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and noVNC"]
+async fn closed_port_reads_as_refused_link() {
+    let page = Page::start().await;
+    let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap();
+
+    page.open(&format!("ws://{closed}/#{PASSWORD}")).await;
+    page.state("refused").await;
+
+    assert_eq!(page.text("#status").await, "Link expired or refused");
+    page.keep_picture("refused").await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and noVNC"]
+async fn address_outside_the_policy_reads_as_blocked() {
+    let page = Page::start().await;
+
+    page.open(&format!("wss://elsewhere.example/#{PASSWORD}"))
+        .await;
+    page.state("blocked").await;
+
+    assert_eq!(page.text("#status").await, "Blocked by the security policy");
+    let errors = page.errors().await;
+    assert!(errors[0].contains("Content Security Policy"), "{errors:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and noVNC"]
+async fn only_encrypted_or_local_addresses_are_taken() {
+    let page = Page::start().await;
+
+    for link in [
+        "ws://elsewhere.example/#x",
+        "https://web-console.hetzner.cloud/#x",
+        "nonsense",
+    ] {
+        page.open(link).await;
+        page.state("foreign").await;
+    }
+    page.goto(page.address()).await.unwrap();
+    page.state("empty").await;
+    assert_eq!(page.errors().await, [""; 0]);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify and noVNC"]
+async fn screen_that_goes_away_reads_as_lost() {
+    let mut vnc = Vnc::start();
+    let page = Page::start().await;
+    page.open(&vnc.link()).await;
+    page.state("connected").await;
+
+    vnc.end();
+    page.state("lost").await;
+    page.keep_picture("lost").await;
+
+    page.click("#again").await;
+    page.state("refused").await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify and noVNC"]
+async fn secrets_leave_the_address_bar() {
+    let vnc = Vnc::start();
+    let page = Page::start().await;
+
+    page.open(&vnc.link()).await;
+    page.state("connected").await;
+
+    assert_eq!(page.current_url().await.unwrap().as_str(), page.address());
+    let body = page.source().await.unwrap();
+    assert!(!body.contains(PASSWORD) && !body.contains("t0k3n"));
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify, xterm and noVNC"]
+async fn view_only_sends_no_keys() {
+    let mut vnc = Vnc::start();
+    let typed = vnc.start_typewriter().await;
+    let page = Page::start().await;
+    page.open(&vnc.link()).await;
+    page.state("connected").await;
+
+    page.click("[popovertarget=view]").await;
+    page.click("#only").await;
+    page.type_into_screen("unseen\n").await;
+    page.click("[popovertarget=view]").await;
+    page.click("#only").await;
+    page.type_into_screen("seen\n").await;
+
+    eventually(
+        async || fs::read_to_string(&typed).unwrap(),
+        "seen\n".to_owned(),
+    )
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify, xsetroot and noVNC"]
+async fn screen_has_the_size_that_is_chosen() {
+    let vnc = Vnc::start();
+    let page = Page::start().await;
+    page.look(1800, 1300, "light").await;
+    page.open(&vnc.link()).await;
+    page.state("connected").await;
+
+    for (size, wanted) in [("actual", 800), ("whole", 1600)] {
+        page.click("[popovertarget=view]").await;
+        page.click(&format!("[value={size}]")).await;
+        eventually(async || page.width("#screen canvas").await, wanted).await;
+        page.keep_picture(size).await;
+        page.click("[popovertarget=view]").await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn missing_novnc_is_told() {
+    let www = tempfile::tempdir().unwrap();
+    for file in ["l.html", "l.css", "l.js", "keys.js", "words.js"] {
+        fs::copy(format!("{WWW}/{file}"), www.path().join(file)).unwrap();
+    }
+    let novnc = www.path().join("novnc/core");
+    fs::create_dir_all(&novnc).unwrap();
+    fs::write(novnc.join("rfb.js"), "import './lost.js';").unwrap();
+    let page = Page::start_with(www.path()).await;
+
+    page.open("ws://127.0.0.1:5900/#x").await;
+    page.state("missing").await;
+
+    assert_eq!(page.text("#command").await, "npm ci");
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify, xsetroot and noVNC"]
+async fn page_is_whole_on_desktop_and_phone_by_day_and_night() {
+    let vnc = Vnc::start();
+    vnc.paint("#336699");
+    let page = Page::start().await;
+
+    for (device, width, height) in [("desktop", 1280, 800), ("phone", 390, 844)] {
+        for scheme in ["light", "dark"] {
+            page.look(width, height, scheme).await;
+            page.open(&vnc.link()).await;
+            page.state("connected").await;
+            for panel in ["keys", "typing", "view"] {
+                page.click(&format!("[popovertarget={panel}]")).await;
+                page.keep_picture(&format!("{device}-{scheme}-{panel}"))
+                    .await;
+                assert_eq!(page.overflow().await, 0, "{device}, {panel}");
+                page.click(&format!("[popovertarget={panel}]")).await;
+            }
+        }
+    }
+}

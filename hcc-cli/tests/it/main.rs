@@ -1,0 +1,3 @@
+//! `hcc` as its users run it.
+
+mod browser;
