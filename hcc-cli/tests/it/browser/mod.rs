@@ -2,6 +2,7 @@
 
 mod chromium;
 mod page;
+mod production;
 mod program;
 mod screens;
 mod vnc;

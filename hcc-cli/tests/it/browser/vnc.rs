@@ -79,6 +79,10 @@ impl Vnc {
         }
     }
 
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The link without its password.
     pub(super) fn url(&self) -> String {
         format!("ws://{}/?token=t0k3n", self.address)
