@@ -1,1 +1,27 @@
-//! See the crate's README.
+#![doc = include_str!("../README.md")]
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod document;
+mod error;
+mod memory;
+mod open;
+mod patch;
+mod record;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod store;
+mod url;
+
+pub use error::{Cause, Error, Result};
+pub use memory::Memory;
+pub use open::open;
+pub use patch::{Facts, Patch};
+pub use record::{
+    Action, DataCentre, Image, Location, Other, Outcome, Price, Protection, Record, Resource,
+    ServerType, Stage, Traffic,
+};
+#[cfg(feature = "sqlite")]
+pub use sqlite::Sqlite;
+pub use store::{IfMissing, Only, Store, StoreExt, Write};
+pub use url::{InvalidStoreUrl, StoreUrl};

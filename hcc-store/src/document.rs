@@ -1,0 +1,54 @@
+//! Setting fields of a JSON document without touching the others.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Map, Value, json};
+
+use crate::Patch;
+
+/// The document of a record of which nothing is known.
+pub(crate) fn empty(name: &str) -> String {
+    json!({ "name": name }).to_string()
+}
+
+/// The document with a patch applied; the text of all other fields stays as it is.
+///
+/// # Errors
+///
+/// The document is not a JSON object.
+pub(crate) fn merge(document: &str, patch: &Patch) -> serde_json::Result<String> {
+    merge_fields(document, &patch.0)
+}
+
+fn merge_fields(document: &str, set: &Map<String, Value>) -> serde_json::Result<String> {
+    // Raw values keep numbers that neither `u64` nor `f64` can hold.
+    let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(document)?;
+    for (field, value) in set {
+        let old = fields.get(field).map_or("{}", |old| old.get());
+        fields.insert(field.clone(), merged(field, old, value));
+    }
+    serde_json::to_string(&fields)
+}
+
+fn merged(field: &str, old: &str, value: &Value) -> Box<RawValue> {
+    let inner = match value {
+        Value::Object(inner) if !is_replaced_whole(field) => inner,
+        value => return raw(value),
+    };
+    match merge_fields(old, inner) {
+        Ok(text) => RawValue::from_string(text).expect("it was just written as JSON"),
+        // Our field held something else than an object.
+        Err(_) => raw(value),
+    }
+}
+
+/// An object whose keys are data: it is replaced, so that a key that is gone goes.
+fn is_replaced_whole(field: &str) -> bool {
+    field == "labels"
+}
+
+fn raw(value: &impl Serialize) -> Box<RawValue> {
+    to_raw_value(value).expect("values have text keys and cannot fail")
+}

@@ -1,0 +1,93 @@
+//! What can go wrong, sorted by what the caller would do about it.
+
+use crate::StoreUrl;
+
+/// The result of what a store does.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a store did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The file cannot be opened or made.
+    #[error("{store} cannot be opened")]
+    Open {
+        /// Where the records are.
+        store: StoreUrl,
+        /// What the system says.
+        source: Cause,
+    },
+
+    /// Another process held the lock for longer than we wait.
+    #[error("{store} is held by another process")]
+    Busy {
+        /// Where the records are.
+        store: StoreUrl,
+        /// What the database says.
+        source: Cause,
+    },
+
+    /// The file, its folder or its file system cannot be written.
+    #[error("{store} is read-only")]
+    ReadOnly {
+        /// Where the records are.
+        store: StoreUrl,
+        /// What the database says.
+        source: Cause,
+    },
+
+    /// No room is left; what was stored before is safe.
+    #[error("{store} has no room on its disk")]
+    Full {
+        /// Where the records are.
+        store: StoreUrl,
+        /// What the database says.
+        source: Cause,
+    },
+
+    /// The database is damaged: only a backup helps.
+    #[error("{store} is damaged")]
+    Corrupt {
+        /// Where the records are.
+        store: StoreUrl,
+        /// What the database says.
+        source: Cause,
+    },
+
+    /// The file is something else: no database, or another program's.
+    #[error("{store} is not a store of hcc")]
+    Foreign {
+        /// Where the records should be.
+        store: StoreUrl,
+    },
+
+    /// A newer release has changed the file's format.
+    #[error("{store} has format {found}, made by a newer hcc; this one knows up to {known}")]
+    Newer {
+        /// Where the records are.
+        store: StoreUrl,
+        /// The format of the file.
+        found: i64,
+        /// The newest format that this release knows.
+        known: i64,
+    },
+
+    /// The database failed in another way.
+    #[error("{store} failed")]
+    Failed {
+        /// Where the records are.
+        store: StoreUrl,
+        /// What the database says.
+        source: Cause,
+    },
+}
+
+/// What lies behind an [`Error`].
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+impl Error {
+    /// Whether the same call may succeed later, unchanged.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Busy { .. })
+    }
+}

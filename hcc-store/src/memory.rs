@@ -1,0 +1,97 @@
+//! Records in memory: for tests and demonstrations, and the plainest backend to read.
+
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::document::{empty, merge};
+use crate::{IfMissing, Only, Patch, Record, Result, Stage, Store, Write};
+
+/// Records that end with their process.
+///
+/// Unlike other backends, what it stores is neither durable nor shared.
+#[derive(Default)]
+pub struct Memory(Mutex<Vec<Row>>);
+
+struct Row {
+    name: String,
+    document: String,
+}
+
+impl Row {
+    fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            document: empty(name),
+        }
+    }
+
+    fn set(&mut self, patch: &Patch) {
+        self.document = merge(&self.document, patch).expect("documents are objects");
+    }
+
+    fn record(&self) -> Record {
+        let document = serde_json::from_str(&self.document).expect("documents are objects");
+        Record::read(document).expect("documents have a name")
+    }
+}
+
+impl Memory {
+    fn rows(&self) -> MutexGuard<'_, Vec<Row>> {
+        // No row is ever half written, so a panic elsewhere harms none.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for Memory {
+    async fn get(&self, name: &str) -> Result<Option<Record>> {
+        let rows = self.rows();
+        Ok(rows.iter().find(|row| row.name == name).map(Row::record))
+    }
+
+    async fn list(&self) -> Result<Vec<Record>> {
+        Ok(self.rows().iter().map(Row::record).collect())
+    }
+
+    async fn reserve(&self, name: &str) -> Result<bool> {
+        let mut rows = self.rows();
+        if rows.iter().any(|row| row.name == name) {
+            return Ok(false);
+        }
+        let mut row = Row::new(name);
+        row.set(&Patch::new().stage(Stage::New));
+        rows.push(row);
+        Ok(true)
+    }
+
+    async fn write(&self, writes: &[Write]) -> Result<usize> {
+        let mut rows = self.rows();
+        let mut written = 0;
+        for write in writes {
+            let found = rows.iter().position(|row| row.name == write.name);
+            let row = match (found, write.if_missing) {
+                (Some(position), _) => &mut rows[position],
+                (None, IfMissing::Insert) => rows.push_mut(Row::new(&write.name)),
+                (None, IfMissing::Skip) => continue,
+            };
+            row.set(&write.patch);
+            written += 1;
+        }
+        Ok(written)
+    }
+
+    async fn remove(&self, name: &str, only: Only) -> Result<bool> {
+        let mut rows = self.rows();
+        let before = rows.len();
+        rows.retain(|row| row.name != name || !only.allows(&row.record()));
+        Ok(rows.len() < before)
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Memory({} records)", self.rows().len())
+    }
+}
