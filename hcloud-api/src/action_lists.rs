@@ -7,7 +7,8 @@ use crate::{Action, ActionId, ActionStatus, Client, Listing, Result, Sort};
 /// Which actions to list. An empty list of alternatives means any.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListActions {
-    /// Only actions with one of these ids. The actions of a single resource cannot be narrowed by id.
+    /// Only actions with one of these ids. The actions of a single resource cannot be narrowed by
+    /// id.
     pub id: Vec<ActionId>,
     /// Only actions in one of these states.
     pub status: Vec<ActionStatus>,

@@ -14,7 +14,8 @@ pub struct DnsPtr {
     pub dns_ptr: String,
 }
 
-/// The body that names an address. The key is always there, because `null` restores Hetzner's own name.
+/// The body that names an address. The key is always there, because `null` restores Hetzner's own
+/// name.
 #[derive(Debug, Serialize)]
 pub(crate) struct ChangeDnsPtr<'a> {
     pub(crate) ip: IpAddr,

@@ -64,7 +64,8 @@ pub use pagination::Listing;
 pub use patch::Patch;
 pub use placement_groups::{PlacementGroup, PlacementGroupType};
 pub use pricing::{
-    BackupPricing, IpPrice, IpPricing, Price, Pricing, StoragePricing, TypePrice, TypePricing,
+    BackupPricing, FloatingIpPrice, IpPrice, IpPricing, Price, Pricing, StoragePricing, TypePrice,
+    TypePricing,
 };
 pub use primary_ips::{
     AssigneeType, CreatePrimaryIp, IpType, ListPrimaryIps, PrimaryIp, PrimaryIpCreated,

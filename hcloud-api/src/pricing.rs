@@ -46,6 +46,8 @@ pub struct Pricing {
     pub server_types: Vec<TypePricing<ServerTypeId>>,
     /// Load balancers.
     pub load_balancer_types: Vec<TypePricing<LoadBalancerTypeId>>,
+    /// Superseded by [`Pricing::floating_ips`], where it depends on version and location.
+    pub floating_ip: Option<FloatingIpPrice>,
 }
 
 /// One amount, without and with VAT.
@@ -126,4 +128,12 @@ pub struct StoragePricing {
 pub struct BackupPricing {
     /// Surcharge on the price of the server, in percent.
     pub percentage: Decimal,
+}
+
+/// What a floating IP costs, whatever its version and location.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct FloatingIpPrice {
+    /// For a month.
+    pub price_monthly: Price,
 }

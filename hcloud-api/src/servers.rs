@@ -440,6 +440,7 @@ pub struct PublicIpv6 {
     pub blocked: bool,
     /// Reverse DNS, one entry per address that has one.
     #[serde_as(as = "DefaultOnNull")]
+    #[serde(default)]
     pub dns_ptr: Vec<DnsPtr>,
 }
 

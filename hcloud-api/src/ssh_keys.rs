@@ -112,6 +112,7 @@ pub struct CreateSshKey {
     /// In the format of `authorized_keys`; the same key cannot be uploaded twice.
     pub public_key: String,
     /// Labels to begin with.
+    #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 

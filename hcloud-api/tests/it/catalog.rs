@@ -1,0 +1,126 @@
+//! What can be ordered: types, images, prices.
+
+use hcloud_api::{AssigneeType, Image, Pricing, PrimaryIp, ServerType};
+use wiremock::MockServer;
+
+use crate::api::{answers, body, client};
+
+async fn server_types() -> [ServerType; 2] {
+    let api = MockServer::start().await;
+    let answer = include_str!("fixtures/server_types.json");
+    answers(&api, "GET", "/server_types", [body(answer)]).await;
+    let types = client(&api).server_types().list(&Default::default());
+    types.all().await.unwrap().try_into().unwrap()
+}
+
+#[tokio::test]
+async fn a_type_can_be_ordered_where_it_is_available() {
+    let [cx23, cx22] = server_types().await;
+
+    let orderable = |server_type: &ServerType| -> Vec<String> {
+        let locations = server_type.orderable_in();
+        locations.map(|location| location.name.clone()).collect()
+    };
+    assert_eq!(orderable(&cx23), ["fsn1"]);
+    assert_eq!(orderable(&cx22), ["hel1"]);
+}
+
+#[tokio::test]
+async fn a_type_ends_in_each_location_by_itself() {
+    let [_, cx22] = server_types().await;
+
+    let end = |location: &str| cx22.location(location).unwrap().deprecation.clone();
+    let end_in_fsn1 = end("fsn1").unwrap();
+    assert!(!end_in_fsn1.is_over("2026-04-14T23:59:59Z".parse().unwrap()));
+    assert!(end_in_fsn1.is_over("2026-04-15T00:00:01Z".parse().unwrap()));
+    assert!(end("hel1").is_none());
+    assert!(cx22.location("ash").is_none());
+}
+
+#[tokio::test]
+async fn a_type_has_a_price_in_each_location() {
+    let [cx23, _] = server_types().await;
+
+    let monthly = |location: &str| cx23.price(location).unwrap().price_monthly.clone();
+    assert_eq!(monthly("fsn1").gross.as_str(), "3.5581000000000000");
+    assert_eq!(monthly("hel1").net.as_str(), "2.8900000000");
+    assert!(cx23.price("ash").is_none());
+}
+
+#[tokio::test]
+async fn images_are_deprecated_in_the_old_form_and_in_the_new_one() {
+    let api = MockServer::start().await;
+    let answer = include_str!("fixtures/images.json");
+    let old = answer.replace(r#""deprecation": {"#, r#""announced_later": {"#);
+    let new = answer.replace(r#""deprecated": "2026"#, r#""was_deprecated": "2026"#);
+    answers(&api, "GET", "/images", [body(&old), body(&new)]).await;
+    let client = client(&api);
+
+    for _form in ["old", "new"] {
+        let images = client
+            .images()
+            .list(&Default::default())
+            .all()
+            .await
+            .unwrap();
+
+        let deprecated: Vec<_> = images.iter().map(Image::is_deprecated).collect();
+        assert_eq!(deprecated, [false, true, false, false]);
+    }
+}
+
+#[tokio::test]
+async fn snapshots_have_no_name() {
+    let api = MockServer::start().await;
+    let answer = include_str!("fixtures/images.json");
+    answers(&api, "GET", "/images", [body(answer)]).await;
+
+    let images = client(&api)
+        .images()
+        .list(&Default::default())
+        .all()
+        .await
+        .unwrap();
+
+    let names: Vec<_> = images.iter().map(|image| image.name.as_deref()).collect();
+    assert_eq!(names, [Some("debian-13"), Some("debian-11"), None, None]);
+}
+
+#[tokio::test]
+async fn an_address_may_belong_to_nobody() {
+    let api = MockServer::start().await;
+    let answer = include_str!("fixtures/primary_ips.json");
+    answers(&api, "GET", "/primary_ips", [body(answer)]).await;
+
+    let ips = client(&api)
+        .primary_ips()
+        .list(&Default::default())
+        .all()
+        .await
+        .unwrap();
+
+    let [assigned, spare]: [PrimaryIp; 2] = ips.try_into().unwrap();
+    assert_eq!(assigned.assignee_type, AssigneeType::Server);
+    assert_eq!(spare.assignee_type, AssigneeType::Unassigned);
+    assert!(spare.assignee_id.is_none());
+}
+
+#[tokio::test]
+async fn prices_are_read_with_every_digit() {
+    let api = MockServer::start().await;
+    answers(
+        &api,
+        "GET",
+        "/pricing",
+        [body(include_str!("fixtures/pricing.json"))],
+    )
+    .await;
+
+    let pricing: Pricing = client(&api).pricing().await.unwrap();
+
+    assert_eq!(pricing.currency, "EUR");
+    assert_eq!(pricing.server_backup.percentage.as_str(), "20.0000000000");
+    let ipv4 = &pricing.primary_ips[0].prices[0];
+    assert_eq!(ipv4.price_monthly.net.as_str(), "0.5000000000");
+    assert!(pricing.floating_ips[0].prices[0].price_hourly.is_none());
+}

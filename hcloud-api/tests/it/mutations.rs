@@ -1,0 +1,340 @@
+//! Answers that differ from today's in every way that the API reserves the right to.
+
+use hcloud_api::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+/// One kind of answer, and where it may change. `*` in a path is every element of a list.
+struct Answer {
+    name: &'static str,
+    json: &'static str,
+    /// Decodes one part of the answer and encodes it again.
+    again: fn(&Value) -> serde_json::Result<Value>,
+    /// May be null, and may be absent.
+    nullable: &'static [&'static str],
+    /// May be absent.
+    optional: &'static [&'static str],
+    /// Enums, which may have values that nobody knows yet.
+    open: &'static [&'static str],
+}
+
+fn again<T: DeserializeOwned + Serialize>(value: &Value) -> serde_json::Result<Value> {
+    let decoded: T = serde_json::from_str(&value.to_string())?;
+    serde_json::to_value(decoded)
+}
+
+const ANSWERS: &[Answer] = &[
+    Answer {
+        name: "server",
+        json: include_str!("fixtures/server.json"),
+        again: again::<Server>,
+        nullable: &[
+            "/backup_window",
+            "/image",
+            "/included_traffic",
+            "/ingoing_traffic",
+            "/iso",
+            "/iso/architecture",
+            "/iso/deprecation",
+            "/iso/name",
+            "/iso/type",
+            "/outgoing_traffic",
+            "/placement_group",
+            "/private_net/*/ip",
+            "/private_net/*/mac_address",
+            "/private_net/*/network",
+            "/public_net/ipv4",
+            "/public_net/ipv4/id",
+            "/public_net/ipv6",
+            "/public_net/ipv6/dns_ptr",
+            "/public_net/ipv6/id",
+        ],
+        optional: &[
+            "/load_balancers",
+            "/private_net",
+            "/private_net/*/alias_ips",
+            "/public_net/firewalls",
+            "/public_net/floating_ips",
+            "/volumes",
+        ],
+        open: &[
+            "/image/os_flavor",
+            "/image/status",
+            "/image/type",
+            "/iso/architecture",
+            "/iso/type",
+            "/placement_group/type",
+            "/public_net/firewalls/*/status",
+            "/server_type/architecture",
+            "/server_type/cpu_type",
+            "/server_type/storage_type",
+            "/status",
+        ],
+    },
+    Answer {
+        name: "server_type",
+        json: include_str!("fixtures/server_type.json"),
+        again: again::<ServerType>,
+        nullable: &[
+            "/category",
+            "/deprecated",
+            "/deprecation",
+            "/locations/*/deprecation",
+        ],
+        optional: &[
+            "/locations",
+            "/locations/*/available",
+            "/locations/*/recommended",
+        ],
+        open: &["/architecture", "/cpu_type", "/storage_type"],
+    },
+    Answer {
+        name: "image",
+        json: include_str!("fixtures/image.json"),
+        again: again::<Image>,
+        nullable: &[
+            "/bound_to",
+            "/created_from",
+            "/deleted",
+            "/deprecated",
+            "/deprecation",
+            "/image_size",
+            "/name",
+            "/os_version",
+        ],
+        optional: &["/rapid_deploy"],
+        open: &["/architecture", "/os_flavor", "/status", "/type"],
+    },
+    Answer {
+        name: "iso",
+        json: include_str!("fixtures/iso.json"),
+        again: again::<Iso>,
+        nullable: &["/architecture", "/deprecation", "/name", "/type"],
+        optional: &[],
+        open: &["/architecture", "/type"],
+    },
+    Answer {
+        name: "primary_ip",
+        json: include_str!("fixtures/primary_ip.json"),
+        again: again::<PrimaryIp>,
+        nullable: &["/assignee_id"],
+        optional: &[],
+        open: &["/assignee_type", "/type"],
+    },
+    Answer {
+        name: "ssh_key",
+        json: include_str!("fixtures/ssh_key.json"),
+        again: again::<SshKey>,
+        nullable: &[],
+        optional: &[],
+        open: &[],
+    },
+    Answer {
+        name: "location",
+        json: include_str!("fixtures/location.json"),
+        again: again::<Location>,
+        nullable: &[],
+        optional: &[],
+        open: &[],
+    },
+    Answer {
+        name: "pricing",
+        json: include_str!("fixtures/pricing.json"),
+        again: again::<Pricing>,
+        nullable: &["/floating_ip", "/primary_ips/*/prices/*/price_hourly"],
+        optional: &[],
+        open: &["/floating_ips/*/type", "/primary_ips/*/type"],
+    },
+    Answer {
+        name: "metrics",
+        json: include_str!("fixtures/server_metrics.json"),
+        again: again::<Metrics>,
+        nullable: &[],
+        optional: &["/time_series/cpu"],
+        open: &[],
+    },
+    Answer {
+        name: "action",
+        json: include_str!("fixtures/action.json"),
+        again: again::<Action>,
+        nullable: &["/error", "/finished"],
+        optional: &["/resources"],
+        open: &["/status"],
+    },
+    Answer {
+        name: "",
+        json: include_str!("fixtures/server_created.json"),
+        again: again::<ServerCreated>,
+        nullable: &["/root_password"],
+        optional: &["/next_actions"],
+        open: &["/server/status"],
+    },
+    Answer {
+        name: "",
+        json: include_str!("fixtures/primary_ip_created.json"),
+        again: again::<PrimaryIpCreated>,
+        nullable: &["/action"],
+        optional: &[],
+        open: &[],
+    },
+    Answer {
+        name: "",
+        json: include_str!("fixtures/image.json"),
+        again: again::<ImageCreated>,
+        nullable: &[],
+        optional: &[],
+        open: &[],
+    },
+    Answer {
+        name: "",
+        json: include_str!("fixtures/root_password.json"),
+        again: again::<RootAccess>,
+        nullable: &["/root_password"],
+        optional: &[],
+        open: &[],
+    },
+    Answer {
+        name: "",
+        json: include_str!("fixtures/console.json"),
+        again: again::<Console>,
+        nullable: &[],
+        optional: &[],
+        open: &[],
+    },
+];
+
+#[test]
+fn no_change_that_the_api_may_make_breaks_an_answer() {
+    let mut cases = 0;
+    let mut failures = Vec::new();
+    for answer in ANSWERS {
+        for (what, mutant) in mutants(answer) {
+            cases += 1;
+            let failure = match (answer.again)(&mutant) {
+                Ok(encoded) => lost(&mutant, &encoded),
+                Err(error) => Some(error.to_string()),
+            };
+            if let Some(failure) = failure {
+                failures.push(format!("{} {what}: {failure}", answer.name));
+            }
+        }
+    }
+
+    println!("{cases} mutated answers");
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+fn mutants(answer: &Answer) -> Vec<(String, Value)> {
+    let body: Value = serde_json::from_str(answer.json).unwrap();
+    let original = match answer.name {
+        "" => body,
+        name => body[name].clone(),
+    };
+    let paths = paths(&original);
+    let mut mutants = vec![("as it is".to_owned(), original.clone())];
+    let mut add = |what: &str, path: &str, change: &dyn Fn(&mut Value)| {
+        let mut mutant = original.clone();
+        change(mutant.pointer_mut(path).unwrap());
+        mutants.push((format!("{what} at {path}"), mutant));
+    };
+
+    for path in &paths {
+        let value = original.pointer(path).unwrap();
+        if value.is_object() && !is_map(path) {
+            add("new field", path, &|value| value["new-field"] = json!([{}]));
+        }
+        if let Some(integer) = value.as_u64() {
+            add("fraction of zero", path, &|value| {
+                *value = serde_json::from_str(&format!("{integer}.0")).unwrap();
+            });
+        }
+    }
+    for path in select(&paths, answer.open) {
+        add("new value", path, &|value| *value = json!("new-value"));
+    }
+    for path in select(&paths, answer.nullable) {
+        add("null", path, &|value| *value = Value::Null);
+    }
+    for path in select(&paths, answer.nullable).chain(select(&paths, answer.optional)) {
+        let (parent, name) = path.rsplit_once('/').unwrap();
+        add(&format!("no {name}"), parent, &|value| {
+            value.as_object_mut().unwrap().remove(name);
+        });
+    }
+    mutants
+}
+
+/// Whether the names in an object are data, not fields.
+fn is_map(path: &str) -> bool {
+    path.ends_with("/labels") || path.ends_with("/time_series")
+}
+
+/// The paths of everything in a value, itself included.
+fn paths(value: &Value) -> Vec<String> {
+    let children: Vec<(String, &Value)> = match value {
+        Value::Object(fields) => fields.iter().map(|(name, v)| (name.clone(), v)).collect(),
+        Value::Array(items) => (0..).map(|i: usize| i.to_string()).zip(items).collect(),
+        _ => Vec::new(),
+    };
+    let mut all = vec![String::new()];
+    for (name, child) in children {
+        all.extend(paths(child).iter().map(|rest| format!("/{name}{rest}")));
+    }
+    all
+}
+
+/// The paths that fit the patterns; every pattern must fit one.
+fn select<'a>(paths: &'a [String], patterns: &'a [&str]) -> impl Iterator<Item = &'a str> {
+    patterns.iter().flat_map(|pattern| {
+        let found: Vec<_> = paths.iter().filter(|path| fits(path, pattern)).collect();
+        assert!(!found.is_empty(), "no {pattern}");
+        found.into_iter().map(String::as_str)
+    })
+}
+
+fn fits(path: &str, pattern: &str) -> bool {
+    let is_index = |segment: &str| segment.parse::<usize>().is_ok();
+    path.split('/').count() == pattern.split('/').count()
+        && path
+            .split('/')
+            .zip(pattern.split('/'))
+            .all(|(segment, wanted)| segment == wanted || wanted == "*" && is_index(segment))
+}
+
+/// What encoding did not keep; an absent field may become null, and a time may be written
+/// differently.
+fn lost(original: &Value, encoded: &Value) -> Option<String> {
+    match (original, encoded) {
+        (Value::Object(original), Value::Object(encoded)) => lost_field(original, encoded),
+        (Value::Array(original), Value::Array(encoded)) if original.len() == encoded.len() => {
+            let mut pairs = original.iter().zip(encoded);
+            pairs.find_map(|(original, encoded)| lost(original, encoded))
+        }
+        (Value::Number(original), Value::Number(encoded))
+            if original.as_f64() == encoded.as_f64() =>
+        {
+            None
+        }
+        (Value::String(original), Value::String(encoded))
+            if instant(original) == instant(encoded) =>
+        {
+            None
+        }
+        // A list that is null is empty.
+        (Value::Null, Value::Array(encoded)) if encoded.is_empty() => None,
+        _ if original == encoded => None,
+        _ => Some(format!("{original} became {encoded}")),
+    }
+}
+
+fn lost_field(original: &Map<String, Value>, encoded: &Map<String, Value>) -> Option<String> {
+    let known = original.iter().filter(|(name, _)| *name != "new-field");
+    known
+        .map(|(name, value)| (name, value, encoded.get(name).unwrap_or(&Value::Null)))
+        .find_map(|(name, value, encoded)| Some(format!("{name}: {}", lost(value, encoded)?)))
+}
+
+fn instant(text: &str) -> Result<Timestamp, &str> {
+    text.parse().map_err(|_| text)
+}

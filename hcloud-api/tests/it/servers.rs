@@ -1,0 +1,150 @@
+use hcloud_api::{
+    ActionId, CreateServer, RebuildServer, Server, ServerCreated, ServerId, ServerStatus,
+};
+use serde_json::Value;
+use wiremock::{MockServer, ResponseTemplate};
+
+use crate::api::{answers, body, client};
+
+const SERVERS: &str = include_str!("fixtures/servers.json");
+const CREATED: &str = include_str!("fixtures/server_created.json");
+const ROOT_PASSWORD: &str = include_str!("fixtures/root_password.json");
+const CONSOLE: &str = include_str!("fixtures/console.json");
+const ACTION: &str = include_str!("fixtures/action.json");
+
+const SERVER: ServerId = ServerId::new(42);
+
+async fn created() -> ServerCreated {
+    let api = MockServer::start().await;
+    answers(&api, "POST", "/servers", [body(CREATED)]).await;
+    let server = CreateServer::new("web-1", "cx23", "debian-13");
+    client(&api).servers().create(&server).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_server_may_have_neither_address_nor_image() {
+    let api = MockServer::start().await;
+    answers(&api, "GET", "/servers", [body(SERVERS)]).await;
+
+    let servers = client(&api).servers().list(&Default::default()).all().await;
+
+    let [full, bare]: [Server; 2] = servers.unwrap().try_into().unwrap();
+    assert_eq!(full.status, ServerStatus::Running);
+    assert_eq!(full.public_net.ipv4.unwrap().ip.to_string(), "203.0.113.7");
+    assert_eq!(full.public_net.ipv6.unwrap().ip, "2001:db8:7::/64");
+    assert_eq!(full.labels.get("env"), Some("prod"));
+    assert!(bare.public_net.ipv4.is_none());
+    assert!(bare.public_net.ipv6.is_none());
+    assert!(bare.image.is_none());
+    assert!(bare.private_net[0].ip.is_none());
+}
+
+#[tokio::test]
+async fn a_new_server_is_ready_after_its_next_actions_too() {
+    let created = created().await;
+
+    let ids: Vec<_> = created.actions().map(|action| action.id).collect();
+    assert_eq!(ids, [1001, 1002, 1003].map(ActionId::new));
+}
+
+#[tokio::test]
+async fn passwords_and_consoles_are_read_but_never_shown() {
+    let api = MockServer::start().await;
+    let act = |action: &str| format!("/servers/42/actions/{action}");
+    answers(&api, "POST", &act("request_console"), [body(CONSOLE)]).await;
+    answers(&api, "POST", &act("reset_password"), [body(ROOT_PASSWORD)]).await;
+    let client = client(&api);
+
+    let created = created().await;
+    let console = client.servers().request_console(SERVER).await.unwrap();
+    let access = client.servers().reset_password(SERVER).await.unwrap();
+
+    let shown = format!("{created:?} {console:?} {access:#?}");
+    for (answer, field) in [
+        (CREATED, "root_password"),
+        (CONSOLE, "wss_url"),
+        (CONSOLE, "password"),
+        (ROOT_PASSWORD, "root_password"),
+    ] {
+        let answer: Value = serde_json::from_str(answer).unwrap();
+        assert!(!shown.contains(answer[field].as_str().unwrap()), "{field}");
+    }
+    let encoded = serde_json::to_value(&console).unwrap();
+    assert_eq!(
+        encoded,
+        serde_json::from_str::<Value>(CONSOLE).map(at_utc).unwrap()
+    );
+}
+
+/// Times are written with `Z`.
+fn at_utc(mut console: Value) -> Value {
+    console["action"]["started"] = "2026-11-22T19:05:04Z".into();
+    console
+}
+
+#[test]
+fn user_data_is_never_shown() {
+    let secret = "#cloud-config with a password";
+    let create = CreateServer {
+        user_data: Some(secret.into()),
+        ..CreateServer::new("web-1", "cx23", "debian-13")
+    };
+    let rebuild = RebuildServer {
+        user_data: Some(secret.into()),
+        ..RebuildServer::new("debian-13")
+    };
+
+    let shown = format!("{create:?} {rebuild:#?}");
+
+    assert!(!shown.contains("password"), "{shown}");
+}
+
+#[tokio::test]
+async fn a_rebuilt_server_may_have_no_password() {
+    let api = MockServer::start().await;
+    let answer = ACTION.replacen('{', r#"{"root_password": null,"#, 1);
+    answers(&api, "POST", "/servers/42/actions/rebuild", [body(&answer)]).await;
+
+    let rebuild = RebuildServer::new("debian-13");
+    let access = client(&api).servers().rebuild(SERVER, &rebuild).await;
+
+    assert!(access.unwrap().root_password.is_none());
+}
+
+#[tokio::test]
+async fn deleting_may_start_an_action_or_be_done_at_once() {
+    let api = MockServer::start().await;
+    let nothing = || ResponseTemplate::new(204);
+    answers(&api, "DELETE", "/servers/42", [body(ACTION), nothing()]).await;
+    let client = client(&api);
+
+    let first = client.servers().delete(SERVER).await.unwrap();
+    let second = client.servers().delete(SERVER).await.unwrap();
+
+    assert_eq!(first.unwrap().id, ActionId::new(1004));
+    assert!(second.is_none());
+}
+
+#[tokio::test]
+async fn a_series_that_was_not_measured_is_empty() {
+    let api = MockServer::start().await;
+    let answer = include_str!("fixtures/server_metrics.json");
+    answers(&api, "GET", "/servers/42/metrics", [body(answer)]).await;
+    let at = |text: &str| text.parse().unwrap();
+    let query = hcloud_api::ServerMetricsQuery::new(
+        [hcloud_api::ServerMetric::Cpu],
+        at("2026-11-22T18:00:00Z"),
+        at("2026-11-22T19:00:00Z"),
+    );
+
+    let metrics = client(&api)
+        .servers()
+        .metrics(SERVER, &query)
+        .await
+        .unwrap();
+
+    let cpu: Vec<_> = metrics.samples("cpu").iter().map(|s| s.number()).collect();
+    assert_eq!(cpu, [Some(12.5), Some(0.0)]);
+    assert!(metrics.samples("network.0.bandwidth.in").is_empty());
+    assert!(metrics.samples("disk.0.iops.read").is_empty());
+}
