@@ -220,13 +220,13 @@ mod tests {
         let mut viewer = machine.watch().unwrap();
 
         let (changed, ()) = tokio::join!(viewer.changed(), async {
-            clock.advance(Duration::from_secs(2))
+            clock.advance(Duration::from_secs(2));
         });
         assert!(changed.is_ok());
         assert!(viewer.screen().text().ends_with("login:"));
 
         let (changed, ()) = tokio::join!(viewer.changed(), async {
-            machine.press(Key::Character('x'))
+            machine.press(Key::Character('x'));
         });
         assert!(changed.is_ok());
         assert!(viewer.screen().text().ends_with("login: x"));
