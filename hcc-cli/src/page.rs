@@ -120,6 +120,13 @@ fn holds_page(www: &Path) -> bool {
 /// [`Page::PATH`]. It holds secrets, and a process list shows a browser's arguments to everybody:
 /// the browser gets an address of ours, which leads to the link once.
 pub(crate) async fn open(link: SecretString, page: Option<&Page>) -> anyhow::Result<()> {
+    open_with(webbrowser::open, link, page).await
+}
+
+async fn open_with<F>(browse: F, link: SecretString, page: Option<&Page>) -> anyhow::Result<()>
+where
+    F: FnOnce(&str) -> io::Result<()>,
+{
     let location = HeaderValue::from_str(link.expose_secret())?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let address = listener.local_addr()?;
@@ -139,7 +146,7 @@ pub(crate) async fn open(link: SecretString, page: Option<&Page>) -> anyhow::Res
     let server = axum::serve(listener, guarded(app, address))
         .with_graceful_shutdown(loaded(visits.clone(), quiet));
 
-    webbrowser::open(&format!("http://{address}{path}")).map_err(PageError::NoBrowser)?;
+    browse(&format!("http://{address}{path}")).map_err(PageError::NoBrowser)?;
     server.await?;
     if !*visits.borrow() {
         return Err(PageError::NoVisit.into());
@@ -221,4 +228,59 @@ fn guarded(app: Router, address: SocketAddr) -> Router {
             response.headers_mut().extend(HEADERS);
             response
         }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::thread;
+
+    use super::*;
+
+    const LINK: &str = "https://example.org/l.html?wss://console.example/?token=t0k3n#s3cret";
+
+    #[tokio::test]
+    async fn browser_is_led_to_the_link_and_its_own_address_tells_nothing() {
+        let mut visitor = None;
+        let browse = |url: &str| {
+            assert!(!url.contains("t0k3n") && !url.contains("s3cret"), "{url}");
+            let url = url.to_owned();
+            visitor = Some(thread::spawn(move || get(&url)));
+            Ok(())
+        };
+
+        open_with(browse, LINK.into(), None).await.unwrap();
+
+        let answer = visitor.unwrap().join().unwrap();
+        assert!(answer.starts_with("HTTP/1.1 303 "), "{answer}");
+        assert!(
+            answer.contains(&format!("location: {LINK}\r\n")),
+            "{answer}"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn browser_that_never_comes_is_not_waited_for_longer_than_the_link_lives() {
+        let error = open_with(|_| Ok(()), LINK.into(), None).await.unwrap_err();
+
+        assert!(matches!(error.downcast(), Ok(PageError::NoVisit)));
+    }
+
+    fn get(url: &str) -> String {
+        let (host, path) = url
+            .strip_prefix("http://")
+            .unwrap()
+            .split_once('/')
+            .unwrap();
+        let mut stream = TcpStream::connect(host).unwrap();
+        write!(
+            stream,
+            "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
 }

@@ -1,3 +1,4 @@
 //! `hcc` as its users run it.
 
 mod browser;
+mod page;
