@@ -36,7 +36,7 @@ pub struct ActionsOfAll<'a> {
 
 impl ActionsOfAll<'_> {
     /// Lists the actions that match `filter`, finished ones too.
-    pub fn list(&self, filter: &ListActions) -> Listing<Action> {
+    pub fn list(self, filter: &ListActions) -> Listing<Action> {
         self.client
             .get(format!("{}/actions", self.path))
             .query(filter)
@@ -44,7 +44,7 @@ impl ActionsOfAll<'_> {
     }
 
     /// Gets one action.
-    pub async fn get(&self, id: ActionId) -> Result<Action> {
+    pub async fn get(self, id: ActionId) -> Result<Action> {
         self.client
             .get(format!("{}/actions/{id}", self.path))
             .one()

@@ -111,7 +111,7 @@ pub struct Actions<'a>(pub(crate) &'a Client);
 
 impl Actions<'_> {
     /// The action with this id.
-    pub async fn get(&self, id: ActionId) -> Result<Action> {
+    pub async fn get(self, id: ActionId) -> Result<Action> {
         let request = self.0.get(format!("/actions/{id}"));
         request.limit(Limit::Actions).one().await
     }
@@ -119,7 +119,7 @@ impl Actions<'_> {
     /// The actions with these ids, in the API's order; ids that it does not know are left out.
     ///
     /// One request for every 25 ids, side by side.
-    pub async fn list(&self, ids: &[ActionId]) -> Result<Vec<Action>> {
+    pub async fn list(self, ids: &[ActionId]) -> Result<Vec<Action>> {
         let batches = ids.chunks(BATCH).map(|batch| {
             let mut request = self.0.get("/actions").limit(Limit::Actions);
             for id in batch {

@@ -25,21 +25,21 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct Images<'a>(pub(crate) &'a Client);
 
-impl Images<'_> {
+impl<'a> Images<'a> {
     /// Lists the images that match `filter`.
-    pub fn list(&self, filter: &ListImages) -> Listing<Image> {
+    pub fn list(self, filter: &ListImages) -> Listing<Image> {
         self.0.get("/images").query(filter).list()
     }
 
     /// Gets one image.
-    pub async fn get(&self, id: ImageId) -> Result<Image> {
+    pub async fn get(self, id: ImageId) -> Result<Image> {
         self.0.get(format!("/images/{id}")).one().await
     }
 
     /// Finds the image with exactly this name for an architecture, deprecated ones too.
     ///
     /// Snapshots and backups have no name.
-    pub async fn find(&self, name: &str, architecture: Architecture) -> Result<Option<Image>> {
+    pub async fn find(self, name: &str, architecture: Architecture) -> Result<Option<Image>> {
         let filter = ListImages {
             name: Some(name.to_owned()),
             architecture: Some(architecture),
@@ -51,7 +51,7 @@ impl Images<'_> {
 
     /// Finds an image by its id or else by its name, which means the one for an architecture.
     pub async fn resolve(
-        &self,
+        self,
         key: &IdOrName<ImageId>,
         architecture: Architecture,
     ) -> Result<Option<Image>> {
@@ -62,27 +62,23 @@ impl Images<'_> {
     }
 
     /// Changes a snapshot or backup; Hetzner's own images cannot change.
-    pub async fn update(&self, id: ImageId, change: &UpdateImage) -> Result<Image> {
+    pub async fn update(self, id: ImageId, change: &UpdateImage) -> Result<Image> {
         self.0.put(format!("/images/{id}")).json(change).one().await
     }
 
     /// Deletes a snapshot or backup.
-    pub async fn delete(&self, id: ImageId) -> Result<Option<Action>> {
+    pub async fn delete(self, id: ImageId) -> Result<Option<Action>> {
         self.0.delete(format!("/images/{id}")).optional().await
     }
 
     /// Changes what a snapshot is protected against.
-    pub async fn change_protection(
-        &self,
-        id: ImageId,
-        change: &ChangeProtection,
-    ) -> Result<Action> {
+    pub async fn change_protection(self, id: ImageId, change: &ChangeProtection) -> Result<Action> {
         let path = format!("/images/{id}/actions/change_protection");
         self.0.post(path).json(change).one().await
     }
 
     /// The actions of all images.
-    pub fn actions(&self) -> ActionsOfAll<'_> {
+    pub fn actions(self) -> ActionsOfAll<'a> {
         ActionsOfAll {
             client: self.0,
             path: "/images",
@@ -90,7 +86,7 @@ impl Images<'_> {
     }
 
     /// The actions of one image.
-    pub fn actions_of(&self, id: ImageId) -> ActionsOfOne<'_> {
+    pub fn actions_of(self, id: ImageId) -> ActionsOfOne<'a> {
         ActionsOfOne {
             client: self.0,
             path: format!("/images/{id}"),

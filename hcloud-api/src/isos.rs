@@ -25,22 +25,22 @@ pub struct Isos<'a>(pub(crate) &'a Client);
 
 impl Isos<'_> {
     /// Lists the ISO images that match `filter`.
-    pub fn list(&self, filter: &ListIsos) -> Listing<Iso> {
+    pub fn list(self, filter: &ListIsos) -> Listing<Iso> {
         self.0.get("/isos").query(filter).list()
     }
 
     /// Finds the ISO image with exactly this name.
-    pub async fn find(&self, name: &str) -> Result<Option<Iso>> {
+    pub async fn find(self, name: &str) -> Result<Option<Iso>> {
         self.0.find("/isos", name).await
     }
 
     /// Finds an ISO image by its id or else by its name, which may consist of digits.
-    pub async fn resolve(&self, key: &IdOrName<IsoId>) -> Result<Option<Iso>> {
+    pub async fn resolve(self, key: &IdOrName<IsoId>) -> Result<Option<Iso>> {
         self.0.resolve("/isos", key).await
     }
 
     /// Gets one ISO image.
-    pub async fn get(&self, id: IsoId) -> Result<Iso> {
+    pub async fn get(self, id: IsoId) -> Result<Iso> {
         self.0.get(format!("/isos/{id}")).one().await
     }
 }

@@ -22,22 +22,22 @@ pub struct Locations<'a>(pub(crate) &'a Client);
 
 impl Locations<'_> {
     /// Lists the locations that match `filter`.
-    pub fn list(&self, filter: &ListLocations) -> Listing<Location> {
+    pub fn list(self, filter: &ListLocations) -> Listing<Location> {
         self.0.get("/locations").query(filter).list()
     }
 
     /// Finds the location with exactly this name.
-    pub async fn find(&self, name: &str) -> Result<Option<Location>> {
+    pub async fn find(self, name: &str) -> Result<Option<Location>> {
         self.0.find("/locations", name).await
     }
 
     /// Finds a location by its id or else by its name, which may consist of digits.
-    pub async fn resolve(&self, key: &IdOrName<LocationId>) -> Result<Option<Location>> {
+    pub async fn resolve(self, key: &IdOrName<LocationId>) -> Result<Option<Location>> {
         self.0.resolve("/locations", key).await
     }
 
     /// Gets one location.
-    pub async fn get(&self, id: LocationId) -> Result<Location> {
+    pub async fn get(self, id: LocationId) -> Result<Location> {
         self.0.get(format!("/locations/{id}")).one().await
     }
 }

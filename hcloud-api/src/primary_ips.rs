@@ -30,24 +30,24 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct PrimaryIps<'a>(pub(crate) &'a Client);
 
-impl PrimaryIps<'_> {
+impl<'a> PrimaryIps<'a> {
     /// Lists the Primary IPs that match `filter`.
-    pub fn list(&self, filter: &ListPrimaryIps) -> Listing<PrimaryIp> {
+    pub fn list(self, filter: &ListPrimaryIps) -> Listing<PrimaryIp> {
         self.0.get("/primary_ips").query(filter).list()
     }
 
     /// Finds the Primary IP with exactly this name.
-    pub async fn find(&self, name: &str) -> Result<Option<PrimaryIp>> {
+    pub async fn find(self, name: &str) -> Result<Option<PrimaryIp>> {
         self.0.find("/primary_ips", name).await
     }
 
     /// Finds a Primary IP by its id or else by its name, which may consist of digits.
-    pub async fn resolve(&self, key: &IdOrName<PrimaryIpId>) -> Result<Option<PrimaryIp>> {
+    pub async fn resolve(self, key: &IdOrName<PrimaryIpId>) -> Result<Option<PrimaryIp>> {
         self.0.resolve("/primary_ips", key).await
     }
 
     /// Gets one Primary IP.
-    pub async fn get(&self, id: PrimaryIpId) -> Result<PrimaryIp> {
+    pub async fn get(self, id: PrimaryIpId) -> Result<PrimaryIp> {
         self.0.get(format!("/primary_ips/{id}")).one().await
     }
 
@@ -57,12 +57,12 @@ impl PrimaryIps<'_> {
     ///
     /// [`ErrorCode::ServerNotStopped`](crate::ErrorCode::ServerNotStopped) if the server is not
     /// off.
-    pub async fn create(&self, primary_ip: &CreatePrimaryIp) -> Result<PrimaryIpCreated> {
+    pub async fn create(self, primary_ip: &CreatePrimaryIp) -> Result<PrimaryIpCreated> {
         self.0.post("/primary_ips").json(primary_ip).whole().await
     }
 
     /// Changes the name, the labels, or whether it goes away with its server.
-    pub async fn update(&self, id: PrimaryIpId, change: &UpdatePrimaryIp) -> Result<PrimaryIp> {
+    pub async fn update(self, id: PrimaryIpId, change: &UpdatePrimaryIp) -> Result<PrimaryIp> {
         self.0
             .put(format!("/primary_ips/{id}"))
             .json(change)
@@ -76,12 +76,12 @@ impl PrimaryIps<'_> {
     ///
     /// [`ErrorCode::MustBeUnassigned`](crate::ErrorCode::MustBeUnassigned) while it is assigned;
     /// see [`unassign`](Self::unassign).
-    pub async fn delete(&self, id: PrimaryIpId) -> Result<Option<Action>> {
+    pub async fn delete(self, id: PrimaryIpId) -> Result<Option<Action>> {
         self.0.delete(format!("/primary_ips/{id}")).optional().await
     }
 
     /// Assigns a Primary IP to a server, which has to be off.
-    pub async fn assign(&self, id: PrimaryIpId, server: ServerId) -> Result<Action> {
+    pub async fn assign(self, id: PrimaryIpId, server: ServerId) -> Result<Action> {
         let body = Assign {
             assignee_type: AssigneeType::Server,
             assignee_id: server,
@@ -90,13 +90,13 @@ impl PrimaryIps<'_> {
     }
 
     /// Takes a Primary IP from its server, which has to be off.
-    pub async fn unassign(&self, id: PrimaryIpId) -> Result<Action> {
+    pub async fn unassign(self, id: PrimaryIpId) -> Result<Action> {
         self.act(id, "unassign").one().await
     }
 
     /// Sets the name of an address in reverse DNS; `None` restores Hetzner's own name for it.
     pub async fn change_dns_ptr(
-        &self,
+        self,
         id: PrimaryIpId,
         ip: IpAddr,
         name: Option<&str>,
@@ -109,7 +109,7 @@ impl PrimaryIps<'_> {
 
     /// Changes what a Primary IP is protected against.
     pub async fn change_protection(
-        &self,
+        self,
         id: PrimaryIpId,
         change: &ChangeProtection,
     ) -> Result<Action> {
@@ -117,7 +117,7 @@ impl PrimaryIps<'_> {
     }
 
     /// The actions of all Primary IPs.
-    pub fn actions(&self) -> ActionsOfAll<'_> {
+    pub fn actions(self) -> ActionsOfAll<'a> {
         ActionsOfAll {
             client: self.0,
             path: "/primary_ips",
@@ -125,14 +125,14 @@ impl PrimaryIps<'_> {
     }
 
     /// The actions of one Primary IP.
-    pub fn actions_of(&self, id: PrimaryIpId) -> ActionsOfOne<'_> {
+    pub fn actions_of(self, id: PrimaryIpId) -> ActionsOfOne<'a> {
         ActionsOfOne {
             client: self.0,
             path: format!("/primary_ips/{id}"),
         }
     }
 
-    fn act(&self, id: PrimaryIpId, command: &str) -> Request {
+    fn act(self, id: PrimaryIpId, command: &str) -> Request {
         self.0.post(format!("/primary_ips/{id}/actions/{command}"))
     }
 }

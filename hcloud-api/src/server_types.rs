@@ -24,22 +24,22 @@ pub struct ServerTypes<'a>(pub(crate) &'a Client);
 
 impl ServerTypes<'_> {
     /// Lists the server types that match `filter`.
-    pub fn list(&self, filter: &ListServerTypes) -> Listing<ServerType> {
+    pub fn list(self, filter: &ListServerTypes) -> Listing<ServerType> {
         self.0.get("/server_types").query(filter).list()
     }
 
     /// Finds the server type with exactly this name.
-    pub async fn find(&self, name: &str) -> Result<Option<ServerType>> {
+    pub async fn find(self, name: &str) -> Result<Option<ServerType>> {
         self.0.find("/server_types", name).await
     }
 
     /// Finds a server type by its id or else by its name, which may consist of digits.
-    pub async fn resolve(&self, key: &IdOrName<ServerTypeId>) -> Result<Option<ServerType>> {
+    pub async fn resolve(self, key: &IdOrName<ServerTypeId>) -> Result<Option<ServerType>> {
         self.0.resolve("/server_types", key).await
     }
 
     /// Gets one server type.
-    pub async fn get(&self, id: ServerTypeId) -> Result<ServerType> {
+    pub async fn get(self, id: ServerTypeId) -> Result<ServerType> {
         self.0.get(format!("/server_types/{id}")).one().await
     }
 }

@@ -38,24 +38,24 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct Servers<'a>(pub(crate) &'a Client);
 
-impl Servers<'_> {
+impl<'a> Servers<'a> {
     /// Lists the servers that match `filter`.
-    pub fn list(&self, filter: &ListServers) -> Listing<Server> {
+    pub fn list(self, filter: &ListServers) -> Listing<Server> {
         self.0.get("/servers").query(filter).list()
     }
 
     /// Finds the server with exactly this name.
-    pub async fn find(&self, name: &str) -> Result<Option<Server>> {
+    pub async fn find(self, name: &str) -> Result<Option<Server>> {
         self.0.find("/servers", name).await
     }
 
     /// Finds a server by its id or else by its name, which may consist of digits.
-    pub async fn resolve(&self, key: &IdOrName<ServerId>) -> Result<Option<Server>> {
+    pub async fn resolve(self, key: &IdOrName<ServerId>) -> Result<Option<Server>> {
         self.0.resolve("/servers", key).await
     }
 
     /// Gets one server.
-    pub async fn get(&self, id: ServerId) -> Result<Server> {
+    pub async fn get(self, id: ServerId) -> Result<Server> {
         self.0.get(format!("/servers/{id}")).one().await
     }
 
@@ -70,12 +70,12 @@ impl Servers<'_> {
     /// [`ErrorCode::UniquenessError`](crate::ErrorCode::UniquenessError) if the name is taken,
     /// [`ErrorCode::ResourceUnavailable`](crate::ErrorCode::ResourceUnavailable) if the type is
     /// sold out in the location: another location or type may do.
-    pub async fn create(&self, server: &CreateServer) -> Result<ServerCreated> {
+    pub async fn create(self, server: &CreateServer) -> Result<ServerCreated> {
         self.0.post("/servers").json(server).whole().await
     }
 
     /// Renames a server or replaces its labels.
-    pub async fn update(&self, id: ServerId, change: &UpdateServer) -> Result<Server> {
+    pub async fn update(self, id: ServerId, change: &UpdateServer) -> Result<Server> {
         self.0
             .put(format!("/servers/{id}"))
             .json(change)
@@ -87,12 +87,12 @@ impl Servers<'_> {
     ///
     /// Volumes and addresses are detached and go on costing money, except addresses that are
     /// deleted automatically.
-    pub async fn delete(&self, id: ServerId) -> Result<Option<Action>> {
+    pub async fn delete(self, id: ServerId) -> Result<Option<Action>> {
         self.0.delete(format!("/servers/{id}")).optional().await
     }
 
     /// The actions of all servers.
-    pub fn actions(&self) -> ActionsOfAll<'_> {
+    pub fn actions(self) -> ActionsOfAll<'a> {
         ActionsOfAll {
             client: self.0,
             path: "/servers",
@@ -100,7 +100,7 @@ impl Servers<'_> {
     }
 
     /// The actions of one server.
-    pub fn actions_of(&self, id: ServerId) -> ActionsOfOne<'_> {
+    pub fn actions_of(self, id: ServerId) -> ActionsOfOne<'a> {
         ActionsOfOne {
             client: self.0,
             path: format!("/servers/{id}"),
@@ -108,44 +108,44 @@ impl Servers<'_> {
     }
 
     /// Switches a server on.
-    pub async fn power_on(&self, id: ServerId) -> Result<Action> {
+    pub async fn power_on(self, id: ServerId) -> Result<Action> {
         self.act(id, "poweron").one().await
     }
 
     /// Cuts the power of a server: its operating system cannot save anything.
-    pub async fn power_off(&self, id: ServerId) -> Result<Action> {
+    pub async fn power_off(self, id: ServerId) -> Result<Action> {
         self.act(id, "poweroff").one().await
     }
 
     /// Cuts the power of a server and switches it on again: its operating system cannot save
     /// anything.
-    pub async fn reset(&self, id: ServerId) -> Result<Action> {
+    pub async fn reset(self, id: ServerId) -> Result<Action> {
         self.act(id, "reset").one().await
     }
 
     /// Asks the operating system of a server to restart, which it may ignore.
-    pub async fn reboot(&self, id: ServerId) -> Result<Action> {
+    pub async fn reboot(self, id: ServerId) -> Result<Action> {
         self.act(id, "reboot").one().await
     }
 
     /// Asks the operating system of a server to shut down, which it may ignore.
     ///
     /// The action ends when the server was asked. Whether it is off, its status tells later.
-    pub async fn shutdown(&self, id: ServerId) -> Result<Action> {
+    pub async fn shutdown(self, id: ServerId) -> Result<Action> {
         self.act(id, "shutdown").one().await
     }
 
     /// Requests access to the screen, keyboard and mouse of a server.
     ///
     /// The URL has to be used within a minute; the connection then lasts as long as it is open.
-    pub async fn request_console(&self, id: ServerId) -> Result<Console> {
+    pub async fn request_console(self, id: ServerId) -> Result<Console> {
         self.act(id, "request_console").whole().await
     }
 
     /// Sets a new root password, which the answer holds.
     ///
     /// The server has to run Linux with the QEMU guest agent.
-    pub async fn reset_password(&self, id: ServerId) -> Result<RootAccess> {
+    pub async fn reset_password(self, id: ServerId) -> Result<RootAccess> {
         self.act(id, "reset_password").whole().await
     }
 
@@ -153,19 +153,19 @@ impl Servers<'_> {
     ///
     /// The server is not restarted by this. The rescue system is forgotten when it was booted once,
     /// or after 60 minutes.
-    pub async fn enable_rescue(&self, id: ServerId, rescue: &EnableRescue) -> Result<RootAccess> {
+    pub async fn enable_rescue(self, id: ServerId, rescue: &EnableRescue) -> Result<RootAccess> {
         self.act(id, "enable_rescue").json(rescue).whole().await
     }
 
     /// Makes the next boot start from the disk again.
-    pub async fn disable_rescue(&self, id: ServerId) -> Result<Action> {
+    pub async fn disable_rescue(self, id: ServerId) -> Result<Action> {
         self.act(id, "disable_rescue").one().await
     }
 
     /// Overwrites the disk of a server with an image: **everything on it is lost**.
     ///
     /// A running server is switched off first.
-    pub async fn rebuild(&self, id: ServerId, rebuild: &RebuildServer) -> Result<RootAccess> {
+    pub async fn rebuild(self, id: ServerId, rebuild: &RebuildServer) -> Result<RootAccess> {
         self.act(id, "rebuild").json(rebuild).whole().await
     }
 
@@ -174,7 +174,7 @@ impl Servers<'_> {
     /// Shut the server down first, or what it has not written yet is missing. Snapshots are billed
     /// by size. This is never sent twice after a lost answer, because that could make two images;
     /// look with [`Images::list`](crate::Images::list).
-    pub async fn create_image(&self, id: ServerId, image: &CreateImage) -> Result<ImageCreated> {
+    pub async fn create_image(self, id: ServerId, image: &CreateImage) -> Result<ImageCreated> {
         self.act(id, "create_image").json(image).whole().await
     }
 
@@ -182,13 +182,13 @@ impl Servers<'_> {
     ///
     /// It has to be off ([`ErrorCode::ServerNotStopped`](crate::ErrorCode::ServerNotStopped)), and
     /// its disk never shrinks.
-    pub async fn change_type(&self, id: ServerId, change: &ChangeServerType) -> Result<Action> {
+    pub async fn change_type(self, id: ServerId, change: &ChangeServerType) -> Result<Action> {
         self.act(id, "change_type").json(change).one().await
     }
 
     /// Changes what a server is protected against.
     pub async fn change_protection(
-        &self,
+        self,
         id: ServerId,
         change: &ChangeServerProtection,
     ) -> Result<Action> {
@@ -196,22 +196,18 @@ impl Servers<'_> {
     }
 
     /// Has a backup of a server made every day, for a fifth of the server's price.
-    pub async fn enable_backup(&self, id: ServerId) -> Result<Action> {
+    pub async fn enable_backup(self, id: ServerId) -> Result<Action> {
         self.act(id, "enable_backup").one().await
     }
 
     /// Stops daily backups and **deletes all that exist**.
-    pub async fn disable_backup(&self, id: ServerId) -> Result<Action> {
+    pub async fn disable_backup(self, id: ServerId) -> Result<Action> {
         self.act(id, "disable_backup").one().await
     }
 
     /// Attaches an ISO image, from which the server boots next; one that is attached already is
     /// replaced.
-    pub async fn attach_iso(
-        &self,
-        id: ServerId,
-        iso: impl Into<IdOrName<IsoId>>,
-    ) -> Result<Action> {
+    pub async fn attach_iso(self, id: ServerId, iso: impl Into<IdOrName<IsoId>>) -> Result<Action> {
         self.act(id, "attach_iso")
             .json(&AttachIso { iso: iso.into() })
             .one()
@@ -219,14 +215,14 @@ impl Servers<'_> {
     }
 
     /// Detaches the ISO image; nothing happens if there is none.
-    pub async fn detach_iso(&self, id: ServerId) -> Result<Action> {
+    pub async fn detach_iso(self, id: ServerId) -> Result<Action> {
         self.act(id, "detach_iso").one().await
     }
 
     /// Sets the name of one address of a server in reverse DNS; `None` restores Hetzner's own name
     /// for it.
     pub async fn change_dns_ptr(
-        &self,
+        self,
         id: ServerId,
         ip: IpAddr,
         name: Option<&str>,
@@ -238,16 +234,12 @@ impl Servers<'_> {
     }
 
     /// Attaches a server to a private network.
-    pub async fn attach_to_network(
-        &self,
-        id: ServerId,
-        attach: &AttachToNetwork,
-    ) -> Result<Action> {
+    pub async fn attach_to_network(self, id: ServerId, attach: &AttachToNetwork) -> Result<Action> {
         self.act(id, "attach_to_network").json(attach).one().await
     }
 
     /// Detaches a server from a private network; the interface vanishes.
-    pub async fn detach_from_network(&self, id: ServerId, network: NetworkId) -> Result<Action> {
+    pub async fn detach_from_network(self, id: ServerId, network: NetworkId) -> Result<Action> {
         self.act(id, "detach_from_network")
             .json(&DetachFromNetwork { network })
             .one()
@@ -256,7 +248,7 @@ impl Servers<'_> {
 
     /// Replaces all alias addresses of a server in one private network.
     pub async fn change_alias_ips(
-        &self,
+        self,
         id: ServerId,
         network: NetworkId,
         alias_ips: &[IpAddr],
@@ -269,7 +261,7 @@ impl Servers<'_> {
 
     /// Puts a server into a placement group; it has to be off.
     pub async fn add_to_placement_group(
-        &self,
+        self,
         id: ServerId,
         placement_group: PlacementGroupId,
     ) -> Result<Action> {
@@ -280,12 +272,12 @@ impl Servers<'_> {
     }
 
     /// Takes a server out of its placement group.
-    pub async fn remove_from_placement_group(&self, id: ServerId) -> Result<Action> {
+    pub async fn remove_from_placement_group(self, id: ServerId) -> Result<Action> {
         self.act(id, "remove_from_placement_group").one().await
     }
 
     /// Measures what a server used in a period of the last 30 days.
-    pub async fn metrics(&self, id: ServerId, query: &ServerMetricsQuery) -> Result<Metrics> {
+    pub async fn metrics(self, id: ServerId, query: &ServerMetricsQuery) -> Result<Metrics> {
         self.0
             .get(format!("/servers/{id}/metrics"))
             .query(query)
@@ -293,7 +285,7 @@ impl Servers<'_> {
             .await
     }
 
-    fn act(&self, id: ServerId, command: &str) -> Request {
+    fn act(self, id: ServerId, command: &str) -> Request {
         self.0.post(format!("/servers/{id}/actions/{command}"))
     }
 }

@@ -26,22 +26,22 @@ pub struct SshKeys<'a>(pub(crate) &'a Client);
 
 impl SshKeys<'_> {
     /// Lists the keys that match `filter`.
-    pub fn list(&self, filter: &ListSshKeys) -> Listing<SshKey> {
+    pub fn list(self, filter: &ListSshKeys) -> Listing<SshKey> {
         self.0.get("/ssh_keys").query(filter).list()
     }
 
     /// Finds the key with exactly this name.
-    pub async fn find(&self, name: &str) -> Result<Option<SshKey>> {
+    pub async fn find(self, name: &str) -> Result<Option<SshKey>> {
         self.0.find("/ssh_keys", name).await
     }
 
     /// Finds a key by its id or else by its name, which may consist of digits.
-    pub async fn resolve(&self, key: &IdOrName<SshKeyId>) -> Result<Option<SshKey>> {
+    pub async fn resolve(self, key: &IdOrName<SshKeyId>) -> Result<Option<SshKey>> {
         self.0.resolve("/ssh_keys", key).await
     }
 
     /// Gets one key.
-    pub async fn get(&self, id: SshKeyId) -> Result<SshKey> {
+    pub async fn get(self, id: SshKeyId) -> Result<SshKey> {
         self.0.get(format!("/ssh_keys/{id}")).one().await
     }
 
@@ -51,12 +51,12 @@ impl SshKeys<'_> {
     ///
     /// [`ErrorCode::UniquenessError`](crate::ErrorCode::UniquenessError) if the project has the
     /// name or the key already.
-    pub async fn create(&self, key: &CreateSshKey) -> Result<SshKey> {
+    pub async fn create(self, key: &CreateSshKey) -> Result<SshKey> {
         self.0.post("/ssh_keys").json(key).one().await
     }
 
     /// Renames a key or replaces its labels; the key itself cannot change.
-    pub async fn update(&self, id: SshKeyId, change: &UpdateSshKey) -> Result<SshKey> {
+    pub async fn update(self, id: SshKeyId, change: &UpdateSshKey) -> Result<SshKey> {
         self.0
             .put(format!("/ssh_keys/{id}"))
             .json(change)
@@ -65,7 +65,7 @@ impl SshKeys<'_> {
     }
 
     /// Forgets a key; servers that have it keep it.
-    pub async fn delete(&self, id: SshKeyId) -> Result<Option<Action>> {
+    pub async fn delete(self, id: SshKeyId) -> Result<Option<Action>> {
         self.0.delete(format!("/ssh_keys/{id}")).optional().await
     }
 }

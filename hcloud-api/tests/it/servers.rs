@@ -1,5 +1,7 @@
+use futures_util::future::try_join_all;
 use hcloud_api::{
-    ActionId, CreateServer, RebuildServer, Server, ServerCreated, ServerId, ServerStatus,
+    ActionId, CreateServer, RebuildServer, Server, ServerCreated, ServerId, ServerMetric,
+    ServerMetricsQuery, ServerStatus,
 };
 use serde_json::Value;
 use wiremock::{MockServer, ResponseTemplate};
@@ -126,13 +128,28 @@ async fn deleting_may_start_an_action_or_be_done_at_once() {
 }
 
 #[tokio::test]
+async fn many_servers_are_handled_side_by_side() {
+    let api = MockServer::start().await;
+    for id in [42, 43] {
+        let at = format!("/servers/{id}/actions/poweron");
+        answers(&api, "POST", &at, [body(ACTION)]).await;
+    }
+    let client = client(&api);
+
+    let ids = [42, 43].map(ServerId::new);
+    let started = try_join_all(ids.map(|id| client.servers().power_on(id))).await;
+
+    assert_eq!(started.unwrap().len(), 2);
+}
+
+#[tokio::test]
 async fn a_series_that_was_not_measured_is_empty() {
     let api = MockServer::start().await;
     let answer = include_str!("fixtures/server_metrics.json");
     answers(&api, "GET", "/servers/42/metrics", [body(answer)]).await;
     let at = |text: &str| text.parse().unwrap();
-    let query = hcloud_api::ServerMetricsQuery::new(
-        [hcloud_api::ServerMetric::Cpu],
+    let query = ServerMetricsQuery::new(
+        [ServerMetric::Cpu],
         at("2026-11-22T18:00:00Z"),
         at("2026-11-22T19:00:00Z"),
     );
