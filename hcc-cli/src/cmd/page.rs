@@ -38,7 +38,7 @@ impl Page {
 async fn interrupted() {
     // Without a handler the default one ends the process, which is as good.
     if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

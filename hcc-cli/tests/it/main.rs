@@ -1,4 +1,6 @@
 //! `hcc` as its users run it.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod browser;
 mod page;

@@ -9,6 +9,7 @@ use fantoccini::error::CmdError;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder};
 use http::Method;
+use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::{ParseError, Url};
@@ -71,7 +72,7 @@ impl Chromium {
             "goog:chromeOptions": { "debuggerAddress": debugger },
             "goog:loggingPrefs": { "browser": "ALL" },
         });
-        let client = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new())
+        let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities.as_object().expect("it is one").clone())
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
