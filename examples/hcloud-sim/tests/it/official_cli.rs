@@ -1,0 +1,225 @@
+//! Debian's `hcloud`, a client of 2023: older than what it talks to, and still right.
+
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::simulator::{READ_ONLY_TOKEN, Simulator};
+
+const KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKlH8pQn2uHsqCVXBrtMgLhOa9nMm6vOPoIHpyrsSoN0 test";
+const CREATE: &str = "server create --type cx23 --image debian-13 --location fsn1";
+
+impl Simulator {
+    /// Runs `hcloud` with these words.
+    fn hcloud(&self, words: &str) -> Output {
+        self.command("hcloud")
+            .args(["--poll-interval", "20ms"])
+            .args(words.split(' '))
+            .output()
+            .expect("hcloud-cli is installed")
+    }
+
+    /// What `hcloud` prints when it succeeds.
+    fn prints(&self, words: &str) -> String {
+        let output = self.hcloud(words);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "hcloud {words}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn json(&self, words: &str) -> Value {
+        serde_json::from_str(&self.prints(&format!("{words} -o json"))).unwrap()
+    }
+
+    fn status(&self, server: &str) -> String {
+        let server = self.json(&format!("server describe {server}"));
+        server["status"].as_str().unwrap().to_owned()
+    }
+
+    /// What `hcloud` says when it fails.
+    fn refuses(&self, words: &str) -> String {
+        let output = self.hcloud(words);
+        assert!(!output.status.success(), "hcloud {words}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+#[test]
+#[ignore = "needs Debian's hcloud-cli"]
+fn all_pages_are_listed() {
+    let simulator = Simulator::start(&["--servers", "130"]);
+
+    let names = simulator.prints("server list -o noheader -o columns=name");
+
+    assert_eq!(names.lines().count(), 130);
+}
+
+#[test]
+#[ignore = "needs Debian's hcloud-cli"]
+fn catalogue_is_listed() {
+    let simulator = Simulator::start(&[]);
+
+    let types = simulator.prints("server-type list -o noheader -o columns=name,cores");
+    assert!(
+        types
+            .lines()
+            .any(|line| line.split_whitespace().eq(["cx23", "2"])),
+        "{types}"
+    );
+    let locations = simulator.prints("location list -o noheader -o columns=name,country");
+    assert!(
+        locations
+            .lines()
+            .any(|line| line.split_whitespace().eq(["hel1", "FI"])),
+        "{locations}"
+    );
+    let images = simulator.prints("image list -o noheader -o columns=name");
+    assert!(
+        images.lines().any(|line| line.trim() == "debian-13"),
+        "{images}"
+    );
+    assert!(!simulator.json("iso list").as_array().unwrap().is_empty());
+}
+
+#[test]
+#[ignore = "needs Debian's hcloud-cli"]
+fn server_is_created_powered_and_deleted() {
+    let simulator = Simulator::start(&["--servers", "0"]);
+
+    let created = simulator.prints(&format!("{CREATE} --name web1"));
+    assert!(created.contains("Root password: "), "{created}");
+    assert_eq!(simulator.status("web1"), "running");
+    let address = simulator.prints("server ip web1");
+    assert_eq!(address.trim().split('.').count(), 4, "{address}");
+
+    for (verb, status) in [
+        ("poweroff", "off"),
+        ("poweron", "running"),
+        ("reboot", "running"),
+        ("reset", "running"),
+        ("shutdown", "off"),
+    ] {
+        simulator.prints(&format!("server {verb} web1"));
+        assert_eq!(simulator.status("web1"), status, "{verb}");
+    }
+
+    simulator.prints("server delete web1");
+    assert_eq!(simulator.prints("server list -o noheader"), "");
+}
+
+#[test]
+#[ignore = "needs Debian's hcloud-cli"]
+fn server_with_a_key_gets_no_root_password() {
+    let simulator = Simulator::start(&["--servers", "0"]);
+    let added = simulator
+        .command("hcloud")
+        .args(["ssh-key", "create", "--name", "laptop", "--public-key", KEY])
+        .status();
+    assert!(added.unwrap().success());
+
+    let created = simulator.prints(&format!("{CREATE} --name web1 --ssh-key laptop"));
+
+    assert!(!created.contains("Root password"), "{created}");
+}
+
+#[test]
+#[ignore = "needs Debian's hcloud-cli"]
+fn labels_select_servers() {
+    let simulator = Simulator::start(&["--servers", "0"]);
+    simulator.prints(&format!("{CREATE} --name web1 --label env=prod"));
+    simulator.prints(&format!("{CREATE} --name web2"));
+
+    simulator.prints("server add-label web2 env=test");
+    assert_eq!(
+        simulator
+            .prints("server list -o noheader -o columns=name -l env=test")
+            .trim(),
+        "web2"
+    );
+    assert_eq!(
+        simulator
+            .prints("server list -o noheader -o columns=name -l env!=test")
+            .trim(),
+        "web1"
+    );
+
+    simulator.prints("server remove-label web2 env");
+    assert_eq!(
+        simulator
+            .prints("server list -o noheader -o columns=name -l !env")
+            .trim(),
+        "web2"
+    );
+}
+
+#[test]
+#[ignore = "needs Debian's hcloud-cli"]
+fn console_rescue_and_rebuild() {
+    let simulator = Simulator::start(&["--servers", "0"]);
+    simulator.prints(&format!("{CREATE} --name web1"));
+
+    let console = simulator.json("server request-console web1");
+    assert!(
+        console["wss_url"]
+            .as_str()
+            .unwrap()
+            .starts_with("ws://127.0.0.1:"),
+        "{console}"
+    );
+    assert!(console["password"].as_str().unwrap().len() >= 8);
+
+    let rescue = simulator.prints("server enable-rescue web1");
+    assert!(
+        rescue.contains("Rescue enabled") && rescue.contains("password"),
+        "{rescue}"
+    );
+    assert_eq!(
+        simulator.json("server describe web1")["rescue_enabled"],
+        true
+    );
+
+    simulator.prints("server rebuild web1 --image ubuntu-24.04");
+    assert_eq!(
+        simulator.json("server describe web1")["image"]["name"],
+        "ubuntu-24.04"
+    );
+}
+
+#[test]
+#[ignore = "needs Debian's hcloud-cli"]
+fn errors_are_told_in_hetzners_words() {
+    let simulator = Simulator::start(&["--servers", "0"]);
+    simulator.prints(&format!("{CREATE} --name web1"));
+    simulator.prints("server enable-protection web1 delete rebuild");
+
+    for (words, code) in [
+        ("server delete web1", "(protected)"),
+        ("datacenter list", "(deprecated_api_endpoint)"),
+        (
+            format!("{CREATE} --name web1").as_str(),
+            "(uniqueness_error)",
+        ),
+        (
+            format!("{CREATE} --name no_host_name").as_str(),
+            "(invalid_input)",
+        ),
+        ("server list -l =", "(invalid_input)"),
+    ] {
+        let said = simulator.refuses(words);
+        assert!(said.contains(code), "hcloud {words}: {said}");
+    }
+    for (token, code) in [
+        ("wrong", "(unauthorized)"),
+        (READ_ONLY_TOKEN, "(token_readonly)"),
+    ] {
+        let mut hcloud = simulator.command("hcloud");
+        let output = hcloud
+            .args(["server", "poweroff", "web1"])
+            .env("HCLOUD_TOKEN", token)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(code), "{token}: {said}");
+    }
+}

@@ -1,0 +1,55 @@
+//! A running `hcloud-sim`.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+pub(crate) const READ_ONLY_TOKEN: &str = "reader";
+
+/// The program, stopped when dropped.
+pub(crate) struct Simulator {
+    process: Child,
+    /// `HCLOUD_ENDPOINT` and `HCLOUD_TOKEN`, with their values.
+    environment: Vec<(String, String)>,
+}
+
+impl Simulator {
+    /// A simulator in which what takes a second takes a twentieth of one.
+    pub(crate) fn start(options: &[&str]) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_hcloud-sim"))
+            .args(["--listen", "127.0.0.1:0", "--speed", "20"])
+            .args(["--read-only-token", READ_ONLY_TOKEN])
+            .args(options)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let environment = lines
+            .take(2)
+            .map(|line| {
+                let line = line.unwrap();
+                let (name, value) = line.split_once('=').expect("the first lines are variables");
+                (name.to_owned(), value.to_owned())
+            })
+            .collect();
+        Self {
+            process,
+            environment,
+        }
+    }
+
+    /// A command that talks to the simulator and to nothing else.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env_remove("HCLOUD_CONTEXT")
+            .envs(self.environment.iter().cloned());
+        command
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
