@@ -1,1 +1,730 @@
-//! What every backend must do.
+//! What every backend must do, one function per promise.
+//!
+//! [`conformance!`](crate::conformance) stamps a test for each of them. Each
+//! gets a fresh, empty database as a [`Bench`] and panics when the promise is
+//! broken. Cases are added as bugs are found, so this is no stable interface.
+
+#![expect(clippy::unwrap_used, reason = "a case fails by panicking")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::{
+    Action, DataCentre, Facts, IfMissing, Image, Location, Only, Outcome, Patch, Price, Protection,
+    Record, Resource, ServerType, Stage, Store, StoreExt, Traffic, Write,
+};
+
+/// A database under test: fresh and empty, and gone when dropped.
+#[async_trait]
+pub trait Bench: Send + Sync {
+    /// Opens the store, as one more process would.
+    async fn store(&self) -> Arc<dyn Store>;
+
+    /// Inserts a document as another program does, without this crate.
+    async fn insert(&self, document: Value);
+
+    /// The document as another program sees it.
+    async fn document(&self, name: &str) -> Option<Value>;
+}
+
+/// Stamps one test per case: `conformance!(fresh_bench().await)`.
+///
+/// Attributes after the bench are put on each test:
+/// `conformance!(bench().await, #[ignore = "needs a server"])`.
+#[macro_export]
+macro_rules! conformance {
+    ($bench:expr $(, #[$attribute:meta])*) => {
+        $crate::conformance! { @cases $bench, [$(#[$attribute])*],
+            absent_record_is_none
+            records_are_listed_the_oldest_first
+            reservation_is_a_stage_and_a_name
+            reserved_name_is_taken
+            one_of_many_tasks_reserves_a_name
+            reservation_leaves_a_record_alone
+            write_makes_a_record_if_asked_to
+            skipped_write_makes_none
+            later_write_of_one_call_wins
+            writes_set_their_own_fields_alone
+            concurrent_writes_of_other_fields_all_stay
+            documents_are_those_of_the_original
+            documents_of_the_original_are_read
+            absent_parts_are_null
+            foreign_fields_survive_every_write
+            foreign_fields_inside_ours_survive
+            fields_of_foreign_type_are_kept_and_shown
+            field_of_foreign_type_becomes_ours_when_set
+            whole_doubles_are_read_as_whole_numbers
+            labels_are_replaced_as_a_whole
+            odd_texts_are_stored_as_they_are
+            unknown_stage_keeps_its_text
+            removal_hits_what_it_means
+            removed_record_can_be_made_again
+            thousands_of_writes_in_one_call
+            readers_see_whole_writes
+            secrets_are_not_in_debug
+        }
+    };
+    (@cases $bench:expr, $attributes:tt, $($case:ident)*) => {
+        $($crate::conformance! { @case $bench, $attributes, $case })*
+    };
+    (@case $bench:expr, [$(#[$attribute:meta])*], $case:ident) => {
+        #[::tokio::test(flavor = "multi_thread")]
+        $(#[$attribute])*
+        async fn $case() {
+            $crate::conformance::$case(&$bench).await;
+        }
+    };
+}
+
+/// Asking for a name that has no record is normal.
+pub async fn absent_record_is_none(bench: &dyn Bench) {
+    let store = bench.store().await;
+
+    assert!(store.get("vm").await.unwrap().is_none());
+    assert!(store.list().await.unwrap().is_empty());
+    assert!(!store.remove("vm", Only::Any).await.unwrap());
+    assert!(!store.update("vm", running()).await.unwrap());
+}
+
+/// The order is that of insertion, whatever happens to a record later.
+pub async fn records_are_listed_the_oldest_first(bench: &dyn Bench) {
+    let store = bench.store().await;
+    store.reserve("zoe").await.unwrap();
+    store.set("adam", running()).await.unwrap();
+    store.reserve("mary").await.unwrap();
+
+    store.set("zoe", created("root password")).await.unwrap();
+
+    assert_eq!(names(&*store).await, ["zoe", "adam", "mary"]);
+}
+
+/// The document of a reservation is what the original wrote.
+pub async fn reservation_is_a_stage_and_a_name(bench: &dyn Bench) {
+    let store = bench.store().await;
+
+    assert!(store.reserve("vm").await.unwrap());
+
+    let document = bench.document("vm").await.unwrap();
+    assert_eq!(document, json!({"stage": "new", "name": "vm"}));
+    let record = store.get("vm").await.unwrap().unwrap();
+    assert_eq!((record.stage, record.id), (Some(Stage::New), None));
+}
+
+/// A name is reserved once, for every process.
+pub async fn reserved_name_is_taken(bench: &dyn Bench) {
+    assert!(bench.store().await.reserve("vm").await.unwrap());
+
+    assert!(!bench.store().await.reserve("vm").await.unwrap());
+}
+
+/// Of all who reserve a name at the same time, one gets it.
+pub async fn one_of_many_tasks_reserves_a_name(bench: &dyn Bench) {
+    let mut tasks = JoinSet::new();
+    for _ in 0..20 {
+        let store = bench.store().await;
+        tasks.spawn(async move { store.reserve("vm").await.unwrap() });
+    }
+
+    let winners = tasks.join_all().await;
+
+    assert_eq!(winners.into_iter().filter(|won| *won).count(), 1);
+    assert_eq!(names(&*bench.store().await).await, ["vm"]);
+}
+
+/// Reserving a name that has a record does not change the record.
+pub async fn reservation_leaves_a_record_alone(bench: &dyn Bench) {
+    let store = bench.store().await;
+    store.set("vm", created("root password")).await.unwrap();
+    let before = bench.document("vm").await;
+
+    assert!(!store.reserve("vm").await.unwrap());
+
+    assert_eq!(bench.document("vm").await, before);
+}
+
+/// A write with [`IfMissing::Insert`] needs no record to write to.
+pub async fn write_makes_a_record_if_asked_to(bench: &dyn Bench) {
+    let store = bench.store().await;
+    let write = Write::new("vm", running(), IfMissing::Insert);
+
+    assert_eq!(store.write(&[write]).await.unwrap(), 1);
+
+    let document = bench.document("vm").await.unwrap();
+    assert_eq!(document, json!({"name": "vm", "status": "running"}));
+}
+
+/// A write with [`IfMissing::Skip`] does not bring back what was removed.
+pub async fn skipped_write_makes_none(bench: &dyn Bench) {
+    let store = bench.store().await;
+    store.reserve("there").await.unwrap();
+    let writes = ["gone", "there"].map(|name| Write::new(name, running(), IfMissing::Skip));
+
+    assert_eq!(store.write(&writes).await.unwrap(), 1);
+
+    assert_eq!(names(&*store).await, ["there"]);
+}
+
+/// Writes of one call happen in their order.
+pub async fn later_write_of_one_call_wins(bench: &dyn Bench) {
+    let store = bench.store().await;
+    let write = |status| Write::new("vm", Patch::new().status(status), IfMissing::Insert);
+
+    let written = store.write(&[write("starting"), write("running")]).await;
+
+    assert_eq!(written.unwrap(), 2);
+    let record = store.get("vm").await.unwrap().unwrap();
+    assert_eq!(record.status.as_deref(), Some("running"));
+}
+
+/// What a patch does not name stays.
+pub async fn writes_set_their_own_fields_alone(bench: &dyn Bench) {
+    let store = bench.store().await;
+    store.set("vm", created("root password")).await.unwrap();
+    store.set("vm", console("console password")).await.unwrap();
+
+    store.set("vm", Patch::new().facts(&facts())).await.unwrap();
+    store
+        .set("vm", Patch::new().last(&outcome()))
+        .await
+        .unwrap();
+
+    let record = store.get("vm").await.unwrap().unwrap();
+    assert_eq!(record.stage, Some(Stage::Created));
+    assert_eq!(record.pw.unwrap().expose_secret(), "root password");
+    assert_eq!(record.auth.unwrap().expose_secret(), "console password");
+    assert_eq!(record.id, Some(44));
+    assert_eq!(record.last, Some(outcome()));
+}
+
+/// A sync and a console of the same moment both leave their mark.
+pub async fn concurrent_writes_of_other_fields_all_stay(bench: &dyn Bench) {
+    const RECORDS: usize = 20;
+    let patches = [
+        Patch::new().facts(&facts()),
+        console("console password"),
+        created("root password"),
+        Patch::new().last(&outcome()),
+    ];
+    let mut tasks = JoinSet::new();
+    for patch in patches {
+        let store = bench.store().await;
+        tasks.spawn(async move {
+            for vm in 0..RECORDS {
+                store.set(&format!("vm{vm}"), patch.clone()).await.unwrap();
+            }
+        });
+    }
+
+    tasks.join_all().await;
+
+    let records = bench.store().await.list().await.unwrap();
+    assert_eq!(records.len(), RECORDS);
+    for record in records {
+        assert!(record.id.is_some() && record.url.is_some());
+        assert!(record.pw.is_some() && record.last.is_some());
+    }
+}
+
+/// Names and types of all fields are those that existing programs know.
+pub async fn documents_are_those_of_the_original(bench: &dyn Bench) {
+    let store = bench.store().await;
+    let original = original();
+    let at = Duration::from_secs_f64(original["ts"].as_f64().unwrap());
+    let pw = original["pw"].as_str().unwrap().into();
+    let url = original["url"].as_str().unwrap().into();
+    let auth = original["auth"].as_str().unwrap().into();
+
+    let patch = Patch::new()
+        .facts(&facts())
+        .stage(Stage::Created)
+        .created(
+            Some(&pw),
+            &[action("create_server"), action("start_server")],
+        )
+        .console(&url, &auth, SystemTime::UNIX_EPOCH + at);
+    store.set("m-vm1", patch).await.unwrap();
+
+    let mut document = bench.document("m-vm1").await.unwrap();
+    let added = document.as_object_mut().unwrap().remove("synced");
+    assert_eq!(document, original);
+    assert!(added.unwrap().is_f64());
+}
+
+/// Records that the original left behind are read in full.
+pub async fn documents_of_the_original_are_read(bench: &dyn Bench) {
+    bench.insert(original()).await;
+
+    let record = bench.store().await.get("m-vm1").await.unwrap().unwrap();
+
+    let facts = facts();
+    assert_eq!(record.id, Some(facts.id));
+    assert_eq!(record.stage, Some(Stage::Created));
+    assert_eq!(record.created, Some(facts.created));
+    assert_eq!(record.ip6, facts.ip6);
+    assert_eq!(record.image, facts.image);
+    assert_eq!(record.r#type, Some(facts.r#type));
+    assert_eq!(record.io, Some(facts.io));
+    assert_eq!(record.dc, Some(facts.dc));
+    assert_eq!(record.labels, Some(facts.labels));
+    assert_eq!(record.prot, Some(facts.prot));
+    assert_eq!(
+        record.act.unwrap(),
+        [action("create_server"), action("start_server")]
+    );
+    assert!(record.url.unwrap().expose_secret().starts_with("wss://"));
+    assert!(record.ts > Some(SystemTime::UNIX_EPOCH));
+    assert!(record.other.is_empty());
+}
+
+/// A server without address, image or password has null there, not nothing.
+pub async fn absent_parts_are_null(bench: &dyn Bench) {
+    let store = bench.store().await;
+    let bare = Facts {
+        ip4: None,
+        ip6: None,
+        image: None,
+        ..facts()
+    };
+
+    let patch = Patch::new().facts(&bare).created(None, &[]);
+    store.set("vm", patch).await.unwrap();
+
+    let document = bench.document("vm").await.unwrap();
+    for field in ["ip4", "ip6", "image", "pw"] {
+        assert_eq!(document.get(field), Some(&Value::Null), "{field}");
+    }
+    let record = store.get("vm").await.unwrap().unwrap();
+    assert!(record.ip4.is_none() && record.image.is_none() && record.other.is_empty());
+}
+
+/// No write of ours removes or changes what is not ours.
+pub async fn foreign_fields_survive_every_write(bench: &dyn Bench) {
+    let store = bench.store().await;
+    let foreign = json!({
+        "owner": "mary",
+        "quota": 1.5,
+        "whole": 2.0,
+        "big": 9_007_199_254_740_993_u64,
+        "negative": -1,
+        "nothing": null,
+        "rights": [{"user": "bob", "may": ["start", null, 1]}, []],
+        "billing": {"plan": {"name": "$small", "since": "2026-11-22"}, "": {}},
+        "$odd": "$status",
+    });
+    let mut document = foreign.clone();
+    document["name"] = json!("vm");
+    bench.insert(document).await;
+
+    assert!(!store.reserve("vm").await.unwrap());
+    for patch in every_patch() {
+        store.set("vm", patch).await.unwrap();
+    }
+
+    let document = bench.document("vm").await.unwrap();
+    let record = store.get("vm").await.unwrap().unwrap();
+    for (field, value) in foreign.as_object().unwrap() {
+        assert_eq!(document.get(field), Some(value), "{field}");
+        assert_eq!(record.other.get(field), Some(value), "{field}");
+    }
+    assert_eq!(
+        record.other.iter().count(),
+        foreign.as_object().unwrap().len()
+    );
+}
+
+/// That also holds for what another program adds inside a field of ours.
+pub async fn foreign_fields_inside_ours_survive(bench: &dyn Bench) {
+    let store = bench.store().await;
+    let mut document = original();
+    document["image"]["note"] = json!("blessed");
+    document["dc"]["loc"]["rack"] = json!({"row": 7});
+    bench.insert(document).await;
+
+    let patch = Patch::new().facts(&Facts {
+        image: Some(Image {
+            name: Some("debian-13".to_owned()),
+            ..Image::default()
+        }),
+        ..facts()
+    });
+    store.set("m-vm1", patch).await.unwrap();
+
+    let document = bench.document("m-vm1").await.unwrap();
+    assert_eq!(document["image"]["name"], "debian-13");
+    assert_eq!(document["image"]["os"], Value::Null);
+    assert_eq!(document["image"]["note"], "blessed");
+    assert_eq!(document["dc"]["loc"]["rack"], json!({"row": 7}));
+}
+
+/// A field of ours that holds something else hides nothing and breaks nothing.
+pub async fn fields_of_foreign_type_are_kept_and_shown(bench: &dyn Bench) {
+    let store = bench.store().await;
+    let strange = json!({
+        "id": "forty-four",
+        "stage": 7,
+        "status": {"now": "running"},
+        "image": "debian-13",
+        "labels": ["managed"],
+        "act": {},
+        "ts": "yesterday",
+        "pw": 5,
+        "last": true,
+    });
+    let mut document = strange.clone();
+    document["name"] = json!("strange");
+    bench.insert(document).await;
+    store.reserve("plain").await.unwrap();
+
+    store
+        .set("strange", Patch::new().labels(&labels()))
+        .await
+        .unwrap();
+
+    let records = store.list().await.unwrap();
+    assert_eq!(records.len(), 2);
+    assert!(records[0].id.is_none() && records[0].image.is_none());
+    assert_eq!(records[0].labels, Some(labels()));
+    for (field, value) in strange.as_object().unwrap() {
+        if field != "labels" {
+            assert_eq!(records[0].other.get(field), Some(value), "{field}");
+        }
+    }
+}
+
+/// Setting a field of ours works whatever was there.
+pub async fn field_of_foreign_type_becomes_ours_when_set(bench: &dyn Bench) {
+    let store = bench.store().await;
+    let strange = json!({
+        "name": "vm", "id": [1], "image": [{"id": 1}], "type": null, "dc": {"loc": "fsn1"}, "io": 3,
+    });
+    bench.insert(strange).await;
+
+    store.set("vm", Patch::new().facts(&facts())).await.unwrap();
+
+    let record = store.get("vm").await.unwrap().unwrap();
+    assert_eq!(record.id, Some(44));
+    assert_eq!(record.image, facts().image);
+    assert_eq!(record.r#type, Some(facts().r#type));
+    assert_eq!(record.dc, Some(facts().dc));
+    assert_eq!(record.io, Some(facts().io));
+}
+
+/// JavaScript programs store every number as a double.
+pub async fn whole_doubles_are_read_as_whole_numbers(bench: &dyn Bench) {
+    let store = bench.store().await;
+    bench
+        .insert(json!({"name": "vm", "id": 44.0, "io": {"max": 21_990_232_555_520.0}, "ts": 5}))
+        .await;
+
+    let record = store.get("vm").await.unwrap().unwrap();
+
+    assert_eq!(record.id, Some(44));
+    assert_eq!(record.io.unwrap().max, Some(21_990_232_555_520));
+    assert_eq!(
+        record.ts,
+        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(5))
+    );
+    assert!(store.remove("vm", Only::Id(44)).await.unwrap());
+}
+
+/// A label that was taken away goes.
+pub async fn labels_are_replaced_as_a_whole(bench: &dyn Bench) {
+    let store = bench.store().await;
+    store.set("vm", Patch::new().facts(&facts())).await.unwrap();
+    let labels: BTreeMap<_, _> = [("example.com/role".to_owned(), "$db".to_owned())].into();
+
+    store.set("vm", Patch::new().labels(&labels)).await.unwrap();
+
+    let record = store.get("vm").await.unwrap().unwrap();
+    assert_eq!(record.labels, Some(labels));
+}
+
+/// Names and values may be any text.
+pub async fn odd_texts_are_stored_as_they_are(bench: &dyn Bench) {
+    let store = bench.store().await;
+    let texts = [
+        "zoë-ß-日本-🦀",
+        "it's \"quoted\"",
+        "$name",
+        "$$NOW",
+        "a.b.c",
+        "back\\slash",
+        "new\nline",
+        "",
+    ];
+
+    for text in texts {
+        assert!(store.reserve(text).await.unwrap(), "{text:?}");
+        store.set(text, Patch::new().status(text)).await.unwrap();
+    }
+
+    assert_eq!(names(&*store).await, texts);
+    for text in texts {
+        let record = store.get(text).await.unwrap().unwrap();
+        assert_eq!(record.status.as_deref(), Some(text));
+        assert!(store.remove(text, Only::Reserved).await.unwrap());
+    }
+}
+
+/// A stage of a newer release, or of another program, is not lost.
+pub async fn unknown_stage_keeps_its_text(bench: &dyn Bench) {
+    let store = bench.store().await;
+    bench
+        .insert(json!({"name": "vm", "stage": "resizing"}))
+        .await;
+
+    let stage = store.get("vm").await.unwrap().unwrap().stage.unwrap();
+    store.set("copy", Patch::new().stage(stage)).await.unwrap();
+
+    let document = bench.document("copy").await.unwrap();
+    assert_eq!(document["stage"], "resizing");
+}
+
+/// [`Only`] keeps a record that is not the one that was meant.
+pub async fn removal_hits_what_it_means(bench: &dyn Bench) {
+    let store = bench.store().await;
+    store.reserve("reserved").await.unwrap();
+    store.set("made", created("root password")).await.unwrap();
+    store
+        .set("made", Patch::new().facts(&facts()))
+        .await
+        .unwrap();
+    bench
+        .insert(json!({"name": "null", "stage": "new", "id": null}))
+        .await;
+
+    assert!(!store.remove("reserved", Only::Id(44)).await.unwrap());
+    assert!(!store.remove("made", Only::Id(45)).await.unwrap());
+    assert!(!store.remove("made", Only::Reserved).await.unwrap());
+    assert_eq!(names(&*store).await, ["reserved", "made", "null"]);
+
+    assert!(store.remove("reserved", Only::Reserved).await.unwrap());
+    assert!(store.remove("made", Only::Id(44)).await.unwrap());
+    assert!(store.remove("null", Only::Reserved).await.unwrap());
+    assert!(names(&*store).await.is_empty());
+}
+
+/// A name is free again once its record is gone, and the new one is the youngest.
+pub async fn removed_record_can_be_made_again(bench: &dyn Bench) {
+    let store = bench.store().await;
+    for name in ["first", "second"] {
+        store.set(name, created("root password")).await.unwrap();
+    }
+
+    assert!(store.remove("first", Only::Any).await.unwrap());
+    assert!(store.reserve("first").await.unwrap());
+
+    let document = bench.document("first").await.unwrap();
+    assert_eq!(document, json!({"stage": "new", "name": "first"}));
+    assert_eq!(names(&*store).await, ["second", "first"]);
+}
+
+/// A sync of many servers is one call, whether their records are there or not.
+pub async fn thousands_of_writes_in_one_call(bench: &dyn Bench) {
+    const MANY: u64 = 5_000;
+    let store = bench.store().await;
+    let sync = |status: &str| -> Vec<Write> {
+        let write = |id| {
+            let facts = Facts {
+                id,
+                status: status.to_owned(),
+                ..facts()
+            };
+            let patch = Patch::new().facts(&facts);
+            Write::new(format!("vm{id}"), patch, IfMissing::Insert)
+        };
+        (0..MANY).map(write).collect()
+    };
+
+    assert_eq!(store.write(&sync("off")).await.unwrap(), MANY as usize);
+    assert_eq!(store.write(&sync("running")).await.unwrap(), MANY as usize);
+
+    let records = store.list().await.unwrap();
+    assert_eq!(records.len(), MANY as usize);
+    for (id, record) in (0..MANY).zip(&records) {
+        assert_eq!(record.id, Some(id));
+        assert_eq!(record.status.as_deref(), Some("running"));
+    }
+}
+
+/// Whoever lists while another writes sees each record before or after a write.
+pub async fn readers_see_whole_writes(bench: &dyn Bench) {
+    let writer = bench.store().await;
+    let reader = bench.store().await;
+    let writes = |password: &str| {
+        let write = |vm| Write::new(format!("vm{vm}"), console(password), IfMissing::Insert);
+        (0..20).map(write).collect::<Vec<_>>()
+    };
+    writer.write(&writes("0")).await.unwrap();
+    let writing = tokio::spawn(async move {
+        for round in 1..50 {
+            writer.write(&writes(&round.to_string())).await.unwrap();
+        }
+    });
+
+    while !writing.is_finished() {
+        let records = reader.list().await.unwrap();
+        assert_eq!(records.len(), 20);
+        for record in records {
+            let (url, auth) = (record.url.unwrap(), record.auth.unwrap());
+            assert!(
+                url.expose_secret()
+                    .ends_with(&format!("={}", auth.expose_secret()))
+            );
+        }
+    }
+    writing.await.unwrap();
+}
+
+/// Neither records nor patches nor stores show a secret.
+pub async fn secrets_are_not_in_debug(bench: &dyn Bench) {
+    let store = bench.store().await;
+    bench
+        .insert(json!({"name": "vm", "billing": {"card": "hunter2"}}))
+        .await;
+    let patch = created("hunter2").facts(&facts());
+    let writes = [
+        Write::new("vm", patch, IfMissing::Skip),
+        Write::new("vm", console("hunter2"), IfMissing::Skip),
+    ];
+    store.write(&writes).await.unwrap();
+
+    let record = store.get("vm").await.unwrap().unwrap();
+    let shown = format!("{record:?} {writes:?} {store:?}");
+
+    assert!(!shown.contains("hunter2"), "{shown}");
+    assert!(
+        shown.contains("ubuntu-24.04") && shown.contains("billing"),
+        "{shown}"
+    );
+}
+
+async fn names(store: &dyn Store) -> Vec<String> {
+    let records = store.list().await.unwrap();
+    records
+        .into_iter()
+        .map(|record: Record| record.name)
+        .collect()
+}
+
+fn running() -> Patch {
+    Patch::new().status("running")
+}
+
+fn created(password: &str) -> Patch {
+    Patch::new()
+        .stage(Stage::Created)
+        .created(Some(&password.into()), &[action("create_server")])
+}
+
+fn console(password: &str) -> Patch {
+    let url = format!("wss://web-console.hetzner.cloud/?token={password}");
+    Patch::new().console(&url.into(), &password.into(), SystemTime::UNIX_EPOCH)
+}
+
+fn every_patch() -> [Patch; 6] {
+    [
+        Patch::new().facts(&facts()),
+        created("root password"),
+        console("console password"),
+        Patch::new().last(&outcome()),
+        Patch::new().labels(&labels()),
+        running(),
+    ]
+}
+
+fn labels() -> BTreeMap<String, String> {
+    [("managed".to_owned(), "1".to_owned())].into()
+}
+
+fn action(command: &str) -> Action {
+    Action {
+        command: command.to_owned(),
+        status: "running".to_owned(),
+        progress: 0,
+        resources: vec![Resource {
+            id: 44,
+            r#type: "server".to_owned(),
+        }],
+    }
+}
+
+fn outcome() -> Outcome {
+    Outcome {
+        cmd: "start".to_owned(),
+        ok: false,
+        err: Some("the server is locked".to_owned()),
+        at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_362_267_500),
+        by: None,
+    }
+}
+
+/// A record as the original leaves it after `create`, `sync` and `console`.
+fn original() -> Value {
+    serde_json::from_str(include_str!("conformance/original.json")).unwrap()
+}
+
+/// What Hetzner says of the server in [`original`].
+fn facts() -> Facts {
+    let text = |text: &str| Some(text.to_owned());
+    Facts {
+        id: 44,
+        status: "running".to_owned(),
+        created: "2026-11-22 15:44:18+00:00".to_owned(),
+        ip4: text("10.0.0.44"),
+        ip6: text("2001:db8:0:2c::/64"),
+        image: Some(Image {
+            id: Some(4713),
+            name: text("ubuntu-24.04"),
+            desc: text("Ubuntu 24.04 64 bit"),
+            r#type: text("system"),
+            os: text("ubuntu"),
+            ver: text("24.04"),
+            fast: Some(true),
+            stat: text("available"),
+            labels: BTreeMap::new(),
+        }),
+        r#type: ServerType {
+            id: Some(2),
+            name: text("cx22"),
+            desc: text("CX22"),
+            cpus: Some(2),
+            mem: Some(4.0),
+            gb: Some(40),
+            disk: text("local"),
+            cpu: text("shared"),
+            price: Some(Price::Here("3.7900000000000000".to_owned())),
+        },
+        io: Traffic {
+            r#in: Some(123_456),
+            out: Some(123_456),
+            max: Some(21_990_232_555_520),
+        },
+        dc: DataCentre {
+            id: Some(4),
+            name: text("fsn1-dc14"),
+            desc: text("Falkenstein virtual DC 14"),
+            loc: Some(Location {
+                id: Some(1),
+                name: text("fsn1"),
+                description: text("Falkenstein DC Park 1"),
+                country: text("DE"),
+                city: text("Falkenstein"),
+                latitude: Some(50.47612),
+                longitude: Some(12.370071),
+                network_zone: text("eu-central"),
+            }),
+        },
+        rescue: false,
+        labels: labels(),
+        lock: false,
+        prot: Protection::default(),
+        synced: SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_362_267_250),
+    }
+}

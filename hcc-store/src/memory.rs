@@ -1,18 +1,21 @@
 //! Records in memory: for tests and demonstrations, and the plainest backend to read.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+#[cfg(feature = "conformance")]
+use serde_json::Value;
 
 use crate::document::{empty, merge};
 use crate::{IfMissing, Only, Patch, Record, Result, Stage, Store, Write};
 
 /// Records that end with their process.
 ///
-/// Unlike other backends, what it stores is neither durable nor shared.
-#[derive(Default)]
-pub struct Memory(Mutex<Vec<Row>>);
+/// Unlike other backends, what it stores is neither durable nor shared with
+/// other processes; its clones are the same store.
+#[derive(Clone, Default)]
+pub struct Memory(Arc<Mutex<Vec<Row>>>);
 
 struct Row {
     name: String,
@@ -93,5 +96,27 @@ impl Store for Memory {
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Memory({} records)", self.rows().len())
+    }
+}
+
+#[cfg(feature = "conformance")]
+#[async_trait]
+impl crate::conformance::Bench for Memory {
+    async fn store(&self) -> Arc<dyn Store> {
+        Arc::new(self.clone())
+    }
+
+    async fn insert(&self, document: Value) {
+        let name = document["name"].as_str().expect("records have a name");
+        self.rows().push(Row {
+            name: name.to_owned(),
+            document: document.to_string(),
+        });
+    }
+
+    async fn document(&self, name: &str) -> Option<Value> {
+        let rows = self.rows();
+        let row = rows.iter().find(|row| row.name == name)?;
+        Some(serde_json::from_str(&row.document).expect("documents are JSON"))
     }
 }

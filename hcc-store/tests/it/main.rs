@@ -1,0 +1,4 @@
+//! One binary for all tests that see the crate from outside.
+
+mod memory;
+mod sqlite;

@@ -1,0 +1,61 @@
+//! The SQLite backend keeps the contract, and says what is wrong with a file.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use hcc_store::conformance::Bench;
+use hcc_store::{Patch, Sqlite, Store, StoreExt, conformance};
+use rusqlite::{Connection, OptionalExtension};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A store in a folder of its own.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("hcc.db")
+    }
+
+    fn store(&self) -> Sqlite {
+        Sqlite::new(self.path())
+    }
+
+    /// What another program opens.
+    fn connection(&self) -> Connection {
+        Connection::open(self.path()).unwrap()
+    }
+}
+
+#[async_trait]
+impl Bench for Folder {
+    async fn store(&self) -> Arc<dyn Store> {
+        Arc::new(self.store())
+    }
+
+    async fn insert(&self, document: Value) {
+        // The store makes the table.
+        self.store().update("", Patch::new()).await.unwrap();
+        let sql = "INSERT INTO vms (doc) VALUES (?1)";
+        self.connection()
+            .execute(sql, [document.to_string()])
+            .unwrap();
+    }
+
+    async fn document(&self, name: &str) -> Option<Value> {
+        let sql = "SELECT doc FROM vms WHERE name = ?1";
+        let text: Option<String> = self
+            .connection()
+            .query_row(sql, [name], |row| row.get(0))
+            .optional()
+            .unwrap();
+        text.map(|text| serde_json::from_str(&text).unwrap())
+    }
+}
+
+conformance!(Folder::new());
