@@ -3,24 +3,84 @@
 use clap::{Parser, Subcommand};
 
 use crate::cmd;
+use crate::config::{Config, Flags};
+use crate::output::{Format, Output};
 
 /// Controls a Hetzner Cloud project, and opens the screens of its servers
 #[derive(Debug, Parser)]
-#[command(name = "hcc", version)]
+#[command(name = "hcc", version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+
+    /// How to print: table, json, jsonl, or columns=NAME,…
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FORMAT",
+        default_value = "table"
+    )]
+    #[arg(help_heading = "Settings")]
+    output: Format,
+
     #[command(subcommand)]
     verb: Verb,
 }
 
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 usage, 3 no such server or thing, 4 refused,
+5 not set up or not permitted, 6 try again later, 7 waited too long";
+
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Setup(cmd::setup::Setup),
+    #[command(visible_alias = "ls")]
+    List(cmd::list::List),
+    Images(cmd::offers::Images),
+    #[command(visible_alias = "dc")]
+    Locations(cmd::offers::Locations),
+    Types(cmd::offers::Types),
+    #[command(visible_alias = "new")]
+    Create(cmd::create::Create),
+    Start(cmd::power::Start),
+    Stop(cmd::power::Stop),
+    #[command(visible_alias = "off")]
+    Force(cmd::power::Force),
+    Reset(cmd::power::Reset),
+    Reboot(cmd::power::Reboot),
+    Kill(cmd::kill::Kill),
+    Settag(cmd::tag::Settag),
+    Deltag(cmd::tag::Deltag),
+    Sync(cmd::sync::Sync),
+    Console(cmd::console::Console),
+    Password(cmd::password::Password),
     Page(cmd::page::Page),
 }
 
 impl Cli {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
+        let out = Output::new(self.output);
+        let config = || Config::load(self.flags);
         match self.verb {
-            Verb::Page(page) => page.run().await,
+            Verb::Setup(verb) => verb.run(config()?, out).await,
+            Verb::List(verb) => verb.run(&config()?, out).await,
+            Verb::Images(verb) => verb.run(&config()?, out).await,
+            Verb::Locations(verb) => verb.run(&config()?, out).await,
+            Verb::Types(verb) => verb.run(&config()?, out).await,
+            Verb::Create(verb) => verb.run(&config()?, out).await,
+            Verb::Start(verb) => verb.run(&config()?, out).await,
+            Verb::Stop(verb) => verb.run(&config()?, out).await,
+            Verb::Force(verb) => verb.run(&config()?, out).await,
+            Verb::Reset(verb) => verb.run(&config()?, out).await,
+            Verb::Reboot(verb) => verb.run(&config()?, out).await,
+            Verb::Kill(verb) => verb.run(&config()?, out).await,
+            Verb::Settag(verb) => verb.run(&config()?, out).await,
+            Verb::Deltag(verb) => verb.run(&config()?, out).await,
+            Verb::Sync(verb) => verb.run(&config()?, out).await,
+            Verb::Console(verb) => verb.run(&config()?, out).await,
+            Verb::Password(verb) => verb.run(&config()?, out).await,
+            Verb::Page(verb) => verb.run().await,
         }
     }
 }

@@ -1,7 +1,16 @@
 //! `hcc`: controls a Hetzner Cloud project from the command line.
 
+#![expect(
+    clippy::doc_markdown,
+    reason = "doc comments are help texts here, and terminals show no backticks"
+)]
+
 mod cli;
 mod cmd;
+mod config;
+mod exit;
+mod legacy;
+mod output;
 mod page;
 
 use std::process::ExitCode;
@@ -9,15 +18,13 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return exit::usage(&error),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .expect("a runtime without worker threads needs only an epoll descriptor");
-    match runtime.block_on(cli::Cli::parse().run()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("hcc: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+        .expect("a runtime without worker threads needs nothing but an epoll descriptor");
+    exit::report(runtime.block_on(cli.run()))
 }

@@ -1,3 +1,15 @@
 //! One verb or one family of verbs, one file.
 
+pub(crate) mod console;
+pub(crate) mod create;
+pub(crate) mod kill;
+pub(crate) mod list;
+pub(crate) mod offers;
 pub(crate) mod page;
+pub(crate) mod password;
+pub(crate) mod power;
+pub(crate) mod setup;
+pub(crate) mod sync;
+pub(crate) mod tag;
+mod target;
+mod wait;

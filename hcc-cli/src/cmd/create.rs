@@ -1,0 +1,102 @@
+//! `hcc create`: a new server.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use anyhow::Context;
+use hcc_core::{Guard, Made, Order, ServerName};
+use secrecy::SecretString;
+
+use crate::cmd::wait::Waiting;
+use crate::config::Config;
+use crate::output::Output;
+
+/// What new servers are like, for `create` and `setup`.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Defaults {
+    /// Type of new servers
+    #[arg(
+        long = "type",
+        value_name = "TYPE",
+        env = "HCC_TYPE",
+        hide_env_values = true
+    )]
+    pub(crate) server_type: Option<String>,
+
+    /// Image of new servers
+    #[arg(
+        id = "image_flag",
+        long = "image",
+        value_name = "IMAGE",
+        env = "HCC_IMAGE"
+    )]
+    #[arg(hide_env_values = true)]
+    pub(crate) image: Option<String>,
+
+    /// Location of new servers
+    #[arg(id = "location_flag", long = "location", value_name = "LOCATION")]
+    #[arg(env = "HCC_LOCATION", hide_env_values = true)]
+    pub(crate) location: Option<String>,
+}
+
+/// Create a server; safe to repeat, never makes two of one name
+#[derive(Debug, clap::Args)]
+pub(crate) struct Create {
+    /// Name of the server
+    name: ServerName,
+
+    /// Its type, such as cx23 [default: the cheapest that is available]
+    r#type: Option<String>,
+
+    /// Its image, such as debian-13 [default: the newest Debian]
+    image: Option<String>,
+
+    /// Its location, such as fsn1 [default: where the type is cheapest]
+    location: Option<String>,
+
+    #[command(flatten)]
+    defaults: Defaults,
+
+    /// SSH key that may log in, by name or id; without one there is a root password
+    #[arg(long = "ssh-key", value_name = "KEY")]
+    ssh_keys: Vec<String>,
+
+    /// File with instructions for cloud-init; - for standard input
+    #[arg(long, value_name = "FILE")]
+    user_data: Option<PathBuf>,
+
+    #[command(flatten)]
+    waiting: Waiting,
+}
+
+impl Create {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
+        let mut order = Order::new(self.name);
+        order.server_type = self.r#type.or(self.defaults.server_type);
+        order.image = self.image.or(self.defaults.image);
+        order.location = self.location.or(self.defaults.location);
+        order.ssh_keys = self.ssh_keys;
+        order.user_data = self.user_data.as_deref().map(read).transpose()?;
+
+        let middleware = config.middleware(Guard::Managed).await?;
+        match middleware.create(&order).await? {
+            Made::Created(actions) => self.waiting.wait(&middleware, actions).await?,
+            Made::Adopted => eprintln!("hcc: {} exists already", order.name),
+            _ => {}
+        }
+        out.ok()
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<SecretString> {
+    let text = if path == Path::new("-") {
+        let mut text = String::new();
+        io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        fs::read_to_string(path)
+    };
+    Ok(text
+        .with_context(|| format!("read {}", path.display()))?
+        .into())
+}

@@ -1,0 +1,204 @@
+//! `hcc images locations types`: what can be ordered.
+
+use hcc_core::Guard;
+use hcloud_api::{Image, Location, ServerType};
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::output::{Output, Row};
+
+/// List the images that servers are created from
+#[derive(Debug, clap::Args)]
+pub(crate) struct Images {}
+
+/// List the places where servers can be
+#[derive(Debug, clap::Args)]
+pub(crate) struct Locations {}
+
+/// List the types that servers can have, with price and availability
+#[derive(Debug, clap::Args)]
+pub(crate) struct Types {}
+
+impl Images {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
+        let images = config.middleware(Guard::Managed).await?.images().await?;
+        let rows: Vec<ImageRow> = images.into_iter().map(ImageRow::from).collect();
+        out.rows(&rows)
+    }
+}
+
+#[derive(Serialize)]
+struct ImageRow {
+    name: Option<String>,
+    arch: String,
+    desc: String,
+    os: String,
+    v: Option<String>,
+    id: u64,
+}
+
+impl From<Image> for ImageRow {
+    fn from(image: Image) -> Self {
+        Self {
+            name: image.name,
+            arch: image.architecture.to_string(),
+            desc: image.description,
+            os: image.os_flavor.to_string(),
+            v: image.os_version,
+            id: image.id.number(),
+        }
+    }
+}
+
+impl Row for ImageRow {
+    const COLUMNS: &'static [&'static str] = &["name", "arch", "desc", "os", "v", "id"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone().unwrap_or_default(),
+            self.arch.clone(),
+            self.desc.clone(),
+            self.os.clone(),
+            self.v.clone().unwrap_or_default(),
+            self.id.to_string(),
+        ]
+    }
+}
+
+impl Locations {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
+        let locations = config.middleware(Guard::Managed).await?.locations().await?;
+        let rows: Vec<LocationRow> = locations.into_iter().map(LocationRow::from).collect();
+        out.rows(&rows)
+    }
+}
+
+#[derive(Serialize)]
+struct LocationRow {
+    name: String,
+    desc: String,
+    city: String,
+    country: String,
+    zone: String,
+    id: u64,
+}
+
+impl From<Location> for LocationRow {
+    fn from(location: Location) -> Self {
+        Self {
+            name: location.name,
+            desc: location.description,
+            city: location.city,
+            country: location.country,
+            zone: location.network_zone,
+            id: location.id.number(),
+        }
+    }
+}
+
+impl Row for LocationRow {
+    const COLUMNS: &'static [&'static str] = &["name", "desc", "city", "country", "zone", "id"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            self.desc.clone(),
+            self.city.clone(),
+            self.country.clone(),
+            self.zone.clone(),
+            self.id.to_string(),
+        ]
+    }
+}
+
+impl Types {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
+        let types = config
+            .middleware(Guard::Managed)
+            .await?
+            .server_types()
+            .await?;
+        let rows: Vec<TypeRow> = types.iter().flat_map(TypeRow::all).collect();
+        out.rows(&rows)
+    }
+}
+
+/// A type in one location: price and availability differ from place to place.
+#[derive(Serialize)]
+struct TypeRow {
+    name: String,
+    location: String,
+    cores: u64,
+    memory: f64,
+    disk: u64,
+    arch: String,
+    cpu: String,
+    hourly: Option<String>,
+    monthly: Option<String>,
+    available: bool,
+    ends: Option<String>,
+}
+
+impl TypeRow {
+    fn all(server_type: &ServerType) -> impl Iterator<Item = Self> + '_ {
+        server_type.locations.iter().map(|place| {
+            let price = server_type.price(&place.name);
+            let ends = place
+                .deprecation
+                .as_ref()
+                .map(|deprecation| deprecation.unavailable_after);
+            Self {
+                name: server_type.name.clone(),
+                location: place.name.clone(),
+                cores: server_type.cores,
+                memory: server_type.memory,
+                disk: server_type.disk,
+                arch: server_type.architecture.to_string(),
+                cpu: server_type.cpu_type.to_string(),
+                hourly: price.map(|price| price.price_hourly.gross.to_string()),
+                monthly: price.map(|price| price.price_monthly.gross.to_string()),
+                available: place.available,
+                ends: ends.map(|at| at.strftime("%F").to_string()),
+            }
+        })
+    }
+}
+
+impl Row for TypeRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "name",
+        "location",
+        "cores",
+        "memory",
+        "disk",
+        "arch",
+        "cpu",
+        "hourly",
+        "monthly",
+        "available",
+        "ends",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            self.location.clone(),
+            self.cores.to_string(),
+            format!("{} GB", self.memory),
+            format!("{} GB", self.disk),
+            self.arch.clone(),
+            self.cpu.clone(),
+            self.hourly.as_deref().map(rounded).unwrap_or_default(),
+            self.monthly.as_deref().map(rounded).unwrap_or_default(),
+            if self.available { "yes" } else { "sold out" }.to_owned(),
+            self.ends.clone().unwrap_or_default(),
+        ]
+    }
+}
+
+/// A price without the zeros that say nothing: four digits, as Hetzner prints it.
+fn rounded(price: &str) -> String {
+    price
+        .parse::<f64>()
+        .map_or_else(|_| price.to_owned(), |amount| format!("{amount:.4}"))
+}

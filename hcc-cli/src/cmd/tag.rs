@@ -1,0 +1,42 @@
+//! `hcc settag deltag`: which servers are managed.
+
+use hcc_core::{Guard, ServerName};
+
+use crate::config::Config;
+use crate::output::Output;
+
+/// Mark a server as managed
+#[derive(Debug, clap::Args)]
+pub(crate) struct Settag {
+    /// Name of the server
+    name: ServerName,
+}
+
+/// Release a server: hcc touches it no more
+#[derive(Debug, clap::Args)]
+pub(crate) struct Deltag {
+    /// Name of the server
+    name: ServerName,
+}
+
+impl Settag {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
+        config
+            .middleware(Guard::Managed)
+            .await?
+            .tag(&self.name)
+            .await?;
+        out.ok()
+    }
+}
+
+impl Deltag {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
+        config
+            .middleware(Guard::Managed)
+            .await?
+            .untag(&self.name)
+            .await?;
+        out.ok()
+    }
+}

@@ -1,0 +1,24 @@
+//! The server that a verb is about.
+
+use hcc_core::{Guard, ServerName};
+
+/// Which server, and whether it must be ours.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Target {
+    /// Name of the server
+    pub(crate) name: ServerName,
+
+    /// Also if the server is not managed
+    #[arg(long)]
+    unmanaged: bool,
+}
+
+impl Target {
+    pub(crate) fn guard(&self) -> Guard {
+        if self.unmanaged {
+            Guard::Any
+        } else {
+            Guard::Managed
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! How a run ends: the exit codes, and what is said about a failure.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::{ExitCode, ExitStatus};
+
+use hcc_core::ErrorKind;
+
+/// Why a run ended; the numbers are part of the interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Failed = 1,
+    Usage = 2,
+    NotFound = 3,
+    Refused = 4,
+    NotSetUp = 5,
+    TryLater = 6,
+    TimedOut = 7,
+}
+
+/// `hcc` does not know yet how to reach the project.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotSetUp {
+    #[error("no API token is set (no_token); to set one: hcc setup")]
+    NoToken,
+    #[error("the official CLI has no context {0:?} (no_context); to see them: hcloud context list")]
+    NoContext(String),
+    #[error("token_command ended with {0} (no_token)")]
+    TokenCommand(ExitStatus),
+    #[error("others can read {path} (exposed); to keep it yours: chmod 600 {path}", path = .0.display())]
+    Exposed(PathBuf),
+    #[error("{} cannot be read: {cause} (unreadable)", path.display())]
+    Unreadable { path: PathBuf, cause: io::Error },
+    #[error("line {line} of {}: {message} (malformed)", path.display())]
+    Malformed {
+        path: PathBuf,
+        line: usize,
+        message: String,
+    },
+}
+
+/// The user was asked, or could not be asked, and it was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Declined {
+    #[error("nothing was done (declined)")]
+    ByUser,
+    #[error("nobody is there to confirm it (declined); use --yes")]
+    NobodyToAsk,
+}
+
+impl Exit {
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
+        error
+            .chain()
+            .find_map(Self::of_cause)
+            .unwrap_or(Self::Failed)
+    }
+
+    fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        if let Some(error) = cause.downcast_ref::<hcc_core::Error>() {
+            return Some(error.kind().into());
+        }
+        if cause.is::<NotSetUp>() {
+            return Some(Self::NotSetUp);
+        }
+        cause.is::<Declined>().then_some(Self::Refused)
+    }
+}
+
+impl From<ErrorKind> for Exit {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Usage => Self::Usage,
+            ErrorKind::NotFound => Self::NotFound,
+            ErrorKind::Refused => Self::Refused,
+            ErrorKind::NotSetUp => Self::NotSetUp,
+            ErrorKind::TryLater => Self::TryLater,
+            ErrorKind::TimedOut => Self::TimedOut,
+            _ => Self::Failed,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Says how a run ended.
+pub(crate) fn report(outcome: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = outcome else {
+        return ExitCode::SUCCESS;
+    };
+    if is_broken_pipe(&error) {
+        // The reader of our output has seen enough.
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("hcc: {}", line(&error));
+    Exit::of(&error).into()
+}
+
+/// Says what is wrong with the command line; `--help` comes this way too.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    if error.kind() == clap::error::ErrorKind::ValueValidation {
+        let text = error.to_string();
+        let line = text.lines().next().unwrap_or_default();
+        eprintln!("hcc: {} (usage)", line.trim_start_matches("error: "));
+        return Exit::Usage.into();
+    }
+    // What cannot be printed has no reader.
+    let _ = error.print();
+    ExitCode::from(error.exit_code() as u8)
+}
+
+/// The error and its causes, its code, and a hint if there is one.
+fn line(error: &anyhow::Error) -> String {
+    let mut line = format!("{error:#}");
+    if let Some(error) = error.downcast_ref::<hcc_core::Error>() {
+        line += &format!(" ({})", error.code());
+        if let Some(hint) = error.hint() {
+            line += &format!("; {hint}");
+        }
+    }
+    line.replace('\n', " ")
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,197 @@
+//! `sync`: copying what Hetzner says into the records, never back.
+
+use hcc_store::{IfMissing, Only, Patch, Record, Stage, Write};
+use hcloud_api::{ListServers, Server};
+use indexmap::IndexMap;
+use serde::Serialize;
+
+use crate::facts::facts;
+use crate::guard::is_managed;
+use crate::{Error, Middleware, Result, ServerName, Settings};
+
+/// Which servers to sync.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Those that the records know.
+    Known,
+    /// Those that the records know, and every managed server beside.
+    All,
+    /// These; one that the records do not know is adopted.
+    Names(Vec<ServerName>),
+}
+
+/// What became of one record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Synced {
+    /// The server's name.
+    pub name: String,
+    /// What became of its record.
+    pub record: Fate,
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fate {
+    /// It says what Hetzner says.
+    Updated,
+    /// It was made.
+    Adopted,
+    /// Hetzner does not know the server; the record was left.
+    Missing,
+    /// Hetzner does not know the server; the record was removed.
+    Removed,
+    /// Neither Hetzner nor the records know the server.
+    Unknown,
+}
+
+impl Middleware {
+    /// Copies what Hetzner says into the records: one request for 50 servers.
+    ///
+    /// A record whose server is gone is removed when it was asked for by name,
+    /// or when `prune` is set.
+    ///
+    /// # Errors
+    ///
+    /// Hetzner or the records cannot be reached; nothing was written then.
+    pub async fn sync(&self, scope: &Scope, prune: bool) -> Result<Vec<Synced>> {
+        let servers = self.servers(scope);
+        let records = async { Ok::<_, Error>(self.store.list().await?) };
+        let (servers, records) = tokio::try_join!(servers, records)?;
+
+        let plan = self.plan(scope, prune, servers, records);
+        self.store.write(&plan.writes).await?;
+        for (name, only) in &plan.removals {
+            self.store.remove(name, *only).await?;
+        }
+        Ok(plan.synced)
+    }
+
+    async fn servers(&self, scope: &Scope) -> Result<Vec<Server>> {
+        match scope {
+            Scope::Names(names) if names.len() == 1 => {
+                Ok(self.find(&names[0]).await?.into_iter().collect())
+            }
+            _ => Ok(self
+                .api
+                .servers()
+                .list(&ListServers::default())
+                .all()
+                .await?),
+        }
+    }
+
+    fn plan(&self, scope: &Scope, prune: bool, servers: Vec<Server>, records: Vec<Record>) -> Plan {
+        let mut plan = Plan::default();
+        let mut servers: IndexMap<String, Server> = servers
+            .into_iter()
+            .map(|server| (server.name.clone(), server))
+            .collect();
+        for record in records.iter().filter(|record| scope.names(&record.name)) {
+            match servers.shift_remove(&record.name) {
+                Some(server) => plan.update(record, &server),
+                None => plan.miss(record, prune || scope.is_named()),
+            }
+        }
+        for server in servers
+            .values()
+            .filter(|server| scope.adopts(server, &self.settings))
+        {
+            plan.adopt(server);
+        }
+        plan.unknown(scope);
+        plan
+    }
+}
+
+impl Fate {
+    /// The word that tables and programs see.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Updated => "updated",
+            Self::Adopted => "adopted",
+            Self::Missing => "missing",
+            Self::Removed => "removed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl Scope {
+    fn is_named(&self) -> bool {
+        matches!(self, Self::Names(_))
+    }
+
+    fn names(&self, name: &str) -> bool {
+        match self {
+            Self::Names(names) => names.iter().any(|wanted| wanted.as_str() == name),
+            Self::Known | Self::All => true,
+        }
+    }
+
+    fn adopts(&self, server: &Server, settings: &Settings) -> bool {
+        match self {
+            Self::Known => false,
+            Self::All => is_managed(server, settings),
+            Self::Names(_) => self.names(&server.name),
+        }
+    }
+}
+
+/// What a sync is going to write, decided before anything is written.
+#[derive(Default)]
+struct Plan {
+    writes: Vec<Write>,
+    removals: Vec<(String, Only)>,
+    synced: Vec<Synced>,
+}
+
+impl Plan {
+    fn update(&mut self, record: &Record, server: &Server) {
+        let mut patch = Patch::new().facts(&facts(server));
+        if record.stage == Some(Stage::New) {
+            // Its creator did not live to see the answer.
+            patch = patch.stage(Stage::Created);
+        }
+        // A record that is removed meanwhile stays removed.
+        self.writes
+            .push(Write::new(&record.name, patch, IfMissing::Skip));
+        self.tell(&record.name, Fate::Updated);
+    }
+
+    fn adopt(&mut self, server: &Server) {
+        let patch = Patch::new().facts(&facts(server));
+        self.writes
+            .push(Write::new(&server.name, patch, IfMissing::Insert));
+        self.tell(&server.name, Fate::Adopted);
+    }
+
+    fn miss(&mut self, record: &Record, remove: bool) {
+        if !remove {
+            return self.tell(&record.name, Fate::Missing);
+        }
+        // A new server of this name may have been recorded meanwhile.
+        let only = record.id.map_or(Only::Reserved, Only::Id);
+        self.removals.push((record.name.clone(), only));
+        self.tell(&record.name, Fate::Removed);
+    }
+
+    fn unknown(&mut self, scope: &Scope) {
+        let Scope::Names(names) = scope else { return };
+        for name in names {
+            if !self
+                .synced
+                .iter()
+                .any(|synced| synced.name == name.as_str())
+            {
+                self.tell(name.as_str(), Fate::Unknown);
+            }
+        }
+    }
+
+    fn tell(&mut self, name: &str, record: Fate) {
+        let name = name.to_owned();
+        self.synced.push(Synced { name, record });
+    }
+}

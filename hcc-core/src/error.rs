@@ -1,0 +1,252 @@
+//! What can go wrong, sorted by what the user would do about it.
+
+use std::fmt;
+
+use hcloud_api::ErrorCode;
+
+use crate::{InvalidName, ServerName};
+
+/// The result of what hcc does.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The name is no host name.
+    #[error(transparent)]
+    InvalidName(#[from] InvalidName),
+
+    /// The label of the settings is none that Hetzner takes.
+    #[error("servers cannot be marked as managed")]
+    InvalidLabel(#[from] hcloud_api::InvalidLabel),
+
+    /// The name of a new server does not begin with our prefix.
+    #[error("the name {name} does not begin with {prefix}")]
+    Prefix {
+        /// The name that was asked for.
+        name: ServerName,
+        /// What it should begin with.
+        prefix: String,
+    },
+
+    /// Neither Hetzner nor our records know the server.
+    #[error("there is no server {name}")]
+    NoSuchServer {
+        /// The name that was asked for.
+        name: ServerName,
+    },
+
+    /// Hetzner does not offer what a new server was to be made of.
+    #[error("there is no {what} {name:?}")]
+    NoSuchOffer {
+        /// What was looked for.
+        what: Offer,
+        /// The name that was asked for.
+        name: String,
+    },
+
+    /// The server does not carry our label.
+    #[error("the server {name} is not managed: it does not carry the label {label}")]
+    NotManaged {
+        /// The server.
+        name: String,
+        /// The label that managed servers carry.
+        label: String,
+    },
+
+    /// Hetzner has a server of this name, and it is not ours.
+    #[error("a server {name} exists, and it is not managed")]
+    NameTaken {
+        /// The name that was asked for.
+        name: ServerName,
+    },
+
+    /// Whether the server was made is not known: the order got no clear answer,
+    /// and the server cannot be seen.
+    #[error("whether the server {name} was made is not known")]
+    Uncertain {
+        /// The name that was ordered.
+        name: ServerName,
+        /// Why the order got no clear answer.
+        source: Box<hcloud_api::Error>,
+    },
+
+    /// The server was made, but the records cannot be written.
+    #[error("the server {name} was made, but not recorded")]
+    Unrecorded {
+        /// The new server.
+        name: ServerName,
+        /// Why it was not recorded.
+        source: hcc_store::Error,
+    },
+
+    /// Hetzner refused, or could not be reached.
+    #[error(transparent)]
+    Api(Box<hcloud_api::Error>),
+
+    /// The records cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] hcc_store::Error),
+}
+
+/// What a server is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offer {
+    /// A server type, such as `cx23`.
+    ServerType,
+    /// An image, such as `debian-13`.
+    Image,
+    /// A location, such as `fsn1`.
+    Location,
+    /// An SSH key of the project.
+    SshKey,
+}
+
+/// What a user would do about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Look at the message; nothing more is known.
+    Failed,
+    /// Ask for it in another way.
+    Usage,
+    /// Name something that exists.
+    NotFound,
+    /// Accept that it is not allowed, or lift the protection.
+    Refused,
+    /// Set up the token, or get one that may do this.
+    NotSetUp,
+    /// Try the same again later.
+    TryLater,
+    /// Look later whether it has ended.
+    TimedOut,
+}
+
+impl From<hcloud_api::Error> for Error {
+    fn from(error: hcloud_api::Error) -> Self {
+        Self::Api(Box::new(error))
+    }
+}
+
+impl Error {
+    /// What a user would do about it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::InvalidName(_) | Self::InvalidLabel(_) | Self::Prefix { .. } => ErrorKind::Usage,
+            Self::NoSuchServer { .. } | Self::NoSuchOffer { .. } => ErrorKind::NotFound,
+            Self::NotManaged { .. } | Self::NameTaken { .. } => ErrorKind::Refused,
+            Self::Uncertain { .. } => ErrorKind::TryLater,
+            Self::Api(error) => api_kind(error),
+            Self::Store(error) if error.is_retryable() => ErrorKind::TryLater,
+            Self::Store(_) | Self::Unrecorded { .. } => ErrorKind::Failed,
+        }
+    }
+
+    /// A short name for programs, such as `not_managed`; Hetzner's own where
+    /// the error came from there.
+    pub fn code(&self) -> &str {
+        match self {
+            Self::InvalidName(_) => "invalid_name",
+            Self::InvalidLabel(_) => "invalid_label",
+            Self::Prefix { .. } => "prefix_missing",
+            Self::NoSuchServer { .. } => "no_such_server",
+            Self::NoSuchOffer { .. } => "not_offered",
+            Self::NotManaged { .. } => "not_managed",
+            Self::NameTaken { .. } => "name_taken",
+            Self::Uncertain { .. } => "uncertain",
+            Self::Unrecorded { .. } => "unrecorded",
+            Self::Api(error) => api_code(error),
+            Self::Store(_) => "store",
+        }
+    }
+
+    /// What to do next, where there is one clear thing.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NotManaged { name, .. } => format!("to manage it: hcc settag {name}"),
+            Self::NameTaken { name } => format!("to manage it: hcc settag {name}"),
+            Self::NoSuchOffer { what, .. } => format!("to see what there is: hcc {}", what.verb()?),
+            Self::Uncertain { name, .. } => format!("safe to repeat: hcc create {name}"),
+            Self::Unrecorded { name, .. } => format!("to record it: hcc sync {name}"),
+            Self::Api(error) => return api_hint(error),
+            _ => return None,
+        })
+    }
+}
+
+impl Offer {
+    /// The verb that lists what there is.
+    fn verb(self) -> Option<&'static str> {
+        match self {
+            Self::ServerType => Some("types"),
+            Self::Image => Some("images"),
+            Self::Location => Some("locations"),
+            Self::SshKey => None,
+        }
+    }
+}
+
+impl fmt::Display for Offer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ServerType => "server type",
+            Self::Image => "image",
+            Self::Location => "location",
+            Self::SshKey => "SSH key",
+        })
+    }
+}
+
+fn api_kind(error: &hcloud_api::Error) -> ErrorKind {
+    use hcloud_api::Error as Api;
+
+    match (error, error.code()) {
+        (Api::WaitDeadline { .. }, _) => ErrorKind::TimedOut,
+        (
+            Api::InvalidToken | Api::InvalidEndpoint { .. } | Api::InvalidRootCertificate { .. },
+            _,
+        ) => ErrorKind::NotSetUp,
+        (_, Some(ErrorCode::Unauthorized | ErrorCode::TokenReadonly | ErrorCode::Forbidden)) => {
+            ErrorKind::NotSetUp
+        }
+        (_, Some(ErrorCode::NotFound)) => ErrorKind::NotFound,
+        (_, Some(ErrorCode::Protected | ErrorCode::ResourceLimitExceeded)) => ErrorKind::Refused,
+        (Api::ActionFailed { .. }, _) => ErrorKind::Failed,
+        _ if error.is_retryable() => ErrorKind::TryLater,
+        _ => ErrorKind::Failed,
+    }
+}
+
+fn api_code(error: &hcloud_api::Error) -> &str {
+    use hcloud_api::Error as Api;
+
+    if let Some(code) = error.code() {
+        return code.as_str();
+    }
+    match error {
+        Api::Gateway { .. } => "bad_gateway",
+        Api::Decode { .. } => "bad_answer",
+        Api::Connect { .. } => "no_connection",
+        Api::Timeout { .. } => "no_answer",
+        Api::Transport { .. } => "connection_lost",
+        Api::WaitDeadline { .. } => "still_running",
+        Api::InvalidToken => "no_token",
+        _ => "api",
+    }
+}
+
+fn api_hint(error: &hcloud_api::Error) -> Option<String> {
+    let hint = match error.code()? {
+        ErrorCode::Unauthorized => "to set another token: hcc setup",
+        ErrorCode::TokenReadonly | ErrorCode::Forbidden => {
+            "this needs a token that may read and write: hcc setup"
+        }
+        ErrorCode::ResourceUnavailable | ErrorCode::PlacementError => {
+            "another location or type may do: hcc types"
+        }
+        ErrorCode::Locked => "another action holds it; try again when that is done",
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}
