@@ -53,14 +53,11 @@ pub(crate) enum ConsoleError {
 }
 
 /// Shows a machine to one viewer until one of them ends it.
-pub(super) async fn serve<S>(
-    stream: &mut S,
+pub(super) async fn serve(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     machine: &Machine,
     password: &str,
-) -> Result<(), ConsoleError>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+) -> Result<(), ConsoleError> {
     let viewer = machine.watch().ok_or(ConsoleError::PoweredOff)?;
     let power = viewer.clone();
     tokio::select! {
@@ -69,15 +66,12 @@ where
     }
 }
 
-async fn session<S>(
-    stream: &mut S,
+async fn session(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     machine: &Machine,
     viewer: Viewer,
     password: &str,
-) -> Result<(), ConsoleError>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+) -> Result<(), ConsoleError> {
     timeout(
         HANDSHAKE_LIMIT,
         handshake(stream, &viewer.hostname(), password),
@@ -93,10 +87,11 @@ where
     }
 }
 
-async fn handshake<S>(stream: &mut S, name: &str, password: &str) -> Result<(), ConsoleError>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+async fn handshake(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    name: &str,
+    password: &str,
+) -> Result<(), ConsoleError> {
     let version = agree_on_version(stream).await?;
     agree_on_security(stream, version).await?;
     authenticate(stream, version, password).await?;
@@ -107,24 +102,21 @@ where
     init.extend(HEIGHT.to_be_bytes());
     init.extend(PixelFormat::NATIVE.to_wire());
     push_text(&mut init, name);
-    stream.write_all(&init).await?;
-    stream.flush().await?;
+    send(stream, &init).await?;
     Ok(())
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Version {
     V3_3,
     V3_7,
     V3_8,
 }
 
-async fn agree_on_version<S>(stream: &mut S) -> Result<Version, ConsoleError>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    stream.write_all(b"RFB 003.008\n").await?;
-    stream.flush().await?;
+async fn agree_on_version(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+) -> Result<Version, ConsoleError> {
+    send(stream, b"RFB 003.008\n").await?;
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).await?;
     match &answer {
@@ -136,16 +128,15 @@ where
     }
 }
 
-async fn agree_on_security<S>(stream: &mut S, version: Version) -> Result<(), ConsoleError>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+async fn agree_on_security(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    version: Version,
+) -> Result<(), ConsoleError> {
     if version == Version::V3_3 {
-        stream.write_u32(VNC_AUTHENTICATION.into()).await?;
+        send(stream, &u32::from(VNC_AUTHENTICATION).to_be_bytes()).await?;
         return Ok(());
     }
-    stream.write_all(&[1, VNC_AUTHENTICATION]).await?;
-    stream.flush().await?;
+    send(stream, &[1, VNC_AUTHENTICATION]).await?;
     match stream.read_u8().await? {
         VNC_AUTHENTICATION => Ok(()),
         _ => Err(ConsoleError::Protocol(
@@ -154,41 +145,36 @@ where
     }
 }
 
-async fn authenticate<S>(
-    stream: &mut S,
+async fn authenticate(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     version: Version,
     password: &str,
-) -> Result<(), ConsoleError>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+) -> Result<(), ConsoleError> {
     const OK: u32 = 0;
     const FAILED: u32 = 1;
 
     let mut challenge = [0; 16];
     getrandom::fill(&mut challenge).map_err(io::Error::from)?;
-    stream.write_all(&challenge).await?;
-    stream.flush().await?;
+    send(stream, &challenge).await?;
     let mut response = [0; 16];
     stream.read_exact(&mut response).await?;
 
     if response == response_to(challenge, password) {
-        stream.write_u32(OK).await?;
+        send(stream, &OK.to_be_bytes()).await?;
         return Ok(());
     }
     let mut refusal = FAILED.to_be_bytes().to_vec();
     if version == Version::V3_8 {
         push_text(&mut refusal, "Authentication failed");
     }
-    stream.write_all(&refusal).await?;
-    stream.flush().await?;
+    send(stream, &refusal).await?;
     Err(ConsoleError::WrongPassword)
 }
 
 /// What a viewer that knows the password answers: the challenge, encrypted by DES.
 ///
 /// The key is the first 8 bytes of the password, each with its bits in the reverse order.
-fn response_to(mut challenge: [u8; 16], password: &str) -> [u8; 16] {
+pub(super) fn response_to(mut challenge: [u8; 16], password: &str) -> [u8; 16] {
     let mut key = [0; 8];
     for (key, byte) in key.iter_mut().zip(password.bytes()) {
         *key = byte.reverse_bits();
@@ -198,6 +184,12 @@ fn response_to(mut challenge: [u8; 16], password: &str) -> [u8; 16] {
         des.encrypt_block(block.into());
     }
     challenge
+}
+
+/// Writes and flushes, since a WebSocket keeps back what is not flushed.
+async fn send(writer: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    writer.write_all(bytes).await?;
+    writer.flush().await
 }
 
 fn push_text(bytes: &mut Vec<u8>, text: &str) {
@@ -218,14 +210,11 @@ enum Order {
 }
 
 /// Takes the viewer's messages until it leaves.
-async fn listen<R>(
-    mut reader: R,
+async fn listen(
+    mut reader: impl AsyncRead + Unpin,
     machine: &Machine,
     orders: mpsc::Sender<Order>,
-) -> Result<(), ConsoleError>
-where
-    R: AsyncRead + Unpin,
-{
+) -> Result<(), ConsoleError> {
     const SET_PIXEL_FORMAT: u8 = 0;
     const SET_ENCODINGS: u8 = 2;
     const UPDATE_REQUEST: u8 = 3;
@@ -245,14 +234,14 @@ where
             UPDATE_REQUEST => read_update_request(&mut reader).await?,
             KEY_EVENT => {
                 let down = reader.read_u8().await? != 0;
-                skip::<2, _>(&mut reader).await?;
+                skip::<2>(&mut reader).await?;
                 if let Some(key) = keyboard.event(reader.read_u32().await?, down) {
                     machine.press(key);
                 }
                 None
             }
             POINTER_EVENT => {
-                skip::<5, _>(&mut reader).await?;
+                skip::<5>(&mut reader).await?;
                 None
             }
             CLIENT_CUT_TEXT => {
@@ -269,13 +258,13 @@ where
     }
 }
 
-async fn skip<const BYTES: usize, R: AsyncRead + Unpin>(reader: &mut R) -> io::Result<()> {
+async fn skip<const BYTES: usize>(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<()> {
     reader.read_exact(&mut [0; BYTES]).await?;
     Ok(())
 }
 
-async fn read_pixel_format<R: AsyncRead + Unpin>(reader: &mut R) -> Result<Order, ConsoleError> {
-    skip::<3, _>(reader).await?;
+async fn read_pixel_format(reader: &mut (impl AsyncRead + Unpin)) -> Result<Order, ConsoleError> {
+    skip::<3>(reader).await?;
     let mut format = [0; 16];
     reader.read_exact(&mut format).await?;
     PixelFormat::from_wire(&format)
@@ -283,8 +272,8 @@ async fn read_pixel_format<R: AsyncRead + Unpin>(reader: &mut R) -> Result<Order
         .ok_or(ConsoleError::Protocol("an impossible pixel format"))
 }
 
-async fn read_encodings<R: AsyncRead + Unpin>(reader: &mut R) -> Result<Order, ConsoleError> {
-    skip::<1, _>(reader).await?;
+async fn read_encodings(reader: &mut (impl AsyncRead + Unpin)) -> Result<Order, ConsoleError> {
+    skip::<1>(reader).await?;
     let mut known = Vec::new();
     for _ in 0..reader.read_u16().await? {
         known.push(reader.read_i32().await?);
@@ -293,8 +282,8 @@ async fn read_encodings<R: AsyncRead + Unpin>(reader: &mut R) -> Result<Order, C
 }
 
 /// Reads a request for an update of an area, which comes in pixels; `None` if nothing of it is on the screen.
-async fn read_update_request<R: AsyncRead + Unpin>(
-    reader: &mut R,
+async fn read_update_request(
+    reader: &mut (impl AsyncRead + Unpin),
 ) -> Result<Option<Order>, ConsoleError> {
     let incremental = reader.read_u8().await? != 0;
     let mut numbers = [0; 4];
@@ -316,8 +305,8 @@ async fn read_update_request<R: AsyncRead + Unpin>(
     }))
 }
 
-async fn skip_clipboard<R: AsyncRead + Unpin>(reader: &mut R) -> Result<(), ConsoleError> {
-    skip::<3, _>(reader).await?;
+async fn skip_clipboard(reader: &mut (impl AsyncRead + Unpin)) -> Result<(), ConsoleError> {
+    skip::<3>(reader).await?;
     let length = reader.read_u32().await?;
     if length > CLIPBOARD_LIMIT {
         return Err(ConsoleError::Protocol("a clipboard text beyond the limit"));
@@ -327,14 +316,11 @@ async fn skip_clipboard<R: AsyncRead + Unpin>(reader: &mut R) -> Result<(), Cons
 }
 
 /// Sends updates, each when the viewer has asked for one and there is something new, until the power goes off.
-async fn show<W>(
-    mut writer: W,
+async fn show(
+    mut writer: impl AsyncWrite + Unpin,
     mut viewer: Viewer,
     mut orders: mpsc::Receiver<Order>,
-) -> Result<(), ConsoleError>
-where
-    W: AsyncWrite + Unpin,
-{
+) -> Result<(), ConsoleError> {
     let mut format = PixelFormat::NATIVE;
     let mut encoding = Encoding::Raw;
     let mut view = View::empty();
@@ -361,7 +347,7 @@ where
         if !changes.is_empty() {
             wanted = None;
             let update = encode_update(&screen, &changes, encoding, format);
-            timeout(UPDATE_LIMIT, write(&mut writer, &update))
+            timeout(UPDATE_LIMIT, send(&mut writer, &update))
                 .await
                 .map_err(|_| ConsoleError::TimedOut("receive an update"))??;
         }
@@ -393,11 +379,6 @@ fn to_u16(number: usize) -> [u8; 2] {
     u16::try_from(number)
         .expect("the screen has 720×400 pixels")
         .to_be_bytes()
-}
-
-async fn write<W: AsyncWrite + Unpin>(writer: &mut W, bytes: &[u8]) -> io::Result<()> {
-    writer.write_all(bytes).await?;
-    writer.flush().await
 }
 
 #[cfg(test)]

@@ -137,6 +137,37 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn picture_comes_through() {
+        let mut client = connect(&running(), "binary").await.unwrap();
+        receive(&mut client, 12).await;
+        client
+            .send(Message::binary(&b"RFB 003.008\n"[..]))
+            .await
+            .unwrap();
+        receive(&mut client, 2).await;
+        client.send(Message::binary(vec![2])).await.unwrap();
+        let challenge = receive(&mut client, 16).await.try_into().unwrap();
+        let response = rfb::response_to(challenge, "secret");
+        client
+            .send(Message::binary(response.to_vec()))
+            .await
+            .unwrap();
+        assert_eq!(receive(&mut client, 4).await, [0; 4]);
+
+        client.send(Message::binary(vec![1])).await.unwrap();
+        assert_eq!(receive(&mut client, 28).await[24..], *b"web1");
+        client
+            .send(Message::binary(vec![3, 0, 0, 0, 0, 0, 0, 9, 0, 16]))
+            .await
+            .unwrap();
+
+        assert_eq!(
+            receive(&mut client, 16 + 9 * 16 * 4).await.len(),
+            16 + 9 * 16 * 4
+        );
+    }
+
+    #[tokio::test]
     async fn viewer_without_the_subprotocol_is_refused() {
         let refused = connect(&running(), "base64").await.unwrap_err();
 
