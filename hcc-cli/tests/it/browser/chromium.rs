@@ -120,9 +120,15 @@ impl Chromium {
         fs::write(folder.join(format!("{name}.png")), png).unwrap();
     }
 
-    async fn devtools(&self, command: &str, params: Value) -> Value {
+    /// Lets pages save files into the folder.
+    pub(super) async fn keep_downloads(&self, folder: &Path) {
+        let params = json!({ "behavior": "allow", "downloadPath": folder });
+        self.devtools("Browser.setDownloadBehavior", params).await;
+    }
+
+    async fn devtools(&self, command: &str, params: Value) {
         let body = json!({ "cmd": command, "params": params });
-        self.vendor("goog/cdp/execute", body).await.unwrap()
+        self.vendor("goog/cdp/execute", body).await.unwrap();
     }
 
     async fn vendor(&self, path: &'static str, body: Value) -> Result<Value, CmdError> {
@@ -138,7 +144,7 @@ impl Deref for Chromium {
     }
 }
 
-/// What chromedriver offers beyond the WebDriver standard.
+/// What chromedriver offers beyond the standard commands.
 #[derive(Debug)]
 struct Vendor {
     path: &'static str,

@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 
+use super::chromium::Chromium;
 use super::page::{Page, WWW};
 use super::program::eventually;
 use super::vnc::{PASSWORD, Vnc};
@@ -99,18 +101,102 @@ async fn ctrl_alt_del_arrives() {
     page.open(&vnc.link()).await;
     page.state("connected").await;
     page.click("#screen canvas").await;
-    keys.hear(|line| line.starts_with("ButtonPress").then_some(()));
+    keys.wait_for_click();
 
     page.click("#first").await;
 
-    let mut pressed = Vec::new();
-    keys.hear(|line| {
-        let (_, symbol) = line.split_once("(keysym ")?;
-        let (_, name) = symbol.split_once(", ")?;
-        pressed.push(name.split(')').next()?.to_owned());
-        (pressed.len() == 3).then_some(())
-    });
-    assert_eq!(pressed, ["Control_L", "Alt_L", "Delete"]);
+    assert_eq!(
+        keys.keys(6),
+        [
+            "+Control_L",
+            "+Alt_L",
+            "+Delete",
+            "-Delete",
+            "-Alt_L",
+            "-Control_L"
+        ]
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify, xev and noVNC"]
+async fn held_key_stays_down_while_others_are_pressed() {
+    let vnc = Vnc::start();
+    let keys = vnc.start_key_reader();
+    let page = Page::start().await;
+    page.open(&vnc.link()).await;
+    page.state("connected").await;
+    page.click("#screen canvas").await;
+    keys.wait_for_click();
+
+    page.click("[popovertarget=keys]").await;
+    page.click("[data-hold=Alt]").await;
+    page.click("[data-chord=F2]").await;
+    page.click("[data-hold=Alt]").await;
+
+    assert_eq!(keys.keys(4), ["+Alt_L", "+F2", "-F2", "-Alt_L"]);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify and noVNC"]
+async fn keyboard_alone_finds_the_way_out_of_the_screen() {
+    let vnc = Vnc::start();
+    let page = Page::start().await;
+    page.open(&vnc.link()).await;
+    page.state("connected").await;
+    let (control, alt, shift) = ('\u{E009}', '\u{E00A}', '\u{E008}');
+
+    page.type_into_screen(&format!("{control}{alt}{shift}"))
+        .await;
+
+    let focused = page.active_element().await.unwrap();
+    assert_eq!(focused.attr("id").await.unwrap().as_deref(), Some("first"));
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify, xterm and noVNC"]
+async fn typing_can_be_stopped() {
+    let mut vnc = Vnc::start();
+    let typed = vnc.start_typewriter().await;
+    let page = Page::start().await;
+    page.open(&vnc.link()).await;
+    page.state("connected").await;
+    page.click("#screen canvas").await;
+
+    page.click("[popovertarget=typing]").await;
+    page.fill("#text", &"a".repeat(500)).await;
+    page.click("#type").await;
+    page.click("#stop").await;
+    page.wait_for_idle_typist().await;
+    page.type_into_screen("\n").await;
+
+    eventually(
+        async || fs::read_to_string(&typed).unwrap().ends_with('\n'),
+        true,
+    )
+    .await;
+    let length = fs::metadata(&typed).unwrap().len();
+    assert!(length < 500, "{length}");
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify, xsetroot, ImageMagick and noVNC"]
+async fn saved_picture_is_that_of_the_server() {
+    let vnc = Vnc::start();
+    vnc.paint("#336699");
+    let page = Page::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    page.keep_downloads(folder.path()).await;
+    page.open(&vnc.link()).await;
+    page.state("connected").await;
+    eventually(async || page.pixels().await == vnc.pixels(), true).await;
+
+    page.click("[popovertarget=view]").await;
+    page.click("#picture").await;
+
+    let picture = folder.path().join("vnc-test.png");
+    eventually(async || picture.exists(), true).await;
+    assert!(vnc.is_shown_by(&picture));
 }
 
 #[tokio::test]
@@ -199,12 +285,13 @@ async fn screen_that_goes_away_reads_as_lost() {
     page.open(&vnc.link()).await;
     page.state("connected").await;
 
-    vnc.end();
+    vnc.switch_off();
     page.state("lost").await;
     page.keep_picture("lost").await;
 
     page.click("#again").await;
-    page.state("refused").await;
+    page.state("failed").await;
+    assert_eq!(page.text("#status").await, "No screen");
 }
 
 #[tokio::test]
@@ -260,6 +347,23 @@ async fn screen_has_the_size_that_is_chosen() {
         page.keep_picture(size).await;
         page.click("[popovertarget=view]").await;
     }
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify and noVNC"]
+async fn page_speaks_german_to_germans() {
+    let vnc = Vnc::start();
+    let browser = Chromium::start_with(&["--accept-lang=de-CH"]).await;
+    let page = Page::start_in(browser, Path::new(WWW));
+
+    page.open(&vnc.link()).await;
+    page.state("connected").await;
+    assert_eq!(page.text("#status").await, "Verbunden mit vnc-test");
+    assert_eq!(page.text("#first").await, "Strg-Alt-Entf");
+
+    page.look(390, 844, "light").await;
+    page.click("[popovertarget=keys]").await;
+    page.keep_picture("german").await;
 }
 
 #[tokio::test]

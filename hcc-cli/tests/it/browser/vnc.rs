@@ -1,10 +1,10 @@
-//! A real VNC server with a password, TigerVNC behind websockify.
+//! A real VNC server with a password, behind websockify.
 
 use std::fs::File;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
@@ -18,10 +18,9 @@ const SIZE: &str = "800x600";
 /// An X display that is seen through VNC.
 #[derive(Debug)]
 pub(super) struct Vnc {
-    // In the order in which they must end.
-    bridge: Program,
     clients: Vec<Program>,
     server: Program,
+    _bridge: Program,
     display: String,
     address: SocketAddr,
     scratch: TempDir,
@@ -70,9 +69,9 @@ impl Vnc {
                 .args(flags),
         );
         Self {
-            bridge,
             clients: Vec::new(),
             server,
+            _bridge: bridge,
             display: format!(":{display}"),
             address,
             scratch,
@@ -101,6 +100,12 @@ impl Vnc {
         self.run("import", &["-window", "root", "-depth", "8", "rgb:-"])
     }
 
+    /// Whether the PNG file shows what the display shows.
+    pub(super) fn is_shown_by(&self, png: &Path) -> bool {
+        let png = png.display().to_string();
+        self.run("convert", &[&png, "-depth", "8", "rgb:-"]) == self.pixels()
+    }
+
     /// Opens a terminal whose keyboard ends up in a file.
     pub(super) async fn start_typewriter(&mut self) -> PathBuf {
         let typed = self.scratch.path().join("typed");
@@ -119,20 +124,19 @@ impl Vnc {
     }
 
     /// Opens a window that tells which keys it gets.
-    pub(super) fn start_key_reader(&self) -> Program {
+    pub(super) fn start_key_reader(&self) -> KeyReader {
         let xev = Program::start(
             self.command("stdbuf")
                 .args(["-oL", "xev", "-event", "keyboard", "-event", "mouse"])
                 .args(["-geometry", "780x580+0+0"]),
         );
         xev.hear(|line| line.starts_with("Outer window").then_some(()));
-        xev
+        KeyReader(xev)
     }
 
-    /// Switches the display off, with everything on it.
-    pub(super) fn end(&mut self) {
+    /// Switches the display off, with everything on it. The link still leads to websockify.
+    pub(super) fn switch_off(&mut self) {
         self.server.end();
-        self.bridge.end();
     }
 
     fn run(&self, program: &str, args: &[&str]) -> Vec<u8> {
@@ -148,7 +152,38 @@ impl Vnc {
     }
 }
 
-fn write_password(path: &PathBuf) {
+/// The X program `xev`.
+#[derive(Debug)]
+pub(super) struct KeyReader(Program);
+
+impl KeyReader {
+    /// Waits until the pointer has been there, which gives it the keyboard.
+    pub(super) fn wait_for_click(&self) {
+        self.0
+            .hear(|line| line.starts_with("ButtonPress").then_some(()));
+    }
+
+    /// The names of the next keys that go down (`+`) or up (`-`).
+    pub(super) fn keys(&self, count: usize) -> Vec<String> {
+        (0..count).map(|_| self.key()).collect()
+    }
+
+    fn key(&self) -> String {
+        let mut direction = '?';
+        self.0.hear(|line| {
+            match line.split_once(" event").map(|(event, _)| event) {
+                Some("KeyPress") => direction = '+',
+                Some("KeyRelease") => direction = '-',
+                _ => {}
+            }
+            let (_, symbol) = line.split_once("(keysym ")?;
+            let (name, _) = symbol.split_once(", ")?.1.split_once(')')?;
+            Some(format!("{direction}{name}"))
+        })
+    }
+}
+
+fn write_password(path: &Path) {
     let mut tool = Command::new("tigervncpasswd")
         .arg("-f")
         .stdin(Stdio::piped())
