@@ -5,6 +5,9 @@ use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{self, DeserializeOwned, Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde_with::serde_as;
+
+use crate::number::Integer;
 
 /// One page of a list, and what `meta.pagination` says about it.
 pub(crate) struct Page<T> {
@@ -17,10 +20,15 @@ pub(crate) struct Page<T> {
     pub(crate) total: Option<u64>,
 }
 
+#[serde_as]
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct Pagination {
+    #[serde_as(as = "Option<Integer>")]
     next_page: Option<u64>,
+    #[serde_as(as = "Option<Integer>")]
     last_page: Option<u64>,
+    #[serde_as(as = "Option<Integer>")]
     total_entries: Option<u64>,
 }
 

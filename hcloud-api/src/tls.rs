@@ -14,12 +14,15 @@ pub(crate) fn config(extra: &[Vec<u8>]) -> Result<ClientConfig> {
     for pem in extra {
         add(&mut roots, pem).map_err(|source| Error::InvalidRootCertificate { source })?;
     }
-    let config =
+    let mut config =
         ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("ring supports the default protocol versions")
             .with_root_certificates(roots)
             .with_no_client_auth();
+    #[cfg(feature = "http2")]
+    config.alpn_protocols.push(b"h2".to_vec());
+    config.alpn_protocols.push(b"http/1.1".to_vec());
     Ok(config)
 }
 

@@ -5,6 +5,7 @@
 mod actions;
 mod api;
 mod catalog;
+mod connections;
 mod decoding;
 mod errors;
 mod labels;
@@ -16,3 +17,6 @@ mod rate_limit;
 mod retry;
 mod secrets;
 mod servers;
+#[cfg(feature = "rustls")]
+mod tls;
+mod traces;

@@ -1,0 +1,75 @@
+use std::sync::Arc;
+
+use hcloud_api::{Client, ClientBuilder, Error, LocationId, RetryPolicy};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+use crate::api::TOKEN;
+
+/// Serves one location over HTTPS; returns its endpoint and its certificate.
+async fn api() -> (String, String) {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let body = include_str!("fixtures/location.json");
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            // A client that does not trust the certificate hangs up.
+            let Ok(mut stream) = acceptor.accept(stream).await else {
+                continue;
+            };
+            stream.read(&mut [0; 4096]).await.unwrap();
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+            stream.write_all((head + body).as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+        }
+    });
+    (format!("https://localhost:{port}/v1"), cert.pem())
+}
+
+fn builder(endpoint: &str) -> ClientBuilder {
+    Client::builder(TOKEN)
+        .endpoint(endpoint)
+        .retry(RetryPolicy::never())
+}
+
+#[tokio::test]
+async fn an_extra_root_certificate_is_trusted() {
+    let (endpoint, certificate) = api().await;
+    let client = builder(&endpoint)
+        .root_certificates(certificate)
+        .build()
+        .unwrap();
+
+    let location = client.locations().get(LocationId::new(1)).await.unwrap();
+
+    assert_eq!(location.name, "fsn1");
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_vouches_for_gets_no_token() {
+    let (endpoint, _) = api().await;
+    let client = builder(&endpoint).build().unwrap();
+
+    let error = client
+        .locations()
+        .get(LocationId::new(1))
+        .await
+        .unwrap_err();
+
+    assert!(matches!(error, Error::Connect { .. }), "{error:?}");
+}
