@@ -29,41 +29,32 @@ open_enum! {
 
 /// The actions of all resources of one kind, such as all servers.
 #[derive(Clone, Copy, Debug)]
-pub struct ActionsOfAll<'a> {
-    pub(crate) client: &'a Client,
-    pub(crate) path: &'static str,
-}
+pub struct ActionsOfAll<'a>(pub(crate) &'a Client, pub(crate) &'static str);
 
 impl ActionsOfAll<'_> {
     /// Lists the actions that match `filter`, finished ones too.
     pub fn list(self, filter: &ListActions) -> Listing<Action> {
-        self.client
-            .get(format!("{}/actions", self.path))
+        self.0
+            .get(format!("{}/actions", self.1))
             .query(filter)
             .list()
     }
 
     /// Gets one action.
     pub async fn get(self, id: ActionId) -> Result<Action> {
-        self.client
-            .get(format!("{}/actions/{id}", self.path))
-            .one()
-            .await
+        self.0.get(format!("{}/actions/{id}", self.1)).one().await
     }
 }
 
 /// The actions of a single resource, such as one server.
 #[derive(Clone, Debug)]
-pub struct ActionsOfOne<'a> {
-    pub(crate) client: &'a Client,
-    pub(crate) path: String,
-}
+pub struct ActionsOfOne<'a>(pub(crate) &'a Client, pub(crate) String);
 
 impl ActionsOfOne<'_> {
     /// Lists the actions that match `filter`, finished ones too.
     pub fn list(&self, filter: &ListActions) -> Listing<Action> {
-        self.client
-            .get(format!("{}/actions", self.path))
+        self.0
+            .get(format!("{}/actions", self.1))
             .query(filter)
             .list()
     }
@@ -71,9 +62,6 @@ impl ActionsOfOne<'_> {
     /// Gets one action.
     #[deprecated(note = "the API keeps this for old clients; use `Client::actions().get(id)`")]
     pub async fn get(&self, id: ActionId) -> Result<Action> {
-        self.client
-            .get(format!("{}/actions/{id}", self.path))
-            .one()
-            .await
+        self.0.get(format!("{}/actions/{id}", self.1)).one().await
     }
 }

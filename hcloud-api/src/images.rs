@@ -16,9 +16,12 @@ use crate::{
 ///
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
-/// use hcloud_api::Architecture;
+/// use hcloud_api::{ImageType, ListImages};
 ///
-/// let image = client.images().find("debian-13", Architecture::X86).await?;
+/// let snapshots = ListImages { kind: vec![ImageType::Snapshot], ..Default::default() };
+/// for image in client.images().list(&snapshots).all().await? {
+///     println!("{}: {} GB", image.description, image.image_size.unwrap_or_default());
+/// }
 /// # Ok(())
 /// # }
 /// ```
@@ -29,11 +32,6 @@ impl<'a> Images<'a> {
     /// Lists the images that match `filter`.
     pub fn list(self, filter: &ListImages) -> Listing<Image> {
         self.0.get("/images").query(filter).list()
-    }
-
-    /// Gets one image.
-    pub async fn get(self, id: ImageId) -> Result<Image> {
-        self.0.get(format!("/images/{id}")).one().await
     }
 
     /// Finds the image with exactly this name for an architecture, deprecated ones too.
@@ -61,12 +59,17 @@ impl<'a> Images<'a> {
         }
     }
 
+    /// Gets one image.
+    pub async fn get(self, id: ImageId) -> Result<Image> {
+        self.0.get(format!("/images/{id}")).one().await
+    }
+
     /// Changes a snapshot or backup; Hetzner's own images cannot change.
     pub async fn update(self, id: ImageId, change: &UpdateImage) -> Result<Image> {
         self.0.put(format!("/images/{id}")).json(change).one().await
     }
 
-    /// Deletes a snapshot or backup.
+    /// Deletes a snapshot or backup; servers that were made from it stay.
     pub async fn delete(self, id: ImageId) -> Result<Option<Action>> {
         self.0.delete(format!("/images/{id}")).optional().await
     }
@@ -79,18 +82,12 @@ impl<'a> Images<'a> {
 
     /// The actions of all images.
     pub fn actions(self) -> ActionsOfAll<'a> {
-        ActionsOfAll {
-            client: self.0,
-            path: "/images",
-        }
+        ActionsOfAll(self.0, "/images")
     }
 
     /// The actions of one image.
     pub fn actions_of(self, id: ImageId) -> ActionsOfOne<'a> {
-        ActionsOfOne {
-            client: self.0,
-            path: format!("/images/{id}"),
-        }
+        ActionsOfOne(self.0, format!("/images/{id}"))
     }
 }
 
@@ -119,7 +116,7 @@ pub struct ListImages {
 
 /// An image.
 #[serde_as]
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Image {
     /// Names the image; the only way to name a snapshot or backup.

@@ -59,7 +59,7 @@ pub struct ListIsos {
 }
 
 /// An ISO image.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Iso {
     /// Names the ISO image.

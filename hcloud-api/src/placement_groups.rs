@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Labels, PlacementGroupId, ServerId};
 
 /// A placement group.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct PlacementGroup {
     /// Names the placement group.

@@ -25,7 +25,7 @@ impl Client {
 }
 
 /// The price list. Amounts are decimal text, with every digit that Hetzner states.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Pricing {
     /// The currency of every amount, an ISO 4217 code.
@@ -61,7 +61,7 @@ pub struct Price {
 }
 
 /// What the servers or load balancers of one type cost.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct TypePricing<Id> {
     /// Names the type.
@@ -91,7 +91,7 @@ pub struct TypePrice {
 }
 
 /// What Primary or Floating IPs of one type cost.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct IpPricing {
     /// IPv4 or IPv6.
@@ -115,7 +115,7 @@ pub struct IpPrice {
 }
 
 /// What stored data costs.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StoragePricing {
     /// For one GB and month.
@@ -123,7 +123,7 @@ pub struct StoragePricing {
 }
 
 /// What the automatic backups of a server cost.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct BackupPricing {
     /// Surcharge on the price of the server, in percent.
@@ -131,7 +131,7 @@ pub struct BackupPricing {
 }
 
 /// What a floating IP costs, whatever its version and location.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct FloatingIpPrice {
     /// For a month.

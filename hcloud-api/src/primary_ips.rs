@@ -118,18 +118,12 @@ impl<'a> PrimaryIps<'a> {
 
     /// The actions of all Primary IPs.
     pub fn actions(self) -> ActionsOfAll<'a> {
-        ActionsOfAll {
-            client: self.0,
-            path: "/primary_ips",
-        }
+        ActionsOfAll(self.0, "/primary_ips")
     }
 
     /// The actions of one Primary IP.
     pub fn actions_of(self, id: PrimaryIpId) -> ActionsOfOne<'a> {
-        ActionsOfOne {
-            client: self.0,
-            path: format!("/primary_ips/{id}"),
-        }
+        ActionsOfOne(self.0, format!("/primary_ips/{id}"))
     }
 
     fn act(self, id: PrimaryIpId, command: &str) -> Request {
@@ -152,7 +146,7 @@ pub struct ListPrimaryIps {
 }
 
 /// A Primary IP.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct PrimaryIp {
     /// Names the Primary IP.
@@ -274,7 +268,7 @@ impl CreatePrimaryIp {
 }
 
 /// A Primary IP that was created.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct PrimaryIpCreated {
     /// The Primary IP.

@@ -54,7 +54,7 @@ pub struct ListServerTypes {
 
 /// A size of server. Names change over the years (`cx22` became `cx23`), so they are plain text.
 #[serde_as]
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ServerType {
     /// Names the type.
@@ -111,7 +111,7 @@ impl ServerType {
 }
 
 /// A server type in one location.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ServerTypeLocation {
     /// Names the location.

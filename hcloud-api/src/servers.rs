@@ -93,18 +93,12 @@ impl<'a> Servers<'a> {
 
     /// The actions of all servers.
     pub fn actions(self) -> ActionsOfAll<'a> {
-        ActionsOfAll {
-            client: self.0,
-            path: "/servers",
-        }
+        ActionsOfAll(self.0, "/servers")
     }
 
     /// The actions of one server.
     pub fn actions_of(self, id: ServerId) -> ActionsOfOne<'a> {
-        ActionsOfOne {
-            client: self.0,
-            path: format!("/servers/{id}"),
-        }
+        ActionsOfOne(self.0, format!("/servers/{id}"))
     }
 
     /// Switches a server on.
@@ -306,7 +300,7 @@ pub struct ListServers {
 
 /// A server.
 #[serde_as]
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Server {
     /// Names the server.
@@ -390,7 +384,7 @@ open_enum! {
 }
 
 /// The public addresses of a server.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct PublicNet {
     /// `None` for a server without IPv4.
@@ -490,8 +484,7 @@ pub struct CreateServer {
     pub name: String,
     /// How big it shall be.
     pub server_type: IdOrName<ServerTypeId>,
-    /// What its disk is filled with; snapshots and backups by id only. Of the images that share a
-    /// name, the one for the type's architecture is taken.
+    /// What its disk is filled with; snapshots and backups by id only.
     pub image: IdOrName<ImageId>,
     /// Where it shall be; the API chooses if `None`.
     pub location: Option<IdOrName<LocationId>>,
@@ -511,7 +504,10 @@ pub struct CreateServer {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub networks: Vec<NetworkId>,
     /// Firewalls for its public traffic.
-    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_objects")]
+    #[serde(
+        skip_serializing_if = "Vec::is_empty",
+        serialize_with = "firewall_objects"
+    )]
     pub firewalls: Vec<FirewallId>,
     /// Configuration for cloud-init, at most 32 KiB. It often holds secrets, so it is treated as
     /// one.
@@ -548,14 +544,6 @@ impl CreateServer {
             public_net: None,
         }
     }
-}
-
-fn as_objects<S: Serializer>(firewalls: &[FirewallId], output: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Entry {
-        firewall: FirewallId,
-    }
-    output.collect_seq(firewalls.iter().map(|&firewall| Entry { firewall }))
 }
 
 /// Which public addresses a new server gets.
@@ -705,7 +693,7 @@ pub struct CreateImage {
 }
 
 /// An image that is being made.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ImageCreated {
     /// The image; its status is [`ImageStatus::Creating`](crate::ImageStatus::Creating).
@@ -845,4 +833,12 @@ struct ChangeAliasIps<'a> {
 #[derive(Serialize)]
 struct AddToPlacementGroup {
     placement_group: PlacementGroupId,
+}
+
+fn firewall_objects<S: Serializer>(firewalls: &[FirewallId], output: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Entry {
+        firewall: FirewallId,
+    }
+    output.collect_seq(firewalls.iter().map(|&firewall| Entry { firewall }))
 }

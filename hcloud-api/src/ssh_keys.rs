@@ -85,7 +85,7 @@ pub struct ListSshKeys {
 }
 
 /// A public key.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct SshKey {
     /// Names the key.
