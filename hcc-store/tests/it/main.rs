@@ -1,4 +1,8 @@
 //! One binary for all tests that see the crate from outside.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod faults;
 mod memory;
+mod processes;
 mod sqlite;

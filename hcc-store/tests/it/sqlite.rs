@@ -1,4 +1,4 @@
-//! The SQLite backend keeps the contract, and says what is wrong with a file.
+//! The SQLite backend keeps the contract.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,23 +11,23 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A store in a folder of its own.
-struct Folder(TempDir);
+pub(crate) struct Folder(TempDir);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.0.path().join("hcc.db")
     }
 
-    fn store(&self) -> Sqlite {
+    pub(crate) fn store(&self) -> Sqlite {
         Sqlite::new(self.path())
     }
 
     /// What another program opens.
-    fn connection(&self) -> Connection {
+    pub(crate) fn connection(&self) -> Connection {
         Connection::open(self.path()).unwrap()
     }
 }
