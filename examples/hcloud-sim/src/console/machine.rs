@@ -38,9 +38,17 @@ impl Machine {
         }
     }
 
-    /// Switches the machine on: it boots `system`. If it already runs, that ends as by [`Machine::power_off`].
-    pub(crate) fn power_on(&self, system: System) {
-        *self.lock() = Some(watch::Sender::new(Running::boot(system, self.clock.now())));
+    /// Switches the machine on, at a time that may be past; what runs already is reset, and its viewers stay.
+    pub(crate) fn power_on(&self, system: System, since: Timestamp) {
+        let running = Running {
+            since,
+            guest: Guest::boot(system),
+        };
+        let mut lock = self.lock();
+        match &*lock {
+            Some(power) => drop(power.send_replace(running)),
+            None => *lock = Some(watch::Sender::new(running)),
+        }
     }
 
     /// Cuts the power; every viewer's session ends.
@@ -51,7 +59,7 @@ impl Machine {
     /// Boots again what runs; viewers stay. Does nothing while the power is off.
     pub(crate) fn reboot(&self) {
         if let Some(running) = &*self.lock() {
-            self.reboot_into(running);
+            running.send_modify(|running| running.reset(self.clock.now()));
         }
     }
 
@@ -81,7 +89,7 @@ impl Machine {
         });
         match request {
             Some(Request::PowerOff) => *lock = None,
-            Some(Request::Reboot) => self.reboot_into(running),
+            Some(Request::Reboot) => running.send_modify(|running| running.reset(self.clock.now())),
             None => {}
         }
     }
@@ -93,12 +101,6 @@ impl Machine {
             machine: self.clone(),
             running,
         })
-    }
-
-    fn reboot_into(&self, running: &watch::Sender<Running>) {
-        running.send_modify(|running| {
-            *running = Running::boot(running.guest.system().clone(), self.clock.now());
-        });
     }
 
     /// Shows what the clock has made due since somebody last looked.
@@ -125,11 +127,9 @@ impl fmt::Debug for Machine {
 }
 
 impl Running {
-    fn boot(system: System, now: Timestamp) -> Self {
-        Self {
-            since: now,
-            guest: Guest::boot(system),
-        }
+    fn reset(&mut self, now: Timestamp) {
+        self.since = now;
+        self.guest = Guest::boot(self.guest.system().clone());
     }
 
     fn uptime(&self, now: Timestamp) -> Duration {
@@ -195,10 +195,11 @@ mod tests {
 
     fn running(clock: &Clock) -> Machine {
         let machine = Machine::new(clock.clone());
-        machine.power_on(System {
+        let system = System {
             hostname: "web1".into(),
             release: "Debian GNU/Linux 13".into(),
-        });
+        };
+        machine.power_on(system, clock.now());
         machine
     }
 

@@ -30,10 +30,11 @@ const LIMIT: Duration = Duration::from_secs(20);
 async fn listening() -> (Machine, SocketAddr) {
     let clock = Clock::default();
     let machine = Machine::new(clock.clone());
-    machine.power_on(System {
+    let system = System {
         hostname: "web1".into(),
         release: "Debian GNU/Linux 13".into(),
-    });
+    };
+    machine.power_on(system, clock.now());
     clock.advance(Duration::from_secs(2));
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

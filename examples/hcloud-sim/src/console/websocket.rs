@@ -82,11 +82,13 @@ mod tests {
     type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
     fn running() -> Machine {
-        let machine = Machine::new(Clock::default());
-        machine.power_on(System {
+        let clock = Clock::default();
+        let machine = Machine::new(clock.clone());
+        let system = System {
             hostname: "web1".into(),
             release: "Debian GNU/Linux 13".into(),
-        });
+        };
+        machine.power_on(system, clock.now());
         machine
     }
 

@@ -18,10 +18,11 @@ fn booted() -> Machine {
 
 fn booted_by(clock: &Clock) -> Machine {
     let machine = Machine::new(clock.clone());
-    machine.power_on(System {
+    let system = System {
         hostname: "web1".into(),
         release: "Debian GNU/Linux 13".into(),
-    });
+    };
+    machine.power_on(system, clock.now());
     clock.advance(Duration::from_secs(2));
     machine
 }
