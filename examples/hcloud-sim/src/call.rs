@@ -1,0 +1,211 @@
+//! One request to the API as its operations see it, and what they answer.
+
+use std::collections::HashMap;
+
+use axum::RequestExt;
+use axum::extract::{FromRequest, Query, RawPathParams, Request};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::errors::ApiError;
+use crate::faults::FailActions;
+use crate::state::Cloud;
+
+/// An operation of the API.
+pub(crate) type Operation = fn(&mut Cloud, &Call) -> Reply;
+
+pub(crate) type Reply = Result<Answer, ApiError>;
+
+/// A request whose path the API knows.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) headers: HeaderMap,
+    /// The actions that the request starts are to fail.
+    pub(crate) fails: bool,
+    path: HashMap<String, String>,
+    query: Vec<(String, String)>,
+    body: Bytes,
+}
+
+impl Call {
+    pub(crate) fn bearer(&self) -> Option<&str> {
+        let value = self.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+
+    /// The number that stands for `{name}` in the path.
+    pub(crate) fn id(&self, name: &str) -> Result<u64, ApiError> {
+        let text = self.path.get(name).map_or("", String::as_str);
+        text.parse()
+            .map_err(|_| ApiError::invalid(name, "must be a number"))
+    }
+
+    /// The value of a query parameter; the last one, if it is repeated.
+    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+        self.query_all(name)
+            .last()
+            .filter(|value| !value.is_empty())
+    }
+
+    pub(crate) fn query_all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.query
+            .iter()
+            .filter(move |(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Whether an entry has one of the values that the query allows; with none given, all are.
+    pub(crate) fn allows(&self, name: &str, value: &str) -> bool {
+        let mut allowed = self.query_all(name).peekable();
+        allowed.peek().is_none() || allowed.any(|allowed| allowed == value)
+    }
+
+    /// The body; an empty one counts as `{}`, as operations without required fields allow.
+    pub(crate) fn body<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        let text = if self.body.is_empty() {
+            b"{}"
+        } else {
+            &self.body[..]
+        };
+        let mut json = serde_json::Deserializer::from_slice(text);
+        serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            if error.inner().is_data() {
+                refused_field(&error)
+            } else {
+                ApiError::new("json_error")
+            }
+        })
+    }
+}
+
+/// Names the field that does not fit, or that is missing.
+fn refused_field(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+    let problem = error.inner().to_string();
+    match problem
+        .strip_prefix("missing field `")
+        .and_then(|rest| rest.split_once('`'))
+    {
+        Some((field, _)) => ApiError::invalid(field, "Missing data for required field."),
+        None => {
+            let (problem, _) = problem.rsplit_once(" at line ").unwrap_or((&problem, ""));
+            ApiError::invalid(&error.path().to_string(), problem)
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Call {
+    type Rejection = Response;
+
+    async fn from_request(mut request: Request, state: &S) -> Result<Self, Response> {
+        let path = request
+            .extract_parts::<RawPathParams>()
+            .await
+            .map_err(IntoResponse::into_response)?
+            .iter()
+            .map(|(key, value)| (key.into(), value.into()))
+            .collect();
+        let Query(query) = request
+            .extract_parts()
+            .await
+            .map_err(IntoResponse::into_response)?;
+        Ok(Self {
+            path,
+            query,
+            fails: request.extensions().get::<FailActions>().is_some(),
+            method: request.method().clone(),
+            headers: request.headers().clone(),
+            body: Bytes::from_request(request, state)
+                .await
+                .map_err(IntoResponse::into_response)?,
+        })
+    }
+}
+
+/// Names a thing by its number or by its name, as the API allows in bodies.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum IdOrName {
+    Id(u64),
+    Name(String),
+}
+
+impl IdOrName {
+    /// The first match by number, else by name; a name of digits may also be a number.
+    pub(crate) fn find<'a, T>(
+        &self,
+        all: impl Iterator<Item = &'a T> + Clone,
+        id: impl Fn(&T) -> u64,
+        name: impl Fn(&T) -> Option<&str>,
+    ) -> Option<&'a T> {
+        let by_id = |wanted| all.clone().find(|thing| id(thing) == wanted);
+        match self {
+            Self::Id(wanted) => by_id(*wanted),
+            Self::Name(wanted) => wanted
+                .parse()
+                .ok()
+                .and_then(by_id)
+                .or_else(|| all.clone().find(|thing| name(thing) == Some(wanted))),
+        }
+    }
+}
+
+impl std::fmt::Display for IdOrName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Id(id) => id.fmt(f),
+            Self::Name(name) => name.fmt(f),
+        }
+    }
+}
+
+/// What an operation answers when it did what was asked.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    status: StatusCode,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn ok(body: &impl Serialize) -> Reply {
+        Ok(Self::with(StatusCode::OK, body))
+    }
+
+    pub(crate) fn created(body: &impl Serialize) -> Reply {
+        Ok(Self::with(StatusCode::CREATED, body))
+    }
+
+    /// A body with one entry, such as `{"server": …}`.
+    pub(crate) fn one(key: &str, value: &impl Serialize) -> Reply {
+        Self::ok(&json!({ key: value }))
+    }
+
+    pub(crate) fn no_content() -> Reply {
+        Ok(Self {
+            status: StatusCode::NO_CONTENT,
+            body: Vec::new(),
+        })
+    }
+
+    fn with(status: StatusCode, body: &impl Serialize) -> Self {
+        Self {
+            status,
+            body: serde_json::to_vec(body).expect("the cloud's things have text keys"),
+        }
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        if self.body.is_empty() {
+            return self.status.into_response();
+        }
+        let json = (header::CONTENT_TYPE, "application/json; charset=utf-8");
+        (self.status, [json], self.body).into_response()
+    }
+}

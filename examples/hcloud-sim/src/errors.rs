@@ -1,0 +1,231 @@
+//! The errors of the API, in its own words.
+//!
+//! API reference: <https://docs.hetzner.cloud/reference/cloud#errors>
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// An answer that refuses the request.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct ApiError {
+    #[serde(skip)]
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    details: Option<Details>,
+    pub(crate) message: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Details {
+    Fields(Vec<Field>),
+    Limits(Vec<Limit>),
+    Announcement(&'static str),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Field {
+    name: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    messages: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Limit {
+    name: &'static str,
+}
+
+/// Every code that any operation answers here, with its status and the message that stands for it in general.
+const CODES: &[(&str, u16, &str)] = &[
+    ("json_error", 400, "invalid JSON input in your request"),
+    (
+        "unauthorized",
+        401,
+        "the token you have provided is invalid",
+    ),
+    (
+        "forbidden",
+        403,
+        "insufficient permissions for this request",
+    ),
+    (
+        "maintenance",
+        403,
+        "cannot perform operation due to maintenance",
+    ),
+    ("resource_limit_exceeded", 403, "project limit exceeded"),
+    (
+        "token_readonly",
+        403,
+        "token is only allowed to perform GET requests",
+    ),
+    ("not_found", 404, "entity not found"),
+    (
+        "method_not_allowed",
+        405,
+        "the request method is not allowed",
+    ),
+    (
+        "conflict",
+        409,
+        "the resource has changed during the request, please retry",
+    ),
+    (
+        "uniqueness_error",
+        409,
+        "one or more of the objects fields must be unique",
+    ),
+    (
+        "deprecated_api_endpoint",
+        410,
+        "API functionality was removed",
+    ),
+    (
+        "primary_ip_version_mismatch",
+        412,
+        "the specified Primary IP has the wrong IP version",
+    ),
+    (
+        "resource_unavailable",
+        412,
+        "the requested resource is currently unavailable",
+    ),
+    (
+        "already_in_placement_group",
+        422,
+        "server is already part of a placement group",
+    ),
+    ("invalid_input", 422, "invalid input"),
+    (
+        "invalid_server_type",
+        422,
+        "the server type does not fit for the given server or is deprecated",
+    ),
+    ("must_be_unassigned", 422, "primary ip must be unassigned"),
+    ("placement_error", 422, "error during placement"),
+    (
+        "primary_ip_already_assigned",
+        422,
+        "primary ip is already assigned",
+    ),
+    (
+        "primary_ip_assigned",
+        422,
+        "primary ip is already assigned to a server",
+    ),
+    (
+        "primary_ip_datacenter_mismatch",
+        422,
+        "primary ip is in a different location",
+    ),
+    ("server_has_ipv4", 422, "server already has an ipv4 address"),
+    ("server_has_ipv6", 422, "server already has an ipv6 address"),
+    ("server_not_stopped", 422, "server must be stopped"),
+    ("service_error", 422, "error within a service"),
+    (
+        "unsupported_error",
+        422,
+        "the corresponding resource does not support the action",
+    ),
+    ("locked", 423, "server is locked"),
+    ("protected", 423, "resource is protected"),
+    (
+        "rate_limit_exceeded",
+        429,
+        "limit of requests per hour reached",
+    ),
+    ("server_error", 500, "error within the API backend"),
+    (
+        "unavailable",
+        503,
+        "a service or product is currently not available",
+    ),
+    (
+        "timeout",
+        504,
+        "the request could not be answered in time, please retry",
+    ),
+];
+
+impl ApiError {
+    /// The error for a code of the API; `None` if it has no such code.
+    pub(crate) fn with_code(code: &str) -> Option<Self> {
+        let &(code, status, message) = CODES.iter().find(|(known, ..)| *known == code)?;
+        let details = match code {
+            "deprecated_api_endpoint" => Some(Details::Announcement(
+                "https://docs.hetzner.cloud/changelog",
+            )),
+            "resource_limit_exceeded" => Some(Details::Limits(vec![Limit {
+                name: "project_limit",
+            }])),
+            _ => None,
+        };
+        Some(Self {
+            status: StatusCode::from_u16(status).expect("the table holds valid statuses"),
+            code,
+            details,
+            message: message.into(),
+        })
+    }
+
+    /// The error for a code that the caller knows to be in the table.
+    pub(crate) fn new(code: &'static str) -> Self {
+        Self::with_code(code).expect("the code stands in the table")
+    }
+
+    pub(crate) fn saying(self, message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            ..self
+        }
+    }
+
+    pub(crate) fn no_such_route() -> Self {
+        Self::new("not_found").saying("api route not found")
+    }
+
+    pub(crate) fn not_found(kind: &str, id: impl std::fmt::Display) -> Self {
+        Self::new("not_found").saying(format!("{kind} with ID '{id}' not found"))
+    }
+
+    pub(crate) fn invalid(field: &str, problem: impl Into<String>) -> Self {
+        let problem = problem.into();
+        Self {
+            details: Some(Details::Fields(vec![Field {
+                name: field.into(),
+                messages: vec![problem.clone()],
+            }])),
+            ..Self::new("invalid_input")
+                .saying(format!("invalid input in field '{field}': {problem}"))
+        }
+    }
+
+    pub(crate) fn not_unique(field: &str, message: &str) -> Self {
+        Self {
+            details: Some(Details::Fields(vec![Field {
+                name: field.into(),
+                messages: Vec::new(),
+            }])),
+            ..Self::new("uniqueness_error").saying(message)
+        }
+    }
+
+    pub(crate) fn removed(announcement: &'static str) -> Self {
+        Self {
+            details: Some(Details::Announcement(announcement)),
+            ..Self::new("deprecated_api_endpoint")
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Envelope {
+            error: ApiError,
+        }
+        (self.status, Json(Envelope { error: self })).into_response()
+    }
+}

@@ -1,0 +1,139 @@
+//! Sorted lists in pages.
+//!
+//! API reference: <https://docs.hetzner.cloud/reference/cloud#pagination>
+
+use std::cmp::Ordering;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use crate::call::Call;
+use crate::errors::ApiError;
+
+/// The fields by which a list can be sorted.
+pub(crate) type Orders<T> = [(&'static str, fn(&T, &T) -> Ordering)];
+
+/// One page of a list, as the API sends it: `{"servers": […], "meta": {"pagination": {…}}}`.
+#[derive(Debug)]
+pub(crate) struct Page<T> {
+    key: &'static str,
+    items: Vec<T>,
+    pagination: Pagination,
+}
+
+#[derive(Debug, Serialize)]
+struct Pagination {
+    page: usize,
+    per_page: usize,
+    previous_page: Option<usize>,
+    next_page: Option<usize>,
+    last_page: usize,
+    total_entries: usize,
+}
+
+impl<'a, T> Page<&'a T> {
+    /// The page of `items` that the query asks for; `items` come in the order of their ids.
+    pub(crate) fn of(
+        key: &'static str,
+        items: impl Iterator<Item = &'a T>,
+        call: &Call,
+        orders: &Orders<T>,
+    ) -> Result<Self, ApiError> {
+        let page = number(call, "page", 1)?;
+        let per_page = number(call, "per_page", 25)?;
+        if per_page > 50 {
+            return Err(ApiError::invalid("per_page", "must be at most 50"));
+        }
+        let mut items: Vec<_> = items.collect();
+        sort(&mut items, call, orders)?;
+
+        let total_entries = items.len();
+        let last_page = total_entries.div_ceil(per_page).max(1);
+        Ok(Self {
+            key,
+            items: items
+                .into_iter()
+                .skip((page - 1).saturating_mul(per_page))
+                .take(per_page)
+                .collect(),
+            pagination: Pagination {
+                page,
+                per_page,
+                previous_page: (page > 1).then(|| page - 1),
+                next_page: (page < last_page).then(|| page + 1),
+                last_page,
+                total_entries,
+            },
+        })
+    }
+
+    pub(crate) fn map<U>(self, view: impl FnMut(&'a T) -> U) -> Page<U> {
+        Page {
+            key: self.key,
+            items: self.items.into_iter().map(view).collect(),
+            pagination: self.pagination,
+        }
+    }
+}
+
+impl<T: Serialize> Serialize for Page<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Meta<'a> {
+            pagination: &'a Pagination,
+        }
+        let meta = Meta {
+            pagination: &self.pagination,
+        };
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry(self.key, &self.items)?;
+        map.serialize_entry("meta", &meta)?;
+        map.end()
+    }
+}
+
+fn number(call: &Call, name: &str, default: usize) -> Result<usize, ApiError> {
+    let Some(text) = call.query(name) else {
+        return Ok(default);
+    };
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err(ApiError::invalid(name, "must be a positive number")),
+    }
+}
+
+/// Sorts by every `sort` of the query, the first one first.
+pub(crate) fn sort<T>(items: &mut [&T], call: &Call, orders: &Orders<T>) -> Result<(), ApiError> {
+    let by: Vec<_> = call
+        .query_all("sort")
+        .flat_map(|value| value.split(','))
+        .map(|field| order(field, orders))
+        .collect::<Result<_, _>>()?;
+    items.sort_by(|a, b| {
+        by.iter()
+            .map(|(compare, descending)| match descending {
+                true => compare(b, a),
+                false => compare(a, b),
+            })
+            .find(|order| order.is_ne())
+            .unwrap_or(Ordering::Equal)
+    });
+    Ok(())
+}
+
+type Order<T> = (fn(&T, &T) -> Ordering, bool);
+
+fn order<T>(text: &str, orders: &Orders<T>) -> Result<Order<T>, ApiError> {
+    let refuse = || ApiError::invalid("sort", format!("cannot sort by '{text}'"));
+    let (field, direction) = text.split_once(':').unwrap_or((text, "asc"));
+    let descending = match direction {
+        "asc" => false,
+        "desc" => true,
+        _ => return Err(refuse()),
+    };
+    let (_, compare) = orders
+        .iter()
+        .find(|(name, _)| *name == field)
+        .ok_or_else(refuse)?;
+    Ok((*compare, descending))
+}

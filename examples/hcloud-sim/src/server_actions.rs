@@ -1,0 +1,416 @@
+//! What can be done to a server.
+//!
+//! API reference: <https://docs.hetzner.cloud/reference/cloud#server-actions>
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::actions::{Action, ResourceRef};
+use crate::call::{Answer, Call, IdOrName, Reply};
+use crate::catalog::ISOS;
+use crate::errors::ApiError;
+use crate::images::{CreatedFrom, Image, ImageKind, ImageStatus, Protection};
+use crate::labels::{self, Labels};
+use crate::primary_ips::ChangeDnsPtr;
+use crate::servers::{ServerStatus, find_server_type};
+use crate::state::Cloud;
+
+/// How long an operating system takes to stop once it was asked to; in seconds.
+const SHUTDOWN_SECONDS: f64 = 2.0;
+
+fn started(action: &Action) -> Reply {
+    Answer::created(&json!({ "action": action }))
+}
+
+/// Starts an action during which the server shows a status of its own.
+fn change(
+    cloud: &mut Cloud,
+    call: &Call,
+    command: &'static str,
+    meanwhile: ServerStatus,
+    effect: fn(&mut Cloud, u64),
+) -> Reply {
+    let id = cloud.unlocked(call)?.id;
+    let action = cloud.act(command, id, move |cloud| effect(cloud, id));
+    let server = cloud.server_mut(id)?;
+    if server.is_locked() {
+        server.status = meanwhile;
+    }
+    started(&action)
+}
+
+/// Starts an action that does nothing to the server but take its time.
+fn touch(cloud: &mut Cloud, call: &Call, command: &'static str) -> Result<Action, ApiError> {
+    let id = cloud.unlocked(call)?.id;
+    Ok(cloud.act(command, id, |_| {}))
+}
+
+pub(crate) fn poweron(cloud: &mut Cloud, call: &Call) -> Reply {
+    if cloud.unlocked(call)?.status == ServerStatus::Running {
+        return started(&touch(cloud, call, "start_server")?);
+    }
+    change(
+        cloud,
+        call,
+        "start_server",
+        ServerStatus::Starting,
+        Cloud::power_on,
+    )
+}
+
+pub(crate) fn poweroff(cloud: &mut Cloud, call: &Call) -> Reply {
+    if cloud.unlocked(call)?.status == ServerStatus::Off {
+        return started(&touch(cloud, call, "stop_server")?);
+    }
+    change(
+        cloud,
+        call,
+        "stop_server",
+        ServerStatus::Stopping,
+        Cloud::power_off,
+    )
+}
+
+pub(crate) fn reset(cloud: &mut Cloud, call: &Call) -> Reply {
+    change(
+        cloud,
+        call,
+        "reset_server",
+        ServerStatus::Running,
+        Cloud::power_on,
+    )
+}
+
+pub(crate) fn reboot(cloud: &mut Cloud, call: &Call) -> Reply {
+    require_running(cloud, call)?;
+    change(
+        cloud,
+        call,
+        "reboot_server",
+        ServerStatus::Running,
+        Cloud::reboot,
+    )
+}
+
+/// The action ends when the signal was sent; the operating system stops later.
+pub(crate) fn shutdown(cloud: &mut Cloud, call: &Call) -> Reply {
+    let id = cloud.unlocked(call)?.id;
+    let action = cloud.act("shutdown_server", id, move |cloud| {
+        let Some(server) = cloud.servers.get_mut(&id) else {
+            return;
+        };
+        let Some(since) = server.on_since else { return };
+        server.status = ServerStatus::Stopping;
+        let stopped = cloud.after(cloud.clock.now(), SHUTDOWN_SECONDS);
+        cloud.at(stopped, move |cloud| {
+            let still = cloud
+                .servers
+                .get_mut(&id)
+                .filter(|server| server.on_since == Some(since));
+            if let Some(server) = still {
+                server.power_off();
+            }
+        });
+    });
+    started(&action)
+}
+
+fn require_running(cloud: &mut Cloud, call: &Call) -> Result<(), ApiError> {
+    match cloud.unlocked(call)?.status {
+        ServerStatus::Running => Ok(()),
+        _ => Err(ApiError::new("unsupported_error").saying("server is not running")),
+    }
+}
+
+pub(crate) fn reset_password(cloud: &mut Cloud, call: &Call) -> Reply {
+    require_running(cloud, call)?;
+    let action = touch(cloud, call, "reset_password")?;
+    Answer::created(&json!({ "action": action, "root_password": cloud.secret(20) }))
+}
+
+pub(crate) fn enable_rescue(cloud: &mut Cloud, call: &Call) -> Reply {
+    #[derive(Deserialize)]
+    struct Enable {
+        #[serde(rename = "type")]
+        kind: Option<String>,
+        #[serde(default)]
+        ssh_keys: Vec<u64>,
+    }
+    let enable: Enable = call.body()?;
+    if enable.kind.is_some_and(|kind| kind != "linux64") {
+        return Err(ApiError::invalid("type", "must be 'linux64'"));
+    }
+    if let Some(missing) = enable
+        .ssh_keys
+        .iter()
+        .find(|id| !cloud.ssh_keys.contains_key(id))
+    {
+        return Err(ApiError::not_found("SSH key", missing));
+    }
+    let id = cloud.unlocked(call)?.id;
+    let action = cloud.act("enable_rescue", id, move |cloud| {
+        set_rescue(cloud, id, true);
+    });
+    Answer::created(&json!({ "action": action, "root_password": cloud.secret(20) }))
+}
+
+pub(crate) fn disable_rescue(cloud: &mut Cloud, call: &Call) -> Reply {
+    let id = cloud.unlocked(call)?.id;
+    started(&cloud.act("disable_rescue", id, move |cloud| {
+        set_rescue(cloud, id, false);
+    }))
+}
+
+fn set_rescue(cloud: &mut Cloud, id: u64, enabled: bool) {
+    if let Some(server) = cloud.servers.get_mut(&id) {
+        server.rescue_enabled = enabled;
+    }
+}
+
+pub(crate) fn rebuild(cloud: &mut Cloud, call: &Call) -> Reply {
+    #[derive(Deserialize)]
+    struct Rebuild {
+        image: IdOrName,
+    }
+    let rebuild: Rebuild = call.body()?;
+    let server = cloud.unlocked(call)?;
+    if server.protection.rebuild {
+        return Err(ApiError::new("protected").saying("server rebuild is protected"));
+    }
+    let (id, architecture) = (server.id, server.server_type.architecture);
+    let image = cloud.image_for(&rebuild.image, architecture)?.id;
+    let action = cloud.act("rebuild_server", id, move |cloud| {
+        if let Some(server) = cloud.servers.get_mut(&id) {
+            server.image = Some(image);
+            cloud.power_on(id);
+        }
+    });
+    cloud.server_mut(id)?.status = ServerStatus::Rebuilding;
+    Answer::created(&json!({ "action": action, "root_password": cloud.secret(20) }))
+}
+
+pub(crate) fn change_type(cloud: &mut Cloud, call: &Call) -> Reply {
+    #[derive(Deserialize)]
+    struct ChangeType {
+        upgrade_disk: bool,
+        server_type: IdOrName,
+    }
+    let change: ChangeType = call.body()?;
+    let wanted = find_server_type(&change.server_type)?;
+    let server = cloud.unlocked(call)?;
+    if server.status != ServerStatus::Off {
+        return Err(ApiError::new("server_not_stopped"));
+    }
+    let is_offered = wanted
+        .offer(server.location)
+        .is_some_and(|offer| offer.deprecation.is_none());
+    let fits = wanted.architecture == server.server_type.architecture
+        && wanted.disk >= server.primary_disk_size
+        && wanted.id != server.server_type.id;
+    if !is_offered || !fits {
+        return Err(ApiError::new("invalid_server_type"));
+    }
+    let id = server.id;
+    let action = cloud.act("change_server_type", id, move |cloud| {
+        let Some(server) = cloud.servers.get_mut(&id) else {
+            return;
+        };
+        server.server_type = wanted;
+        server.status = ServerStatus::Off;
+        if change.upgrade_disk {
+            server.primary_disk_size = wanted.disk;
+        }
+    });
+    cloud.server_mut(id)?.status = ServerStatus::Migrating;
+    started(&action)
+}
+
+pub(crate) fn create_image(cloud: &mut Cloud, call: &Call) -> Reply {
+    #[derive(Deserialize)]
+    struct CreateImage {
+        description: Option<String>,
+        #[serde(rename = "type")]
+        kind: Option<ImageKind>,
+        #[serde(default)]
+        labels: Labels,
+    }
+    let create: CreateImage = call.body()?;
+    labels::check(&create.labels)?;
+    let kind = create.kind.unwrap_or(ImageKind::Snapshot);
+    let server = cloud.unlocked(call)?;
+    match kind {
+        ImageKind::Snapshot => {}
+        ImageKind::Backup if server.backup_window.is_some() => {}
+        ImageKind::Backup => {
+            return Err(ApiError::invalid(
+                "type",
+                "backups are not enabled for the server",
+            ));
+        }
+        _ => return Err(ApiError::invalid("type", "must be 'snapshot' or 'backup'")),
+    }
+    let server_id = server.id;
+    let system = cloud.servers[&server_id]
+        .image
+        .and_then(|image| cloud.images.get(&image));
+    let (os_flavor, os_version) = system.map_or_else(
+        || ("unknown".into(), None),
+        |image| (image.os_flavor.clone(), image.os_version.clone()),
+    );
+    let id = cloud.new_id();
+    let created = cloud.now();
+    let server = cloud.server(server_id)?;
+    let image = Image {
+        id,
+        kind,
+        status: ImageStatus::Creating,
+        name: None,
+        description: create
+            .description
+            .unwrap_or_else(|| format!("{} {created}", server.name)),
+        image_size: None,
+        disk_size: server.primary_disk_size,
+        created,
+        created_from: Some(CreatedFrom {
+            id: server_id,
+            name: server.name.clone(),
+        }),
+        bound_to: (kind == ImageKind::Backup).then_some(server_id),
+        os_flavor,
+        os_version,
+        rapid_deploy: false,
+        protection: Protection::default(),
+        deprecation: None,
+        deleted: None,
+        labels: create.labels,
+        architecture: server.server_type.architecture,
+    };
+    cloud.images.insert(id, image.clone());
+    let resources = vec![ResourceRef::server(server_id), ResourceRef::image(id)];
+    let action = cloud.act_from(
+        cloud.clock.now(),
+        "create_image",
+        resources,
+        None,
+        move |cloud| {
+            if let Some(image) = cloud.images.get_mut(&id) {
+                image.status = ImageStatus::Available;
+                image.image_size = Some(2.3);
+            }
+        },
+    );
+    Answer::created(&json!({ "image": image, "action": action }))
+}
+
+pub(crate) fn enable_backup(cloud: &mut Cloud, call: &Call) -> Reply {
+    let id = cloud.unlocked(call)?.id;
+    started(&cloud.act("enable_backup", id, move |cloud| {
+        if let Some(server) = cloud.servers.get_mut(&id) {
+            server.backup_window = Some("22-02");
+        }
+    }))
+}
+
+pub(crate) fn disable_backup(cloud: &mut Cloud, call: &Call) -> Reply {
+    let id = cloud.unlocked(call)?.id;
+    started(&cloud.act("disable_backup", id, move |cloud| {
+        if let Some(server) = cloud.servers.get_mut(&id) {
+            server.backup_window = None;
+        }
+        cloud.delete_backups(id);
+    }))
+}
+
+pub(crate) fn attach_iso(cloud: &mut Cloud, call: &Call) -> Reply {
+    #[derive(Deserialize)]
+    struct Attach {
+        iso: IdOrName,
+    }
+    let attach: Attach = call.body()?;
+    let id = cloud.unlocked(call)?.id;
+    let iso = attach
+        .iso
+        .find(ISOS.iter(), |iso| iso.id, |iso| iso.name)
+        .ok_or_else(|| ApiError::not_found("iso", &attach.iso))?;
+    started(&cloud.act("attach_iso", id, move |cloud| {
+        if let Some(server) = cloud.servers.get_mut(&id) {
+            server.iso = Some(iso);
+        }
+    }))
+}
+
+pub(crate) fn detach_iso(cloud: &mut Cloud, call: &Call) -> Reply {
+    let id = cloud.unlocked(call)?.id;
+    started(&cloud.act("detach_iso", id, move |cloud| {
+        if let Some(server) = cloud.servers.get_mut(&id) {
+            server.iso = None;
+        }
+    }))
+}
+
+pub(crate) fn change_protection(cloud: &mut Cloud, call: &Call) -> Reply {
+    #[derive(Deserialize)]
+    struct Change {
+        delete: Option<bool>,
+        rebuild: Option<bool>,
+    }
+    let change: Change = call.body()?;
+    let server = cloud.unlocked(call)?;
+    let delete = change.delete.unwrap_or(server.protection.delete);
+    let rebuild = change.rebuild.unwrap_or(server.protection.rebuild);
+    if delete != rebuild {
+        return Err(ApiError::invalid(
+            "rebuild",
+            "delete and rebuild must have the same value",
+        ));
+    }
+    server.protection.delete = delete;
+    server.protection.rebuild = rebuild;
+    started(&touch(cloud, call, "change_protection")?)
+}
+
+pub(crate) fn change_dns_ptr(cloud: &mut Cloud, call: &Call) -> Reply {
+    let change: ChangeDnsPtr = call.body()?;
+    let server = cloud.unlocked(call)?;
+    let addresses = [server.ipv4, server.ipv6];
+    let changed = addresses.into_iter().flatten().any(|id| {
+        let ip = cloud.primary_ips.get_mut(&id);
+        ip.is_some_and(|ip| ip.change_dns_ptr(&change).is_ok())
+    });
+    if !changed {
+        return Err(ApiError::invalid(
+            "ip",
+            "the address does not belong to the server",
+        ));
+    }
+    started(&touch(cloud, call, "change_dns_ptr")?)
+}
+
+#[derive(Deserialize)]
+struct Network {
+    network: u64,
+}
+
+#[derive(Deserialize)]
+struct PlacementGroup {
+    placement_group: u64,
+}
+
+/// Networks are not simulated: whatever is named does not exist.
+pub(crate) fn change_network(cloud: &mut Cloud, call: &Call) -> Reply {
+    cloud.unlocked(call)?;
+    let Network { network } = call.body()?;
+    Err(ApiError::not_found("network", network))
+}
+
+/// Placement groups are not simulated: whatever is named does not exist.
+pub(crate) fn add_to_placement_group(cloud: &mut Cloud, call: &Call) -> Reply {
+    cloud.unlocked(call)?;
+    let PlacementGroup { placement_group } = call.body()?;
+    Err(ApiError::not_found("placement group", placement_group))
+}
+
+pub(crate) fn remove_from_placement_group(cloud: &mut Cloud, call: &Call) -> Reply {
+    cloud.unlocked(call)?;
+    Err(ApiError::new("unsupported_error").saying("server is not in a placement group"))
+}

@@ -1,0 +1,663 @@
+//! Servers.
+//!
+//! API reference: <https://docs.hetzner.cloud/reference/cloud#servers>
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::actions::{self, Action, ResourceRef};
+use crate::call::{Answer, Call, IdOrName, Reply};
+use crate::catalog::{Iso, Location, SERVER_TYPES, ServerType};
+use crate::console::{Machine, System};
+use crate::errors::ApiError;
+use crate::images::{Image, ImageKind};
+use crate::labels::{self, Labels, Selector};
+use crate::paging::{Orders, Page};
+use crate::primary_ips::{DnsPtr, IpVersion, NewPrimaryIp, find_location};
+use crate::state::Cloud;
+
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) status: ServerStatus,
+    created: Timestamp,
+    pub(crate) ipv4: Option<u64>,
+    pub(crate) ipv6: Option<u64>,
+    pub(crate) server_type: &'static ServerType,
+    pub(crate) location: &'static Location,
+    pub(crate) image: Option<u64>,
+    pub(crate) iso: Option<&'static Iso>,
+    pub(crate) rescue_enabled: bool,
+    pub(crate) backup_window: Option<&'static str>,
+    pub(crate) protection: ServerProtection,
+    pub(crate) labels: Labels,
+    pub(crate) primary_disk_size: u32,
+    /// The actions that keep the server locked.
+    pub(crate) running_actions: u32,
+    /// Since when the power is on.
+    pub(crate) on_since: Option<Timestamp>,
+    /// Made when somebody first asks for the console.
+    pub(crate) machine: Option<Machine>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ServerStatus {
+    Initializing,
+    Starting,
+    Running,
+    Stopping,
+    Off,
+    Migrating,
+    Rebuilding,
+}
+
+impl ServerStatus {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Initializing => "initializing",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Off => "off",
+            Self::Migrating => "migrating",
+            Self::Rebuilding => "rebuilding",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct ServerProtection {
+    pub(crate) delete: bool,
+    pub(crate) rebuild: bool,
+}
+
+impl Server {
+    pub(crate) fn primary_ip_mut(&mut self, version: IpVersion) -> &mut Option<u64> {
+        match version {
+            IpVersion::Ipv4 => &mut self.ipv4,
+            IpVersion::Ipv6 => &mut self.ipv6,
+        }
+    }
+
+    pub(crate) fn is_locked(&self) -> bool {
+        self.running_actions > 0
+    }
+
+    pub(crate) fn power_off(&mut self) {
+        self.status = ServerStatus::Off;
+        self.on_since = None;
+        if let Some(machine) = &self.machine {
+            machine.power_off();
+        }
+    }
+}
+
+impl Cloud {
+    /// Puts power on a server, or takes it away for a moment if it is on.
+    pub(crate) fn power_on(&mut self, id: u64) {
+        let now = self.clock.now();
+        let Some(server) = self.servers.get_mut(&id) else {
+            return;
+        };
+        server.status = ServerStatus::Running;
+        server.on_since = Some(now);
+        server.rescue_enabled = false;
+        if let Some(machine) = self.servers[&id].machine.clone() {
+            machine.power_on(self.system(id), now);
+        }
+    }
+
+    pub(crate) fn power_off(&mut self, id: u64) {
+        if let Some(server) = self.servers.get_mut(&id) {
+            server.power_off();
+        }
+    }
+
+    /// Restarts what runs; viewers of its screen stay.
+    pub(crate) fn reboot(&mut self, id: u64) {
+        let now = self.clock.now();
+        if let Some(server) = self.servers.get_mut(&id) {
+            server.status = ServerStatus::Running;
+            server.on_since = Some(now);
+            server.rescue_enabled = false;
+            if let Some(machine) = &server.machine {
+                machine.reboot();
+            }
+        }
+    }
+
+    /// What is installed on a server.
+    pub(crate) fn system(&self, id: u64) -> System {
+        let server = &self.servers[&id];
+        let image = server.image.and_then(|image| self.images.get(&image));
+        System {
+            hostname: server.name.clone(),
+            release: image.map_or_else(String::new, |image| match image.os_flavor.as_str() {
+                "debian" => image.description.replacen("Debian", "Debian GNU/Linux", 1),
+                _ => image.description.clone(),
+            }),
+        }
+    }
+
+    /// A server as the API shows it.
+    pub(crate) fn view<'a>(&'a self, server: &'a Server) -> impl Serialize + 'a {
+        let ip = |id: Option<u64>| id.and_then(|id| self.primary_ips.get(&id));
+        View {
+            id: server.id,
+            name: &server.name,
+            status: server.status,
+            created: server.created,
+            public_net: PublicNet {
+                ipv4: ip(server.ipv4).map(|ip| Ipv4 {
+                    id: ip.id,
+                    ip: &ip.ip,
+                    blocked: ip.blocked,
+                    dns_ptr: ip.dns_ptr.first().map_or("", |entry| &entry.dns_ptr),
+                }),
+                ipv6: ip(server.ipv6).map(|ip| Ipv6 {
+                    id: ip.id,
+                    ip: &ip.ip,
+                    blocked: ip.blocked,
+                    dns_ptr: &ip.dns_ptr,
+                }),
+                floating_ips: [],
+                firewalls: [],
+            },
+            private_net: [],
+            server_type: server.server_type,
+            location: server.location,
+            image: server.image.and_then(|id| self.images.get(&id)),
+            iso: server.iso,
+            rescue_enabled: server.rescue_enabled,
+            locked: server.is_locked(),
+            backup_window: server.backup_window,
+            outgoing_traffic: 123_456,
+            ingoing_traffic: 123_456,
+            included_traffic: server.server_type.included_traffic(server.location),
+            protection: server.protection,
+            labels: &server.labels,
+            volumes: [],
+            load_balancers: [],
+            primary_disk_size: server.primary_disk_size,
+            placement_group: None,
+        }
+    }
+
+    /// The server of a request that is to change it.
+    ///
+    /// # Errors
+    ///
+    /// `locked` while an action is running on it.
+    pub(crate) fn unlocked(&mut self, call: &Call) -> Result<&mut Server, ApiError> {
+        let server = self.server_mut(call.id("id")?)?;
+        if server.is_locked() {
+            return Err(ApiError::new("locked"));
+        }
+        Ok(server)
+    }
+
+    fn check_server_name(&self, name: &str) -> Result<(), ApiError> {
+        if !labels::is_dns_name(name) {
+            return Err(ApiError::invalid("name", "must be a valid hostname"));
+        }
+        if self.servers.values().any(|server| server.name == name) {
+            return Err(ApiError::not_unique("name", "server name is already used"));
+        }
+        Ok(())
+    }
+
+    /// Adds a server that has been running for a while.
+    pub(crate) fn add_running_server(&mut self, name: String, labels: Labels) {
+        let wanted = IdOrName::Name("debian-13".into());
+        let server_type =
+            find_server_type(&IdOrName::Name("cx23".into())).expect("the catalogue has cx23");
+        let image = self
+            .image_for(&wanted, server_type.architecture)
+            .expect("the catalogue has debian-13")
+            .id;
+        let location = server_type.default_location().expect("cx23 is available");
+        let id = self.insert_server(NewServer {
+            name,
+            labels,
+            server_type,
+            location,
+            image,
+            ipv4: PublicIp::New,
+            ipv6: PublicIp::New,
+        });
+        self.power_on(id);
+    }
+
+    fn insert_server(&mut self, new: NewServer) -> u64 {
+        let id = self.new_id();
+        self.servers.insert(
+            id,
+            Server {
+                id,
+                name: new.name,
+                status: ServerStatus::Initializing,
+                created: self.now(),
+                ipv4: None,
+                ipv6: None,
+                server_type: new.server_type,
+                location: new.location,
+                image: Some(new.image),
+                iso: None,
+                rescue_enabled: false,
+                backup_window: None,
+                protection: ServerProtection::default(),
+                labels: new.labels,
+                primary_disk_size: new.server_type.disk,
+                running_actions: 0,
+                on_since: None,
+                machine: None,
+            },
+        );
+        for (version, ip) in [(IpVersion::Ipv4, new.ipv4), (IpVersion::Ipv6, new.ipv6)] {
+            self.give_ip(id, version, ip, new.location);
+        }
+        id
+    }
+
+    fn give_ip(
+        &mut self,
+        server: u64,
+        version: IpVersion,
+        ip: PublicIp,
+        location: &'static Location,
+    ) {
+        match ip {
+            PublicIp::None => {}
+            PublicIp::Existing(ip) => self.assign_primary_ip(ip, server),
+            PublicIp::New => {
+                self.new_primary_ip(NewPrimaryIp {
+                    version,
+                    location,
+                    name: None,
+                    labels: Labels::new(),
+                    auto_delete: true,
+                    assignee: Some(server),
+                });
+            }
+        }
+    }
+
+    fn remove_server(&mut self, id: u64) {
+        let Some(mut server) = self.servers.remove(&id) else {
+            return;
+        };
+        server.power_off();
+        self.primary_ips
+            .retain(|_, ip| ip.assignee_id != Some(id) || !ip.auto_delete);
+        for ip in [server.ipv4, server.ipv6].into_iter().flatten() {
+            if let Some(ip) = self.primary_ips.get_mut(&ip) {
+                ip.assign(None);
+            }
+        }
+        self.delete_backups(id);
+    }
+
+    pub(crate) fn delete_backups(&mut self, server: u64) {
+        let now = self.now();
+        let is_backup =
+            |image: &&mut Image| image.kind == ImageKind::Backup && image.bound_to == Some(server);
+        for image in self.images.values_mut().filter(is_backup) {
+            image.deleted = Some(now);
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct View<'a> {
+    id: u64,
+    name: &'a str,
+    status: ServerStatus,
+    created: Timestamp,
+    public_net: PublicNet<'a>,
+    private_net: [(); 0],
+    server_type: &'static ServerType,
+    location: &'static Location,
+    image: Option<&'a Image>,
+    iso: Option<&'static Iso>,
+    rescue_enabled: bool,
+    locked: bool,
+    backup_window: Option<&'static str>,
+    outgoing_traffic: u64,
+    ingoing_traffic: u64,
+    included_traffic: u64,
+    protection: ServerProtection,
+    labels: &'a Labels,
+    volumes: [(); 0],
+    load_balancers: [(); 0],
+    primary_disk_size: u32,
+    placement_group: Option<()>,
+}
+
+#[derive(Serialize)]
+struct PublicNet<'a> {
+    ipv4: Option<Ipv4<'a>>,
+    ipv6: Option<Ipv6<'a>>,
+    floating_ips: [(); 0],
+    firewalls: [(); 0],
+}
+
+#[derive(Serialize)]
+struct Ipv4<'a> {
+    id: u64,
+    ip: &'a str,
+    blocked: bool,
+    dns_ptr: &'a str,
+}
+
+#[derive(Serialize)]
+struct Ipv6<'a> {
+    id: u64,
+    ip: &'a str,
+    blocked: bool,
+    dns_ptr: &'a [DnsPtr],
+}
+
+/// A request for a server of which everything has been checked.
+struct NewServer {
+    name: String,
+    labels: Labels,
+    server_type: &'static ServerType,
+    location: &'static Location,
+    image: u64,
+    ipv4: PublicIp,
+    ipv6: PublicIp,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum PublicIp {
+    None,
+    New,
+    Existing(u64),
+}
+
+const ORDERS: &Orders<Server> = &[
+    ("id", |a, b| a.id.cmp(&b.id)),
+    ("name", |a, b| a.name.cmp(&b.name)),
+    ("created", |a, b| a.created.cmp(&b.created)),
+];
+
+pub(crate) fn list(cloud: &mut Cloud, call: &Call) -> Reply {
+    let selector = Selector::parse(call.query("label_selector").unwrap_or_default())?;
+    let found = cloud.servers.values().filter(|server| {
+        call.allows("name", &server.name)
+            && call.allows("status", server.status.name())
+            && selector.matches(&server.labels)
+    });
+    Answer::ok(&Page::of("servers", found, call, ORDERS)?.map(|server| cloud.view(server)))
+}
+
+pub(crate) fn get(cloud: &mut Cloud, call: &Call) -> Reply {
+    let server = cloud.server(call.id("id")?)?;
+    Answer::one("server", &cloud.view(server))
+}
+
+#[derive(Deserialize)]
+struct Create {
+    name: String,
+    server_type: IdOrName,
+    image: IdOrName,
+    location: Option<IdOrName>,
+    #[serde(default = "yes")]
+    start_after_create: bool,
+    #[serde(default)]
+    ssh_keys: Vec<IdOrName>,
+    #[serde(default)]
+    labels: Labels,
+    #[serde(default)]
+    public_net: WantedNet,
+    user_data: Option<String>,
+    placement_group: Option<u64>,
+    #[serde(default)]
+    networks: Vec<u64>,
+    #[serde(default)]
+    volumes: Vec<u64>,
+    #[serde(default)]
+    firewalls: Vec<WantedFirewall>,
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+struct WantedNet {
+    enable_ipv4: bool,
+    enable_ipv6: bool,
+    ipv4: Option<u64>,
+    ipv6: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct WantedFirewall {
+    firewall: u64,
+}
+
+impl Default for WantedNet {
+    fn default() -> Self {
+        Self {
+            enable_ipv4: true,
+            enable_ipv6: true,
+            ipv4: None,
+            ipv6: None,
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+pub(crate) fn create(cloud: &mut Cloud, call: &Call) -> Reply {
+    let create: Create = call.body()?;
+    let start = create.start_after_create;
+    let root_password = create.ssh_keys.is_empty().then(|| cloud.secret(20));
+    let new = check(cloud, create)?;
+    let id = cloud.insert_server(new);
+
+    let created = cloud.act("create_server", id, move |cloud| {
+        if let Some(server) = cloud.servers.get_mut(&id) {
+            server.status = if start {
+                ServerStatus::Starting
+            } else {
+                ServerStatus::Off
+            };
+        }
+    });
+    let started = start.then(|| start_when_created(cloud, id, &created));
+    let server = cloud.server(id)?;
+    Answer::created(&json!({
+        "server": cloud.view(server),
+        "action": created,
+        "next_actions": started.as_slice(),
+        "root_password": root_password,
+    }))
+}
+
+fn start_when_created(cloud: &mut Cloud, id: u64, created: &Action) -> Action {
+    let server = vec![ResourceRef::server(id)];
+    let begin = cloud.end_of(created);
+    cloud.act_from(
+        begin,
+        "start_server",
+        server,
+        Some(ServerStatus::Off),
+        move |cloud| cloud.power_on(id),
+    )
+}
+
+/// Refuses what the API refuses, and finds what the request only names.
+fn check(cloud: &Cloud, create: Create) -> Result<NewServer, ApiError> {
+    labels::check(&create.labels)?;
+    cloud.check_server_name(&create.name)?;
+    if create
+        .user_data
+        .as_ref()
+        .is_some_and(|data| data.len() > 32 * 1024)
+    {
+        return Err(ApiError::invalid("user_data", "must be at most 32 KiB"));
+    }
+    let server_type = find_server_type(&create.server_type)?;
+    let location = match &create.location {
+        Some(wanted) => find_location(wanted)?,
+        None => server_type
+            .default_location()
+            .ok_or_else(|| ApiError::new("resource_unavailable"))?,
+    };
+    check_offer(server_type, location)?;
+    let image = cloud.image_for(&create.image, server_type.architecture)?;
+    if image.disk_size > server_type.disk {
+        return Err(ApiError::invalid(
+            "image",
+            "image disk is bigger than server type disk",
+        ));
+    }
+    for key in &create.ssh_keys {
+        key.find(cloud.ssh_keys.values(), |key| key.id, |key| Some(&key.name))
+            .ok_or_else(|| ApiError::invalid("ssh_keys", format!("SSH key '{key}' not found")))?;
+    }
+    check_related(&create)?;
+    let net = &create.public_net;
+    let ipv4 = public_ip(cloud, IpVersion::Ipv4, net.enable_ipv4, net.ipv4, location)?;
+    let ipv6 = public_ip(cloud, IpVersion::Ipv6, net.enable_ipv6, net.ipv6, location)?;
+    if create.start_after_create && (ipv4, ipv6) == (PublicIp::None, PublicIp::None) {
+        let problem = "a server that is started needs a public or private network";
+        return Err(ApiError::invalid("public_net", problem));
+    }
+    Ok(NewServer {
+        name: create.name,
+        labels: create.labels,
+        server_type,
+        location,
+        image: image.id,
+        ipv4,
+        ipv6,
+    })
+}
+
+pub(crate) fn find_server_type(wanted: &IdOrName) -> Result<&'static ServerType, ApiError> {
+    wanted
+        .find(
+            SERVER_TYPES.iter(),
+            |server_type| server_type.id,
+            |server_type| Some(server_type.name),
+        )
+        .ok_or_else(|| {
+            ApiError::invalid("server_type", format!("server type '{wanted}' not found"))
+        })
+}
+
+fn check_offer(server_type: &ServerType, location: &Location) -> Result<(), ApiError> {
+    match server_type.offer(location) {
+        None => Err(ApiError::invalid(
+            "server_type",
+            "unsupported location for server type",
+        )),
+        Some(offer) if offer.deprecation.is_some() => Err(ApiError::invalid(
+            "server_type",
+            "server type is deprecated",
+        )),
+        Some(offer) if !offer.available => Err(ApiError::new("resource_unavailable")),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Networks, volumes, firewalls and placement groups are not simulated: whatever is named does not exist.
+fn check_related(create: &Create) -> Result<(), ApiError> {
+    let missing = |kind, id: Option<&u64>| match id {
+        Some(id) => Err(ApiError::not_found(kind, id)),
+        None => Ok(()),
+    };
+    missing("placement group", create.placement_group.as_ref())?;
+    missing("network", create.networks.first())?;
+    missing("volume", create.volumes.first())?;
+    missing(
+        "firewall",
+        create.firewalls.first().map(|wanted| &wanted.firewall),
+    )
+}
+
+fn public_ip(
+    cloud: &Cloud,
+    version: IpVersion,
+    enabled: bool,
+    wanted: Option<u64>,
+    location: &Location,
+) -> Result<PublicIp, ApiError> {
+    let Some(id) = wanted.filter(|_| enabled) else {
+        return Ok(if enabled {
+            PublicIp::New
+        } else {
+            PublicIp::None
+        });
+    };
+    let ip = cloud
+        .primary_ips
+        .get(&id)
+        .ok_or_else(|| ApiError::not_found("primary IP", id))?;
+    if ip.version != version {
+        return Err(ApiError::new("primary_ip_version_mismatch"));
+    }
+    if ip.assignee_id.is_some() {
+        return Err(ApiError::new("primary_ip_assigned"));
+    }
+    if ip.location.id != location.id {
+        return Err(ApiError::new("primary_ip_datacenter_mismatch"));
+    }
+    Ok(PublicIp::Existing(id))
+}
+
+pub(crate) fn update(cloud: &mut Cloud, call: &Call) -> Reply {
+    #[derive(Deserialize)]
+    struct Update {
+        name: Option<String>,
+        labels: Option<Labels>,
+    }
+    let update: Update = call.body()?;
+    let id = call.id("id")?;
+    let present = cloud.server(id)?.name.clone();
+    if let Some(new) = &update.labels {
+        labels::check(new)?;
+    }
+    if let Some(name) = update.name.as_deref().filter(|name| *name != present) {
+        cloud.check_server_name(name)?;
+    }
+    let server = cloud.server_mut(id)?;
+    server.name = update.name.unwrap_or(present);
+    if let Some(labels) = update.labels {
+        server.labels = labels;
+    }
+    get(cloud, call)
+}
+
+pub(crate) fn delete(cloud: &mut Cloud, call: &Call) -> Reply {
+    let server = cloud.unlocked(call)?;
+    if server.protection.delete {
+        return Err(ApiError::new("protected").saying("server deletion is protected"));
+    }
+    let id = server.id;
+    // The server is gone at once; the action only says when everything behind it is, too.
+    let action = cloud.act("delete_server", id, |_| {});
+    if !call.fails {
+        cloud.remove_server(id);
+    }
+    Answer::one("action", &action)
+}
+
+fn resource(cloud: &Cloud, call: &Call) -> Result<ResourceRef, ApiError> {
+    Ok(ResourceRef::server(cloud.server(call.id("id")?)?.id))
+}
+
+pub(crate) fn actions(cloud: &mut Cloud, call: &Call) -> Reply {
+    let server = resource(cloud, call)?;
+    actions::list_of(cloud, call, server)
+}
+
+pub(crate) fn action(cloud: &mut Cloud, call: &Call) -> Reply {
+    let server = resource(cloud, call)?;
+    actions::get_of(cloud, call, server)
+}
