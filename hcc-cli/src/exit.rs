@@ -6,6 +6,8 @@ use std::process::{ExitCode, ExitStatus};
 
 use hcc_core::ErrorKind;
 
+use crate::page::PageError;
+
 /// Why a run ended; the numbers are part of the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -16,6 +18,8 @@ pub(crate) enum Exit {
     NotSetUp = 5,
     TryLater = 6,
     TimedOut = 7,
+    /// As a shell reports a program that Ctrl-C has ended.
+    Interrupted = 130,
 }
 
 /// `hcc` does not know yet how to reach the project.
@@ -48,6 +52,11 @@ pub(crate) enum Declined {
     NobodyToAsk,
 }
 
+/// Ctrl-C.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+pub(crate) struct Interrupted;
+
 impl Exit {
     pub(crate) fn of(error: &anyhow::Error) -> Self {
         error
@@ -60,10 +69,25 @@ impl Exit {
         if let Some(error) = cause.downcast_ref::<hcc_core::Error>() {
             return Some(error.kind().into());
         }
+        if cause.is::<Interrupted>() {
+            return Some(Self::Interrupted);
+        }
         if cause.is::<NotSetUp>() {
             return Some(Self::NotSetUp);
         }
+        if let Some(error) = cause.downcast_ref::<PageError>() {
+            return Some(error.into());
+        }
         cause.is::<Declined>().then_some(Self::Refused)
+    }
+}
+
+impl From<&PageError> for Exit {
+    fn from(error: &PageError) -> Self {
+        match error {
+            PageError::NoVisit => Self::TimedOut,
+            _ => Self::NotSetUp,
+        }
     }
 }
 
