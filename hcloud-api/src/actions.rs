@@ -11,10 +11,11 @@ use futures_util::future::{BoxFuture, try_join_all};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_with::serde_as;
+use tokio::time::Instant;
 
 use crate::number::Integer;
 use crate::rate_limit::Limit;
-use crate::{ActionId, Client, Error, ErrorCode, Result};
+use crate::{ActionId, ActionsOfOne, Client, Error, ErrorCode, ListActions, Result};
 
 /// How many actions one request asks for, so that its URL stays short.
 const BATCH: usize = 25;
@@ -196,6 +197,42 @@ impl Client {
             actions: actions.into_iter().map(Into::into).collect(),
             deadline: Duration::from_secs(900),
             on_progress: Box::new(|_| {}),
+        }
+    }
+}
+
+impl ActionsOfOne<'_> {
+    /// Waits until none of these actions runs any more, however they end: what was refused with
+    /// [`ErrorCode::Locked`] may succeed then.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WaitDeadline`] with what still runs.
+    ///
+    /// ```no_run
+    /// # async fn example(client: &hcloud_api::Client, id: hcloud_api::ServerId)
+    /// # -> hcloud_api::Result<()> {
+    /// let servers = client.servers();
+    /// servers.actions_of(id).settle(std::time::Duration::from_secs(60)).await?;
+    /// servers.power_on(id).await?;
+    /// # Ok(()) }
+    /// ```
+    pub async fn settle(&self, deadline: Duration) -> Result<()> {
+        let until = Instant::now() + deadline;
+        let running = ListActions {
+            status: vec![ActionStatus::Running],
+            ..ListActions::default()
+        };
+        loop {
+            let actions = self.list(&running).all().await?;
+            if actions.is_empty() {
+                return Ok(());
+            }
+            let wait = self.0.wait(actions).deadline(until - Instant::now());
+            match wait.await {
+                Ok(_) | Err(Error::ActionFailed { .. }) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
 }

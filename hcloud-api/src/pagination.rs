@@ -55,10 +55,8 @@ impl<T: Resource> Listing<T> {
         for _ in 0..PASSES {
             let pages = self.pages().await?;
             let shrank = shrank(&pages);
-            let earlier = std::mem::replace(
-                &mut items,
-                pages.into_iter().flat_map(|page| page.items).collect(),
-            );
+            let earlier = std::mem::take(&mut items);
+            items.extend(pages.into_iter().flat_map(|page| page.items));
             if shrank {
                 items.extend(earlier);
             }

@@ -59,7 +59,7 @@ impl Request {
         self
     }
 
-    pub(crate) fn parameter(mut self, name: &str, value: impl ToString) -> Self {
+    pub(crate) fn parameter(mut self, name: &str, value: impl fmt::Display) -> Self {
         self.query.push((name.to_owned(), value.to_string()));
         self
     }
@@ -122,7 +122,12 @@ impl Request {
             if !retries.reach(turn.at()) {
                 return Err(error);
             }
-            debug!(method = %self.method, path = self.path, %error, "trying again");
+            debug!(
+                method = %self.method,
+                path = self.path,
+                error = &error as &dyn std::error::Error,
+                "trying again"
+            );
             turn.come().await;
         }
     }

@@ -3,12 +3,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use hcloud_api::{Action, ActionId, ActionStatus, Error, ErrorCode};
+use hcloud_api::{Action, ActionId, ActionStatus, Error, ErrorCode, ServerId};
 use serde_json::{Value, json};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use crate::api::{client, requests};
+use crate::api::{answers, client, requests};
 
 /// An API whose actions have, when they are looked at for the nth time, what `look` says.
 async fn api(look: impl Fn(u64, u32) -> Option<Value> + Send + Sync + 'static) -> MockServer {
@@ -214,4 +214,61 @@ async fn actions_are_listed_by_id() {
 
     let found: Vec<_> = actions.iter().map(|action| action.id.number()).collect();
     assert_eq!(found, [1, 3]);
+}
+
+#[tokio::test]
+async fn a_server_settles_when_its_actions_have_ended_well_or_not() {
+    let api = api(|id, _| {
+        Some(if id == 1 {
+            failed(1, "")
+        } else {
+            action(id, "success", 100)
+        })
+    })
+    .await;
+    let running = |ids: &[u64]| {
+        let actions: Vec<_> = ids.iter().map(|id| action(*id, "running", 0)).collect();
+        ResponseTemplate::new(200).set_body_json(json!({"actions": actions}))
+    };
+    let lists = [running(&[1, 2]), running(&[2]), running(&[])];
+    answers(&api, "GET", "/servers/42/actions", lists).await;
+
+    let client = client(&api);
+    let actions = client.servers().actions_of(ServerId::new(42));
+    actions.settle(Duration::from_secs(60)).await.unwrap();
+
+    let requests = api.received_requests().await.unwrap();
+    let asked: Vec<_> = requests.iter().map(|request| request.url.path()).collect();
+    let (list, look) = ("/servers/42/actions", "/actions");
+    assert_eq!(asked, [list, look, list, look, list]);
+    assert!(requests[0].url.query().unwrap().contains("status=running"));
+}
+
+#[tokio::test]
+async fn settling_ends_at_its_deadline() {
+    let api = api(|id, _| Some(action(id, "running", 0))).await;
+    let list = json!({"actions": [action(7, "running", 0)]});
+    let list = ResponseTemplate::new(200).set_body_json(list);
+    answers(&api, "GET", "/servers/42/actions", [list]).await;
+
+    let client = client(&api);
+    let actions = client.servers().actions_of(ServerId::new(42));
+    let error = actions
+        .settle(Duration::from_millis(100))
+        .await
+        .unwrap_err();
+
+    assert!(
+        matches!(error, Error::WaitDeadline { remaining, .. } if remaining == [ActionId::new(7)])
+    );
+}
+
+#[tokio::test]
+async fn a_wait_can_move_to_a_task_of_its_own() {
+    let api = api(|id, _| Some(action(id, "success", 100))).await;
+    let client = client(&api);
+
+    let task = tokio::spawn(async move { client.wait(ids([1])).await });
+
+    assert_eq!(task.await.unwrap().unwrap().len(), 1);
 }

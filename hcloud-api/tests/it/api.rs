@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hcloud_api::{Client, ClientBuilder, RetryPolicy};
 use serde_json::json;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -60,4 +61,15 @@ pub(crate) async fn answers(
 /// How many requests have arrived.
 pub(crate) async fn requests(api: &MockServer) -> usize {
     api.received_requests().await.unwrap().len()
+}
+
+/// Reads a request that has no body.
+pub(crate) async fn read_request(stream: &mut (impl AsyncRead + Unpin)) {
+    let mut lines = BufReader::new(stream).lines();
+    while lines
+        .next_line()
+        .await
+        .unwrap()
+        .is_some_and(|line| !line.is_empty())
+    {}
 }

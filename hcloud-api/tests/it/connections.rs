@@ -3,10 +3,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hcloud_api::{Client, Error, LocationId, RetryPolicy, ServerId};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-use crate::api::TOKEN;
+use crate::api::{TOKEN, read_request};
 
 /// A listener that reads a request, answers with these bytes, and hangs up.
 struct Abrupt {
@@ -23,7 +23,7 @@ impl Abrupt {
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 counter.fetch_add(1, Ordering::SeqCst);
-                stream.read(&mut [0; 4096]).await.unwrap();
+                read_request(&mut stream).await;
                 stream.write_all(bytes).await.unwrap();
             }
         });

@@ -2,14 +2,14 @@ use std::sync::Arc;
 
 use hcloud_api::{Client, ClientBuilder, Error, LocationId, RetryPolicy};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use crate::api::TOKEN;
+use crate::api::{TOKEN, read_request};
 
 /// Serves one location over HTTPS; returns its endpoint and its certificate.
 async fn api() -> (String, String) {
@@ -32,7 +32,7 @@ async fn api() -> (String, String) {
             let Ok(mut stream) = acceptor.accept(stream).await else {
                 continue;
             };
-            stream.read(&mut [0; 4096]).await.unwrap();
+            read_request(&mut stream).await;
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
             stream.write_all((head + body).as_bytes()).await.unwrap();
             stream.shutdown().await.unwrap();
