@@ -18,6 +18,9 @@ use crate::{
 const ENDPOINT: &str = "https://api.hetzner.cloud/v1";
 const STORAGE_BOX_ENDPOINT: &str = "https://api.hetzner.com/v1";
 
+/// How long an idle connection is kept.
+const IDLE: Duration = Duration::from_secs(30);
+
 /// Access to one project of the Hetzner Cloud.
 ///
 /// A clone is cheap and shares connections and the request budget: clone it into every task
@@ -290,6 +293,9 @@ impl ClientBuilder {
             .timeout(self.timeout)
             .connect_timeout(self.connect_timeout)
             .pool_max_idle_per_host(self.parallel_pages)
+            // The API hangs up on idle connections; doing so first keeps it from happening under
+            // a POST, which could not be sent again.
+            .pool_idle_timeout(IDLE)
             // The API never redirects; whatever does shall not get the token.
             .redirect(reqwest::redirect::Policy::none());
         #[cfg(feature = "rustls")]
