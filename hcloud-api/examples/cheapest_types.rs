@@ -7,7 +7,7 @@ use std::env;
 use hcloud_api::{Client, ServerType, TypePrice};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> hcloud_api::Result<()> {
+async fn main() -> anyhow::Result<()> {
     let location = env::args().nth(1).unwrap_or_else(|| "fsn1".to_owned());
 
     let client = Client::from_env()?;

@@ -1,29 +1,30 @@
 //! Creates a server and waits until it runs.
 //!
-//!     HCLOUD_TOKEN=… cargo run --example create_server -- NAME SSH_KEY [LOCATION]
+//!     HCLOUD_TOKEN=… cargo run --example create_server -- NAME SSH_KEY [TYPE [LOCATION]]
 
 use std::env;
-use std::error::Error;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use hcloud_api::{Client, CreateServer};
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> anyhow::Result<()> {
     let mut arguments = env::args().skip(1);
     let name = arguments
         .next()
-        .ok_or("the name of the server is missing")?;
+        .context("a name for the server is missing")?;
     let ssh_key = arguments
         .next()
-        .ok_or("the name of your SSH key is missing")?;
+        .context("the name of your SSH key is missing")?;
+    let server_type = arguments.next().unwrap_or_else(|| "cx23".to_owned());
     let location = arguments.next();
 
     let client = Client::from_env()?;
     let server = CreateServer {
         ssh_keys: vec![ssh_key.into()],
         location: location.map(Into::into),
-        ..CreateServer::new(name, "cx23", "debian-13")
+        ..CreateServer::new(name, server_type, "debian-13")
     };
     let created = client.servers().create(&server).await?;
     client
