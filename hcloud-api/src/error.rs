@@ -204,6 +204,14 @@ impl Error {
         self.code() == Some(&ErrorCode::NotFound)
     }
 
+    /// Whether another location or server type may do instead.
+    pub fn is_lack_of_room(&self) -> bool {
+        matches!(
+            self.code(),
+            Some(ErrorCode::ResourceUnavailable | ErrorCode::PlacementError)
+        )
+    }
+
     /// Whether the request may have taken effect although it failed.
     ///
     /// True when no complete answer arrived and when the answer was not understood. Look before

@@ -74,6 +74,28 @@ impl<'a> Servers<'a> {
         self.0.post("/servers").json(server).whole().await
     }
 
+    /// Creates a server in the first of these locations that has room for it, whatever
+    /// [`CreateServer::location`] says.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create); if no location has room, the last one's error.
+    pub async fn create_in_first(
+        self,
+        server: &CreateServer,
+        locations: &[IdOrName<LocationId>],
+    ) -> Result<ServerCreated> {
+        let mut server = server.clone();
+        let mut locations = locations.iter().cloned().peekable();
+        loop {
+            server.location = locations.next();
+            match self.create(&server).await {
+                Err(error) if error.is_lack_of_room() && locations.peek().is_some() => {}
+                done => return done,
+            }
+        }
+    }
+
     /// Renames a server or replaces its labels.
     pub async fn update(self, id: ServerId, change: &UpdateServer) -> Result<Server> {
         self.0

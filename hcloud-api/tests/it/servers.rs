@@ -1,12 +1,12 @@
 use futures_util::future::try_join_all;
 use hcloud_api::{
-    ActionId, CreateServer, RebuildServer, Server, ServerCreated, ServerId, ServerMetric,
+    ActionId, CreateServer, IdOrName, RebuildServer, Server, ServerCreated, ServerId, ServerMetric,
     ServerMetricsQuery, ServerStatus,
 };
 use serde_json::Value;
 use wiremock::{MockServer, ResponseTemplate};
 
-use crate::api::{answers, body, client};
+use crate::api::{answers, body, client, refusal, requests};
 
 const SERVERS: &str = include_str!("fixtures/servers.json");
 const CREATED: &str = include_str!("fixtures/server_created.json");
@@ -164,4 +164,56 @@ async fn a_series_that_was_not_measured_is_empty() {
     assert_eq!(cpu, [Some(12.5), Some(0.0)]);
     assert!(metrics.samples("network.0.bandwidth.in").is_empty());
     assert!(metrics.samples("disk.0.iops.read").is_empty());
+}
+
+#[tokio::test]
+async fn a_server_is_created_where_there_is_room() {
+    let api = MockServer::start().await;
+    let full = [
+        refusal(412, "resource_unavailable"),
+        refusal(422, "placement_error"),
+    ];
+    answers(
+        &api,
+        "POST",
+        "/servers",
+        full.into_iter().chain([body(CREATED)]),
+    )
+    .await;
+    let server = CreateServer::new("web-1", "cx23", "debian-13");
+    let locations = ["fsn1", "nbg1", "hel1", "ash"].map(IdOrName::from);
+
+    client(&api)
+        .servers()
+        .create_in_first(&server, &locations)
+        .await
+        .unwrap();
+
+    let requests = api.received_requests().await.unwrap();
+    let tried: Vec<_> = requests
+        .iter()
+        .map(|request| request.body_json::<Value>().unwrap()["location"].take())
+        .collect();
+    assert_eq!(tried, ["fsn1", "nbg1", "hel1"]);
+}
+
+#[tokio::test]
+async fn only_a_lack_of_room_leads_to_the_next_location() {
+    for (code, status, tried) in [
+        ("resource_unavailable", 412, 2),
+        ("uniqueness_error", 409, 1),
+    ] {
+        let api = MockServer::start().await;
+        answers(&api, "POST", "/servers", [refusal(status, code)]).await;
+        let server = CreateServer::new("web-1", "cx23", "debian-13");
+        let locations = ["fsn1", "nbg1"].map(IdOrName::from);
+
+        let created = client(&api)
+            .servers()
+            .create_in_first(&server, &locations)
+            .await;
+
+        assert_eq!(created.unwrap_err().code().unwrap().as_str(), code);
+        assert_eq!(requests(&api).await, tried);
+    }
 }
