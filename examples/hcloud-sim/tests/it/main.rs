@@ -1,5 +1,9 @@
-//! The simulator from outside: its program, judged by Hetzner's own clients.
+//! The simulator from outside: its API, its faults, its program, and what Hetzner's own clients make of it.
 
+mod api;
+mod client;
+mod faults;
 mod official_cli;
 mod official_client;
+mod program;
 mod simulator;

@@ -1,6 +1,7 @@
 //! Debian's `hcloud`, a client of 2023: older than what it talks to, and still right.
 
 use std::process::Output;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -8,7 +9,7 @@ use crate::simulator::{READ_ONLY_TOKEN, Simulator};
 
 const KEY: &str =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKlH8pQn2uHsqCVXBrtMgLhOa9nMm6vOPoIHpyrsSoN0 test";
-const CREATE: &str = "server create --type cx23 --image debian-13 --location fsn1";
+const CREATE: &str = "server create --type cx23 --image debian-13 --location nbg1";
 
 impl Simulator {
     /// Runs `hcloud` with these words.
@@ -35,6 +36,14 @@ impl Simulator {
     fn status(&self, server: &str) -> String {
         let server = self.json(&format!("server describe {server}"));
         server["status"].as_str().unwrap().to_owned()
+    }
+
+    /// Asks until a server has a status that no action tells of.
+    fn wait_for(&self, server: &str, status: &str) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.status(server) != status {
+            assert!(Instant::now() < deadline, "{server} is not {status}");
+        }
     }
 
     /// What `hcloud` says when it fails.
@@ -98,11 +107,12 @@ fn server_is_created_powered_and_deleted() {
         ("poweron", "running"),
         ("reboot", "running"),
         ("reset", "running"),
-        ("shutdown", "off"),
     ] {
         simulator.prints(&format!("server {verb} web1"));
         assert_eq!(simulator.status("web1"), status, "{verb}");
     }
+    simulator.prints("server shutdown web1");
+    simulator.wait_for("web1", "off");
 
     simulator.prints("server delete web1");
     assert_eq!(simulator.prints("server list -o noheader"), "");
@@ -112,11 +122,9 @@ fn server_is_created_powered_and_deleted() {
 #[ignore = "needs Debian's hcloud-cli"]
 fn server_with_a_key_gets_no_root_password() {
     let simulator = Simulator::start(&["--servers", "0"]);
-    let added = simulator
-        .command("hcloud")
-        .args(["ssh-key", "create", "--name", "laptop", "--public-key", KEY])
-        .status();
-    assert!(added.unwrap().success());
+    let add = ["ssh-key", "create", "--name", "laptop", "--public-key", KEY];
+    let added = simulator.command("hcloud").args(add).output().unwrap();
+    assert!(added.status.success(), "{added:?}");
 
     let created = simulator.prints(&format!("{CREATE} --name web1 --ssh-key laptop"));
 
@@ -161,13 +169,13 @@ fn console_rescue_and_rebuild() {
 
     let console = simulator.json("server request-console web1");
     assert!(
-        console["wss_url"]
+        console["WSSURL"]
             .as_str()
             .unwrap()
             .starts_with("ws://127.0.0.1:"),
         "{console}"
     );
-    assert!(console["password"].as_str().unwrap().len() >= 8);
+    assert!(console["Password"].as_str().unwrap().len() >= 8);
 
     let rescue = simulator.prints("server enable-rescue web1");
     assert!(
@@ -222,4 +230,15 @@ fn errors_are_told_in_hetzners_words() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains(code), "{token}: {said}");
     }
+}
+
+#[test]
+#[ignore = "needs Debian's hcloud-cli"]
+fn requests_beyond_the_limit_are_refused() {
+    let simulator = Simulator::start(&["--rate-limit", "1"]);
+
+    simulator.prints("server list");
+
+    let said = simulator.refuses("server list");
+    assert!(said.contains("(rate_limit_exceeded)"), "{said}");
 }

@@ -13,10 +13,10 @@ pub(crate) struct Simulator {
 }
 
 impl Simulator {
-    /// A simulator in which what takes a second takes a twentieth of one.
+    /// A simulator in which what takes a minute takes a second.
     pub(crate) fn start(options: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_hcloud-sim"))
-            .args(["--listen", "127.0.0.1:0", "--speed", "20"])
+            .args(["--listen", "127.0.0.1:0", "--speed", "60"])
             .args(["--read-only-token", READ_ONLY_TOKEN])
             .args(options)
             .stdout(Stdio::piped())

@@ -1,0 +1,64 @@
+//! A client that hides nothing.
+
+use hcloud_sim::Sim;
+use reqwest::{Method, Response};
+use serde_json::{Value, json};
+
+pub(crate) struct Client {
+    http: reqwest::Client,
+    endpoint: String,
+    token: Option<String>,
+}
+
+impl Client {
+    pub(crate) fn of(sim: &Sim) -> Self {
+        Self {
+            token: Some(sim.token().into()),
+            ..Self::without_token(sim)
+        }
+    }
+
+    pub(crate) fn without_token(sim: &Sim) -> Self {
+        Self {
+            http: reqwest::Client::new(),
+            endpoint: sim.endpoint().into(),
+            token: None,
+        }
+    }
+
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Response {
+        self.try_send(method, path, body).await.unwrap()
+    }
+
+    pub(crate) async fn try_send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> reqwest::Result<Response> {
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.endpoint));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        request.send().await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Response {
+        self.send(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn json(&self, path: &str) -> Value {
+        self.get(path).await.json().await.unwrap()
+    }
+
+    pub(crate) async fn create(&self, name: &str) -> Value {
+        let body = json!({ "name": name, "server_type": "cx23", "image": "debian-13" });
+        let created = self.send(Method::POST, "/servers", Some(&body)).await;
+        created.json().await.unwrap()
+    }
+}

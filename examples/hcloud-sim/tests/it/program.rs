@@ -1,0 +1,57 @@
+//! The program: what it prints, and how it ends.
+
+use std::process::Command;
+
+fn hcloud_sim(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hcloud-sim"));
+    command.args(words);
+    command
+}
+
+#[test]
+fn command_runs_with_the_simulator_in_its_environment() {
+    let output = hcloud_sim(&["--token", "secret", "--", "sh", "-c"])
+        .arg("echo $HCLOUD_ENDPOINT $HCLOUD_TOKEN; exit 7")
+        .output()
+        .unwrap();
+
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(said.starts_with("http://127.0.0.1:"), "{said}");
+    assert!(said.ends_with("/v1 secret\n"), "{said}");
+    assert_eq!(output.status.code(), Some(7));
+}
+
+#[test]
+fn what_cannot_be_done_is_said_in_one_line() {
+    for (words, said) in [
+        (
+            &["--listen", "192.0.2.1:1"][..],
+            "hcloud-sim: cannot listen on 192.0.2.1:1: ",
+        ),
+        (
+            &["--", "no-such-program"],
+            "hcloud-sim: cannot run no-such-program: ",
+        ),
+    ] {
+        let output = hcloud_sim(words).output().unwrap();
+
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(errors.starts_with(said), "{errors}");
+        assert_eq!(errors.lines().count(), 1, "{errors}");
+        assert_eq!(output.status.code(), Some(1));
+    }
+}
+
+#[test]
+fn options_without_meaning_are_refused() {
+    for words in [
+        ["--fault", "explode"],
+        ["--speed", "0"],
+        ["--rate-limit", "few"],
+        ["--label", "env"],
+    ] {
+        let status = hcloud_sim(&words).output().unwrap().status;
+
+        assert_eq!(status.code(), Some(2), "{words:?}");
+    }
+}
