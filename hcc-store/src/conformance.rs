@@ -1,6 +1,6 @@
 //! What every backend must do, one function per promise.
 //!
-//! [`conformance!`](crate::conformance) stamps a test for each of them. Each
+//! [`conformance!`](crate::conformance!) stamps a test for each of them. Each
 //! gets a fresh, empty database as a [`Bench`] and panics when the promise is
 //! broken. Cases are added as bugs are found, so this is no stable interface.
 
