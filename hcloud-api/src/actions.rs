@@ -7,14 +7,16 @@ use std::fmt;
 use std::future::IntoFuture;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, try_join_all};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_with::serde_as;
 use tokio::time::Instant;
 
 use crate::number::Integer;
-use crate::rate_limit::Limit;
+use crate::rate_limit::Budget;
+use crate::request::Request;
 use crate::{ActionId, ActionsOfOne, Client, Error, ErrorCode, ListActions, Result};
 
 /// How many actions one request asks for, so that its URL stays short.
@@ -114,21 +116,25 @@ impl Actions<'_> {
     /// The action with this id.
     pub async fn get(self, id: ActionId) -> Result<Action> {
         let request = self.0.get(format!("/actions/{id}"));
-        request.limit(Limit::Actions).one().await
+        request.budget(Budget::Actions).one().await
     }
 
     /// The actions with these ids, in the API's order; ids that it does not know are left out.
     ///
     /// One request for every 25 ids, side by side.
     pub async fn list(self, ids: &[ActionId]) -> Result<Vec<Action>> {
-        let batches = ids.chunks(BATCH).map(|batch| {
-            let mut request = self.0.get("/actions").limit(Limit::Actions);
-            for id in batch {
-                request = request.parameter("id", id);
-            }
-            request.field::<Vec<Action>>("actions")
-        });
-        Ok(try_join_all(batches).await?.concat())
+        let requests: Vec<_> = ids.chunks(BATCH).map(|ids| self.batch(ids)).collect();
+        stream::iter(requests)
+            .map(|request| request.field::<Vec<Action>>("actions"))
+            .buffered(self.0.shared.parallel_pages)
+            .try_concat()
+            .await
+    }
+
+    fn batch(self, ids: &[ActionId]) -> Request {
+        let request = self.0.get("/actions").budget(Budget::Actions);
+        ids.iter()
+            .fold(request, |request, id| request.parameter("id", id))
     }
 }
 

@@ -152,7 +152,9 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Api { source, .. } => source.code.is_transient(),
-            Self::Gateway { status, .. } => status.is_server_error(),
+            Self::Gateway { status, .. } => {
+                status.is_server_error() || *status == StatusCode::TOO_MANY_REQUESTS
+            }
             Self::Connect { .. }
             | Self::Timeout { .. }
             | Self::Transport { .. }

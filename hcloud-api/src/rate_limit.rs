@@ -16,7 +16,7 @@ const USUAL_LIMIT: f64 = 3600.0;
 
 /// The budget that a request draws on; each is counted by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Limit {
+pub(crate) enum Budget {
     Cloud,
     Actions,
     #[expect(dead_code, reason = "the storage boxes have no module yet")]
@@ -32,11 +32,11 @@ pub(crate) struct Pacers {
 }
 
 impl Pacers {
-    pub(crate) fn of(&self, limit: Limit) -> &Pacer {
-        match limit {
-            Limit::Cloud => &self.cloud,
-            Limit::Actions => &self.actions,
-            Limit::StorageBoxes => &self.storage_boxes,
+    pub(crate) fn of(&self, budget: Budget) -> &Pacer {
+        match budget {
+            Budget::Cloud => &self.cloud,
+            Budget::Actions => &self.actions,
+            Budget::StorageBoxes => &self.storage_boxes,
         }
     }
 }

@@ -12,7 +12,7 @@ use tracing::debug;
 
 use crate::envelope;
 use crate::pagination::Listing;
-use crate::rate_limit::{Limit, Turn};
+use crate::rate_limit::{Budget, Turn};
 use crate::{ApiError, Client, Error, Resource, Result};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -26,7 +26,7 @@ pub(crate) struct Request {
     path: String,
     query: Vec<(String, String)>,
     body: Option<Vec<u8>>,
-    limit: Limit,
+    budget: Budget,
 }
 
 impl Request {
@@ -37,13 +37,13 @@ impl Request {
             path,
             query: Vec::new(),
             body: None,
-            limit: Limit::Cloud,
+            budget: Budget::Cloud,
         }
     }
 
     /// Counts the request against another budget.
-    pub(crate) fn limit(mut self, limit: Limit) -> Self {
-        self.limit = limit;
+    pub(crate) fn budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
         self
     }
 
@@ -106,7 +106,7 @@ impl Request {
 
     /// Sends the request, again and again where the retry policy allows it.
     pub(crate) async fn send(&self) -> Result<Answer> {
-        let pacer = self.client.shared.pacers.of(self.limit);
+        let pacer = self.client.shared.pacers.of(self.budget);
         let mut turn = pacer.turn(Duration::ZERO);
         turn.come().await;
         let mut retries = self.client.retry.begin();
@@ -171,9 +171,9 @@ impl Request {
 
     fn url(&self) -> Url {
         let shared = &self.client.shared;
-        let mut url = match self.limit {
-            Limit::Cloud | Limit::Actions => shared.cloud.clone(),
-            Limit::StorageBoxes => shared.storage_boxes.clone(),
+        let mut url = match self.budget {
+            Budget::Cloud | Budget::Actions => shared.cloud.clone(),
+            Budget::StorageBoxes => shared.storage_boxes.clone(),
         };
         let path = format!("{}{}", url.path().trim_end_matches('/'), self.path);
         url.set_path(&path);

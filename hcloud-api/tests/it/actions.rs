@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hcloud_api::{Action, ActionId, ActionStatus, Error, ErrorCode, ServerId};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
@@ -186,24 +187,29 @@ async fn an_unknown_status_is_no_end() {
 
 #[tokio::test]
 async fn dropping_a_wait_ends_the_asking() {
-    static ASKED: AtomicU32 = AtomicU32::new(0);
-    let api = api(|id, _| {
-        ASKED.fetch_add(1, Ordering::SeqCst);
+    let asked = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&asked);
+    let api = api(move |id, _| {
+        counter.fetch_add(1, Ordering::SeqCst);
         Some(action(id, "running", 0))
     })
     .await;
     let client = client(&api);
-    let in_time = Duration::from_millis(200);
+    let (saw_one, seen) = oneshot::channel();
+    let mut saw_one = Some(saw_one);
 
-    tokio::time::timeout(in_time, client.wait(ids([1])).into_future())
-        .await
-        .unwrap_err();
-    let asked = ASKED.load(Ordering::SeqCst);
-    tokio::time::sleep(in_time).await;
+    let wait = client
+        .wait(ids([1]))
+        .on_progress(|_| saw_one.take().unwrap().send(()).unwrap());
+    tokio::select! {
+        _ = wait.into_future() => panic!("the action never ends"),
+        _ = seen => {}
+    }
+    let before = asked.load(Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(100)).await;
 
-    assert!(asked > 0);
     // One request may have been on its way when the wait was dropped.
-    assert!(ASKED.load(Ordering::SeqCst) <= asked + 1);
+    assert!(asked.load(Ordering::SeqCst) <= before + 1);
 }
 
 #[tokio::test]
