@@ -19,14 +19,14 @@ pub(crate) fn router() -> Router<Shared> {
 }
 
 async fn clock(State(shared): State<Shared>) -> String {
-    shared.cloud().clock.now().to_string()
+    shared.clock().now().to_string()
 }
 
 /// Pushes the clock forward by a duration such as `90s`.
 async fn advance(State(shared): State<Shared>, by: String) -> Response {
     match parse_duration(by.trim()) {
         Ok(by) => {
-            shared.cloud().clock.advance(by);
+            shared.clock().advance(by);
             clock(State(shared)).await.into_response()
         }
         Err(error) => refuse(error),

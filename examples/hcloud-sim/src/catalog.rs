@@ -293,7 +293,7 @@ const FAMILIES: &[Family] = &[
         cpu_type: "shared",
         architecture: Architecture::X86,
         markets: &[
-            market("fsn1", 100, State::SoldOut),
+            market("fsn1", 100, State::Available),
             market("nbg1", 100, State::Recommended),
             market("hel1", 100, State::Available),
         ],

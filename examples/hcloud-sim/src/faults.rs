@@ -6,7 +6,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
-use serde::{Deserialize, Deserializer};
 
 use crate::errors::ApiError;
 
@@ -36,6 +35,7 @@ use crate::errors::ApiError;
 /// | `html` | a page of HTML, with status 200 |
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
+    word: String,
     kind: Kind,
     method: Option<Method>,
     path: Option<String>,
@@ -81,13 +81,14 @@ impl FromStr for Fault {
         let mut words = text.split_whitespace();
         let kind = words.next().unwrap_or_default();
         let mut fault = Self {
+            word: kind.into(),
             kind: Kind::parse(kind).ok_or_else(|| refuse(kind))?,
             method: None,
             path: None,
             left: None,
         };
         for word in words {
-            if word.starts_with('/') {
+            if word.starts_with(['/', '*']) {
                 fault.path = Some(word.into());
             } else if let Some(count) = word.strip_prefix('x') {
                 fault.left = Some(count.parse().map_err(|_| refuse(word))?);
@@ -101,10 +102,19 @@ impl FromStr for Fault {
     }
 }
 
-impl<'de> Deserialize<'de> for Fault {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.word)?;
+        if let Some(method) = &self.method {
+            write!(f, " {method}")?;
+        }
+        if let Some(path) = &self.path {
+            write!(f, " {path}")?;
+        }
+        if let Some(left) = self.left {
+            write!(f, " x{left}")?;
+        }
+        Ok(())
     }
 }
 
@@ -211,7 +221,8 @@ impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.lock()
             .iter()
-            .try_for_each(|fault| writeln!(f, "{fault:?}"))
+            .filter(|fault| fault.left != Some(0))
+            .try_for_each(|fault| writeln!(f, "{fault}"))
     }
 }
 
@@ -243,6 +254,16 @@ mod tests {
         );
         assert_eq!(post("/v1/servers"), None);
         assert_eq!(faults.take(&Method::GET, "/v1/servers").1, Some(Kind::Drop));
+    }
+
+    #[test]
+    fn faults_in_force_are_listed_as_they_were_asked_for() {
+        let faults = faults(&["latency=30ms", "drop POST /v1/* x1", "hang x2 GET"]);
+
+        faults.take(&Method::POST, "/v1/servers");
+        faults.take(&Method::GET, "/v1/servers");
+
+        assert_eq!(faults.to_string(), "latency=30ms\nhang GET x1\n");
     }
 
     #[test]

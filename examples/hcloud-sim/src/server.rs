@@ -21,6 +21,7 @@ use tokio::time::sleep;
 use tower_service::Service;
 
 use crate::call::{Call, Operation};
+use crate::clock::Clock;
 use crate::errors::ApiError;
 use crate::faults::{FailActions, Faults, Kind};
 use crate::rate_limit::{Bucket, Spent};
@@ -34,6 +35,7 @@ pub(crate) struct Shared(Arc<Inner>);
 
 struct Inner {
     cloud: Mutex<Cloud>,
+    clock: Clock,
     tokens: Tokens,
     budgets: Option<Mutex<Budgets>>,
     faults: Faults,
@@ -61,6 +63,7 @@ impl Shared {
         latency: Duration,
     ) -> Self {
         Self(Arc::new(Inner {
+            clock: cloud.clock.clone(),
             cloud: Mutex::new(cloud),
             tokens,
             budgets: budgets.map(Mutex::new),
@@ -78,6 +81,10 @@ impl Shared {
         cloud
     }
 
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
     pub(crate) fn faults(&self) -> &Faults {
         &self.0.faults
     }
@@ -88,7 +95,6 @@ impl Shared {
 
     /// Takes a request out of the budget it belongs to.
     fn spend(&self, method: &Method, path: &str) -> Option<Spent> {
-        let now = self.cloud().clock.now();
         let mut budgets = self
             .0
             .budgets
@@ -102,7 +108,7 @@ impl Shared {
         } else {
             &mut budgets.others
         };
-        Some(bucket.take(now))
+        Some(bucket.take(self.clock().now()))
     }
 
     fn authorize(&self, call: &Call) -> Result<(), ApiError> {
@@ -177,16 +183,13 @@ async fn connection(stream: TcpStream, router: Router, shared: Shared) {
 
 /// Carries out what becomes due on the clock, until it is dropped.
 pub(crate) async fn keep_agenda(shared: Shared) {
-    let (clock, changed) = {
-        let cloud = shared.cloud();
-        (cloud.clock.clone(), cloud.agenda_changed())
-    };
+    let changed = shared.cloud().agenda_changed();
     loop {
         let due = shared.cloud().settle();
         match due {
             None => changed.notified().await,
             Some(due) => tokio::select! {
-                () = clock.sleep_until(due) => {}
+                () = shared.clock().sleep_until(due) => {}
                 () = changed.notified() => {}
             },
         }

@@ -32,10 +32,7 @@ fn change(
 ) -> Reply {
     let id = cloud.unlocked(call)?.id;
     let action = cloud.act(command, id, move |cloud| effect(cloud, id));
-    let server = cloud.server_mut(id)?;
-    if server.is_locked() {
-        server.status = meanwhile;
-    }
+    cloud.show_meanwhile(id, meanwhile);
     started(&action)
 }
 
@@ -76,7 +73,7 @@ pub(crate) fn reset(cloud: &mut Cloud, call: &Call) -> Reply {
         cloud,
         call,
         "reset_server",
-        ServerStatus::Running,
+        ServerStatus::Starting,
         Cloud::power_on,
     )
 }
@@ -179,13 +176,16 @@ pub(crate) fn rebuild(cloud: &mut Cloud, call: &Call) -> Reply {
     }
     let (id, architecture) = (server.id, server.server_type.architecture);
     let image = cloud.image_for(&rebuild.image, architecture)?.id;
+    if !call.fails {
+        cloud.power_off(id);
+    }
     let action = cloud.act("rebuild_server", id, move |cloud| {
         if let Some(server) = cloud.servers.get_mut(&id) {
             server.image = Some(image);
             cloud.power_on(id);
         }
     });
-    cloud.server_mut(id)?.status = ServerStatus::Rebuilding;
+    cloud.show_meanwhile(id, ServerStatus::Rebuilding);
     Answer::created(&json!({ "action": action, "root_password": cloud.secret(20) }))
 }
 
@@ -221,7 +221,7 @@ pub(crate) fn change_type(cloud: &mut Cloud, call: &Call) -> Reply {
             server.primary_disk_size = wanted.disk;
         }
     });
-    cloud.server_mut(id)?.status = ServerStatus::Migrating;
+    cloud.show_meanwhile(id, ServerStatus::Migrating);
     started(&action)
 }
 

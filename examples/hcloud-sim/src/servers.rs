@@ -186,6 +186,17 @@ impl Cloud {
         }
     }
 
+    /// Gives a server a status for as long as its actions run.
+    pub(crate) fn show_meanwhile(&mut self, id: u64, status: ServerStatus) {
+        if let Some(server) = self
+            .servers
+            .get_mut(&id)
+            .filter(|server| server.is_locked())
+        {
+            server.status = status;
+        }
+    }
+
     /// The server of a request that is to change it.
     ///
     /// # Errors

@@ -22,7 +22,6 @@ pub struct Sim {
     address: SocketAddr,
     endpoint: String,
     token: String,
-    clock: Clock,
     shared: Shared,
     _tasks: JoinSet<()>,
 }
@@ -50,7 +49,7 @@ impl Sim {
 
     /// The clock on which actions run and console links expire.
     pub fn clock(&self) -> &Clock {
-        &self.clock
+        self.shared.clock()
     }
 
     /// Lets something go wrong from now on.
@@ -223,7 +222,6 @@ impl Builder {
             address,
             endpoint: format!("http://{address}/v1"),
             token,
-            clock,
             shared,
             _tasks: tasks,
         })
