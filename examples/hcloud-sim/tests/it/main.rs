@@ -2,6 +2,7 @@
 
 mod api;
 mod client;
+mod consoles;
 mod faults;
 mod official_cli;
 mod official_client;
