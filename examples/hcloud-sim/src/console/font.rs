@@ -1,4 +1,4 @@
-//! The console font: Spleen 8×16, drawn in cells of 9×16 as VGA text mode does.
+//! The console font: Spleen 8×16 by Frederic Cambus (BSD-2-Clause), drawn in cells of 9×16 as VGA text mode does.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

@@ -12,6 +12,7 @@ pub(crate) struct Area {
 }
 
 impl Area {
+    #[cfg(test)]
     pub(crate) const ALL: Self = Self {
         lines: 0..LINES,
         columns: 0..COLUMNS,
