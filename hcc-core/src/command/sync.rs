@@ -172,7 +172,11 @@ impl Plan {
             return self.tell(&record.name, Fate::Missing);
         }
         // A new server of this name may have been recorded meanwhile.
-        let only = record.id.map_or(Only::Reserved, Only::Id);
+        let only = match (record.id, &record.stage) {
+            (Some(id), _) => Only::Id(id),
+            (None, Some(Stage::New)) => Only::Reserved,
+            (None, _) => Only::Any,
+        };
         self.removals.push((record.name.clone(), only));
         self.tell(&record.name, Fate::Removed);
     }

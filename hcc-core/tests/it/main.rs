@@ -1,0 +1,8 @@
+//! Commands against a simulated Hetzner Cloud.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod create;
+mod project;
+mod servers;
+mod sync;
