@@ -25,13 +25,8 @@ pub(crate) fn glyph(character: char) -> &'static Glyph {
 fn read_psf1(font: &[u8]) -> HashMap<char, Glyph> {
     let (glyphs, table) = font[4..].split_at(512 * 16);
     let glyphs = glyphs.as_chunks::<16>().0;
-    let table = table
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .map(|&unit| u16::from_le_bytes(unit));
-
-    let table: Vec<u16> = table.collect();
+    let units = table.as_chunks::<2>().0.iter();
+    let table: Vec<u16> = units.map(|&unit| u16::from_le_bytes(unit)).collect();
     let mut characters = HashMap::new();
     for (glyph, units) in glyphs.iter().zip(table.split(|&unit| unit == 0xffff)) {
         for &unit in units.iter().take_while(|&&unit| unit != 0xfffe) {
