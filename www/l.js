@@ -67,12 +67,17 @@ let RFB; // noVNC's class, once it is loaded
 let rfb; // its session, while there is one
 let typing = new AbortController();
 
-/** Takes the link out of the address bar, where it would stay readable. */
+/** Takes the link out of the page, or out of the address bar, where it would stay readable. */
 function readLink() {
-  const address = location.search.slice(1);
-  const password = decode(location.hash.slice(1)) || undefined;
+  const given = document.querySelector('meta[name=link]');
+  const [address, password = ''] = (given?.content ?? location.search.slice(1) + location.hash).split('#');
+  given?.remove();
   history.replaceState(null, '', location.pathname);
-  return { address, password, url: URL.canParse(address) ? new URL(address) : undefined };
+  return {
+    address,
+    password: decode(password) || undefined,
+    url: URL.canParse(address) ? new URL(address) : undefined,
+  };
 }
 
 function decode(text) {

@@ -5,6 +5,7 @@
     reason = "doc comments are help texts here, and terminals show no backticks"
 )]
 
+mod browser;
 mod cli;
 mod cmd;
 mod config;

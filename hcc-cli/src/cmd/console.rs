@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use secrecy::ExposeSecret;
 
+use crate::browser;
 use crate::cmd::target::Target;
 use crate::config::Config;
 use crate::output::Output;
-use crate::page::{self, Page};
+use crate::page::Page;
 
 /// Print a link to a server's screen, valid for one minute
 #[derive(Debug, clap::Args)]
@@ -33,11 +34,12 @@ impl Console {
         };
         let middleware = config.middleware(self.target.guard()).await?;
         let console = middleware.console(&self.target.name).await?;
-        if self.open {
-            let base = base.unwrap_or(Page::PATH);
-            page::open(console.link(Some(base)), page.as_ref()).await
-        } else {
-            out.line(console.link(base).expose_secret())
+        if !self.open {
+            return out.line(console.link(base).expose_secret());
+        }
+        match page {
+            Some(page) => browser::open(&page, &console.link(None)).await,
+            None => browser::open_elsewhere(&console.link(base)).await,
         }
     }
 }

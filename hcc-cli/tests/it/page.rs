@@ -47,6 +47,15 @@ fn every_answer_keeps_browsers_careful() {
 }
 
 #[test]
+fn answer_to_a_link_is_not_kept_on_the_disk() {
+    let server = Server::start();
+
+    let answer = server.get("/l.html?wss://console.example/?token=t0k3n");
+
+    assert!(answer.contains("cache-control: no-store\r\n"), "{answer}");
+}
+
+#[test]
 fn nothing_outside_the_folder_is_served() {
     let server = Server::start();
     fs::write(server.folder.path().join("secret"), "s3cret").unwrap();
