@@ -1,6 +1,5 @@
 //! The console page: finding it, and serving it to this machine.
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -45,7 +44,7 @@ pub(crate) enum PageError {
     NotThere(PathBuf),
     #[error("the console page lacks noVNC (no_novnc); run: npm ci --prefix {}", .0.display())]
     NoVnc(PathBuf),
-    #[error("no browser can be started (no_browser); name one in BROWSER")]
+    #[error("no browser can be started (no_browser)")]
     NoBrowser(#[source] io::Error),
     #[error("no browser asked for the console within a minute (no_browser)")]
     NoVisit,
@@ -87,13 +86,10 @@ impl Page {
         Ok(html.replacen("<head>", &head, 1))
     }
 
-    /// Serves the page to this machine until `end`.
-    pub(crate) async fn serve<F>(&self, listener: TcpListener, end: F) -> io::Result<()>
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
+    /// Serves the page to this machine until the process ends.
+    pub(crate) async fn serve(&self, listener: TcpListener) -> io::Result<()> {
         let app = guarded(self.router(), listener.local_addr()?);
-        axum::serve(listener, app).with_graceful_shutdown(end).await
+        axum::serve(listener, app).await
     }
 
     pub(crate) fn router(&self) -> Router {

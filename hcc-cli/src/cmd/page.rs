@@ -30,15 +30,8 @@ impl Page {
         let address = listener.local_addr()?;
         writeln!(stdout(), "http://{address}{}", page::Page::PATH)?;
         stdout().flush()?;
-        page.serve(listener, interrupted()).await?;
+        page.serve(listener).await?;
         Ok(())
-    }
-}
-
-async fn interrupted() {
-    // Without a handler the default one ends the process, which is as good.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
     }
 }
 
