@@ -80,9 +80,10 @@ impl Door {
             .route(&path, get(Self::enter).with_state(self.clone()))
             .layer(middleware::from_fn_with_state(self.clone(), Self::notice));
 
+        let visits = self.visit.subscribe();
         browse(&format!("http://{address}{path}")).map_err(PageError::NoBrowser)?;
         axum::serve(listener, guarded(app, address))
-            .with_graceful_shutdown(self.clone().left())
+            .with_graceful_shutdown(farewell(visits, self.quiet))
             .await?;
         if !*self.visit.borrow() {
             return Err(PageError::NoVisit.into());
@@ -105,14 +106,13 @@ impl Door {
         door.visit.send_if_modified(|visited| *visited);
         next.run(request).await
     }
+}
 
-    /// Waits for the visitor, then until it asks for nothing more.
-    async fn left(self) {
-        let mut visits = self.visit.subscribe();
-        let mut patience = LINK_LIFE;
-        while let Ok(Ok(())) = timeout(patience, visits.changed()).await {
-            patience = self.quiet;
-        }
+/// Waits for the visitor, then until it asks for nothing more.
+async fn farewell(mut visits: watch::Receiver<bool>, quiet: Duration) {
+    let mut patience = LINK_LIFE;
+    while let Ok(Ok(())) = timeout(patience, visits.changed()).await {
+        patience = quiet;
     }
 }
 

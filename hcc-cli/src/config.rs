@@ -20,36 +20,45 @@ use crate::exit::NotSetUp;
 pub(crate) struct Flags {
     /// Settings file [default: ~/.config/hcc/config.toml]
     #[arg(long, global = true, value_name = "FILE", env = "HCC_CONFIG")]
-    #[arg(hide_env_values = true)]
+    #[arg(hide_env_values = true, hide_short_help = true)]
     config: Option<PathBuf>,
 
     /// Where the records lie: sqlite:PATH or mongodb://HOST/DATABASE
     #[arg(long, global = true, value_name = "URL", env = "HCC_STORE")]
-    #[arg(hide_env_values = true)]
+    #[arg(hide_env_values = true, hide_short_help = true)]
     store: Option<SecretString>,
 
     /// File that holds the API token
     #[arg(long, global = true, value_name = "FILE", env = "HCC_TOKEN_FILE")]
-    #[arg(hide_env_values = true)]
+    #[arg(hide_env_values = true, hide_short_help = true)]
     token_file: Option<PathBuf>,
 
     /// Context of the official CLI that holds the API token
     #[arg(long, global = true, value_name = "NAME", env = "HCLOUD_CONTEXT")]
-    #[arg(hide_env_values = true)]
+    #[arg(hide_env_values = true, hide_short_help = true)]
     context: Option<String>,
 
     /// Label that marks a server as managed
-    #[arg(long, global = true, env = "HCC_LABEL", hide_env_values = true)]
+    #[arg(long, global = true, env = "HCC_LABEL")]
+    #[arg(hide_env_values = true, hide_short_help = true)]
     label: Option<String>,
 
     /// What names of new servers begin with; - for nothing
-    #[arg(long, global = true, env = "HCC_PREFIX", hide_env_values = true)]
-    #[arg(allow_hyphen_values = true)]
+    #[arg(long, global = true, env = "HCC_PREFIX")]
+    #[arg(
+        hide_env_values = true,
+        hide_short_help = true,
+        allow_hyphen_values = true
+    )]
     prefix: Option<String>,
 
     /// Address of the console page, in front of the ?; - for none
     #[arg(long, global = true, value_name = "URL", env = "HCC_CONSOLE")]
-    #[arg(hide_env_values = true, allow_hyphen_values = true)]
+    #[arg(
+        hide_env_values = true,
+        hide_short_help = true,
+        allow_hyphen_values = true
+    )]
     console: Option<String>,
 }
 

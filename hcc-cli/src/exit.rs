@@ -52,6 +52,14 @@ pub(crate) enum Declined {
     NobodyToAsk,
 }
 
+/// A table was to show what it does not have.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no column {name:?} (no_column); there are {}", columns.join(", "))]
+pub(crate) struct UnknownColumn {
+    pub(crate) name: String,
+    pub(crate) columns: &'static [&'static str],
+}
+
 /// Ctrl-C.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted")]
@@ -71,6 +79,9 @@ impl Exit {
         }
         if cause.is::<Interrupted>() {
             return Some(Self::Interrupted);
+        }
+        if cause.is::<UnknownColumn>() {
+            return Some(Self::Usage);
         }
         if cause.is::<NotSetUp>() {
             return Some(Self::NotSetUp);
@@ -141,9 +152,12 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
 fn line(error: &anyhow::Error) -> String {
     let mut line = format!("{error:#}");
     if let Some(error) = error.downcast_ref::<hcc_core::Error>() {
-        line += &format!(" ({})", error.code());
+        let code = format!("({})", error.code());
+        if !line.ends_with(&code) {
+            line = format!("{line} {code}");
+        }
         if let Some(hint) = error.hint() {
-            line += &format!("; {hint}");
+            line = format!("{line}; {hint}");
         }
     }
     line.replace('\n', " ")

@@ -10,6 +10,7 @@ mod cli;
 mod cmd;
 mod config;
 mod exit;
+mod interrupt;
 mod legacy;
 mod output;
 mod page;

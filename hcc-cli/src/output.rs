@@ -6,6 +6,8 @@ use std::str::FromStr;
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
+use crate::exit::UnknownColumn;
+
 /// How results are printed.
 #[derive(Clone, Debug)]
 pub(crate) enum Format {
@@ -87,16 +89,14 @@ impl Output {
     }
 }
 
-fn positions<R: Row>(names: &[String]) -> anyhow::Result<Vec<usize>> {
+fn positions<R: Row>(names: &[String]) -> Result<Vec<usize>, UnknownColumn> {
     let position = |name: &String| {
-        R::COLUMNS
-            .iter()
+        let mut columns = R::COLUMNS.iter();
+        columns
             .position(|column| column == name)
-            .ok_or_else(|| {
-                anyhow::anyhow!(
-                    "there is no column {name:?}; there are {}",
-                    R::COLUMNS.join(", ")
-                )
+            .ok_or_else(|| UnknownColumn {
+                name: name.clone(),
+                columns: R::COLUMNS,
             })
     };
     names.iter().map(position).collect()

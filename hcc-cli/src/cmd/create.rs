@@ -10,6 +10,7 @@ use secrecy::SecretString;
 
 use crate::cmd::wait::Waiting;
 use crate::config::Config;
+use crate::interrupt;
 use crate::output::Output;
 
 /// What new servers are like, for `create` and `setup`.
@@ -80,8 +81,12 @@ impl Create {
         order.user_data = self.user_data.as_deref().map(read).transpose()?;
 
         let middleware = config.middleware(Guard::Managed).await?;
-        match middleware.create(&order).await? {
-            Made::Created(actions) => self.waiting.wait(&middleware, actions).await?,
+        // Cut off between the order and its record, the root password would be lost.
+        let made = interrupt::finish(async { Ok(middleware.create(&order).await?) }).await?;
+        match made {
+            Made::Created(actions) => {
+                interrupt::stop(self.waiting.wait(&middleware, actions)).await?;
+            }
             Made::Adopted => eprintln!("hcc: {} exists already", order.name),
             _ => {}
         }

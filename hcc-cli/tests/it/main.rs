@@ -3,4 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod browser;
+mod faults;
 mod page;
+mod settings;
+mod user;
+mod verbs;

@@ -6,7 +6,10 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
 
+use hcloud_sim::Sim;
 use tempfile::TempDir;
+
+use crate::user::{Run, User};
 
 const HCC: &str = env!("CARGO_BIN_EXE_hcc");
 
@@ -132,6 +135,25 @@ fn addresses_that_others_can_reach_are_refused() {
     let output = refused(&["--listen".as_ref(), "0.0.0.0:0".as_ref()]);
 
     assert_eq!(output.status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn console_without_a_browser_to_open_it_is_told() {
+    let user = User::of(Sim::builder()).await;
+    user.ok(&["create", "web1"]).await;
+    let folder = folder();
+    let www = folder.path().join("www");
+
+    let mut hcc = user.command(&["console", "web1", "--open"]);
+    hcc.env("HCC_WWW", www).env("PATH", "");
+    let run = Run::of(hcc).await;
+
+    let (code, line) = run.failure();
+    assert_eq!(code, 5);
+    assert!(
+        line.starts_with("hcc: no browser can be started (no_browser)"),
+        "{line}"
+    );
 }
 
 fn refused(args: &[&OsStr]) -> Output {

@@ -21,8 +21,8 @@ use super::program::Program;
 pub(super) struct Chromium {
     client: Client,
     _driver: Program,
-    _browser: Program,
-    _profile: TempDir,
+    browser: Program,
+    profile: TempDir,
 }
 
 impl Chromium {
@@ -80,9 +80,15 @@ impl Chromium {
         Self {
             client,
             _driver: driver,
-            _browser: browser,
-            _profile: profile,
+            browser,
+            profile,
         }
+    }
+
+    /// Ends the browser, so that it writes all that it remembers into its profile.
+    pub(super) fn end(mut self) -> TempDir {
+        self.browser.end();
+        self.profile
     }
 
     /// The errors that the browser's console shows: exceptions, failed and blocked requests.

@@ -5,4 +5,5 @@ mod page;
 mod production;
 mod program;
 mod screens;
+mod simulator;
 mod vnc;

@@ -1,0 +1,251 @@
+//! Bad input and faults: one clear line, the right exit code, nothing lost.
+
+use std::time::Duration;
+
+use hcloud_sim::Sim;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::user::{Run, User};
+
+const MANAGED: &[(&str, &str)] = &[("managed", "1")];
+
+#[tokio::test]
+async fn each_failure_has_one_line_and_its_exit_code() {
+    let user = User::of(
+        Sim::builder()
+            .server("web1", MANAGED)
+            .server("foreign", &[]),
+    )
+    .await;
+
+    for (fault, args, code, line) in [
+        (
+            "",
+            &["create", "web_1"][..],
+            2,
+            r#"hcc: invalid value 'web_1' for '<NAME>': "web_1" is no host name: only letters, digits, dashes and dots are allowed (usage)"#,
+        ),
+        (
+            "",
+            &["create", "web2", "--prefix", "m-"],
+            2,
+            "hcc: the name web2 does not begin with m- (prefix_missing)",
+        ),
+        (
+            "",
+            &["start", "none"],
+            3,
+            "hcc: there is no server none (no_such_server)",
+        ),
+        (
+            "",
+            &["create", "web2", "nonsense", "debian-13"],
+            3,
+            r#"hcc: there is no server type "nonsense" (not_offered); to see what there is: hcc types"#,
+        ),
+        (
+            "",
+            &["create", "web2", "cx23", "nonsense"],
+            3,
+            r#"hcc: there is no image "nonsense" (not_offered); to see what there is: hcc images"#,
+        ),
+        (
+            "",
+            &["create", "web2", "cx23", "debian-13", "nonsense"],
+            3,
+            r#"hcc: there is no location "nonsense" (not_offered); to see what there is: hcc locations"#,
+        ),
+        (
+            "",
+            &["stop", "foreign"],
+            4,
+            "hcc: the server foreign is not managed: it does not carry the label managed (not_managed); to manage it: hcc settag foreign",
+        ),
+        (
+            "",
+            &["create", "foreign"],
+            4,
+            "hcc: a server foreign exists, and it is not managed (name_taken); to manage it: hcc settag foreign",
+        ),
+        (
+            "",
+            &["kill", "web1"],
+            4,
+            "hcc: nobody is there to confirm it (declined); use --yes",
+        ),
+        (
+            "error=unauthorized",
+            &["list"],
+            5,
+            "hcc: GET /servers was refused: the token you have provided is invalid (unauthorized); to set another token: hcc setup",
+        ),
+        (
+            "error=token_readonly POST",
+            &["start", "web1"],
+            5,
+            "(token_readonly); this needs a token that may read and write: hcc setup",
+        ),
+        (
+            "error=protected DELETE",
+            &["kill", "web1", "-y"],
+            4,
+            "(protected)",
+        ),
+        ("error=locked POST", &["start", "web1"], 6, "(locked)"),
+        ("html GET", &["list"], 1, "(bad_answer)"),
+        ("truncate GET", &["list"], 1, "(bad_answer)"),
+        ("status=502 GET", &["list"], 6, "(bad_gateway)"),
+        (
+            "fail-action POST",
+            &["start", "web1", "--wait"],
+            1,
+            "failed",
+        ),
+        (
+            "error=resource_unavailable POST",
+            &["create", "web2"],
+            6,
+            "(resource_unavailable)",
+        ),
+    ] {
+        user.sim.clear_faults();
+        if !fault.is_empty() {
+            user.fault(fault);
+        }
+
+        let run = user.hcc(args).await;
+
+        let (actual, text) = run.failure();
+        assert_eq!(actual, code, "{fault} {args:?}: {text}");
+        assert!(
+            text.starts_with("hcc: ") && text.contains(line),
+            "{fault} {args:?}: {text}"
+        );
+        assert_eq!(run.out, "", "{fault} {args:?}");
+    }
+}
+
+#[tokio::test]
+async fn missing_and_wrong_tokens_are_not_set_up() {
+    let user = User::of(Sim::builder()).await;
+    let none = Run::of(user.command_without_token(&["list"])).await;
+    let mut wrong = user.command_without_token(&["list"]);
+    wrong.env("HCLOUD_TOKEN", "canary-token-wrong");
+    let mut odd = user.command_without_token(&["list"]);
+    odd.env("HCLOUD_TOKEN", "canary-token\u{e9}");
+
+    assert_eq!(
+        none.failure(),
+        (
+            5,
+            "hcc: no API token is set (no_token); to set one: hcc setup"
+        )
+    );
+    assert_eq!(Run::of(wrong).await.failure().0, 5);
+    assert_eq!(Run::of(odd).await.failure().0, 5);
+}
+
+#[tokio::test]
+async fn unreachable_hetzner_is_for_later() {
+    let user = User::of(Sim::builder()).await;
+    let mut command = user.command(&["list"]);
+    // Nobody listens on the discard port of this machine.
+    command.env("HCLOUD_ENDPOINT", "http://127.0.0.1:9/v1");
+
+    let run = Run::of(command).await;
+
+    let (code, line) = run.failure();
+    assert_eq!(code, 6);
+    assert!(line.contains("no connection for GET /servers"), "{line}");
+}
+
+#[tokio::test]
+async fn action_that_takes_too_long_goes_on() {
+    let user = User::of(Sim::builder().server("web1", MANAGED)).await;
+    user.fault("latency=30s GET /v1/actions*");
+
+    let run = user.hcc(&["stop", "web1", "--wait=1"]).await;
+
+    let (code, line) = run.failure();
+    assert_eq!(code, 7);
+    assert!(line.contains("still running: action"), "{line}");
+}
+
+#[tokio::test]
+async fn damaged_store_is_named_and_left_as_it_is() {
+    let user = User::of(Sim::builder().server("web1", MANAGED)).await;
+    let damage = "this was never a database, it is only a text file".repeat(100);
+    let path = user.write("records.db", &damage);
+    let store = format!("sqlite:{}", path.display());
+
+    for args in [&["list"][..], &["create", "web2"], &["sync", "--all"]] {
+        let run = user.hcc(&[args, &["--store", &store]].concat()).await;
+
+        let (code, line) = run.failure();
+        assert_eq!(code, 1, "{line}");
+        assert!(
+            line.contains("records.db") && line.ends_with("(store)"),
+            "{line}"
+        );
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap(), damage);
+    assert_eq!(
+        user.requests("POST", "/servers"),
+        0,
+        "nothing is ordered that cannot be recorded"
+    );
+}
+
+#[tokio::test]
+async fn store_that_cannot_be_made_orders_nothing() {
+    let user = User::of(Sim::builder()).await;
+
+    let run = user
+        .hcc(&["create", "web1", "--store", "sqlite:/proc/hcc/records.db"])
+        .await;
+
+    assert_eq!(run.failure().0, 1);
+    assert_eq!(user.requests("POST", "/servers"), 0);
+}
+
+#[tokio::test]
+async fn ctrl_c_while_ordering_loses_nothing() {
+    let user = User::of(Sim::builder()).await;
+    user.fault("latency=700ms POST /v1/servers");
+    let child = user.command(&["create", "web1"]).spawn().unwrap();
+    let pid = Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
+    ordered(&user).await;
+
+    kill_process(pid, Signal::INT).unwrap();
+    let run: Run = child.wait_with_output().await.unwrap().into();
+
+    assert_eq!(run.code, Some(130), "{run:?}");
+    assert!(run.err.contains("finishing what was begun"), "{run:?}");
+    assert!(!user.ok(&["password", "web1"]).await.is_empty());
+}
+
+#[tokio::test]
+async fn killed_in_the_middle_of_an_order_it_still_makes_one_server() {
+    let user = User::of(Sim::builder()).await;
+    user.fault("latency=700ms POST /v1/servers x1");
+    let mut child = user.command(&["create", "web1"]).spawn().unwrap();
+    ordered(&user).await;
+
+    child.kill().await.unwrap();
+    user.ok(&["create", "web1"]).await;
+
+    let list = user.ok(&["list", "-o", "columns=name,known"]).await;
+    assert_eq!(list, "NAME  KNOWN\nweb1  both\n");
+}
+
+/// Waits until the order has arrived at Hetzner.
+async fn ordered(user: &User) {
+    let arrival = async {
+        while user.requests("POST", "/servers") == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), arrival)
+        .await
+        .unwrap();
+}

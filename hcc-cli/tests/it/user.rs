@@ -1,0 +1,124 @@
+//! Somebody who runs `hcc` on a simulated project, with a home of their own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use hcloud_sim::{Builder, Sim};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+/// Told apart from everything else that is printed.
+pub(crate) const TOKEN: &str = "canary-token";
+
+pub(crate) struct User {
+    pub(crate) sim: Sim,
+    home: TempDir,
+}
+
+/// How a run ended, and what it said.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl User {
+    pub(crate) async fn of(sim: Builder) -> Self {
+        Self {
+            sim: sim.token(TOKEN).speed(1000.0).start().await.unwrap(),
+            home: TempDir::new().unwrap(),
+        }
+    }
+
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
+        self.home.path().join(file)
+    }
+
+    pub(crate) fn write(&self, file: &str, text: &str) -> PathBuf {
+        let path = self.path(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        set_mode(&path, 0o600);
+        path
+    }
+
+    pub(crate) fn fault(&self, fault: &str) {
+        self.sim.add_fault(fault.parse().unwrap());
+    }
+
+    /// How many requests of this method arrived at paths that end so.
+    pub(crate) fn requests(&self, method: &str, end: &str) -> usize {
+        let requests = self.sim.requests();
+        let hits = requests.iter().filter(|request| request.method == method);
+        hits.filter(|request| request.path.ends_with(end)).count()
+    }
+
+    /// `hcc` with a token and no other settings than those in the home.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = self.command_without_token(args);
+        command.env("HCLOUD_TOKEN", TOKEN);
+        command
+    }
+
+    pub(crate) fn command_without_token(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hcc"));
+        command
+            .args(args)
+            .env_clear()
+            .env("HOME", self.home.path())
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HCLOUD_ENDPOINT", self.sim.endpoint())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    pub(crate) async fn hcc(&self, args: &[&str]) -> Run {
+        Run::of(self.command(args)).await
+    }
+
+    /// Runs `hcc`, insists on its success, and returns what it printed.
+    pub(crate) async fn ok(&self, args: &[&str]) -> String {
+        let run = self.hcc(args).await;
+        assert_eq!(run.code, Some(0), "{args:?}: {run:?}");
+        run.out
+    }
+}
+
+impl Run {
+    pub(crate) async fn of(mut command: Command) -> Self {
+        command.output().await.unwrap().into()
+    }
+
+    /// The code, and the one line that says why.
+    pub(crate) fn failure(&self) -> (i32, &str) {
+        assert_eq!(self.err.lines().count(), 1, "{self:?}");
+        assert!(!self.err.contains(TOKEN), "{self:?}");
+        (self.code.unwrap(), self.err.trim_end())
+    }
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+pub(crate) fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+pub(crate) fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
