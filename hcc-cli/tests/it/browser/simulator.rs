@@ -1,0 +1,196 @@
+//! The screen of a simulated server, opened by `hcc console`.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use hcloud_sim::Sim;
+use serde_json::Value;
+
+use super::chromium::Chromium;
+use super::page::{Page, WWW};
+use super::program::eventually;
+use crate::user::{Run, User, set_mode};
+
+#[tokio::test]
+#[ignore = "needs Chromium and noVNC"]
+async fn created_server_opens_its_screen_and_takes_what_is_typed() {
+    let user = User::of(Sim::builder()).await;
+    user.ok(&["create", "web1", "--wait"]).await;
+    let id = id(&user, "web1").await;
+    let screen = || user.sim.screen(id).expect("the server exists");
+    let browser = Chromium::start().await;
+
+    let console = Console::open(&user, "web1").await;
+    browser.goto(&console.address).await.unwrap();
+    browser.state("connected").await;
+    assert_eq!(browser.text("#status").await, "Connected to web1");
+
+    eventually(async || screen().contains("web1 login:"), true).await;
+    eventually(async || spells(&browser.pixels().await, &screen()), true).await;
+    browser.keep_picture("simulator-login").await;
+
+    browser.type_into_screen("Alice|42\n").await;
+    eventually(
+        async || screen().contains("web1 login: Alice|42\nPassword:"),
+        true,
+    )
+    .await;
+    eventually(async || spells(&browser.pixels().await, &screen()), true).await;
+    browser.keep_picture("simulator-typed").await;
+    assert_eq!(browser.errors().await, [""; 0]);
+
+    user.ok(&["force", "web1", "--wait"]).await;
+    browser.state("lost").await;
+    console.ended().await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and noVNC"]
+async fn opened_console_leaves_no_secret_behind() {
+    let user = User::of(Sim::builder()).await;
+    user.ok(&["create", "web1", "--wait"]).await;
+    let browser = Chromium::start().await;
+
+    let console = Console::open(&user, "web1").await;
+    assert!(!console.address.contains("token"), "{}", console.address);
+    browser.goto(&console.address).await.unwrap();
+    browser.state("connected").await;
+    browser.goto(&console.address).await.unwrap();
+    assert_eq!(browser.text("body").await, "This address has been used.");
+    let address = console.address.clone();
+    console.ended().await;
+
+    let profile = browser.end();
+    assert_ne!(
+        files_with(profile.path(), &address),
+        [""; 0],
+        "the search finds nothing"
+    );
+    let secret = format!("{}/console", user.sim.address());
+    assert_eq!(files_with(profile.path(), &secret), [""; 0]);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and noVNC"]
+async fn expired_link_is_told() {
+    let user = User::of(Sim::builder()).await;
+    user.ok(&["create", "web1", "--wait"]).await;
+    let page = Page::start().await;
+    let link = user.ok(&["console", "web1"]).await;
+
+    user.sim.clock().advance(Duration::from_secs(61));
+    page.open(link.trim_end()).await;
+
+    page.state("refused").await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and noVNC"]
+async fn pasted_text_arrives_unchanged_at_a_simulated_server() {
+    let user = User::of(Sim::builder()).await;
+    user.ok(&["create", "web1", "--wait"]).await;
+    let id = id(&user, "web1").await;
+    let screen = || user.sim.screen(id).expect("the server exists");
+    let page = Page::start().await;
+    let link = user.ok(&["console", "web1"]).await;
+    page.open(link.trim_end()).await;
+    page.state("connected").await;
+    eventually(async || screen().contains("login:"), true).await;
+    let text = r#"Hello_World-42 (a>b) & {x|y} #~$ "q" '[\]' `^` <%>"#;
+
+    page.click("[popovertarget=typing]").await;
+    page.fill("#text", text).await;
+    page.click("#type").await;
+
+    eventually(async || screen().contains(text), true).await;
+}
+
+/// `hcc console NAME --open`, and the address that the browser is sent to.
+struct Console {
+    hcc: tokio::process::Child,
+    address: String,
+}
+
+impl Console {
+    async fn open(user: &User, name: &str) -> Self {
+        let heard = user.path("address");
+        let script = format!(
+            "#!/bin/sh\nprintf %s \"$1\" > {0}.part && mv {0}.part {0}\n",
+            heard.display()
+        );
+        let browser = user.write("browser", &script);
+        set_mode(&browser, 0o700);
+        let hcc = user
+            .command(&["console", name, "--open", "--www", WWW])
+            .env("BROWSER", browser)
+            .spawn()
+            .unwrap();
+        eventually(async || heard.exists(), true).await;
+        Self {
+            hcc,
+            address: fs::read_to_string(heard).unwrap(),
+        }
+    }
+
+    /// Waits until `hcc` is content.
+    async fn ended(self) {
+        let run = Run::from(self.hcc.wait_with_output().await.unwrap());
+        assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
+    }
+}
+
+async fn id(user: &User, name: &str) -> u64 {
+    let servers: Value = serde_json::from_str(&user.ok(&["list", "-o", "json"]).await).unwrap();
+    let servers = servers.as_array().expect("a list is printed");
+    let server = servers.iter().find(|server| server["name"] == name);
+    server
+        .and_then(|server| server["id"].as_u64())
+        .expect("it is listed")
+}
+
+/// Whether the picture of a text screen spells the text: every character has one look, and every
+/// look is one character's.
+fn spells(picture: &[u8], text: &str) -> bool {
+    let mut looks = HashMap::new();
+    let mut characters = HashMap::new();
+    for line in 0..25 {
+        let text = text.lines().nth(line).unwrap_or_default();
+        for column in 0..80 {
+            let character = text.chars().nth(column).unwrap_or(' ');
+            let look = look(picture, line, column);
+            let known = *characters.entry(look.clone()).or_insert(character);
+            if known != character || *looks.entry(character).or_insert(look.clone()) != look {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+/// The pixels of a cell of 9×16, but for those where the cursor may blink.
+fn look(picture: &[u8], line: usize, column: usize) -> Vec<u8> {
+    let rows = line * 16..line * 16 + 14;
+    rows.flat_map(|row| &picture[(row * 720 + column * 9) * 3..][..9 * 3])
+        .copied()
+        .collect()
+}
+
+/// The files below the folder in which the text stands.
+fn files_with(folder: &Path, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_with(&path, text));
+        } else if path.is_file() && memmem(&fs::read(&path).unwrap(), text.as_bytes()) {
+            found.push(path.display().to_string());
+        }
+    }
+    found
+}
+
+fn memmem(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
