@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::call::{Answer, Call, Reply};
 use crate::errors::ApiError;
 use crate::paging::{Orders, Page};
-use crate::servers::ServerStatus;
+use crate::servers::Server;
 use crate::state::Cloud;
 
 #[derive(Clone, Debug, Serialize)]
@@ -79,6 +79,31 @@ struct ActionError {
     message: &'static str,
 }
 
+/// An action that is to begin.
+pub(crate) struct Job {
+    command: &'static str,
+    resources: Vec<ResourceRef>,
+    start: Option<Timestamp>,
+}
+
+impl Job {
+    pub(crate) fn on<const N: usize>(command: &'static str, resources: [ResourceRef; N]) -> Self {
+        Self {
+            command,
+            resources: resources.into(),
+            start: None,
+        }
+    }
+
+    /// Lets the action begin when another one has ended.
+    pub(crate) fn after(self, other: &Action) -> Self {
+        Self {
+            start: Some(other.due),
+            ..self
+        }
+    }
+}
+
 /// How long a command takes at Hetzner, roughly; in seconds.
 fn seconds(command: &str) -> f64 {
     match command {
@@ -94,106 +119,75 @@ fn seconds(command: &str) -> f64 {
 }
 
 impl Cloud {
-    /// Starts an action on a server, which is locked until it ends; then `effect` happens.
-    ///
-    /// Where the action fails, nothing happens and the server has the status again that it has now.
+    /// Starts an action on a server; see [`Cloud::begin`].
     pub(crate) fn act(
         &mut self,
         command: &'static str,
         server: u64,
         effect: impl FnOnce(&mut Self) + Send + 'static,
     ) -> Action {
-        let before = self.servers.get(&server).map(|server| server.status);
-        self.act_from(
-            self.clock.now(),
-            command,
-            vec![ResourceRef::server(server)],
-            before,
-            effect,
-        )
+        self.begin(Job::on(command, [ResourceRef::server(server)]), effect)
     }
 
-    /// As [`Cloud::act`], for an action that begins when something else has ended, or that touches more than a server.
-    pub(crate) fn act_from(
+    /// Starts an action, which keeps its servers locked until it ends; then `effect` happens, unless the action fails.
+    pub(crate) fn begin(
         &mut self,
-        start: Timestamp,
-        command: &'static str,
-        resources: Vec<ResourceRef>,
-        before: Option<ServerStatus>,
+        job: Job,
         effect: impl FnOnce(&mut Self) + Send + 'static,
     ) -> Action {
-        let due = self.after(start, seconds(command));
+        let start = job.start.unwrap_or_else(|| self.clock.now());
+        let due = self.after(start, seconds(job.command));
         let action = Action {
             id: self.new_id(),
-            command,
+            command: job.command,
             status: ActionStatus::Running,
             progress: 0,
             started: self.now(),
             finished: None,
-            resources,
+            resources: job.resources,
             error: None,
             due,
         };
         let id = action.id;
         let fails = self.failing;
-        self.hold(&action, true);
+        for server in action.servers() {
+            self.edit(server, |server| server.running_actions += 1);
+        }
         self.actions.insert(id, action);
-        self.at(due, move |cloud| cloud.finish(id, fails, before, effect));
+        self.at(due, move |cloud| match fails {
+            true => cloud.fail(id),
+            false => {
+                cloud.finish(id, ActionStatus::Success);
+                effect(cloud);
+            }
+        });
         self.settle();
         self.actions[&id].clone()
     }
 
-    /// When an action that was started will have ended.
-    pub(crate) fn end_of(&self, action: &Action) -> Timestamp {
-        action.due
+    /// Ends an action without an effect: its servers are again what they were.
+    fn fail(&mut self, id: u64) {
+        let action = self.finish(id, ActionStatus::Error);
+        for server in action.servers() {
+            self.edit(server, Server::forget_transition);
+        }
     }
 
-    fn finish(
-        &mut self,
-        id: u64,
-        fails: bool,
-        before: Option<ServerStatus>,
-        effect: impl FnOnce(&mut Self),
-    ) {
+    fn finish(&mut self, id: u64, status: ActionStatus) -> Action {
         let now = self.now();
-        let Some(action) = self.actions.get_mut(&id) else {
-            return;
-        };
+        let action = self.actions.get_mut(&id).expect("actions are kept");
+        action.status = status;
         action.progress = 100;
         action.finished = Some(now);
-        action.status = if fails {
-            ActionStatus::Error
-        } else {
-            ActionStatus::Success
-        };
-        action.error = fails.then_some(ActionError {
+        action.error = (status == ActionStatus::Error).then_some(ActionError {
             code: "action_failed",
             message: "Action failed",
         });
         let action = action.clone();
-        self.hold(&action, false);
-        if !fails {
-            effect(self);
-        } else if let Some(before) = before {
-            for server in action.servers() {
-                if let Some(server) = self.servers.get_mut(&server) {
-                    server.status = before;
-                }
-            }
+        for server in action.servers() {
+            self.edit(server, |server| server.running_actions -= 1);
         }
-    }
-
-    /// Counts the action among those that keep its servers locked, or takes it off again.
-    fn hold(&mut self, action: &Action, begins: bool) {
-        for id in action.servers() {
-            if let Some(server) = self.servers.get_mut(&id) {
-                server.running_actions = if begins {
-                    server.running_actions + 1
-                } else {
-                    server.running_actions.saturating_sub(1)
-                };
-            }
-        }
+        action
     }
 
     fn action(&self, id: u64) -> Result<Action, ApiError> {
@@ -232,6 +226,11 @@ const ORDERS: &Orders<Action> = &[
     ("started", |a, b| a.started.cmp(&b.started)),
     ("finished", |a, b| a.finished.cmp(&b.finished)),
 ];
+
+/// What a request is answered that has started an action, and nothing else.
+pub(crate) fn started(action: &Action) -> Reply {
+    Answer::created(&json!({ "action": action }))
+}
 
 pub(crate) fn get(cloud: &mut Cloud, call: &Call) -> Reply {
     Answer::one("action", &cloud.action(call.id("id")?)?)

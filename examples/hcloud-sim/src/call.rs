@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::errors::ApiError;
 use crate::faults::FailActions;
+use crate::labels::Selector;
 use crate::state::Cloud;
 
 /// An operation of the API.
@@ -64,6 +65,11 @@ impl Call {
     pub(crate) fn allows(&self, name: &str, value: &str) -> bool {
         let mut allowed = self.query_all(name).peekable();
         allowed.peek().is_none() || allowed.any(|allowed| allowed == value)
+    }
+
+    /// What the labels of an entry have to be.
+    pub(crate) fn selector(&self) -> Result<Selector, ApiError> {
+        Selector::parse(self.query("label_selector").unwrap_or_default())
     }
 
     /// The body; an empty one counts as `{}`, as operations without required fields allow.

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::actions::{self, ResourceRef};
+use crate::actions::{self, Job, ResourceRef, started};
 use crate::call::{Answer, Call, IdOrName, Reply};
 use crate::catalog::{Architecture, Deprecation};
 use crate::errors::ApiError;
-use crate::labels::{self, Labels, Selector};
+use crate::labels::{self, Labels};
 use crate::paging::{Orders, Page};
 use crate::state::Cloud;
 
@@ -158,7 +158,7 @@ const ORDERS: &Orders<Image> = &[
 ];
 
 pub(crate) fn list(cloud: &mut Cloud, call: &Call) -> Reply {
-    let selector = Selector::parse(call.query("label_selector").unwrap_or_default())?;
+    let selector = call.selector()?;
     let with_deprecated = call.query("include_deprecated") == Some("true");
     let found = cloud.live_images().filter(|image| {
         let status = match image.status {
@@ -230,15 +230,8 @@ pub(crate) fn change_protection(cloud: &mut Cloud, call: &Call) -> Reply {
     let change: Change = call.body()?;
     let image = cloud.own_image(call)?;
     image.protection.delete = change.delete.unwrap_or(image.protection.delete);
-    let resources = vec![ResourceRef::image(image.id)];
-    let action = cloud.act_from(
-        cloud.clock.now(),
-        "change_protection",
-        resources,
-        None,
-        |_| {},
-    );
-    Answer::created(&serde_json::json!({ "action": action }))
+    let job = Job::on("change_protection", [ResourceRef::image(image.id)]);
+    started(&cloud.begin(job, |_| {}))
 }
 
 fn resource(cloud: &Cloud, call: &Call) -> Result<ResourceRef, ApiError> {

@@ -8,12 +8,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::actions::{self, Action, ResourceRef};
+use crate::actions::{self, Action, Job, ResourceRef, started};
 use crate::call::{Answer, Call, IdOrName, Reply};
 use crate::catalog::{LOCATIONS, Location};
 use crate::errors::ApiError;
 use crate::images::Protection;
-use crate::labels::{self, Labels, Selector};
+use crate::labels::{self, Labels};
 use crate::paging::{Orders, Page};
 use crate::servers::ServerStatus;
 use crate::state::Cloud;
@@ -204,8 +204,8 @@ impl Cloud {
     }
 
     fn assignment(&mut self, command: &'static str, ip: u64, server: u64) -> Action {
-        let resources = vec![ResourceRef::primary_ip(ip), ResourceRef::server(server)];
-        self.act_from(self.clock.now(), command, resources, None, |_| {})
+        let resources = [ResourceRef::primary_ip(ip), ResourceRef::server(server)];
+        self.begin(Job::on(command, resources), |_| {})
     }
 }
 
@@ -215,7 +215,7 @@ const ORDERS: &Orders<PrimaryIp> = &[
 ];
 
 pub(crate) fn list(cloud: &mut Cloud, call: &Call) -> Reply {
-    let selector = Selector::parse(call.query("label_selector").unwrap_or_default())?;
+    let selector = call.selector()?;
     let found = cloud.primary_ips.values().filter(|ip| {
         call.allows("name", &ip.name) && call.allows("ip", &ip.ip) && selector.matches(&ip.labels)
     });
@@ -351,8 +351,7 @@ pub(crate) fn assign(cloud: &mut Cloud, call: &Call) -> Reply {
         return Err(ApiError::new("primary_ip_datacenter_mismatch"));
     }
     cloud.assign_primary_ip(id, assign.assignee_id);
-    let action = cloud.assignment("assign_primary_ip", id, assign.assignee_id);
-    Answer::created(&json!({ "action": action }))
+    started(&cloud.assignment("assign_primary_ip", id, assign.assignee_id))
 }
 
 pub(crate) fn unassign(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -366,8 +365,7 @@ pub(crate) fn unassign(cloud: &mut Cloud, call: &Call) -> Reply {
     }
     cloud.primary_ip(call)?.assign(None);
     *cloud.server_mut(server)?.primary_ip_mut(version) = None;
-    let action = cloud.assignment("unassign_primary_ip", id, server);
-    Answer::created(&json!({ "action": action }))
+    started(&cloud.assignment("unassign_primary_ip", id, server))
 }
 
 pub(crate) fn change_dns_ptr(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -394,9 +392,8 @@ pub(crate) fn change_protection(cloud: &mut Cloud, call: &Call) -> Reply {
 }
 
 fn own_action(cloud: &mut Cloud, call: &Call, command: &'static str) -> Reply {
-    let resources = vec![resource(cloud, call)?];
-    let action = cloud.act_from(cloud.clock.now(), command, resources, None, |_| {});
-    Answer::created(&json!({ "action": action }))
+    let job = Job::on(command, [resource(cloud, call)?]);
+    started(&cloud.begin(job, |_| {}))
 }
 
 fn resource(cloud: &mut Cloud, call: &Call) -> Result<ResourceRef, ApiError> {

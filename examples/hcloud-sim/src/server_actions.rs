@@ -5,30 +5,25 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::actions::{Action, ResourceRef};
+use crate::actions::{Action, Job, ResourceRef, started};
 use crate::call::{Answer, Call, IdOrName, Reply};
 use crate::catalog::ISOS;
 use crate::errors::ApiError;
 use crate::images::{CreatedFrom, Image, ImageKind, ImageStatus, Protection};
 use crate::labels::{self, Labels};
 use crate::primary_ips::ChangeDnsPtr;
-use crate::servers::{ServerStatus, find_server_type};
+use crate::servers::{Server, ServerStatus, find_server_type};
 use crate::state::Cloud;
 
 /// How long an operating system takes to stop once it was asked to; in seconds.
 const SHUTDOWN_SECONDS: f64 = 2.0;
 
-fn started(action: &Action) -> Reply {
-    Answer::created(&json!({ "action": action }))
-}
-
-/// Starts an action during which the server shows a status of its own.
-fn change(
+/// Starts an action that changes the server when it ends, and shows a status of its own until then.
+fn switch(
     cloud: &mut Cloud,
     call: &Call,
     command: &'static str,
-    meanwhile: ServerStatus,
-    effect: fn(&mut Cloud, u64),
+    (meanwhile, effect): (ServerStatus, fn(&mut Cloud, u64)),
 ) -> Reply {
     let id = cloud.unlocked(call)?.id;
     let action = cloud.act(command, id, move |cloud| effect(cloud, id));
@@ -36,80 +31,71 @@ fn change(
     started(&action)
 }
 
-/// Starts an action that does nothing to the server but take its time.
-fn touch(cloud: &mut Cloud, call: &Call, command: &'static str) -> Result<Action, ApiError> {
+/// Starts an action that changes the server when it ends.
+fn alter(
+    cloud: &mut Cloud,
+    call: &Call,
+    command: &'static str,
+    change: impl FnOnce(&mut Server) + Send + 'static,
+) -> Result<Action, ApiError> {
     let id = cloud.unlocked(call)?.id;
-    Ok(cloud.act(command, id, |_| {}))
+    Ok(cloud.act(command, id, move |cloud| cloud.edit(id, change)))
 }
 
+const POWER_ON: (ServerStatus, fn(&mut Cloud, u64)) = (ServerStatus::Starting, Cloud::power_on);
+const POWER_OFF: (ServerStatus, fn(&mut Cloud, u64)) = (ServerStatus::Stopping, Cloud::power_off);
+
 pub(crate) fn poweron(cloud: &mut Cloud, call: &Call) -> Reply {
-    if cloud.unlocked(call)?.status == ServerStatus::Running {
-        return started(&touch(cloud, call, "start_server")?);
+    match cloud.unlocked(call)?.status {
+        ServerStatus::Running => started(&alter(cloud, call, "start_server", |_| {})?),
+        _ => switch(cloud, call, "start_server", POWER_ON),
     }
-    change(
-        cloud,
-        call,
-        "start_server",
-        ServerStatus::Starting,
-        Cloud::power_on,
-    )
 }
 
 pub(crate) fn poweroff(cloud: &mut Cloud, call: &Call) -> Reply {
-    if cloud.unlocked(call)?.status == ServerStatus::Off {
-        return started(&touch(cloud, call, "stop_server")?);
+    match cloud.unlocked(call)?.status {
+        ServerStatus::Off => started(&alter(cloud, call, "stop_server", |_| {})?),
+        _ => switch(cloud, call, "stop_server", POWER_OFF),
     }
-    change(
-        cloud,
-        call,
-        "stop_server",
-        ServerStatus::Stopping,
-        Cloud::power_off,
-    )
 }
 
 pub(crate) fn reset(cloud: &mut Cloud, call: &Call) -> Reply {
-    change(
-        cloud,
-        call,
-        "reset_server",
-        ServerStatus::Starting,
-        Cloud::power_on,
-    )
+    switch(cloud, call, "reset_server", POWER_ON)
 }
 
 pub(crate) fn reboot(cloud: &mut Cloud, call: &Call) -> Reply {
     require_running(cloud, call)?;
-    change(
+    switch(
         cloud,
         call,
         "reboot_server",
-        ServerStatus::Running,
-        Cloud::reboot,
+        (ServerStatus::Running, Cloud::power_on),
     )
 }
 
 /// The action ends when the signal was sent; the operating system stops later.
 pub(crate) fn shutdown(cloud: &mut Cloud, call: &Call) -> Reply {
     let id = cloud.unlocked(call)?.id;
-    let action = cloud.act("shutdown_server", id, move |cloud| {
-        let Some(server) = cloud.servers.get_mut(&id) else {
-            return;
-        };
-        let Some(since) = server.on_since else { return };
-        server.status = ServerStatus::Stopping;
-        let stopped = cloud.after(cloud.clock.now(), SHUTDOWN_SECONDS);
-        cloud.at(stopped, move |cloud| {
-            let still = cloud
-                .servers
-                .get_mut(&id)
-                .filter(|server| server.on_since == Some(since));
-            if let Some(server) = still {
+    started(&cloud.act("shutdown_server", id, move |cloud| {
+        signal_shutdown(cloud, id);
+    }))
+}
+
+fn signal_shutdown(cloud: &mut Cloud, id: u64) {
+    let Some(server) = cloud.servers.get_mut(&id) else {
+        return;
+    };
+    let Some(since) = server.on_since else { return };
+    server.status = ServerStatus::Stopping;
+    let stopped = cloud.after(cloud.clock.now(), SHUTDOWN_SECONDS);
+    cloud.at(stopped, move |cloud| {
+        cloud.edit(id, |server| {
+            // Who has switched the server off and on again meanwhile has a new system, which knows of no signal.
+            if server.on_since == Some(since) {
                 server.power_off();
             }
         });
     });
-    started(&action)
 }
 
 fn require_running(cloud: &mut Cloud, call: &Call) -> Result<(), ApiError> {
@@ -121,7 +107,7 @@ fn require_running(cloud: &mut Cloud, call: &Call) -> Result<(), ApiError> {
 
 pub(crate) fn reset_password(cloud: &mut Cloud, call: &Call) -> Reply {
     require_running(cloud, call)?;
-    let action = touch(cloud, call, "reset_password")?;
+    let action = alter(cloud, call, "reset_password", |_| {})?;
     Answer::created(&json!({ "action": action, "root_password": cloud.secret(20) }))
 }
 
@@ -144,24 +130,16 @@ pub(crate) fn enable_rescue(cloud: &mut Cloud, call: &Call) -> Reply {
     {
         return Err(ApiError::not_found("SSH key", missing));
     }
-    let id = cloud.unlocked(call)?.id;
-    let action = cloud.act("enable_rescue", id, move |cloud| {
-        set_rescue(cloud, id, true);
-    });
+    let action = alter(cloud, call, "enable_rescue", |server| {
+        server.rescue_enabled = true;
+    })?;
     Answer::created(&json!({ "action": action, "root_password": cloud.secret(20) }))
 }
 
 pub(crate) fn disable_rescue(cloud: &mut Cloud, call: &Call) -> Reply {
-    let id = cloud.unlocked(call)?.id;
-    started(&cloud.act("disable_rescue", id, move |cloud| {
-        set_rescue(cloud, id, false);
-    }))
-}
-
-fn set_rescue(cloud: &mut Cloud, id: u64, enabled: bool) {
-    if let Some(server) = cloud.servers.get_mut(&id) {
-        server.rescue_enabled = enabled;
-    }
+    started(&alter(cloud, call, "disable_rescue", |server| {
+        server.rescue_enabled = false;
+    })?)
 }
 
 pub(crate) fn rebuild(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -180,10 +158,8 @@ pub(crate) fn rebuild(cloud: &mut Cloud, call: &Call) -> Reply {
         cloud.power_off(id);
     }
     let action = cloud.act("rebuild_server", id, move |cloud| {
-        if let Some(server) = cloud.servers.get_mut(&id) {
-            server.image = Some(image);
-            cloud.power_on(id);
-        }
+        cloud.edit(id, |server| server.image = Some(image));
+        cloud.power_on(id);
     });
     cloud.show_meanwhile(id, ServerStatus::Rebuilding);
     Answer::created(&json!({ "action": action, "root_password": cloud.secret(20) }))
@@ -211,16 +187,13 @@ pub(crate) fn change_type(cloud: &mut Cloud, call: &Call) -> Reply {
         return Err(ApiError::new("invalid_server_type"));
     }
     let id = server.id;
-    let action = cloud.act("change_server_type", id, move |cloud| {
-        let Some(server) = cloud.servers.get_mut(&id) else {
-            return;
-        };
+    let action = alter(cloud, call, "change_server_type", move |server| {
         server.server_type = wanted;
         server.status = ServerStatus::Off;
         if change.upgrade_disk {
             server.primary_disk_size = wanted.disk;
         }
-    });
+    })?;
     cloud.show_meanwhile(id, ServerStatus::Migrating);
     started(&action)
 }
@@ -286,37 +259,25 @@ pub(crate) fn create_image(cloud: &mut Cloud, call: &Call) -> Reply {
         architecture: server.server_type.architecture,
     };
     cloud.images.insert(id, image.clone());
-    let resources = vec![ResourceRef::server(server_id), ResourceRef::image(id)];
-    let action = cloud.act_from(
-        cloud.clock.now(),
-        "create_image",
-        resources,
-        None,
-        move |cloud| {
-            if let Some(image) = cloud.images.get_mut(&id) {
-                image.status = ImageStatus::Available;
-                image.image_size = Some(2.3);
-            }
-        },
-    );
+    let resources = [ResourceRef::server(server_id), ResourceRef::image(id)];
+    let action = cloud.begin(Job::on("create_image", resources), move |cloud| {
+        if let Some(image) = cloud.images.get_mut(&id) {
+            image.status = ImageStatus::Available;
+            image.image_size = Some(2.3);
+        }
+    });
     Answer::created(&json!({ "image": image, "action": action }))
 }
 
 pub(crate) fn enable_backup(cloud: &mut Cloud, call: &Call) -> Reply {
-    let id = cloud.unlocked(call)?.id;
-    started(&cloud.act("enable_backup", id, move |cloud| {
-        if let Some(server) = cloud.servers.get_mut(&id) {
-            server.backup_window = Some("22-02");
-        }
-    }))
+    let enable = |server: &mut Server| server.backup_window = Some("22-02");
+    started(&alter(cloud, call, "enable_backup", enable)?)
 }
 
 pub(crate) fn disable_backup(cloud: &mut Cloud, call: &Call) -> Reply {
     let id = cloud.unlocked(call)?.id;
     started(&cloud.act("disable_backup", id, move |cloud| {
-        if let Some(server) = cloud.servers.get_mut(&id) {
-            server.backup_window = None;
-        }
+        cloud.edit(id, |server| server.backup_window = None);
         cloud.delete_backups(id);
     }))
 }
@@ -327,25 +288,19 @@ pub(crate) fn attach_iso(cloud: &mut Cloud, call: &Call) -> Reply {
         iso: IdOrName,
     }
     let attach: Attach = call.body()?;
-    let id = cloud.unlocked(call)?.id;
     let iso = attach
         .iso
         .find(ISOS.iter(), |iso| iso.id, |iso| iso.name)
         .ok_or_else(|| ApiError::not_found("iso", &attach.iso))?;
-    started(&cloud.act("attach_iso", id, move |cloud| {
-        if let Some(server) = cloud.servers.get_mut(&id) {
-            server.iso = Some(iso);
-        }
-    }))
+    started(&alter(cloud, call, "attach_iso", |server| {
+        server.iso = Some(iso);
+    })?)
 }
 
 pub(crate) fn detach_iso(cloud: &mut Cloud, call: &Call) -> Reply {
-    let id = cloud.unlocked(call)?.id;
-    started(&cloud.act("detach_iso", id, move |cloud| {
-        if let Some(server) = cloud.servers.get_mut(&id) {
-            server.iso = None;
-        }
-    }))
+    started(&alter(cloud, call, "detach_iso", |server| {
+        server.iso = None;
+    })?)
 }
 
 pub(crate) fn change_protection(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -366,7 +321,7 @@ pub(crate) fn change_protection(cloud: &mut Cloud, call: &Call) -> Reply {
     }
     server.protection.delete = delete;
     server.protection.rebuild = rebuild;
-    started(&touch(cloud, call, "change_protection")?)
+    started(&alter(cloud, call, "change_protection", |_| {})?)
 }
 
 pub(crate) fn change_dns_ptr(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -383,7 +338,7 @@ pub(crate) fn change_dns_ptr(cloud: &mut Cloud, call: &Call) -> Reply {
             "the address does not belong to the server",
         ));
     }
-    started(&touch(cloud, call, "change_dns_ptr")?)
+    started(&alter(cloud, call, "change_dns_ptr", |_| {})?)
 }
 
 #[derive(Deserialize)]

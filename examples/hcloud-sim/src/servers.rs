@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::actions::{self, Action, ResourceRef};
+use crate::actions::{self, Job, ResourceRef};
 use crate::call::{Answer, Call, IdOrName, Reply};
 use crate::catalog::{Iso, Location, SERVER_TYPES, ServerType};
 use crate::console::{Machine, System};
 use crate::errors::ApiError;
 use crate::images::{Image, ImageKind};
-use crate::labels::{self, Labels, Selector};
+use crate::labels::{self, Labels};
 use crate::paging::{Orders, Page};
 use crate::primary_ips::{DnsPtr, IpVersion, NewPrimaryIp, find_location};
 use crate::state::Cloud;
@@ -86,6 +86,14 @@ impl Server {
         self.running_actions > 0
     }
 
+    /// Takes back the status of an action that has failed.
+    pub(crate) fn forget_transition(&mut self) {
+        self.status = match self.on_since {
+            Some(_) => ServerStatus::Running,
+            None => ServerStatus::Off,
+        };
+    }
+
     pub(crate) fn power_off(&mut self) {
         self.status = ServerStatus::Off;
         self.on_since = None;
@@ -111,21 +119,13 @@ impl Cloud {
     }
 
     pub(crate) fn power_off(&mut self, id: u64) {
-        if let Some(server) = self.servers.get_mut(&id) {
-            server.power_off();
-        }
+        self.edit(id, Server::power_off);
     }
 
-    /// Restarts what runs; viewers of its screen stay.
-    pub(crate) fn reboot(&mut self, id: u64) {
-        let now = self.clock.now();
+    /// Changes a server, if it is still there.
+    pub(crate) fn edit(&mut self, id: u64, change: impl FnOnce(&mut Server)) {
         if let Some(server) = self.servers.get_mut(&id) {
-            server.status = ServerStatus::Running;
-            server.on_since = Some(now);
-            server.rescue_enabled = false;
-            if let Some(machine) = &server.machine {
-                machine.reboot();
-            }
+            change(server);
         }
     }
 
@@ -188,13 +188,11 @@ impl Cloud {
 
     /// Gives a server a status for as long as its actions run.
     pub(crate) fn show_meanwhile(&mut self, id: u64, status: ServerStatus) {
-        if let Some(server) = self
-            .servers
-            .get_mut(&id)
-            .filter(|server| server.is_locked())
-        {
-            server.status = status;
-        }
+        self.edit(id, |server| {
+            if server.is_locked() {
+                server.status = status;
+            }
+        });
     }
 
     /// The server of a request that is to change it.
@@ -396,7 +394,7 @@ const ORDERS: &Orders<Server> = &[
 ];
 
 pub(crate) fn list(cloud: &mut Cloud, call: &Call) -> Reply {
-    let selector = Selector::parse(call.query("label_selector").unwrap_or_default())?;
+    let selector = call.selector()?;
     let found = cloud.servers.values().filter(|server| {
         call.allows("name", &server.name)
             && call.allows("status", server.status.name())
@@ -471,15 +469,17 @@ pub(crate) fn create(cloud: &mut Cloud, call: &Call) -> Reply {
     let id = cloud.insert_server(new);
 
     let created = cloud.act("create_server", id, move |cloud| {
-        if let Some(server) = cloud.servers.get_mut(&id) {
-            server.status = if start {
-                ServerStatus::Starting
-            } else {
-                ServerStatus::Off
-            };
-        }
+        let next = if start {
+            ServerStatus::Starting
+        } else {
+            ServerStatus::Off
+        };
+        cloud.edit(id, |server| server.status = next);
     });
-    let started = start.then(|| start_when_created(cloud, id, &created));
+    let started = start.then(|| {
+        let job = Job::on("start_server", [ResourceRef::server(id)]).after(&created);
+        cloud.begin(job, move |cloud| cloud.power_on(id))
+    });
     let server = cloud.server(id)?;
     Answer::created(&json!({
         "server": cloud.view(server),
@@ -487,18 +487,6 @@ pub(crate) fn create(cloud: &mut Cloud, call: &Call) -> Reply {
         "next_actions": started.as_slice(),
         "root_password": root_password,
     }))
-}
-
-fn start_when_created(cloud: &mut Cloud, id: u64, created: &Action) -> Action {
-    let server = vec![ResourceRef::server(id)];
-    let begin = cloud.end_of(created);
-    cloud.act_from(
-        begin,
-        "start_server",
-        server,
-        Some(ServerStatus::Off),
-        move |cloud| cloud.power_on(id),
-    )
 }
 
 /// Refuses what the API refuses, and finds what the request only names.

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::call::{Answer, Call, Reply};
 use crate::errors::ApiError;
-use crate::labels::{self, Labels, Selector};
+use crate::labels::{self, Labels};
 use crate::paging::{Orders, Page};
 use crate::state::Cloud;
 
@@ -69,7 +69,7 @@ const ORDERS: &Orders<SshKey> = &[
 ];
 
 pub(crate) fn list(cloud: &mut Cloud, call: &Call) -> Reply {
-    let selector = Selector::parse(call.query("label_selector").unwrap_or_default())?;
+    let selector = call.selector()?;
     let found = cloud.ssh_keys.values().filter(|key| {
         call.allows("name", &key.name)
             && call.allows("fingerprint", &key.fingerprint)

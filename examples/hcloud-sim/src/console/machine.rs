@@ -56,13 +56,6 @@ impl Machine {
         *self.lock() = None;
     }
 
-    /// Boots again what runs; viewers stay. Does nothing while the power is off.
-    pub(crate) fn reboot(&self) {
-        if let Some(running) = &*self.lock() {
-            running.send_modify(|running| running.reset(self.clock.now()));
-        }
-    }
-
     /// Whether the power is on; a user who typed `poweroff` into the console has switched it off.
     pub(crate) fn is_on(&self) -> bool {
         self.lock().is_some()
