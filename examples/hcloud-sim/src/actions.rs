@@ -154,9 +154,10 @@ impl Cloud {
             self.edit(server, |server| server.running_actions += 1);
         }
         self.actions.insert(id, action);
-        self.at(due, move |cloud| match fails {
-            true => cloud.fail(id),
-            false => {
+        self.at(due, move |cloud| {
+            if fails {
+                cloud.fail(id);
+            } else {
                 cloud.finish(id, ActionStatus::Success);
                 effect(cloud);
             }

@@ -45,3 +45,35 @@ impl Clock {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[tokio::test]
+    async fn sleeper_is_woken_when_its_time_has_come() {
+        let clock = Clock::default();
+        let sleeper = clock.clone();
+        let due = clock.now() + HOUR;
+
+        let slept = tokio::spawn(async move {
+            sleeper.sleep_until(due).await;
+            sleeper.now()
+        });
+        clock.advance(HOUR / 2);
+        tokio::task::yield_now().await;
+        assert!(!slept.is_finished());
+        clock.advance(HOUR / 2);
+
+        assert!(slept.await.unwrap() >= due);
+    }
+
+    #[tokio::test]
+    async fn time_that_has_passed_is_not_waited_for() {
+        let clock = Clock::default();
+
+        clock.sleep_until(clock.now() - HOUR).await;
+    }
+}

@@ -111,9 +111,9 @@ pub(crate) fn sort<T>(items: &mut [&T], call: &Call, orders: &Orders<T>) -> Resu
         .collect::<Result<_, _>>()?;
     items.sort_by(|a, b| {
         by.iter()
-            .map(|(compare, descending)| match descending {
-                true => compare(b, a),
-                false => compare(a, b),
+            .map(|(compare, descending)| {
+                let order = compare(a, b);
+                if *descending { order.reverse() } else { order }
             })
             .find(|order| order.is_ne())
             .unwrap_or(Ordering::Equal)

@@ -56,7 +56,7 @@ impl Bucket {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spent {
     pub(crate) is_granted: bool,
-    limit: u32,
+    pub(crate) limit: u32,
     remaining: u32,
     full_at: i64,
 }

@@ -267,7 +267,15 @@ async fn sleep_if_any(latency: Duration) {
 }
 
 fn too_many(spent: Option<Spent>) -> Response {
-    with_budget(ApiError::new("rate_limit_exceeded").into_response(), spent)
+    let error = ApiError::new("rate_limit_exceeded");
+    let error = match spent {
+        Some(spent) => error.saying(format!(
+            "limit of {} requests per hour reached",
+            spent.limit
+        )),
+        None => error,
+    };
+    with_budget(error.into_response(), spent)
 }
 
 fn with_budget(mut response: Response, spent: Option<Spent>) -> Response {
