@@ -98,16 +98,12 @@ impl Page {
     }
 }
 
-/// Beside the executable, or in the source tree that it was built in.
+/// Beside the executable, or in the source tree that it was built from.
 fn installed() -> Option<PathBuf> {
-    let exe = env::current_exe().ok()?.canonicalize().ok()?;
-    let bin = exe.parent()?;
-    let shared = bin.with_file_name("share").join("hcc/www");
-    let built = bin.ancestors().map(|dir| dir.join("www"));
-    [shared]
-        .into_iter()
-        .chain(built)
-        .find(|www| holds_page(www))
+    let exe = env::current_exe().and_then(fs::canonicalize).ok()?;
+    let shared = exe.parent()?.with_file_name("share").join("hcc/www");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("www");
+    [shared, source].into_iter().find(|www| holds_page(www))
 }
 
 fn holds_page(www: &Path) -> bool {

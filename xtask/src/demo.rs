@@ -20,20 +20,31 @@ impl Demo {
 
         let scratch = target().join("demo");
         fs::create_dir_all(&scratch)?;
-        let simulator = Simulator::start()?;
+        let mut simulator = Simulator::start()?;
         let hcc = |args: &[&str]| {
             println!("$ hcc {}", args.join(" "));
             run(Command::new(program("hcc"))
                 .args(args)
-                .envs(simulator.environment.iter().map(|(name, value)| (name, value)))
+                .envs(
+                    simulator
+                        .environment
+                        .iter()
+                        .map(|(name, value)| (name, value)),
+                )
                 .env("HCC_CONFIG", scratch.join("config.toml"))
-                .env("HCC_STORE", format!("sqlite:{}", scratch.join("records.db").display()))
+                .env(
+                    "HCC_STORE",
+                    format!("sqlite:{}", scratch.join("records.db").display()),
+                )
                 .env("HCC_WWW", root().join("www")))
         };
         let _ = fs::remove_file(scratch.join("records.db"));
         hcc(&["create", "demo"])?;
         hcc(&["list"])?;
-        hcc(&["console", "demo", "--open"])
+        hcc(&["console", "demo", "--open"])?;
+        println!("The simulated project is there until Ctrl-C.");
+        simulator.child.wait()?;
+        Ok(())
     }
 }
 
@@ -73,5 +84,8 @@ impl Drop for Simulator {
 }
 
 fn program(name: &str) -> std::path::PathBuf {
-    target().join("debug").join(name).with_extension(env::consts::EXE_EXTENSION)
+    target()
+        .join("debug")
+        .join(name)
+        .with_extension(env::consts::EXE_EXTENSION)
 }
