@@ -14,10 +14,11 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("Xvfb", "xvfb"),
     ("chromedriver", "chromium-driver"),
     ("chromium", "chromium"),
-    ("convert", "imagemagick"),
     ("hcloud", "hcloud-cli"),
+    ("import", "imagemagick"),
     ("npm", "npm"),
-    ("python3", "python3-venv"),
+    ("openssl", "openssl"),
+    ("python3", "python3"),
     ("tigervncpasswd", "tigervnc-tools"),
     ("websockify", "websockify"),
     ("xdotool", "xdotool"),
@@ -42,11 +43,17 @@ impl Services {
 
 /// Installs the programs that are missing, or says which ones they are.
 pub(crate) fn programs() -> Result<()> {
-    let packages: Vec<&str> = PROGRAMS
+    let mut packages: Vec<&str> = PROGRAMS
         .iter()
         .filter(|(program, _)| !is_on_path(program))
         .map(|(_, package)| *package)
         .collect();
+    if packages.contains(&"chromium") {
+        packages.push("fonts-dejavu-core");
+    }
+    if !can_make_venv() {
+        packages.push("python3-venv");
+    }
     if packages.is_empty() {
         return Ok(());
     }
@@ -95,7 +102,17 @@ fn is_on_path(program: &str) -> bool {
         .is_some_and(|path| env::split_paths(&path).any(|dir| dir.join(program).is_file()))
 }
 
+/// Debian keeps a part of Python's `venv` in a package of its own.
+fn can_make_venv() -> bool {
+    let mut check = Command::new("python3");
+    check.args(["-c", "import ensurepip"]).stderr(Stdio::null());
+    check.status().is_ok_and(|status| status.success())
+}
+
 fn is_root() -> Result<bool> {
-    let output = Command::new("id").arg("-u").stderr(Stdio::inherit()).output()?;
+    let output = Command::new("id")
+        .arg("-u")
+        .stderr(Stdio::inherit())
+        .output()?;
     Ok(output.stdout.trim_ascii() == b"0")
 }
