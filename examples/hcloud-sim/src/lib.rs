@@ -21,6 +21,7 @@ mod request_log;
 mod routes;
 mod server;
 mod server_actions;
+mod server_creation;
 mod servers;
 mod sim;
 mod ssh_keys;

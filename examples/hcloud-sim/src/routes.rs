@@ -7,8 +7,8 @@ use crate::call::Operation;
 use crate::errors::ApiError;
 use crate::server::{Shared, run};
 use crate::{
-    actions, consoles, images, metrics, offers, prices, primary_ips, server_actions, servers,
-    ssh_keys,
+    actions, consoles, images, metrics, offers, prices, primary_ips, server_actions,
+    server_creation, servers, ssh_keys,
 };
 
 /// Everything below `/v1`.
@@ -129,7 +129,7 @@ fn servers() -> Router<Shared> {
     let router = Router::new()
         .route(
             "/servers",
-            get(run(servers::list)).post(run(servers::create)),
+            get(run(servers::list)).post(run(server_creation::create)),
         )
         .route(
             "/servers/actions",

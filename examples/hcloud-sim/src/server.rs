@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use axum::serve::Listener;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -142,7 +143,7 @@ pub(crate) fn run(operation: Operation) -> impl Fn(State<Shared>, Call) -> Ready
     }
 }
 
-pub(crate) fn router(shared: Shared) -> Router {
+fn router(shared: Shared) -> Router {
     Router::new()
         .nest("/v1", routes::api())
         .route("/console", get(consoles::connect))
@@ -152,18 +153,14 @@ pub(crate) fn router(shared: Shared) -> Router {
 }
 
 /// Answers connections until it is dropped, which ends them all.
-pub(crate) async fn serve(listener: TcpListener, shared: Shared) {
+pub(crate) async fn serve(mut listener: TcpListener, shared: Shared) {
     let router = router(shared.clone());
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection(stream, router.clone(), shared.clone()));
-                }
-                // A connection that failed before it was accepted, or no free file: others may still come.
-                Err(_) => tokio::task::yield_now().await,
-            },
+            (stream, _) = Listener::accept(&mut listener) => {
+                connections.spawn(connection(stream, router.clone(), shared.clone()));
+            }
             Some(_) = connections.join_next() => {}
         }
     }

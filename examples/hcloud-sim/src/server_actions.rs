@@ -12,7 +12,8 @@ use crate::errors::ApiError;
 use crate::images::{CreatedFrom, Image, ImageKind, ImageStatus, Protection};
 use crate::labels::{self, Labels};
 use crate::primary_ips::ChangeDnsPtr;
-use crate::servers::{Server, ServerStatus, find_server_type};
+use crate::server_creation::find_server_type;
+use crate::servers::{Server, ServerStatus};
 use crate::state::Cloud;
 
 /// How long an operating system takes to stop once it was asked to; in seconds.

@@ -1,0 +1,314 @@
+//! Creating servers.
+//!
+//! API reference: <https://docs.hetzner.cloud/reference/cloud#servers-create-a-server>
+
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::actions::{Job, ResourceRef};
+use crate::call::{Answer, Call, IdOrName, Reply};
+use crate::catalog::{Location, SERVER_TYPES, ServerType};
+use crate::errors::ApiError;
+use crate::labels::{self, Labels};
+use crate::primary_ips::{IpVersion, NewPrimaryIp, find_location};
+use crate::servers::{Server, ServerProtection, ServerStatus};
+use crate::state::Cloud;
+
+/// In bytes.
+const USER_DATA_LIMIT: usize = 32 * 1024;
+
+#[derive(Deserialize)]
+struct Create {
+    name: String,
+    server_type: IdOrName,
+    image: IdOrName,
+    location: Option<IdOrName>,
+    #[serde(default = "yes")]
+    start_after_create: bool,
+    #[serde(default)]
+    ssh_keys: Vec<IdOrName>,
+    #[serde(default)]
+    labels: Labels,
+    #[serde(default)]
+    public_net: WantedNet,
+    #[serde(default)]
+    user_data: String,
+    placement_group: Option<u64>,
+    #[serde(default)]
+    networks: Vec<u64>,
+    #[serde(default)]
+    volumes: Vec<u64>,
+    #[serde(default)]
+    firewalls: Vec<WantedFirewall>,
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+struct WantedNet {
+    enable_ipv4: bool,
+    enable_ipv6: bool,
+    ipv4: Option<u64>,
+    ipv6: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct WantedFirewall {
+    firewall: u64,
+}
+
+impl Default for WantedNet {
+    fn default() -> Self {
+        Self {
+            enable_ipv4: true,
+            enable_ipv6: true,
+            ipv4: None,
+            ipv6: None,
+        }
+    }
+}
+
+impl WantedNet {
+    fn public_ip(
+        &self,
+        cloud: &Cloud,
+        version: IpVersion,
+        location: &Location,
+    ) -> Result<PublicIp, ApiError> {
+        let id = match version {
+            IpVersion::Ipv4 if self.enable_ipv4 => self.ipv4,
+            IpVersion::Ipv6 if self.enable_ipv6 => self.ipv6,
+            _ => return Ok(PublicIp::None),
+        };
+        let Some(id) = id else {
+            return Ok(PublicIp::New);
+        };
+        let ip = cloud
+            .primary_ips
+            .get(&id)
+            .ok_or_else(|| ApiError::not_found("primary IP", id))?;
+        if ip.version != version {
+            Err(ApiError::new("primary_ip_version_mismatch"))
+        } else if ip.assignee_id.is_some() {
+            Err(ApiError::new("primary_ip_assigned"))
+        } else if ip.location.id != location.id {
+            Err(ApiError::new("primary_ip_datacenter_mismatch"))
+        } else {
+            Ok(PublicIp::Existing(id))
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+pub(crate) fn create(cloud: &mut Cloud, call: &Call) -> Reply {
+    let create: Create = call.body()?;
+    let start = create.start_after_create;
+    let root_password = create.ssh_keys.is_empty().then(|| cloud.secret(20));
+    let new = check(cloud, create)?;
+    let id = cloud.insert_server(new);
+
+    let created = cloud.act("create_server", id, move |cloud| {
+        let next = if start {
+            ServerStatus::Starting
+        } else {
+            ServerStatus::Off
+        };
+        cloud.edit(id, |server| server.status = next);
+    });
+    let started = start.then(|| {
+        let job = Job::on("start_server", [ResourceRef::server(id)]).after(&created);
+        cloud.begin(job, move |cloud| cloud.power_on(id))
+    });
+    let server = cloud.server(id)?;
+    Answer::created(&json!({
+        "server": cloud.view(server),
+        "action": created,
+        "next_actions": started.as_slice(),
+        "root_password": root_password,
+    }))
+}
+
+/// Refuses what the API refuses, and finds what the request only names.
+fn check(cloud: &Cloud, create: Create) -> Result<NewServer, ApiError> {
+    labels::check(&create.labels)?;
+    cloud.check_server_name(&create.name)?;
+    if create.user_data.len() > USER_DATA_LIMIT {
+        return Err(ApiError::invalid("user_data", "must be at most 32 KiB"));
+    }
+    let server_type = find_server_type(&create.server_type)?;
+    let location = match &create.location {
+        Some(wanted) => find_location(wanted)?,
+        None => server_type
+            .default_location()
+            .ok_or_else(|| ApiError::new("resource_unavailable"))?,
+    };
+    check_offer(server_type, location)?;
+    let image = cloud.image_for(&create.image, server_type.architecture)?;
+    if image.disk_size > server_type.disk {
+        return Err(ApiError::invalid(
+            "image",
+            "image disk is bigger than server type disk",
+        ));
+    }
+    for key in &create.ssh_keys {
+        key.find(cloud.ssh_keys.values(), |key| key.id, |key| Some(&key.name))
+            .ok_or_else(|| ApiError::invalid("ssh_keys", format!("SSH key '{key}' not found")))?;
+    }
+    check_related(&create)?;
+    let net = &create.public_net;
+    let ipv4 = net.public_ip(cloud, IpVersion::Ipv4, location)?;
+    let ipv6 = net.public_ip(cloud, IpVersion::Ipv6, location)?;
+    if create.start_after_create && (ipv4, ipv6) == (PublicIp::None, PublicIp::None) {
+        let problem = "a server that is started needs a public or private network";
+        return Err(ApiError::invalid("public_net", problem));
+    }
+    Ok(NewServer {
+        name: create.name,
+        labels: create.labels,
+        server_type,
+        location,
+        image: image.id,
+        ipv4,
+        ipv6,
+    })
+}
+
+pub(crate) fn find_server_type(wanted: &IdOrName) -> Result<&'static ServerType, ApiError> {
+    wanted
+        .find(
+            SERVER_TYPES.iter(),
+            |server_type| server_type.id,
+            |server_type| Some(server_type.name),
+        )
+        .ok_or_else(|| {
+            ApiError::invalid("server_type", format!("server type '{wanted}' not found"))
+        })
+}
+
+fn check_offer(server_type: &ServerType, location: &Location) -> Result<(), ApiError> {
+    match server_type.offer(location) {
+        None => Err(ApiError::invalid(
+            "server_type",
+            "unsupported location for server type",
+        )),
+        Some(offer) if offer.deprecation.is_some() => Err(ApiError::invalid(
+            "server_type",
+            "server type is deprecated",
+        )),
+        Some(offer) if !offer.available => Err(ApiError::new("resource_unavailable")),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Networks, volumes, firewalls and placement groups are not simulated: whatever is named does not exist.
+fn check_related(create: &Create) -> Result<(), ApiError> {
+    let missing = |kind, id: Option<&u64>| match id {
+        Some(id) => Err(ApiError::not_found(kind, id)),
+        None => Ok(()),
+    };
+    missing("placement group", create.placement_group.as_ref())?;
+    missing("network", create.networks.first())?;
+    missing("volume", create.volumes.first())?;
+    missing(
+        "firewall",
+        create.firewalls.first().map(|wanted| &wanted.firewall),
+    )
+}
+
+/// A request for a server of which everything has been checked.
+struct NewServer {
+    name: String,
+    labels: Labels,
+    server_type: &'static ServerType,
+    location: &'static Location,
+    image: u64,
+    ipv4: PublicIp,
+    ipv6: PublicIp,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum PublicIp {
+    None,
+    New,
+    Existing(u64),
+}
+
+impl Cloud {
+    /// Adds a server that has been running for a while.
+    pub(crate) fn add_running_server(&mut self, name: String, labels: Labels) {
+        let wanted = IdOrName::Name("debian-13".into());
+        let server_type =
+            find_server_type(&IdOrName::Name("cx23".into())).expect("the catalogue has cx23");
+        let image = self
+            .image_for(&wanted, server_type.architecture)
+            .expect("the catalogue has debian-13")
+            .id;
+        let location = server_type.default_location().expect("cx23 is available");
+        let id = self.insert_server(NewServer {
+            name,
+            labels,
+            server_type,
+            location,
+            image,
+            ipv4: PublicIp::New,
+            ipv6: PublicIp::New,
+        });
+        self.power_on(id);
+    }
+
+    fn insert_server(&mut self, new: NewServer) -> u64 {
+        let id = self.new_id();
+        self.servers.insert(
+            id,
+            Server {
+                id,
+                name: new.name,
+                status: ServerStatus::Initializing,
+                created: self.now(),
+                ipv4: None,
+                ipv6: None,
+                server_type: new.server_type,
+                location: new.location,
+                image: Some(new.image),
+                iso: None,
+                rescue_enabled: false,
+                backup_window: None,
+                protection: ServerProtection::default(),
+                labels: new.labels,
+                primary_disk_size: new.server_type.disk,
+                running_actions: 0,
+                on_since: None,
+                machine: None,
+            },
+        );
+        for (version, ip) in [(IpVersion::Ipv4, new.ipv4), (IpVersion::Ipv6, new.ipv6)] {
+            self.give_ip(id, version, ip, new.location);
+        }
+        id
+    }
+
+    fn give_ip(
+        &mut self,
+        server: u64,
+        version: IpVersion,
+        ip: PublicIp,
+        location: &'static Location,
+    ) {
+        match ip {
+            PublicIp::None => {}
+            PublicIp::Existing(ip) => self.assign_primary_ip(ip, server),
+            PublicIp::New => {
+                self.new_primary_ip(NewPrimaryIp {
+                    version,
+                    location,
+                    name: None,
+                    labels: Labels::new(),
+                    auto_delete: true,
+                    assignee: Some(server),
+                });
+            }
+        }
+    }
+}
