@@ -45,7 +45,7 @@ fn merged(field: &str, old: &str, value: &Value) -> Box<RawValue> {
 }
 
 /// An object whose keys are data: it is replaced, so that a key that is gone goes.
-fn is_replaced_whole(field: &str) -> bool {
+pub(crate) fn is_replaced_whole(field: &str) -> bool {
     field == "labels"
 }
 

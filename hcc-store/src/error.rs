@@ -9,6 +9,51 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// This program was built without the feature that the store needs.
+    #[error("{store} needs a feature that this program was built without")]
+    Disabled {
+        /// Where the records are.
+        store: StoreUrl,
+    },
+
+    /// The URL is not understood. Why is not said, as that could repeat a part
+    /// of the password.
+    #[error(
+        "{store} is malformed; in a password, characters such as @ / : are written %40 %2F %3A"
+    )]
+    Malformed {
+        /// Where the records should be.
+        store: StoreUrl,
+    },
+
+    /// No server answers.
+    #[error("{store} does not answer")]
+    Unreachable {
+        /// Where the records are.
+        store: StoreUrl,
+        /// What the driver says.
+        source: Cause,
+    },
+
+    /// The database does not let this user in, or not do this.
+    #[error("{store} refuses access")]
+    Denied {
+        /// Where the records are.
+        store: StoreUrl,
+        /// What the database says.
+        source: Cause,
+    },
+
+    /// Several records share a name, so that the database cannot be kept from
+    /// making more; `Mongodb::repair` merges them.
+    #[error("{store} has several records for each of these names: {}", names.join(", "))]
+    Duplicates {
+        /// Where the records are.
+        store: StoreUrl,
+        /// The names.
+        names: Vec<String>,
+    },
+
     /// The file cannot be opened or made.
     #[error("{store} cannot be opened")]
     Open {
@@ -88,6 +133,6 @@ pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 impl Error {
     /// Whether the same call may succeed later, unchanged.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Busy { .. })
+        matches!(self, Self::Busy { .. } | Self::Unreachable { .. })
     }
 }

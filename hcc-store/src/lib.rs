@@ -5,6 +5,8 @@ pub mod conformance;
 mod document;
 mod error;
 mod memory;
+#[cfg(feature = "mongodb")]
+mod mongodb;
 mod open;
 mod patch;
 mod record;
@@ -15,6 +17,8 @@ mod url;
 
 pub use error::{Cause, Error, Result};
 pub use memory::Memory;
+#[cfg(feature = "mongodb")]
+pub use mongodb::Mongodb;
 pub use open::open;
 pub use patch::{Facts, Patch};
 pub use record::{

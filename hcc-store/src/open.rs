@@ -7,12 +7,22 @@ use crate::{Memory, Result, Store, StoreUrl};
 
 /// Opens the store that a URL names.
 ///
-/// A SQLite file is opened by the first call that needs it and made by the
-/// first that writes: reading a store that is not there finds no records and
-/// leaves no file behind.
+/// The first call that needs the database looks for it. A SQLite file is made
+/// by the first call that writes: reading a store that is not there finds no
+/// records and leaves no file behind.
+///
+/// # Errors
+///
+/// [`Disabled`](crate::Error::Disabled) for a database whose feature is off, and
+/// [`Malformed`](crate::Error::Malformed).
 pub async fn open(url: &StoreUrl) -> Result<Arc<dyn Store>> {
-    Ok(match &url.0 {
-        Place::Sqlite(path) => Arc::new(crate::Sqlite::new(path)),
-        Place::Memory => Arc::new(Memory::default()),
-    })
+    match &url.0 {
+        #[cfg(feature = "sqlite")]
+        Place::Sqlite(path) => Ok(Arc::new(crate::Sqlite::new(path))),
+        #[cfg(feature = "mongodb")]
+        Place::Mongodb(_) => Ok(Arc::new(crate::Mongodb::new(url).await?)),
+        Place::Memory => Ok(Arc::new(Memory::default())),
+        #[cfg(not(all(feature = "sqlite", feature = "mongodb")))]
+        _ => Err(crate::Error::Disabled { store: url.clone() }),
+    }
 }

@@ -4,5 +4,7 @@
 
 mod faults;
 mod memory;
+#[cfg(feature = "mongodb")]
+mod mongodb;
 mod processes;
 mod sqlite;

@@ -1,0 +1,360 @@
+//! The MongoDB backend keeps the contract, beside programs that know only the documents.
+
+use std::env;
+use std::io::{BufRead, BufReader, copy, sink};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use hcc_store::conformance::Bench;
+use hcc_store::{Error, IfMissing, Mongodb, Patch, Store, StoreExt, StoreUrl, Write};
+use hcc_store::{conformance, open};
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, DateTime, Decimal128, Document, doc};
+use mongodb::{Client, Collection, Database};
+use serde_json::Value;
+use tempfile::TempDir;
+
+conformance!(Fresh::new().await, #[ignore = "needs MongoDB"]);
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn whole_numbers_are_stored_in_the_smallest_type_that_holds_them() {
+    let fresh = Fresh::new().await;
+    let store = fresh.store().await;
+    let labels = [("example.com/role".to_owned(), "$db".to_owned())].into();
+    let outcome = |cmd: &str| hcc_store::Outcome {
+        cmd: cmd.to_owned(),
+        ok: true,
+        err: None,
+        at: std::time::UNIX_EPOCH + Duration::from_secs(7),
+        by: None,
+    };
+    let action = hcc_store::Action {
+        progress: 1 << 40,
+        resources: vec![hcc_store::Resource {
+            id: 44,
+            ..Default::default()
+        }],
+        ..Default::default()
+    };
+
+    let patch = Patch::new()
+        .labels(&labels)
+        .last(&outcome("$start"))
+        .created(None, &[action]);
+    store.set("vm", patch).await.unwrap();
+
+    let document = fresh.vms().find_one(doc! {}).await.unwrap().unwrap();
+    let act = document.get_array("act").unwrap()[0].as_document().unwrap();
+    assert_eq!(act.get("progress"), Some(&Bson::Int64(1 << 40)));
+    let resource = act.get_array("resources").unwrap()[0]
+        .as_document()
+        .unwrap();
+    assert_eq!(resource.get("id"), Some(&Bson::Int32(44)));
+    let last = document.get_document("last").unwrap();
+    assert_eq!(last.get("at"), Some(&Bson::Double(7.0)));
+    assert_eq!(last.get("cmd"), Some(&"$start".into()));
+    let labels = doc! { "example.com/role": "$db" };
+    assert_eq!(document.get("labels"), Some(&labels.into()));
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn values_that_json_does_not_know_survive_every_write() {
+    let fresh = Fresh::new().await;
+    let foreign = doc! {
+        "name": "vm",
+        "owner": ObjectId::new(),
+        "since": DateTime::from_millis(1_795_362_267_712),
+        "price": "3.79".parse::<Decimal128>().unwrap(),
+        "whole": Bson::Double(2.0),
+        "long": Bson::Int64(2),
+        "image": { "scanned": DateTime::from_millis(7) },
+    };
+    fresh.vms().insert_one(&foreign).await.unwrap();
+    let store = fresh.store().await;
+
+    store
+        .set("vm", Patch::new().status("running"))
+        .await
+        .unwrap();
+
+    let record = store.get("vm").await.unwrap().unwrap();
+    assert!(record.other.get("since").is_some());
+    let mut document = fresh.vms().find_one(doc! {}).await.unwrap().unwrap();
+    document.remove("_id");
+    assert_eq!(document.remove("status"), Some("running".into()));
+    assert_eq!(document, foreign);
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn document_without_a_text_name_is_no_record_and_no_hindrance() {
+    let fresh = Fresh::new().await;
+    let foreign = [
+        doc! {},
+        doc! { "name": null },
+        doc! { "name": 5 },
+        doc! { "name": 5 },
+    ];
+    fresh.vms().insert_many(&foreign).await.unwrap();
+    let store = fresh.store().await;
+
+    assert!(store.reserve("vm").await.unwrap());
+
+    assert_eq!(store.list().await.unwrap().len(), 1);
+    assert_eq!(fresh.vms().count_documents(doc! {}).await.unwrap(), 5);
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn duplicates_are_named_and_repair_loses_no_field() {
+    let fresh = Fresh::new().await;
+    let twice = [
+        doc! { "name": "vm", "id": 44, "status": "off", "owner": "mary" },
+        doc! { "name": "other", "id": 45 },
+        doc! { "name": "vm", "status": "running", "note": "kept" },
+    ];
+    fresh.vms().insert_many(&twice).await.unwrap();
+    let store = fresh.backend().await;
+
+    let error = store.reserve("vm2").await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Duplicates { names, .. } if *names == ["vm"]),
+        "{error:?}"
+    );
+    assert_eq!(store.list().await.unwrap().len(), 3);
+    assert!(
+        store
+            .update("other", Patch::new().status("off"))
+            .await
+            .unwrap()
+    );
+
+    assert_eq!(store.repair().await.unwrap(), ["vm"]);
+
+    assert!(store.reserve("vm2").await.unwrap());
+    let mut document = fresh
+        .vms()
+        .find_one(doc! { "name": "vm" })
+        .await
+        .unwrap()
+        .unwrap();
+    document.remove("_id");
+    assert_eq!(
+        document,
+        doc! { "name": "vm", "id": 44, "status": "running", "owner": "mary", "note": "kept" }
+    );
+    assert_eq!(store.list().await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn thousands_of_writes_are_a_few_commands() {
+    let fresh = Fresh::new().await;
+    let store = fresh.store().await;
+    store.reserve("vm0").await.unwrap();
+    let commands = async || {
+        let status = doc! { "serverStatus": 1 };
+        let status = fresh.database.run_command(status).await.unwrap();
+        let updates = status
+            .get_document("metrics")
+            .unwrap()
+            .get_document("commands")
+            .unwrap();
+        let updates = updates.get_document("update").unwrap();
+        updates.get_i64("total").unwrap()
+    };
+    let write = |vm| {
+        let patch = Patch::new().status("running");
+        Write::new(format!("vm{vm}"), patch, IfMissing::Insert)
+    };
+    let writes: Vec<_> = (0..5000).map(write).collect();
+
+    let before = commands().await;
+    assert_eq!(store.write(&writes).await.unwrap(), 5000);
+
+    assert_eq!(commands().await - before, 5);
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn acknowledged_writes_survive_kill_9_of_the_server() {
+    let mut server = Server::start();
+    let url: StoreUrl = server.url("hetzner").parse().unwrap();
+    let store = open(&url).await.unwrap();
+    for vm in 0..20 {
+        assert!(store.reserve(&format!("vm{vm}")).await.unwrap());
+        let patch = Patch::new().status("running");
+        store.set(&format!("vm{vm}"), patch).await.unwrap();
+    }
+
+    server.restart();
+
+    let store = open(&url).await.unwrap();
+    let records = store.list().await.unwrap();
+    assert_eq!(records.len(), 20);
+    assert!(
+        records
+            .iter()
+            .all(|record| record.status.as_deref() == Some("running"))
+    );
+}
+
+#[tokio::test]
+async fn server_that_is_away_is_reported_in_seconds() {
+    let url: StoreUrl = "mongodb://mary:secret@127.0.0.1:1/hetzner".parse().unwrap();
+    let store = open(&url).await.unwrap();
+    let started = Instant::now();
+
+    let error = store.list().await.unwrap_err();
+
+    assert!(started.elapsed() < Duration::from_secs(10));
+    assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+    assert!(error.is_retryable());
+    assert_eq!(
+        error.to_string(),
+        "mongodb://mary@127.0.0.1:1/hetzner does not answer"
+    );
+    assert!(!format!("{error:?} {store:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn malformed_url_is_refused_without_its_password() {
+    let url: StoreUrl = "mongodb://mary:se/cret@host:x/hetzner".parse().unwrap();
+
+    let error = open(&url).await.unwrap_err();
+
+    assert!(matches!(error, Error::Malformed { .. }), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains("cret"));
+}
+
+/// A database of its own, on a server that the tests share.
+struct Fresh {
+    url: StoreUrl,
+    database: Database,
+    _server: Option<Arc<Server>>,
+}
+
+impl Fresh {
+    async fn new() -> Self {
+        let name = format!("hcc-test-{}", ObjectId::new());
+        let (url, server) = match env::var("HCC_TEST_MONGODB_URI") {
+            Ok(uri) => (format!("{}/{name}", uri.trim_end_matches('/')), None),
+            Err(_) => {
+                let server = Server::shared();
+                (server.url(&name), Some(server))
+            }
+        };
+        Self {
+            database: Client::with_uri_str(&url).await.unwrap().database(&name),
+            url: url.parse().unwrap(),
+            _server: server,
+        }
+    }
+
+    fn vms(&self) -> Collection<Document> {
+        self.database.collection("vms")
+    }
+
+    async fn backend(&self) -> Mongodb {
+        Mongodb::new(&self.url).await.unwrap()
+    }
+}
+
+#[async_trait]
+impl Bench for Fresh {
+    async fn store(&self) -> Arc<dyn Store> {
+        open(&self.url).await.unwrap()
+    }
+
+    async fn insert(&self, document: Value) {
+        let document = mongodb::bson::serialize_to_document(&document).unwrap();
+        self.vms().insert_one(document).await.unwrap();
+    }
+
+    async fn document(&self, name: &str) -> Option<Value> {
+        let mut document = self.vms().find_one(doc! { "name": name }).await.unwrap()?;
+        document.remove("_id");
+        Some(serde_json::to_value(document).unwrap())
+    }
+}
+
+/// A `mongod` with its own folder, reached by a socket in that folder.
+struct Server {
+    folder: TempDir,
+    process: Child,
+}
+
+impl Server {
+    /// The server of all tests that run now; the last of them ends it.
+    fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+
+        let mut shared = SHARED.lock().unwrap();
+        shared.upgrade().unwrap_or_else(|| {
+            let server = Arc::new(Self::start());
+            *shared = Arc::downgrade(&server);
+            server
+        })
+    }
+
+    fn start() -> Self {
+        let folder = TempDir::new().unwrap();
+        let process = run(folder.path());
+        Self { folder, process }
+    }
+
+    fn url(&self, database: &str) -> String {
+        let socket = socket(self.folder.path()).display().to_string();
+        format!("mongodb://{}/{database}", socket.replace('/', "%2F"))
+    }
+
+    /// Kills the server without a warning and starts it again.
+    fn restart(&mut self) {
+        self.end();
+        self.process = run(self.folder.path());
+    }
+
+    fn end(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn socket(folder: &Path) -> PathBuf {
+    folder.join("mongod.sock")
+}
+
+/// Starts `mongod` and waits until it listens.
+fn run(folder: &Path) -> Child {
+    let program = env::var_os("HCC_TEST_MONGOD").unwrap_or_else(|| "mongod".into());
+    let mut process = Command::new(program)
+        .arg("--dbpath")
+        .arg(folder)
+        .arg("--bind_ip")
+        .arg(socket(folder))
+        .arg("--unixSocketPrefix")
+        .arg(folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("mongod is on the PATH, or named by HCC_TEST_MONGOD");
+    let mut log = BufReader::new(process.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("Waiting for connections") {
+        line.clear();
+        assert!(log.read_line(&mut line).unwrap() > 0, "mongod ended");
+    }
+    thread::spawn(move || copy(&mut log, &mut sink()));
+    process
+}
