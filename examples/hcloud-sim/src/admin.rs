@@ -7,8 +7,8 @@ use axum::routing::get;
 use axum::{Json, Router};
 
 use crate::faults::{Fault, parse_duration};
+use crate::http::Shared;
 use crate::request_log::Request;
-use crate::server::Shared;
 
 pub(crate) fn router() -> Router<Shared> {
     Router::new()

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::call::{Answer, Call, Reply};
 use crate::console::{self, Machine};
-use crate::server::Shared;
+use crate::http::Shared;
 use crate::state::Cloud;
 
 /// How long after the request a console can be connected to.

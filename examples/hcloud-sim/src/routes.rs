@@ -5,7 +5,7 @@ use axum::routing::{get, post};
 
 use crate::call::Operation;
 use crate::errors::ApiError;
-use crate::server::{Shared, run};
+use crate::http::{Shared, run};
 use crate::{
     actions, consoles, images, metrics, offers, prices, primary_ips, server_actions,
     server_creation, servers, ssh_keys,

@@ -11,10 +11,10 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::consoles::Consoles;
 use crate::faults::{Fault, Faults};
+use crate::http::{self, Budgets, Shared, Tokens};
 use crate::labels::Labels;
 use crate::rate_limit::Bucket;
 use crate::request_log::Request;
-use crate::server::{self, Budgets, Shared, Tokens};
 use crate::state::Cloud;
 
 /// A simulated Hetzner Cloud that listens on a socket; dropping it ends it, with all connections and consoles.
@@ -216,8 +216,8 @@ impl Builder {
         let shared = Shared::new(cloud, tokens, budgets, faults, self.latency);
 
         let mut tasks = JoinSet::new();
-        tasks.spawn(server::serve(listener, shared.clone()));
-        tasks.spawn(server::keep_agenda(shared.clone()));
+        tasks.spawn(http::serve(listener, shared.clone()));
+        tasks.spawn(http::keep_agenda(shared.clone()));
         Ok(Sim {
             address,
             endpoint: format!("http://{address}/v1"),

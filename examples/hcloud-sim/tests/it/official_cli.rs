@@ -242,3 +242,14 @@ fn requests_beyond_the_limit_are_refused() {
     let said = simulator.refuses("server list");
     assert!(said.contains("(rate_limit_exceeded)"), "{said}");
 }
+
+#[test]
+#[ignore = "needs Debian's hcloud-cli"]
+fn spent_budget_is_told() {
+    let simulator = Simulator::start(&["--rate-limit", "1"]);
+
+    simulator.prints("server list");
+
+    let said = simulator.refuses("server list");
+    assert!(said.contains("(rate_limit_exceeded)"), "{said}");
+}
