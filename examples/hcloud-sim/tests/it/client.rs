@@ -4,6 +4,14 @@ use hcloud_sim::Sim;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
+/// Where another crate of the build brings TLS to reqwest, reqwest wants cryptography to be chosen
+/// even for plain HTTP.
+pub(crate) fn http() -> reqwest::Client {
+    // It is refused when another test has chosen already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
 pub(crate) struct Client {
     http: reqwest::Client,
     endpoint: String,
@@ -20,7 +28,7 @@ impl Client {
 
     pub(crate) fn without_token(sim: &Sim) -> Self {
         Self {
-            http: reqwest::Client::new(),
+            http: http(),
             endpoint: sim.endpoint().into(),
             token: None,
         }

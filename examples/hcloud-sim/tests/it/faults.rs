@@ -7,7 +7,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::json;
 use tokio::time::timeout;
 
-use crate::client::Client;
+use crate::client::{Client, http};
 
 async fn sim(fault: &str) -> (Sim, Client) {
     let sim = Sim::builder()
@@ -153,7 +153,7 @@ async fn latency_delays_the_answer() {
 async fn other_programs_have_the_same_controls() {
     let sim = Sim::builder().servers(1, &[]).start().await.unwrap();
     let base = format!("http://{}/sim", sim.address());
-    let http = reqwest::Client::new();
+    let http = http();
     let client = Client::of(&sim);
     let id = client.json("/servers?name=server-1").await["servers"][0]["id"].clone();
 
