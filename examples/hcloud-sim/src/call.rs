@@ -22,7 +22,6 @@ pub(crate) type Operation = fn(&mut Cloud, &Call) -> Reply;
 pub(crate) type Reply = Result<Answer, ApiError>;
 
 /// A request whose path the API knows.
-#[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
@@ -80,13 +79,15 @@ impl Call {
             &self.body[..]
         };
         let mut json = serde_json::Deserializer::from_slice(text);
-        serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let body = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             if error.inner().is_data() {
                 refused_field(&error)
             } else {
                 ApiError::new("json_error")
             }
-        })
+        })?;
+        json.end().map_err(|_| ApiError::new("json_error"))?;
+        Ok(body)
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Prints HCLOUD_ENDPOINT=… and HCLOUD_TOKEN=… and runs until it is interrupted; or runs COMMAND with these two in its
 /// environment, and ends with its exit code.
 #[expect(clippy::doc_markdown, reason = "shown as it stands by --help")]
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(version)]
 struct Args {
     /// Where to listen; port 0 means a free one

@@ -212,3 +212,29 @@ async fn servers_and_primary_ips_are_refused_what_does_not_fit() {
         1
     );
 }
+
+#[tokio::test]
+async fn bodies_that_are_not_json_are_told_from_those_that_do_not_fit() {
+    let sim = Sim::builder().start().await.unwrap();
+    let client = Client::of(&sim);
+
+    for (body, status, field) in [
+        ("{", 400, None),
+        (r#"{"name":"x","public_key":"x"} x"#, 400, None),
+        ("[]", 422, Some(".")),
+        (r#"{"public_key":"x"}"#, 422, Some("name")),
+        (r#"{"name":1}"#, 422, Some("name")),
+        (
+            r#"{"name":"x","public_key":"x","labels":{"a":1}}"#,
+            422,
+            Some("labels.a"),
+        ),
+    ] {
+        let answer = client.post_text("/ssh_keys", body).await;
+
+        assert_eq!(answer.status(), status, "{body}");
+        let error: Value = answer.json().await.unwrap();
+        let name = error["error"]["details"]["fields"][0]["name"].as_str();
+        assert_eq!(name, field, "{body}");
+    }
+}

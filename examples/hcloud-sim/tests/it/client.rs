@@ -64,6 +64,12 @@ impl Client {
         self.get(path).await.json().await.unwrap()
     }
 
+    pub(crate) async fn post_text(&self, path: &str, body: &'static str) -> Response {
+        let request = self.http.post(format!("{}{path}", self.endpoint));
+        let token = self.token.as_deref().unwrap_or_default();
+        request.bearer_auth(token).body(body).send().await.unwrap()
+    }
+
     pub(crate) async fn create(&self, name: &str) -> Value {
         let body = json!({ "name": name, "server_type": "cx23", "image": "debian-13" });
         let created = self.send(Method::POST, "/servers", Some(&body)).await;
