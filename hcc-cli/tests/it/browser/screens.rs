@@ -247,6 +247,19 @@ async fn closed_port_reads_as_refused_link() {
 
 #[tokio::test]
 #[ignore = "needs Chromium and noVNC"]
+async fn server_that_says_nothing_is_given_up() {
+    let page = Page::start().await;
+    let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+
+    page.open(&format!("ws://{}/#x", silent.local_addr().unwrap()))
+        .await;
+    page.state("silent").await;
+
+    assert_eq!(page.text("#status").await, "No answer");
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and noVNC"]
 async fn address_outside_the_policy_reads_as_blocked() {
     let page = Page::start().await;
 
