@@ -1,13 +1,13 @@
 //! `cargo xtask demo`: a simulated project, a server in it, and its screen.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
-use std::{env, fs};
+use std::fs;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
 use crate::services;
-use crate::workspace::{cargo, root, run, target};
+use crate::simulator::Simulator;
+use crate::workspace::{cargo, program, root, run, target};
 
 /// Create a server in a simulated Hetzner Cloud and open its screen
 #[derive(clap::Args)]
@@ -18,74 +18,26 @@ impl Demo {
         services::novnc().context("noVNC, the screen in the browser, comes through npm")?;
         run(cargo().args(["build", "--quiet", "-p", "hcc-cli", "-p", "hcloud-sim"]))?;
 
-        let scratch = target().join("demo");
-        fs::create_dir_all(&scratch)?;
-        let mut simulator = Simulator::start()?;
+        let home = target().join("demo");
+        let records = home.join("records.db");
+        fs::create_dir_all(&home)?;
+        // The last demo's servers are gone.
+        let _ = fs::remove_file(&records);
+
+        let mut simulator = Simulator::start("debug", &["--servers", "2"])?;
         let hcc = |args: &[&str]| {
             println!("$ hcc {}", args.join(" "));
-            run(Command::new(program("hcc"))
+            run(Command::new(program("debug", "hcc"))
                 .args(args)
-                .envs(
-                    simulator
-                        .environment
-                        .iter()
-                        .map(|(name, value)| (name, value)),
-                )
-                .env("HCC_CONFIG", scratch.join("config.toml"))
-                .env(
-                    "HCC_STORE",
-                    format!("sqlite:{}", scratch.join("records.db").display()),
-                )
+                .envs(simulator.environment())
+                .env("HCC_CONFIG", home.join("config.toml"))
+                .env("HCC_STORE", format!("sqlite:{}", records.display()))
                 .env("HCC_WWW", root().join("www")))
         };
-        let _ = fs::remove_file(scratch.join("records.db"));
         hcc(&["create", "demo"])?;
         hcc(&["list"])?;
         hcc(&["console", "demo", "--open"])?;
         println!("The simulated project is there until Ctrl-C.");
-        simulator.child.wait()?;
-        Ok(())
+        simulator.wait()
     }
-}
-
-/// The simulator, ended with the demo.
-struct Simulator {
-    child: Child,
-    environment: Vec<(String, String)>,
-}
-
-impl Simulator {
-    fn start() -> Result<Self> {
-        let mut child = Command::new(program("hcloud-sim"))
-            .args(["--listen", "127.0.0.1:0", "--servers", "2"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("the simulator cannot be started")?;
-        let stdout = child.stdout.take().expect("it was asked for");
-        let environment = BufReader::new(stdout)
-            .lines()
-            .take(2)
-            .map(|line| {
-                let line = line?;
-                let (name, value) = line.split_once('=').context("the simulator greets oddly")?;
-                Ok((name.to_owned(), value.to_owned()))
-            })
-            .collect::<Result<_>>()?;
-        Ok(Self { child, environment })
-    }
-}
-
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        // It may have ended by the same Ctrl-C that ends the demo.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn program(name: &str) -> std::path::PathBuf {
-    target()
-        .join("debug")
-        .join(name)
-        .with_extension(env::consts::EXE_EXTENSION)
 }

@@ -1,7 +1,9 @@
 //! The chores of the workspace, run as `cargo xtask CHORE`.
 
+mod bench;
 mod demo;
 mod services;
+mod simulator;
 mod test;
 mod workspace;
 
@@ -13,6 +15,7 @@ use clap::Parser;
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask")]
 enum Chore {
+    Bench(bench::Bench),
     Demo(demo::Demo),
     Test(test::Test),
     Services(services::Services),
@@ -20,6 +23,7 @@ enum Chore {
 
 fn main() -> ExitCode {
     let outcome = match Chore::parse() {
+        Chore::Bench(bench) => bench.run(),
         Chore::Demo(demo) => demo.run(),
         Chore::Test(test) => test.run(),
         Chore::Services(services) => services.run(),

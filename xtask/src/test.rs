@@ -18,11 +18,13 @@ impl Test {
         services::programs()?;
         services::novnc()?;
         let python = services::python()?;
+        let mongod = services::mongod(&python)?;
 
         let mut test = cargo();
         test.args(["test", "--workspace", "--all-features", "--no-fail-fast"])
             .args(self.args)
             .args(["--", "--include-ignored"])
+            .env("HCC_TEST_MONGOD", mongod)
             .env("HCC_TEST_PYTHON", python);
         run(&mut test)
     }

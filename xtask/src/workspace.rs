@@ -36,3 +36,9 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 pub(crate) fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
+
+/// A program of the workspace, built by `cargo build` before.
+pub(crate) fn program(profile: &str, name: &str) -> PathBuf {
+    let program = target().join(profile).join(name);
+    program.with_extension(env::consts::EXE_EXTENSION)
+}

@@ -1,0 +1,188 @@
+//! `cargo xtask bench`: hcc beside the official clients, in turn, on one simulated project.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use wait4::Wait4;
+
+use crate::services;
+use crate::simulator::Simulator;
+use crate::workspace::{cargo, program, run, target};
+
+/// Print what hcc costs beside the official clients: each figure a median, ratios of one run
+#[derive(clap::Args)]
+pub(crate) struct Bench {
+    /// How often each command is run
+    #[arg(long, default_value_t = 15)]
+    runs: usize,
+}
+
+const PYTHON: &str = "\
+import os, hcloud
+client = hcloud.Client(token=os.environ['HCLOUD_TOKEN'], api_endpoint=os.environ['HCLOUD_ENDPOINT'])
+print(len(client.servers.get_all()))
+";
+
+impl Bench {
+    pub(crate) fn run(self) -> Result<()> {
+        services::programs()?;
+        let python = services::python()?;
+        run(cargo().args([
+            "build",
+            "--quiet",
+            "--release",
+            "-p",
+            "hcc-cli",
+            "-p",
+            "hcloud-sim",
+        ]))?;
+
+        println!("list 3 servers");
+        let home = Home::new("bench-3", &["--servers", "3"])?;
+        home.compare(self.runs, &[home.hcc(), home.hcloud()])?;
+
+        println!("list 5,000 servers, 30 ms an answer");
+        let home = Home::new("bench-5000", &["--servers", "5000", "--latency", "30ms"])?;
+        home.compare(
+            self.runs,
+            &[home.hcc(), home.hcloud(), home.python(&python)],
+        )
+    }
+}
+
+/// A simulated project, and a user of it without settings.
+struct Home {
+    simulator: Simulator,
+    folder: PathBuf,
+}
+
+/// A command, and what a table calls it.
+type Contender<'a> = (&'static str, Box<dyn Fn() -> Command + 'a>);
+
+impl Home {
+    fn new(name: &str, arguments: &[&str]) -> Result<Self> {
+        let folder = target().join(name);
+        fs::create_dir_all(&folder)?;
+        Ok(Self {
+            simulator: Simulator::start(
+                "release",
+                &[arguments, &["--rate-limit", "off"]].concat(),
+            )?,
+            folder,
+        })
+    }
+
+    fn hcc(&self) -> Contender<'_> {
+        let program = program("release", "hcc");
+        (
+            "hcc list",
+            Box::new(move || self.command(&program, &["list"])),
+        )
+    }
+
+    fn hcloud(&self) -> Contender<'_> {
+        let command = || self.command(Path::new("hcloud"), &["server", "list"]);
+        ("hcloud server list", Box::new(command))
+    }
+
+    fn python<'a>(&'a self, python: &'a Path) -> Contender<'a> {
+        (
+            "hcloud-python",
+            Box::new(|| self.command(python, &["-c", PYTHON])),
+        )
+    }
+
+    fn command(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .env("HOME", &self.folder)
+            .envs(self.simulator.environment())
+            .env_remove("HCLOUD_CONTEXT")
+            .stdout(Stdio::null());
+        command
+    }
+
+    /// Runs all in turn, so that they share whatever the machine does beside.
+    fn compare(&self, runs: usize, contenders: &[Contender<'_>]) -> Result<()> {
+        let mut costs = vec![Vec::with_capacity(runs); contenders.len()];
+        for round in 0..=runs {
+            for ((name, command), costs) in contenders.iter().zip(&mut costs) {
+                let cost = Cost::of(command()).with_context(|| (*name).to_owned())?;
+                // The first round fills caches.
+                if round > 0 {
+                    costs.push(cost);
+                }
+            }
+        }
+        let medians: Vec<Cost> = costs.iter().map(|costs| Cost::median(costs)).collect();
+        for ((name, _), cost) in contenders.iter().zip(&medians) {
+            println!(
+                "  {name:20} {cost}   of hcc: {}",
+                cost.relative_to(&medians[0])
+            );
+        }
+        Ok(())
+    }
+}
+
+/// What one run of a command took.
+#[derive(Clone, Copy)]
+struct Cost {
+    wall: Duration,
+    cpu: Duration,
+    /// The most memory that it had, in KiB.
+    memory: u64,
+}
+
+impl Cost {
+    fn of(mut command: Command) -> Result<Self> {
+        let begin = Instant::now();
+        let ended = command.spawn()?.wait4()?;
+        let wall = begin.elapsed();
+        ensure!(ended.status.success(), "ended with {}", ended.status);
+        Ok(Self {
+            wall,
+            cpu: ended.rusage.utime + ended.rusage.stime,
+            memory: ended.rusage.maxrss / 1024,
+        })
+    }
+
+    fn median(costs: &[Self]) -> Self {
+        Self {
+            wall: middle(costs.iter().map(|cost| cost.wall)),
+            cpu: middle(costs.iter().map(|cost| cost.cpu)),
+            memory: middle(costs.iter().map(|cost| cost.memory)),
+        }
+    }
+
+    fn relative_to(&self, other: &Self) -> String {
+        let wall = self.wall.div_duration_f64(other.wall);
+        let cpu = self.cpu.div_duration_f64(other.cpu);
+        let memory = self.memory as f64 / other.memory as f64;
+        format!("wall {wall:.1}, cpu {cpu:.1}, memory {memory:.1}")
+    }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
+        write!(
+            f,
+            "wall {:7.1} ms  cpu {:7.1} ms  memory {:5.1} MiB",
+            milliseconds(self.wall),
+            milliseconds(self.cpu),
+            self.memory as f64 / 1024.0,
+        )
+    }
+}
+
+fn middle<T: Ord + Copy>(values: impl Iterator<Item = T>) -> T {
+    let mut values: Vec<T> = values.collect();
+    values.sort_unstable();
+    values[values.len() / 2]
+}
