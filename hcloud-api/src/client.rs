@@ -11,8 +11,8 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::rate_limit::Pacers;
 use crate::request::Request;
 use crate::{
-    Actions, Error, Images, Isos, Locations, PrimaryIps, Result, RetryPolicy, ServerTypes, Servers,
-    SshKeys,
+    Actions, Certificates, Error, Firewalls, FloatingIps, Images, Isos, Locations, Networks,
+    PlacementGroups, PrimaryIps, Result, RetryPolicy, ServerTypes, Servers, SshKeys, Volumes,
 };
 
 const ENDPOINT: &str = "https://api.hetzner.cloud/v1";
@@ -109,6 +109,36 @@ impl Client {
     /// Public addresses of servers.
     pub fn primary_ips(&self) -> PrimaryIps<'_> {
         PrimaryIps(self)
+    }
+
+    /// Public addresses that move from server to server.
+    pub fn floating_ips(&self) -> FloatingIps<'_> {
+        FloatingIps(self)
+    }
+
+    /// Private connections between servers.
+    pub fn networks(&self) -> Networks<'_> {
+        Networks(self)
+    }
+
+    /// Which public traffic reaches servers.
+    pub fn firewalls(&self) -> Firewalls<'_> {
+        Firewalls(self)
+    }
+
+    /// Block storage that outlives servers.
+    pub fn volumes(&self) -> Volumes<'_> {
+        Volumes(self)
+    }
+
+    /// Servers that must not share a host.
+    pub fn placement_groups(&self) -> PlacementGroups<'_> {
+        PlacementGroups(self)
+    }
+
+    /// What load balancers show to browsers.
+    pub fn certificates(&self) -> Certificates<'_> {
+        Certificates(self)
     }
 
     /// Public keys for new servers.

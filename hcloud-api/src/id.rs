@@ -99,8 +99,20 @@ ids! {
     ServerTypeId,
     /// Names an SSH key.
     SshKeyId,
+    /// Names a certificate.
+    CertificateId,
+    /// Names a storage box.
+    StorageBoxId,
+    /// Names a snapshot of a storage box.
+    StorageBoxSnapshotId,
+    /// Names a subaccount of a storage box.
+    StorageBoxSubaccountId,
+    /// Names a storage box type.
+    StorageBoxTypeId,
     /// Names a volume.
     VolumeId,
+    /// Names a DNS zone.
+    ZoneId,
 }
 
 pub(crate) fn parse(text: &str) -> Result<u64, InvalidId> {

@@ -7,12 +7,15 @@ mod resource;
 
 mod action_lists;
 mod actions;
+mod certificates;
 mod client;
 mod deprecation;
 mod dns_ptr;
 mod envelope;
 mod error;
 mod error_code;
+mod firewalls;
+mod floating_ips;
 mod id;
 mod images;
 mod isos;
@@ -20,6 +23,7 @@ mod labels;
 mod locations;
 mod lookup;
 mod metrics;
+mod networks;
 mod number;
 mod pagination;
 mod patch;
@@ -38,18 +42,34 @@ mod sort;
 mod ssh_keys;
 #[cfg(feature = "rustls")]
 mod tls;
+mod volumes;
+mod wrapped;
 
 pub use action_lists::{ActionSort, ActionsOfAll, ActionsOfOne, ListActions};
 pub use actions::{Action, ActionError, ActionResource, ActionStatus, Actions, Awaited, Wait};
+pub use certificates::{
+    Certificate, CertificateCreated, CertificateIssuance, CertificateRenewal, CertificateSort,
+    CertificateSource, CertificateStatus, CertificateType, CertificateUser, Certificates,
+    CreateCertificate, ListCertificates, UpdateCertificate,
+};
 pub use client::{Client, ClientBuilder};
 pub use deprecation::Deprecation;
 pub use dns_ptr::DnsPtr;
 pub use error::{ApiError, Error, ErrorDetails, FieldError, Limit, Result};
 pub use error_code::ErrorCode;
+pub use firewalls::{
+    ANYWHERE, AppliedTo, CreateFirewall, Firewall, FirewallCreated, FirewallDirection,
+    FirewallProtocol, FirewallRule, FirewallSort, FirewallTarget, FirewallTargetType, Firewalls,
+    ListFirewalls, UpdateFirewall,
+};
+pub use floating_ips::{
+    CreateFloatingIp, FloatingIp, FloatingIpCreated, FloatingIpSort, FloatingIps, ListFloatingIps,
+    UpdateFloatingIp,
+};
 pub use id::{
-    ActionId, FirewallId, FloatingIpId, IdOrName, ImageId, InvalidId, IsoId, LoadBalancerId,
-    LoadBalancerTypeId, LocationId, NetworkId, PlacementGroupId, PrimaryIpId, ServerId,
-    ServerTypeId, SshKeyId, VolumeId,
+    ActionId, CertificateId, FirewallId, FloatingIpId, IdOrName, ImageId, InvalidId, IsoId,
+    LoadBalancerId, LoadBalancerTypeId, LocationId, NetworkId, PlacementGroupId, PrimaryIpId,
+    ServerId, ServerTypeId, SshKeyId, VolumeId,
 };
 pub use images::{
     Image, ImageOrigin, ImageSort, ImageStatus, ImageType, Images, ListImages, OsFlavor,
@@ -59,10 +79,18 @@ pub use isos::{Iso, IsoType, Isos, ListIsos};
 pub use labels::{InvalidLabel, Labels};
 pub use locations::{ListLocations, Location, LocationSort, Locations};
 pub use metrics::{Metrics, Sample, TimeSeries};
+pub use networks::{
+    CreateNetwork, CreateSubnet, ListNetworkMembers, ListNetworks, Network, NetworkMember,
+    NetworkMemberSort, NetworkMemberStatus, NetworkMemberType, NetworkSort, Networks, Route,
+    Subnet, SubnetType, UpdateNetwork,
+};
 pub use number::Decimal;
 pub use pagination::Listing;
 pub use patch::Patch;
-pub use placement_groups::{PlacementGroup, PlacementGroupType};
+pub use placement_groups::{
+    CreatePlacementGroup, ListPlacementGroups, PlacementGroup, PlacementGroupCreated,
+    PlacementGroupSort, PlacementGroupType, PlacementGroups, UpdatePlacementGroup,
+};
 pub use pricing::{
     BackupPricing, FloatingIpPrice, IpPrice, IpPricing, Price, Pricing, StoragePricing, TypePrice,
     TypePricing,
@@ -88,6 +116,10 @@ pub use servers::{
 };
 pub use sort::Sort;
 pub use ssh_keys::{CreateSshKey, ListSshKeys, SshKey, SshKeySort, SshKeys, UpdateSshKey};
+pub use volumes::{
+    AttachVolume, CreateVolume, ListVolumes, UpdateVolume, Volume, VolumeCreated, VolumeFormat,
+    VolumeSort, VolumeStatus, Volumes,
+};
 
 pub use jiff::Timestamp;
 pub use reqwest::{Method, StatusCode};

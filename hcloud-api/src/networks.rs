@@ -1,0 +1,425 @@
+//! Networks: private connections between servers.
+//!
+//! API reference: <https://docs.hetzner.cloud/reference/cloud#networks>
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_with::{serde_as, skip_serializing_none};
+
+use crate::number::Integer;
+use crate::request::Request;
+use crate::{
+    Action, ActionsOfAll, ActionsOfOne, ChangeProtection, Client, IdOrName, LabelSelector, Labels,
+    Listing, LoadBalancerId, NetworkId, Protection, Resource, Result, ServerId, Sort,
+};
+
+/// The private networks of one project; made by [`Client::networks`].
+///
+/// ```no_run
+/// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
+/// use hcloud_api::{AttachToNetwork, CreateNetwork, CreateSubnet, ServerId};
+///
+/// let network = client.networks().create(&CreateNetwork {
+///     subnets: vec![CreateSubnet::cloud("eu-central")],
+///     ..CreateNetwork::new("internal", "10.0.0.0/16")
+/// }).await?;
+/// let attach = AttachToNetwork::new(network.id);
+/// let action = client.servers().attach_to_network(ServerId::new(42), &attach).await?;
+/// client.wait([action]).await?;
+///
+/// for member in client.networks().members(network.id, &Default::default()).all().await? {
+///     println!("{} {} has {}", member.kind, member.id, member.ip);
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Networks<'a>(pub(crate) &'a Client);
+
+impl<'a> Networks<'a> {
+    /// Lists the networks that match `filter`.
+    pub fn list(self, filter: &ListNetworks) -> Listing<Network> {
+        self.0.get("/networks").query(filter).list()
+    }
+
+    /// Finds the network with exactly this name.
+    pub async fn find(self, name: &str) -> Result<Option<Network>> {
+        self.0.find("/networks", name).await
+    }
+
+    /// Finds a network by its id or else by its name, which may consist of digits.
+    pub async fn resolve(self, key: &IdOrName<NetworkId>) -> Result<Option<Network>> {
+        self.0.resolve("/networks", key).await
+    }
+
+    /// Gets one network.
+    pub async fn get(self, id: NetworkId) -> Result<Network> {
+        self.0.get(format!("/networks/{id}")).one().await
+    }
+
+    /// Creates a network.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::UniquenessError`](crate::ErrorCode::UniquenessError) if the name is taken.
+    pub async fn create(self, network: &CreateNetwork) -> Result<Network> {
+        self.0.post("/networks").json(network).one().await
+    }
+
+    /// Renames a network, replaces its labels, or shows its routes to a vSwitch or not.
+    pub async fn update(self, id: NetworkId, change: &UpdateNetwork) -> Result<Network> {
+        self.0
+            .put(format!("/networks/{id}"))
+            .json(change)
+            .one()
+            .await
+    }
+
+    /// Deletes a network; what is attached to it is detached.
+    pub async fn delete(self, id: NetworkId) -> Result<Option<Action>> {
+        self.0.delete(format!("/networks/{id}")).optional().await
+    }
+
+    /// Lists the members of a network that match `filter`: the servers and load balancers that
+    /// are attached to it, with their addresses.
+    pub fn members(self, id: NetworkId, filter: &ListNetworkMembers) -> Listing<NetworkMember> {
+        self.0
+            .get(format!("/networks/{id}/members"))
+            .query(filter)
+            .list()
+    }
+
+    /// The actions of all networks.
+    pub fn actions(self) -> ActionsOfAll<'a> {
+        ActionsOfAll(self.0, "/networks")
+    }
+
+    /// The actions of one network.
+    pub fn actions_of(self, id: NetworkId) -> ActionsOfOne<'a> {
+        ActionsOfOne(self.0, format!("/networks/{id}"))
+    }
+
+    /// Adds a subnet to a network.
+    pub async fn add_subnet(self, id: NetworkId, subnet: &CreateSubnet) -> Result<Action> {
+        self.act(id, "add_subnet").json(subnet).one().await
+    }
+
+    /// Deletes the subnet with this range, such as `10.0.1.0/24`; nothing may be attached to it.
+    pub async fn delete_subnet(self, id: NetworkId, ip_range: &str) -> Result<Action> {
+        self.act(id, "delete_subnet")
+            .json(&IpRange { ip_range })
+            .one()
+            .await
+    }
+
+    /// Adds a route to a network.
+    pub async fn add_route(self, id: NetworkId, route: &Route) -> Result<Action> {
+        self.act(id, "add_route").json(route).one().await
+    }
+
+    /// Deletes a route of a network.
+    pub async fn delete_route(self, id: NetworkId, route: &Route) -> Result<Action> {
+        self.act(id, "delete_route").json(route).one().await
+    }
+
+    /// Extends a network: `10.0.0.0/16` to `10.0.0.0/15`, for example.
+    ///
+    /// Only the length of the prefix can change, and it can only become shorter. Servers learn
+    /// the new range when they restart.
+    pub async fn change_ip_range(self, id: NetworkId, ip_range: &str) -> Result<Action> {
+        self.act(id, "change_ip_range")
+            .json(&IpRange { ip_range })
+            .one()
+            .await
+    }
+
+    /// Changes what a network is protected against.
+    pub async fn change_protection(
+        self,
+        id: NetworkId,
+        change: &ChangeProtection,
+    ) -> Result<Action> {
+        self.act(id, "change_protection").json(change).one().await
+    }
+
+    fn act(self, id: NetworkId, command: &str) -> Request {
+        self.0.post(format!("/networks/{id}/actions/{command}"))
+    }
+}
+
+/// Which networks to list.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ListNetworks {
+    /// Only the network with exactly this name.
+    pub name: Option<String>,
+    /// Only networks with matching labels.
+    pub label_selector: Option<LabelSelector>,
+    /// The order; by id unless set.
+    pub sort: Vec<Sort<NetworkSort>>,
+}
+
+open_enum! {
+    /// What networks can be sorted by.
+    pub enum NetworkSort {
+        Id = "id",
+        Name = "name",
+        Created = "created",
+    }
+}
+
+/// A private network.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct Network {
+    /// Names the network.
+    pub id: NetworkId,
+    /// Unique in the project.
+    pub name: String,
+    /// The range that spans all subnets, such as `10.0.0.0/16`.
+    pub ip_range: String,
+    /// The parts of the range that can be used.
+    pub subnets: Vec<Subnet>,
+    /// Where traffic to addresses outside the network goes.
+    pub routes: Vec<Route>,
+    /// Whether a vSwitch learns the routes.
+    pub expose_routes_to_vswitch: bool,
+    /// The servers that are attached to it.
+    pub servers: Vec<ServerId>,
+    /// The load balancers that are attached to it.
+    #[serde(default)]
+    pub load_balancers: Vec<LoadBalancerId>,
+    /// What it is protected against.
+    pub protection: Protection,
+    /// The user's labels.
+    pub labels: Labels,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+resource!(Network, NetworkId, "network", "networks");
+
+/// A part of a network, in one network zone.
+#[serde_as]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct Subnet {
+    /// What it connects.
+    #[serde(rename = "type")]
+    pub kind: SubnetType,
+    /// Its range, such as `10.0.1.0/24`.
+    pub ip_range: Option<String>,
+    /// Where it reaches, such as `eu-central`; see
+    /// [`Location::network_zone`](crate::Location::network_zone).
+    pub network_zone: String,
+    /// The address that servers send everything to which leaves the subnet.
+    pub gateway: IpAddr,
+    /// The vSwitch that it is connected to, as Hetzner Robot numbers it.
+    #[serde_as(as = "Option<Integer>")]
+    #[serde(default)]
+    pub vswitch_id: Option<u64>,
+}
+
+open_enum! {
+    /// What a subnet connects.
+    pub enum SubnetType {
+        /// Servers and load balancers.
+        Cloud = "cloud",
+        /// What is now [`Cloud`](Self::Cloud).
+        Server = "server",
+        /// Servers and load balancers with dedicated servers, by a vSwitch.
+        Vswitch = "vswitch",
+    }
+}
+
+/// Where a network sends traffic to addresses that are not its own.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct Route {
+    /// The addresses, a private range or `0.0.0.0/0`.
+    pub destination: String,
+    /// The member of the network that the traffic is sent to.
+    pub gateway: IpAddr,
+}
+
+impl Route {
+    /// Sends traffic to `destination` to the member with the address `gateway`.
+    pub fn new(destination: impl Into<String>, gateway: IpAddr) -> Self {
+        Self {
+            destination: destination.into(),
+            gateway,
+        }
+    }
+}
+
+/// A network to create.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize)]
+pub struct CreateNetwork {
+    /// Unique in the project.
+    pub name: String,
+    /// The range that spans all subnets: private IPv4, at least a /24. It can be extended later.
+    pub ip_range: String,
+    /// The subnets to begin with. Without any, nothing can be attached.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subnets: Vec<CreateSubnet>,
+    /// The routes to begin with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub routes: Vec<Route>,
+    /// Whether a vSwitch learns the routes, which it does not if `None`.
+    pub expose_routes_to_vswitch: Option<bool>,
+    /// Labels to begin with.
+    #[serde(skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
+}
+
+impl CreateNetwork {
+    /// A network without subnets.
+    pub fn new(name: impl Into<String>, ip_range: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ip_range: ip_range.into(),
+            subnets: Vec::new(),
+            routes: Vec::new(),
+            expose_routes_to_vswitch: None,
+            labels: Labels::default(),
+        }
+    }
+}
+
+/// A subnet to create.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize)]
+pub struct CreateSubnet {
+    /// What it shall connect.
+    #[serde(rename = "type")]
+    pub kind: SubnetType,
+    /// Where it shall reach, such as `eu-central`.
+    pub network_zone: String,
+    /// Its range within the network's; the first free /24 if `None`.
+    pub ip_range: Option<String>,
+    /// The vSwitch to connect, as Hetzner Robot numbers it; one subnet of a network at most.
+    pub vswitch_id: Option<u64>,
+}
+
+impl CreateSubnet {
+    /// A subnet for servers and load balancers.
+    pub fn cloud(network_zone: impl Into<String>) -> Self {
+        Self {
+            kind: SubnetType::Cloud,
+            network_zone: network_zone.into(),
+            ip_range: None,
+            vswitch_id: None,
+        }
+    }
+
+    /// A subnet that connects dedicated servers, too.
+    pub fn vswitch(network_zone: impl Into<String>, vswitch_id: u64) -> Self {
+        Self {
+            kind: SubnetType::Vswitch,
+            vswitch_id: Some(vswitch_id),
+            ..Self::cloud(network_zone)
+        }
+    }
+}
+
+/// What to change about a network; the rest stays.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct UpdateNetwork {
+    /// The name from now on.
+    pub name: Option<String>,
+    /// Whether a vSwitch learns the routes from now on.
+    pub expose_routes_to_vswitch: Option<bool>,
+    /// All labels from now on: those missing here are removed.
+    pub labels: Option<Labels>,
+}
+
+/// Which members of a network to list. An empty list of alternatives means any.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ListNetworkMembers {
+    /// Only members of one of these kinds.
+    #[serde(rename = "type")]
+    pub kind: Vec<NetworkMemberType>,
+    /// Only members in one of these states.
+    pub status: Vec<NetworkMemberStatus>,
+    /// Only members in one of these subnets, each given by its range.
+    pub subnet: Vec<String>,
+    /// The order; by id unless set.
+    pub sort: Vec<Sort<NetworkMemberSort>>,
+}
+
+open_enum! {
+    /// What the members of a network can be sorted by.
+    pub enum NetworkMemberSort {
+        Id = "id",
+        Type = "type",
+        Status = "status",
+        Ip = "ip",
+    }
+}
+
+/// Something that is attached to a network.
+#[serde_as]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct NetworkMember {
+    /// The member's id; of which kind, `kind` says.
+    #[serde_as(as = "Integer")]
+    pub id: u64,
+    /// What the member is.
+    #[serde(rename = "type")]
+    pub kind: NetworkMemberType,
+    /// Its address in the network.
+    pub ip: IpAddr,
+    /// Further addresses of it in the network.
+    #[serde(default)]
+    pub alias_ips: Vec<IpAddr>,
+    /// The range of the subnet that it is in.
+    pub subnet: String,
+    /// Whether it can be reached.
+    pub status: NetworkMemberStatus,
+}
+
+impl Resource for NetworkMember {
+    /// A server and a load balancer may have the same number.
+    type Id = (NetworkMemberType, u64);
+
+    const ONE: &'static str = "member";
+    const MANY: &'static str = "members";
+
+    fn id(&self) -> Self::Id {
+        (self.kind.clone(), self.id)
+    }
+}
+
+open_enum! {
+    /// What the member of a network is.
+    pub enum NetworkMemberType {
+        Server = "server",
+        LoadBalancer = "load_balancer",
+    }
+}
+
+open_enum! {
+    /// How the member of a network is connected to it.
+    pub enum NetworkMemberStatus {
+        /// It is attached.
+        Ok = "ok",
+        /// It is being attached.
+        Attaching = "attaching",
+        /// It is being detached.
+        Detaching = "detaching",
+        /// Its addresses are being changed.
+        Updating = "updating",
+        /// Its last change failed, so it may be out of reach.
+        Error = "error",
+    }
+}
+
+#[derive(Serialize)]
+struct IpRange<'a> {
+    ip_range: &'a str,
+}

@@ -1,0 +1,311 @@
+//! Volumes: block storage that outlives servers.
+//!
+//! API reference: <https://docs.hetzner.cloud/reference/cloud#volumes>
+
+use std::iter;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_with::{serde_as, skip_serializing_none};
+
+use crate::number::Integer;
+use crate::request::Request;
+use crate::{
+    Action, ActionsOfAll, ActionsOfOne, ChangeProtection, Client, IdOrName, LabelSelector, Labels,
+    Listing, Location, LocationId, Protection, Result, ServerId, Sort, VolumeId,
+};
+
+/// The volumes of one project; made by [`Client::volumes`].
+///
+/// ```no_run
+/// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
+/// use hcloud_api::{CreateVolume, ServerId, VolumeFormat};
+///
+/// let created = client.volumes().create(&CreateVolume {
+///     format: Some(VolumeFormat::Ext4),
+///     automount: Some(true),
+///     ..CreateVolume::for_server("database", 50, ServerId::new(42))
+/// }).await?;
+/// client.wait(created.actions()).await?;
+/// println!("{}", created.volume.linux_device);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Volumes<'a>(pub(crate) &'a Client);
+
+impl<'a> Volumes<'a> {
+    /// Lists the volumes that match `filter`.
+    pub fn list(self, filter: &ListVolumes) -> Listing<Volume> {
+        self.0.get("/volumes").query(filter).list()
+    }
+
+    /// Finds the volume with exactly this name.
+    pub async fn find(self, name: &str) -> Result<Option<Volume>> {
+        self.0.find("/volumes", name).await
+    }
+
+    /// Finds a volume by its id or else by its name, which may consist of digits.
+    pub async fn resolve(self, key: &IdOrName<VolumeId>) -> Result<Option<Volume>> {
+        self.0.resolve("/volumes", key).await
+    }
+
+    /// Gets one volume.
+    pub async fn get(self, id: VolumeId) -> Result<Volume> {
+        self.0.get(format!("/volumes/{id}")).one().await
+    }
+
+    /// Creates a volume, for a server or in a location, which costs money from now on.
+    ///
+    /// It can be used when all of [`VolumeCreated::actions`] are done.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::NoSpaceLeftInLocation`](crate::ErrorCode::NoSpaceLeftInLocation) if the
+    /// location is full.
+    pub async fn create(self, volume: &CreateVolume) -> Result<VolumeCreated> {
+        self.0.post("/volumes").json(volume).whole().await
+    }
+
+    /// Renames a volume or replaces its labels.
+    pub async fn update(self, id: VolumeId, change: &UpdateVolume) -> Result<Volume> {
+        self.0
+            .put(format!("/volumes/{id}"))
+            .json(change)
+            .one()
+            .await
+    }
+
+    /// Deletes a volume **and everything on it**; it must not be attached.
+    pub async fn delete(self, id: VolumeId) -> Result<Option<Action>> {
+        self.0.delete(format!("/volumes/{id}")).optional().await
+    }
+
+    /// The actions of all volumes.
+    pub fn actions(self) -> ActionsOfAll<'a> {
+        ActionsOfAll(self.0, "/volumes")
+    }
+
+    /// The actions of one volume.
+    pub fn actions_of(self, id: VolumeId) -> ActionsOfOne<'a> {
+        ActionsOfOne(self.0, format!("/volumes/{id}"))
+    }
+
+    /// Attaches a volume to a server in the same location.
+    pub async fn attach(self, id: VolumeId, attach: &AttachVolume) -> Result<Action> {
+        self.act(id, "attach").json(attach).one().await
+    }
+
+    /// Detaches a volume from its server, which should have unmounted it.
+    pub async fn detach(self, id: VolumeId) -> Result<Action> {
+        self.act(id, "detach").one().await
+    }
+
+    /// Makes a volume larger; it never becomes smaller, and its file system does not grow with
+    /// it.
+    pub async fn resize(self, id: VolumeId, size_gb: u64) -> Result<Action> {
+        self.act(id, "resize")
+            .json(&Resize { size: size_gb })
+            .one()
+            .await
+    }
+
+    /// Changes what a volume is protected against.
+    pub async fn change_protection(
+        self,
+        id: VolumeId,
+        change: &ChangeProtection,
+    ) -> Result<Action> {
+        self.act(id, "change_protection").json(change).one().await
+    }
+
+    fn act(self, id: VolumeId, command: &str) -> Request {
+        self.0.post(format!("/volumes/{id}/actions/{command}"))
+    }
+}
+
+/// Which volumes to list. An empty list of alternatives means any.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ListVolumes {
+    /// Only the volume with exactly this name.
+    pub name: Option<String>,
+    /// Only volumes in one of these states.
+    pub status: Vec<VolumeStatus>,
+    /// Only volumes with matching labels.
+    pub label_selector: Option<LabelSelector>,
+    /// The order; by id unless set.
+    pub sort: Vec<Sort<VolumeSort>>,
+}
+
+open_enum! {
+    /// What volumes can be sorted by.
+    pub enum VolumeSort {
+        Id = "id",
+        Name = "name",
+        Created = "created",
+    }
+}
+
+/// A volume.
+#[serde_as]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct Volume {
+    /// Names the volume.
+    pub id: VolumeId,
+    /// Unique in the project.
+    pub name: String,
+    /// Whether it can be used yet.
+    pub status: VolumeStatus,
+    /// The server that it is attached to, if any.
+    pub server: Option<ServerId>,
+    /// Where it is; it fits servers of the same location only.
+    pub location: Location,
+    /// How large it is, in GB.
+    #[serde_as(as = "Integer")]
+    pub size: u64,
+    /// Its device file on a server with Linux, such as `/dev/disk/by-id/scsi-0HC_Volume_4711`.
+    pub linux_device: String,
+    /// The file system that it was created with, if any.
+    pub format: Option<VolumeFormat>,
+    /// What it is protected against.
+    pub protection: Protection,
+    /// The user's labels.
+    pub labels: Labels,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+resource!(Volume, VolumeId, "volume", "volumes");
+
+open_enum! {
+    /// Whether a volume can be used.
+    pub enum VolumeStatus {
+        /// It can.
+        Available = "available",
+        /// It is being made.
+        Creating = "creating",
+    }
+}
+
+open_enum! {
+    /// The file system that a volume is created with.
+    pub enum VolumeFormat {
+        Ext4 = "ext4",
+        Xfs = "xfs",
+    }
+}
+
+/// A volume to create.
+///
+/// The API wants either a server or a location, hence the two constructors.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize)]
+pub struct CreateVolume {
+    /// Unique in the project: up to 64 letters, digits, `-`, `_` and `.` between letters or
+    /// digits.
+    pub name: String,
+    /// How large it shall be: from 10 to 10240 GB.
+    pub size: u64,
+    /// Where it shall be.
+    pub location: Option<IdOrName<LocationId>>,
+    /// The server to attach it to.
+    pub server: Option<ServerId>,
+    /// Whether the server mounts it; only with a server and a format.
+    pub automount: Option<bool>,
+    /// The file system to create on it; none if `None`.
+    pub format: Option<VolumeFormat>,
+    /// Labels to begin with.
+    #[serde(skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
+}
+
+impl CreateVolume {
+    /// A volume of `size_gb` that waits in `location` for a server.
+    pub fn in_location(
+        name: impl Into<String>,
+        size_gb: u64,
+        location: impl Into<IdOrName<LocationId>>,
+    ) -> Self {
+        Self {
+            location: Some(location.into()),
+            ..Self::new(name.into(), size_gb)
+        }
+    }
+
+    /// A volume of `size_gb` that is attached to a server.
+    pub fn for_server(name: impl Into<String>, size_gb: u64, server: ServerId) -> Self {
+        Self {
+            server: Some(server),
+            ..Self::new(name.into(), size_gb)
+        }
+    }
+
+    fn new(name: String, size: u64) -> Self {
+        Self {
+            name,
+            size,
+            location: None,
+            server: None,
+            automount: None,
+            format: None,
+            labels: Labels::default(),
+        }
+    }
+}
+
+/// A volume that is being created.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct VolumeCreated {
+    /// The volume as it begins.
+    pub volume: Volume,
+    /// Creates it.
+    pub action: Action,
+    /// What follows, such as attaching it.
+    #[serde(default)]
+    pub next_actions: Vec<Action>,
+}
+
+impl VolumeCreated {
+    /// All actions that have to end before the volume can be used.
+    pub fn actions(&self) -> impl Iterator<Item = &Action> {
+        iter::once(&self.action).chain(&self.next_actions)
+    }
+}
+
+/// What to change about a volume; the rest stays.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct UpdateVolume {
+    /// The name from now on.
+    pub name: Option<String>,
+    /// All labels from now on: those missing here are removed.
+    pub labels: Option<Labels>,
+}
+
+/// The server to attach a volume to.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize)]
+pub struct AttachVolume {
+    /// The server.
+    pub server: ServerId,
+    /// Whether the server mounts it, which it does not if `None`.
+    pub automount: Option<bool>,
+}
+
+impl AttachVolume {
+    /// The server, which has to mount the volume itself.
+    pub fn new(server: ServerId) -> Self {
+        Self {
+            server,
+            automount: None,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Resize {
+    size: u64,
+}

@@ -1,0 +1,42 @@
+//! Values that the API wraps into objects of one field, `{"id": 42}`, where others would stand
+//! alone.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_with::{DeserializeAs, SerializeAs};
+
+/// Declares how values are wrapped, for `#[serde_as(as = "InId")]` and the like:
+/// `wrapped! { /// `{"id": 42}` InId { id } }`.
+macro_rules! wrapped {
+    ($($(#[$doc:meta])* $name:ident { $field:ident }),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub(crate) struct $name;
+
+        impl<'de, T: Deserialize<'de>> DeserializeAs<'de, T> for $name {
+            fn deserialize_as<D: Deserializer<'de>>(input: D) -> Result<T, D::Error> {
+                #[derive(Deserialize)]
+                struct Object<T> {
+                    $field: T,
+                }
+                Object::deserialize(input).map(|object| object.$field)
+            }
+        }
+
+        impl<T: Serialize> SerializeAs<T> for $name {
+            fn serialize_as<S: Serializer>($field: &T, output: S) -> Result<S::Ok, S::Error> {
+                #[derive(Serialize)]
+                struct Object<'a, T> {
+                    $field: &'a T,
+                }
+                Object { $field }.serialize(output)
+            }
+        }
+    )+};
+}
+
+wrapped! {
+    /// `{"id": 42}`
+    InId { id },
+    /// `{"selector": "env=prod"}`
+    InSelector { selector },
+}
