@@ -6,7 +6,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use ::mongodb::bson::{self, Bson, Document, doc};
-use ::mongodb::error::{CommandError, ErrorKind, WriteFailure};
+use ::mongodb::error::{ErrorKind, WriteFailure};
 use ::mongodb::options::{ClientOptions, IndexOptions, WriteConcern};
 use ::mongodb::{Client, Collection, IndexModel};
 use async_trait::async_trait;
@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use crate::document::is_replaced_whole;
 use crate::url::Place;
-use crate::{Error, IfMissing, Only, Record, Result, Stage, Store, StoreUrl, Write};
+use crate::{Cause, Error, IfMissing, Only, Record, Result, Stage, Store, StoreUrl, Write};
 
 /// How long to look for a server that answers, unless the URL says so.
 const SELECTION: Duration = Duration::from_secs(5);
@@ -33,6 +33,10 @@ const DUPLICATE_KEY: i32 = 11000;
 
 /// The server's word for "you may not".
 const UNAUTHORIZED: i32 = 13;
+
+/// The server's words for "ask another one, or me again soon": it is no
+/// primary any more, not yet, or shuts down.
+const NOT_NOW: [i32; 6] = [91, 189, 10107, 11600, 11602, 13435];
 
 /// Records in a MongoDB collection, for any number of machines.
 ///
@@ -51,7 +55,8 @@ impl Mongodb {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if the URL is none that the driver understands.
+    /// [`Error::Malformed`] if the driver does not understand the URL, and
+    /// [`Error::Unreachable`] if it names servers by DNS, which does not answer.
     pub async fn new(url: &StoreUrl) -> Result<Self> {
         Self::with_collection(url, "vms").await
     }
@@ -60,13 +65,15 @@ impl Mongodb {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if the URL is none that the driver understands.
+    /// [`Error::Malformed`] if the driver does not understand the URL, and
+    /// [`Error::Unreachable`] if it names servers by DNS, which does not answer.
     pub async fn with_collection(url: &StoreUrl, collection: &str) -> Result<Self> {
-        let malformed = |_| Error::Malformed { store: url.clone() };
         let Place::Mongodb(text) = &url.0 else {
             return Err(Error::Malformed { store: url.clone() });
         };
-        let mut options = ClientOptions::parse(text).await.map_err(malformed)?;
+        let mut options = answer(ClientOptions::parse(text))
+            .await
+            .map_err(|error| refused(url, error))?;
         options.app_name.get_or_insert_with(|| "hcc".to_owned());
         options.server_selection_timeout.get_or_insert(SELECTION);
         options.connect_timeout.get_or_insert(SELECTION);
@@ -74,7 +81,7 @@ impl Mongodb {
         concern.journal.get_or_insert(true);
         let concern = concern.clone();
         let name = options.default_database.clone();
-        let client = Client::with_options(options).map_err(malformed)?;
+        let client = Client::with_options(options).map_err(|error| refused(url, error))?;
         let database = client.database(name.as_deref().unwrap_or("hetzner"));
         Ok(Self {
             url: url.clone(),
@@ -152,11 +159,10 @@ impl Mongodb {
         self.unique.get_or_try_init(create).await.copied()
     }
 
-    /// The documents that match, the oldest first.
+    /// The documents that match; all of them come in the order of insertion.
     async fn find(&self, filter: Document) -> Result<Vec<Document>> {
-        let oldest_first = doc! { "$natural": 1 };
         let read = async {
-            let mut cursor = self.records.find(filter).sort(oldest_first).await?;
+            let mut cursor = self.records.find(filter).await?;
             let mut documents = Vec::new();
             while cursor.advance().await? {
                 documents.push(cursor.deserialize_current()?);
@@ -181,18 +187,18 @@ impl Mongodb {
                 .and_then(|reply| Ok(bson::deserialize_from_document::<Reply>(reply)?))
                 .map_err(|error| self.error(error))?;
             written += reply.n;
-            match reply.failure() {
+            match reply.refusal() {
                 None => return Ok(written),
                 // Somebody made the record at this moment: now it is found.
-                Some(Failure {
+                Some(Refusal {
                     index,
                     code: DUPLICATE_KEY,
                     ..
                 }) => writes = &writes[index..],
-                Some(failure) => {
+                Some(refusal) => {
                     return Err(Error::Failed {
                         store: self.url.clone(),
-                        source: failure.into(),
+                        source: refusal.into(),
                     });
                 }
             }
@@ -200,30 +206,35 @@ impl Mongodb {
     }
 
     fn error(&self, error: mongodb::error::Error) -> Error {
-        let store = self.url.clone();
-        let unreachable = matches!(
-            *error.kind,
-            ErrorKind::Io(_)
-                | ErrorKind::ServerSelection { .. }
-                | ErrorKind::ConnectionPoolCleared { .. }
-                | ErrorKind::DnsResolve { .. }
-        );
-        let denied = matches!(
-            &*error.kind,
-            ErrorKind::Authentication { .. }
-                | ErrorKind::Command(CommandError {
-                    code: UNAUTHORIZED,
-                    ..
-                })
-        );
-        let source = error.into();
-        if unreachable {
-            Error::Unreachable { store, source }
-        } else if denied {
-            Error::Denied { store, source }
-        } else {
-            Error::Failed { store, source }
+        failure(&self.url, error)
+    }
+}
+
+/// What the driver's error means for the caller.
+fn failure(url: &StoreUrl, error: mongodb::error::Error) -> Error {
+    let kind: fn(StoreUrl, Cause) -> Error = match &*error.kind {
+        ErrorKind::Io(_)
+        | ErrorKind::ServerSelection { .. }
+        | ErrorKind::ConnectionPoolCleared { .. }
+        | ErrorKind::DnsResolve { .. } => |store, source| Error::Unreachable { store, source },
+        ErrorKind::Command(refusal) if NOT_NOW.contains(&refusal.code) => {
+            |store, source| Error::Unreachable { store, source }
         }
+        ErrorKind::Command(refusal) if refusal.code == UNAUTHORIZED => {
+            |store, source| Error::Denied { store, source }
+        }
+        ErrorKind::Authentication { .. } => |store, source| Error::Denied { store, source },
+        _ => |store, source| Error::Failed { store, source },
+    };
+    kind(url.clone(), error.into())
+}
+
+/// Why a URL leads nowhere.
+fn refused(url: &StoreUrl, error: mongodb::error::Error) -> Error {
+    match *error.kind {
+        // The driver's message may repeat a part of the password.
+        ErrorKind::InvalidArgument { .. } => Error::Malformed { store: url.clone() },
+        _ => failure(url, error),
     }
 }
 
@@ -354,12 +365,12 @@ struct Reply {
     /// How many records were found or made.
     n: usize,
     #[serde(default)]
-    write_errors: Vec<Failure>,
-    write_concern_error: Option<Failure>,
+    write_errors: Vec<Refusal>,
+    write_concern_error: Option<Refusal>,
 }
 
 impl Reply {
-    fn failure(self) -> Option<Failure> {
+    fn refusal(self) -> Option<Refusal> {
         self.write_errors
             .into_iter()
             .next()
@@ -370,7 +381,7 @@ impl Reply {
 /// Why a statement, or its durability, failed.
 #[derive(Debug, Deserialize, thiserror::Error)]
 #[error("{message} ({code})")]
-struct Failure {
+struct Refusal {
     #[serde(default)]
     index: usize,
     code: i32,

@@ -10,12 +10,12 @@ use crate::{Patch, Record, Result, Stage};
 ///
 /// Any number of stores, in any number of processes, may work on one database.
 ///
-/// - Every call that changes a record changes it whole, or not at all; others
-///   see it before or after, never between.
-/// - A call that returned `Ok` is durable: neither `kill -9` nor a power cut
+/// - A record changes as a whole: others see it before a write or after,
+///   never between.
+/// - What a call has confirmed is durable: neither `kill -9` nor a power cut
 ///   undoes it.
-/// - A call whose future is dropped has happened or will happen whole, or not
-///   at all.
+/// - A call whose future is dropped may have happened, or happen a little
+///   later; of many writes in one call, perhaps some.
 /// - Fields that are not ours survive every write.
 #[async_trait]
 pub trait Store: Debug + Send + Sync {

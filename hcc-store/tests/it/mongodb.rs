@@ -206,6 +206,38 @@ async fn acknowledged_writes_survive_kill_9_of_the_server() {
 }
 
 #[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn wrong_password_is_reported_and_not_shown() {
+    let fresh = Fresh::new().await;
+    let url = fresh
+        .address
+        .replace("mongodb://", "mongodb://mary:secret@");
+    let store = open(&url.parse().unwrap()).await.unwrap();
+
+    let error = store.list().await.unwrap_err();
+
+    assert!(matches!(error, Error::Denied { .. }), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains("secret"));
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn record_is_found_by_index() {
+    let fresh = Fresh::new().await;
+    let store = fresh.store().await;
+    let write = |vm| Write::new(format!("vm{vm}"), Patch::new(), IfMissing::Insert);
+    let writes: Vec<_> = (0..100).map(write).collect();
+    store.write(&writes).await.unwrap();
+
+    let find = doc! { "find": "vms", "filter": { "name": "vm7" } };
+    let explain = doc! { "explain": find, "verbosity": "executionStats" };
+    let plan = fresh.database.run_command(explain).await.unwrap();
+
+    let stats = plan.get_document("executionStats").unwrap();
+    assert_eq!(stats.get_i32("totalDocsExamined").unwrap(), 1);
+}
+
+#[tokio::test]
 async fn server_that_is_away_is_reported_in_seconds() {
     let url: StoreUrl = "mongodb://mary:secret@127.0.0.1:1/hetzner".parse().unwrap();
     let store = open(&url).await.unwrap();
@@ -235,6 +267,8 @@ async fn malformed_url_is_refused_without_its_password() {
 
 /// A database of its own, on a server that the tests share.
 struct Fresh {
+    /// With the password, which a [`StoreUrl`] does not show.
+    address: String,
     url: StoreUrl,
     database: Database,
     _server: Option<Arc<Server>>,
@@ -253,6 +287,7 @@ impl Fresh {
         Self {
             database: Client::with_uri_str(&url).await.unwrap().database(&name),
             url: url.parse().unwrap(),
+            address: url,
             _server: server,
         }
     }

@@ -59,3 +59,20 @@ impl Bench for Folder {
 }
 
 conformance!(Folder::new());
+
+#[tokio::test]
+async fn numbers_of_others_keep_their_last_digit() {
+    let folder = Folder::new();
+    folder.store().reserve("vm").await.unwrap();
+    let add = "UPDATE vms SET doc = json_set(doc, '$.exact', json('0.10000000000000000000000001'))";
+    folder.connection().execute_batch(add).unwrap();
+
+    let patch = Patch::new().status("running");
+    folder.store().set("vm", patch).await.unwrap();
+
+    let text: String = folder
+        .connection()
+        .query_row("SELECT doc FROM vms", [], |row| row.get(0))
+        .unwrap();
+    assert!(text.contains("0.10000000000000000000000001"), "{text}");
+}
