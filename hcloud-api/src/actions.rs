@@ -15,7 +15,6 @@ use serde_with::serde_as;
 use tokio::time::Instant;
 
 use crate::number::Integer;
-use crate::rate_limit::Budget;
 use crate::request::Request;
 use crate::{ActionId, ActionsOfOne, Client, Error, ErrorCode, ListActions, Result};
 
@@ -115,8 +114,7 @@ pub struct Actions<'a>(pub(crate) &'a Client);
 impl Actions<'_> {
     /// The action with this id.
     pub async fn get(self, id: ActionId) -> Result<Action> {
-        let request = self.0.get(format!("/actions/{id}"));
-        request.budget(Budget::Actions).one().await
+        self.0.get(format!("/actions/{id}")).one().await
     }
 
     /// The actions with these ids, in the API's order; ids that it does not know are left out.
@@ -132,9 +130,9 @@ impl Actions<'_> {
     }
 
     fn batch(self, ids: &[ActionId]) -> Request {
-        let request = self.0.get("/actions").budget(Budget::Actions);
-        ids.iter()
-            .fold(request, |request, id| request.parameter("id", id))
+        ids.iter().fold(self.0.get("/actions"), |request, id| {
+            request.parameter("id", id)
+        })
     }
 }
 

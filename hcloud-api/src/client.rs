@@ -11,8 +11,9 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::rate_limit::Pacers;
 use crate::request::Request;
 use crate::{
-    Actions, Certificates, Error, Firewalls, FloatingIps, Images, Isos, Locations, Networks,
-    PlacementGroups, PrimaryIps, Result, RetryPolicy, ServerTypes, Servers, SshKeys, Volumes,
+    Actions, Certificates, Error, Firewalls, FloatingIps, Images, Isos, LoadBalancerTypes,
+    LoadBalancers, Locations, Networks, PlacementGroups, PrimaryIps, Result, RetryPolicy,
+    ServerTypes, Servers, SshKeys, StorageBoxTypes, StorageBoxes, Volumes, Zones,
 };
 
 const ENDPOINT: &str = "https://api.hetzner.cloud/v1";
@@ -153,6 +154,31 @@ impl Client {
 
     /// Where servers can be.
     pub fn locations(&self) -> Locations<'_> {
+    /// One address in front of many targets.
+    pub fn load_balancers(&self) -> LoadBalancers<'_> {
+        LoadBalancers(self)
+    }
+
+    /// How much load balancers can take.
+    pub fn load_balancer_types(&self) -> LoadBalancerTypes<'_> {
+        LoadBalancerTypes(self)
+    }
+
+    /// The domains that Hetzner's name servers answer for.
+    pub fn zones(&self) -> Zones<'_> {
+        Zones(self)
+    }
+
+    /// Network storage.
+    pub fn storage_boxes(&self) -> StorageBoxes<'_> {
+        StorageBoxes(self)
+    }
+
+    /// How much storage boxes can hold.
+    pub fn storage_box_types(&self) -> StorageBoxTypes<'_> {
+        StorageBoxTypes(self)
+    }
+
         Locations(self)
     }
 }

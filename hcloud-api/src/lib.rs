@@ -22,6 +22,8 @@ mod isos;
 mod labels;
 mod locations;
 mod lookup;
+mod load_balancer_types;
+mod load_balancers;
 mod metrics;
 mod networks;
 mod number;
@@ -39,8 +41,13 @@ mod selector;
 mod server_types;
 mod servers;
 mod sort;
+mod rrsets;
 mod ssh_keys;
-#[cfg(feature = "rustls")]
+mod storage_box_snapshots;
+mod storage_box_subaccounts;
+mod storage_box_types;
+mod storage_boxes;
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod tls;
 mod volumes;
 mod wrapped;
@@ -49,6 +56,7 @@ pub use action_lists::{ActionSort, ActionsOfAll, ActionsOfOne, ListActions};
 pub use actions::{Action, ActionError, ActionResource, ActionStatus, Actions, Awaited, Wait};
 pub use certificates::{
     Certificate, CertificateCreated, CertificateIssuance, CertificateRenewal, CertificateSort,
+mod zones;
     CertificateSource, CertificateStatus, CertificateType, CertificateUser, Certificates,
     CreateCertificate, ListCertificates, UpdateCertificate,
 };
@@ -69,7 +77,8 @@ pub use floating_ips::{
 pub use id::{
     ActionId, CertificateId, FirewallId, FloatingIpId, IdOrName, ImageId, InvalidId, IsoId,
     LoadBalancerId, LoadBalancerTypeId, LocationId, NetworkId, PlacementGroupId, PrimaryIpId,
-    ServerId, ServerTypeId, SshKeyId, VolumeId,
+    ServerId, ServerTypeId, SshKeyId, StorageBoxId, StorageBoxSnapshotId, StorageBoxSubaccountId,
+    StorageBoxTypeId, VolumeId, ZoneId,
 };
 pub use images::{
     Image, ImageOrigin, ImageSort, ImageStatus, ImageType, Images, ListImages, OsFlavor,
@@ -78,10 +87,22 @@ pub use images::{
 pub use isos::{Iso, IsoType, Isos, ListIsos};
 pub use labels::{InvalidLabel, Labels};
 pub use locations::{ListLocations, Location, LocationSort, Locations};
-pub use metrics::{Metrics, Sample, TimeSeries};
+#[cfg(feature = "metadata")]
+pub use metadata::Metadata;
+pub use metrics::{Metrics, MetricsQuery, Sample, TimeSeries};
 pub use networks::{
     CreateNetwork, CreateSubnet, ListNetworkMembers, ListNetworks, Network, NetworkMember,
     NetworkMemberSort, NetworkMemberStatus, NetworkMemberType, NetworkSort, Networks, Route,
+pub use load_balancer_types::{ListLoadBalancerTypes, LoadBalancerType, LoadBalancerTypes};
+pub use load_balancers::{
+    AddTarget, AttachLoadBalancerToNetwork, CreateLoadBalancer, CreateLoadBalancerPublicNet,
+    HealthCheck, HealthCheckHttp, HealthCheckProtocol, ListLoadBalancers, LoadBalancer,
+    LoadBalancerAlgorithm, LoadBalancerAlgorithmType, LoadBalancerCreated, LoadBalancerIp,
+    LoadBalancerMetric, LoadBalancerMetricsQuery, LoadBalancerPrivateNet, LoadBalancerPublicNet,
+    LoadBalancerService, LoadBalancerSort, LoadBalancerTarget, LoadBalancers, ServiceHttp,
+    ServiceProtocol, Target, TargetHealth, TargetHealthStatus, TargetType, UpdateHealthCheck,
+    UpdateHealthCheckHttp, UpdateLoadBalancer, UpdateService, UpdateServiceHttp,
+};
     Subnet, SubnetType, UpdateNetwork,
 };
 pub use number::Decimal;
@@ -108,6 +129,11 @@ pub use server_types::{
     StorageType,
 };
 pub use servers::{
+pub use rrsets::{
+    AddRecords, ChangeRrsetProtection, CreateRrset, InvalidRrsetId, ListRrsets, Record, Rrset,
+    RrsetCreated, RrsetId, RrsetProtection, RrsetSort, RrsetType, Rrsets, UpdateRecord,
+    UpdateRrset,
+};
     AttachToNetwork, ChangeServerProtection, ChangeServerType, Console, CreateImage,
     CreatePublicNet, CreateServer, EnableRescue, ImageCreated, ListServers, PrivateNet, PublicIpv4,
     PublicIpv6, PublicNet, RebuildServer, RescueType, RootAccess, Server, ServerCreated,
@@ -122,5 +148,27 @@ pub use volumes::{
 };
 
 pub use jiff::Timestamp;
+pub use storage_box_snapshots::{
+    CreateStorageBoxSnapshot, ListStorageBoxSnapshots, NewStorageBoxSnapshot, StorageBoxSnapshot,
+    StorageBoxSnapshotCreated, StorageBoxSnapshotSort, StorageBoxSnapshotStats,
+    StorageBoxSnapshots, UpdateStorageBoxSnapshot,
+};
+pub use storage_box_subaccounts::{
+    CreateStorageBoxSubaccount, ListStorageBoxSubaccounts, NewStorageBoxSubaccount,
+    StorageBoxSubaccount, StorageBoxSubaccountCreated, StorageBoxSubaccountSort,
+    StorageBoxSubaccounts, SubaccountAccess, UpdateStorageBoxSubaccount, UpdateSubaccountAccess,
+};
+pub use storage_box_types::{
+    ListStorageBoxTypes, StorageBoxPrice, StorageBoxType, StorageBoxTypes,
+};
+pub use storage_boxes::{
+    CreateStorageBox, ListStorageBoxes, SnapshotPlan, StorageBox, StorageBoxAccess,
+    StorageBoxCreated, StorageBoxSort, StorageBoxStats, StorageBoxStatus, StorageBoxes,
+    UpdateStorageBox, UpdateStorageBoxAccess,
+};
 pub use reqwest::{Method, StatusCode};
 pub use secrecy::{ExposeSecret, SecretString};
+pub use zones::{
+    AuthoritativeNameservers, CreateZone, DelegationStatus, ListZones, PrimaryNameserver,
+    Registrar, TsigAlgorithm, UpdateZone, Zone, ZoneCreated, ZoneMode, ZoneSort, ZoneStatus, Zones,
+};

@@ -4,6 +4,35 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_with::skip_serializing_none;
+
+/// What to measure, and when.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Serialize)]
+pub struct MetricsQuery<Metric> {
+    /// What was used; at least one.
+    #[serde(rename = "type")]
+    pub kind: Vec<Metric>,
+    /// The beginning of the period, at most 30 days ago.
+    pub start: Timestamp,
+    /// The end of the period.
+    pub end: Timestamp,
+    /// The time from one sample to the next in seconds; chosen to give at most 200 samples if
+    /// `None`.
+    pub step: Option<u64>,
+}
+
+impl<Metric> MetricsQuery<Metric> {
+    /// Measures `kind` from `start` to `end`.
+    pub fn new(kind: impl Into<Vec<Metric>>, start: Timestamp, end: Timestamp) -> Self {
+        Self {
+            kind: kind.into(),
+            start,
+            end,
+            step: None,
+        }
+    }
+}
 
 /// What was measured in a period.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]

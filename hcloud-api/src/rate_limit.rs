@@ -19,8 +19,18 @@ const USUAL_LIMIT: f64 = 3600.0;
 pub(crate) enum Budget {
     Cloud,
     Actions,
-    #[expect(dead_code, reason = "the storage boxes have no module yet")]
     StorageBoxes,
+}
+
+impl Budget {
+    /// The budget of a path below the endpoint.
+    pub(crate) fn of(path: &str) -> Self {
+        match path.split('/').nth(1) {
+            Some("actions") => Self::Actions,
+            Some("storage_boxes" | "storage_box_types") => Self::StorageBoxes,
+            _ => Self::Cloud,
+        }
+    }
 }
 
 /// One client's view of all budgets.

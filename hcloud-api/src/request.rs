@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, StatusCode, Url};
 use serde::Serialize;
@@ -34,17 +35,11 @@ impl Request {
         Self {
             client: client.clone(),
             method,
+            budget: Budget::of(&path),
             path,
             query: Vec::new(),
             body: None,
-            budget: Budget::Cloud,
         }
-    }
-
-    /// Counts the request against another budget.
-    pub(crate) fn budget(mut self, budget: Budget) -> Self {
-        self.budget = budget;
-        self
     }
 
     /// Adds the fields of a struct as query parameters: a list repeats its name, what is absent
@@ -98,6 +93,11 @@ impl Request {
     /// Wants every resource, page by page.
     pub(crate) fn list<T: Resource>(self) -> Listing<T> {
         Listing::new(self)
+    }
+
+    /// Wants every resource of a list that the API does not cut into pages.
+    pub(crate) async fn many<T: Resource>(self) -> Result<Vec<T>> {
+        self.field(T::MANY).await
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -229,6 +229,23 @@ impl Request {
             },
         }
     }
+/// One part of a path: a name that may hold characters which mean something in a URL.
+pub(crate) fn segment(text: impl fmt::Display) -> String {
+    const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'@')
+        .remove(b'_')
+        .remove(b'~');
+    let text = text.to_string();
+    let escaped = utf8_percent_encode(&text, ESCAPED).to_string();
+    match escaped.as_str() {
+        // In a URL these lead to another path, however they are escaped.
+        "." | ".." => escaped.replace('.', "%252E"),
+        _ => escaped,
+    }
+}
+
 }
 
 impl fmt::Debug for Request {

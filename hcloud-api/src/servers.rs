@@ -17,8 +17,8 @@ use crate::secret::Secret;
 use crate::{
     Action, ActionsOfAll, ActionsOfOne, Client, DnsPtr, FirewallId, FloatingIpId, IdOrName, Image,
     ImageId, ImageType, Iso, IsoId, LabelSelector, Labels, Listing, LoadBalancerId, Location,
-    LocationId, Metrics, NetworkId, Patch, PlacementGroup, PlacementGroupId, PrimaryIpId, Result,
-    ServerId, ServerType, ServerTypeId, Sort, SshKeyId, VolumeId,
+    LocationId, Metrics, MetricsQuery, NetworkId, Patch, PlacementGroup, PlacementGroupId,
+    PrimaryIpId, Result, ServerId, ServerType, ServerTypeId, Sort, SshKeyId, VolumeId,
 };
 
 /// The servers of one project; made by [`Client::servers`].
@@ -782,33 +782,8 @@ impl AttachToNetwork {
     }
 }
 
-/// What to measure, and when.
-#[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
-pub struct ServerMetricsQuery {
-    /// What was used; at least one.
-    #[serde(rename = "type")]
-    pub kind: Vec<ServerMetric>,
-    /// The beginning of the period, at most 30 days ago.
-    pub start: Timestamp,
-    /// The end of the period.
-    pub end: Timestamp,
-    /// The time from one sample to the next in seconds; chosen to give at most 200 samples if
-    /// `None`.
-    pub step: Option<u64>,
-}
-
-impl ServerMetricsQuery {
-    /// Measures `kind` from `start` to `end`.
-    pub fn new(kind: impl Into<Vec<ServerMetric>>, start: Timestamp, end: Timestamp) -> Self {
-        Self {
-            kind: kind.into(),
-            start,
-            end,
-            step: None,
-        }
-    }
-}
+/// What to measure of a server, and when.
+pub type ServerMetricsQuery = MetricsQuery<ServerMetric>;
 
 open_enum! {
     /// What a server uses.

@@ -37,6 +37,8 @@ macro_rules! wrapped {
 wrapped! {
     /// `{"id": 42}`
     InId { id },
+    /// `{"ip": "203.0.113.7"}`
+    InIp { ip },
     /// `{"selector": "env=prod"}`
     InSelector { selector },
 }

@@ -1,0 +1,548 @@
+//! Record sets: what a DNS zone answers for one name and type.
+//!
+//! API reference: <https://docs.hetzner.cloud/reference/cloud#zone-rrsets>
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use serde_with::{DeserializeFromStr, SerializeDisplay, serde_as, skip_serializing_none};
+
+use crate::number::Integer;
+use crate::request::{Request, segment};
+use crate::{
+    Action, Client, LabelSelector, Labels, Listing, Patch, Resource, Result, Sort, ZoneId,
+};
+
+/// The record sets of one primary zone; made by [`Zones::rrsets`](crate::Zones::rrsets).
+///
+/// ```no_run
+/// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
+/// use hcloud_api::{AddRecords, Record, RrsetId, RrsetType};
+///
+/// let rrsets = client.zones().rrsets("example.com");
+/// let www = RrsetId::new("www", RrsetType::A);
+/// rrsets.set_records(&www, &[Record::new("203.0.113.7")]).await?;
+///
+/// let spf = AddRecords::new([Record::txt("v=spf1 mx -all")]);
+/// rrsets.add_records(&RrsetId::apex(RrsetType::Txt), &spf).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// [`ErrorCode::IncorrectZoneMode`](crate::ErrorCode::IncorrectZoneMode) for a secondary zone.
+#[derive(Clone, Debug)]
+pub struct Rrsets<'a>(pub(crate) &'a Client, pub(crate) String);
+
+impl Rrsets<'_> {
+    /// Lists the record sets that match `filter`.
+    pub fn list(&self, filter: &ListRrsets) -> Listing<Rrset> {
+        self.0.get(&self.1).query(filter).list()
+    }
+
+    /// Finds a record set; `None` if the zone has no records of this name and type.
+    pub async fn find(&self, id: &RrsetId) -> Result<Option<Rrset>> {
+        let filter = ListRrsets {
+            name: Some(id.name.clone()),
+            kind: vec![id.kind.clone()],
+            ..ListRrsets::default()
+        };
+        self.list(&filter).first().await
+    }
+
+    /// Gets one record set.
+    pub async fn get(&self, id: &RrsetId) -> Result<Rrset> {
+        self.0.get(self.path(id)).one().await
+    }
+
+    /// Creates a record set.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::UniquenessError`](crate::ErrorCode::UniquenessError) if there is one of this
+    /// name and type; see [`add_records`](Self::add_records).
+    pub async fn create(&self, rrset: &CreateRrset) -> Result<RrsetCreated> {
+        self.0.post(&self.1).json(rrset).whole().await
+    }
+
+    /// Replaces the labels of a record set.
+    pub async fn update(&self, id: &RrsetId, change: &UpdateRrset) -> Result<Rrset> {
+        self.0.put(self.path(id)).json(change).one().await
+    }
+
+    /// Deletes a record set with all its records.
+    pub async fn delete(&self, id: &RrsetId) -> Result<Option<Action>> {
+        self.0.delete(self.path(id)).optional().await
+    }
+
+    /// Replaces all records of a record set, at most 50; their order means nothing.
+    pub async fn set_records(&self, id: &RrsetId, records: &[Record]) -> Result<Action> {
+        self.act(id, "set_records")
+            .json(&Records { records })
+            .one()
+            .await
+    }
+
+    /// Adds records to a record set, which is created if there is none.
+    pub async fn add_records(&self, id: &RrsetId, add: &AddRecords) -> Result<Action> {
+        self.act(id, "add_records").json(add).one().await
+    }
+
+    /// Removes the records with these values; a record set without records is deleted.
+    pub async fn remove_records(&self, id: &RrsetId, records: &[Record]) -> Result<Action> {
+        self.act(id, "remove_records")
+            .json(&Records { records })
+            .one()
+            .await
+    }
+
+    /// Changes the comments of the records with these values.
+    pub async fn update_records(&self, id: &RrsetId, records: &[UpdateRecord]) -> Result<Action> {
+        self.act(id, "update_records")
+            .json(&Records { records })
+            .one()
+            .await
+    }
+
+    /// Changes how long a record set is kept in caches, in seconds; with `None` as long as the
+    /// zone says.
+    pub async fn change_ttl(&self, id: &RrsetId, ttl: Option<u32>) -> Result<Action> {
+        self.act(id, "change_ttl")
+            .json(&ChangeTtl { ttl })
+            .one()
+            .await
+    }
+
+    /// Changes what a record set is protected against.
+    pub async fn change_protection(
+        &self,
+        id: &RrsetId,
+        change: &ChangeRrsetProtection,
+    ) -> Result<Action> {
+        self.act(id, "change_protection").json(change).one().await
+    }
+
+    fn path(&self, id: &RrsetId) -> String {
+        format!("{}/{}/{}", self.1, segment(&id.name), segment(&id.kind))
+    }
+
+    fn act(&self, id: &RrsetId, command: &str) -> Request {
+        self.0.post(format!("{}/actions/{command}", self.path(id)))
+    }
+}
+
+/// Names a record set in its zone: `www/A`, `@/MX`, `*/CNAME`.
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, DeserializeFromStr, SerializeDisplay,
+)]
+pub struct RrsetId {
+    /// The name in front of the zone's; `@` for the zone itself.
+    pub name: String,
+    /// The type of its records.
+    pub kind: RrsetType,
+}
+
+impl RrsetId {
+    /// The records of this type for a name, which is relative to the zone: `www`, `*.dev`.
+    pub fn new(name: impl Into<String>, kind: impl Into<RrsetType>) -> Self {
+        Self {
+            name: name.into(),
+            kind: kind.into(),
+        }
+    }
+
+    /// The records of this type for the zone itself.
+    pub fn apex(kind: impl Into<RrsetType>) -> Self {
+        Self::new("@", kind)
+    }
+}
+
+impl fmt::Display for RrsetId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.name, self.kind)
+    }
+}
+
+/// The text is not `name/type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a record set is named by its name and type, as in www/A")]
+pub struct InvalidRrsetId;
+
+impl FromStr for RrsetId {
+    type Err = InvalidRrsetId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // Names in reverse zones may hold a slash, types never do.
+        let (name, kind) = text.rsplit_once('/').ok_or(InvalidRrsetId)?;
+        Ok(Self::new(name, kind))
+    }
+}
+
+/// Which record sets to list. An empty list of alternatives means any.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ListRrsets {
+    /// Only those with exactly this name.
+    pub name: Option<String>,
+    /// Only those of one of these types.
+    #[serde(rename = "type")]
+    pub kind: Vec<RrsetType>,
+    /// Only those with matching labels.
+    pub label_selector: Option<LabelSelector>,
+    /// The order; by id unless set.
+    pub sort: Vec<Sort<RrsetSort>>,
+}
+
+open_enum! {
+    /// What record sets can be sorted by.
+    pub enum RrsetSort {
+        /// Their ids.
+        Id = "id",
+        /// Their names.
+        Name = "name",
+        /// When they were made.
+        Created = "created",
+    }
+}
+
+open_enum! {
+    /// What a record is for.
+    pub enum RrsetType {
+        /// An IPv4 address.
+        A = "A",
+        /// An IPv6 address.
+        Aaaa = "AAAA",
+        /// Who may issue certificates.
+        Caa = "CAA",
+        /// Another name to look up instead.
+        Cname = "CNAME",
+        /// The key of a signed zone below.
+        Ds = "DS",
+        /// Hardware and operating system.
+        Hinfo = "HINFO",
+        /// How to reach a web server.
+        Https = "HTTPS",
+        /// A mail server.
+        Mx = "MX",
+        /// A name server.
+        Ns = "NS",
+        /// The name of an address.
+        Ptr = "PTR",
+        /// Who is responsible.
+        Rp = "RP",
+        /// The zone itself; the API keeps it.
+        Soa = "SOA",
+        /// Where a service runs.
+        Srv = "SRV",
+        /// How to reach a service.
+        Svcb = "SVCB",
+        /// The certificate of a service.
+        Tlsa = "TLSA",
+        /// Text; see [`Record::txt`].
+        Txt = "TXT",
+    }
+}
+
+/// A record set: all records of one name and type.
+#[serde_as]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct Rrset {
+    /// Names the record set.
+    pub id: RrsetId,
+    /// The name in front of the zone's; `@` for the zone itself.
+    pub name: String,
+    /// The type of its records.
+    #[serde(rename = "type")]
+    pub kind: RrsetType,
+    /// How long it is kept in caches, in seconds; `None` for as long as the zone says.
+    #[serde_as(as = "Option<Integer>")]
+    #[serde(default)]
+    pub ttl: Option<u32>,
+    /// Its records, in no order that means anything.
+    pub records: Vec<Record>,
+    /// What it is protected against.
+    pub protection: RrsetProtection,
+    /// The user's labels.
+    pub labels: Labels,
+    /// The zone that it belongs to.
+    pub zone: ZoneId,
+}
+
+impl Resource for Rrset {
+    type Id = RrsetId;
+
+    const ONE: &'static str = "rrset";
+    const MANY: &'static str = "rrsets";
+    const PER_PAGE: u32 = 100;
+
+    fn id(&self) -> RrsetId {
+        self.id.clone()
+    }
+}
+
+/// A DNS record. Its value is written as in a zone file.
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct Record {
+    /// The value, such as `203.0.113.7` or `10 mail.example.com.`
+    pub value: String,
+    /// A word for people.
+    pub comment: Option<String>,
+}
+
+impl Record {
+    /// A record with this value, written as in a zone file.
+    pub fn new(value: impl Into<String>) -> Self {
+        Self {
+            value: value.into(),
+            comment: None,
+        }
+    }
+
+    /// A `TXT` record with this text, however long: the value holds it in quotes, cut into pieces
+    /// that DNS can carry.
+    ///
+    /// ```
+    /// use hcloud_api::Record;
+    ///
+    /// let record = Record::txt(r#"say "hi""#);
+    /// assert_eq!(record.value, r#""say \"hi\"""#);
+    /// assert_eq!(record.text().as_deref(), Some(r#"say "hi""#));
+    /// ```
+    pub fn txt(text: &str) -> Self {
+        Self::new(txt::quote(text))
+    }
+
+    /// The record with a word for people.
+    pub fn comment(mut self, comment: impl Into<String>) -> Self {
+        self.comment = Some(comment.into());
+        self
+    }
+
+    /// The text of a `TXT` record, as it was before [`Record::txt`]; `None` if the value is not
+    /// written like one, or not in UTF-8.
+    pub fn text(&self) -> Option<String> {
+        txt::unquote(&self.value)
+    }
+}
+
+/// What a record set is protected against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct RrsetProtection {
+    /// Whether changing and deleting are refused.
+    pub change: bool,
+}
+
+/// What a record set shall be protected against.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct ChangeRrsetProtection {
+    /// Whether changing and deleting shall be refused.
+    pub change: bool,
+}
+
+/// A record set to create.
+#[derive(Clone, Debug, Serialize)]
+pub struct CreateRrset {
+    /// The name in front of the zone's; `@` for the zone itself.
+    pub name: String,
+    /// The type of its records.
+    #[serde(rename = "type")]
+    pub kind: RrsetType,
+    /// How long it is kept in caches, in seconds; as long as the zone says unless set.
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub ttl: Patch<u32>,
+    /// Its records, at least one.
+    pub records: Vec<Record>,
+    /// Labels to begin with.
+    #[serde(skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
+}
+
+impl CreateRrset {
+    /// A record set with these records, at least one.
+    pub fn new(id: RrsetId, records: impl Into<Vec<Record>>) -> Self {
+        Self {
+            name: id.name,
+            kind: id.kind,
+            ttl: Patch::Keep,
+            records: records.into(),
+            labels: Labels::default(),
+        }
+    }
+}
+
+/// A record set that is being created.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct RrsetCreated {
+    /// The record set.
+    pub rrset: Rrset,
+    /// Tells the name servers.
+    pub action: Action,
+}
+
+/// What to change about a record set; the rest stays.
+#[skip_serializing_none]
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct UpdateRrset {
+    /// All labels from now on: those missing here are removed.
+    pub labels: Option<Labels>,
+}
+
+/// Records to add to a record set.
+#[derive(Clone, Debug, Serialize)]
+pub struct AddRecords {
+    /// The records, at most 50.
+    pub records: Vec<Record>,
+    /// How long the record set is kept in caches, in seconds. If there is one already, it has to
+    /// agree.
+    #[serde(skip_serializing_if = "Patch::is_keep")]
+    pub ttl: Patch<u32>,
+}
+
+impl AddRecords {
+    /// Adds these records.
+    pub fn new(records: impl Into<Vec<Record>>) -> Self {
+        Self {
+            records: records.into(),
+            ttl: Patch::Keep,
+        }
+    }
+}
+
+/// A comment to change.
+#[derive(Clone, Debug, Serialize)]
+pub struct UpdateRecord {
+    /// The value of the record.
+    pub value: String,
+    /// The comment from now on; empty for none.
+    pub comment: String,
+}
+
+#[derive(Serialize)]
+struct Records<'a, T> {
+    records: &'a [T],
+}
+
+/// Null stands for the zone's.
+#[derive(Serialize)]
+struct ChangeTtl {
+    ttl: Option<u32>,
+}
+
+/// Text as zone files write it: strings in quotes, which DNS limits to 255 bytes each.
+mod txt {
+    const LONGEST: usize = 255;
+
+    pub(super) fn quote(text: &str) -> String {
+        let mut rest = text;
+        let mut strings = Vec::new();
+        loop {
+            let (string, others) = rest.split_at(rest.floor_char_boundary(LONGEST));
+            let escaped = string.replace('\\', r"\\").replace('"', r#"\""#);
+            strings.push(format!("\"{escaped}\""));
+            if others.is_empty() {
+                return strings.join(" ");
+            }
+            rest = others;
+        }
+    }
+
+    pub(super) fn unquote(value: &str) -> Option<String> {
+        let mut bytes = value.trim().bytes();
+        let mut text = Vec::new();
+        loop {
+            // Between strings there is nothing but space.
+            match bytes.next() {
+                Some(b'"') => string(&mut bytes, &mut text)?,
+                Some(space) if space.is_ascii_whitespace() => {}
+                Some(_) => return None,
+                None => return String::from_utf8(text).ok(),
+            }
+        }
+    }
+
+    /// Reads up to the closing quote.
+    fn string(bytes: &mut impl Iterator<Item = u8>, text: &mut Vec<u8>) -> Option<()> {
+        loop {
+            match bytes.next()? {
+                b'"' => return Some(()),
+                b'\\' => text.push(escaped(bytes)?),
+                byte => text.push(byte),
+            }
+        }
+    }
+
+    /// What follows a backslash: a byte as it is, or three digits for any byte.
+    fn escaped(bytes: &mut impl Iterator<Item = u8>) -> Option<u8> {
+        let first = bytes.next()?;
+        if !first.is_ascii_digit() {
+            return Some(first);
+        }
+        let digits = [first, bytes.next()?, bytes.next()?];
+        std::str::from_utf8(&digits).ok()?.parse().ok()
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn long_text_is_cut_into_strings_of_255_bytes() {
+            let quoted = quote(&"x".repeat(600));
+
+            let lengths: Vec<_> = quoted.split(' ').map(|string| string.len() - 2).collect();
+            assert_eq!(lengths, [255, 255, 90]);
+            assert_eq!(quote(&"x".repeat(255)).matches('"').count(), 2);
+        }
+
+        #[test]
+        fn escapes_do_not_count_and_are_not_cut() {
+            let quoted = quote(&"\"".repeat(256));
+
+            assert_eq!(quoted, format!("\"{}\" \"\\\"\"", r#"\""#.repeat(255)));
+        }
+
+        #[test]
+        fn characters_are_not_cut() {
+            let text = "ä".repeat(200);
+
+            let quoted = quote(&text);
+
+            assert_eq!(quoted.find(' '), Some(254 + 2));
+            assert_eq!(unquote(&quoted), Some(text));
+        }
+
+        #[test]
+        fn what_is_quoted_can_be_read_again() {
+            for text in ["", "v=spf1 -all", r#"a "b" \c\ "#, "\\", &"\\".repeat(300)] {
+                assert_eq!(unquote(&quote(text)).as_deref(), Some(text));
+            }
+        }
+
+        #[test]
+        fn other_ways_to_write_text_are_read_too() {
+            assert_eq!(unquote(r#" "a"  "b""c" "#).as_deref(), Some("abc"));
+            assert_eq!(unquote(r#""\065\195\164\x""#).as_deref(), Some("Aäx"));
+        }
+
+        #[test]
+        fn what_is_no_text_is_not_read() {
+            for value in [
+                "plain",
+                r#""open"#,
+                r#""a" b"#,
+                r#""\25"#,
+                r#""\999""#,
+                r#""\255""#,
+            ] {
+                assert_eq!(unquote(value), None, "{value}");
+            }
+        }
+    }
+}
