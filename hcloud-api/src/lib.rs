@@ -20,10 +20,10 @@ mod id;
 mod images;
 mod isos;
 mod labels;
-mod locations;
-mod lookup;
 mod load_balancer_types;
 mod load_balancers;
+mod locations;
+mod lookup;
 mod metrics;
 mod networks;
 mod number;
@@ -36,27 +36,27 @@ mod protection;
 mod rate_limit;
 mod request;
 mod retry;
+mod rrsets;
 mod secret;
 mod selector;
 mod server_types;
 mod servers;
 mod sort;
-mod rrsets;
 mod ssh_keys;
 mod storage_box_snapshots;
 mod storage_box_subaccounts;
 mod storage_box_types;
 mod storage_boxes;
-#[cfg(any(feature = "rustls", feature = "native-tls"))]
+#[cfg(feature = "rustls")]
 mod tls;
 mod volumes;
 mod wrapped;
+mod zones;
 
 pub use action_lists::{ActionSort, ActionsOfAll, ActionsOfOne, ListActions};
 pub use actions::{Action, ActionError, ActionResource, ActionStatus, Actions, Awaited, Wait};
 pub use certificates::{
     Certificate, CertificateCreated, CertificateIssuance, CertificateRenewal, CertificateSort,
-mod zones;
     CertificateSource, CertificateStatus, CertificateType, CertificateUser, Certificates,
     CreateCertificate, ListCertificates, UpdateCertificate,
 };
@@ -86,13 +86,6 @@ pub use images::{
 };
 pub use isos::{Iso, IsoType, Isos, ListIsos};
 pub use labels::{InvalidLabel, Labels};
-pub use locations::{ListLocations, Location, LocationSort, Locations};
-#[cfg(feature = "metadata")]
-pub use metadata::Metadata;
-pub use metrics::{Metrics, MetricsQuery, Sample, TimeSeries};
-pub use networks::{
-    CreateNetwork, CreateSubnet, ListNetworkMembers, ListNetworks, Network, NetworkMember,
-    NetworkMemberSort, NetworkMemberStatus, NetworkMemberType, NetworkSort, Networks, Route,
 pub use load_balancer_types::{ListLoadBalancerTypes, LoadBalancerType, LoadBalancerTypes};
 pub use load_balancers::{
     AddTarget, AttachLoadBalancerToNetwork, CreateLoadBalancer, CreateLoadBalancerPublicNet,
@@ -103,6 +96,11 @@ pub use load_balancers::{
     ServiceProtocol, Target, TargetHealth, TargetHealthStatus, TargetType, UpdateHealthCheck,
     UpdateHealthCheckHttp, UpdateLoadBalancer, UpdateService, UpdateServiceHttp,
 };
+pub use locations::{ListLocations, Location, LocationSort, Locations};
+pub use metrics::{Metrics, MetricsQuery, Sample, TimeSeries};
+pub use networks::{
+    CreateNetwork, CreateSubnet, ListNetworkMembers, ListNetworks, Network, NetworkMember,
+    NetworkMemberSort, NetworkMemberStatus, NetworkMemberType, NetworkSort, Networks, Route,
     Subnet, SubnetType, UpdateNetwork,
 };
 pub use number::Decimal;
@@ -123,17 +121,17 @@ pub use primary_ips::{
 pub use protection::{ChangeProtection, Protection};
 pub use resource::Resource;
 pub use retry::RetryPolicy;
+pub use rrsets::{
+    AddRecords, ChangeRrsetProtection, CreateRrset, InvalidRrsetId, ListRrsets, Record, Rrset,
+    RrsetCreated, RrsetId, RrsetProtection, RrsetSort, RrsetType, Rrsets, UpdateRecord,
+    UpdateRrset,
+};
 pub use selector::{InvalidSelector, LabelSelector};
 pub use server_types::{
     Architecture, CpuType, ListServerTypes, ServerType, ServerTypeLocation, ServerTypes,
     StorageType,
 };
 pub use servers::{
-pub use rrsets::{
-    AddRecords, ChangeRrsetProtection, CreateRrset, InvalidRrsetId, ListRrsets, Record, Rrset,
-    RrsetCreated, RrsetId, RrsetProtection, RrsetSort, RrsetType, Rrsets, UpdateRecord,
-    UpdateRrset,
-};
     AttachToNetwork, ChangeServerProtection, ChangeServerType, Console, CreateImage,
     CreatePublicNet, CreateServer, EnableRescue, ImageCreated, ListServers, PrivateNet, PublicIpv4,
     PublicIpv6, PublicNet, RebuildServer, RescueType, RootAccess, Server, ServerCreated,
@@ -142,12 +140,6 @@ pub use rrsets::{
 };
 pub use sort::Sort;
 pub use ssh_keys::{CreateSshKey, ListSshKeys, SshKey, SshKeySort, SshKeys, UpdateSshKey};
-pub use volumes::{
-    AttachVolume, CreateVolume, ListVolumes, UpdateVolume, Volume, VolumeCreated, VolumeFormat,
-    VolumeSort, VolumeStatus, Volumes,
-};
-
-pub use jiff::Timestamp;
 pub use storage_box_snapshots::{
     CreateStorageBoxSnapshot, ListStorageBoxSnapshots, NewStorageBoxSnapshot, StorageBoxSnapshot,
     StorageBoxSnapshotCreated, StorageBoxSnapshotSort, StorageBoxSnapshotStats,
@@ -166,9 +158,15 @@ pub use storage_boxes::{
     StorageBoxCreated, StorageBoxSort, StorageBoxStats, StorageBoxStatus, StorageBoxes,
     UpdateStorageBox, UpdateStorageBoxAccess,
 };
-pub use reqwest::{Method, StatusCode};
-pub use secrecy::{ExposeSecret, SecretString};
+pub use volumes::{
+    AttachVolume, CreateVolume, ListVolumes, UpdateVolume, Volume, VolumeCreated, VolumeFormat,
+    VolumeSort, VolumeStatus, Volumes,
+};
 pub use zones::{
     AuthoritativeNameservers, CreateZone, DelegationStatus, ListZones, PrimaryNameserver,
     Registrar, TsigAlgorithm, UpdateZone, Zone, ZoneCreated, ZoneMode, ZoneSort, ZoneStatus, Zones,
 };
+
+pub use jiff::Timestamp;
+pub use reqwest::{Method, StatusCode};
+pub use secrecy::{ExposeSecret, SecretString};
