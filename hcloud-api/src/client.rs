@@ -152,8 +152,6 @@ impl Client {
         ServerTypes(self)
     }
 
-    /// Where servers can be.
-    pub fn locations(&self) -> Locations<'_> {
     /// One address in front of many targets.
     pub fn load_balancers(&self) -> LoadBalancers<'_> {
         LoadBalancers(self)
@@ -179,6 +177,8 @@ impl Client {
         StorageBoxTypes(self)
     }
 
+    /// Where servers can be.
+    pub fn locations(&self) -> Locations<'_> {
         Locations(self)
     }
 }

@@ -90,14 +90,14 @@ impl Request {
         self.send().await?.read(|body| serde_json::from_slice(body))
     }
 
-    /// Wants every resource, page by page.
-    pub(crate) fn list<T: Resource>(self) -> Listing<T> {
-        Listing::new(self)
-    }
-
     /// Wants every resource of a list that the API does not cut into pages.
     pub(crate) async fn many<T: Resource>(self) -> Result<Vec<T>> {
         self.field(T::MANY).await
+    }
+
+    /// Wants every resource, page by page.
+    pub(crate) fn list<T: Resource>(self) -> Listing<T> {
+        Listing::new(self)
     }
 
     pub(crate) fn client(&self) -> &Client {
@@ -229,6 +229,19 @@ impl Request {
             },
         }
     }
+}
+
+impl fmt::Debug for Request {
+    /// Leaves out the body, which may hold passwords and keys.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("query", &self.query)
+            .finish_non_exhaustive()
+    }
+}
+
 /// One part of a path: a name that may hold characters which mean something in a URL.
 pub(crate) fn segment(text: impl fmt::Display) -> String {
     const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
@@ -243,19 +256,6 @@ pub(crate) fn segment(text: impl fmt::Display) -> String {
         // In a URL these lead to another path, however they are escaped.
         "." | ".." => escaped.replace('.', "%252E"),
         _ => escaped,
-    }
-}
-
-}
-
-impl fmt::Debug for Request {
-    /// Leaves out the body, which may hold passwords and keys.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request")
-            .field("method", &self.method)
-            .field("path", &self.path)
-            .field("query", &self.query)
-            .finish_non_exhaustive()
     }
 }
 
