@@ -1,5 +1,12 @@
 //! Every public operation, against a server that writes down what arrives.
 
+mod certificates;
+mod firewalls;
+mod floating_ips;
+mod networks;
+mod placement_groups;
+mod volumes;
+
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -75,6 +82,19 @@ fn operation(request: &str) -> String {
 /// One answer that has what any operation wants.
 fn every_answer() -> Value {
     let answers = [
+        include_str!("fixtures/certificate_created.json"),
+        include_str!("fixtures/certificates.json"),
+        include_str!("fixtures/firewall_created.json"),
+        include_str!("fixtures/firewalls.json"),
+        include_str!("fixtures/floating_ip_created.json"),
+        include_str!("fixtures/floating_ips.json"),
+        include_str!("fixtures/network.json"),
+        include_str!("fixtures/network_members.json"),
+        include_str!("fixtures/networks.json"),
+        include_str!("fixtures/placement_group_created.json"),
+        include_str!("fixtures/placement_groups.json"),
+        include_str!("fixtures/volume_created.json"),
+        include_str!("fixtures/volumes.json"),
         include_str!("fixtures/console.json"),
         include_str!("fixtures/root_password.json"),
         include_str!("fixtures/image.json"),
@@ -113,6 +133,12 @@ async fn call_everything(client: &Client) -> Result<()> {
     server_actions(client).await?;
     ssh_keys(client).await?;
     client.pricing().await?;
+    networks::call(client).await?;
+    floating_ips::call(client).await?;
+    volumes::call(client).await?;
+    placement_groups::call(client).await?;
+    certificates::call(client).await?;
+    firewalls::call(client).await?;
     Ok(())
 }
 
