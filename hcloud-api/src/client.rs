@@ -10,6 +10,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::rate_limit::Pacers;
 use crate::request::Request;
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+use crate::tls;
 use crate::{
     Actions, Certificates, Error, Firewalls, FloatingIps, Images, Isos, LoadBalancerTypes,
     LoadBalancers, Locations, Networks, PlacementGroups, PrimaryIps, Result, RetryPolicy,
@@ -239,7 +241,9 @@ pub struct ClientBuilder {
     retry: RetryPolicy,
     parallel_pages: usize,
     poll: Poll,
-    #[cfg(feature = "rustls")]
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    tls: tls::Backend,
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
     root_certificates: Vec<Vec<u8>>,
 }
 
@@ -258,7 +262,9 @@ impl ClientBuilder {
                 first: Duration::from_millis(250),
                 longest: Duration::from_secs(5),
             },
-            #[cfg(feature = "rustls")]
+            #[cfg(any(feature = "rustls", feature = "native-tls"))]
+            tls: tls::Backend::default(),
+            #[cfg(any(feature = "rustls", feature = "native-tls"))]
             root_certificates: Vec::new(),
         }
     }
@@ -313,9 +319,18 @@ impl ClientBuilder {
     }
 
     /// Trusts these root certificates (PEM, one or more) too, for proxies that inspect TLS.
-    #[cfg(feature = "rustls")]
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificates.push(pem.into());
+        self
+    }
+
+    /// Has the operating system's library do HTTPS, with the root certificates that it trusts.
+    ///
+    /// Without the feature `rustls` that is so anyway.
+    #[cfg(feature = "native-tls")]
+    pub fn native_tls(mut self) -> Self {
+        self.tls = tls::Backend::Native;
         self
     }
 
@@ -354,9 +369,8 @@ impl ClientBuilder {
             .pool_idle_timeout(IDLE)
             // The API never redirects; whatever does shall not get the token.
             .redirect(reqwest::redirect::Policy::none());
-        #[cfg(feature = "rustls")]
-        let builder =
-            builder.tls_backend_preconfigured(crate::tls::config(&self.root_certificates)?);
+        #[cfg(any(feature = "rustls", feature = "native-tls"))]
+        let builder = tls::set_up(builder, self.tls, &self.root_certificates)?;
         builder.build().map_err(|source| Error::Setup { source })
     }
 }

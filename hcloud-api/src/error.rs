@@ -58,6 +58,17 @@ pub enum Error {
         source: serde_json::Error,
     },
 
+    /// The body of a request of your own cannot be written as JSON: the request was not sent.
+    #[error("the body for {method} {path} cannot be written")]
+    Encode {
+        /// The request's method.
+        method: Method,
+        /// The request's path, below the endpoint.
+        path: String,
+        /// What cannot be written.
+        source: serde_json::Error,
+    },
+
     /// No connection was made: the request was not sent.
     #[error("no connection for {method} {path}")]
     Connect {
@@ -145,6 +156,32 @@ pub enum Error {
 }
 
 impl Error {
+    /// What is known when a request got no complete answer.
+    pub(crate) fn unanswered(method: Method, path: &str, error: reqwest::Error) -> Self {
+        let path = path.to_owned();
+        // The URL is in our own message already, as method and path.
+        let source = error.without_url();
+        if source.is_connect() {
+            Self::Connect {
+                method,
+                path,
+                source,
+            }
+        } else if source.is_timeout() {
+            Self::Timeout {
+                method,
+                path,
+                source,
+            }
+        } else {
+            Self::Transport {
+                method,
+                path,
+                source,
+            }
+        }
+    }
+
     /// Whether the same call may succeed later, unchanged.
     ///
     /// This says nothing about whether repeating it is safe: after [`Error::Timeout`] a `POST`

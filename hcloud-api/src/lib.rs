@@ -7,6 +7,8 @@ mod resource;
 
 mod action_lists;
 mod actions;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod certificates;
 mod client;
 mod deprecation;
@@ -24,6 +26,8 @@ mod load_balancer_types;
 mod load_balancers;
 mod locations;
 mod lookup;
+#[cfg(feature = "metadata")]
+mod metadata;
 mod metrics;
 mod networks;
 mod number;
@@ -34,6 +38,7 @@ mod pricing;
 mod primary_ips;
 mod protection;
 mod rate_limit;
+mod raw;
 mod request;
 mod retry;
 mod rrsets;
@@ -47,7 +52,7 @@ mod storage_box_snapshots;
 mod storage_box_subaccounts;
 mod storage_box_types;
 mod storage_boxes;
-#[cfg(feature = "rustls")]
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod tls;
 mod volumes;
 mod wrapped;
@@ -97,6 +102,8 @@ pub use load_balancers::{
     UpdateHealthCheckHttp, UpdateLoadBalancer, UpdateService, UpdateServiceHttp,
 };
 pub use locations::{ListLocations, Location, LocationSort, Locations};
+#[cfg(feature = "metadata")]
+pub use metadata::Metadata;
 pub use metrics::{Metrics, MetricsQuery, Sample, TimeSeries};
 pub use networks::{
     CreateNetwork, CreateSubnet, ListNetworkMembers, ListNetworks, Network, NetworkMember,
@@ -119,6 +126,7 @@ pub use primary_ips::{
     PrimaryIpSort, PrimaryIps, UpdatePrimaryIp,
 };
 pub use protection::{ChangeProtection, Protection};
+pub use raw::RawRequest;
 pub use resource::Resource;
 pub use retry::RetryPolicy;
 pub use rrsets::{

@@ -9,7 +9,7 @@ use reqwest::{Method, Response, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tracing::debug;
+use tracing::{Instrument, debug, debug_span};
 
 use crate::envelope;
 use crate::pagination::Listing;
@@ -59,8 +59,13 @@ impl Request {
         self
     }
 
-    pub(crate) fn json(mut self, body: &impl Serialize) -> Self {
-        self.body = Some(serde_json::to_vec(body).expect("bodies are plain structs"));
+    pub(crate) fn json(self, body: &impl Serialize) -> Self {
+        self.body(serde_json::to_vec(body).expect("bodies are plain structs"))
+    }
+
+    /// Sets the body, which is JSON.
+    pub(crate) fn body(mut self, json: Vec<u8>) -> Self {
+        self.body = Some(json);
         self
     }
 
@@ -106,6 +111,11 @@ impl Request {
 
     /// Sends the request, again and again where the retry policy allows it.
     pub(crate) async fn send(&self) -> Result<Answer> {
+        let span = debug_span!("request", method = %self.method, path = self.path);
+        self.attempts().instrument(span).await
+    }
+
+    async fn attempts(&self) -> Result<Answer> {
         let pacer = self.client.shared.pacers.of(self.budget);
         let mut turn = pacer.turn(Duration::ZERO);
         turn.come().await;
@@ -122,12 +132,7 @@ impl Request {
             if !retries.reach(turn.at()) {
                 return Err(error);
             }
-            debug!(
-                method = %self.method,
-                path = self.path,
-                error = &error as &dyn std::error::Error,
-                "trying again"
-            );
+            debug!(error = &error as &dyn std::error::Error, "trying again");
             turn.come().await;
         }
     }
@@ -141,14 +146,8 @@ impl Request {
         let status = response.status();
         turn.answered(status, response.headers());
         let correlation_id = correlation_id(response.headers());
-        debug!(
-            method = %self.method,
-            path = self.path,
-            status = status.as_u16(),
-            correlation_id,
-            "answered"
-        );
-        let body = self.body(response).await?;
+        debug!(status = status.as_u16(), correlation_id, "answered");
+        let body = self.read(response).await?;
         if status.is_success() {
             return Ok(Answer {
                 method: self.method.clone(),
@@ -183,33 +182,21 @@ impl Request {
         url
     }
 
-    async fn body(&self, response: Response) -> Result<Vec<u8>> {
+    async fn read(&self, response: Response) -> Result<Vec<u8>> {
         let body = response.bytes().await.map_err(|error| self.failed(error))?;
         Ok(body.into())
     }
 
     fn failed(&self, error: reqwest::Error) -> Error {
-        // The URL is in our own message already, as method and path.
-        let source = error.without_url();
-        let (method, path) = (self.method.clone(), self.path.clone());
-        if source.is_connect() {
-            Error::Connect {
-                method,
-                path,
-                source,
-            }
-        } else if source.is_timeout() {
-            Error::Timeout {
-                method,
-                path,
-                source,
-            }
-        } else {
-            Error::Transport {
-                method,
-                path,
-                source,
-            }
+        Error::unanswered(self.method.clone(), &self.path, error)
+    }
+
+    /// Why a body cannot be sent.
+    pub(crate) fn unwritten(&self, source: serde_json::Error) -> Error {
+        Error::Encode {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            source,
         }
     }
 

@@ -1,41 +1,54 @@
-//! HTTPS without a look at the system's certificate files, which costs tens of milliseconds.
+//! How HTTPS is done.
 
-use std::sync::Arc;
+#[cfg(feature = "rustls")]
+mod mozilla;
 
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use reqwest::ClientBuilder;
 
-use crate::{Error, Result};
+use crate::Result;
 
-/// Mozilla's root certificates, which are part of the program, and `extra` ones in PEM.
-pub(crate) fn config(extra: &[Vec<u8>]) -> Result<ClientConfig> {
-    let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    for pem in extra {
-        add(&mut roots, pem).map_err(|source| Error::InvalidRootCertificate { source })?;
-    }
-    let mut config =
-        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("ring supports the default protocol versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-    #[cfg(feature = "http2")]
-    config.alpn_protocols.push(b"h2".to_vec());
-    config.alpn_protocols.push(b"http/1.1".to_vec());
-    Ok(config)
+/// Who does it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Backend {
+    #[cfg(feature = "rustls")]
+    #[default]
+    Rustls,
+    #[cfg(feature = "native-tls")]
+    #[cfg_attr(not(feature = "rustls"), default)]
+    Native,
 }
 
-fn add(
-    roots: &mut RootCertStore,
-    pem: &[u8],
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let certificates = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>()?;
-    if certificates.is_empty() {
-        return Err("no certificate in the PEM text".into());
+/// Sets the backend, and the PEM certificates that it trusts beside those that it knows.
+pub(crate) fn set_up(
+    builder: ClientBuilder,
+    backend: Backend,
+    extra: &[Vec<u8>],
+) -> Result<ClientBuilder> {
+    match backend {
+        #[cfg(feature = "rustls")]
+        Backend::Rustls => Ok(builder.tls_backend_preconfigured(mozilla::config(extra)?)),
+        #[cfg(feature = "native-tls")]
+        Backend::Native => native(builder, extra),
     }
-    for certificate in certificates {
-        roots.add(certificate)?;
+}
+
+#[cfg(feature = "native-tls")]
+fn native(builder: ClientBuilder, extra: &[Vec<u8>]) -> Result<ClientBuilder> {
+    extra
+        .iter()
+        .try_fold(builder.tls_backend_native(), |builder, pem| {
+            Ok(builder.tls_certs_merge(certificates(pem)?))
+        })
+}
+
+#[cfg(feature = "native-tls")]
+fn certificates(pem: &[u8]) -> Result<Vec<reqwest::Certificate>> {
+    let invalid = |source: Box<dyn std::error::Error + Send + Sync>| {
+        crate::Error::InvalidRootCertificate { source }
+    };
+    match reqwest::Certificate::from_pem_bundle(pem) {
+        Ok(none) if none.is_empty() => Err(invalid("no certificate in the PEM text".into())),
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(invalid(error.into())),
     }
-    Ok(())
 }

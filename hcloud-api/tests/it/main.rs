@@ -4,19 +4,24 @@
 
 mod actions;
 mod api;
+#[cfg(feature = "blocking")]
+mod blocking;
 mod catalog;
 mod connections;
 mod decoding;
 mod errors;
 mod labels;
 mod lookup;
+#[cfg(feature = "metadata")]
+mod metadata;
 mod mutations;
 mod operations;
 mod pages;
 mod rate_limit;
+mod raw;
 mod retry;
 mod secrets;
 mod servers;
-#[cfg(feature = "rustls")]
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod tls;
 mod traces;

@@ -1,7 +1,9 @@
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hcloud_api::{ActionId, LocationId};
-use wiremock::{MockServer, ResponseTemplate};
+use wiremock::matchers::path;
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::api::{answers, body, client, location, refusal, requests};
 
@@ -58,6 +60,57 @@ async fn an_empty_budget_holds_the_next_request_back() {
         "{:?}",
         start.elapsed()
     );
+}
+
+/// A bucket that refills by a hundred requests a second and holds one now.
+struct Bucket {
+    left: f64,
+    at: Instant,
+}
+
+impl Bucket {
+    const PER_SECOND: f64 = 100.0;
+
+    fn answer(&mut self) -> ResponseTemplate {
+        self.left += self.at.elapsed().as_secs_f64() * Self::PER_SECOND;
+        self.at = Instant::now();
+        let answer = if self.left >= 1.0 {
+            self.left -= 1.0;
+            location()
+        } else {
+            refusal(429, "rate_limit_exceeded")
+        };
+        budget(answer, &format!("{:.0}", self.left.floor()))
+            .insert_header("ratelimit-limit", (Self::PER_SECOND * 3600.0).to_string())
+    }
+}
+
+#[tokio::test]
+async fn fifty_tasks_share_what_is_left_and_all_finish() {
+    let api = MockServer::start().await;
+    let bucket = Mutex::new(Bucket {
+        left: 1.0,
+        at: Instant::now(),
+    });
+    Mock::given(path(LOCATION))
+        .respond_with(move |_: &Request| bucket.lock().unwrap().answer())
+        .mount(&api)
+        .await;
+    let client = client(&api);
+
+    let tasks: Vec<_> = (0..50)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.locations().get(LocationId::new(1)).await })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+
+    // All fifty may be refused once, before anybody knows the budget.
+    let requests = requests(&api).await;
+    assert!(requests < 200, "{requests} requests for 50 answers");
 }
 
 #[tokio::test]

@@ -41,35 +41,51 @@ async fn api() -> (String, String) {
     (format!("https://localhost:{port}/v1"), cert.pem())
 }
 
-fn builder(endpoint: &str) -> ClientBuilder {
-    Client::builder(TOKEN)
+/// A client for each way to do HTTPS that is compiled in.
+fn builders(endpoint: &str) -> Vec<ClientBuilder> {
+    let builder = Client::builder(TOKEN)
         .endpoint(endpoint)
-        .retry(RetryPolicy::never())
+        .retry(RetryPolicy::never());
+    vec![
+        #[cfg(feature = "native-tls")]
+        builder.clone().native_tls(),
+        builder,
+    ]
 }
 
 #[tokio::test]
 async fn an_extra_root_certificate_is_trusted() {
     let (endpoint, certificate) = api().await;
-    let client = builder(&endpoint)
-        .root_certificates(certificate)
-        .build()
-        .unwrap();
 
-    let location = client.locations().get(LocationId::new(1)).await.unwrap();
+    for builder in builders(&endpoint) {
+        let client = builder.root_certificates(&*certificate).build().unwrap();
+        let location = client.locations().get(LocationId::new(1)).await.unwrap();
 
-    assert_eq!(location.name, "fsn1");
+        assert_eq!(location.name, "fsn1");
+    }
 }
 
 #[tokio::test]
 async fn a_certificate_that_nobody_vouches_for_gets_no_token() {
     let (endpoint, _) = api().await;
-    let client = builder(&endpoint).build().unwrap();
 
-    let error = client
-        .locations()
-        .get(LocationId::new(1))
-        .await
-        .unwrap_err();
+    for builder in builders(&endpoint) {
+        let client = builder.build().unwrap();
+        let got = client.locations().get(LocationId::new(1)).await;
 
-    assert!(matches!(error, Error::Connect { .. }), "{error:?}");
+        let error = got.unwrap_err();
+        assert!(matches!(error, Error::Connect { .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn what_is_no_certificate_is_refused() {
+    for builder in builders("https://localhost/v1") {
+        let error = builder.root_certificates("no PEM").build().unwrap_err();
+
+        assert!(
+            matches!(error, Error::InvalidRootCertificate { .. }),
+            "{error:?}"
+        );
+    }
 }

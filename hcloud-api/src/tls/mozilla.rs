@@ -1,0 +1,41 @@
+//! HTTPS without a look at the system's certificate files, which costs tens of milliseconds.
+
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::{Error, Result};
+
+/// Mozilla's root certificates, which are part of the program, and `extra` ones in PEM.
+pub(super) fn config(extra: &[Vec<u8>]) -> Result<ClientConfig> {
+    let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    for pem in extra {
+        add(&mut roots, pem).map_err(|source| Error::InvalidRootCertificate { source })?;
+    }
+    let mut config =
+        ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring supports the default protocol versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+    #[cfg(feature = "http2")]
+    config.alpn_protocols.push(b"h2".to_vec());
+    config.alpn_protocols.push(b"http/1.1".to_vec());
+    Ok(config)
+}
+
+fn add(
+    roots: &mut RootCertStore,
+    pem: &[u8],
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let certificates = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>()?;
+    if certificates.is_empty() {
+        return Err("no certificate in the PEM text".into());
+    }
+    for certificate in certificates {
+        roots.add(certificate)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+use std::net::Ipv4Addr;
+
+use hcloud_api::{Error, Metadata, ServerId};
+use wiremock::{MockServer, ResponseTemplate};
+
+use crate::api::answers;
+
+async fn service(answered: &[(&str, &str)]) -> (MockServer, Metadata) {
+    let service = MockServer::start().await;
+    for (at, text) in answered {
+        let answer = ResponseTemplate::new(200).set_body_string(*text);
+        answers(&service, "GET", at, [answer]).await;
+    }
+    let metadata = Metadata::at(service.uri()).unwrap();
+    (service, metadata)
+}
+
+#[tokio::test]
+async fn a_server_learns_about_itself() {
+    let (_service, metadata) = service(&[
+        ("/hostname", "my-server"),
+        ("/instance-id", "42"),
+        ("/public-ipv4", "203.0.113.7\n"),
+        ("/private-networks", "- ip: 10.0.0.2\n  network_id: 1234\n"),
+        ("/availability-zone", "hel1-dc2"),
+        ("/region", "eu-central"),
+    ])
+    .await;
+
+    assert!(metadata.is_there().await);
+    assert_eq!(metadata.hostname().await.unwrap(), "my-server");
+    assert_eq!(metadata.instance_id().await.unwrap(), ServerId::new(42));
+    let ip = metadata.public_ipv4().await.unwrap();
+    assert_eq!(ip, Some(Ipv4Addr::new(203, 0, 113, 7)));
+    let networks = metadata.private_networks().await.unwrap();
+    assert_eq!(networks, "- ip: 10.0.0.2\n  network_id: 1234");
+    assert_eq!(metadata.availability_zone().await.unwrap(), "hel1-dc2");
+    assert_eq!(metadata.region().await.unwrap(), "eu-central");
+}
+
+#[tokio::test]
+async fn a_server_may_have_no_public_address() {
+    let (_absent, without_route) = service(&[]).await;
+    let (_empty, with_nothing) = service(&[("/public-ipv4", "")]).await;
+
+    assert_eq!(without_route.public_ipv4().await.unwrap(), None);
+    assert_eq!(with_nothing.public_ipv4().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn another_clouds_service_is_not_taken_for_ours() {
+    let (_service, metadata) = service(&[("/instance-id", "i-0abcdef")]).await;
+
+    let error = metadata.instance_id().await.unwrap_err();
+
+    assert!(matches!(error, Error::Decode { .. }), "{error:?}");
+    assert!(!metadata.is_there().await);
+}
