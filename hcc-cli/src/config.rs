@@ -219,6 +219,11 @@ impl Config {
         if let Some(endpoint) = variable("HCLOUD_ENDPOINT").or_else(|| self.file.endpoint.clone()) {
             builder = builder.endpoint(endpoint);
         }
+        if let Some(path) = variable("SSL_CERT_FILE") {
+            // Where a proxy inspects TLS, Mozilla's certificates are not enough.
+            let pem = fs::read(&path).with_context(|| format!("read {path} (SSL_CERT_FILE)"))?;
+            builder = builder.root_certificates(pem);
+        }
         Ok(builder.build().map_err(hcc_core::Error::from)?)
     }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
 
 use hcc_core::ErrorKind;
+use inquire::InquireError;
 
 use crate::page::PageError;
 
@@ -78,6 +79,11 @@ impl Exit {
             return Some(error.kind().into());
         }
         if cause.is::<Interrupted>() {
+            return Some(Self::Interrupted);
+        }
+        if let Some(InquireError::OperationInterrupted | InquireError::OperationCanceled) =
+            cause.downcast_ref()
+        {
             return Some(Self::Interrupted);
         }
         if cause.is::<UnknownColumn>() {

@@ -6,9 +6,12 @@ use std::{env, fmt};
 
 use anyhow::Result;
 use hcc_core::{ErrorKind, Guard, Middleware, Offer};
+use hcc_store::StoreUrl;
 use hcloud_api::{Image, Location, ServerType, TypePrice};
 use indexmap::IndexSet;
+use inquire::validator::Validation;
 use inquire::{Password, PasswordDisplayMode, Select, Text};
+use secrecy::SecretString;
 
 use crate::cmd::create::Defaults;
 use crate::config::{Config, File};
@@ -175,6 +178,9 @@ async fn ask(config: &mut Config) -> Result<()> {
         "What names of new servers begin with; - for nothing",
         file.prefix.as_deref().unwrap_or("-"),
     )?);
+    let store = ask_store(&config.store()?)?;
+    let file = &mut config.file;
+    file.store = store.or(file.store.take());
     file.console = Some(text(
         "Address of the console page; - for the one that hcc serves",
         file.console.as_deref().unwrap_or("-"),
@@ -205,10 +211,28 @@ async fn ask_token(config: &mut Config) -> Result<Offers> {
         };
         let middleware = config.middleware_with(api, Guard::Managed).await?;
         match Offers::fetch(&middleware).await {
-            Err(error) if error.kind() == ErrorKind::NotSetUp => eprintln!("{error:#}"),
+            Err(error) if error.kind() == ErrorKind::NotSetUp => {
+                eprintln!("{:#}", anyhow::Error::from(error));
+            }
             offers => return Ok(offers?),
         }
     }
+}
+
+/// Asks where the records lie; `None` is where they lie now.
+fn ask_store(present: &StoreUrl) -> Result<Option<SecretString>> {
+    let present = present.to_string();
+    let is_store = |text: &str| {
+        Ok(match text.parse::<StoreUrl>() {
+            Ok(_) => Validation::Valid,
+            Err(error) => Validation::Invalid(error.into()),
+        })
+    };
+    let store = Text::new("Where the records lie")
+        .with_default(&present)
+        .with_validator(is_store)
+        .prompt()?;
+    Ok((store != present).then(|| store.into()))
 }
 
 /// Something to pick, and what a person wants to know of it.
