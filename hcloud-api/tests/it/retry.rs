@@ -1,8 +1,11 @@
+use std::collections::{BTreeSet, HashMap};
 use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hcloud_api::{Client, Error, ErrorCode, LocationId, Method, RetryPolicy, ServerId};
-use wiremock::{MockServer, ResponseTemplate};
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::api::{TOKEN, answers, body, builder, client, location, refusal, requests};
 
@@ -53,6 +56,71 @@ async fn only_what_is_safe_is_sent_again() {
         let again = usize::from(get_again) + usize::from(post_again);
         assert_eq!(requests(&api).await, 2 + again, "after {failure:?}");
     }
+}
+
+/// All operations, each with what is done when nobody knows whether it took effect: `again`
+/// sends it once more, `once` does not.
+const CLASSES: &str = include_str!("fixtures/retry_classes.txt");
+
+#[tokio::test]
+async fn every_operation_is_sent_again_only_as_its_class_allows() {
+    let known: BTreeSet<_> = CLASSES.lines().map(|line| &line[6..]).collect();
+    let all: BTreeSet<_> = include_str!("fixtures/operations.txt").lines().collect();
+    assert_eq!(known, all);
+
+    let busy = refusal(429, "rate_limit_exceeded").insert_header("ratelimit-limit", "36000000");
+    for (failure, once, again) in [
+        (busy, 3, 3),
+        (refusal(409, "conflict"), 3, 3),
+        (html(502), 1, 3),
+        (refusal(504, "timeout"), 1, 3),
+        (refusal(423, "locked"), 1, 1),
+    ] {
+        let sent = sent_of_all(&failure).await;
+        for line in CLASSES.lines() {
+            let times = if line.starts_with("once") {
+                once
+            } else {
+                again
+            };
+            assert_eq!(sent[&concrete(&line[6..])], times, "{line} {failure:?}");
+        }
+    }
+}
+
+fn concrete(operation: &str) -> String {
+    operation.replace("{id}", "1")
+}
+
+/// How often each operation is sent when each fails twice.
+async fn sent_of_all(failure: &ResponseTemplate) -> HashMap<String, usize> {
+    let sent = Arc::new(Mutex::new(HashMap::new()));
+    let (counts, failure) = (Arc::clone(&sent), failure.clone());
+    let fail_twice = move |request: &Request| {
+        let operation = format!("{} {}", request.method, request.url.path());
+        let mut counts = counts.lock().unwrap();
+        let times = counts.entry(operation).or_insert(0);
+        *times += 1;
+        match times {
+            1 | 2 => failure.clone(),
+            _ => ResponseTemplate::new(204),
+        }
+    };
+    let api = MockServer::start().await;
+    Mock::given(any())
+        .respond_with(fail_twice)
+        .mount(&api)
+        .await;
+    let client = builder(&api).storage_box_endpoint(api.uri());
+    let client = client.build().unwrap();
+
+    for line in CLASSES.lines() {
+        let operation = concrete(&line[6..]);
+        let (verb, at) = operation.split_once(' ').unwrap();
+        let request = client.request(verb.parse().unwrap(), at);
+        let _: hcloud_api::Result<()> = request.send().await;
+    }
+    sent.lock().unwrap().clone()
 }
 
 #[tokio::test]
