@@ -1,0 +1,170 @@
+//! hcloud-api beside other clients of the Hetzner Cloud API, on one mocked API, in one run.
+//!
+//!     cargo run --release --manifest-path hcloud-api/peers/Cargo.toml -- [PYTHON]
+//!
+//! `PYTHON` is an interpreter with `hcloud==2.27.0` installed, `python3` unless given. All
+//! contenders run in turn, so that they share whatever the machine does beside; each figure is a
+//! median, and the ratios are what matters.
+
+mod api;
+mod minimal;
+
+use std::env;
+use std::hint::black_box;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use hcloud::apis::configuration::Configuration;
+use hcloud::apis::servers_api::{ListServersParams, list_servers};
+use serde::Deserialize;
+use tokio::runtime::Runtime;
+
+use crate::api::{Api, PAGES, PER_PAGE, SERVERS};
+
+const LIST_ROUNDS: usize = 5;
+const DECODE_ROUNDS: usize = 201;
+
+const GET_ALL: &str = "\
+import sys, time, hcloud
+client = hcloud.Client(token='token', api_endpoint=sys.argv[1])
+begin = time.perf_counter()
+servers = client.servers.get_all()
+print(len(servers), time.perf_counter() - begin)
+";
+
+fn main() -> Result<()> {
+    let python = env::args().nth(1).unwrap_or_else(|| "python3".to_owned());
+    let runtime = Runtime::new()?;
+
+    for latency in [30, 0] {
+        println!("all {SERVERS} servers on {PAGES} pages, {latency} ms an answer");
+        let api = runtime.block_on(Api::start(Duration::from_millis(latency)))?;
+        let ours = || ours(&runtime, &api.endpoint);
+        let hcloud = || hcloud_page_by_page(&runtime, &api.endpoint);
+        let python = || hcloud_python(&python, &api.endpoint);
+        compare(
+            LIST_ROUNDS,
+            &[
+                ("hcloud-api", &ours),
+                ("hcloud 0.26", &hcloud),
+                ("hcloud-python", &python),
+            ],
+        )?;
+    }
+
+    let page = api::page(1);
+    println!(
+        "decoding a page of {PER_PAGE} servers, {} bytes",
+        page.len()
+    );
+    compare(
+        DECODE_ROUNDS,
+        &[
+            ("hcloud-api", &|| decode::<Page<hcloud_api::Server>>(&page)),
+            ("hcloud 0.26", &|| {
+                decode::<hcloud::models::ListServersResponse>(&page)
+            }),
+            ("minimal struct", &|| decode::<Page<minimal::Server>>(&page)),
+        ],
+    )
+}
+
+fn ours(runtime: &Runtime, endpoint: &str) -> Result<Duration> {
+    let client = hcloud_api::Client::builder("token")
+        .endpoint(endpoint)
+        .build()?;
+    let begin = Instant::now();
+    let servers = runtime.block_on(client.servers().list(&Default::default()).all())?;
+    let took = begin.elapsed();
+    ensure!(servers.len() == SERVERS, "{} servers", servers.len());
+    Ok(took)
+}
+
+fn hcloud_page_by_page(runtime: &Runtime, endpoint: &str) -> Result<Duration> {
+    let mut configuration = Configuration::new();
+    configuration.bearer_access_token = Some("token".to_owned());
+    for base in configuration.base_path_mapping.values_mut() {
+        endpoint.clone_into(base);
+    }
+    let begin = Instant::now();
+    let servers = runtime.block_on(async {
+        let mut servers = Vec::new();
+        let mut page = Some(1);
+        while page.is_some() {
+            let parameters = ListServersParams {
+                page,
+                per_page: Some(PER_PAGE as i64),
+                ..Default::default()
+            };
+            let mut answer = list_servers(&configuration, parameters).await?;
+            servers.append(&mut answer.servers);
+            page = answer.meta.pagination.next_page;
+        }
+        anyhow::Ok(servers)
+    })?;
+    let took = begin.elapsed();
+    ensure!(servers.len() == SERVERS, "{} servers", servers.len());
+    Ok(took)
+}
+
+/// Measured inside Python, without the start of the interpreter.
+fn hcloud_python(python: &str, endpoint: &str) -> Result<Duration> {
+    let output = Command::new(python)
+        .args(["-c", GET_ALL, endpoint])
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let output = String::from_utf8(output.stdout)?;
+    let (servers, seconds) = output
+        .trim()
+        .split_once(' ')
+        .context("python said something else")?;
+    ensure!(servers.parse() == Ok(SERVERS), "{servers} servers");
+    Ok(Duration::from_secs_f64(seconds.parse()?))
+}
+
+#[derive(Deserialize)]
+struct Page<Server> {
+    servers: Vec<Server>,
+}
+
+fn decode<'a, T: Deserialize<'a>>(page: &'a [u8]) -> Result<Duration> {
+    let begin = Instant::now();
+    let decoded: T = serde_json::from_slice(page)?;
+    let took = begin.elapsed();
+    black_box(decoded);
+    Ok(took)
+}
+
+/// A client, and how long it takes.
+type Contender<'a> = (&'static str, &'a dyn Fn() -> Result<Duration>);
+
+/// Runs all in turn and prints the median of each, and its ratio to the first.
+fn compare(rounds: usize, contenders: &[Contender<'_>]) -> Result<()> {
+    let mut times = vec![Vec::with_capacity(rounds); contenders.len()];
+    for round in 0..=rounds {
+        for ((name, run), times) in contenders.iter().zip(&mut times) {
+            let took = run().with_context(|| (*name).to_owned())?;
+            // The first round fills caches.
+            if round > 0 {
+                times.push(took);
+            }
+        }
+    }
+    let medians: Vec<Duration> = times.into_iter().map(median).collect();
+    for ((name, _), took) in contenders.iter().zip(&medians) {
+        let milliseconds = took.as_secs_f64() * 1000.0;
+        let ratio = took.div_duration_f64(medians[0]);
+        println!("  {name:15} {milliseconds:9.3} ms  {ratio:6.2}");
+    }
+    Ok(())
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
