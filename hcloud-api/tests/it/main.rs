@@ -11,6 +11,7 @@ mod connections;
 mod decoding;
 mod errors;
 mod labels;
+mod load_balancers;
 mod lookup;
 #[cfg(feature = "metadata")]
 mod metadata;
@@ -22,6 +23,8 @@ mod raw;
 mod retry;
 mod secrets;
 mod servers;
+mod storage_boxes;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod tls;
 mod traces;
+mod zones;

@@ -1,5 +1,15 @@
 //! Answers that differ from today's in every way that the API reserves the right to.
 
+mod certificates;
+mod firewalls;
+mod floating_ips;
+mod load_balancers;
+mod networks;
+mod placement_groups;
+mod storage_boxes;
+mod volumes;
+mod zones;
+
 use hcloud_api::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -208,7 +218,19 @@ const ANSWERS: &[Answer] = &[
 fn no_change_that_the_api_may_make_breaks_an_answer() {
     let mut cases = 0;
     let mut failures = Vec::new();
-    for answer in ANSWERS {
+    let answers = [
+        ANSWERS,
+        certificates::ANSWERS,
+        firewalls::ANSWERS,
+        floating_ips::ANSWERS,
+        load_balancers::ANSWERS,
+        networks::ANSWERS,
+        placement_groups::ANSWERS,
+        storage_boxes::ANSWERS,
+        volumes::ANSWERS,
+        zones::ANSWERS,
+    ];
+    for answer in answers.into_iter().flatten() {
         for (what, mutant) in mutants(answer) {
             cases += 1;
             let failure = match (answer.again)(&mutant) {

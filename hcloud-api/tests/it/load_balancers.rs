@@ -1,0 +1,164 @@
+//! Load balancers, and what is known about their targets.
+
+use hcloud_api::{
+    AddTarget, CreateLoadBalancer, LoadBalancer, LoadBalancerId, LoadBalancerMetric,
+    LoadBalancerMetricsQuery, ServerId, Target, TargetHealthStatus, TargetType,
+};
+use serde_json::{Value, json};
+use wiremock::matchers::method;
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use crate::api::{answers, body, client};
+
+async fn load_balancers() -> [LoadBalancer; 2] {
+    let api = MockServer::start().await;
+    let answer = include_str!("fixtures/load_balancers.json");
+    answers(&api, "GET", "/load_balancers", [body(answer)]).await;
+    let list = client(&api).load_balancers().list(&Default::default());
+    list.all().await.unwrap().try_into().unwrap()
+}
+
+#[tokio::test]
+async fn the_health_of_servers_behind_a_label_is_seen() {
+    let [front, _] = load_balancers().await;
+    let by_label = &front.targets[1];
+
+    let health: Vec<_> = by_label
+        .health()
+        .map(|health| (health.listen_port, &health.status, health.http_status_code))
+        .collect();
+
+    assert_eq!(by_label.label_selector.as_deref(), Some("role=web"));
+    assert_eq!(by_label.targets[0].server, Some(ServerId::new(43)));
+    assert_eq!(
+        health,
+        [
+            (443, &TargetHealthStatus::Unhealthy, Some(503)),
+            (5432, &TargetHealthStatus::Unchecked, None),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn one_bad_target_makes_a_load_balancer_unhealthy() {
+    let [mut front, bare] = load_balancers().await;
+
+    assert!(!front.is_healthy());
+    front.targets.retain(|target| target.kind == TargetType::Ip);
+    assert!(front.is_healthy());
+    assert!(!bare.is_healthy(), "it has no targets");
+}
+
+#[tokio::test]
+async fn a_load_balancer_may_have_no_address() {
+    let [front, bare] = load_balancers().await;
+
+    assert_eq!(front.public_net.ipv4.ip.unwrap().to_string(), "203.0.113.9");
+    assert_eq!(front.public_net.ipv4.id.unwrap().number(), 73);
+    assert!(!bare.public_net.enabled);
+    assert!(bare.public_net.ipv6.ip.is_none());
+}
+
+#[tokio::test]
+async fn targets_can_be_removed_as_they_are_listed() {
+    let [front, _] = load_balancers().await;
+
+    let targets: Vec<_> = front.targets.iter().map(|t| t.target().unwrap()).collect();
+
+    let bodies = serde_json::to_value(&targets).unwrap();
+    assert_eq!(
+        bodies,
+        json!([
+            {"type": "server", "server": {"id": 42}},
+            {"type": "label_selector", "label_selector": {"selector": "role=web"}},
+            {"type": "ip", "ip": {"ip": "198.51.100.7"}},
+        ])
+    );
+}
+
+#[test]
+fn a_target_of_another_kind_cannot_be_named() {
+    let other = json!({"type": "moon", "moon": {"phase": "full"}});
+
+    let target: hcloud_api::LoadBalancerTarget = serde_json::from_value(other).unwrap();
+
+    assert_eq!(target.kind, TargetType::Unknown("moon".to_owned()));
+    assert_eq!(target.target(), None);
+}
+
+#[tokio::test]
+async fn services_can_be_given_to_another_load_balancer() {
+    let [front, _] = load_balancers().await;
+
+    let copy = CreateLoadBalancer {
+        services: front.services.clone(),
+        targets: vec![AddTarget::privately(Target::from(ServerId::new(42)))],
+        ..CreateLoadBalancer::in_location("copy", "lb11", "hel1")
+    };
+
+    let answer: Value = serde_json::from_str(include_str!("fixtures/load_balancers.json")).unwrap();
+    let sent = serde_json::to_value(&copy).unwrap();
+    assert_eq!(sent["services"], answer["load_balancers"][0]["services"]);
+}
+
+#[tokio::test]
+async fn deleting_may_start_an_action_or_be_done_at_once() {
+    let api = MockServer::start().await;
+    let started = ResponseTemplate::new(201)
+        .set_body_raw(include_str!("fixtures/action.json"), "application/json");
+    let replies = [started, ResponseTemplate::new(204)];
+    answers(&api, "DELETE", "/load_balancers/4711", replies).await;
+    let client = client(&api);
+    let id = LoadBalancerId::new(4711);
+
+    let first = client.load_balancers().delete(id).await.unwrap();
+    let second = client.load_balancers().delete(id).await.unwrap();
+
+    assert!(first.is_some());
+    assert!(second.is_none());
+}
+
+#[tokio::test]
+async fn types_are_deprecated_in_the_old_form_and_in_the_new_one() {
+    let answer = include_str!("fixtures/load_balancer_types.json");
+    let old = answer.replace(r#""deprecation": {"#, r#""announced_later": {"#);
+    let new = answer.replace(r#""deprecated": "2026"#, r#""was_deprecated": "2026"#);
+    let api = MockServer::start().await;
+    let at = "/load_balancer_types";
+    answers(&api, "GET", at, [body(&old), body(&new)]).await;
+    let client = client(&api);
+
+    for form in ["old", "new"] {
+        let types = client.load_balancer_types().list(&Default::default());
+        let types = types.all().await.unwrap();
+
+        let deprecated: Vec<_> = types.iter().map(|offer| offer.is_deprecated()).collect();
+        assert_eq!(deprecated, [false, true], "{form}");
+        let price = types[0].price("ash").unwrap();
+        assert_eq!(price.price_monthly.net.as_str(), "5.9900000000");
+    }
+}
+
+#[tokio::test]
+async fn a_load_balancer_measures_what_it_does() {
+    let api = MockServer::start().await;
+    let answer = include_str!("fixtures/load_balancer_metrics.json");
+    let mock = Mock::given(method("GET")).respond_with(body(answer));
+    mock.mount(&api).await;
+    let query = LoadBalancerMetricsQuery::new(
+        LoadBalancerMetric::KNOWN,
+        "2026-11-22T18:00:00Z".parse().unwrap(),
+        "2026-11-22T19:00:00Z".parse().unwrap(),
+    );
+
+    let metrics = client(&api)
+        .load_balancers()
+        .metrics(LoadBalancerId::new(4711), &query)
+        .await
+        .unwrap();
+
+    let open: Vec<_> = metrics.samples("open_connections").iter().collect();
+    assert_eq!(open[1].number(), Some(5.0));
+    assert_eq!(metrics.samples("bandwidth.in")[0].value, "1032.5");
+    assert!(metrics.samples("bandwidth.out").is_empty());
+}
