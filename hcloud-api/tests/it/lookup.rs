@@ -1,5 +1,7 @@
 //! Finding things by what people call them.
 
+use std::collections::HashSet;
+
 use hcloud_api::{Architecture, IdOrName, ImageId, ServerId};
 use wiremock::matchers::{method, path, query_param};
 use wiremock::{Mock, MockServer};
@@ -94,6 +96,45 @@ async fn a_refusal_other_than_not_found_is_an_error() {
         .await;
 
     assert_eq!(found.unwrap_err().status().unwrap(), 403);
+}
+
+#[tokio::test]
+async fn whatever_has_a_name_is_found_by_it() {
+    let api = MockServer::start().await;
+    for (path, things) in [
+        ("/certificates", include_str!("fixtures/certificates.json")),
+        ("/firewalls", include_str!("fixtures/firewalls.json")),
+        ("/floating_ips", include_str!("fixtures/floating_ips.json")),
+        ("/networks", include_str!("fixtures/networks.json")),
+        (
+            "/placement_groups",
+            include_str!("fixtures/placement_groups.json"),
+        ),
+        ("/volumes", include_str!("fixtures/volumes.json")),
+    ] {
+        answers(&api, "GET", path, [body(things)]).await;
+    }
+    let client = client(&api);
+
+    macro_rules! found {
+        ($($things:ident),+) => {$(
+            let found = client.$things().find("x").await.unwrap();
+            let resolved = client.$things().resolve(&"x".into()).await.unwrap();
+            assert!(found.is_some() && found == resolved);
+        )+};
+    }
+    found!(
+        certificates,
+        firewalls,
+        floating_ips,
+        networks,
+        placement_groups,
+        volumes
+    );
+
+    let names: HashSet<_> = asked(&api).await.into_iter().collect();
+    assert_eq!(names.len(), 6);
+    assert!(names.iter().all(|asked| asked.ends_with(" name=x")));
 }
 
 #[tokio::test]

@@ -7,15 +7,19 @@ mod api;
 #[cfg(feature = "blocking")]
 mod blocking;
 mod catalog;
+mod certificates;
 mod connections;
 mod decoding;
 mod errors;
+mod firewalls;
+mod floating_ips;
 mod labels;
 mod load_balancers;
 mod lookup;
 #[cfg(feature = "metadata")]
 mod metadata;
 mod mutations;
+mod networks;
 mod operations;
 mod pages;
 mod rate_limit;
@@ -27,4 +31,5 @@ mod storage_boxes;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod tls;
 mod traces;
+mod volumes;
 mod zones;

@@ -343,8 +343,12 @@ fn lost(original: &Value, encoded: &Value) -> Option<String> {
         {
             None
         }
-        // A list that is null is empty.
-        (Value::Null, Value::Array(encoded)) if encoded.is_empty() => None,
+        // A list that is null or absent is empty.
+        (Value::Null, Value::Array(list)) | (Value::Array(list), Value::Null)
+            if list.is_empty() =>
+        {
+            None
+        }
         _ if original == encoded => None,
         _ => Some(format!("{original} became {encoded}")),
     }

@@ -1,0 +1,75 @@
+use hcloud_api::{Firewall, FirewallId, FirewallTargetType, ServerId};
+use serde_json::{Value, json};
+use wiremock::MockServer;
+
+use crate::api::{answers, body, client};
+
+const FIREWALL: &str = include_str!("fixtures/firewall.json");
+const ACTIONS: &str = include_str!("fixtures/actions.json");
+
+const WEB: FirewallId = FirewallId::new(38);
+
+async fn api() -> MockServer {
+    let api = MockServer::start().await;
+    answers(&api, "GET", "/firewalls/38", [body(FIREWALL)]).await;
+    answers(
+        &api,
+        "POST",
+        "/firewalls/38/actions/set_rules",
+        [body(ACTIONS)],
+    )
+    .await;
+    api
+}
+
+#[tokio::test]
+async fn a_firewall_tells_whom_it_protects_and_why() {
+    let api = api().await;
+
+    let firewall: Firewall = client(&api).firewalls().get(WEB).await.unwrap();
+
+    let [server, chosen] = firewall.applied_to.as_slice() else {
+        panic!("{:?}", firewall.applied_to);
+    };
+    assert_eq!(server.server, Some(ServerId::new(42)));
+    assert_eq!(chosen.kind, FirewallTargetType::LabelSelector);
+    assert_eq!(chosen.label_selector.as_deref(), Some("role=web"));
+    assert_eq!(
+        chosen.applied_to_resources[0].server,
+        Some(ServerId::new(43))
+    );
+}
+
+#[tokio::test]
+async fn rules_that_were_read_can_be_set_again() {
+    let api = api().await;
+    let client = client(&api);
+
+    let firewall = client.firewalls().get(WEB).await.unwrap();
+    client
+        .firewalls()
+        .set_rules(WEB, &firewall.rules[1..])
+        .await
+        .unwrap();
+
+    let requests = api.received_requests().await.unwrap();
+    let sent: Value = requests[1].body_json().unwrap();
+    let ping = json!({"direction": "in", "protocol": "icmp", "source_ips": ["198.51.100.0/24"]});
+    let replies = json!({
+        "direction": "out",
+        "protocol": "udp",
+        "port": "1024-65535",
+        "destination_ips": ["2001:db8::/32"],
+        "description": "replies to DNS",
+    });
+    assert_eq!(sent, json!({"rules": [ping, replies]}));
+}
+
+#[tokio::test]
+async fn setting_rules_starts_several_actions() {
+    let api = api().await;
+
+    let actions = client(&api).firewalls().set_rules(WEB, &[]).await.unwrap();
+
+    assert!(actions.len() > 1);
+}
