@@ -11,8 +11,9 @@ use crate::{Error, Guard, Result, ServerName, Settings};
 /// Carries out commands at Hetzner and keeps the records.
 ///
 /// Every command is a method here, one file each in `command/`. A command is
-/// safe to repeat, and dropping its future is safe as well: what Hetzner has
-/// accepted by then happens, and the next [`sync`](Self::sync) records it.
+/// safe to repeat. Dropping its future is safe as well: what Hetzner has
+/// accepted by then happens, and the next [`sync`](Self::sync) records it; only
+/// the root password of a server that was just being created is lost then.
 #[derive(Clone, Debug)]
 pub struct Middleware {
     pub(crate) api: Client,

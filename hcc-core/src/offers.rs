@@ -99,13 +99,14 @@ impl Choice {
     }
 }
 
-/// The places where a type can be ordered now, with what it costs there.
+/// The places where a type can be ordered now and later, with what it costs there.
 fn choices<'a>(
     server_type: &'a ServerType,
     location: Option<&'a str>,
 ) -> impl Iterator<Item = (f64, Choice)> + 'a {
     server_type
         .orderable_in()
+        .filter(|place| place.deprecation.is_none())
         .filter(move |place| location.is_none_or(|wanted| place.name == wanted))
         .filter_map(|place| {
             let price = monthly(server_type.price(&place.name)?);
