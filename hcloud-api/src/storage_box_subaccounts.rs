@@ -203,7 +203,7 @@ pub struct SubaccountAccess {
     pub samba_enabled: bool,
     /// Whether SSH works, which SFTP, rsync and Borg need.
     pub ssh_enabled: bool,
-    /// Whether WebDAV works.
+    /// Whether `WebDAV` works.
     pub webdav_enabled: bool,
 }
 
@@ -287,7 +287,7 @@ pub struct UpdateSubaccountAccess {
     pub samba_enabled: Option<bool>,
     /// Whether SSH works, which SFTP, rsync and Borg need.
     pub ssh_enabled: Option<bool>,
-    /// Whether WebDAV works.
+    /// Whether `WebDAV` works.
     pub webdav_enabled: Option<bool>,
 }
 

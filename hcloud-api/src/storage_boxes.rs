@@ -280,7 +280,7 @@ pub struct StorageBoxAccess {
     pub samba_enabled: bool,
     /// Whether SSH works, which SFTP, rsync and Borg need.
     pub ssh_enabled: bool,
-    /// Whether WebDAV works.
+    /// Whether `WebDAV` works.
     pub webdav_enabled: bool,
     /// Whether the folder with the snapshots can be seen.
     pub zfs_enabled: bool,
@@ -431,7 +431,7 @@ pub struct UpdateStorageBoxAccess {
     pub samba_enabled: Option<bool>,
     /// Whether SSH works, which SFTP, rsync and Borg need.
     pub ssh_enabled: Option<bool>,
-    /// Whether WebDAV works.
+    /// Whether `WebDAV` works.
     pub webdav_enabled: Option<bool>,
     /// Whether the folder with the snapshots can be seen.
     pub zfs_enabled: Option<bool>,
