@@ -6,7 +6,7 @@ use hcloud_api::{Architecture, IdOrName, ImageId, ServerId};
 use wiremock::matchers::{method, path, query_param};
 use wiremock::{Mock, MockServer};
 
-use crate::api::{answers, body, client, refusal};
+use crate::api::{answers, body, builder, client, refusal};
 
 const SERVER: &str = include_str!("fixtures/server.json");
 const SERVERS: &str = include_str!("fixtures/servers.json");
@@ -105,35 +105,58 @@ async fn whatever_has_a_name_is_found_by_it() {
         ("/certificates", include_str!("fixtures/certificates.json")),
         ("/firewalls", include_str!("fixtures/firewalls.json")),
         ("/floating_ips", include_str!("fixtures/floating_ips.json")),
+        (
+            "/load_balancer_types",
+            include_str!("fixtures/load_balancer_types.json"),
+        ),
+        (
+            "/load_balancers",
+            include_str!("fixtures/load_balancers.json"),
+        ),
         ("/networks", include_str!("fixtures/networks.json")),
         (
             "/placement_groups",
             include_str!("fixtures/placement_groups.json"),
         ),
+        (
+            "/storage_box_types",
+            include_str!("fixtures/storage_box_types.json"),
+        ),
+        (
+            "/storage_boxes",
+            include_str!("fixtures/storage_boxes.json"),
+        ),
         ("/volumes", include_str!("fixtures/volumes.json")),
+        ("/zones", include_str!("fixtures/zones.json")),
     ] {
         answers(&api, "GET", path, [body(things)]).await;
     }
-    let client = client(&api);
+    let client = builder(&api).storage_box_endpoint(api.uri());
+    let client = client.build().unwrap();
 
     macro_rules! found {
         ($($things:ident),+) => {$(
             let found = client.$things().find("x").await.unwrap();
             let resolved = client.$things().resolve(&"x".into()).await.unwrap();
-            assert!(found.is_some() && found == resolved);
+            assert_eq!(found.unwrap().id, resolved.unwrap().id);
         )+};
     }
     found!(
         certificates,
         firewalls,
         floating_ips,
+        load_balancer_types,
+        load_balancers,
         networks,
         placement_groups,
-        volumes
+        storage_box_types,
+        storage_boxes,
+        volumes,
+        zones
     );
 
     let names: HashSet<_> = asked(&api).await.into_iter().collect();
-    assert_eq!(names.len(), 6);
+    assert_eq!(names.len(), 11);
     assert!(names.iter().all(|asked| asked.ends_with(" name=x")));
 }
 
