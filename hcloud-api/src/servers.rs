@@ -7,13 +7,14 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_with::{DefaultOnNull, serde_as, skip_serializing_none};
 
 use crate::dns_ptr::ChangeDnsPtr;
 use crate::number::Integer;
 use crate::request::Request;
 use crate::secret::Secret;
+use crate::wrapped::InFirewall;
 use crate::{
     Action, ActionsOfAll, ActionsOfOne, Client, DnsPtr, FirewallId, FloatingIpId, IdOrName, Image,
     ImageId, ImageType, Iso, IsoId, LabelSelector, Labels, Listing, LoadBalancerId, Location,
@@ -526,10 +527,8 @@ pub struct CreateServer {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub networks: Vec<NetworkId>,
     /// Firewalls for its public traffic.
-    #[serde(
-        skip_serializing_if = "Vec::is_empty",
-        serialize_with = "firewall_objects"
-    )]
+    #[serde_as(as = "Vec<InFirewall>")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub firewalls: Vec<FirewallId>,
     /// Configuration for cloud-init, at most 32 KiB. It often holds secrets, so it is treated as
     /// one.
@@ -830,12 +829,4 @@ struct ChangeAliasIps<'a> {
 #[derive(Serialize)]
 struct AddToPlacementGroup {
     placement_group: PlacementGroupId,
-}
-
-fn firewall_objects<S: Serializer>(firewalls: &[FirewallId], output: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Entry {
-        firewall: FirewallId,
-    }
-    output.collect_seq(firewalls.iter().map(|&firewall| Entry { firewall }))
 }

@@ -35,6 +35,8 @@ macro_rules! wrapped {
 }
 
 wrapped! {
+    /// `{"firewall": 38}`
+    InFirewall { firewall },
     /// `{"id": 42}`
     InId { id },
     /// `{"ip": "203.0.113.7"}`
