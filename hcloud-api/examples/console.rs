@@ -1,0 +1,24 @@
+//! Opens the screen of a server: prints where, and the password, for a VNC viewer that speaks
+//! WebSocket. Both are good for a minute.
+//!
+//!     HCLOUD_TOKEN=… cargo run --example console -- NAME
+
+use std::env;
+
+use anyhow::Context as _;
+use hcloud_api::{Client, ExposeSecret};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let name = env::args().nth(1).context("the server's name is missing")?;
+
+    let client = Client::from_env()?;
+    let servers = client.servers();
+    let server = servers.find(&name).await?.context("no such server")?;
+    let console = servers.request_console(server.id).await?;
+    client.wait([&console.action]).await?;
+
+    println!("{}", console.wss_url.expose_secret());
+    println!("{}", console.password.expose_secret());
+    Ok(())
+}

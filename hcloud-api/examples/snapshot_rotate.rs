@@ -1,0 +1,51 @@
+//! Takes a snapshot of a server, and keeps only the newest ones that were taken like this.
+//!
+//!     HCLOUD_TOKEN=… cargo run --example snapshot_rotate -- NAME [KEEP]
+
+use std::env;
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use hcloud_api::{
+    Client, CreateImage, ImageSort, ImageType, LabelSelector, Labels, ListImages, Sort,
+};
+
+/// Marks what may be deleted here, and names the server that it was taken of.
+const LABEL: &str = "rotated-snapshot-of";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let mut arguments = env::args().skip(1);
+    let name = arguments.next().context("the server's name is missing")?;
+    let keep: usize = arguments.next().as_deref().unwrap_or("7").parse()?;
+    ensure!(keep > 0, "nothing would be kept");
+
+    let client = Client::from_env()?;
+    let server = client.servers().find(&name).await?;
+    let server = server.context("no such server")?.id;
+
+    let snapshot = CreateImage {
+        description: Some(format!("{name}, rotated")),
+        labels: Labels::new().with(LABEL, server.to_string())?,
+        ..CreateImage::default()
+    };
+    let created = client.servers().create_image(server, &snapshot).await?;
+    client
+        .wait([&created.action])
+        .deadline(Duration::from_secs(3600))
+        .await?;
+    println!("took snapshot {}", created.image.id);
+
+    let newest_first = ListImages {
+        kind: vec![ImageType::Snapshot],
+        label_selector: Some(LabelSelector::new().equals(LABEL, server.to_string())?),
+        sort: vec![Sort::Descending(ImageSort::Created)],
+        ..ListImages::default()
+    };
+    let snapshots = client.images().list(&newest_first).all().await?;
+    for old in snapshots.iter().skip(keep) {
+        client.images().delete(old.id).await?;
+        println!("deleted snapshot {} of {}", old.id, old.created);
+    }
+    Ok(())
+}
