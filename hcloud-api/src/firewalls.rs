@@ -125,6 +125,19 @@ impl<'a> Firewalls<'a> {
 
     /// Removes a firewall from servers that it is applied to.
     ///
+    /// ```no_run
+    /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
+    /// use hcloud_api::{AppliedTo, FirewallId};
+    ///
+    /// let firewalls = client.firewalls();
+    /// let web = firewalls.get(FirewallId::new(38)).await?;
+    /// let everywhere: Vec<_> = web.applied_to.iter().filter_map(AppliedTo::target).collect();
+    /// client.wait(firewalls.remove_from(web.id, &everywhere).await?).await?;
+    /// firewalls.delete(web.id).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ErrorCode::FirewallManagedByLabelSelector`](crate::ErrorCode::FirewallManagedByLabelSelector)
@@ -283,6 +296,7 @@ open_enum! {
 
 /// Whom a firewall protects: a server, or all servers that a label selector chooses.
 #[serde_as]
+#[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct AppliedTo {
@@ -298,8 +312,22 @@ pub struct AppliedTo {
     #[serde(default)]
     pub label_selector: Option<String>,
     /// The servers that the label selector chooses now.
-    #[serde(default)]
-    pub applied_to_resources: Vec<AppliedTo>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub applied_to_resources: Vec<Self>,
+}
+
+impl AppliedTo {
+    /// The same as requests say it; `None` if this version cannot say it.
+    pub fn target(&self) -> Option<FirewallTarget> {
+        match self.kind {
+            FirewallTargetType::Server => Some(self.server?.into()),
+            FirewallTargetType::LabelSelector => {
+                let selector: LabelSelector = self.label_selector.as_ref()?.parse().ok()?;
+                Some(selector.into())
+            }
+            FirewallTargetType::Unknown(_) => None,
+        }
+    }
 }
 
 open_enum! {
@@ -319,8 +347,9 @@ fn server() -> FirewallTargetType {
 
 /// Whom to protect by a firewall.
 #[serde_as]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum FirewallTarget {
     /// One server.
     Server {

@@ -1,4 +1,4 @@
-use hcloud_api::{Firewall, FirewallId, FirewallTargetType, ServerId};
+use hcloud_api::{AppliedTo, Firewall, FirewallId, FirewallTargetType, ServerId};
 use serde_json::{Value, json};
 use wiremock::MockServer;
 
@@ -12,13 +12,10 @@ const WEB: FirewallId = FirewallId::new(38);
 async fn api() -> MockServer {
     let api = MockServer::start().await;
     answers(&api, "GET", "/firewalls/38", [body(FIREWALL)]).await;
-    answers(
-        &api,
-        "POST",
-        "/firewalls/38/actions/set_rules",
-        [body(ACTIONS)],
-    )
-    .await;
+    for action in ["set_rules", "remove_from_resources"] {
+        let path = format!("/firewalls/38/actions/{action}");
+        answers(&api, "POST", &path, [body(ACTIONS)]).await;
+    }
     api
 }
 
@@ -38,6 +35,30 @@ async fn a_firewall_tells_whom_it_protects_and_why() {
         chosen.applied_to_resources[0].server,
         Some(ServerId::new(43))
     );
+}
+
+#[tokio::test]
+async fn a_firewall_can_be_removed_from_all_that_it_is_applied_to() {
+    let api = api().await;
+    let client = client(&api);
+
+    let firewall = client.firewalls().get(WEB).await.unwrap();
+    let everywhere: Vec<_> = firewall
+        .applied_to
+        .iter()
+        .filter_map(AppliedTo::target)
+        .collect();
+    client
+        .firewalls()
+        .remove_from(WEB, &everywhere)
+        .await
+        .unwrap();
+
+    let requests = api.received_requests().await.unwrap();
+    let sent: Value = requests[1].body_json().unwrap();
+    let server = json!({"type": "server", "server": {"id": 42}});
+    let chosen = json!({"type": "label_selector", "label_selector": {"selector": "role=web"}});
+    assert_eq!(sent, json!({"remove_from": [server, chosen]}));
 }
 
 #[tokio::test]
