@@ -1,6 +1,7 @@
 //! Passwords and keys on their way to and from the API.
 
 use secrecy::{ExposeSecret, SecretString};
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serializer};
 use serde_with::{DeserializeAs, SerializeAs};
 
@@ -18,6 +19,7 @@ impl SerializeAs<SecretString> for Secret {
 
 impl<'de> DeserializeAs<'de, SecretString> for Secret {
     fn deserialize_as<D: Deserializer<'de>>(input: D) -> Result<SecretString, D::Error> {
-        SecretString::deserialize(input)
+        // The original error may quote what it found.
+        SecretString::deserialize(input).map_err(|_| D::Error::custom("a secret is no text"))
     }
 }

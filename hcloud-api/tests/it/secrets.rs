@@ -1,12 +1,37 @@
 use std::error::Error as _;
+use std::fs;
+use std::path::Path;
 
-use hcloud_api::{Client, LocationId, RetryPolicy};
-use wiremock::MockServer;
+use hcloud_api::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer};
 
 use crate::api::{TOKEN, answers, builder, client, refusal};
+use crate::traces;
+
+const CANARY: &str = "CanaryThatNobodyMaySee";
+
+/// Every field that holds a secret, and how often it is declared.
+const SECRETS: &[(&str, &str)] = &[
+    ("certificates.rs", "private_key"),
+    ("client.rs", "token"),
+    ("servers.rs", "password"),
+    ("servers.rs", "root_password"),
+    ("servers.rs", "root_password"),
+    ("servers.rs", "user_data"),
+    ("servers.rs", "user_data"),
+    ("servers.rs", "wss_url"),
+    ("storage_box_subaccounts.rs", "password"),
+    ("storage_boxes.rs", "password"),
+    ("storage_boxes.rs", "password"),
+    ("zones.rs", "tsig_key"),
+];
 
 /// Everything an error says, to people and in a debugger.
-fn everything(error: hcloud_api::Error) -> String {
+fn everything(error: Error) -> String {
     let mut text = format!("{error} {error:?} {error:#?}");
     let mut source = error.source();
     while let Some(error) = source {
@@ -63,6 +88,127 @@ async fn the_token_is_in_no_debug_output_and_in_no_error() {
     for text in said {
         assert!(!text.contains(TOKEN), "{text}");
     }
+}
+
+#[tokio::test]
+async fn secrets_of_requests_are_sent_and_never_shown() {
+    traces::start();
+    let api = MockServer::start().await;
+    let refused = refusal(503, "unavailable");
+    Mock::given(any()).respond_with(refused).mount(&api).await;
+    let client = builder(&api).storage_box_endpoint(api.uri());
+    let client = client.build().unwrap();
+    let (server, storage_box) = (ServerId::new(42), StorageBoxId::new(1337));
+    let boxes = client.storage_boxes();
+
+    let mut create = CreateServer::new("web-1", "cx23", "debian-13");
+    create.user_data = Some(CANARY.into());
+    let mut rebuild = RebuildServer::new("debian-13");
+    rebuild.user_data = Some(CANARY.into());
+    let upload = CreateCertificate::uploaded("own", "the chain", CANARY);
+    let storage = CreateStorageBox::new("backup", "bx11", "fsn1", CANARY);
+    let subaccount = CreateStorageBoxSubaccount::new("web", CANARY);
+    let primary = PrimaryNameserver::new("203.0.113.53");
+    let primary = [primary.signed(TsigAlgorithm::HmacSha256, CANARY)];
+    let zone = CreateZone::secondary("example.net", primary.clone());
+    let shown = [
+        format!("{create:#?} {rebuild:#?} {upload:#?} {storage:#?} {subaccount:#?} {zone:#?}"),
+        outcome(client.servers().create(&create).await),
+        outcome(client.servers().rebuild(server, &rebuild).await),
+        outcome(client.certificates().create(&upload).await),
+        outcome(boxes.create(&storage).await),
+        outcome(boxes.reset_password(storage_box, CANARY).await),
+        outcome(boxes.subaccounts(storage_box).create(&subaccount).await),
+        outcome(
+            boxes
+                .subaccounts(storage_box)
+                .reset_password(StorageBoxSubaccountId::new(88), CANARY)
+                .await,
+        ),
+        outcome(client.zones().create(&zone).await),
+        outcome(
+            client
+                .zones()
+                .change_primary_nameservers("example.net", &primary)
+                .await,
+        ),
+        traces::traced(),
+    ];
+
+    let requests = api.received_requests().await.unwrap();
+    let sent = requests
+        .iter()
+        .filter(|request| String::from_utf8_lossy(&request.body).contains(CANARY));
+    assert_eq!(sent.count(), 9);
+    for text in shown {
+        assert!(!text.contains(CANARY), "{text}");
+    }
+}
+
+fn outcome<T>(result: Result<T>) -> String {
+    everything(result.err().unwrap())
+}
+
+#[test]
+fn secrets_of_answers_are_read_and_never_shown() {
+    fn check<T: DeserializeOwned + Serialize + std::fmt::Debug>(answer: &str, at: &str) {
+        let mut answer: Value = serde_json::from_str(answer).unwrap();
+        *answer.pointer_mut(at).unwrap() = CANARY.into();
+
+        let read: T = serde_json::from_value(answer.clone()).unwrap();
+        assert!(serde_json::to_string(&read).unwrap().contains(CANARY));
+        let shown = format!("{read:?} {read:#?}");
+        assert!(!shown.contains(CANARY), "{shown}");
+
+        *answer.pointer_mut(at).unwrap() = json!([CANARY]);
+        let error = serde_json::from_value::<T>(answer.clone()).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains(CANARY), "{error}");
+        *answer.pointer_mut(at).unwrap() = json!(471_147);
+        let error = serde_json::from_value::<T>(answer).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("471147"), "{error}");
+    }
+
+    let created = include_str!("fixtures/server_created.json");
+    check::<ServerCreated>(created, "/root_password");
+    let access = include_str!("fixtures/root_password.json");
+    check::<RootAccess>(access, "/root_password");
+    let console = include_str!("fixtures/console.json");
+    check::<Console>(console, "/password");
+    check::<Console>(console, "/wss_url");
+    let zones: Value = serde_json::from_str(include_str!("fixtures/zone.json")).unwrap();
+    let zone = zones["zone"].to_string();
+    check::<Zone>(&zone, "/primary_nameservers/0/tsig_key");
+}
+
+/// A secret field that is new has to be taken into the tests above, and then into the list.
+#[test]
+fn no_secret_field_is_forgotten() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    for file in fs::read_dir(source).unwrap() {
+        let file = file.unwrap();
+        if file.file_type().unwrap().is_file() {
+            let name = file.file_name().into_string().unwrap();
+            let text = fs::read_to_string(file.path()).unwrap();
+            found.extend(secret_fields(&text).map(|field| (name.clone(), field)));
+        }
+    }
+    found.sort();
+
+    let listed: Vec<_> = SECRETS
+        .iter()
+        .map(|(file, field)| ((*file).to_owned(), (*field).to_owned()))
+        .collect();
+    assert_eq!(found, listed);
+}
+
+fn secret_fields(source: &str) -> impl Iterator<Item = String> {
+    source.lines().filter_map(|line| {
+        let (field, kind) = line.trim().strip_suffix(',')?.split_once(": ")?;
+        ["SecretString", "Option<SecretString>"]
+            .contains(&kind)
+            .then(|| field.rsplit(' ').next().unwrap_or(field).to_owned())
+    })
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 use std::fmt::{Debug, Write};
-use std::sync::Mutex;
+use std::sync::{Mutex, Once};
 
 use hcloud_api::{CreateServer, LocationId};
 use tracing::field::{Field, Visit};
@@ -46,11 +46,23 @@ impl Subscriber for WriteDown {
     fn exit(&self, _: &Id) {}
 }
 
+/// Has everything written down from now on.
+pub(crate) fn start() {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
+        tracing::subscriber::set_global_default(WriteDown).unwrap();
+        tracing::callsite::rebuild_interest_cache();
+    });
+}
+
+pub(crate) fn traced() -> String {
+    TRACED.lock().unwrap().clone()
+}
+
 #[tokio::test]
 async fn a_trace_tells_what_was_asked_and_keeps_secrets() {
     const USER_DATA: &str = "CanaryUserData";
-    tracing::subscriber::set_global_default(WriteDown).unwrap();
-    tracing::callsite::rebuild_interest_cache();
+    start();
     let api = MockServer::start().await;
     let busy = refusal(503, "unavailable").insert_header("x-correlation-id", "7a11");
     answers(&api, "GET", "/locations/4711", [busy.clone(), location()]).await;
@@ -62,7 +74,7 @@ async fn a_trace_tells_what_was_asked_and_keeps_secrets() {
     server.user_data = Some(USER_DATA.into());
     client.servers().create(&server).await.unwrap_err();
 
-    let traced = TRACED.lock().unwrap();
+    let traced = traced();
     for told in ["/locations/4711", "status=503", "trying again", "7a11"] {
         assert!(traced.contains(told), "{told} in {traced}");
     }
