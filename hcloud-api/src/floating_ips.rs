@@ -56,8 +56,8 @@ impl<'a> FloatingIps<'a> {
 
     /// Creates a Floating IP, for a server or in a location, which costs money from now on.
     ///
-    /// Unlike servers it may be nameless, so nothing tells whether a create took effect whose
-    /// answer was lost; give it a name.
+    /// A create is not sent twice after a lost answer. Give it a name of your own, so that
+    /// [`find`](Self::find) tells whether it took effect.
     pub async fn create(self, floating_ip: &CreateFloatingIp) -> Result<FloatingIpCreated> {
         self.0.post("/floating_ips").json(floating_ip).whole().await
     }

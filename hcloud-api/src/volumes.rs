@@ -57,10 +57,13 @@ impl<'a> Volumes<'a> {
 
     /// Creates a volume, for a server or in a location, which costs money from now on.
     ///
-    /// It can be used when all of [`VolumeCreated::actions`] are done.
+    /// It can be used when all of [`VolumeCreated::actions`] are done. A create is not sent twice
+    /// after a lost answer; the name is unique, so [`find`](Self::find) tells whether it took
+    /// effect.
     ///
     /// # Errors
     ///
+    /// [`ErrorCode::UniquenessError`](crate::ErrorCode::UniquenessError) if the name is taken,
     /// [`ErrorCode::NoSpaceLeftInLocation`](crate::ErrorCode::NoSpaceLeftInLocation) if the
     /// location is full.
     pub async fn create(self, volume: &CreateVolume) -> Result<VolumeCreated> {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_with::{DeserializeAs, SerializeAs};
 
 /// Declares how values are wrapped, for `#[serde_as(as = "InId")]` and the like:
-/// `wrapped! { /// `{"id": 42}` InId { id } }`.
+/// `wrapped! { InId { id }, … }`.
 macro_rules! wrapped {
     ($($(#[$doc:meta])* $name:ident { $field:ident }),+ $(,)?) => {$(
         $(#[$doc])*
