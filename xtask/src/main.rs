@@ -2,6 +2,7 @@
 
 mod bench;
 mod demo;
+mod drift;
 mod services;
 mod simulator;
 mod test;
@@ -17,6 +18,7 @@ use clap::Parser;
 enum Chore {
     Bench(bench::Bench),
     Demo(demo::Demo),
+    Drift(drift::Drift),
     Test(test::Test),
     Services(services::Services),
 }
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
     let outcome = match Chore::parse() {
         Chore::Bench(bench) => bench.run(),
         Chore::Demo(demo) => demo.run(),
+        Chore::Drift(drift) => drift.run(),
         Chore::Test(test) => test.run(),
         Chore::Services(services) => services.run(),
     };

@@ -464,7 +464,11 @@ async fn history(of_all: ActionsOfAll<'_>, of_one: ActionsOfOne<'_>) -> Result<(
     };
     of_all.list(&filter).all().await?;
     of_all.get(id).await?;
-    of_one.list(&ListActions::default()).all().await?;
+    let filter = ListActions {
+        id: Vec::new(),
+        ..filter
+    };
+    of_one.list(&filter).all().await?;
     of_one.get(id).await?;
     Ok(())
 }

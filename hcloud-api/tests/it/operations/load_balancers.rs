@@ -138,6 +138,9 @@ async fn targets(load_balancers: LoadBalancers<'_>, id: LoadBalancerId) -> Resul
     load_balancers
         .add_target(id, &AddTarget::publicly(selector()))
         .await?;
+    load_balancers
+        .add_target(id, &AddTarget::publicly(IPV4))
+        .await?;
     for target in [server.into(), selector().into(), IPV4.into()] {
         load_balancers.remove_target(id, &target).await?;
     }

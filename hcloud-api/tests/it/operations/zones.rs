@@ -39,7 +39,10 @@ async fn create(zones: Zones<'_>) -> Result<()> {
     let primary = CreateZone {
         ttl: Some(60),
         rrsets: vec![
-            CreateRrset::new(www.clone(), [Record::new("203.0.113.7")]),
+            CreateRrset::new(
+                www.clone(),
+                [Record::new("203.0.113.7").comment("the shop")],
+            ),
             CreateRrset {
                 ttl: Patch::Null,
                 labels: labels(),

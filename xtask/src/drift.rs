@@ -1,0 +1,483 @@
+//! `cargo xtask drift`: how Hetzner's description of the API and `hcloud-api` differ.
+//!
+//! What the client knows is taken from its tests: they record every request that it can send, and
+//! decode an answer of every kind without losing a field.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::workspace::root;
+
+/// Compare Hetzner's description of the API with what hcloud-api knows
+///
+/// A line with + is described and not known, a line with - is known and not described.
+#[derive(clap::Args)]
+pub(crate) struct Drift {
+    /// Descriptions in JSON: of the cloud, of storage boxes, or both
+    #[arg(required = true)]
+    descriptions: Vec<PathBuf>,
+}
+
+impl Drift {
+    pub(crate) fn run(self) -> Result<()> {
+        let mut described = Api::default();
+        for path in &self.descriptions {
+            described.add_description(&json(path)?);
+        }
+        let known = Api::known(&root().join("hcloud-api"))?;
+
+        let differences = differences(&described, &known);
+        for difference in &differences {
+            println!("{difference}");
+        }
+        println!(
+            "{} operations described, {} known, {} differences",
+            described.operations.len(),
+            known.operations.len(),
+            differences.len()
+        );
+        Ok(())
+    }
+}
+
+/// An API as far as it can be compared.
+#[derive(Default)]
+struct Api {
+    /// By operation, `GET /servers/{id}`: its parameters, `?name`, and the fields of its body,
+    /// `public_net.ipv4`.
+    operations: BTreeMap<String, BTreeSet<String>>,
+    /// The fields of all answers, `server.public_net.ipv4.ip`.
+    answers: BTreeSet<String>,
+    /// The values of all enums.
+    values: BTreeSet<String>,
+}
+
+impl Api {
+    fn add_description(&mut self, description: &Value) {
+        let schema = Schema(description);
+        add_values(description, &mut self.values);
+        for (path, operations) in entries(&description["paths"]) {
+            let verbs = entries(operations)
+                .filter(|(verb, _)| ["get", "post", "put", "delete"].contains(verb));
+            for (verb, operation) in verbs {
+                let mut inputs = BTreeSet::new();
+                schema.parameters(operation, &mut inputs);
+                schema.content(&operation["requestBody"], &mut inputs);
+                let operation_name = format!("{} {}", verb.to_uppercase(), anonymous(path));
+                self.operations.insert(operation_name, inputs);
+
+                let answers = entries(&operation["responses"]);
+                for (_, answer) in answers.filter(|(status, _)| status.starts_with('2')) {
+                    let mut fields = BTreeSet::new();
+                    schema.content(answer, &mut fields);
+                    self.add_answer(fields);
+                }
+            }
+        }
+    }
+
+    fn known(client: &Path) -> Result<Self> {
+        let mut known = Self::default();
+        for entry in fs::read_dir(client.join("src"))? {
+            let path = entry?.path();
+            if path.is_file() {
+                known.add_source(&read(&path)?);
+            }
+        }
+        let fixtures = &client.join("tests/it/fixtures");
+        for operation in read(&fixtures.join("operations.txt"))?.lines() {
+            known
+                .operations
+                .insert(operation.to_owned(), BTreeSet::new());
+        }
+        for request in read(&fixtures.join("requests.txt"))?.lines() {
+            known.add_request(request)?;
+        }
+        for entry in fs::read_dir(fixtures)? {
+            let path = entry?.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "json")
+            {
+                let mut fields = BTreeSet::new();
+                add_fields(&json(&path)?, "", &mut fields);
+                known.add_answer(fields);
+            }
+        }
+        // Refusals have a form of their own.
+        known.answers.retain(|field| !is_within(field, "error"));
+        Ok(known)
+    }
+
+    /// Adds the values of enums that a source file declares, `Running = "running",`.
+    fn add_source(&mut self, source: &str) {
+        let declared = source.lines().filter_map(|line| line.split_once(" = \""));
+        let values = declared.filter_map(|(_, rest)| rest.split_once('"'));
+        self.values
+            .extend(values.map(|(value, _)| value.to_owned()));
+    }
+
+    /// Adds `POST /servers?name=x {"name": …}`.
+    fn add_request(&mut self, request: &str) -> Result<()> {
+        let body_at = request.find(" {").unwrap_or(request.len());
+        let (head, body) = request.split_at(body_at);
+        let (call, query) = head.split_once('?').unwrap_or((head, ""));
+        let (_, inputs) = self
+            .operations
+            .iter_mut()
+            .filter(|(operation, _)| is_call_of(call, operation))
+            .min_by_key(|(operation, _)| operation.matches("{id}").count())
+            .with_context(|| format!("{call} is no operation"))?;
+
+        let parameters = query.split('&').filter(|parameter| !parameter.is_empty());
+        inputs.extend(parameters.map(|parameter| {
+            let (name, _) = parameter.split_once('=').unwrap_or((parameter, ""));
+            format!("?{name}")
+        }));
+        if !body.is_empty() {
+            add_fields(&serde_json::from_str(body)?, "", inputs);
+        }
+        Ok(())
+    }
+
+    /// Adds the fields of an answer, those of a list as those of one thing in it.
+    fn add_answer(&mut self, fields: BTreeSet<String>) {
+        self.answers.extend(fields.into_iter().map(|field| {
+            let (first, rest) = field.split_at(field.find('.').unwrap_or(field.len()));
+            match first.strip_suffix("[]") {
+                Some(many) => format!("{}{rest}", singular(many)),
+                None => field,
+            }
+        }));
+    }
+
+    /// The first parts of its paths, `servers`.
+    fn resources(&self) -> BTreeSet<&str> {
+        self.operations.keys().map(|name| resource(name)).collect()
+    }
+}
+
+fn differences(described: &Api, known: &Api) -> Vec<String> {
+    let mut lines = Vec::new();
+    let resources = described.resources();
+    for resource in known.resources().difference(&resources) {
+        lines.push(format!("- /{resource}, all of it"));
+    }
+    for operation in described.operations.keys() {
+        if !known.operations.contains_key(operation) {
+            lines.push(format!("+ {operation}"));
+        }
+    }
+    for (operation, sent) in &known.operations {
+        match described.operations.get(operation) {
+            Some(inputs) => compare(inputs, sent, &format!("{operation}: "), &mut lines),
+            None if resources.contains(resource(operation)) => lines.push(format!("- {operation}")),
+            None => {}
+        }
+    }
+    let answers: BTreeSet<_> = known
+        .answers
+        .iter()
+        .filter(|field| {
+            described
+                .answers
+                .iter()
+                .any(|there| is_within(field, top(there)))
+        })
+        .cloned()
+        .collect();
+    compare(&described.answers, &answers, "answer: ", &mut lines);
+    let values = described.values.difference(&known.values);
+    lines.extend(values.map(|value| format!("+ value: {value}")));
+    lines
+}
+
+/// Says which fields only one side has; the fields inside of them go without saying.
+fn compare(
+    described: &BTreeSet<String>,
+    known: &BTreeSet<String>,
+    what: &str,
+    lines: &mut Vec<String>,
+) {
+    let is_data = |field: &str| maps(described).any(|map| is_within(field, map));
+    let new: BTreeSet<_> = described.difference(known).collect();
+    let gone: BTreeSet<_> = known.difference(described).collect();
+    for (sign, fields) in [('+', new), ('-', gone)] {
+        let inside = |field: &str| fields.iter().any(|other| is_inside(field, other));
+        let outermost = fields
+            .iter()
+            .filter(|field| !inside(field) && !is_data(field));
+        lines.extend(outermost.map(|field| format!("{sign} {what}{field}")));
+    }
+}
+
+/// A description, whose parts refer to each other.
+struct Schema<'a>(&'a Value);
+
+impl<'a> Schema<'a> {
+    fn resolve(&self, part: &'a Value) -> &'a Value {
+        match part["$ref"]
+            .as_str()
+            .and_then(|name| name.strip_prefix('#'))
+        {
+            Some(pointer) => self.resolve(self.0.pointer(pointer).unwrap_or(&Value::Null)),
+            None => part,
+        }
+    }
+
+    fn parameters(&self, operation: &'a Value, inputs: &mut BTreeSet<String>) {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let parameters = parameters.map(|parameter| self.resolve(parameter));
+        let query = parameters.filter(|parameter| parameter["in"] == "query");
+        inputs.extend(
+            query.filter_map(|parameter| Some(format!("?{}", parameter["name"].as_str()?))),
+        );
+    }
+
+    fn content(&self, message: &'a Value, fields: &mut BTreeSet<String>) {
+        let schema = &self.resolve(message)["content"]["application/json"]["schema"];
+        self.fields(schema, "", fields);
+    }
+
+    /// Adds the fields of a schema; `labels.*` says that the names in `labels` are data.
+    fn fields(&self, schema: &'a Value, at: &str, fields: &mut BTreeSet<String>) {
+        let schema = self.resolve(schema);
+        for alternatives in ["allOf", "anyOf", "oneOf"] {
+            for part in schema[alternatives].as_array().into_iter().flatten() {
+                self.fields(part, at, fields);
+            }
+        }
+        for (name, property) in entries(&schema["properties"]) {
+            let many = if self.is_list(property) { "[]" } else { "" };
+            let field = format!("{}{name}{many}", prefix(at));
+            self.fields(property, &field, fields);
+            fields.insert(field);
+        }
+        if schema["additionalProperties"].is_object() {
+            fields.insert(format!("{at}.*"));
+        }
+        if self.is_list(schema) {
+            self.fields(&schema["items"], at, fields);
+        }
+    }
+
+    fn is_list(&self, schema: &'a Value) -> bool {
+        self.resolve(schema)["type"] == "array"
+    }
+}
+
+/// Adds the fields of a value, as [`Schema::fields`] does.
+fn add_fields(value: &Value, at: &str, fields: &mut BTreeSet<String>) {
+    for (name, value) in entries(value) {
+        let many = if value.is_array() { "[]" } else { "" };
+        let field = format!("{}{name}{many}", prefix(at));
+        add_fields(value, &field, fields);
+        fields.insert(field);
+    }
+    for item in value.as_array().into_iter().flatten() {
+        add_fields(item, at, fields);
+    }
+}
+
+/// Adds the values of all enums; those of an order without its direction.
+fn add_values(part: &Value, values: &mut BTreeSet<String>) {
+    let of_enum = part["enum"].as_array().into_iter().flatten();
+    let texts = of_enum.filter_map(Value::as_str);
+    values.extend(texts.map(|text| text.split(':').next().unwrap_or(text).to_owned()));
+    let inside = entries(part).map(|(_, part)| part);
+    for part in inside.chain(part.as_array().into_iter().flatten()) {
+        add_values(part, values);
+    }
+}
+
+fn prefix(at: &str) -> String {
+    if at.is_empty() {
+        String::new()
+    } else {
+        format!("{at}.")
+    }
+}
+
+fn entries(object: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    let entries = object.as_object().into_iter().flatten();
+    entries.map(|(name, value)| (name.as_str(), value))
+}
+
+/// `/servers/{id}/actions/{action_id}` is `/servers/{id}/actions/{id}`.
+fn anonymous(path: &str) -> String {
+    let is_name = |segment: &str| segment.starts_with('{');
+    let segments = path.split('/');
+    let segments = segments.map(|segment| if is_name(segment) { "{id}" } else { segment });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+/// Whether `GET /servers/42` is a call of `GET /servers/{id}`.
+fn is_call_of(call: &str, operation: &str) -> bool {
+    call.split('/').count() == operation.split('/').count()
+        && call
+            .split('/')
+            .zip(operation.split('/'))
+            .all(|(segment, wanted)| segment == wanted || wanted == "{id}")
+}
+
+/// `servers` of `GET /servers/{id}`.
+fn resource(operation: &str) -> &str {
+    operation.split('/').nth(1).unwrap_or_default()
+}
+
+fn singular(many: &str) -> &str {
+    many.strip_suffix("xes")
+        .map(|stem| &many[..=stem.len()])
+        .or_else(|| many.strip_suffix('s'))
+        .unwrap_or(many)
+}
+
+/// `server` of `server.image.name`.
+fn top(field: &str) -> &str {
+    field.split('.').next().unwrap_or(field)
+}
+
+fn is_within(field: &str, other: &str) -> bool {
+    field == other || is_inside(field, other)
+}
+
+/// Whether `server.image.name` is inside `server.image`.
+fn is_inside(field: &str, other: &str) -> bool {
+    field
+        .strip_prefix(other)
+        .is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// The fields whose names inside are data.
+fn maps(fields: &BTreeSet<String>) -> impl Iterator<Item = &str> {
+    fields.iter().filter_map(|field| field.strip_suffix(".*"))
+}
+
+fn json(path: &Path) -> Result<Value> {
+    serde_json::from_str(&read(path)?).with_context(|| format!("{} is not JSON", path.display()))
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A description of listing servers and creating one.
+    fn description(filters: &[&str], inputs: Value, server: Value) -> Value {
+        let filters = filters.iter();
+        let filters: Vec<_> = filters
+            .map(|name| json!({"name": name, "in": "query"}))
+            .collect();
+        let object = |properties: &Value| {
+            let schema = json!({"type": "object", "properties": properties});
+            json!({"content": {"application/json": {"schema": schema}}})
+        };
+        let servers = json!({"servers": {"type": "array", "items": {"$ref": "#/server"}}});
+        json!({
+            "server": {"allOf": [{"properties": server}]},
+            "paths": {
+                "/servers": {
+                    "get": {"parameters": filters, "responses": {"200": object(&servers)}},
+                    "post": {"requestBody": object(&inputs), "responses": {"404": object(&inputs)}},
+                },
+            },
+        })
+    }
+
+    fn known() -> Api {
+        let mut known = Api::default();
+        for operation in ["GET /servers", "POST /servers", "GET /volumes/{id}"] {
+            known
+                .operations
+                .insert(operation.to_owned(), BTreeSet::new());
+        }
+        known
+            .add_request("GET /servers?name=x&sort=id%3Aasc")
+            .unwrap();
+        known
+            .add_request(r#"POST /servers {"name": "x", "net": {"ipv4": 1}}"#)
+            .unwrap();
+        known.add_source("enum Status {\n    Running = \"running\",\n}\n");
+        let mut fields = BTreeSet::new();
+        let servers = json!({"servers": [{"id": 1, "labels": {"env": "prod"}}]});
+        add_fields(&servers, "", &mut fields);
+        known.add_answer(fields);
+        known
+    }
+
+    fn described(description: &Value) -> Api {
+        let mut described = Api::default();
+        described.add_description(description);
+        described
+    }
+
+    #[test]
+    fn what_agrees_is_not_told() {
+        let map = json!({"type": "object", "additionalProperties": {"type": "string"}});
+        let net = json!({"properties": {"ipv4": {}}});
+        let inputs = json!({"name": {}, "net": net});
+        let described = described(&description(
+            &["name", "sort"],
+            inputs,
+            json!({"id": {}, "labels": map}),
+        ));
+
+        assert_eq!(differences(&described, &known()), ["- /volumes, all of it"]);
+    }
+
+    #[test]
+    fn each_side_may_have_what_the_other_has_not() {
+        let disk = json!({"type": "array", "items": {"properties": {"size": {}}}});
+        let mut description = description(
+            &["name", "status"],
+            json!({"name": {}, "image": {}}),
+            json!({"id": {}, "labels": {}, "disks": disk}),
+        );
+        description["paths"]["/servers/{id}"] = json!({"delete": {}});
+        description["paths"]["/volumes/{id}"] = json!({"put": {}});
+        description["server"]["enum"] = json!(["running", "dozing:asc"]);
+
+        assert_eq!(
+            differences(&described(&description), &known()),
+            [
+                "+ DELETE /servers/{id}",
+                "+ PUT /volumes/{id}",
+                "+ GET /servers: ?status",
+                "- GET /servers: ?sort",
+                "- GET /volumes/{id}",
+                "+ POST /servers: image",
+                "- POST /servers: net",
+                "+ answer: server.disks[]",
+                "- answer: server.labels.env",
+                "+ value: dozing",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_request_belongs_to_the_operation_that_names_most_of_its_path() {
+        let mut known = known();
+        for operation in ["GET /servers/{id}", "GET /servers/actions"] {
+            known
+                .operations
+                .insert(operation.to_owned(), BTreeSet::new());
+        }
+
+        known
+            .add_request("GET /servers/actions?status=running")
+            .unwrap();
+
+        assert!(known.operations["GET /servers/{id}"].is_empty());
+        assert!(known.operations["GET /servers/actions"].contains("?status"));
+        assert!(known.add_request("GET /nowhere").is_err());
+    }
+}
