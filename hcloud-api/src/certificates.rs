@@ -37,12 +37,12 @@ impl<'a> Certificates<'a> {
 
     /// Finds the certificate with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<Certificate>> {
-        self.0.find("/certificates", name).await
+        self.0.find(name).await
     }
 
     /// Finds a certificate by its id or else by its name, which may consist of digits.
     pub async fn resolve(self, key: &IdOrName<CertificateId>) -> Result<Option<Certificate>> {
-        self.0.resolve("/certificates", key).await
+        self.0.resolve(key).await
     }
 
     /// Gets one certificate.

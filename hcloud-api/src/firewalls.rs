@@ -48,12 +48,12 @@ impl<'a> Firewalls<'a> {
 
     /// Finds the firewall with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<Firewall>> {
-        self.0.find("/firewalls", name).await
+        self.0.find(name).await
     }
 
     /// Finds a firewall by its id or else by its name, which may consist of digits.
     pub async fn resolve(self, key: &IdOrName<FirewallId>) -> Result<Option<Firewall>> {
-        self.0.resolve("/firewalls", key).await
+        self.0.resolve(key).await
     }
 
     /// Gets one firewall.

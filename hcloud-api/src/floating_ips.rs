@@ -41,12 +41,12 @@ impl<'a> FloatingIps<'a> {
 
     /// Finds the Floating IP with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<FloatingIp>> {
-        self.0.find("/floating_ips", name).await
+        self.0.find(name).await
     }
 
     /// Finds a Floating IP by its id or else by its name, which may consist of digits.
     pub async fn resolve(self, key: &IdOrName<FloatingIpId>) -> Result<Option<FloatingIp>> {
-        self.0.resolve("/floating_ips", key).await
+        self.0.resolve(key).await
     }
 
     /// Gets one Floating IP.

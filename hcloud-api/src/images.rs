@@ -53,7 +53,7 @@ impl<'a> Images<'a> {
         key: &IdOrName<ImageId>,
         architecture: Architecture,
     ) -> Result<Option<Image>> {
-        match self.0.by_id("/images", key).await? {
+        match self.0.by_id(key).await? {
             Some(image) => Ok(Some(image)),
             None => self.find(&key.to_string(), architecture).await,
         }

@@ -31,12 +31,12 @@ impl Isos<'_> {
 
     /// Finds the ISO image with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<Iso>> {
-        self.0.find("/isos", name).await
+        self.0.find(name).await
     }
 
     /// Finds an ISO image by its id or else by its name, which may consist of digits.
     pub async fn resolve(self, key: &IdOrName<IsoId>) -> Result<Option<Iso>> {
-        self.0.resolve("/isos", key).await
+        self.0.resolve(key).await
     }
 
     /// Gets one ISO image.

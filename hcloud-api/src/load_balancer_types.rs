@@ -30,7 +30,7 @@ impl LoadBalancerTypes<'_> {
 
     /// Finds the load balancer type with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<LoadBalancerType>> {
-        self.0.find("/load_balancer_types", name).await
+        self.0.find(name).await
     }
 
     /// Finds a load balancer type by its id or else by its name, which may consist of digits.
@@ -38,7 +38,7 @@ impl LoadBalancerTypes<'_> {
         self,
         key: &IdOrName<LoadBalancerTypeId>,
     ) -> Result<Option<LoadBalancerType>> {
-        self.0.resolve("/load_balancer_types", key).await
+        self.0.resolve(key).await
     }
 
     /// Gets one load balancer type.

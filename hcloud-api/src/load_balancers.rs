@@ -50,12 +50,12 @@ impl<'a> LoadBalancers<'a> {
 
     /// Finds the load balancer with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<LoadBalancer>> {
-        self.0.find("/load_balancers", name).await
+        self.0.find(name).await
     }
 
     /// Finds a load balancer by its id or else by its name, which may consist of digits.
     pub async fn resolve(self, key: &IdOrName<LoadBalancerId>) -> Result<Option<LoadBalancer>> {
-        self.0.resolve("/load_balancers", key).await
+        self.0.resolve(key).await
     }
 
     /// Gets one load balancer, with the health of its targets.
@@ -107,6 +107,20 @@ impl<'a> LoadBalancers<'a> {
     }
 
     /// Changes the service that listens on [`UpdateService::listen_port`].
+    ///
+    /// ```no_run
+    /// # async fn example(client: &hcloud_api::Client, id: hcloud_api::LoadBalancerId)
+    /// # -> hcloud_api::Result<()> {
+    /// use hcloud_api::{UpdateHealthCheck, UpdateService};
+    ///
+    /// let patient = UpdateService {
+    ///     health_check: Some(UpdateHealthCheck { retries: Some(5), ..Default::default() }),
+    ///     ..UpdateService::new(443)
+    /// };
+    /// client.load_balancers().update_service(id, &patient).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn update_service(
         self,
         id: LoadBalancerId,
@@ -124,6 +138,17 @@ impl<'a> LoadBalancers<'a> {
     }
 
     /// Sends traffic to one more target.
+    ///
+    /// ```no_run
+    /// # async fn example(client: &hcloud_api::Client, id: hcloud_api::LoadBalancerId)
+    /// # -> hcloud_api::Result<()> {
+    /// use hcloud_api::{AddTarget, ServerId};
+    ///
+    /// let target = AddTarget::privately(ServerId::new(42));
+    /// client.load_balancers().add_target(id, &target).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

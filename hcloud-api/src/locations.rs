@@ -28,12 +28,12 @@ impl Locations<'_> {
 
     /// Finds the location with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<Location>> {
-        self.0.find("/locations", name).await
+        self.0.find(name).await
     }
 
     /// Finds a location by its id or else by its name, which may consist of digits.
     pub async fn resolve(self, key: &IdOrName<LocationId>) -> Result<Option<Location>> {
-        self.0.resolve("/locations", key).await
+        self.0.resolve(key).await
     }
 
     /// Gets one location.

@@ -46,12 +46,12 @@ impl<'a> Networks<'a> {
 
     /// Finds the network with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<Network>> {
-        self.0.find("/networks", name).await
+        self.0.find(name).await
     }
 
     /// Finds a network by its id or else by its name, which may consist of digits.
     pub async fn resolve(self, key: &IdOrName<NetworkId>) -> Result<Option<Network>> {
-        self.0.resolve("/networks", key).await
+        self.0.resolve(key).await
     }
 
     /// Gets one network.

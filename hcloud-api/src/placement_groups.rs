@@ -40,12 +40,12 @@ impl PlacementGroups<'_> {
 
     /// Finds the placement group with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<PlacementGroup>> {
-        self.0.find("/placement_groups", name).await
+        self.0.find(name).await
     }
 
     /// Finds a placement group by its id or else by its name, which may consist of digits.
     pub async fn resolve(self, key: &IdOrName<PlacementGroupId>) -> Result<Option<PlacementGroup>> {
-        self.0.resolve("/placement_groups", key).await
+        self.0.resolve(key).await
     }
 
     /// Gets one placement group.

@@ -38,12 +38,12 @@ impl<'a> PrimaryIps<'a> {
 
     /// Finds the Primary IP with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<PrimaryIp>> {
-        self.0.find("/primary_ips", name).await
+        self.0.find(name).await
     }
 
     /// Finds a Primary IP by its id or else by its name, which may consist of digits.
     pub async fn resolve(self, key: &IdOrName<PrimaryIpId>) -> Result<Option<PrimaryIp>> {
-        self.0.resolve("/primary_ips", key).await
+        self.0.resolve(key).await
     }
 
     /// Gets one Primary IP.

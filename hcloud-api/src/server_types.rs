@@ -30,12 +30,12 @@ impl ServerTypes<'_> {
 
     /// Finds the server type with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<ServerType>> {
-        self.0.find("/server_types", name).await
+        self.0.find(name).await
     }
 
     /// Finds a server type by its id or else by its name, which may consist of digits.
     pub async fn resolve(self, key: &IdOrName<ServerTypeId>) -> Result<Option<ServerType>> {
-        self.0.resolve("/server_types", key).await
+        self.0.resolve(key).await
     }
 
     /// Gets one server type.

@@ -47,12 +47,12 @@ impl<'a> Servers<'a> {
 
     /// Finds the server with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<Server>> {
-        self.0.find("/servers", name).await
+        self.0.find(name).await
     }
 
     /// Finds a server by its id or else by its name, which may consist of digits.
     pub async fn resolve(self, key: &IdOrName<ServerId>) -> Result<Option<Server>> {
-        self.0.resolve("/servers", key).await
+        self.0.resolve(key).await
     }
 
     /// Gets one server.

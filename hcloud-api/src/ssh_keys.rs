@@ -32,12 +32,12 @@ impl SshKeys<'_> {
 
     /// Finds the key with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<SshKey>> {
-        self.0.find("/ssh_keys", name).await
+        self.0.find(name).await
     }
 
     /// Finds a key by its id or else by its name, which may consist of digits.
     pub async fn resolve(self, key: &IdOrName<SshKeyId>) -> Result<Option<SshKey>> {
-        self.0.resolve("/ssh_keys", key).await
+        self.0.resolve(key).await
     }
 
     /// Gets one key.

@@ -29,12 +29,12 @@ impl StorageBoxTypes<'_> {
 
     /// Finds the storage box type with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<StorageBoxType>> {
-        self.0.find("/storage_box_types", name).await
+        self.0.find(name).await
     }
 
     /// Finds a storage box type by its id or else by its name, which may consist of digits.
     pub async fn resolve(self, key: &IdOrName<StorageBoxTypeId>) -> Result<Option<StorageBoxType>> {
-        self.0.resolve("/storage_box_types", key).await
+        self.0.resolve(key).await
     }
 
     /// Gets one storage box type.

@@ -45,12 +45,12 @@ impl<'a> StorageBoxes<'a> {
 
     /// Finds the storage box with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<StorageBox>> {
-        self.0.find("/storage_boxes", name).await
+        self.0.find(name).await
     }
 
     /// Finds a storage box by its id or else by its name, which may consist of digits.
     pub async fn resolve(self, key: &IdOrName<StorageBoxId>) -> Result<Option<StorageBox>> {
-        self.0.resolve("/storage_boxes", key).await
+        self.0.resolve(key).await
     }
 
     /// Gets one storage box.

@@ -42,12 +42,12 @@ impl<'a> Volumes<'a> {
 
     /// Finds the volume with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<Volume>> {
-        self.0.find("/volumes", name).await
+        self.0.find(name).await
     }
 
     /// Finds a volume by its id or else by its name, which may consist of digits.
     pub async fn resolve(self, key: &IdOrName<VolumeId>) -> Result<Option<Volume>> {
-        self.0.resolve("/volumes", key).await
+        self.0.resolve(key).await
     }
 
     /// Gets one volume.

@@ -41,12 +41,12 @@ impl<'a> Zones<'a> {
 
     /// Finds the zone with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<Zone>> {
-        self.0.find("/zones", name).await
+        self.0.find(name).await
     }
 
     /// Finds a zone by its id or else by its name.
     pub async fn resolve(self, key: &IdOrName<ZoneId>) -> Result<Option<Zone>> {
-        self.0.resolve("/zones", key).await
+        self.0.resolve(key).await
     }
 
     /// Gets one zone.
