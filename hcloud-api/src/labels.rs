@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map;
 
 use serde::{Deserialize, Serialize};
+use serde_with::{DefaultOnNull, serde_as};
 
 const LONGEST_NAME: usize = 63;
 const LONGEST_PREFIX: usize = 253;
@@ -24,9 +25,13 @@ const RESERVED_PREFIX: &str = "hetzner.cloud";
 /// assert_eq!(labels.get("env"), Some("prod"));
 /// # Ok(()) }
 /// ```
+#[serde_as]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Labels(BTreeMap<String, String>);
+pub struct Labels(
+    // Hetzner's examples of storage boxes have null where others have the empty text.
+    #[serde_as(deserialize_as = "BTreeMap<_, DefaultOnNull>")] BTreeMap<String, String>,
+);
 
 /// A label's key or value is not one that the API takes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -110,6 +110,13 @@ fn labels_of_others_are_taken_as_they_are() {
 }
 
 #[test]
+fn a_label_without_a_value_is_empty() {
+    let labels: Labels = serde_json::from_str(r#"{"just-a-key":null}"#).unwrap();
+
+    assert_eq!(labels.get("just-a-key"), Some(""));
+}
+
+#[test]
 fn prices_keep_every_digit() {
     let price: Decimal = serde_json::from_str(r#""3.7900000000000000""#).unwrap();
 
