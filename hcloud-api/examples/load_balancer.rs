@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use hcloud_api::{
     AddTarget, Client, CreateLoadBalancer, LabelSelector, LoadBalancer, LoadBalancerService,
-    LoadBalancerTarget, Target,
+    LoadBalancerTarget,
 };
 use tokio::time::{sleep, timeout};
 
@@ -24,9 +24,7 @@ async fn main() -> anyhow::Result<()> {
     let client = Client::from_env()?;
     let load_balancer = CreateLoadBalancer {
         services: vec![LoadBalancerService::http(80, 80)],
-        targets: vec![AddTarget::publicly(Target::LabelSelector {
-            label_selector,
-        })],
+        targets: vec![AddTarget::publicly(label_selector)],
         ..CreateLoadBalancer::in_location(name, "lb11", location)
     };
     let created = client.load_balancers().create(&load_balancer).await?;
@@ -66,7 +64,7 @@ fn show(load_balancer: &LoadBalancer) {
 fn show_target(target: &LoadBalancerTarget) {
     let Some(server) = target.server else { return };
     for health in &target.health_status {
-        let detail = health.detail.as_deref().unwrap_or_default();
+        let detail = health.detail.as_ref().map_or("", |detail| detail.as_str());
         println!(
             "server {server}, port {}: {} {detail}",
             health.listen_port, health.status

@@ -98,8 +98,8 @@ pub use load_balancers::{
     LoadBalancerAlgorithm, LoadBalancerAlgorithmType, LoadBalancerCreated, LoadBalancerIp,
     LoadBalancerMetric, LoadBalancerMetricsQuery, LoadBalancerPrivateNet, LoadBalancerPublicNet,
     LoadBalancerService, LoadBalancerSort, LoadBalancerTarget, LoadBalancers, ServiceHttp,
-    ServiceProtocol, Target, TargetHealth, TargetHealthStatus, TargetType, UpdateHealthCheck,
-    UpdateHealthCheckHttp, UpdateLoadBalancer, UpdateService, UpdateServiceHttp,
+    ServiceProtocol, Target, TargetHealth, TargetHealthDetail, TargetHealthStatus, TargetType,
+    UpdateHealthCheck, UpdateHealthCheckHttp, UpdateLoadBalancer, UpdateService, UpdateServiceHttp,
 };
 pub use locations::{ListLocations, Location, LocationSort, Locations};
 #[cfg(feature = "metadata")]

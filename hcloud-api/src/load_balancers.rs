@@ -682,12 +682,30 @@ pub struct TargetHealth {
     pub listen_port: u16,
     /// How healthy it is.
     pub status: TargetHealthStatus,
-    /// What the last check found.
-    pub detail: Option<String>,
-    /// The status of the last answer, if the check is one by HTTP.
+    /// Why it is unhealthy.
+    pub detail: Option<TargetHealthDetail>,
+    /// What it answered, if that is [`TargetHealthDetail::UnexpectedHttpStatus`].
     #[serde_as(as = "Option<Integer>")]
     #[serde(default)]
     pub http_status_code: Option<u16>,
+}
+
+open_enum! {
+    /// Why a target is unhealthy.
+    pub enum TargetHealthDetail {
+        /// The API does not say.
+        Unspecified = "unspecified",
+        /// It accepts no connection.
+        NoConnection = "layer4_no_connection",
+        /// Connecting takes too long.
+        ConnectionTimeout = "layer4_timeout",
+        /// Answering takes too long.
+        AnswerTimeout = "layer7_timeout",
+        /// It answers with another status than [`HealthCheckHttp::status_codes`] say.
+        UnexpectedHttpStatus = "unexpected_http_status",
+        /// The answer does not hold [`HealthCheckHttp::response`].
+        UnexpectedHttpContent = "unexpected_http_content",
+    }
 }
 
 open_enum! {

@@ -2,7 +2,7 @@
 
 use hcloud_api::{
     AddTarget, CreateLoadBalancer, LoadBalancer, LoadBalancerId, LoadBalancerMetric,
-    LoadBalancerMetricsQuery, ServerId, Target, TargetHealthStatus, TargetType,
+    LoadBalancerMetricsQuery, ServerId, Target, TargetHealthDetail, TargetHealthStatus, TargetType,
 };
 use serde_json::{Value, json};
 use wiremock::matchers::method;
@@ -25,16 +25,17 @@ async fn the_health_of_servers_behind_a_label_is_seen() {
 
     let health: Vec<_> = by_label
         .health()
-        .map(|health| (health.listen_port, &health.status, health.http_status_code))
+        .map(|health| (&health.status, &health.detail, health.http_status_code))
         .collect();
 
     assert_eq!(by_label.label_selector.as_deref(), Some("role=web"));
     assert_eq!(by_label.targets[0].server, Some(ServerId::new(43)));
+    let status = TargetHealthDetail::UnexpectedHttpStatus;
     assert_eq!(
         health,
         [
-            (443, &TargetHealthStatus::Unhealthy, Some(503)),
-            (5432, &TargetHealthStatus::Unchecked, None),
+            (&TargetHealthStatus::Unhealthy, &Some(status), Some(503)),
+            (&TargetHealthStatus::Unchecked, &None, None),
         ]
     );
 }
