@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hcloud_api::{Action, ActionId, ActionStatus, Error, ErrorCode, ServerId};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use crate::api::{answers, client, requests};
+use crate::api::{answers, builder, client, requests};
 
 /// An API whose actions have, when they are looked at for the nth time, what `look` says.
 async fn api(look: impl Fn(u64, u32) -> Option<Value> + Send + Sync + 'static) -> MockServer {
@@ -65,6 +65,20 @@ async fn a_hundred_actions_cost_four_requests_a_round() {
     let order: Vec<_> = done.iter().map(|action| action.id.number()).collect();
     assert_eq!(order, Vec::from_iter((1..=100).rev()));
     assert_eq!(requests(&api).await, 3 * 4);
+}
+
+#[tokio::test]
+async fn looks_become_rarer() {
+    const ALL_PAUSES: Duration = Duration::from_millis(20 + 30 + 45 + 60 + 60);
+    let api =
+        api(|id, nth| Some(action(id, if nth == 6 { "success" } else { "running" }, 50))).await;
+    let (first, longest) = (Duration::from_millis(20), Duration::from_millis(60));
+    let client = builder(&api).poll_interval(first, longest).build().unwrap();
+
+    let start = Instant::now();
+    client.wait(ids([1])).await.unwrap();
+
+    assert!(start.elapsed() >= ALL_PAUSES, "{:?}", start.elapsed());
 }
 
 #[tokio::test]
