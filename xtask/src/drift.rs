@@ -12,6 +12,9 @@ use serde_json::Value;
 
 use crate::workspace::root;
 
+/// How deep fields are compared; the API's lie half as deep.
+const DEEPEST: usize = 10;
+
 /// Compare Hetzner's description of the API with what hcloud-api knows
 ///
 /// A line with + is described and not known, a line with - is known and not described.
@@ -65,6 +68,7 @@ impl Api {
                 .filter(|(verb, _)| ["get", "post", "put", "delete"].contains(verb));
             for (verb, operation) in verbs {
                 let mut inputs = BTreeSet::new();
+                schema.parameters(operations, &mut inputs);
                 schema.parameters(operation, &mut inputs);
                 schema.content(&operation["requestBody"], &mut inputs);
                 let operation_name = format!("{} {}", verb.to_uppercase(), anonymous(path));
@@ -81,32 +85,23 @@ impl Api {
     }
 
     fn known(client: &Path) -> Result<Self> {
-        let mut known = Self::default();
-        for entry in fs::read_dir(client.join("src"))? {
-            let path = entry?.path();
-            if path.is_file() {
-                known.add_source(&read(&path)?);
-            }
-        }
-        let fixtures = &client.join("tests/it/fixtures");
-        for operation in read(&fixtures.join("operations.txt"))?.lines() {
-            known
-                .operations
-                .insert(operation.to_owned(), BTreeSet::new());
-        }
+        let fixtures = client.join("tests/it/fixtures");
+        let operations = read(&fixtures.join("operations.txt"))?;
+        let operations = operations.lines().map(str::to_owned);
+        let mut known = Self {
+            operations: operations.map(|name| (name, BTreeSet::new())).collect(),
+            ..Self::default()
+        };
         for request in read(&fixtures.join("requests.txt"))?.lines() {
             known.add_request(request)?;
         }
-        for entry in fs::read_dir(fixtures)? {
-            let path = entry?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "json")
-            {
-                let mut fields = BTreeSet::new();
-                add_fields(&json(&path)?, "", &mut fields);
-                known.add_answer(fields);
-            }
+        for source in files(&client.join("src"), "rs")? {
+            known.add_source(&read(&source)?);
+        }
+        for answer in files(&fixtures, "json")? {
+            let mut fields = BTreeSet::new();
+            add_fields(&json(&answer)?, "", &mut fields);
+            known.add_answer(fields);
         }
         // Refusals have a form of their own.
         known.answers.retain(|field| !is_within(field, "error"));
@@ -179,17 +174,9 @@ fn differences(described: &Api, known: &Api) -> Vec<String> {
             None => {}
         }
     }
-    let answers: BTreeSet<_> = known
-        .answers
-        .iter()
-        .filter(|field| {
-            described
-                .answers
-                .iter()
-                .any(|there| is_within(field, top(there)))
-        })
-        .cloned()
-        .collect();
+    let tops: BTreeSet<_> = described.answers.iter().map(|field| top(field)).collect();
+    let mut answers = known.answers.clone();
+    answers.retain(|field| tops.contains(top(field)));
     compare(&described.answers, &answers, "answer: ", &mut lines);
     let values = described.values.difference(&known.values);
     lines.extend(values.map(|value| format!("+ value: {value}")));
@@ -245,6 +232,10 @@ impl<'a> Schema<'a> {
 
     /// Adds the fields of a schema; `labels.*` says that the names in `labels` are data.
     fn fields(&self, schema: &'a Value, at: &str, fields: &mut BTreeSet<String>) {
+        // A schema may hold itself.
+        if at.matches('.').count() > DEEPEST {
+            return;
+        }
         let schema = self.resolve(schema);
         for alternatives in ["allOf", "anyOf", "oneOf"] {
             for part in schema[alternatives].as_array().into_iter().flatten() {
@@ -357,6 +348,16 @@ fn maps(fields: &BTreeSet<String>) -> impl Iterator<Item = &str> {
     fields.iter().filter_map(|field| field.strip_suffix(".*"))
 }
 
+/// The files of a directory with this extension.
+fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(directory)?;
+    let paths: Vec<_> = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    let wanted = |path: &PathBuf| path.extension().is_some_and(|it| it == extension);
+    Ok(paths.into_iter().filter(wanted).collect())
+}
+
 fn json(path: &Path) -> Result<Value> {
     serde_json::from_str(&read(path)?).with_context(|| format!("{} is not JSON", path.display()))
 }
@@ -461,6 +462,16 @@ mod tests {
                 "+ value: dozing",
             ]
         );
+    }
+
+    #[test]
+    fn a_description_may_refer_to_itself() {
+        let me = json!({"$ref": "#/server"});
+        let description = description(&[], json!({}), json!({"id": {}, "backup_of": me}));
+
+        let lines = differences(&described(&description), &known());
+
+        assert!(lines.contains(&"+ answer: server.backup_of".to_owned()));
     }
 
     #[test]
