@@ -104,17 +104,15 @@ impl ServerType {
         self.locations.iter().filter(|location| location.available)
     }
 
-    /// The announced end of this type in the location of this name, or of the whole type.
+    /// The announced end of this type in the location of this name.
     pub fn deprecation_in(&self, location: &str) -> Option<&Deprecation> {
-        let here = self.location(location)?.deprecation.as_ref();
-        here.or(self.deprecation.as_ref())
+        self.location(location)?.deprecation.as_ref()
     }
 
-    /// Whether the end of this type is announced wherever it is offered.
+    /// Whether the end of this type is announced everywhere that it is offered.
     pub fn is_deprecated(&self) -> bool {
-        self.deprecation.is_some()
-            || !self.locations.is_empty()
-                && self.locations.iter().all(|at| at.deprecation.is_some())
+        let mut locations = self.locations.iter().peekable();
+        locations.peek().is_some() && locations.all(|at| at.deprecation.is_some())
     }
 
     /// What this type costs in the location of this name.

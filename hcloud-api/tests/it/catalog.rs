@@ -1,6 +1,8 @@
 //! What can be ordered: types, images, prices.
 
-use hcloud_api::{AssigneeType, Image, Pricing, PrimaryIp, ServerType};
+use std::time::Duration;
+
+use hcloud_api::{AssigneeType, Image, Pricing, PrimaryIp, ServerType, Timestamp};
 use wiremock::MockServer;
 
 use crate::api::{answers, body, client};
@@ -27,14 +29,22 @@ async fn a_type_can_be_ordered_where_it_is_available() {
 
 #[tokio::test]
 async fn a_type_ends_in_each_location_by_itself() {
-    let [_, cx22] = server_types().await;
+    let [cx23, mut cx22] = server_types().await;
+    let at = |time: &str| time.parse::<Timestamp>().unwrap();
 
-    let end = |location: &str| cx22.location(location).unwrap().deprecation.clone();
-    let end_in_fsn1 = end("fsn1").unwrap();
-    assert!(!end_in_fsn1.is_over("2026-04-14T23:59:59Z".parse().unwrap()));
-    assert!(end_in_fsn1.is_over("2026-04-15T00:00:01Z".parse().unwrap()));
-    assert!(end("hel1").is_none());
-    assert!(cx22.location("ash").is_none());
+    let end = cx22.deprecation_in("fsn1").unwrap();
+    assert!(!end.is_over(at("2026-04-14T23:59:59Z")));
+    assert!(end.is_over(at("2026-04-15T00:00:01Z")));
+    let day = Duration::from_secs(24 * 3600);
+    assert_eq!(end.time_left(at("2026-04-14T00:00:00Z")), day);
+    assert_eq!(end.time_left(at("2026-05-01T00:00:00Z")), Duration::ZERO);
+    assert!(cx22.deprecation_in("hel1").is_none());
+    assert!(cx22.deprecation_in("ash").is_none());
+
+    assert!(!cx23.is_deprecated());
+    assert!(!cx22.is_deprecated());
+    cx22.locations.retain(|location| location.name == "fsn1");
+    assert!(cx22.is_deprecated());
 }
 
 #[tokio::test]
