@@ -50,7 +50,17 @@ impl Bench {
         home.compare(
             self.runs,
             &[home.hcc(), home.hcloud(), home.python(&python)],
-        )
+        )?;
+
+        println!("hcloud-api beside other clients");
+        let mut peers = cargo();
+        peers.args(["run", "--quiet", "--release", "--locked", "--manifest-path"]);
+        run(peers
+            .arg("hcloud-api/peers/Cargo.toml")
+            .arg("--target-dir")
+            .arg(target().join("peers"))
+            .arg("--")
+            .arg(&python))
     }
 }
 

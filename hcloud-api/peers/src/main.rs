@@ -2,7 +2,7 @@
 //!
 //!     cargo run --release --manifest-path hcloud-api/peers/Cargo.toml -- [PYTHON]
 //!
-//! `PYTHON` is an interpreter with `hcloud==2.27.0` installed, `python3` unless given. All
+//! `cargo xtask bench` runs it too. `PYTHON` is an interpreter with `hcloud==2.27.0` installed, `python3` unless given. All
 //! contenders run in turn, so that they share whatever the machine does beside; each figure is a
 //! median, and the ratios are what matters.
 
@@ -129,6 +129,7 @@ fn hcloud_python(python: &str, endpoint: &str) -> Result<Duration> {
 
 #[derive(Deserialize)]
 struct Page<Server> {
+    #[expect(dead_code, reason = "the servers are decoded, not read")]
     servers: Vec<Server>,
 }
 
