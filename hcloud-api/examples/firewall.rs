@@ -1,5 +1,5 @@
-//! Makes a firewall have exactly the rules that are listed on standard input, and protect all
-//! servers with matching labels.
+//! Makes a firewall have exactly the rules that are listed on standard input. One that is new
+//! protects all servers with matching labels.
 //!
 //!     HCLOUD_TOKEN=… cargo run --example firewall -- NAME SELECTOR < rules
 //!
