@@ -17,8 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    Command, CommandId, Entry, Error, Event, Heard, Lease, Policy, Queue, State,
-    Subscription,
+    Command, CommandId, Entry, Error, Event, Heard, Lease, Policy, Queue, State, Subscription,
 };
 
 /// A queue under test: fresh and empty, and gone when dropped.
