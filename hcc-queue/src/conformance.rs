@@ -269,6 +269,7 @@ pub async fn finished_command_cannot_be_finished_again(bench: &dyn Bench) {
     commands.release(copy(), HOUR, "").await.unwrap();
     assert_lost(commands.extend(&lease, NOW).await);
     assert_lost(commands.ack(copy()).await);
+    assert_lost(commands.release(copy(), NOW, "").await);
     assert!(queue.remove(&lease.command.id).await.unwrap());
 
     assert_lost(commands.ack(copy()).await);
