@@ -1,8 +1,8 @@
 //! What is the same for every database: waiting, renewing, giving up.
 
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout, timeout_at};
 
@@ -258,13 +258,19 @@ impl Consumer {
         let safety = self.queue.policy.safety;
         let due = self.queue.commands.due().await?;
         let wait = due.map_or(safety, |due| due.min(safety));
-        let mut heard = timeout(wait, self.signals.next()).await;
-        // One look answers all the signals that have come by now.
-        while let Ok(signal) = heard {
-            signal?;
-            heard = timeout(Duration::ZERO, self.signals.next()).await;
+        let Ok(signal) = timeout(wait, self.signals.next()).await else {
+            return Ok(());
+        };
+        signal?;
+        // One look answers all the signals that have come by now. (A timeout of
+        // zero would wait for the next tick of the timer, a millisecond.)
+        loop {
+            tokio::select! {
+                biased;
+                signal = self.signals.next() => signal?,
+                () = ready(()) => return Ok(()),
+            };
         }
-        Ok(())
     }
 }
 
