@@ -760,7 +760,7 @@ pub async fn held_lease_is_renewed(bench: &dyn Bench) {
 /// A worker that lost its command stops working on it.
 pub async fn job_is_dropped_when_its_lease_is_lost(bench: &dyn Bench) {
     let queue = bench.queue().await.with_policy(Policy {
-        lease: SOON,
+        lease: NOW,
         ..Policy::default()
     });
     push(&queue, "create", "vm").await;

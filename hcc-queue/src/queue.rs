@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::ready;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout, timeout_at};
 
@@ -210,7 +211,7 @@ impl Queue {
 
     /// Extends a lease again and again; returns why that cannot go on.
     async fn renew(&self, lease: &Lease) -> Error {
-        let period = self.policy.lease / 3;
+        let period = (self.policy.lease / 3).max(Duration::from_millis(1));
         let mut ticks = interval_at(Instant::now() + period, period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut end = Instant::now() + self.policy.lease;
