@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use hcc_queue::conformance::Bench;
@@ -177,40 +177,4 @@ async fn subscription_survives_the_loss_of_its_files() {
         }
         assert_eq!(heard, Heard::Message("again".to_owned()));
     }
-}
-
-/// Also that the indexes are used: without them a backlog is sorted or walked
-/// through at each lease, which is a hundred times slower.
-#[tokio::test]
-async fn lease_costs_the_same_with_a_long_backlog() {
-    for server in ["'vm' || value", "'vm'"] {
-        let folder = Folder::new();
-        folder.make().await;
-        let empty = lease_time(&folder).await;
-        let sql = format!(
-            r#"INSERT INTO cmd (cmd, "for")
-            WITH RECURSIVE n (value) AS (VALUES (1) UNION ALL SELECT value + 1 FROM n LIMIT 100000)
-            SELECT 'step' || value, {server} FROM n"#
-        );
-        folder.connection().execute_batch(&sql).unwrap();
-
-        let long = lease_time(&folder).await;
-
-        assert!(long < 3 * empty, "{server}: {long:?}, empty {empty:?}");
-    }
-}
-
-/// The fastest of some leases, each of which is given back by an ack.
-async fn lease_time(folder: &Folder) -> Duration {
-    let queue = folder.open();
-    let mut best = Duration::MAX;
-    for number in 0..40 {
-        let command = Command::new(format!("step{number}"), format!("own{number}"));
-        queue.commands().push(&command).await.unwrap();
-        let start = Instant::now();
-        let lease = queue.commands().lease(MINUTE).await.unwrap().unwrap();
-        best = best.min(start.elapsed());
-        queue.ack(lease).await.unwrap();
-    }
-    best
 }
