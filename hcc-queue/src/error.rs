@@ -1,0 +1,115 @@
+//! What can go wrong, sorted by what the caller would do about it.
+
+use crate::{CommandId, QueueUrl};
+
+/// The result of what a queue does.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a queue did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Nobody could carry out this command, so it was not pushed.
+    #[error("the command is malformed: {why}")]
+    Malformed {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+
+    /// The command is somebody else's by now, or gone: what was asked for did not
+    /// happen.
+    #[error("the lease of command {command} is lost")]
+    LeaseLost {
+        /// Which command.
+        command: CommandId,
+    },
+
+    /// This program was built without the feature that the queue needs.
+    #[error("{queue} needs a feature that this program was built without")]
+    Disabled {
+        /// Where the queue is.
+        queue: QueueUrl,
+    },
+
+    /// The file cannot be opened or made.
+    #[error("{queue} cannot be opened")]
+    Open {
+        /// Where the queue is.
+        queue: QueueUrl,
+        /// What the system says.
+        source: Cause,
+    },
+
+    /// Other processes held the lock for longer than we wait.
+    #[error("{queue} is held by another process")]
+    Busy {
+        /// Where the queue is.
+        queue: QueueUrl,
+        /// What the database says, unless it was not even asked.
+        source: Option<Cause>,
+    },
+
+    /// The file, its folder or its file system cannot be written.
+    #[error("{queue} is read-only")]
+    ReadOnly {
+        /// Where the queue is.
+        queue: QueueUrl,
+        /// What the database says.
+        source: Cause,
+    },
+
+    /// No room is left; what was queued before is safe.
+    #[error("{queue} has no room on its disk")]
+    Full {
+        /// Where the queue is.
+        queue: QueueUrl,
+        /// What the database says.
+        source: Cause,
+    },
+
+    /// The database is damaged: only a backup helps.
+    #[error("{queue} is damaged")]
+    Corrupt {
+        /// Where the queue is.
+        queue: QueueUrl,
+        /// What the database says.
+        source: Cause,
+    },
+
+    /// The file is something else: no database, or another program's.
+    #[error("{queue} is not a queue of hcc")]
+    Foreign {
+        /// Where the queue should be.
+        queue: QueueUrl,
+    },
+
+    /// A newer release has changed the file's format.
+    #[error("{queue} has format {found}, made by a newer hcc; this one knows up to {known}")]
+    Newer {
+        /// Where the queue is.
+        queue: QueueUrl,
+        /// The format of the file.
+        found: i64,
+        /// The newest format that this release knows.
+        known: i64,
+    },
+
+    /// The database failed in another way.
+    #[error("{queue} failed")]
+    Failed {
+        /// Where the queue is.
+        queue: QueueUrl,
+        /// What the database says.
+        source: Cause,
+    },
+}
+
+/// What lies behind an [`Error`].
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+impl Error {
+    /// Whether the same call may succeed later, unchanged.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Busy { .. })
+    }
+}

@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+mod channel;
+mod commands;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+mod error;
+mod events;
+mod memory;
+mod open;
+mod policy;
+mod queue;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod url;
+
+pub use channel::{Channel, Heard, Subscription};
+pub use commands::{Command, CommandId, Commands, Entry, Lease, State, Token};
+pub use error::{Cause, Error, Result};
+pub use events::Event;
+pub use memory::Memory;
+pub use open::open;
+pub use policy::Policy;
+pub use queue::{Consumer, Queue};
+#[cfg(feature = "sqlite")]
+pub use sqlite::Sqlite;
+pub use url::{InvalidQueueUrl, QueueUrl};

@@ -1,0 +1,303 @@
+//! The file itself: making it, opening it, its format, and what can be wrong with it.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
+
+use crate::{Error, QueueUrl};
+
+/// Marks a file as ours: "hccq".
+const APPLICATION: i64 = 0x6863_6371;
+
+/// What makes each format out of the one before; the first, out of nothing.
+///
+/// The triggers keep `first` true for the first command of each server, and for
+/// no other, whoever writes: so the indexes hold only what may be leased.
+const FORMATS: [&str; 1] = ["
+    CREATE TABLE cmd (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE DEFAULT (lower(hex(randomblob(16)))),
+        cmd TEXT,
+        \"for\" TEXT,
+        args TEXT,
+        \"by\" TEXT,
+        at REAL NOT NULL DEFAULT (unixepoch('subsec')),
+        first INTEGER NOT NULL DEFAULT FALSE,
+        due REAL,
+        held INTEGER NOT NULL DEFAULT FALSE,
+        token INTEGER NOT NULL DEFAULT 0,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        err TEXT
+    );
+    CREATE INDEX cmd_for ON cmd (\"for\");
+    CREATE INDEX cmd_ready ON cmd (seq) WHERE first AND due IS NULL;
+    CREATE INDEX cmd_later ON cmd (due) WHERE first AND due IS NOT NULL;
+    CREATE TRIGGER cmd_added AFTER INSERT ON cmd
+    WHEN NOT EXISTS (SELECT 1 FROM cmd WHERE \"for\" IS new.\"for\" AND seq < new.seq)
+    BEGIN
+        UPDATE cmd SET first = TRUE WHERE seq = new.seq;
+    END;
+    CREATE TRIGGER cmd_gone AFTER DELETE ON cmd WHEN old.first
+    BEGIN
+        UPDATE cmd SET first = TRUE
+        WHERE seq = (SELECT min(seq) FROM cmd WHERE \"for\" IS old.\"for\");
+    END;
+    CREATE TABLE cmd_dead (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE,
+        cmd TEXT,
+        \"for\" TEXT,
+        args TEXT,
+        \"by\" TEXT,
+        at REAL,
+        token INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        err TEXT
+    )"];
+
+const NEWEST: i64 = FORMATS.len() as i64;
+
+/// A file, opened when it is first needed.
+#[derive(Debug)]
+pub(super) struct File {
+    path: PathBuf,
+    patience: Duration,
+    connection: Option<Connection>,
+    /// Whom SQLite's own lock keeps out sleeps and tries again, and may never be
+    /// lucky; whoever waits for this one is woken.
+    lock: Option<fs::File>,
+}
+
+impl File {
+    pub(super) fn new(path: PathBuf, patience: Duration) -> Self {
+        Self {
+            path,
+            patience,
+            connection: None,
+            lock: None,
+        }
+    }
+
+    /// Works on the file, if there is one; what is missing holds nothing.
+    pub(super) fn existing<T: Default>(
+        &mut self,
+        job: impl FnOnce(&Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        if self.connection.is_none() && !self.path.try_exists()? {
+            return Ok(T::default());
+        }
+        job(self.connection()?)
+    }
+
+    /// Changes the file in one transaction, and makes it first if there is none.
+    ///
+    /// Nothing happens if `begin` says, once the lock is had, that it is too late.
+    pub(super) fn transaction<T>(
+        &mut self,
+        begin: impl FnOnce() -> bool,
+        job: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let lock = match self.lock.take() {
+            Some(lock) => lock,
+            None => open_lock(&self.path)?,
+        };
+        lock.lock()?;
+        let done = if begin() {
+            self.locked_transaction(job)
+        } else {
+            Err(Fault::TooLate)
+        };
+        lock.unlock()?;
+        self.lock = Some(lock);
+        done
+    }
+
+    fn locked_transaction<T>(
+        &mut self,
+        job: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        if self.connection.is_none() {
+            make(&self.path)?;
+        }
+        let transaction = begin(self.connection()?)?;
+        let done = job(&transaction)?;
+        transaction.commit()?;
+        Ok(done)
+    }
+
+    fn connection(&mut self) -> Result<&mut Connection, Fault> {
+        if self.connection.is_none() {
+            self.connection = Some(open(&self.path, self.patience)?);
+        }
+        Ok(self.connection.as_mut().expect("it was just opened"))
+    }
+
+    /// The error for a fault of this file.
+    pub(super) fn error(&self, fault: Fault) -> Error {
+        let queue = QueueUrl::sqlite(&self.path);
+        match fault {
+            Fault::Foreign => Error::Foreign { queue },
+            Fault::Newer(found) => Error::Newer {
+                queue,
+                found,
+                known: NEWEST,
+            },
+            Fault::File(source) => Error::Open {
+                queue,
+                source: source.into(),
+            },
+            Fault::TooLate => Error::Busy {
+                queue,
+                source: None,
+            },
+            Fault::ReadOnly(source) => Error::ReadOnly {
+                queue,
+                source: source.into(),
+            },
+            Fault::Sqlite(_) if self.path.is_dir() => Error::Open {
+                queue,
+                source: io::Error::from(io::ErrorKind::IsADirectory).into(),
+            },
+            Fault::Sqlite(source) => sqlite_error(queue, source),
+        }
+    }
+}
+
+/// The folder beside the file, for all that is neither commands nor durable.
+pub(super) fn folder(path: &Path) -> PathBuf {
+    let mut folder = path.as_os_str().to_owned();
+    folder.push("-live");
+    folder.into()
+}
+
+/// The file of the writers' lock. It is not the database: closing that here
+/// would end the locks that SQLite holds on it in this process.
+fn open_lock(path: &Path) -> io::Result<fs::File> {
+    let folder = folder(path);
+    make_folder(&folder)?;
+    private().create(true).open(folder.join("lock"))
+}
+
+/// Makes an empty file that nobody else can read, unless there is one.
+fn make(path: &Path) -> io::Result<()> {
+    // A file that exists is not touched, for the sake of SQLite's locks.
+    match private().create_new(true).open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Makes a folder, and those that it is in, for this user alone.
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut folders = DirBuilder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        folders.mode(0o700);
+    }
+    folders.recursive(true).create(folder)
+}
+
+/// How files are opened: for writing, and if they are made, for this user alone.
+pub(super) fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.append(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options
+}
+
+fn open(path: &Path, patience: Duration) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(patience)?;
+    let format = match format(&connection) {
+        // Even readers write: to the index of the log, beside the file.
+        Err(Fault::Sqlite(error)) if connection.is_readonly(MAIN_DB)? => {
+            return Err(Fault::ReadOnly(error));
+        }
+        format => format?,
+    };
+    // A cache beyond half a MiB only helps those who read the same rows again.
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -512")?;
+    if format < NEWEST {
+        upgrade(&mut connection)?;
+    }
+    Ok(connection)
+}
+
+/// Begins a transaction that writes, so that it need not give up halfway
+/// because somebody else wrote.
+fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+/// Brings the file to the newest format.
+fn upgrade(connection: &mut Connection) -> Result<(), Fault> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let transaction = begin(connection)?;
+    // Another process may have been quicker.
+    let known = format(&transaction)?;
+    for sql in FORMATS.iter().skip(known as usize) {
+        transaction.execute_batch(sql)?;
+    }
+    transaction.pragma_update(None, "application_id", APPLICATION)?;
+    transaction.pragma_update(None, "user_version", NEWEST)?;
+    Ok(transaction.commit()?)
+}
+
+/// The format of the file: 0 if it is empty.
+fn format(connection: &Connection) -> Result<i64, Fault> {
+    let found = connection.query_row(
+        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+         FROM pragma_application_id, pragma_user_version",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )?;
+    match found {
+        (0, 0, 0) => Ok(0),
+        (APPLICATION, format @ 1..=NEWEST, _) => Ok(format),
+        (APPLICATION, format, _) => Err(Fault::Newer(format)),
+        _ => Err(Fault::Foreign),
+    }
+}
+
+/// What went wrong, before it is known in which file.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    #[error(transparent)]
+    File(#[from] io::Error),
+    #[error("the lock came too late")]
+    TooLate,
+    #[error("the file and its folder can only be read")]
+    ReadOnly(#[source] rusqlite::Error),
+    #[error("the file is another program's")]
+    Foreign,
+    #[error("the file has format {0}")]
+    Newer(i64),
+}
+
+fn sqlite_error(queue: QueueUrl, error: rusqlite::Error) -> Error {
+    let code = error.sqlite_error_code();
+    let source = error.into();
+    match code {
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Error::Open { queue, source },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy {
+            queue,
+            source: Some(source),
+        },
+        Some(ErrorCode::ReadOnly) => Error::ReadOnly { queue, source },
+        Some(ErrorCode::DiskFull) => Error::Full { queue, source },
+        Some(ErrorCode::DatabaseCorrupt) => Error::Corrupt { queue, source },
+        Some(ErrorCode::NotADatabase) => Error::Foreign { queue },
+        _ => Error::Failed { queue, source },
+    }
+}

@@ -1,0 +1,237 @@
+//! Messages in a file beside the database: one JSON text a line.
+//!
+//! Senders append, and whoever listens is woken by the system when they have. A
+//! message needs no commit, and a program in any language can send one:
+//! `echo '"cmd"' >> queue.db-live/msg`. A file that has become long is replaced
+//! by an empty one.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::marker::PhantomData;
+use std::panic::resume_unwind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::file::{folder, make_folder, private};
+use crate::{Cause, Channel, Error, Heard, QueueUrl, Result, Subscription};
+
+/// How long a file may become before it is replaced, in bytes.
+const ROOM: u64 = 100_000;
+
+/// A channel whose messages go through a file.
+#[derive(Debug)]
+pub(super) struct Log<T> {
+    queue: QueueUrl,
+    path: PathBuf,
+    patience: Duration,
+    messages: PhantomData<fn() -> T>,
+}
+
+impl<T> Log<T> {
+    /// The channel of this name beside a database.
+    pub(super) fn new(database: &Path, name: &str, patience: Duration) -> Self {
+        Self {
+            queue: QueueUrl::sqlite(database),
+            path: folder(database).join(name),
+            patience,
+            messages: PhantomData,
+        }
+    }
+}
+
+#[async_trait]
+impl<T> Channel<T> for Log<T>
+where
+    T: Serialize + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
+{
+    async fn send(&self, message: &T) -> Result<()> {
+        let mut line = serde_json::to_vec(message).expect("messages are texts or have text keys");
+        line.push(b'\n');
+        let path = self.path.clone();
+        let appended = spawn_blocking(move || append(&path, &line));
+        match timeout(self.patience, appended).await {
+            Ok(Ok(appended)) => appended.map_err(|error| failed(&self.queue, error)),
+            Ok(Err(stopped)) => resume_unwind(stopped.into_panic()),
+            Err(_) => Err(Error::Busy {
+                queue: self.queue.clone(),
+                source: None,
+            }),
+        }
+    }
+
+    async fn subscribe(&self) -> Result<Box<dyn Subscription<T>>> {
+        let (queue, path) = (self.queue.clone(), self.path.clone());
+        let tail = spawn_blocking(move || Tail::new(queue, path))
+            .await
+            .unwrap_or_else(|stopped| resume_unwind(stopped.into_panic()))?;
+        Ok(Box::new(tail))
+    }
+}
+
+/// Adds a line, in one piece, to the file that is there then.
+fn append(path: &Path, line: &[u8]) -> io::Result<()> {
+    loop {
+        let mut file = open(path)?;
+        // Unlocked when it is closed.
+        file.lock()?;
+        if !is_current(&file, path)? {
+            continue;
+        }
+        if file.metadata()?.len() < ROOM {
+            return file.write_all(line);
+        }
+        replace(path)?;
+    }
+}
+
+/// Puts an empty file in the place of one that the caller has locked.
+fn replace(path: &Path) -> io::Result<()> {
+    let empty = path.with_extension("new");
+    private().create(true).open(&empty)?.set_len(0)?;
+    fs::rename(empty, path)
+}
+
+/// Opens the file to read and append, making it and its folder if they are missing.
+fn open(path: &Path) -> io::Result<File> {
+    let open = || private().read(true).create(true).open(path);
+    match open() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make_folder(path.parent().expect("the path has a folder and a name"))?;
+            open()
+        }
+        opened => opened,
+    }
+}
+
+/// Whether the path still leads to this file.
+///
+/// An open file keeps its identity from being used again.
+fn is_current(file: &File, path: &Path) -> io::Result<bool> {
+    match fs::metadata(path) {
+        Ok(there) => Ok(identity(&there) == identity(&file.metadata()?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(unix)]
+fn identity(file: &Metadata) -> impl PartialEq + use<> {
+    use std::os::unix::fs::MetadataExt;
+    (file.dev(), file.ino())
+}
+
+#[cfg(not(unix))]
+fn identity(file: &Metadata) -> impl PartialEq + use<> {
+    file.created().ok()
+}
+
+/// One who listens.
+struct Tail<T> {
+    queue: QueueUrl,
+    path: PathBuf,
+    file: File,
+    /// The beginning of a line whose end is not written yet.
+    begun: Vec<u8>,
+    heard: VecDeque<Heard<T>>,
+    woken: Arc<Notify>,
+    watcher: RecommendedWatcher,
+}
+
+impl<T: DeserializeOwned> Tail<T> {
+    fn new(queue: QueueUrl, path: PathBuf) -> Result<Self> {
+        let woken = Arc::new(Notify::new());
+        let waker = Arc::clone(&woken);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // An error may hide a change, so it counts as one.
+            if !event.is_ok_and(|event| event.kind.is_access()) {
+                waker.notify_one();
+            }
+        });
+        let mut watcher = watcher.map_err(|error| failed(&queue, error))?;
+        let mut file = open_watched(&path, &mut watcher).map_err(|error| failed(&queue, error))?;
+        file.seek(SeekFrom::End(0))
+            .map_err(|error| failed(&queue, error))?;
+        Ok(Self {
+            queue,
+            path,
+            file,
+            begun: Vec::new(),
+            heard: VecDeque::new(),
+            woken,
+            watcher,
+        })
+    }
+
+    /// Reads what has come: a few KiB that are still in the system's memory, so
+    /// that no thread of its own is worth it.
+    fn read(&mut self) -> Result<(), Cause> {
+        // Asked first: what is not current any more does not grow while it is read.
+        while !is_current(&self.file, &self.path)? {
+            self.read_lines()?;
+            let next = open_watched(&self.path, &mut self.watcher)?;
+            self.heard.push_back(Heard::Lagged);
+            self.file = next;
+            self.begun.clear();
+        }
+        Ok(self.read_lines()?)
+    }
+
+    fn read_lines(&mut self) -> io::Result<()> {
+        self.file.read_to_end(&mut self.begun)?;
+        let Some(end) = self.begun.iter().rposition(|&byte| byte == b'\n') else {
+            return Ok(());
+        };
+        let rest = self.begun.split_off(end + 1);
+        let lines = self.begun.split(|&byte| byte == b'\n');
+        self.heard.extend(
+            lines
+                .filter(|line| !line.is_empty())
+                // What is not understood may have been meant for us.
+                .map(|line| serde_json::from_slice(line).map_or(Heard::Lagged, Heard::Message)),
+        );
+        self.begun = rest;
+        Ok(())
+    }
+}
+
+/// Opens the file, and watches the folder that it is in.
+fn open_watched(path: &Path, watcher: &mut RecommendedWatcher) -> Result<File, Cause> {
+    let folder = path.parent().expect("the path has a folder and a name");
+    make_folder(folder)?;
+    // The folder may be another one than that of the last time.
+    let _ = watcher.unwatch(folder);
+    watcher.watch(folder, RecursiveMode::NonRecursive)?;
+    Ok(open(path)?)
+}
+
+#[async_trait]
+impl<T: DeserializeOwned + Send> Subscription<T> for Tail<T> {
+    async fn next(&mut self) -> Result<Heard<T>> {
+        loop {
+            if let Some(heard) = self.heard.pop_front() {
+                return Ok(heard);
+            }
+            self.read().map_err(|error| failed(&self.queue, error))?;
+            if self.heard.is_empty() {
+                self.woken.notified().await;
+            }
+        }
+    }
+}
+
+fn failed(queue: &QueueUrl, source: impl Into<Cause>) -> Error {
+    Error::Failed {
+        queue: queue.clone(),
+        source: source.into(),
+    }
+}

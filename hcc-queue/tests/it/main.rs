@@ -1,0 +1,7 @@
+//! One binary for all tests that see the crate from outside.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod memory;
+mod processes;
+mod sqlite;

@@ -1,0 +1,180 @@
+//! The SQLite backend keeps the contract, and what is its own.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hcc_queue::conformance::Bench;
+use hcc_queue::{Command, Error, Heard, Policy, Queue, Sqlite, conformance};
+use rusqlite::Connection;
+use tempfile::TempDir;
+use tokio::time::timeout;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A queue in a folder of its own.
+pub(crate) struct Folder(TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.0.path().join("queue.db")
+    }
+
+    pub(crate) fn open(&self) -> Queue {
+        Sqlite::new(self.path()).queue()
+    }
+
+    /// What another program opens.
+    pub(crate) fn connection(&self) -> Connection {
+        Connection::open(self.path()).unwrap()
+    }
+
+    fn live(&self, name: &str) -> PathBuf {
+        self.0.path().join("queue.db-live").join(name)
+    }
+
+    /// Makes the tables.
+    async fn make(&self) {
+        self.open().retry(&"none".into()).await.unwrap();
+    }
+}
+
+#[async_trait]
+impl Bench for Folder {
+    async fn queue(&self) -> Queue {
+        self.open()
+    }
+
+    async fn insert(&self, verb: &str, server: &str, args: &str) {
+        self.make().await;
+        let sql = r#"INSERT INTO cmd (cmd, "for", args)
+            VALUES (nullif(?1, ''), nullif(?2, ''), nullif(?3, ''))"#;
+        let values = [verb, server, args];
+        self.connection().execute(sql, values).unwrap();
+    }
+}
+
+conformance!(Folder::new());
+
+#[tokio::test]
+async fn another_program_needs_a_row_and_a_line() {
+    let folder = Folder::new();
+    folder.make().await;
+    let queue = folder.open().with_policy(Policy {
+        safety: 60 * MINUTE,
+        ..Policy::default()
+    });
+    let mut consumer = queue.consumer().await.unwrap();
+    let waiting = tokio::spawn(async move { consumer.next().await.unwrap().command });
+
+    let sql = r#"INSERT INTO cmd (cmd, "for") VALUES ('start', 'web')"#;
+    folder.connection().execute_batch(sql).unwrap();
+    let mut log = OpenOptions::new();
+    let mut log = log.append(true).open(folder.live("msg")).unwrap();
+    log.write_all(b"cmd\n").unwrap();
+
+    let command = timeout(MINUTE, waiting).await.unwrap().unwrap();
+    assert_eq!((&*command.verb, &*command.server), ("start", "web"));
+    assert!(command.at.is_some());
+}
+
+#[tokio::test]
+async fn values_of_any_type_do_not_stop_the_queue() {
+    let folder = Folder::new();
+    folder.make().await;
+    let sql = r#"INSERT INTO cmd (cmd, "for", args, "by", at)
+        VALUES (x'ff00', 7, x'ff', 0.5, 'yesterday'), ('start', 'web', NULL, 1, 1e300);
+        INSERT INTO cmd (cmd, "for") VALUES ('stop', 'db')"#;
+    folder.connection().execute_batch(sql).unwrap();
+
+    let command = folder.open().pull().await.unwrap().unwrap();
+
+    assert_eq!((&*command.verb, &*command.server), ("start", "web"));
+    assert_eq!((command.by.as_deref(), command.at), (Some("1"), None));
+    let next = folder.open().pull().await.unwrap().unwrap();
+    assert_eq!(next.verb, "stop");
+}
+
+#[tokio::test]
+async fn looking_makes_no_file() {
+    let folder = Folder::new();
+
+    assert!(folder.open().lease().await.unwrap().is_none());
+    assert!(folder.open().commands().list().await.unwrap().is_empty());
+
+    assert_eq!(fs::read_dir(folder.0.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn files_are_for_their_owner_alone() {
+    let folder = Folder::new();
+
+    folder
+        .open()
+        .push(&Command::new("start", "web"))
+        .await
+        .unwrap();
+
+    let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(folder.path()), 0o600);
+    assert_eq!(mode(folder.live("")), 0o700);
+    assert_eq!(mode(folder.live("lock")), 0o600);
+    assert_eq!(mode(folder.live("msg")), 0o600);
+}
+
+#[tokio::test]
+async fn file_of_another_program_is_left_alone() {
+    let folder = Folder::new();
+    folder
+        .connection()
+        .execute_batch("CREATE TABLE cmd (id)")
+        .unwrap();
+
+    let pushed = folder.open().push(&Command::new("start", "web")).await;
+
+    assert!(matches!(pushed, Err(Error::Foreign { .. })), "{pushed:?}");
+}
+
+#[tokio::test]
+async fn writer_that_waits_too_long_gives_up_for_good() {
+    let folder = Folder::new();
+    folder.make().await;
+    let lock = File::open(folder.live("lock")).unwrap();
+    lock.lock().unwrap();
+    let queue = Sqlite::with_patience(folder.path(), Duration::from_millis(20)).queue();
+
+    let pushed = queue.push(&Command::new("late", "web")).await;
+
+    let error = pushed.unwrap_err();
+    assert!(matches!(error, Error::Busy { .. }), "{error:?}");
+    assert!(error.is_retryable());
+    lock.unlock().unwrap();
+    let patient = folder.open();
+    patient.push(&Command::new("start", "web")).await.unwrap();
+    assert_eq!(patient.commands().list().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn subscription_survives_the_loss_of_its_files() {
+    let folder = Folder::new();
+    let queue = folder.open();
+    let mut signals = queue.signals().subscribe().await.unwrap();
+
+    for _ in 0..3 {
+        fs::remove_dir_all(folder.live("")).unwrap();
+        queue.signals().send(&"again".to_owned()).await.unwrap();
+
+        let mut heard = Heard::Lagged;
+        while heard == Heard::Lagged {
+            heard = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
+        }
+        assert_eq!(heard, Heard::Message("again".to_owned()));
+    }
+}
