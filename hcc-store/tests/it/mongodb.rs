@@ -1,11 +1,6 @@
 //! The MongoDB backend keeps the contract, beside programs that know only the documents.
 
-use std::env;
-use std::io::{BufRead, BufReader, copy, sink};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, Weak};
-use std::thread;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -16,7 +11,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Decimal128, Document, doc};
 use mongodb::{Client, Collection, Database};
 use serde_json::Value;
-use tempfile::TempDir;
+use test_services::Mongod;
 
 conformance!(Fresh::new().await, #[ignore = "needs MongoDB"]);
 
@@ -184,7 +179,7 @@ async fn thousands_of_writes_are_a_few_commands() {
 #[tokio::test]
 #[ignore = "needs MongoDB"]
 async fn acknowledged_writes_survive_kill_9_of_the_server() {
-    let mut server = Server::start();
+    let server = Mongod::start();
     let url: StoreUrl = server.url("hetzner").parse().unwrap();
     let store = open(&url).await.unwrap();
     for vm in 0..20 {
@@ -265,29 +260,23 @@ async fn malformed_url_is_refused_without_its_password() {
     assert!(!format!("{error} {error:?}").contains("cret"));
 }
 
-/// A database of its own, on a server that the tests share.
+/// A database of its own.
 struct Fresh {
     /// With the password, which a [`StoreUrl`] does not show.
     address: String,
     url: StoreUrl,
     database: Database,
-    _server: Option<Arc<Server>>,
+    _server: test_services::Fresh,
 }
 
 impl Fresh {
     async fn new() -> Self {
-        let name = format!("hcc-test-{}", ObjectId::new());
-        let (url, server) = match env::var("HCC_TEST_MONGODB_URI") {
-            Ok(uri) => (format!("{}/{name}", uri.trim_end_matches('/')), None),
-            Err(_) => {
-                let server = Server::shared();
-                (server.url(&name), Some(server))
-            }
-        };
+        let server = test_services::Fresh::new();
+        let client = Client::with_uri_str(&server.url).await.unwrap();
         Self {
-            database: Client::with_uri_str(&url).await.unwrap().database(&name),
-            url: url.parse().unwrap(),
-            address: url,
+            database: client.default_database().unwrap(),
+            url: server.url.parse().unwrap(),
+            address: server.url.clone(),
             _server: server,
         }
     }
@@ -317,79 +306,4 @@ impl Bench for Fresh {
         document.remove("_id");
         Some(serde_json::to_value(document).unwrap())
     }
-}
-
-/// A `mongod` with its own folder, reached by a socket in that folder.
-struct Server {
-    folder: TempDir,
-    process: Child,
-}
-
-impl Server {
-    /// The server of all tests that run now; the last of them ends it.
-    fn shared() -> Arc<Self> {
-        static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
-
-        let mut shared = SHARED.lock().unwrap();
-        shared.upgrade().unwrap_or_else(|| {
-            let server = Arc::new(Self::start());
-            *shared = Arc::downgrade(&server);
-            server
-        })
-    }
-
-    fn start() -> Self {
-        let folder = TempDir::new().unwrap();
-        let process = run(folder.path());
-        Self { folder, process }
-    }
-
-    fn url(&self, database: &str) -> String {
-        let socket = socket(self.folder.path()).display().to_string();
-        format!("mongodb://{}/{database}", socket.replace('/', "%2F"))
-    }
-
-    /// Kills the server without a warning and starts it again.
-    fn restart(&mut self) {
-        self.end();
-        self.process = run(self.folder.path());
-    }
-
-    fn end(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-fn socket(folder: &Path) -> PathBuf {
-    folder.join("mongod.sock")
-}
-
-/// Starts `mongod` and waits until it listens.
-fn run(folder: &Path) -> Child {
-    let program = env::var_os("HCC_TEST_MONGOD").unwrap_or_else(|| "mongod".into());
-    let mut process = Command::new(program)
-        .arg("--dbpath")
-        .arg(folder)
-        .arg("--bind_ip")
-        .arg(socket(folder))
-        .arg("--unixSocketPrefix")
-        .arg(folder)
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("mongod is on the PATH, or named by HCC_TEST_MONGOD");
-    let mut log = BufReader::new(process.stdout.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("Waiting for connections") {
-        line.clear();
-        assert!(log.read_line(&mut line).unwrap() > 0, "mongod ended");
-    }
-    thread::spawn(move || copy(&mut log, &mut sink()));
-    process
 }

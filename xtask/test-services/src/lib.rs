@@ -1,0 +1,11 @@
+//! Real database servers for tests: started, disturbed and ended by them.
+//!
+//! Each server has a folder of its own and ends with its guard. What goes wrong
+//! here fails the test, so nothing returns an error.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod mongodb;
+mod process;
+
+pub use mongodb::{Fresh, Mongod, ReplicaSet};
