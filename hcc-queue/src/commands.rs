@@ -43,8 +43,9 @@ use crate::Result;
 pub trait Commands: Debug + Send + Sync {
     /// Adds a command behind all others, and returns the id of what waits now.
     ///
-    /// That is another one if the last command for that server asks for the same
-    /// and no worker has had it yet: many clicks are one command. Backends that
+    /// That is another one if the last command for that server is the
+    /// [same wish](Command::is_same_wish) and no worker has had it yet: many
+    /// clicks are one command. Backends that
     /// cannot do this atomically may keep both when two are pushed at once.
     ///
     /// Pushing a command again while it is in the queue or among the dead changes
@@ -75,6 +76,11 @@ pub trait Commands: Debug + Send + Sync {
     /// How long until [`lease`](Self::lease) may find something without a new
     /// push: zero if it would now, `None` if it never will.
     async fn due(&self) -> Result<Option<Duration>>;
+
+    /// What has become of a command; `None` if it is done, removed or unknown.
+    ///
+    /// Like a lease, it costs the same however many others there are.
+    async fn get(&self, id: &CommandId) -> Result<Option<Entry>>;
 
     /// All commands in their order, then the dead ones in the order of their death.
     async fn list(&self) -> Result<Vec<Entry>>;
@@ -138,9 +144,13 @@ impl Command {
         }
     }
 
-    /// Whether both want the same, whoever asks.
+    /// Whether the same is wanted by the same person: what one may ask for,
+    /// another may not.
     pub fn is_same_wish(&self, other: &Self) -> bool {
-        (&self.verb, &self.server, &self.args) == (&other.verb, &other.server, &other.args)
+        self.verb == other.verb
+            && self.server == other.server
+            && self.args == other.args
+            && self.by == other.by
     }
 }
 

@@ -58,9 +58,11 @@ macro_rules! conformance {
             removal_lets_the_next_command_of_its_server_go
             same_wish_is_kept_once
             other_wishes_are_all_kept
+            wishes_of_two_people_are_kept_apart
             wish_is_new_once_a_worker_has_had_it
             repeated_push_changes_nothing
             states_are_shown
+            one_command_is_found_by_its_id
             malformed_command_is_not_pushed
             malformed_commands_of_others_die_and_the_queue_goes_on
             command_too_old_dies
@@ -406,14 +408,16 @@ pub async fn removal_lets_the_next_command_of_its_server_go(bench: &dyn Bench) {
 /// Many clicks are one command, and all learn its id.
 pub async fn same_wish_is_kept_once(bench: &dyn Bench) {
     let queue = bench.queue().await;
-    let first = push(&queue, "console", "vm").await;
-
-    let again = Command {
+    let click = || Command {
+        args: json!({"a": 1, "b": [2]}),
         by: Some("mary".to_owned()),
         ..Command::new("console", "vm")
     };
+    let first = queue.push(&click()).await.unwrap();
 
-    assert_eq!(queue.push(&again).await.unwrap(), first);
+    let again = queue.push(&click()).await.unwrap();
+
+    assert_eq!(again, first);
     assert_eq!(entries(&queue).await.len(), 1);
 }
 
@@ -431,6 +435,24 @@ pub async fn other_wishes_are_all_kept(bench: &dyn Bench) {
     queue.push(&with_args).await.unwrap();
 
     assert_eq!(entries(&queue).await.len(), 5);
+}
+
+/// What one may do, another may not: nobody's wish is carried out as another's.
+pub async fn wishes_of_two_people_are_kept_apart(bench: &dyn Bench) {
+    let queue = bench.queue().await;
+    let people = [Some("mary"), None, Some("adam")];
+    for by in people {
+        let command = Command {
+            by: by.map(str::to_owned),
+            ..Command::new("console", "vm")
+        };
+        assert_eq!(queue.push(&command).await.unwrap(), command.id);
+    }
+
+    for by in people {
+        let command = queue.pull().await.unwrap().unwrap();
+        assert_eq!(command.by.as_deref(), by);
+    }
 }
 
 /// Who asks while it is being done wants it done after.
@@ -493,6 +515,39 @@ pub async fn states_are_shown(bench: &dyn Bench) {
     ] if [b, c, d, e, a] == ["b", "c", "d", "e", "a"]),
         "{states:?}"
     );
+}
+
+/// Who pushed a command can follow it to its end.
+pub async fn one_command_is_found_by_its_id(bench: &dyn Bench) {
+    let queue = bench.queue().await;
+    let commands = queue.commands();
+    assert_eq!(commands.get(&"unknown".into()).await.unwrap(), None);
+    let command = Command {
+        args: json!({"type": "cx22"}),
+        by: Some("mary".to_owned()),
+        ..Command::new("create", "vm")
+    };
+    push(&queue, "start", "other").await;
+    let id = queue.push(&command).await.unwrap();
+    let state = async || commands.get(&id).await.unwrap().map(|entry| entry.state);
+    assert_eq!(state().await, Some(State::Waiting));
+    commands.ack(leased(&queue, HOUR).await).await.unwrap();
+
+    let lease = leased(&queue, HOUR).await;
+    assert!(matches!(state().await, Some(State::Leased(_))));
+    commands.release(lease, NOW, "locked").await.unwrap();
+    let entry = commands.get(&id).await.unwrap().unwrap();
+    assert_eq!(entries(&queue).await, [entry.clone()]);
+    assert!(entry.command.is_same_wish(&command));
+
+    let lease = leased(&queue, HOUR).await;
+    commands.bury(lease, "no money").await.unwrap();
+    let entry = commands.get(&id).await.unwrap().unwrap();
+    assert_eq!((entry.state, entry.attempts), (State::Dead, 2));
+    assert_eq!(entry.why.as_deref(), Some("no money"));
+
+    assert!(queue.remove(&id).await.unwrap());
+    assert_eq!(state().await, None);
 }
 
 /// Nonsense of our own is refused where it is made.

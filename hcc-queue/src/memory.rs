@@ -207,6 +207,14 @@ impl Commands for Memory {
         Ok(next.map(|due| due.saturating_duration_since(Instant::now())))
     }
 
+    async fn get(&self, id: &CommandId) -> Result<Option<Entry>> {
+        let rows = self.rows();
+        let mut queue = rows.queue.iter().map(|row| row.entry(row.state()));
+        let mut dead = rows.dead.iter().map(|row| row.entry(State::Dead));
+        let is_it = |entry: &Entry| entry.command.id == *id;
+        Ok(queue.find(is_it).or_else(|| dead.find(is_it)))
+    }
+
     async fn list(&self) -> Result<Vec<Entry>> {
         let rows = self.rows();
         let queue = rows.queue.iter().map(|row| row.entry(row.state()));

@@ -247,17 +247,19 @@ impl Commands for Sqlite {
         .await
     }
 
+    async fn get(&self, id: &CommandId) -> Result<Option<Entry>> {
+        let id = id.clone();
+        self.read(move |connection| {
+            let sql = format!("{ENTRIES} WHERE id = ?1 ORDER BY dead LIMIT 1");
+            let found = connection.query_row(&sql, [id.as_str()], entry);
+            Ok(found.optional()?)
+        })
+        .await
+    }
+
     async fn list(&self) -> Result<Vec<Entry>> {
         self.read(|connection| {
-            let sql = "
-                SELECT id, cmd, \"for\", args, \"by\", at, attempts, err, FALSE AS dead, held,
-                    max(0.0, coalesce(due, 0) - unixepoch('subsec')), seq
-                FROM cmd
-                UNION ALL
-                SELECT id, cmd, \"for\", args, \"by\", at, attempts, err, TRUE, FALSE, 0.0, seq
-                FROM cmd_dead
-                ORDER BY dead, seq";
-            let mut statement = connection.prepare(sql)?;
+            let mut statement = connection.prepare(&format!("{ENTRIES} ORDER BY dead, seq"))?;
             let entries = statement.query_map([], entry)?;
             Ok(entries.collect::<rusqlite::Result<_>>()?)
         })
@@ -288,6 +290,15 @@ impl Commands for Sqlite {
         .await
     }
 }
+
+/// Everything, for [`entry`].
+const ENTRIES: &str = "SELECT * FROM (
+    SELECT id, cmd, \"for\", args, \"by\", at, attempts, err, FALSE AS dead, held,
+        max(0.0, coalesce(due, 0) - unixepoch('subsec')), seq
+    FROM cmd
+    UNION ALL
+    SELECT id, cmd, \"for\", args, \"by\", at, attempts, err, TRUE, FALSE, 0.0, seq
+    FROM cmd_dead)";
 
 fn is_known(transaction: &Transaction<'_>, id: &CommandId) -> rusqlite::Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM cmd WHERE id = ?1)
