@@ -31,6 +31,34 @@ pub enum Error {
         queue: QueueUrl,
     },
 
+    /// The URL is not understood. Why is not said, as that could repeat a part
+    /// of the password.
+    #[error(
+        "{queue} is malformed; in a password, characters such as @ / : are written %40 %2F %3A"
+    )]
+    MalformedUrl {
+        /// Where the queue should be.
+        queue: QueueUrl,
+    },
+
+    /// No server answers.
+    #[error("{queue} does not answer")]
+    Unreachable {
+        /// Where the queue is.
+        queue: QueueUrl,
+        /// What the driver says.
+        source: Cause,
+    },
+
+    /// The database does not let this user in, or not do this.
+    #[error("{queue} refuses access")]
+    Denied {
+        /// Where the queue is.
+        queue: QueueUrl,
+        /// What the database says.
+        source: Cause,
+    },
+
     /// The file cannot be opened or made.
     #[error("{queue} cannot be opened")]
     Open {
@@ -110,6 +138,6 @@ pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 impl Error {
     /// Whether the same call may succeed later, unchanged.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Busy { .. })
+        matches!(self, Self::Busy { .. } | Self::Unreachable { .. })
     }
 }

@@ -9,13 +9,13 @@ use crate::{Memory, Queue, QueueUrl, Result};
 ///
 /// # Errors
 ///
-/// [`Disabled`](crate::Error::Disabled) for a database whose feature is off.
+/// [`Disabled`](crate::Error::Disabled) for a database whose feature is off, and
+/// [`MalformedUrl`](crate::Error::MalformedUrl).
 pub async fn open(url: &QueueUrl) -> Result<Queue> {
     match &url.0 {
         #[cfg(feature = "sqlite")]
         Place::Sqlite(path) => Ok(crate::Sqlite::new(path).queue()),
-        #[cfg(not(feature = "sqlite"))]
-        Place::Sqlite(_) => Err(crate::Error::Disabled { queue: url.clone() }),
         Place::Memory => Ok(Memory::default().queue()),
+        _ => Err(crate::Error::Disabled { queue: url.clone() }),
     }
 }
