@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use hcc_queue::CommandId;
 use hcloud_api::ErrorCode;
 
-use crate::{InvalidName, ServerName};
+use crate::{Denied, InvalidName, InvalidRequest, ServerName};
 
 /// The result of what hcc does.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -81,6 +82,45 @@ pub enum Error {
         source: hcc_store::Error,
     },
 
+    /// Another server has the name by now than the one that was meant.
+    #[error("the server {name} is not the one that was meant: it was created since")]
+    Replaced {
+        /// The name.
+        name: ServerName,
+    },
+
+    /// Whether the power of the server was changed is not known, and doing it
+    /// twice would do harm.
+    #[error("whether the server {name} was restarted is not known")]
+    Unclear {
+        /// The server.
+        name: ServerName,
+    },
+
+    /// Whoever asked for it may not do it.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+
+    /// The queue holds a command that is no request.
+    #[error(transparent)]
+    InvalidRequest(#[from] InvalidRequest),
+
+    /// A worker did not carry out the command.
+    #[error("{why}")]
+    Command {
+        /// What the worker says.
+        why: String,
+        /// The same for programs, if it was heard.
+        code: Option<String>,
+    },
+
+    /// The command has not ended; it is still going to be carried out.
+    #[error("the command {id} has not ended yet")]
+    StillQueued {
+        /// Which command.
+        id: CommandId,
+    },
+
     /// Hetzner refused, or could not be reached.
     #[error(transparent)]
     Api(Box<hcloud_api::Error>),
@@ -88,6 +128,10 @@ pub enum Error {
     /// The records cannot be read or written.
     #[error(transparent)]
     Store(#[from] hcc_store::Error),
+
+    /// The queue cannot be read or written.
+    #[error(transparent)]
+    Queue(#[from] hcc_queue::Error),
 }
 
 /// What a server is made of.
@@ -133,13 +177,25 @@ impl Error {
     /// What a user would do about it.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::InvalidName(_) | Self::InvalidLabel(_) | Self::Prefix { .. } => ErrorKind::Usage,
+            Self::InvalidName(_)
+            | Self::InvalidLabel(_)
+            | Self::InvalidRequest(_)
+            | Self::Prefix { .. } => ErrorKind::Usage,
             Self::NoSuchServer { .. } | Self::NoSuchOffer { .. } => ErrorKind::NotFound,
-            Self::NotManaged { .. } | Self::NameTaken { .. } => ErrorKind::Refused,
+            Self::NotManaged { .. }
+            | Self::NameTaken { .. }
+            | Self::Replaced { .. }
+            | Self::Denied(_) => ErrorKind::Refused,
             Self::Uncertain { .. } => ErrorKind::TryLater,
+            Self::StillQueued { .. } => ErrorKind::TimedOut,
             Self::Api(error) => api_kind(error),
             Self::Store(error) if error.is_retryable() => ErrorKind::TryLater,
-            Self::Store(_) | Self::Unrecorded { .. } => ErrorKind::Failed,
+            Self::Queue(error) if error.is_retryable() => ErrorKind::TryLater,
+            Self::Store(_)
+            | Self::Queue(_)
+            | Self::Unrecorded { .. }
+            | Self::Unclear { .. }
+            | Self::Command { .. } => ErrorKind::Failed,
         }
     }
 
@@ -156,8 +212,15 @@ impl Error {
             Self::NameTaken { .. } => "name_taken",
             Self::Uncertain { .. } => "uncertain",
             Self::Unrecorded { .. } => "unrecorded",
+            Self::Replaced { .. } => "replaced",
+            Self::Unclear { .. } => "unclear",
+            Self::Denied(_) => "denied",
+            Self::InvalidRequest(_) => "invalid_request",
+            Self::Command { code, .. } => code.as_deref().unwrap_or("command_failed"),
+            Self::StillQueued { .. } => "still_queued",
             Self::Api(error) => api_code(error),
             Self::Store(_) => "store",
+            Self::Queue(_) => "queue",
         }
     }
 

@@ -73,7 +73,7 @@ pub(crate) struct Create {
 
 impl Create {
     pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
-        let mut order = Order::new(self.name);
+        let mut order = Order::default();
         order.server_type = self.r#type.or(self.defaults.server_type);
         order.image = self.image.or(self.defaults.image);
         order.location = self.location.or(self.defaults.location);
@@ -82,12 +82,13 @@ impl Create {
 
         let middleware = config.middleware(Guard::Managed).await?;
         // Cut off between the order and its record, the root password would be lost.
-        let made = interrupt::finish(async { Ok(middleware.create(&order).await?) }).await?;
+        let made =
+            interrupt::finish(async { Ok(middleware.create(&self.name, &order).await?) }).await?;
         match made {
             Made::Created(actions) => {
                 interrupt::stop(self.waiting.wait(&middleware, actions)).await?;
             }
-            Made::Adopted => eprintln!("hcc: {} exists already", order.name),
+            Made::Adopted => eprintln!("hcc: {} exists already", self.name),
             _ => {}
         }
         out.ok()

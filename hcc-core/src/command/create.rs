@@ -5,7 +5,9 @@ use std::str::FromStr;
 
 use hcc_store::{Only, Patch, Stage, StoreExt};
 use hcloud_api::{Action, CreateServer, ErrorCode, IdOrName, Labels, Server, ServerCreated};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 use tracing::warn;
 
 use crate::facts::{actions, facts};
@@ -13,13 +15,13 @@ use crate::guard::{check_prefix, is_managed};
 use crate::offers::{Choice, not_offered};
 use crate::{Error, Middleware, Result, ServerName};
 
-/// A server to create. What is not said comes from the settings.
-#[derive(Clone, Debug)]
+/// What a new server is to be. What is not said comes from the settings.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Order {
-    /// The server's name.
-    pub name: ServerName,
     /// Its type, such as `cx23`.
+    #[serde(rename = "type")]
     pub server_type: Option<String>,
     /// Its image, such as `debian-13`.
     pub image: Option<String>,
@@ -27,20 +29,38 @@ pub struct Order {
     pub location: Option<String>,
     /// Names or ids of the project's SSH keys; with one there is no root password.
     pub ssh_keys: Vec<String>,
-    /// What cloud-init is to do.
+    /// What cloud-init is to do. In the queue it lies as plain text, until the
+    /// command has ended.
     pub user_data: Option<SecretString>,
 }
 
 impl Order {
-    /// A server of this name, all else from the settings.
-    pub fn new(name: ServerName) -> Self {
-        Self {
-            name,
-            server_type: None,
-            image: None,
-            location: None,
-            ssh_keys: Vec::new(),
-            user_data: None,
+    /// Reads the arguments of a queued command. One that we do not know is
+    /// refused: a misspelt one must not order another server than was meant.
+    pub(super) fn read(args: &Value) -> serde_json::Result<Self> {
+        match args {
+            Value::Null => Ok(Self::default()),
+            args => Self::deserialize(args),
+        }
+    }
+
+    /// The arguments of a queued command: what is said.
+    pub(super) fn args(&self) -> Value {
+        let user_data = self.user_data.as_ref().map(ExposeSecret::expose_secret);
+        let ssh_keys = Some(&self.ssh_keys).filter(|keys| !keys.is_empty());
+        let said: Map<String, Value> = [
+            ("type", self.server_type.as_ref().map(|text| json!(text))),
+            ("image", self.image.as_ref().map(|text| json!(text))),
+            ("location", self.location.as_ref().map(|text| json!(text))),
+            ("ssh_keys", ssh_keys.map(|keys| json!(keys))),
+            ("user_data", user_data.map(|text| json!(text))),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect();
+        match said.is_empty() {
+            true => Value::Null,
+            false => Value::Object(said),
         }
     }
 }
@@ -66,13 +86,12 @@ impl Middleware {
     ///
     /// The name does not fit, belongs to a server that is not ours, Hetzner
     /// refuses, or [`Error::Uncertain`] when no clear answer arrived.
-    pub async fn create(&self, order: &Order) -> Result<Made> {
-        let name = &order.name;
+    pub async fn create(&self, name: &ServerName, order: &Order) -> Result<Made> {
         check_prefix(name, &self.settings)?;
         if let Some(server) = self.find(name).await? {
             return self.adopt(name, &server).await;
         }
-        let request = self.request(order).await?;
+        let request = self.request(name, order).await?;
 
         // The records must be writable before money is spent: the answer holds
         // the only copy of the root password.
@@ -84,7 +103,7 @@ impl Middleware {
     }
 
     /// The order with everything said that it leaves open.
-    async fn request(&self, order: &Order) -> Result<CreateServer> {
+    async fn request(&self, name: &ServerName, order: &Order) -> Result<CreateServer> {
         let settings = &self.settings;
         let location = order.location.as_ref().or(settings.location.as_ref());
         let location = location.map(|text| crate::location(text));
@@ -102,7 +121,7 @@ impl Middleware {
             user_data: order.user_data.clone(),
             labels: Labels::new().with(&settings.label, "1")?,
             ..CreateServer::new(
-                order.name.as_str(),
+                name.as_str(),
                 id_or_name(&choice.server_type),
                 id_or_name(&image),
             )

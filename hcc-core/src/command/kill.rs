@@ -2,6 +2,8 @@
 
 use hcc_store::Only;
 use hcloud_api::Action;
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{Error, Middleware, Result, ServerName};
 
@@ -13,6 +15,15 @@ pub enum Killed {
     Deleted(Option<Action>),
     /// It was gone already; its record was left.
     Gone,
+}
+
+/// Reads the argument of a queued command.
+pub(super) fn id(args: &Value) -> serde_json::Result<Option<u64>> {
+    #[derive(Default, Deserialize)]
+    struct Args {
+        id: Option<u64>,
+    }
+    Ok(Option::<Args>::deserialize(args)?.unwrap_or_default().id)
 }
 
 impl Middleware {

@@ -3,7 +3,7 @@
 use hcc_store::{IfMissing, Only, Patch, Record, Stage, Write};
 use hcloud_api::{ListServers, Server};
 use indexmap::IndexMap;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::facts::facts;
 use crate::guard::is_managed;
@@ -31,7 +31,7 @@ pub struct Synced {
 }
 
 /// What became of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fate {
     /// It says what Hetzner says.

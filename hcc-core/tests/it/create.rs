@@ -1,17 +1,21 @@
 //! At most one server of a name, and no trace of a failed order.
 
-use hcc_core::{Error, ErrorKind, Made, Settings};
+use hcc_core::{Error, ErrorKind, Made, Order, Settings};
 use hcc_store::{Stage, Store};
 use hcloud_sim::Sim;
 use secrecy::ExposeSecret;
 
-use crate::project::{Project, TOKEN, name, order};
+use crate::project::{Project, TOKEN, name};
 
 #[tokio::test]
 async fn new_server_is_recorded_with_its_root_password() {
     let project = Project::new(Sim::builder()).await;
 
-    let made = project.middleware.create(&order("web1")).await.unwrap();
+    let made = project
+        .middleware
+        .create(&name("web1"), &Order::default())
+        .await
+        .unwrap();
 
     assert!(matches!(made, Made::Created(actions) if actions.len() == 2));
     let record = project.record("web1").await.unwrap();
@@ -25,7 +29,11 @@ async fn new_server_is_recorded_with_its_root_password() {
 async fn server_without_wishes_is_the_cheapest_with_the_newest_debian() {
     let project = Project::new(Sim::builder()).await;
 
-    project.middleware.create(&order("web1")).await.unwrap();
+    project
+        .middleware
+        .create(&name("web1"), &Order::default())
+        .await
+        .unwrap();
 
     let record = project.record("web1").await.unwrap();
     let types = project.middleware.server_types().await.unwrap();
@@ -44,10 +52,14 @@ async fn order_says_more_than_the_settings_and_data_centres_are_locations() {
     settings.location = Some("hel1".to_owned());
     settings.image = Some("ubuntu-24.04".to_owned());
     let project = Project::with_settings(Sim::builder(), settings).await;
-    let mut order = order("web1");
+    let mut order = Order::default();
     order.location = Some("fsn1-dc14".to_owned());
 
-    project.middleware.create(&order).await.unwrap();
+    project
+        .middleware
+        .create(&name("web1"), &order)
+        .await
+        .unwrap();
 
     let record = project.record("web1").await.unwrap();
     assert_eq!(record.dc.unwrap().name.unwrap(), "fsn1");
@@ -59,8 +71,16 @@ async fn order_says_more_than_the_settings_and_data_centres_are_locations() {
 async fn repeated_order_adopts_the_server() {
     let project = Project::new(Sim::builder()).await;
 
-    project.middleware.create(&order("web1")).await.unwrap();
-    let again = project.middleware.create(&order("web1")).await.unwrap();
+    project
+        .middleware
+        .create(&name("web1"), &Order::default())
+        .await
+        .unwrap();
+    let again = project
+        .middleware
+        .create(&name("web1"), &Order::default())
+        .await
+        .unwrap();
 
     assert!(matches!(again, Made::Adopted));
     assert!(
@@ -74,7 +94,11 @@ async fn repeated_order_adopts_the_server() {
 async fn server_of_somebody_else_is_not_adopted() {
     let project = Project::new(Sim::builder().server("web1", &[])).await;
 
-    let error = project.middleware.create(&order("web1")).await.unwrap_err();
+    let error = project
+        .middleware
+        .create(&name("web1"), &Order::default())
+        .await
+        .unwrap_err();
 
     assert!(matches!(error, Error::NameTaken { .. }));
     assert!(project.record("web1").await.is_none());
@@ -86,7 +110,11 @@ async fn name_without_our_prefix_costs_no_request() {
     settings.prefix = Some("m-".to_owned());
     let project = Project::with_settings(Sim::builder(), settings).await;
 
-    let error = project.middleware.create(&order("web1")).await.unwrap_err();
+    let error = project
+        .middleware
+        .create(&name("web1"), &Order::default())
+        .await
+        .unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(project.requests().is_empty());
@@ -95,7 +123,7 @@ async fn name_without_our_prefix_costs_no_request() {
 #[tokio::test]
 async fn what_hetzner_does_not_offer_is_named_and_leaves_no_record() {
     let project = Project::new(Sim::builder()).await;
-    type Wish = fn(&mut hcc_core::Order, String);
+    type Wish = fn(&mut Order, String);
     let wishes: [(&str, Wish); 3] = [
         ("server type", |order, name| order.server_type = Some(name)),
         ("image", |order, name| order.image = Some(name)),
@@ -103,12 +131,16 @@ async fn what_hetzner_does_not_offer_is_named_and_leaves_no_record() {
     ];
 
     for (what, wish) in wishes {
-        let mut order = order("web1");
+        let mut order = Order::default();
         order.server_type = Some("cx23".to_owned());
         order.image = Some("debian-13".to_owned());
         wish(&mut order, "nonsense".to_owned());
 
-        let error = project.middleware.create(&order).await.unwrap_err();
+        let error = project
+            .middleware
+            .create(&name("web1"), &order)
+            .await
+            .unwrap_err();
 
         assert_eq!(
             error.to_string(),
@@ -140,7 +172,10 @@ async fn no_fault_makes_two_servers_or_leaves_a_ghost() {
         let project = Project::new(Sim::builder()).await;
         project.fault(fault);
 
-        let first = project.middleware.create(&order("web1")).await;
+        let first = project
+            .middleware
+            .create(&name("web1"), &Order::default())
+            .await;
 
         let made = project.servers("web1").await;
         assert!(made <= 1, "{fault}");
@@ -151,7 +186,11 @@ async fn no_fault_makes_two_servers_or_leaves_a_ghost() {
                 assert!(!format!("{error:#?}").contains(TOKEN), "{fault}");
             }
         }
-        project.middleware.create(&order("web1")).await.unwrap();
+        project
+            .middleware
+            .create(&name("web1"), &Order::default())
+            .await
+            .unwrap();
         assert_eq!(project.servers("web1").await, 1, "{fault}");
         let record = project.record("web1").await.unwrap();
         assert_eq!(record.stage, Some(Stage::Created), "{fault}");
@@ -163,7 +202,11 @@ async fn order_is_sent_once_although_its_answer_is_lost() {
     let project = Project::new(Sim::builder()).await;
     project.fault("hang-after POST /v1/servers x1");
 
-    let made = project.middleware.create(&order("web1")).await.unwrap();
+    let made = project
+        .middleware
+        .create(&name("web1"), &Order::default())
+        .await
+        .unwrap();
 
     assert!(matches!(made, Made::Adopted), "it was found by its name");
     let orders = project
@@ -179,7 +222,11 @@ async fn creation_that_was_cut_off_is_taken_up_by_the_next() {
     let project = Project::new(Sim::builder()).await;
     project.store.reserve("web1").await.unwrap();
 
-    project.middleware.create(&order("web1")).await.unwrap();
+    project
+        .middleware
+        .create(&name("web1"), &Order::default())
+        .await
+        .unwrap();
 
     assert_eq!(
         project.record("web1").await.unwrap().stage,
@@ -190,8 +237,8 @@ async fn creation_that_was_cut_off_is_taken_up_by_the_next() {
 #[tokio::test]
 async fn many_creators_of_one_name_make_one_server() {
     let project = Project::new(Sim::builder()).await;
-    let order = order("web1");
-    let creators = (0..8).map(|_| project.middleware.create(&order));
+    let (name, order) = (name("web1"), Order::default());
+    let creators = (0..8).map(|_| project.middleware.create(&name, &order));
 
     let outcomes = futures_util::future::join_all(creators).await;
 
@@ -205,9 +252,13 @@ async fn read_only_token_is_refused_as_not_set_up() {
     let project = Project::new(Sim::builder()).await;
     project.fault("error=token_readonly POST /v1/servers");
 
-    let error = project.middleware.create(&order("web1")).await.unwrap_err();
+    let error = project
+        .middleware
+        .create(&name("web1"), &Order::default())
+        .await
+        .unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::NotSetUp);
     assert_eq!(error.code(), "token_readonly");
-    assert!(project.record(name("web1").as_str()).await.is_none());
+    assert!(project.record("web1").await.is_none());
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hcc_core::{Middleware, Order, ServerName, Settings};
+use hcc_core::{Middleware, ServerName, Settings};
 use hcc_store::{Memory, Record, Store};
 use hcloud_api::{Client, ListServers};
 use hcloud_sim::{Builder, Sim};
@@ -70,8 +70,4 @@ fn client(sim: &Sim) -> Client {
 
 pub(crate) fn name(text: &str) -> ServerName {
     text.parse().unwrap()
-}
-
-pub(crate) fn order(text: &str) -> Order {
-    Order::new(name(text))
 }

@@ -1,0 +1,242 @@
+//! The side without a token: the database alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hcc_queue::{CommandId, Entry, Event, Heard, Queue, State, Subscription};
+use hcc_store::{Record, Store};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::{Command, Console, Error, Heartbeat, News, Request, Result, ServerName};
+
+/// How long a waiter trusts that it hears of the end. After that it looks for
+/// itself, since a worker may be killed before it tells.
+const TRUST: Duration = Duration::from_secs(10);
+
+/// Reads records, asks for commands and hears what came of them.
+///
+/// It holds no token and never speaks to Hetzner: that is what a
+/// [`Worker`](crate::Worker) does, in this process or on another machine. Clones
+/// are the same.
+#[derive(Clone, Debug)]
+pub struct Frontend {
+    store: Arc<dyn Store>,
+    queue: Queue,
+}
+
+impl Frontend {
+    /// A frontend of this database.
+    pub fn new(store: Arc<dyn Store>, queue: Queue) -> Self {
+        Self { store, queue }
+    }
+
+    /// The records of all servers.
+    ///
+    /// # Errors
+    ///
+    /// The records cannot be read.
+    pub async fn records(&self) -> Result<Vec<Record>> {
+        Ok(self.store.list().await?)
+    }
+
+    /// The record of one server.
+    ///
+    /// # Errors
+    ///
+    /// The records cannot be read.
+    pub async fn record(&self, server: &ServerName) -> Result<Option<Record>> {
+        Ok(self.store.get(server.as_str()).await?)
+    }
+
+    /// Asks for a command, and returns at once.
+    ///
+    /// The id is that of an equal command if the same person has asked for one
+    /// that still waits.
+    ///
+    /// # Errors
+    ///
+    /// The command cannot be queued.
+    pub async fn request(&self, request: &Request) -> Result<CommandId> {
+        let mut command = hcc_queue::Command::from(request);
+        if let Command::Kill { id: None } = request.command {
+            // A server that gets this name later is not meant.
+            let id = self
+                .record(&request.server)
+                .await?
+                .and_then(|record| record.id);
+            let kill = Command::Kill { id };
+            command.args = kill.args();
+        }
+        Ok(self.queue.push(&command).await?)
+    }
+
+    /// Waits until a command has ended, whenever that was.
+    ///
+    /// A command that is no longer in the queue is taken as done: what fails
+    /// stays there as a dead letter.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Command`] if it failed, and [`Error::StillQueued`] after the
+    /// deadline.
+    pub async fn outcome(&self, id: &CommandId, deadline: Duration) -> Result<()> {
+        let end = Instant::now() + deadline;
+        timeout_at(end, self.until_ended(id))
+            .await
+            .unwrap_or_else(|_| Err(Error::StillQueued { id: id.clone() }))
+    }
+
+    /// Asks for a command and waits until it has ended.
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request) and [`outcome`](Self::outcome).
+    pub async fn carry_out(&self, request: &Request, deadline: Duration) -> Result<()> {
+        let id = self.request(request).await?;
+        self.outcome(&id, deadline).await
+    }
+
+    /// Asks for a way to a server's screen.
+    ///
+    /// # Errors
+    ///
+    /// As [`carry_out`](Self::carry_out); [`Error::NoSuchServer`] if the record
+    /// was removed meanwhile.
+    pub async fn console(
+        &self,
+        server: &ServerName,
+        by: Option<&str>,
+        deadline: Duration,
+    ) -> Result<Console> {
+        let request = Request {
+            by: by.map(Into::into),
+            ..Request::new(Command::Console, server.clone())
+        };
+        self.carry_out(&request, deadline).await?;
+        let record = self.record(server).await?;
+        let made = record.and_then(|record| record.url.zip(record.auth));
+        match made {
+            Some((url, password)) => Ok(Console { url, password }),
+            None => Err(Error::NoSuchServer {
+                name: server.clone(),
+            }),
+        }
+    }
+
+    /// Asks for a sync of all servers that the records know.
+    ///
+    /// # Errors
+    ///
+    /// The command cannot be queued.
+    pub async fn request_sync(&self) -> Result<CommandId> {
+        let all = hcc_queue::Command::new("sync", EVERY_SERVER);
+        Ok(self.queue.push(&all).await?)
+    }
+
+    /// Listens to what happens from now on.
+    ///
+    /// # Errors
+    ///
+    /// The events cannot be listened to.
+    pub async fn listen(&self) -> Result<Listener> {
+        Ok(Listener(self.queue.events().subscribe().await?))
+    }
+
+    /// The workers that give a sign of life within this time.
+    ///
+    /// They give one every ten seconds, unless they are set up otherwise.
+    ///
+    /// # Errors
+    ///
+    /// The events cannot be listened to.
+    pub async fn workers(&self, within: Duration) -> Result<Vec<Heartbeat>> {
+        let mut workers: Vec<Heartbeat> = Vec::new();
+        let mut listener = self.listen().await?;
+        let end = Instant::now() + within;
+        while let Ok(heard) = timeout_at(end, listener.next()).await {
+            if let Heard::Message(News::Worker(heartbeat)) = heard? {
+                workers.retain(|known| known.worker != heartbeat.worker);
+                if !heartbeat.every.is_zero() {
+                    workers.push(heartbeat);
+                }
+            }
+        }
+        Ok(workers)
+    }
+
+    /// The commands that wait or have failed, with the reason.
+    ///
+    /// # Errors
+    ///
+    /// The queue cannot be read.
+    pub async fn commands(&self) -> Result<Vec<Entry>> {
+        Ok(self.queue.commands().list().await?)
+    }
+
+    /// The queue itself, to retry dead letters and to remove commands.
+    pub fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    async fn until_ended(&self, id: &CommandId) -> Result<()> {
+        let mut listener = self.listen().await?;
+        loop {
+            if let Some(ended) = self.look(id).await? {
+                return ended;
+            }
+            // After silence or a gap it is time to look again.
+            while let Ok(heard) = timeout(TRUST, listener.next()).await {
+                match heard? {
+                    Heard::Lagged => break,
+                    Heard::Message(news) => {
+                        if let Some(report) = news.end_of(id) {
+                            return report.result();
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// How a command has ended; `None` if it has not.
+    async fn look(&self, id: &CommandId) -> Result<Option<Result<()>>> {
+        Ok(match self.queue.commands().get(id).await? {
+            None => Some(Ok(())),
+            Some(entry) if entry.state == State::Dead => Some(Err(Error::Command {
+                why: entry.why.unwrap_or_default(),
+                code: None,
+            })),
+            Some(_) => None,
+        })
+    }
+}
+
+/// Stands for every server that the records know, in a `sync`.
+pub(crate) const EVERY_SERVER: &str = "*";
+
+/// Somebody who listens; made by [`Frontend::listen`].
+pub struct Listener(Box<dyn Subscription<Event>>);
+
+impl Listener {
+    /// Waits for the next news.
+    ///
+    /// Nothing is lost when its future is dropped.
+    /// [`Heard::Lagged`](hcc_queue::Heard::Lagged) says that there is a gap, and
+    /// that it is time to look at the records.
+    ///
+    /// # Errors
+    ///
+    /// The database is away; it may be called again.
+    pub async fn next(&mut self) -> Result<Heard<News>> {
+        Ok(match self.0.next().await? {
+            Heard::Message(event) => Heard::Message(event.into()),
+            Heard::Lagged => Heard::Lagged,
+        })
+    }
+}
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Listener")
+    }
+}

@@ -1,0 +1,43 @@
+//! Who may ask for what.
+
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use hcc_store::Record;
+
+use crate::Request;
+
+/// Decides who may ask for what.
+///
+/// Whoever can write to the database can push commands. A worker asks its
+/// permit before it carries one out, so rights that a web service has checked
+/// hold even if somebody got round it.
+#[async_trait]
+pub trait Permit: Debug + Send + Sync {
+    /// Whether this may be done with a server of this record; a server that is
+    /// to be created has none yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied`] makes the command a dead letter.
+    async fn check(&self, request: &Request, record: Option<&Record>) -> Result<(), Denied>;
+}
+
+/// Somebody may not do this.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("denied: {why}")]
+pub struct Denied {
+    /// Why not, for the one who asked.
+    pub why: String,
+}
+
+/// Lets everybody do everything: the guard alone decides.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Everything;
+
+#[async_trait]
+impl Permit for Everything {
+    async fn check(&self, _: &Request, _: Option<&Record>) -> Result<(), Denied> {
+        Ok(())
+    }
+}
