@@ -1,7 +1,7 @@
 //! The commands: durable, in order, and carried out by one worker at a time.
 
 use std::fmt::{self, Debug};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -160,11 +160,12 @@ impl Command {
 pub struct CommandId(String);
 
 impl CommandId {
-    /// An id that no other command has.
+    /// An id that no other command has: the time in seconds and 64 random bits, in
+    /// the form of MongoDB's own ids.
     pub fn random() -> Self {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).expect("the system has random numbers");
-        Self(format!("{:032x}", u128::from_be_bytes(bytes)))
+        let now = UNIX_EPOCH.elapsed().unwrap_or_default();
+        let random = getrandom::u64().expect("the system has random numbers");
+        Self(format!("{:08x}{random:016x}", now.as_secs() as u32))
     }
 
     /// The id as text.

@@ -59,6 +59,20 @@ pub enum Error {
         source: Cause,
     },
 
+    /// The collection is an ordinary one, so that nobody can wait for what comes.
+    #[error(
+        "the collection {collection} of {queue} is not capped; the shell makes it so: \
+         db.runCommand({{convertToCapped: \"{collection}\", size: {bytes}}})"
+    )]
+    NotCapped {
+        /// Where the queue is.
+        queue: QueueUrl,
+        /// The collection of signals or events.
+        collection: String,
+        /// How large it should be.
+        bytes: u64,
+    },
+
     /// The file cannot be opened or made.
     #[error("{queue} cannot be opened")]
     Open {

@@ -1,12 +1,15 @@
 #![doc = include_str!("../README.md")]
 
 mod channel;
+mod collections;
 mod commands;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod error;
 mod events;
 mod memory;
+#[cfg(feature = "mongodb")]
+mod mongodb;
 mod open;
 mod policy;
 mod queue;
@@ -15,11 +18,14 @@ mod sqlite;
 mod url;
 
 pub use channel::{Channel, Heard, Subscription};
+pub use collections::Collections;
 pub use commands::{Command, CommandId, Commands, Entry, Lease, State, Token};
 pub use error::{Cause, Error, Result};
 pub use events::Event;
 pub use memory::Memory;
-pub use open::open;
+#[cfg(feature = "mongodb")]
+pub use mongodb::Mongodb;
+pub use open::{open, open_with};
 pub use policy::Policy;
 pub use queue::{Consumer, Queue};
 #[cfg(feature = "sqlite")]

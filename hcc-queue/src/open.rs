@@ -1,7 +1,7 @@
 //! From a URL to a queue.
 
 use crate::url::Place;
-use crate::{Memory, Queue, QueueUrl, Result};
+use crate::{Collections, Memory, Queue, QueueUrl, Result};
 
 /// The queue that a URL names.
 ///
@@ -9,10 +9,27 @@ use crate::{Memory, Queue, QueueUrl, Result};
 ///
 /// # Errors
 ///
-/// [`Disabled`](crate::Error::Disabled) for a database whose feature is off, and
-/// [`MalformedUrl`](crate::Error::MalformedUrl).
+/// [`Disabled`](crate::Error::Disabled) for a database whose feature is off,
+/// [`MalformedUrl`](crate::Error::MalformedUrl), and
+/// [`Unreachable`](crate::Error::Unreachable) if it names servers by DNS, which
+/// does not answer.
 pub async fn open(url: &QueueUrl) -> Result<Queue> {
+    open_with(url, &Collections::default()).await
+}
+
+/// The queue that a URL names, in these collections if it is in MongoDB.
+///
+/// # Errors
+///
+/// As with [`open`].
+#[cfg_attr(
+    not(feature = "mongodb"),
+    expect(unused_variables, reason = "only MongoDB has collections")
+)]
+pub async fn open_with(url: &QueueUrl, collections: &Collections) -> Result<Queue> {
     match &url.0 {
+        #[cfg(feature = "mongodb")]
+        Place::Mongodb(_) => Ok(crate::Mongodb::new(url, collections.clone()).await?.queue()),
         #[cfg(feature = "sqlite")]
         Place::Sqlite(path) => Ok(crate::Sqlite::new(path).queue()),
         Place::Memory => Ok(Memory::default().queue()),

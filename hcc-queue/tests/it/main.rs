@@ -3,5 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod memory;
+#[cfg(feature = "mongodb")]
+mod mongodb;
 mod processes;
 mod sqlite;

@@ -1,0 +1,455 @@
+//! Commands, leased where they lie.
+//!
+//! Another program adds `{cmd, for}`. Beside that, a lease sets:
+//!
+//! | Field | |
+//! | --- | --- |
+//! | `due` | when the lease ends, or the delay; only a command that a worker has had has it |
+//! | `held` | whether a worker has it |
+//! | `token`, `attempts` | which lease this is, ever and since the push |
+//! | `at` | when it was pushed, by the server's clock |
+//! | `err` | why it failed last |
+//! | `dead` | it goes to the dead letters |
+//!
+//! One command of a server at most has `due`: an index refuses a second one. So
+//! whoever leases a command has its server as well, in one write.
+
+use std::collections::{HashSet, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ::mongodb::bson::{Bson, DateTime, Document, doc};
+use ::mongodb::options::{Hint, IndexOptions, ReturnDocument};
+use ::mongodb::{Collection, Cursor, IndexModel};
+use async_trait::async_trait;
+use tokio::sync::OnceCell;
+
+use super::document::{attempts, between, command, document, entry, is_dead, pushed, stored_id};
+use super::{Server, answer, is_duplicate_key};
+use crate::{Command, CommandId, Commands, Entry, Error, Lease, Result, State, Token};
+
+/// How many servers that are free are found at a time.
+const WINDOW: usize = 100;
+
+/// The commands in one collection, the dead letters in another.
+#[derive(Clone)]
+pub(super) struct Documents {
+    server: Server,
+    commands: Collection<Document>,
+    dead: Collection<Document>,
+    indexed: Arc<OnceCell<()>>,
+    /// Servers, as in `for`, that had a command for whoever comes first.
+    free: Arc<Mutex<VecDeque<Bson>>>,
+}
+
+impl Documents {
+    pub(super) fn new(server: &Server, name: &str) -> Self {
+        Self {
+            server: server.clone(),
+            commands: server.database.collection(name),
+            dead: server.database.collection(&format!("{name}_dead")),
+            indexed: Arc::default(),
+            free: Arc::default(),
+        }
+    }
+
+    /// Makes the indexes. What other programs insert cannot offend them.
+    async fn ensure_indexes(&self) -> Result<()> {
+        // A server's first entry is its command that a worker has had, or else the
+        // oldest: among equal entries the natural order is kept.
+        let order = IndexModel::builder()
+            .keys(doc! { "for": 1, "due": -1 })
+            .options(IndexOptions::builder().name("hcc_order".to_owned()).build());
+        let single = IndexModel::builder().keys(doc! { "for": 1 }).options(
+            IndexOptions::builder()
+                .name("hcc_single".to_owned())
+                .unique(true)
+                .partial_filter_expression(doc! { "due": { "$exists": true } })
+                .build(),
+        );
+        let indexes = [order.build(), single.build()];
+        let make = async || {
+            answer(self.commands.create_indexes(indexes))
+                .await
+                .map(|_| ())
+        };
+        let made = self.indexed.get_or_try_init(make).await;
+        made.copied().map_err(|error| self.error(error))
+    }
+
+    /// Leases the next command of a server that was free, if it still is.
+    async fn lease_at(&self, place: usize, duration: Duration) -> Result<Option<Lease>> {
+        let next = {
+            let mut free = self.free();
+            let place = place % free.len().max(1);
+            free.remove(place)
+        };
+        let Some(server) = next else {
+            return Ok(None);
+        };
+        let lease = self.lease_of(&server, duration).await?;
+        if lease.is_none() {
+            // Others work here as well, and have been faster with the rest, too.
+            self.free().clear();
+        }
+        Ok(lease)
+    }
+
+    /// Leases the next command of a server, unless it has to wait.
+    async fn lease_of(&self, server: &Bson, duration: Duration) -> Result<Option<Lease>> {
+        let filter = doc! { "for": { "$eq": server }, "$expr": is_due() };
+        let made = doc! { "$cond": [is_a("_id", "objectId"), { "$toDate": "$_id" }, "$$NOW"] };
+        let lease = doc! { "$set": {
+            "due": after(duration),
+            "held": true,
+            "token": { "$add": [number("token"), 1_i64] },
+            "attempts": { "$add": [number("attempts"), 1] },
+            "at": { "$cond": [is_a("at", "date"), "$at", made] },
+        } };
+        loop {
+            let leased = self
+                .commands
+                .find_one_and_update(filter.clone(), vec![lease.clone()])
+                .sort(doc! { "due": -1 })
+                .return_document(ReturnDocument::After);
+            match answer(leased).await {
+                Ok(Some(document)) if is_dead(&document) => self.entomb(document).await?,
+                Ok(Some(document)) => return Ok(Some(as_lease(&document, duration))),
+                Ok(None) => return Ok(None),
+                // Another command of this server is leased or delayed.
+                Err(error) if is_duplicate_key(&error) => return Ok(None),
+                Err(error) => return Err(self.error(error)),
+            }
+        }
+    }
+
+    /// Servers with a command that can be leased, who waited longest first.
+    async fn oldest(&self) -> Result<VecDeque<Bson>> {
+        let find = self
+            .commands
+            .find(doc! {})
+            .hint(Hint::Keys(doc! { "$natural": 1 }))
+            .projection(doc! { "_id": 0, "for": 1, "free": is_due() })
+            .limit(WINDOW as i64);
+        let window = self.all(find).await?;
+        let full = window.len() == WINDOW;
+        let (mut seen, mut free) = (Vec::new(), VecDeque::new());
+        for mut document in window {
+            let server = document.remove("for").unwrap_or(Bson::Null);
+            if !seen.contains(&server) {
+                if document.get_bool("free").unwrap_or_default() {
+                    free.push_back(server.clone());
+                }
+                seen.push(server);
+            }
+        }
+        if free.is_empty() && full {
+            return self.any().await;
+        }
+        Ok(free)
+    }
+
+    /// The same in any order, also when others have many commands that wait.
+    async fn any(&self) -> Result<VecDeque<Bson>> {
+        let mut stages = first_of_each_server();
+        stages.push(doc! { "$match": { "$expr": is_due() } });
+        stages.push(doc! { "$limit": WINDOW as i64 });
+        let found = self.all(self.commands.aggregate(stages)).await?;
+        let servers = found.into_iter().map(|mut first| first.remove("_id"));
+        Ok(servers.map(|server| server.unwrap_or(Bson::Null)).collect())
+    }
+
+    /// Moves a command that is marked as dead. Whoever meets it may do so, should
+    /// the one that marked it be gone.
+    async fn entomb(&self, mut document: Document) -> Result<()> {
+        document.remove("due");
+        document.remove("held");
+        let id = doc! { "_id": document.get("_id") };
+        let marked = doc! { "_id": document.get("_id"), "dead": true };
+        answer(self.dead.replace_one(id, document).upsert(true))
+            .await
+            .map_err(|error| self.error(error))?;
+        answer(self.commands.delete_one(marked))
+            .await
+            .map_err(|error| self.error(error))?;
+        Ok(())
+    }
+
+    /// Adds a document, unless there is one of this id.
+    async fn insert(&self, id: &Bson, fields: Document) -> Result<()> {
+        // Only pipelines know the server's time; text in them may begin with a
+        // dollar.
+        let fields =
+            doc! { "$mergeObjects": [{ "$literal": fields }, { "at": "$$NOW" }, "$$ROOT"] };
+        let insert = self
+            .commands
+            .update_one(doc! { "_id": id }, vec![doc! { "$replaceWith": fields }])
+            .upsert(true);
+        match answer(insert).await {
+            Err(error) if !is_duplicate_key(&error) => Err(self.error(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Changes the command of a lease, if the lease is the newest.
+    async fn set(&self, lease: &Lease, fields: Document) -> Result<()> {
+        let set = vec![doc! { "$set": fields }];
+        let changed = answer(self.commands.update_one(held(lease), set))
+            .await
+            .map_err(|error| self.error(error))?;
+        unless_none(lease, changed.matched_count)
+    }
+
+    /// What a query finds.
+    async fn all(
+        &self,
+        query: impl IntoFuture<Output = mongodb::error::Result<Cursor<Document>>>,
+    ) -> Result<Vec<Document>> {
+        let read = async {
+            let mut cursor = query.await?;
+            let mut documents = Vec::new();
+            while cursor.advance().await? {
+                documents.push(cursor.deserialize_current()?);
+            }
+            Ok(documents)
+        };
+        answer(read).await.map_err(|error| self.error(error))
+    }
+
+    /// Commands and dead letters that match, with what they wait for.
+    async fn entries(&self, filter: Document) -> Result<Vec<Entry>> {
+        let stages = vec![
+            doc! { "$match": filter },
+            doc! { "$replaceWith": { "now": "$$NOW", "command": "$$ROOT" } },
+        ];
+        let dead = doc! { "coll": self.dead.name(), "pipeline": &stages };
+        let union = doc! { "$unionWith": dead };
+        let stages = stages.into_iter().chain([union]);
+        let found = self.all(self.commands.aggregate(stages)).await?;
+        let entry = |found: Document| {
+            let command = found.get_document("command").ok()?;
+            Some(entry(command, *found.get_datetime("now").ok()?))
+        };
+        Ok(found.into_iter().filter_map(entry).collect())
+    }
+
+    fn free(&self) -> MutexGuard<'_, VecDeque<Bson>> {
+        // What is in there is a hint.
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn error(&self, error: mongodb::error::Error) -> Error {
+        self.server.error(error)
+    }
+}
+
+#[async_trait]
+impl Commands for Documents {
+    async fn push(&self, command: &Command) -> Result<CommandId> {
+        self.ensure_indexes().await?;
+        let id = stored_id(&command.id);
+        let same_id = vec![doc! { "$match": { "_id": &id } }];
+        // Backwards through the index: the newest that nobody has had.
+        let newest = [
+            doc! { "$match": { "for": { "$eq": &command.server } } },
+            doc! { "$sort": { "due": 1 } },
+            doc! { "$limit": 1 },
+        ];
+        let known = [self.commands.name(), self.dead.name()]
+            .map(|name| doc! { "$unionWith": { "coll": name, "pipeline": &same_id } });
+        let stages = newest.into_iter().chain(known);
+        let found = self.all(self.commands.aggregate(stages)).await?;
+        if found.iter().any(|found| found.get("_id") == Some(&id)) {
+            return Ok(command.id.clone());
+        }
+        if let Some(newest) = found.first()
+            && !newest.contains_key("due")
+            && super::document::command(newest).is_same_wish(command)
+        {
+            return Ok(super::document::command(newest).id);
+        }
+        let fields = document(command).map_err(|error| self.error(error.into()))?;
+        self.insert(&id, fields).await?;
+        Ok(command.id.clone())
+    }
+
+    async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
+        self.ensure_indexes().await?;
+        let lease = self.lease_at(0, duration).await?;
+        if lease.is_some() {
+            return Ok(lease);
+        }
+        let mut place = 0;
+        let mut free = self.oldest().await?;
+        while !free.is_empty() {
+            *self.free() = free;
+            let lease = self.lease_at(place, duration).await?;
+            if lease.is_some() {
+                return Ok(lease);
+            }
+            // Who goes the same way as others meets them again and again.
+            place = getrandom::u32().expect("the system has random numbers") as usize;
+            free = self.any().await?;
+        }
+        Ok(None)
+    }
+
+    async fn extend(&self, lease: &Lease, duration: Duration) -> Result<()> {
+        self.set(lease, doc! { "due": after(duration) }).await
+    }
+
+    async fn ack(&self, lease: Lease) -> Result<()> {
+        let removed = answer(self.commands.delete_one(held(&lease)))
+            .await
+            .map_err(|error| self.error(error))?;
+        unless_none(&lease, removed.deleted_count)
+    }
+
+    async fn release(&self, lease: Lease, delay: Duration, why: &str) -> Result<()> {
+        let fields = doc! { "due": after(delay), "held": false, "err": { "$literal": why } };
+        self.set(&lease, fields).await
+    }
+
+    async fn bury(&self, lease: Lease, why: &str) -> Result<()> {
+        let mark = doc! { "dead": true, "due": "$$NOW", "held": false, "err": { "$literal": why } };
+        let marked = self
+            .commands
+            .find_one_and_update(held(&lease), vec![doc! { "$set": mark }])
+            .return_document(ReturnDocument::After);
+        match answer(marked).await.map_err(|error| self.error(error))? {
+            Some(document) => self.entomb(document).await,
+            None => unless_none(&lease, 0),
+        }
+    }
+
+    async fn due(&self) -> Result<Option<Duration>> {
+        let mut stages = first_of_each_server();
+        let left = doc! { "$max": [{ "$subtract": ["$due", "$$NOW"] }, 0] };
+        stages.push(doc! { "$group": { "_id": null, "left": { "$min": left } } });
+        let found = self.all(self.commands.aggregate(stages)).await?;
+        let left = found.first().and_then(|first| first.get("left"));
+        Ok(left.map(|left| {
+            let left = left.as_i64().or(left.as_i32().map(i64::from));
+            Duration::from_millis(left.unwrap_or_default().try_into().unwrap_or_default())
+        }))
+    }
+
+    async fn get(&self, id: &CommandId) -> Result<Option<Entry>> {
+        let found = self.entries(doc! { "_id": stored_id(id) }).await?;
+        Ok(found.into_iter().next())
+    }
+
+    async fn list(&self) -> Result<Vec<Entry>> {
+        let found = self.entries(doc! {}).await?;
+        let is_dead = |entry: &Entry| entry.state == State::Dead;
+        let (mut dead, mut entries): (Vec<_>, Vec<_>) = found.into_iter().partition(is_dead);
+        // One that is just moved is in both collections.
+        let mut ids = HashSet::new();
+        dead.retain(|entry| ids.insert(entry.command.id.clone()));
+        entries.append(&mut dead);
+        Ok(entries)
+    }
+
+    async fn retry(&self, id: &CommandId) -> Result<bool> {
+        self.ensure_indexes().await?;
+        let id = stored_id(id);
+        let marked = self.commands.find_one(doc! { "_id": &id, "dead": true });
+        if let Some(document) = answer(marked).await.map_err(|error| self.error(error))? {
+            self.entomb(document).await?;
+        }
+        let dead = answer(self.dead.find_one(doc! { "_id": &id }))
+            .await
+            .map_err(|error| self.error(error))?;
+        let Some(mut fields) = dead else {
+            return Ok(false);
+        };
+        for field in ["dead", "attempts", "err", "at"] {
+            fields.remove(field);
+        }
+        self.insert(&id, fields).await?;
+        let removed = answer(self.dead.delete_one(doc! { "_id": &id }))
+            .await
+            .map_err(|error| self.error(error))?;
+        Ok(removed.deleted_count > 0)
+    }
+
+    async fn remove(&self, id: &CommandId) -> Result<bool> {
+        let id = stored_id(id);
+        let is_leased = doc! { "$and": ["$held", { "$gt": ["$due", "$$NOW"] }] };
+        let unless_leased = doc! { "_id": &id, "$expr": { "$not": [is_leased] } };
+        let waiting = answer(self.commands.delete_one(unless_leased))
+            .await
+            .map_err(|error| self.error(error))?;
+        let dead = answer(self.dead.delete_one(doc! { "_id": &id }))
+            .await
+            .map_err(|error| self.error(error))?;
+        Ok(waiting.deleted_count + dead.deleted_count > 0)
+    }
+}
+
+impl fmt::Debug for Documents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}/{}", self.server, self.commands.name())
+    }
+}
+
+/// The document of a lease, if the lease is the newest.
+fn held(lease: &Lease) -> Document {
+    let id = stored_id(&lease.command.id);
+    doc! { "_id": id, "token": lease.token.0, "held": true }
+}
+
+/// Whether a lease was found, and so was the newest.
+fn unless_none(lease: &Lease, found: u64) -> Result<()> {
+    match found {
+        0 => Err(Error::LeaseLost {
+            command: lease.command.id.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn as_lease(document: &Document, duration: Duration) -> Lease {
+    let due = document.get_datetime("due").ok().copied();
+    let now = due.map(|due| DateTime::from_millis(due.timestamp_millis() - millis(duration)));
+    let age = pushed(document).zip(now).map(|(at, now)| between(at, now));
+    let token = Token(document.get_i64("token").unwrap_or_default());
+    let age = age.unwrap_or_default();
+    Lease::new(command(document), token, attempts(document), age)
+}
+
+/// The stages of a query that begin with what each server is up to: the server
+/// and, if a worker has had its command, `due`. They skip from server to server.
+fn first_of_each_server() -> Vec<Document> {
+    vec![
+        doc! { "$sort": { "for": 1, "due": -1 } },
+        doc! { "$group": { "_id": "$for", "due": { "$first": "$due" } } },
+    ]
+}
+
+/// Whether nobody has the command, and no delay is left. What is missing is less
+/// than any time.
+fn is_due() -> Document {
+    doc! { "$lte": ["$due", "$$NOW"] }
+}
+
+fn after(duration: Duration) -> Document {
+    doc! { "$add": ["$$NOW", millis(duration)] }
+}
+
+fn is_a(field: &str, name: &str) -> Document {
+    doc! { "$eq": [{ "$type": format!("${field}") }, name] }
+}
+
+/// A field that other programs may have filled with anything.
+fn number(field: &str) -> Document {
+    let field = format!("${field}");
+    doc! { "$cond": [{ "$isNumber": &field }, &field, 0] }
+}
+
+/// A hundred years at most: the server refuses times that are too far away.
+fn millis(duration: Duration) -> i64 {
+    const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    duration.min(LONGEST).as_millis() as i64
+}
