@@ -56,6 +56,14 @@ enum Verb {
     Console(cmd::console::Console),
     Password(cmd::password::Password),
     Page(cmd::page::Page),
+    #[command(visible_alias = "put")]
+    Notify(cmd::signal::Notify),
+    Wait(cmd::signal::Wait),
+    Push(cmd::queue::Push),
+    Pull(cmd::queue::Pull),
+    Next(cmd::queue::Next),
+    Queue(cmd::queue::Look),
+    Events(cmd::signal::Events),
 }
 
 impl Cli {
@@ -81,6 +89,13 @@ impl Cli {
             Verb::Console(verb) => verb.run(&config()?, out).await,
             Verb::Password(verb) => verb.run(&config()?, out).await,
             Verb::Page(verb) => verb.run().await,
+            Verb::Notify(verb) => verb.run(&config()?, out).await,
+            Verb::Wait(verb) => verb.run(&config()?, out).await,
+            Verb::Push(verb) => verb.run(&config()?, out).await,
+            Verb::Pull(verb) => verb.run(&config()?, out).await,
+            Verb::Next(verb) => verb.run(&config()?, out).await,
+            Verb::Queue(verb) => verb.run(&config()?, out).await,
+            Verb::Events(verb) => verb.run(&config()?, out).await,
         }
     }
 }

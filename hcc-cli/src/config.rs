@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::{env, fs, io};
 
 use anyhow::{Context, Result};
 use etcetera::BaseStrategy;
 use hcc_core::{Guard, Middleware, Settings};
-use hcc_store::StoreUrl;
+use hcc_queue::{Queue, QueueUrl};
+use hcc_store::{Store, StoreUrl};
 use hcloud_api::Client;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
@@ -27,6 +29,12 @@ pub(crate) struct Flags {
     #[arg(long, global = true, value_name = "URL", env = "HCC_STORE")]
     #[arg(hide_env_values = true, hide_short_help = true)]
     store: Option<SecretString>,
+
+    /// Where commands wait: sqlite:PATH, mongodb://HOST/DATABASE or redis://HOST
+    /// [default: beside the records]
+    #[arg(long, global = true, value_name = "URL", env = "HCC_QUEUE")]
+    #[arg(hide_env_values = true, hide_short_help = true)]
+    queue: Option<SecretString>,
 
     /// File that holds the API token
     #[arg(long, global = true, value_name = "FILE", env = "HCC_TOKEN_FILE")]
@@ -81,9 +89,12 @@ pub(crate) struct File {
     pub(crate) console: Option<String>,
     #[serde(serialize_with = "exposed")]
     pub(crate) store: Option<SecretString>,
+    #[serde(serialize_with = "exposed")]
+    pub(crate) queue: Option<SecretString>,
     pub(crate) records: Option<String>,
     pub(crate) commands: Option<String>,
     pub(crate) signals: Option<String>,
+    pub(crate) events: Option<String>,
     pub(crate) signal_bytes: Option<u64>,
 }
 
@@ -173,6 +184,7 @@ impl Config {
             file.token = Some(token.into());
         }
         file.store = flags.store.clone().or(file.store.take());
+        file.queue = flags.queue.clone().or(file.queue.take());
         file.label = flags.label.clone().or(file.label.take());
         file.prefix = flags.prefix.clone().or(file.prefix.take());
         file.console = flags.console.clone().or(file.console.take());
@@ -186,8 +198,8 @@ impl Config {
     }
 
     /// Where the records lie.
-    pub(crate) fn store(&self) -> Result<StoreUrl> {
-        match self.flags.store.as_ref().or(self.file.store.as_ref()) {
+    pub(crate) fn store_url(&self) -> Result<StoreUrl> {
+        match self.store_text() {
             Some(url) => Ok(url.expose_secret().parse()?),
             None => {
                 let path = base()?.data_dir().join("hcc/hcc.db");
@@ -196,15 +208,44 @@ impl Config {
         }
     }
 
+    fn store_text(&self) -> Option<&SecretString> {
+        self.flags.store.as_ref().or(self.file.store.as_ref())
+    }
+
+    /// Where commands wait: beside the records, unless the settings say otherwise.
+    pub(crate) fn queue_url(&self) -> Result<QueueUrl> {
+        if let Some(url) = self.flags.queue.as_ref().or(self.file.queue.as_ref()) {
+            return Ok(url.expose_secret().parse()?);
+        }
+        if let Some(records) = self.store_url()?.path() {
+            return Ok(QueueUrl::sqlite(records.with_file_name("queue.db")));
+        }
+        let store = self.store_text().expect("the default store is a file");
+        Ok(store.expose_secret().parse()?)
+    }
+
+    /// The records.
+    pub(crate) async fn store(&self) -> Result<Arc<dyn Store>> {
+        let url = self.store_url()?;
+        let store = match &self.file.records {
+            Some(collection) => hcc_store::open_in(&url, collection).await,
+            None => hcc_store::open(&url).await,
+        };
+        Ok(store?)
+    }
+
+    /// The commands, their signals, and the events.
+    pub(crate) async fn queue(&self) -> Result<Queue> {
+        Ok(hcc_queue::open(&self.queue_url()?).await?)
+    }
+
     /// The side that holds the token, for servers that `guard` lets through.
     pub(crate) async fn middleware(&self, guard: Guard) -> Result<Middleware> {
         self.middleware_with(self.client()?, guard).await
     }
 
     pub(crate) async fn middleware_with(&self, api: Client, guard: Guard) -> Result<Middleware> {
-        let store = hcc_store::open(&self.store()?)
-            .await
-            .map_err(hcc_core::Error::from)?;
+        let store = self.store().await?;
         Ok(Middleware::new(api, store, self.settings.clone()).guarded_by(guard))
     }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
 
 use hcc_core::ErrorKind;
+use hcc_queue::{CommandId, InvalidQueueUrl};
+use hcc_store::InvalidStoreUrl;
 use inquire::InquireError;
 
 use crate::page::PageError;
@@ -53,6 +55,24 @@ pub(crate) enum Declined {
     NobodyToAsk,
 }
 
+/// There is no command to pull: the exit code says so, and nothing else does.
+#[derive(Debug, thiserror::Error)]
+#[error("no command waits")]
+pub(crate) struct Nothing;
+
+/// The queue has no command that this can be done with.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoCommand {
+    #[error("there is no command {0} (no_such_command); to see them: hcc queue list")]
+    Unknown(String),
+    #[error("several commands begin with {0} (ambiguous)")]
+    Several(String),
+    #[error("the command {0} is not dead (not_dead)")]
+    NotDead(CommandId),
+    #[error("a worker has the command {0} (leased)")]
+    Leased(CommandId),
+}
+
 /// A table was to show what it does not have.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no column {name:?} (no_column); there are {}", columns.join(", "))]
@@ -86,8 +106,17 @@ impl Exit {
         {
             return Some(Self::Interrupted);
         }
-        if cause.is::<UnknownColumn>() {
+        if cause.is::<UnknownColumn>()
+            || cause.is::<InvalidStoreUrl>()
+            || cause.is::<InvalidQueueUrl>()
+        {
             return Some(Self::Usage);
+        }
+        if let Some(error) = cause.downcast_ref::<NoCommand>() {
+            return Some(error.into());
+        }
+        if let Some(error) = cause.downcast_ref::<hcc_queue::Error>() {
+            return Some(error.into());
         }
         if cause.is::<NotSetUp>() {
             return Some(Self::NotSetUp);
@@ -104,6 +133,26 @@ impl From<&PageError> for Exit {
         match error {
             PageError::NoVisit => Self::TimedOut,
             _ => Self::NotSetUp,
+        }
+    }
+}
+
+impl From<&NoCommand> for Exit {
+    fn from(error: &NoCommand) -> Self {
+        match error {
+            NoCommand::Unknown(_) => Self::NotFound,
+            NoCommand::Several(_) => Self::Usage,
+            NoCommand::NotDead(_) | NoCommand::Leased(_) => Self::Refused,
+        }
+    }
+}
+
+impl From<&hcc_queue::Error> for Exit {
+    fn from(error: &hcc_queue::Error) -> Self {
+        match error {
+            hcc_queue::Error::Malformed { .. } => Self::Usage,
+            error if error.is_retryable() => Self::TryLater,
+            _ => Self::Failed,
         }
     }
 }
@@ -137,7 +186,9 @@ pub(crate) fn report(outcome: anyhow::Result<()>) -> ExitCode {
         // The reader of our output has seen enough.
         return ExitCode::SUCCESS;
     }
-    eprintln!("hcc: {}", line(&error));
+    if !error.is::<Nothing>() {
+        eprintln!("hcc: {}", line(&error));
+    }
     Exit::of(&error).into()
 }
 
@@ -145,8 +196,9 @@ pub(crate) fn report(outcome: anyhow::Result<()>) -> ExitCode {
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     if error.kind() == clap::error::ErrorKind::ValueValidation {
         let text = error.to_string();
-        let line = text.lines().next().unwrap_or_default();
-        eprintln!("hcc: {} (usage)", line.trim_start_matches("error: "));
+        let (what, _) = text.split_once("\n\n").unwrap_or((&text, ""));
+        let line = what.trim_start_matches("error: ").replace('\n', " ");
+        eprintln!("hcc: {line} (usage)");
         return Exit::Usage.into();
     }
     // What cannot be printed has no reader.
@@ -165,6 +217,9 @@ fn line(error: &anyhow::Error) -> String {
         if let Some(hint) = error.hint() {
             line = format!("{line}; {hint}");
         }
+    }
+    if error.is::<hcc_queue::Error>() {
+        line.push_str(" (queue)");
     }
     line.replace('\n', " ")
 }

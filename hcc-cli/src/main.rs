@@ -5,6 +5,7 @@
     reason = "doc comments are help texts here, and terminals show no backticks"
 )]
 
+mod age;
 mod browser;
 mod cli;
 mod cmd;
@@ -12,8 +13,10 @@ mod config;
 mod exit;
 mod interrupt;
 mod legacy;
+mod letters;
 mod output;
 mod page;
+mod reader;
 
 use std::process::ExitCode;
 

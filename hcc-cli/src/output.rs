@@ -1,6 +1,8 @@
 //! The only place that prints results.
 
+use std::fmt::Display;
 use std::io::{self, BufWriter, Write};
+use std::slice;
 use std::str::FromStr;
 
 use comfy_table::{Table, presets};
@@ -63,6 +65,29 @@ impl Output {
     pub(crate) fn line(&self, text: &str) -> anyhow::Result<()> {
         writeln!(io::stdout(), "{text}")?;
         Ok(())
+    }
+
+    /// One of many that come one by one: a line of text, or of JSON.
+    pub(crate) fn item(&self, text: impl Display, value: &impl Serialize) -> anyhow::Result<()> {
+        match self.format {
+            Format::Table | Format::Columns(_) => self.line(&text.to_string()),
+            Format::Json | Format::JsonLines => self.line(&serde_json::to_string(value)?),
+        }
+    }
+
+    /// One thing in full: a line for each column, or an object.
+    pub(crate) fn record<R: Row>(&self, row: &R) -> anyhow::Result<()> {
+        match self.format {
+            Format::Json => self.line(&serde_json::to_string_pretty(row)?),
+            Format::JsonLines => self.line(&serde_json::to_string(row)?),
+            Format::Columns(_) => self.rows(slice::from_ref(row)),
+            Format::Table => {
+                for (column, cell) in R::COLUMNS.iter().zip(row.cells()) {
+                    self.line(format!("{column:10}{cell}").trim_end())?;
+                }
+                Ok(())
+            }
+        }
     }
 
     pub(crate) fn rows<R: Row>(&self, rows: &[R]) -> anyhow::Result<()> {

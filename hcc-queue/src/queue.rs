@@ -254,6 +254,16 @@ impl Consumer {
         }
     }
 
+    /// The same, taking the command out of the queue as [`Queue::pull`] does.
+    pub async fn pull(&mut self) -> Result<Command> {
+        loop {
+            if let Some(command) = self.queue.pull().await? {
+                return Ok(command);
+            }
+            self.wait().await?;
+        }
+    }
+
     /// Waits until there may be a command.
     async fn wait(&mut self) -> Result<()> {
         let safety = self.queue.policy.safety;

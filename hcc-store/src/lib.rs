@@ -19,7 +19,7 @@ pub use error::{Cause, Error, Result};
 pub use memory::Memory;
 #[cfg(feature = "mongodb")]
 pub use mongodb::Mongodb;
-pub use open::open;
+pub use open::{open, open_in};
 pub use patch::{Facts, Patch};
 pub use record::{
     Action, DataCentre, Image, Location, Other, Outcome, Price, Protection, Record, Resource,

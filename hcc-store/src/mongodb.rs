@@ -16,6 +16,7 @@ use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::document::is_replaced_whole;
+use crate::open::RECORDS;
 use crate::url::Place;
 use crate::{Cause, Error, IfMissing, Only, Record, Result, Stage, Store, StoreUrl, Write};
 
@@ -58,7 +59,7 @@ impl Mongodb {
     /// [`Error::Malformed`] if the driver does not understand the URL, and
     /// [`Error::Unreachable`] if it names servers by DNS, which does not answer.
     pub async fn new(url: &StoreUrl) -> Result<Self> {
-        Self::with_collection(url, "vms").await
+        Self::with_collection(url, RECORDS).await
     }
 
     /// The same, in another collection.

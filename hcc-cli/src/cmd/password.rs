@@ -16,9 +16,7 @@ pub(crate) struct Password {
 
 impl Password {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
-        let store = hcc_store::open(&config.store()?)
-            .await
-            .map_err(Error::from)?;
+        let store = config.store().await?;
         let record = store.get(self.name.as_str()).await.map_err(Error::from)?;
         let record = record.ok_or(Error::NoSuchServer { name: self.name })?;
         let password = record

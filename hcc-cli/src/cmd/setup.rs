@@ -178,7 +178,7 @@ async fn ask(config: &mut Config) -> Result<()> {
         "What names of new servers begin with; - for nothing",
         file.prefix.as_deref().unwrap_or("-"),
     )?);
-    let store = ask_store(&config.store()?)?;
+    let store = ask_store(&config.store_url()?)?;
     let file = &mut config.file;
     file.store = store.or(file.store.take());
     file.console = Some(text(

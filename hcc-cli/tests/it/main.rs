@@ -5,6 +5,7 @@
 mod browser;
 mod faults;
 mod page;
+mod queue;
 mod settings;
 mod user;
 mod verbs;

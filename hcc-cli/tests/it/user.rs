@@ -61,6 +61,29 @@ impl User {
         command
     }
 
+    /// A bash script that finds `hcc`, and runs in the home.
+    pub(crate) fn bash(&self, script: &str) -> Command {
+        let bin = Path::new(env!("CARGO_BIN_EXE_hcc")).parent().unwrap();
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::iter::once(bin.to_owned()).chain(std::env::split_paths(&path));
+        let hcc = self.command(&[]);
+        let mut bash = Command::new("bash");
+        bash.args(["-eu", "-c", script])
+            .env_clear()
+            .envs(
+                hcc.as_std()
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .env("PATH", std::env::join_paths(path).unwrap())
+            .current_dir(self.home.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        bash
+    }
+
     pub(crate) fn command_without_token(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hcc"));
         command

@@ -1,0 +1,299 @@
+//! `hcc push pull next queue`: commands that wait to be carried out.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use hcc_queue::{Command, CommandId, Entry, State};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::age::{age, short};
+use crate::config::Config;
+use crate::exit::{NoCommand, Nothing};
+use crate::letters::Letters;
+use crate::output::{Output, Row};
+use crate::reader;
+
+/// Add a command for a worker, or for a script that pulls
+///
+/// Workers know sync, start, stop, force, reset, reboot, console, create, kill,
+/// settag and deltag; scripts may use whatever they like.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Push {
+    /// What to do, such as start
+    #[arg(value_name = "CMD", value_parser = line)]
+    verb: String,
+
+    /// With what: the name of a server
+    #[arg(value_name = "ARG", value_parser = line)]
+    server: String,
+
+    /// More about it, as a JSON object
+    #[arg(long, value_name = "JSON", value_parser = object, default_value = "null")]
+    #[arg(hide_default_value = true)]
+    args: Value,
+
+    /// Who wants it
+    #[arg(long, value_name = "WHO", value_parser = line)]
+    by: Option<String>,
+}
+
+/// Take the next command out of the queue and print it; without one, exit code 1
+#[derive(Debug, clap::Args)]
+pub(crate) struct Pull {}
+
+/// Wait for the next command, take it out of the queue and print it
+#[derive(Debug, clap::Args)]
+pub(crate) struct Next {
+    #[command(flatten)]
+    letters: Letters,
+}
+
+/// Look into the queue, and mend what failed
+#[derive(Debug, clap::Args)]
+pub(crate) struct Look {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// List the commands that wait, are carried out, or are dead
+    #[command(visible_alias = "ls")]
+    List {},
+    /// Show all that is known of one command
+    Show {
+        /// Its id, or how that begins
+        id: String,
+    },
+    /// Put dead commands into the queue again
+    Retry(Which),
+    /// Remove commands
+    Drop(Which),
+}
+
+/// Which commands.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Which {
+    /// Their ids, or how those begin
+    id: Vec<String>,
+
+    /// All that are dead
+    #[arg(long)]
+    dead: bool,
+}
+
+impl Push {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
+        let mut command = Command::new(self.verb, self.server);
+        command.args = self.args;
+        command.by = self.by;
+        command.id = config.queue().await?.push(&command).await?;
+        out.item("ok", &Pushed::from(&command))
+    }
+}
+
+impl Pull {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
+        match config.queue().await?.pull().await? {
+            Some(command) => print(&command, &out),
+            None => Err(Nothing.into()),
+        }
+    }
+}
+
+impl Next {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
+        let mut consumer = config.queue().await?.consumer().await?;
+        self.letters.begin();
+        tokio::select! {
+            command = self.letters.during(consumer.pull()) => print(&command?, &out),
+            () = reader::gone() => Ok(()),
+        }
+    }
+}
+
+fn print(command: &Command, out: &Output) -> Result<()> {
+    let text = format!("{} {}", command.verb, command.server);
+    out.item(text, &Pushed::from(command))
+}
+
+impl Look {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
+        let queue = config.queue().await?;
+        let entries = queue.commands().list().await?;
+        match self.verb {
+            Verb::List {} => {
+                let width = distinct(&entries);
+                let rows: Vec<EntryRow> = entries
+                    .iter()
+                    .map(|entry| EntryRow::new(entry, width))
+                    .collect();
+                out.rows(&rows)
+            }
+            Verb::Show { id } => {
+                let entry = find(&entries, &id)?;
+                out.record(&EntryRow::new(entry, usize::MAX))
+            }
+            Verb::Retry(which) => {
+                for entry in which.of(&entries)? {
+                    let id = &entry.command.id;
+                    ensure!(queue.retry(id).await?, NoCommand::NotDead(id.clone()));
+                }
+                out.ok()
+            }
+            Verb::Drop(which) => {
+                for entry in which.of(&entries)? {
+                    let id = &entry.command.id;
+                    ensure!(queue.remove(id).await?, NoCommand::Leased(id.clone()));
+                }
+                out.ok()
+            }
+        }
+    }
+}
+
+impl Which {
+    fn of<'a>(&self, entries: &'a [Entry]) -> Result<Vec<&'a Entry>> {
+        if self.dead {
+            let dead = entries.iter().filter(|entry| entry.state == State::Dead);
+            return Ok(dead.collect());
+        }
+        self.id.iter().map(|id| find(entries, id)).collect()
+    }
+}
+
+/// The command whose id begins so.
+fn find<'a>(entries: &'a [Entry], id: &str) -> Result<&'a Entry> {
+    let mut found = entries
+        .iter()
+        .filter(|entry| entry.command.id.as_str().starts_with(id));
+    match (found.next(), found.next()) {
+        (Some(entry), None) => Ok(entry),
+        (Some(_), Some(_)) => Err(NoCommand::Several(id.to_owned()).into()),
+        (None, _) => Err(NoCommand::Unknown(id.to_owned()).into()),
+    }
+}
+
+/// How much of each id tells the commands apart; 8 characters at least.
+fn distinct(entries: &[Entry]) -> usize {
+    let mut ids: Vec<&str> = entries
+        .iter()
+        .map(|entry| entry.command.id.as_str())
+        .collect();
+    ids.sort_unstable();
+    let alike = |pair: &[&str]| {
+        let pairs = pair[0].bytes().zip(pair[1].bytes());
+        1 + pairs.take_while(|(one, other)| one == other).count()
+    };
+    ids.windows(2).map(alike).max().unwrap_or(0).max(8)
+}
+
+/// A command as scripts see it, named as in the database.
+#[serde_with::skip_serializing_none]
+#[derive(Serialize)]
+struct Pushed {
+    id: CommandId,
+    cmd: String,
+    r#for: String,
+    args: Option<Value>,
+    by: Option<String>,
+    at: Option<Timestamp>,
+}
+
+impl From<&Command> for Pushed {
+    fn from(command: &Command) -> Self {
+        Self {
+            id: command.id.clone(),
+            cmd: command.verb.clone(),
+            r#for: command.server.clone(),
+            args: Some(command.args.clone()).filter(|args| !args.is_null()),
+            by: command.by.clone(),
+            at: command.at.and_then(|at| at.try_into().ok()),
+        }
+    }
+}
+
+#[serde_with::skip_serializing_none]
+#[derive(Serialize)]
+struct EntryRow {
+    #[serde(flatten)]
+    command: Pushed,
+    state: &'static str,
+    /// In how many seconds the state ends by itself.
+    due: Option<u64>,
+    attempts: u32,
+    why: Option<String>,
+    #[serde(skip)]
+    width: usize,
+}
+
+impl EntryRow {
+    fn new(entry: &Entry, width: usize) -> Self {
+        let (state, due) = match entry.state {
+            State::Waiting => ("waiting", None),
+            State::Delayed(due) => ("delayed", Some(due)),
+            State::Leased(due) => ("leased", Some(due)),
+            State::Dead => ("dead", None),
+            _ => ("unknown", None),
+        };
+        Self {
+            command: (&entry.command).into(),
+            state,
+            due: due.map(|due| due.as_secs()),
+            attempts: entry.attempts,
+            why: entry.why.clone(),
+            width,
+        }
+    }
+}
+
+impl Row for EntryRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "id", "state", "cmd", "for", "age", "attempts", "by", "why", "args",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let Pushed {
+            id,
+            cmd,
+            r#for,
+            args,
+            by,
+            at,
+        } = &self.command;
+        let state = match self.due {
+            Some(due) => format!("{} {}", self.state, short(Duration::from_secs(due))),
+            None => self.state.to_owned(),
+        };
+        vec![
+            id.as_str().chars().take(self.width).collect(),
+            state,
+            cmd.clone(),
+            r#for.clone(),
+            at.map(age).unwrap_or_default(),
+            self.attempts.to_string(),
+            by.clone().unwrap_or_default(),
+            self.why.clone().unwrap_or_default(),
+            args.as_ref().map(Value::to_string).unwrap_or_default(),
+        ]
+    }
+}
+
+/// A text that cannot forge a second line where scripts read lines.
+pub(crate) fn line(text: &str) -> Result<String> {
+    ensure!(!text.is_empty(), "it is empty");
+    ensure!(
+        !text.contains(char::is_control),
+        "it has control characters"
+    );
+    Ok(text.to_owned())
+}
+
+fn object(text: &str) -> Result<Value> {
+    let value: Value = serde_json::from_str(text)?;
+    ensure!(value.is_object() || value.is_null(), "it is no JSON object");
+    Ok(value)
+}
