@@ -5,5 +5,7 @@
 mod memory;
 #[cfg(feature = "mongodb")]
 mod mongodb;
+mod place;
 mod processes;
 mod sqlite;
+mod storm;

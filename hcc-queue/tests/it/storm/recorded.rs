@@ -1,0 +1,199 @@
+//! A queue that writes down what is asked of it and what it answers, before
+//! anybody goes on.
+
+use std::io::{Write, stderr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use hcc_queue::{
+    Channel, Command, CommandId, Commands, Entry, Error, Event, Lease, Queue, Result, Subscription,
+};
+use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+
+/// A line of the ledger.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Line {
+    /// When it was written, by the clock that all processes share.
+    pub(super) at: Duration,
+    #[serde(flatten)]
+    pub(super) fact: Fact,
+}
+
+/// What happened between a process and its queue.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "fact")]
+pub(super) enum Fact {
+    /// A push begins.
+    Pushing { id: String, server: String },
+    /// The push is confirmed: this is what waits, another command if the wish
+    /// was the same.
+    Pushed { id: String, kept: String },
+    /// A lease is confirmed.
+    Leased {
+        id: String,
+        server: String,
+        token: i64,
+        /// When the call began.
+        since: Duration,
+        /// Until when it holds at least.
+        until: Duration,
+    },
+    /// An extension is confirmed.
+    Extended {
+        id: String,
+        token: i64,
+        until: Duration,
+    },
+    /// An ack begins: from now on the lease may be gone.
+    Acking { id: String, token: i64 },
+    /// The ack is confirmed.
+    Acked { id: String, token: i64 },
+    /// The ack came too late.
+    Refused { id: String, token: i64 },
+    /// A release begins: from now on the lease may be gone.
+    Releasing { id: String, token: i64 },
+    /// A command dies.
+    Burying { id: String, token: i64 },
+}
+
+/// Now, by the clock that all processes share.
+pub(super) fn now() -> Duration {
+    let now = clock_gettime(ClockId::Monotonic);
+    Duration::try_from(now).expect("the clock began at zero")
+}
+
+/// The queue, with a ledger on the error output.
+pub(super) fn recorded(queue: Queue) -> Queue {
+    let recorded = Arc::new(Recorded(queue));
+    Queue::new(recorded.clone(), recorded.clone(), recorded)
+}
+
+#[derive(Debug)]
+struct Recorded(Queue);
+
+/// Databases may count time in milliseconds.
+const TICK: Duration = Duration::from_millis(2);
+
+fn record(fact: Fact) {
+    let line = Line { at: now(), fact };
+    let mut line = serde_json::to_vec(&line).expect("it has text keys");
+    line.push(b'\n');
+    // In one piece, so that a process that is killed has written it or not.
+    stderr().write_all(&line).expect("the parent reads");
+}
+
+#[async_trait]
+impl Commands for Recorded {
+    async fn push(&self, command: &Command) -> Result<CommandId> {
+        let id = command.id.to_string();
+        record(Fact::Pushing {
+            id: id.clone(),
+            server: command.server.clone(),
+        });
+        let kept = self.0.commands().push(command).await?;
+        record(Fact::Pushed {
+            id,
+            kept: kept.to_string(),
+        });
+        Ok(kept)
+    }
+
+    async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
+        let since = now();
+        let lease = self.0.commands().lease(duration).await?;
+        if let Some(lease) = &lease {
+            record(Fact::Leased {
+                id: lease.command.id.to_string(),
+                server: lease.command.server.clone(),
+                token: lease.token.0,
+                since,
+                until: since + duration - TICK,
+            });
+        }
+        Ok(lease)
+    }
+
+    async fn extend(&self, lease: &Lease, duration: Duration) -> Result<()> {
+        let until = now() + duration - TICK;
+        self.0.commands().extend(lease, duration).await?;
+        let (id, token) = names(lease);
+        record(Fact::Extended { id, token, until });
+        Ok(())
+    }
+
+    async fn ack(&self, lease: Lease) -> Result<()> {
+        let (id, token) = names(&lease);
+        record(Fact::Acking {
+            id: id.clone(),
+            token,
+        });
+        let acked = self.0.commands().ack(lease).await;
+        match &acked {
+            Ok(()) => record(Fact::Acked { id, token }),
+            Err(Error::LeaseLost { .. }) => record(Fact::Refused { id, token }),
+            // Nobody knows whether it happened.
+            Err(_) => {}
+        }
+        acked
+    }
+
+    async fn release(&self, lease: Lease, after: Duration, why: &str) -> Result<()> {
+        let (id, token) = names(&lease);
+        record(Fact::Releasing { id, token });
+        self.0.commands().release(lease, after, why).await
+    }
+
+    async fn bury(&self, lease: Lease, why: &str) -> Result<()> {
+        let (id, token) = names(&lease);
+        record(Fact::Burying { id, token });
+        self.0.commands().bury(lease, why).await
+    }
+
+    async fn get(&self, id: &CommandId) -> Result<Option<Entry>> {
+        self.0.commands().get(id).await
+    }
+
+    async fn due(&self) -> Result<Option<Duration>> {
+        self.0.commands().due().await
+    }
+
+    async fn list(&self) -> Result<Vec<Entry>> {
+        self.0.commands().list().await
+    }
+
+    async fn retry(&self, id: &CommandId) -> Result<bool> {
+        self.0.commands().retry(id).await
+    }
+
+    async fn remove(&self, id: &CommandId) -> Result<bool> {
+        self.0.commands().remove(id).await
+    }
+}
+
+#[async_trait]
+impl Channel<String> for Recorded {
+    async fn send(&self, message: &String) -> Result<()> {
+        self.0.signals().send(message).await
+    }
+
+    async fn subscribe(&self) -> Result<Box<dyn Subscription<String>>> {
+        self.0.signals().subscribe().await
+    }
+}
+
+#[async_trait]
+impl Channel<Event> for Recorded {
+    async fn send(&self, message: &Event) -> Result<()> {
+        self.0.events().send(message).await
+    }
+
+    async fn subscribe(&self) -> Result<Box<dyn Subscription<Event>>> {
+        self.0.events().subscribe().await
+    }
+}
+
+fn names(lease: &Lease) -> (String, i64) {
+    (lease.command.id.to_string(), lease.token.0)
+}
