@@ -5,6 +5,7 @@ mod demo;
 mod drift;
 mod services;
 mod simulator;
+mod storm;
 mod test;
 mod workspace;
 
@@ -21,6 +22,7 @@ enum Chore {
     Drift(drift::Drift),
     Test(test::Test),
     Services(services::Services),
+    Storm(storm::Storm),
 }
 
 fn main() -> ExitCode {
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         Chore::Drift(drift) => drift.run(),
         Chore::Test(test) => test.run(),
         Chore::Services(services) => services.run(),
+        Chore::Storm(storm) => storm.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

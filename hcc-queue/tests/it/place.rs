@@ -1,6 +1,9 @@
 //! Where the queues of tests lie that several processes share.
 
 use std::fmt;
+use std::sync::Arc;
+
+use test_services::{Mongod, Process, ReplicaSet};
 
 use crate::sqlite::Folder;
 
@@ -8,27 +11,74 @@ use crate::sqlite::Folder;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Sqlite,
+    Mongod,
+    ReplicaSet,
 }
 
-/// A queue of its own.
-pub(crate) enum Place {
-    Sqlite(Folder),
+/// A queue that nobody else uses, and its server.
+pub(crate) struct Place {
+    pub(crate) url: String,
+    keeper: Keeper,
+}
+
+enum Keeper {
+    Sqlite { _folder: Folder },
+    Mongod(Arc<Mongod>),
+    ReplicaSet(Arc<ReplicaSet>),
 }
 
 impl Kind {
-    /// A queue that nobody has used.
-    pub(crate) async fn place(self) -> Place {
-        match self {
-            Self::Sqlite => Place::Sqlite(Folder::new()),
+    /// A queue on a server that the tests share.
+    pub(crate) async fn shared(self) -> Place {
+        Place::of(match self {
+            Self::Sqlite => Keeper::folder(),
+            Self::Mongod => Keeper::Mongod(Mongod::shared()),
+            Self::ReplicaSet => Keeper::ReplicaSet(ReplicaSet::shared().await),
+        })
+    }
+
+    /// A queue on a server of its own, to be disturbed.
+    pub(crate) async fn own(self) -> Place {
+        Place::of(match self {
+            Self::Sqlite => Keeper::folder(),
+            Self::Mongod => Keeper::Mongod(Mongod::start().into()),
+            Self::ReplicaSet => Keeper::ReplicaSet(ReplicaSet::start().await.into()),
+        })
+    }
+}
+
+impl Keeper {
+    fn folder() -> Self {
+        Self::Sqlite {
+            _folder: Folder::new(),
         }
     }
 }
 
 impl Place {
-    /// Where the queue is.
-    pub(crate) fn url(&self) -> String {
-        match self {
-            Self::Sqlite(folder) => format!("sqlite:{}", folder.path().display()),
+    fn of(keeper: Keeper) -> Self {
+        let url = match &keeper {
+            Keeper::Sqlite { _folder: folder } => format!("sqlite:{}", folder.path().display()),
+            Keeper::Mongod(server) => server.fresh_url(),
+            Keeper::ReplicaSet(set) => set.fresh_url(),
+        };
+        Self { url, keeper }
+    }
+
+    /// The server that takes writes now; `None` if there are no servers.
+    pub(crate) async fn server(&self) -> Option<&Process> {
+        match &self.keeper {
+            Keeper::Sqlite { .. } => None,
+            Keeper::Mongod(server) => Some(server.process()),
+            Keeper::ReplicaSet(set) => Some(set.primary().await.process()),
+        }
+    }
+
+    /// Another server takes over from one that is gone, if this is one of several.
+    pub(crate) fn replica_set(&self) -> Option<&ReplicaSet> {
+        match &self.keeper {
+            Keeper::ReplicaSet(set) => Some(set),
+            _ => None,
         }
     }
 }
@@ -37,6 +87,8 @@ impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Sqlite => "SQLite",
+            Self::Mongod => "MongoDB",
+            Self::ReplicaSet => "MongoDB, a replica set",
         })
     }
 }
@@ -51,6 +103,19 @@ macro_rules! everywhere {
             #[tokio::test(flavor = "multi_thread")]
             async fn sqlite() {
                 super::$case(Test::new(concat!(module_path!(), "::sqlite"), Kind::Sqlite)).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            #[ignore = "needs MongoDB"]
+            async fn mongod() {
+                super::$case(Test::new(concat!(module_path!(), "::mongod"), Kind::Mongod)).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            #[ignore = "needs MongoDB"]
+            async fn replica_set() {
+                let path = concat!(module_path!(), "::replica_set");
+                super::$case(Test::new(path, Kind::ReplicaSet)).await;
             }
         })*
     };

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use self::ledger::{Ledger, Verdict};
-use self::recorded::recorded;
+use self::recorded::{now, recorded};
 use crate::place::{Place, everywhere};
 use crate::processes::{Actor, Test};
 
@@ -44,23 +44,26 @@ async fn storm_costs_no_command(test: Test) {
     }
     let plan = Plan::from_environment();
     println!("{}: {plan:?}", test.kind);
-    let place = test.kind.place().await;
+    let place = test.kind.own().await;
     let mut storm = Storm::begin(&test, &place, &plan);
 
-    for (acked, blow) in plan.blows(&place) {
-        storm.until_acked(acked).await;
-        storm.strike(blow).await;
+    for (acked, blow) in plan.blows(&place).await {
+        storm.until(|ledger| ledger.acked >= acked).await;
+        storm.strike(&blow).await;
     }
-    storm.until_pushed(plan.commands).await;
-    let ledger = storm.calm().await;
+    storm.until(|ledger| ledger.pushed >= plan.commands).await;
+    let (ledger, outages) = storm.calm().await;
 
     let verdict = ledger.verdict();
+    let (pushed, repeated) = (ledger.pushed, ledger.repeated());
     println!(
-        "{}: {} pushed, {} leased again, {verdict}",
-        test.kind,
-        ledger.pushed,
-        ledger.repeated(),
+        "{}: {pushed} pushed, {repeated} leased again, {verdict}",
+        test.kind
     );
+    for (blow, end) in outages {
+        let pause = ledger.next_ack(end).unwrap();
+        println!("{}: {blow}, work went on after {pause:.1?}", test.kind);
+    }
     assert_eq!(verdict, Verdict::default());
 }
 
@@ -71,6 +74,10 @@ struct Plan {
     commands: usize,
     /// How many processes are killed.
     kills: usize,
+    /// How many times a server is killed, if there is one.
+    server_kills: usize,
+    /// How many seconds a server stands still.
+    pause: u64,
     seed: u64,
 }
 
@@ -80,24 +87,30 @@ impl Plan {
         Self {
             commands: number("HCC_STORM_COMMANDS").unwrap_or(1_000),
             kills: number("HCC_STORM_KILLS").unwrap_or(20),
+            server_kills: number("HCC_STORM_SERVER_KILLS").unwrap_or(1),
+            pause: number("HCC_STORM_PAUSE").unwrap_or(4),
             seed: number("HCC_STORM_SEED").unwrap_or_else(|| fastrand::u64(..)),
         }
     }
 
-    /// What happens, each after so many commands, in this order.
-    fn blows(&self, _place: &Place) -> Vec<(usize, Blow)> {
+    /// What happens, each after so many acks, in this order.
+    async fn blows(&self, place: &Place) -> Vec<(usize, Blow)> {
         let mut rng = Rng::with_seed(self.seed);
         let mut blows = Vec::new();
-        for number in 0..self.kills {
-            let index = rng.usize(..PRODUCERS + WORKERS);
-            // Some stand still for longer than their lease, and go on.
-            let blow = match number % 20 {
-                19 => Blow::Stall(index),
-                _ => Blow::Kill(index),
-            };
-            blows.push((rng.usize(..self.commands), blow));
+        blows.extend((0..self.kills).map(|_| Blow::Kill(rng.usize(..PRODUCERS + WORKERS))));
+        // Some stand still for longer than their lease, and go on.
+        blows.extend((0..self.kills / 20).map(|_| Blow::Stall(rng.usize(..PRODUCERS + WORKERS))));
+        if place.server().await.is_some() {
+            blows.extend((0..self.server_kills).map(|_| Blow::KillServer));
+            blows.push(Blow::PauseServer(Duration::from_secs(self.pause)));
         }
-        blows.sort_by_key(|(acked, _)| *acked);
+        if place.replica_set().is_some() {
+            blows.extend((0..self.server_kills).map(|_| Blow::StepDown));
+        }
+        let after = blows.iter().map(|_| rng.usize(..self.commands));
+        let after: Vec<_> = after.collect();
+        let mut blows: Vec<_> = after.into_iter().zip(blows).collect();
+        blows.sort_by_key(|(after, _)| *after);
         blows
     }
 }
@@ -114,33 +127,42 @@ enum Blow {
     Kill(usize),
     /// A child stands still for longer than its lease.
     Stall(usize),
+    /// The server that takes writes is killed, and comes back.
+    KillServer,
+    /// The server that takes writes stands still for so long.
+    PauseServer(Duration),
+    /// Another server has to take the writes.
+    StepDown,
 }
 
 /// The children, and what they have told.
 struct Storm<'a> {
     test: &'a Test,
-    url: String,
+    place: &'a Place,
     rng: Rng,
     /// Those that push, then those that work.
     children: Vec<Actor>,
     telling: mpsc::UnboundedSender<String>,
     told: mpsc::UnboundedReceiver<String>,
     ledger: Ledger,
+    /// From when on work could go on again, and after what.
+    outages: Vec<(String, Duration)>,
     /// What children say when they panic.
     trouble: Vec<String>,
 }
 
 impl<'a> Storm<'a> {
-    fn begin(test: &'a Test, place: &Place, plan: &Plan) -> Self {
+    fn begin(test: &'a Test, place: &'a Place, plan: &Plan) -> Self {
         let (telling, told) = mpsc::unbounded_channel();
         let mut storm = Self {
             test,
-            url: place.url(),
+            place,
             rng: Rng::with_seed(plan.seed),
             children: Vec::new(),
             telling,
             told,
             ledger: Ledger::default(),
+            outages: Vec::new(),
             trouble: Vec::new(),
         };
         for index in 0..PRODUCERS + WORKERS {
@@ -153,20 +175,14 @@ impl<'a> Storm<'a> {
     /// Starts a child, whose lines are read from now on.
     fn start(&mut self, task: &str) -> Actor {
         let task = format!("{task} {}", self.rng.u64(..));
-        let mut child = self.test.start(&self.url, &task);
+        let mut child = self.test.start(&self.place.url, &task);
         let (lines, telling) = (child.lines(), self.telling.clone());
         thread::spawn(move || lines.for_each(|line| telling.send(line).unwrap_or_default()));
         child
     }
 
-    async fn until_acked(&mut self, acked: usize) {
-        while self.ledger.acked < acked {
-            self.listen().await;
-        }
-    }
-
-    async fn until_pushed(&mut self, pushed: usize) {
-        while self.ledger.pushed < pushed {
+    async fn until(&mut self, enough: impl Fn(&Ledger) -> bool) {
+        while !enough(&self.ledger) {
             self.listen().await;
         }
     }
@@ -185,24 +201,50 @@ impl<'a> Storm<'a> {
         }
     }
 
-    async fn strike(&mut self, blow: Blow) {
-        match blow {
-            Blow::Kill(index) => {
-                let child = self.start(task(index));
-                self.children[index] = child;
-            }
+    async fn strike(&mut self, blow: &Blow) {
+        let (place, alone) = (self.place, self.place.replica_set().is_none());
+        let mut outage = None;
+        match *blow {
+            Blow::Kill(index) => self.children[index] = self.start(task(index)),
             Blow::Stall(index) => {
                 let child = Pid::from_child(self.children[index].process());
                 kill_process(child, Signal::STOP).unwrap();
                 sleep(2 * LEASE).await;
                 kill_process(child, Signal::CONT).unwrap();
             }
+            Blow::KillServer => {
+                let server = place.server().await.unwrap();
+                server.kill();
+                outage = Some(now());
+                if alone {
+                    sleep(LEASE / 2).await;
+                } else {
+                    let enough = self.ledger.acked + 20;
+                    self.until(|ledger| ledger.acked > enough).await;
+                }
+                server.restart();
+            }
+            Blow::PauseServer(pause) => {
+                let server = place.server().await.unwrap();
+                server.pause();
+                outage = Some(now());
+                sleep(pause).await;
+                server.resume();
+            }
+            Blow::StepDown => {
+                outage = Some(now());
+                place.replica_set().unwrap().step_down().await;
+            }
         }
+        // Where no other server takes over, it ends when this one is back.
+        let end = outage.map(|begin| if alone { now() } else { begin });
+        self.outages
+            .extend(end.map(|end| (format!("{blow:?}"), end)));
     }
 
     /// Kills all, lets one that nobody kills do what is left, and returns what
-    /// all have told.
-    async fn calm(mut self) -> Ledger {
+    /// all have told, and from when on work could go on.
+    async fn calm(mut self) -> (Ledger, Vec<(String, Duration)>) {
         self.children.clear();
         let last = self.start("finish");
         // The channel closes when nobody can tell anything any more.
@@ -212,7 +254,7 @@ impl<'a> Storm<'a> {
         }
         last.join();
         assert!(self.trouble.is_empty(), "{:#?}", self.trouble);
-        self.ledger
+        (self.ledger, self.outages)
     }
 }
 

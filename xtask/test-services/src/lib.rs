@@ -9,3 +9,4 @@ mod mongodb;
 mod process;
 
 pub use mongodb::{Fresh, Mongod, ReplicaSet};
+pub use process::Process;

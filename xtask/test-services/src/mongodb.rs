@@ -125,6 +125,11 @@ impl Mongod {
         self.url(&fresh_name())
     }
 
+    /// The server itself.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
     /// Kills the server without a warning.
     pub fn kill(&self) {
         self.process.kill();

@@ -9,7 +9,7 @@ use std::thread;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A server that tells on its output when it is ready.
-pub(crate) struct Process(Mutex<Inner>);
+pub struct Process(Mutex<Inner>);
 
 struct Inner {
     command: Command,
@@ -29,12 +29,12 @@ impl Process {
     }
 
     /// Kills the server without a warning.
-    pub(crate) fn kill(&self) {
+    pub fn kill(&self) {
         self.lock().kill();
     }
 
     /// Kills the server, unless it is dead, and starts it again.
-    pub(crate) fn restart(&self) {
+    pub fn restart(&self) {
         let mut inner = self.lock();
         inner.kill();
         let ready = inner.ready;
@@ -42,12 +42,12 @@ impl Process {
     }
 
     /// Lets the server stand still, its connections open.
-    pub(crate) fn pause(&self) {
+    pub fn pause(&self) {
         self.signal(Signal::STOP);
     }
 
     /// Lets a server that stands still go on.
-    pub(crate) fn resume(&self) {
+    pub fn resume(&self) {
         self.signal(Signal::CONT);
     }
 
