@@ -6,6 +6,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a case fails by panicking")]
 
+pub mod accounts;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -16,8 +18,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
-    Action, DataCentre, Facts, IfMissing, Image, Location, Only, Outcome, Patch, Price, Protection,
-    Record, Resource, ServerType, Stage, Store, StoreExt, Traffic, Write,
+    Accounts, Action, DataCentre, Facts, IfMissing, Image, Location, Only, Outcome, Patch, Price,
+    Protection, Record, Resource, ServerType, Stage, Store, StoreExt, Traffic, Write,
 };
 
 /// A database under test: fresh and empty, and gone when dropped.
@@ -25,6 +27,9 @@ use crate::{
 pub trait Bench: Send + Sync {
     /// Opens the store, as one more process would.
     async fn store(&self) -> Arc<dyn Store>;
+
+    /// Opens the users, sessions and audit trail of the same database.
+    async fn accounts(&self) -> Arc<dyn Accounts>;
 
     /// Inserts a document as another program does, without this crate.
     async fn insert(&self, document: Value);

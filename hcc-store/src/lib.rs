@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod accounts;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod document;
@@ -15,11 +16,14 @@ mod sqlite;
 mod store;
 mod url;
 
+pub use accounts::{
+    Accounts, AuditCursor, AuditEntry, AuditPage, AuditQuery, Session, SessionKey, Sessions, User,
+};
 pub use error::{Cause, Error, Result};
 pub use memory::Memory;
 #[cfg(feature = "mongodb")]
 pub use mongodb::Mongodb;
-pub use open::{open, open_in};
+pub use open::{open, open_accounts, open_in};
 pub use patch::{Facts, Patch};
 pub use record::{
     Action, DataCentre, Image, Location, Other, Outcome, Price, Protection, Record, Resource,

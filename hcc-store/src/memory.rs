@@ -1,5 +1,7 @@
 //! Records in memory: for tests and demonstrations, and the plainest backend to read.
 
+mod accounts;
+
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,7 +17,10 @@ use crate::{IfMissing, Only, Patch, Record, Result, Stage, Store, Write};
 /// Unlike other backends, what it stores is neither durable nor shared with
 /// other processes; its clones are the same store.
 #[derive(Clone, Default)]
-pub struct Memory(Arc<Mutex<Vec<Row>>>);
+pub struct Memory {
+    rows: Arc<Mutex<Vec<Row>>>,
+    accounts: Arc<Mutex<accounts::Kept>>,
+}
 
 struct Row {
     name: String,
@@ -43,7 +48,7 @@ impl Row {
 impl Memory {
     fn rows(&self) -> MutexGuard<'_, Vec<Row>> {
         // No row is ever half written, so a panic elsewhere harms none.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -103,6 +108,10 @@ impl fmt::Debug for Memory {
 #[async_trait]
 impl crate::conformance::Bench for Memory {
     async fn store(&self) -> Arc<dyn Store> {
+        Arc::new(self.clone())
+    }
+
+    async fn accounts(&self) -> Arc<dyn crate::Accounts> {
         Arc::new(self.clone())
     }
 

@@ -1,10 +1,13 @@
 //! Records in a MongoDB collection, side by side with programs that know only the documents.
 
+mod accounts;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io};
 
+use ::mongodb::action::Find;
 use ::mongodb::bson::{self, Bson, Document, doc};
 use ::mongodb::error::{ErrorKind, WriteFailure};
 use ::mongodb::options::{ClientOptions, IndexOptions, WriteConcern};
@@ -49,6 +52,7 @@ pub struct Mongodb {
     records: Collection<Document>,
     concern: WriteConcern,
     unique: Arc<OnceCell<()>>,
+    indexed: Arc<OnceCell<()>>,
 }
 
 impl Mongodb {
@@ -89,6 +93,7 @@ impl Mongodb {
             records: database.collection(collection),
             concern,
             unique: Arc::default(),
+            indexed: Arc::default(),
         })
     }
 
@@ -162,8 +167,12 @@ impl Mongodb {
 
     /// The documents that match; all of them come in the order of insertion.
     async fn find(&self, filter: Document) -> Result<Vec<Document>> {
+        self.collect(self.records.find(filter)).await
+    }
+
+    async fn collect(&self, find: Find<'_, Document>) -> Result<Vec<Document>> {
         let read = async {
-            let mut cursor = self.records.find(filter).await?;
+            let mut cursor = find.await?;
             let mut documents = Vec::new();
             while cursor.advance().await? {
                 documents.push(cursor.deserialize_current()?);

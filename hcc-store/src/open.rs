@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::url::Place;
-use crate::{Memory, Result, Store, StoreUrl};
+use crate::{Accounts, Memory, Result, Store, StoreUrl};
 
 /// The collection of an original installation.
 pub(crate) const RECORDS: &str = "vms";
@@ -40,6 +40,23 @@ pub async fn open_in(url: &StoreUrl, collection: &str) -> Result<Arc<dyn Store>>
         Place::Mongodb(_) => Ok(Arc::new(
             crate::Mongodb::with_collection(url, collection).await?,
         )),
+        Place::Memory => Ok(Arc::new(Memory::default())),
+        #[cfg(not(all(feature = "sqlite", feature = "mongodb")))]
+        _ => Err(crate::Error::Disabled { store: url.clone() }),
+    }
+}
+
+/// Opens the users, sessions and audit trail beside the records of a store.
+///
+/// # Errors
+///
+/// Those of [`open`].
+pub async fn open_accounts(url: &StoreUrl) -> Result<Arc<dyn Accounts>> {
+    match &url.0 {
+        #[cfg(feature = "sqlite")]
+        Place::Sqlite(path) => Ok(Arc::new(crate::Sqlite::new(path))),
+        #[cfg(feature = "mongodb")]
+        Place::Mongodb(_) => Ok(Arc::new(crate::Mongodb::new(url).await?)),
         Place::Memory => Ok(Arc::new(Memory::default())),
         #[cfg(not(all(feature = "sqlite", feature = "mongodb")))]
         _ => Err(crate::Error::Disabled { store: url.clone() }),

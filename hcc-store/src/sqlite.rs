@@ -7,6 +7,7 @@
 //! UPDATE vms SET doc = json_set(doc, '$.owner', 'mary') WHERE name = 'web';
 //! ```
 
+mod accounts;
 mod file;
 
 use std::panic::resume_unwind;

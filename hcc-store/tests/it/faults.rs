@@ -117,7 +117,7 @@ async fn newer_format_is_refused_with_both_numbers() {
             error,
             Error::Newer {
                 found: 7,
-                known: 1,
+                known: 2,
                 ..
             }
         ),

@@ -1,5 +1,6 @@
 //! The memory backend keeps the contract.
 
-use hcc_store::{Memory, conformance};
+use hcc_store::{Memory, accounts_conformance, conformance};
 
 conformance!(Memory::default());
+accounts_conformance!(Memory::default());

@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use hcc_store::conformance::Bench;
-use hcc_store::{Error, IfMissing, Mongodb, Patch, Store, StoreExt, StoreUrl, Write};
-use hcc_store::{conformance, open};
+use hcc_store::{
+    Accounts, Error, IfMissing, Mongodb, Patch, Store, StoreExt, StoreUrl, User, Write,
+};
+use hcc_store::{accounts_conformance, conformance, open, open_accounts};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Decimal128, Document, doc};
 use mongodb::{Client, Collection, Database};
@@ -14,6 +16,7 @@ use serde_json::Value;
 use test_services::Mongod;
 
 conformance!(Fresh::new().await, #[ignore = "needs MongoDB"]);
+accounts_conformance!(Fresh::new().await, #[ignore = "needs MongoDB"]);
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
@@ -150,12 +153,15 @@ async fn duplicates_are_named_and_repair_loses_no_field() {
 #[tokio::test]
 #[ignore = "needs MongoDB"]
 async fn thousands_of_writes_are_a_few_commands() {
-    let fresh = Fresh::new().await;
-    let store = fresh.store().await;
+    // A server of its own, as others also send commands to the one that is shared.
+    let server = Mongod::start();
+    let url = server.url("hetzner");
+    let client = Client::with_uri_str(&url).await.unwrap();
+    let store = open(&url.parse().unwrap()).await.unwrap();
     store.reserve("vm0").await.unwrap();
     let commands = async || {
         let status = doc! { "serverStatus": 1 };
-        let status = fresh.database.run_command(status).await.unwrap();
+        let status = client.database("admin").run_command(status).await.unwrap();
         let updates = status
             .get_document("metrics")
             .unwrap()
@@ -233,6 +239,32 @@ async fn record_is_found_by_index() {
 }
 
 #[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn what_others_note_of_a_user_survives_a_change() {
+    let fresh = Fresh::new().await;
+    let store = fresh.backend().await;
+    store.put_user(&User::new("mary")).await.unwrap();
+    let users: Collection<Document> = fresh.database.collection("users");
+    let note = doc! { "$set": { "since": DateTime::from_millis(7) } };
+    users
+        .update_one(doc! { "_id": "mary" }, note)
+        .await
+        .unwrap();
+
+    let user = store.user("mary").await.unwrap().unwrap();
+    assert!(store.put_user(&user).await.unwrap());
+
+    let document = users.find_one(doc! {}).await.unwrap().unwrap();
+    assert_eq!(
+        document,
+        doc! {
+            "_id": "mary", "name": "mary", "rights": Bson::Null, "disabled": false,
+            "password": Bson::Null, "rev": 2, "since": DateTime::from_millis(7),
+        }
+    );
+}
+
+#[tokio::test]
 async fn server_that_is_away_is_reported_in_seconds() {
     let url: StoreUrl = "mongodb://mary:secret@127.0.0.1:1/hetzner".parse().unwrap();
     let store = open(&url).await.unwrap();
@@ -294,6 +326,10 @@ impl Fresh {
 impl Bench for Fresh {
     async fn store(&self) -> Arc<dyn Store> {
         open(&self.url).await.unwrap()
+    }
+
+    async fn accounts(&self) -> Arc<dyn Accounts> {
+        open_accounts(&self.url).await.unwrap()
     }
 
     async fn insert(&self, document: Value) {

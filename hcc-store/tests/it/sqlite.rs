@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use hcc_store::conformance::Bench;
-use hcc_store::{Patch, Sqlite, Store, StoreExt, conformance};
+use hcc_store::{
+    Accounts, AuditEntry, Patch, Sqlite, Store, StoreExt, User, accounts_conformance, conformance,
+};
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -38,6 +40,10 @@ impl Bench for Folder {
         Arc::new(self.store())
     }
 
+    async fn accounts(&self) -> Arc<dyn Accounts> {
+        Arc::new(self.store())
+    }
+
     async fn insert(&self, document: Value) {
         // The store makes the table.
         self.store().update("", Patch::new()).await.unwrap();
@@ -59,6 +65,7 @@ impl Bench for Folder {
 }
 
 conformance!(Folder::new());
+accounts_conformance!(Folder::new());
 
 #[tokio::test]
 async fn numbers_of_others_keep_their_last_digit() {
@@ -76,3 +83,60 @@ async fn numbers_of_others_keep_their_last_digit() {
         .unwrap();
     assert!(text.contains("0.10000000000000000000000001"), "{text}");
 }
+
+#[tokio::test]
+async fn what_others_note_of_a_user_survives_a_change() {
+    let folder = Folder::new();
+    folder.store().put_user(&User::new("mary")).await.unwrap();
+    let add = "UPDATE users SET doc = json_set(doc, '$.mail', 'mary@example.org')";
+    folder.connection().execute_batch(add).unwrap();
+
+    let user = folder.store().user("mary").await.unwrap().unwrap();
+    assert!(folder.store().put_user(&user).await.unwrap());
+
+    let sql = "SELECT doc ->> '$.mail' FROM users WHERE doc ->> '$.rev' = 2";
+    let mail: String = (folder.connection().query_row(sql, [], |row| row.get(0))).unwrap();
+    assert_eq!(mail, "mary@example.org");
+}
+
+#[tokio::test]
+async fn audit_trail_cannot_be_changed_by_accident() {
+    let folder = Folder::new();
+    let entry = AuditEntry {
+        at: std::time::UNIX_EPOCH,
+        by: None,
+        ip: None,
+        what: "login".to_owned(),
+        server: None,
+        outcome: "ok".to_owned(),
+    };
+    folder.store().append(&entry).await.unwrap();
+
+    for sql in ["DELETE FROM audit", "UPDATE audit SET doc = '{}'"] {
+        let error = folder.connection().execute_batch(sql).unwrap_err();
+        assert!(error.to_string().contains("the audit trail is kept"));
+    }
+}
+
+#[tokio::test]
+async fn file_of_the_first_format_gets_room_for_users() {
+    let folder = Folder::new();
+    folder.connection().execute_batch(FIRST_FORMAT).unwrap();
+
+    assert!(folder.store().put_user(&User::new("mary")).await.unwrap());
+
+    assert!(folder.store().get("vm").await.unwrap().is_some());
+    assert_eq!(folder.store().users().await.unwrap().len(), 1);
+}
+
+/// A file as the first release left it.
+const FIRST_FORMAT: &str = "
+    PRAGMA journal_mode = WAL;
+    PRAGMA application_id = 0x68636373;
+    PRAGMA user_version = 1;
+    CREATE TABLE vms (
+        id INTEGER PRIMARY KEY,
+        doc TEXT NOT NULL CHECK (json_type(doc, '$.name') = 'text'),
+        name TEXT NOT NULL UNIQUE GENERATED ALWAYS AS (doc ->> '$.name') STORED
+    );
+    INSERT INTO vms (doc) VALUES ('{\"name\": \"vm\"}')";

@@ -1,0 +1,191 @@
+//! Users, sessions and audit trail in collections beside the records.
+//!
+//! A user's `_id` is the name, a session's the key, so that no index is needed
+//! to keep either apart.
+
+use std::time::SystemTime;
+
+use ::mongodb::bson::oid::ObjectId;
+use ::mongodb::bson::{Document, doc};
+use ::mongodb::{Collection, IndexModel};
+use async_trait::async_trait;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{Mongodb, answer, is_duplicate_key, to_bson};
+use crate::accounts::seconds;
+use crate::{
+    Accounts, AuditEntry, AuditPage, AuditQuery, Error, Result, Session, SessionKey, Sessions, User,
+};
+
+#[async_trait]
+impl Accounts for Mongodb {
+    async fn user(&self, name: &str) -> Result<Option<User>> {
+        let mut users = self.read(self.users(), doc! { "_id": name }).await?;
+        Ok(users.pop())
+    }
+
+    async fn users(&self) -> Result<Vec<User>> {
+        let mut users: Vec<User> = self.read(self.users(), doc! {}).await?;
+        users.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(users)
+    }
+
+    async fn put_user(&self, user: &User) -> Result<bool> {
+        // No stored user has the number 0, so that a new one either is
+        // inserted or collides.
+        let old = doc! { "_id": &user.name, "rev": i64::from(user.rev) };
+        let set = doc! { "$set": document(&user.next()) };
+        let users = self.users();
+        let put = users.update_one(old, set).upsert(user.rev == 0);
+        let put = match answer(put).await {
+            Err(error) if is_duplicate_key(&error) => return Ok(false),
+            put => put.map_err(|error| self.error(error))?,
+        };
+        if put.upserted_id.is_some() {
+            self.end_sessions(Sessions::Of(&user.name)).await?;
+        }
+        Ok(put.upserted_id.is_some() || put.matched_count > 0)
+    }
+
+    async fn remove_user(&self, name: &str) -> Result<bool> {
+        let removed = answer(self.users().delete_one(doc! { "_id": name })).await;
+        let removed = removed.map_err(|error| self.error(error))?;
+        self.end_sessions(Sessions::Of(name)).await?;
+        Ok(removed.deleted_count > 0)
+    }
+
+    async fn begin_session(&self, session: &Session) -> Result<()> {
+        let mut document = document(session);
+        document.insert("_id", session.key.as_str());
+        self.insert(self.sessions(), document).await
+    }
+
+    async fn session(&self, key: &SessionKey, now: SystemTime) -> Result<Option<Session>> {
+        let filter = doc! { "_id": key.as_str(), "until": { "$gt": seconds(now) } };
+        Ok(self.read(self.sessions(), filter).await?.pop())
+    }
+
+    async fn extend_session(&self, key: &SessionKey, until: SystemTime) -> Result<bool> {
+        let set = doc! { "$set": { "until": seconds(until) } };
+        let sessions = self.sessions();
+        let extend = sessions.update_one(doc! { "_id": key.as_str() }, set);
+        let extended = answer(extend).await.map_err(|error| self.error(error))?;
+        Ok(extended.matched_count > 0)
+    }
+
+    async fn end_sessions(&self, which: Sessions<'_>) -> Result<usize> {
+        let filter = match which {
+            Sessions::Key(key) => doc! { "_id": key.as_str() },
+            Sessions::Of(user) => doc! { "user": user },
+            Sessions::EndedBy(now) => doc! { "until": { "$lte": seconds(now) } },
+        };
+        let ended = answer(self.sessions().delete_many(filter)).await;
+        Ok(ended.map_err(|error| self.error(error))?.deleted_count as usize)
+    }
+
+    async fn append(&self, entry: &AuditEntry) -> Result<()> {
+        self.ensure_indexed().await?;
+        self.insert(self.audit_trail(), document(entry)).await
+    }
+
+    async fn audit(&self, query: &AuditQuery) -> Result<AuditPage> {
+        let mut filter = Document::new();
+        if let Some(by) = &query.by {
+            filter.insert("by", by);
+        }
+        if let Some(server) = &query.server {
+            filter.insert("server", server);
+        }
+        if let Some(cursor) = &query.before {
+            let nothing = ObjectId::from_bytes([0; 12]);
+            let id = ObjectId::parse_str(&cursor.0).unwrap_or(nothing);
+            filter.insert("_id", doc! { "$lt": id });
+        }
+        let trail = self.audit_trail();
+        let found = trail
+            .find(filter)
+            .sort(doc! { "_id": -1 })
+            .limit(query.limit() as i64 + 1);
+        let documents = self.collect(found).await?;
+        let entries = documents.into_iter().map(|document| {
+            let id = document.get_object_id("_id").map(ObjectId::to_hex);
+            Ok((id.unwrap_or_default(), self.decoded(document)?))
+        });
+        Ok(AuditPage::of(
+            entries.collect::<Result<_>>()?,
+            query.limit(),
+        ))
+    }
+}
+
+impl Mongodb {
+    fn users(&self) -> Collection<Document> {
+        self.beside("users")
+    }
+
+    fn sessions(&self) -> Collection<Document> {
+        self.beside("sessions")
+    }
+
+    fn audit_trail(&self) -> Collection<Document> {
+        self.beside("audit")
+    }
+
+    fn beside(&self, name: &str) -> Collection<Document> {
+        let database = self.records.client().database(&self.records.namespace().db);
+        database.collection(name)
+    }
+
+    async fn insert(&self, collection: Collection<Document>, document: Document) -> Result<()> {
+        let inserted = answer(collection.insert_one(document)).await;
+        inserted.map(drop).map_err(|error| self.error(error))
+    }
+
+    async fn read<T: DeserializeOwned>(
+        &self,
+        collection: Collection<Document>,
+        filter: Document,
+    ) -> Result<Vec<T>> {
+        let documents = self.collect(collection.find(filter)).await?;
+        documents
+            .into_iter()
+            .map(|document| self.decoded(document))
+            .collect()
+    }
+
+    fn decoded<T: DeserializeOwned>(&self, document: Document) -> Result<T> {
+        serde_json::to_value(document)
+            .and_then(serde_json::from_value)
+            .map_err(|error| Error::Corrupt {
+                store: self.url.clone(),
+                source: error.into(),
+            })
+    }
+
+    /// Makes sure that what one user did, and what was done with one server, is
+    /// found without reading the whole trail.
+    async fn ensure_indexed(&self) -> Result<()> {
+        let indexes = ["by", "server"].map(|field| {
+            let keys = doc! { field: 1, "_id": -1 };
+            IndexModel::builder().keys(keys).build()
+        });
+        let create = async || {
+            let created = answer(self.audit_trail().create_indexes(indexes)).await;
+            created.map(drop).map_err(|error| self.error(error))
+        };
+        self.indexed.get_or_try_init(create).await.copied()
+    }
+}
+
+/// The document that other backends keep as JSON.
+fn document(ours: &impl Serialize) -> Document {
+    let fields: Map<String, Value> = serde_json::to_value(ours)
+        .and_then(serde_json::from_value)
+        .expect("our structs have text keys and cannot fail");
+    let fields = fields.into_iter();
+    fields
+        .map(|(field, value)| (field, to_bson(&value)))
+        .collect()
+}
