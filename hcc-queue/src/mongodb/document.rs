@@ -86,8 +86,8 @@ pub(super) fn stored_id(id: &CommandId) -> Bson {
     if let Ok(id) = ObjectId::parse_str(text) {
         return id.into();
     }
-    match serde_json::from_str(text) {
-        Ok(id) if text.starts_with(['{', '"']) => id,
+    match serde_json::from_str::<Bson>(text) {
+        Ok(id) if serde_json::to_string(&id).is_ok_and(|written| written == text) => id,
         _ => text.into(),
     }
 }
@@ -110,6 +110,8 @@ mod tests {
             "x".into(),
             "{\"$oid\":\"6b030dd2cbc29f3fc47ee500\"}".into(),
             "\"x\"".into(),
+            "7".into(),
+            "1e5".into(),
             "".into(),
             7.into(),
             doc! { "a": 7 }.into(),

@@ -13,6 +13,7 @@ use std::time::Duration;
 use ::mongodb::Collection;
 use ::mongodb::bson::oid::ObjectId;
 use ::mongodb::bson::{Document, doc};
+use ::mongodb::error::ErrorKind;
 use ::mongodb::options::CursorType;
 use ::mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 use async_trait::async_trait;
@@ -40,6 +41,10 @@ const BACKOFF: Duration = Duration::from_millis(20);
 
 /// The longest such wait.
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
+
+/// The server's words for "this cursor is no more": it is not known, was overrun,
+/// lost its collection, or was killed.
+const ENDS: [i32; 4] = [43, 136, 175, 237];
 
 /// Begins to listen.
 pub(super) async fn listen<T: Message>(messages: Capped<T>) -> Result<Listener<T>> {
@@ -168,8 +173,10 @@ impl<T: Message> Tail<T> {
         let messages = self.messages.on(&server.listening().await?.database);
         let open = async {
             loop {
-                if let Some(opened) = open(&messages).await? {
-                    return Ok(opened);
+                match open(&messages).await {
+                    Ok(Some(opened)) => return Ok(opened),
+                    Err(error) if !is_end(&error) => return Err(error),
+                    _ => {}
                 }
                 // A collection that is empty, or whose server has crashed, gives
                 // no cursor that lives, until something is put there.
@@ -222,6 +229,11 @@ async fn open(
         }
     }
     Ok(None)
+}
+
+/// Whether only the cursor has failed.
+fn is_end(error: &mongodb::error::Error) -> bool {
+    matches!(&*error.kind, ErrorKind::Command(refusal) if ENDS.contains(&refusal.code))
 }
 
 /// Ids are no order: those of two programs in one second are in any.

@@ -1,33 +1,48 @@
-//! The MongoDB backend keeps the contract, beside programs that know only the documents.
+//! The MongoDB backend keeps the contract, beside programs that know only the
+//! documents, and whatever happens to its servers.
+
+mod chaos;
+mod documents;
+
+use std::any::Any;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use hcc_queue::conformance::Bench;
-use hcc_queue::{Queue, open};
-use mongodb::bson::{Bson, Document};
-use mongodb::{Client, Database};
+use hcc_queue::{Heard, Policy, Queue, Subscription, open};
+use mongodb::bson::{Bson, Document, doc};
+use mongodb::{Client, Collection, Database};
+use test_services::ReplicaSet;
+use tokio::time::timeout;
 
-/// A database of its own.
+/// A database of its own, and the servers that it needs.
 struct Fresh {
     url: String,
     database: Database,
-    _server: Option<test_services::Fresh>,
+    _servers: Box<dyn Any + Send + Sync>,
 }
 
 impl Fresh {
     /// On the server that the tests share.
     async fn standalone() -> Self {
         let server = test_services::Fresh::new();
-        let mut fresh = Self::at(&server.url).await;
-        fresh._server = Some(server);
-        fresh
+        let url = server.url.clone();
+        Self::at(&url, server).await
     }
 
-    async fn at(url: &str) -> Self {
+    /// On the replica set that the tests share.
+    async fn replica_set() -> Self {
+        let set = ReplicaSet::shared().await;
+        let url = set.fresh_url();
+        Self::at(&url, set).await
+    }
+
+    async fn at(url: &str, servers: impl Any + Send + Sync) -> Self {
         let client = Client::with_uri_str(url).await.unwrap();
         Self {
             url: url.to_owned(),
             database: client.default_database().unwrap(),
-            _server: None,
+            _servers: Box::new(servers),
         }
     }
 
@@ -35,10 +50,32 @@ impl Fresh {
         open(&self.url.parse().unwrap()).await.unwrap()
     }
 
+    /// A queue whose consumers do not look for themselves while a test runs.
+    async fn sleepy(&self) -> Queue {
+        self.open().await.with_policy(Policy {
+            safety: Duration::from_secs(60 * 60),
+            ..Policy::default()
+        })
+    }
+
+    fn collection(&self, name: &str) -> Collection<Document> {
+        self.database.collection(name)
+    }
+
     /// As another program does.
     async fn insert(&self, collection: &str, document: Document) {
-        let collection = self.database.collection(collection);
+        let collection = self.collection(collection);
         collection.insert_one(document).await.unwrap();
+    }
+
+    /// All documents, in their natural order.
+    async fn documents(&self, collection: &str) -> Vec<Document> {
+        let mut cursor = self.collection(collection).find(doc! {}).await.unwrap();
+        let mut documents = Vec::new();
+        while cursor.advance().await.unwrap() {
+            documents.push(cursor.deserialize_current().unwrap());
+        }
+        documents
     }
 }
 
@@ -65,4 +102,25 @@ mod standalone {
     use super::Fresh;
 
     hcc_queue::conformance!(Fresh::standalone().await, #[ignore = "needs MongoDB"]);
+}
+
+mod replica_set {
+    use super::Fresh;
+
+    hcc_queue::conformance!(Fresh::replica_set().await, #[ignore = "needs MongoDB"]);
+}
+
+/// The next message, after any gap.
+async fn hear(signals: &mut Box<dyn Subscription<String>>) -> String {
+    loop {
+        if let Heard::Message(text) = soon(signals.next()).await.unwrap() {
+            return text;
+        }
+    }
+}
+
+/// Fails instead of waiting for ever.
+async fn soon<F: Future>(future: F) -> F::Output {
+    let patience = Duration::from_secs(40);
+    timeout(patience, future).await.expect("nothing happened")
 }

@@ -1,0 +1,180 @@
+//! Servers that are killed, stand still or step down while somebody waits.
+
+use hcc_queue::{Command, CommandId, Heard, Queue, Subscription};
+use mongodb::bson::{Bson, doc};
+use test_services::{Mongod, ReplicaSet};
+
+use super::{Fresh, hear, soon};
+
+type Signals = Box<dyn Subscription<String>>;
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn listener_hears_again_after_its_server_was_killed() {
+    let server = Mongod::start();
+    let fresh = Fresh::at(&server.fresh_url(), ()).await;
+    let queue = fresh.open().await;
+    let mut signals = queue.signals().subscribe().await.unwrap();
+    send(&queue, "before").await;
+    assert_eq!(hear(&mut signals).await, "before");
+
+    // After a crash the server takes its collection for empty, though it is not.
+    server.restart();
+
+    until_lagged(&mut signals).await;
+    send(&fresh.open().await, "after").await;
+    assert_eq!(hear(&mut signals).await, "after");
+    assert!(fresh.documents("msg").await.len() >= 2);
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn pushed_commands_survive_kill_9_of_the_server() {
+    const COMMANDS: usize = 100;
+    let server = Mongod::start();
+    let fresh = Fresh::at(&server.fresh_url(), ()).await;
+    let queue = fresh.open().await;
+    for number in 0..COMMANDS {
+        let command = Command::new("start", format!("vm{number}"));
+        queue.push(&command).await.unwrap();
+    }
+    let lease = queue.lease().await.unwrap().unwrap();
+    queue.ack(lease).await.unwrap();
+
+    server.restart();
+
+    assert_eq!(fresh.documents("cmd").await.len(), COMMANDS - 1);
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn listener_survives_the_loss_of_its_collection() {
+    let fresh = Fresh::standalone().await;
+    let queue = fresh.open().await;
+    let mut signals = queue.signals().subscribe().await.unwrap();
+
+    for _ in 0..3 {
+        fresh.collection("msg").drop().await.unwrap();
+
+        until_lagged(&mut signals).await;
+        send(&queue, "again").await;
+        assert_eq!(hear(&mut signals).await, "again");
+    }
+    assert!(fresh.is_capped("msg").await);
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn listener_that_is_overrun_hears_that_it_lags() {
+    let fresh = Fresh::standalone().await;
+    let queue = fresh.open().await;
+    let mut signals = queue.signals().subscribe().await.unwrap();
+
+    let flood = vec![doc! { "msg": "x".repeat(100) }; 10_000];
+    fresh.collection("msg").insert_many(flood).await.unwrap();
+
+    // Messages may be lost in each gap, but not those after the last.
+    let end = Heard::Message("end".to_owned());
+    let mut lagged = false;
+    loop {
+        match soon(signals.next()).await.unwrap() {
+            Heard::Lagged => {
+                lagged = true;
+                send(&queue, "end").await;
+            }
+            heard if heard == end => break,
+            Heard::Message(_) => {}
+        }
+    }
+    assert!(lagged);
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn twelve_listeners_leave_a_connection_to_a_push() {
+    let fresh = Fresh::standalone().await;
+    let one_connection = format!("{}?maxPoolSize=1", fresh.url);
+    let queue = Fresh::at(&one_connection, ()).await.sleepy().await;
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..12 {
+        let mut consumer = queue.consumer().await.unwrap();
+        waiting.spawn(async move { consumer.next().await.unwrap().command.id });
+    }
+
+    let mut pushed: Vec<CommandId> = Vec::new();
+    for number in 0..12 {
+        let command = Command::new("start", format!("vm{number}"));
+        pushed.push(soon(queue.push(&command)).await.unwrap());
+    }
+
+    let mut leased = soon(waiting.join_all()).await;
+    leased.sort();
+    pushed.sort();
+    assert_eq!(leased, pushed);
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn worker_goes_on_when_the_primary_is_killed() {
+    let set = ReplicaSet::start().await;
+    work_goes_on(&set, async || set.primary().await.kill()).await;
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn worker_goes_on_when_the_primary_steps_down() {
+    let set = ReplicaSet::start().await;
+    work_goes_on(&set, async || set.step_down().await).await;
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn worker_goes_on_when_the_primary_stands_still() {
+    let set = ReplicaSet::start().await;
+    work_goes_on(&set, async || set.primary().await.pause()).await;
+}
+
+/// A consumer waits, something happens to the set, and then a push wakes it.
+async fn work_goes_on(set: &ReplicaSet, happen: impl AsyncFnOnce()) {
+    let fresh = Fresh::at(&set.fresh_url(), ()).await;
+    let queue = fresh.sleepy().await;
+    queue.push(&Command::new("start", "before")).await.unwrap();
+    let before = queue.lease().await.unwrap().unwrap();
+    let mut signals = queue.signals().subscribe().await.unwrap();
+    let mut consumer = queue.consumer().await.unwrap();
+    let waiting = tokio::spawn(async move { consumer.next().await.unwrap() });
+
+    happen().await;
+
+    until_lagged(&mut signals).await;
+    let command = Command::new("stop", "after");
+    // What is not confirmed is pushed again, as the same command.
+    while let Err(error) = soon(queue.push(&command)).await {
+        assert!(error.is_retryable(), "{error:?}");
+    }
+    assert_eq!(soon(waiting).await.unwrap().command.id, command.id);
+    queue.ack(before).await.unwrap();
+    for number in 0..5 {
+        send(&queue, &number.to_string()).await;
+        while hear(&mut signals).await != number.to_string() {}
+    }
+    assert_eq!(fresh.open().await.commands().list().await.unwrap().len(), 1);
+}
+
+impl Fresh {
+    async fn is_capped(&self, collection: &str) -> bool {
+        let stats = doc! { "collStats": collection };
+        let stats = self.database.run_command(stats).await.unwrap();
+        stats.get("capped") == Some(&Bson::Boolean(true))
+    }
+}
+
+async fn send(queue: &Queue, text: &str) {
+    while let Err(error) = queue.signals().send(&text.to_owned()).await {
+        assert!(error.is_retryable(), "{error:?}");
+    }
+}
+
+async fn until_lagged(signals: &mut Signals) {
+    while soon(signals.next()).await.unwrap() != Heard::Lagged {}
+}

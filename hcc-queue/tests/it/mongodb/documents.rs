@@ -1,0 +1,379 @@
+//! What lies in the collections, as other programs read and write it.
+
+use std::time::{Duration, Instant};
+
+use hcc_queue::{Collections, Command, Error, Heard, Queue, QueueUrl, State, open, open_with};
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, DateTime, Document, doc};
+use serde_json::json;
+
+use super::{Fresh, hear, soon};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn push_leaves_what_other_programs_know_and_a_time() {
+    let fresh = Fresh::standalone().await;
+    let queue = fresh.open().await;
+    let full = Command {
+        args: json!({"type": "cx22", "$keys": ["$a", 7]}),
+        by: Some("mary".to_owned()),
+        ..Command::new("create", "$web")
+    };
+
+    queue.push(&Command::new("start", "web")).await.unwrap();
+    queue.push(&full).await.unwrap();
+
+    let mut documents = fresh.documents("cmd").await;
+    for document in &mut documents {
+        assert!(matches!(document.remove("_id"), Some(Bson::ObjectId(_))));
+        assert!(matches!(document.remove("at"), Some(Bson::DateTime(_))));
+    }
+    assert_eq!(documents[0], doc! { "cmd": "start", "for": "web" });
+    let args = doc! { "type": "cx22", "$keys": ["$a", 7_i64] };
+    assert_eq!(
+        documents[1],
+        doc! { "cmd": "create", "for": "$web", "args": args, "by": "mary" }
+    );
+    let signals = fresh.documents("msg").await;
+    let keys: Vec<_> = signals[0].keys().collect();
+    assert_eq!(keys, ["_id", "msg"]);
+    assert_eq!(signals[0].get("msg"), Some(&"cmd".into()));
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn signals_have_the_room_that_they_had() {
+    let fresh = Fresh::standalone().await;
+
+    fresh.open().await.wake().await;
+
+    let stats = doc! { "collStats": "msg" };
+    let stats = fresh.database.run_command(stats).await.unwrap();
+    assert_eq!(stats.get("capped"), Some(&true.into()));
+    assert_eq!(stats.get("maxSize"), Some(&100_096.into()));
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn another_program_needs_two_inserts() {
+    let fresh = Fresh::standalone().await;
+    let mut consumer = fresh.sleepy().await.consumer().await.unwrap();
+    let waiting = tokio::spawn(async move { consumer.next().await.unwrap() });
+
+    let id = ObjectId::new();
+    let command = doc! { "_id": id, "cmd": "start", "for": "web" };
+    fresh.insert("cmd", command).await;
+    fresh.insert("msg", doc! { "msg": "cmd" }).await;
+
+    let lease = soon(waiting).await.unwrap();
+    assert_eq!(lease.command.id.as_str(), id.to_hex());
+    assert_eq!(
+        (&*lease.command.verb, &*lease.command.server),
+        ("start", "web")
+    );
+    let made = id.timestamp().to_system_time();
+    assert_eq!(lease.command.at, Some(made));
+    assert!(lease.age < MINUTE);
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn old_command_of_another_program_dies_by_the_time_in_its_id() {
+    let fresh = Fresh::standalone().await;
+    let hours_ago = DateTime::now().timestamp_millis() / 1000 - 2 * 60 * 60;
+    let mut id = ObjectId::new().bytes();
+    id[..4].copy_from_slice(&u32::try_from(hours_ago).unwrap().to_be_bytes());
+    let old = doc! { "_id": ObjectId::from_bytes(id), "cmd": "kill", "for": "web" };
+    fresh.insert("cmd", old).await;
+    let queue = fresh.open().await;
+
+    assert!(queue.lease().await.unwrap().is_none());
+
+    let entries = queue.commands().list().await.unwrap();
+    assert_eq!(entries[0].state, State::Dead);
+    assert!(entries[0].why.as_ref().unwrap().contains("waited 72"));
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn values_of_any_type_do_not_stop_the_queue() {
+    let fresh = Fresh::standalone().await;
+    let nonsense = [
+        doc! {},
+        doc! { "_id": 7, "cmd": "start" },
+        doc! { "_id": "text", "cmd": 5, "for": "web" },
+        doc! { "cmd": "start", "for": null },
+        doc! { "cmd": "start", "for": ["web", "db"] },
+        doc! { "cmd": "start", "for": ["web", "db"] },
+        doc! { "cmd": "start", "for": { "name": "web" } },
+        doc! { "cmd": ["start"], "for": f64::NAN },
+        doc! { "cmd": "start", "for": "web", "args": "text" },
+        doc! { "_id": "odd", "cmd": "start", "for": "db", "by": 5, "at": "now", "token": "a", "attempts": [] },
+    ];
+    let queue = fresh.open().await;
+    queue.push(&Command::new("stop", "db")).await.unwrap();
+    for document in &nonsense {
+        fresh.insert("cmd", document.clone()).await;
+    }
+
+    let mut good = Vec::new();
+    while let Some(lease) = queue.lease().await.unwrap() {
+        assert_eq!(lease.attempt, 1);
+        good.push(lease.command.verb.clone());
+        queue.ack(lease).await.unwrap();
+    }
+
+    assert_eq!(good, ["stop", "start"]);
+    assert_eq!(fresh.documents("cmd").await, Vec::<Document>::new());
+    let mut dead = fresh.documents("cmd_dead").await;
+    assert_eq!(dead.len(), nonsense.len() - 1);
+    let text = dead
+        .iter_mut()
+        .find(|dead| dead.get("_id") == Some(&"text".into()));
+    assert_eq!(text.unwrap().get("cmd"), Some(&5.into()));
+    assert!(queue.remove(&"7".into()).await.unwrap());
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn fields_of_others_stay_through_lease_death_and_retry() {
+    let fresh = Fresh::standalone().await;
+    let foreign = doc! {
+        "_id": ObjectId::new(),
+        "cmd": "start",
+        "for": "web",
+        "price": "3.79".parse::<mongodb::bson::Decimal128>().unwrap(),
+        "since": DateTime::from_millis(7),
+    };
+    fresh.insert("cmd", foreign.clone()).await;
+    let queue = fresh.open().await;
+
+    let lease = queue.lease().await.unwrap().unwrap();
+    let id = lease.command.id.clone();
+    queue.bury(lease, "$no").await.unwrap();
+    assert!(queue.retry(&id).await.unwrap());
+
+    assert_eq!(fresh.documents("cmd_dead").await, Vec::<Document>::new());
+    let mut document = fresh.documents("cmd").await.remove(0);
+    assert!(document.remove("at").is_some());
+    assert_eq!(document.remove("token"), Some(Bson::Int64(1)));
+    assert_eq!(document, foreign);
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn interrupted_burial_is_finished_by_whoever_comes_next() {
+    let fresh = Fresh::standalone().await;
+    let queue = fresh.open().await;
+    queue.push(&Command::new("kill", "web")).await.unwrap();
+    queue.push(&Command::new("start", "web")).await.unwrap();
+    let lease = queue.lease().await.unwrap().unwrap();
+    // Here its worker was killed.
+    let marks = doc! { "dead": true, "due": DateTime::now(), "held": false, "err": "no" };
+    let kill = doc! { "cmd": "kill" };
+    let commands = fresh.collection("cmd");
+    let marked = commands.update_one(kill, doc! { "$set": marks }).await;
+    assert_eq!(marked.unwrap().modified_count, 1);
+
+    let states = async || -> Vec<_> {
+        let entries = queue.commands().list().await.unwrap();
+        entries
+            .into_iter()
+            .map(|entry| (entry.command.verb, entry.state))
+            .collect()
+    };
+    let expected = [
+        ("start".to_owned(), State::Waiting),
+        ("kill".to_owned(), State::Dead),
+    ];
+    assert_eq!(states().await, expected);
+
+    let next = queue.lease().await.unwrap().unwrap();
+
+    assert_eq!(next.command.verb, "start");
+    assert_eq!(fresh.documents("cmd_dead").await.len(), 1);
+    assert_eq!(fresh.documents("cmd").await.len(), 1);
+    let lost = queue.ack(lease).await;
+    assert!(matches!(lost, Err(Error::LeaseLost { .. })), "{lost:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn messages_of_any_kind_are_heard_or_skipped() {
+    let fresh = Fresh::standalone().await;
+    let queue = fresh.open().await;
+    let mut signals = queue.signals().subscribe().await.unwrap();
+    let mut events = queue.events().subscribe().await.unwrap();
+
+    fresh.insert("msg", doc! { "msg": null }).await;
+    fresh.insert("msg", doc! { "msg": "one" }).await;
+    fresh.insert("msg", doc! { "msg": 7 }).await;
+    fresh.insert("msg", doc! { "text": "two" }).await;
+    fresh.insert("msg", doc! { "msg": "three" }).await;
+    fresh
+        .insert("evt", doc! { "evt": "odd", "at": DateTime::from_millis(0) })
+        .await;
+
+    let one = Heard::Message("one".to_owned());
+    let three = Heard::Message("three".to_owned());
+    for expected in [one, Heard::Lagged, Heard::Lagged, three] {
+        assert_eq!(soon(signals.next()).await.unwrap(), expected);
+    }
+    let Heard::Message(event) = soon(events.next()).await.unwrap() else {
+        panic!("lagged");
+    };
+    assert_eq!(event.evt, "odd");
+    assert!(event.facts.contains_key("at"));
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn ordinary_collection_is_refused_with_a_way_out() {
+    let fresh = Fresh::standalone().await;
+    fresh.insert("msg", doc! { "msg": "cmd" }).await;
+    let queue = fresh.open().await;
+
+    let refused = queue.signals().subscribe().await.err().unwrap();
+    assert!(matches!(refused, Error::NotCapped { .. }), "{refused:?}");
+    let send = queue.signals().send(&"cmd".to_owned()).await;
+    assert!(matches!(send, Err(Error::NotCapped { .. })), "{send:?}");
+    let hint = r#"db.runCommand({convertToCapped: "msg", size: 100000})"#;
+    assert!(refused.to_string().ends_with(hint), "{refused}");
+
+    let way_out = doc! { "convertToCapped": "msg", "size": 100_000 };
+    fresh.database.run_command(way_out).await.unwrap();
+
+    let mut signals = queue.signals().subscribe().await.unwrap();
+    queue.wake().await;
+    assert_eq!(hear(&mut signals).await, "cmd");
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn many_who_listen_first_make_one_collection() {
+    let fresh = Fresh::standalone().await;
+    let mut starting = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let queue = fresh.open().await;
+        starting.spawn(async move { queue.signals().subscribe().await.unwrap() });
+    }
+
+    let listeners = starting.join_all().await;
+    fresh.open().await.wake().await;
+
+    for mut signals in listeners {
+        assert_eq!(hear(&mut signals).await, "cmd");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn collections_have_other_names_if_wanted() {
+    let fresh = Fresh::standalone().await;
+    let collections = Collections {
+        commands: "wishes".to_owned(),
+        signals: "bells".to_owned(),
+        events: "news".to_owned(),
+        signal_bytes: 20_000,
+    };
+    let url = fresh.url.parse().unwrap();
+    let queue = open_with(&url, &collections).await.unwrap();
+    let _news = queue.events().subscribe().await.unwrap();
+
+    queue.push(&Command::new("start", "web")).await.unwrap();
+    let lease = queue.lease().await.unwrap().unwrap();
+    queue.bury(lease, "no").await.unwrap();
+
+    let mut names = fresh.database.list_collection_names().await.unwrap();
+    names.sort();
+    assert_eq!(names, ["bells", "news", "wishes", "wishes_dead"]);
+}
+
+/// Whatever waits, a lease looks at few documents.
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn cost_of_a_lease_does_not_grow_with_the_backlog() {
+    const BACKLOG: usize = 5000;
+    let fresh = Fresh::standalone().await;
+    let queue = fresh.open().await;
+    let busy = vec![doc! { "cmd": "start", "for": "busy" }; BACKLOG];
+    fresh.collection("cmd").insert_many(busy).await.unwrap();
+    assert!(queue.lease().await.unwrap().is_some());
+    let profile = |level| doc! { "profile": level };
+    fresh.database.run_command(profile(2)).await.unwrap();
+
+    let other = fresh.open().await;
+    assert!(other.lease().await.unwrap().is_none());
+    assert!(other.commands().due().await.unwrap().is_some());
+    other.push(&Command::new("start", "web")).await.unwrap();
+    let lease = other.lease().await.unwrap().unwrap();
+    assert_eq!(lease.command.server, "web");
+    other.ack(lease).await.unwrap();
+
+    fresh.database.run_command(profile(0)).await.unwrap();
+    let most = fresh
+        .documents("system.profile")
+        .await
+        .into_iter()
+        .map(|operation| {
+            let examined = |what| {
+                operation
+                    .get(what)
+                    .and_then(Bson::as_i32)
+                    .unwrap_or_default()
+            };
+            examined("keysExamined").max(examined("docsExamined"))
+        });
+    let most = most.max().unwrap();
+    assert!(most <= 101, "{most}");
+}
+
+#[tokio::test]
+async fn server_that_is_away_is_reported_in_seconds() {
+    let url: QueueUrl = "mongodb://mary:secret@127.0.0.1:1/hetzner".parse().unwrap();
+    let queue = open(&url).await.unwrap();
+    let started = Instant::now();
+
+    let errors = [
+        queue.push(&Command::new("start", "web")).await.err(),
+        queue.consumer().await.err(),
+    ];
+
+    assert!(started.elapsed() < Duration::from_secs(20));
+    for error in errors {
+        let error = error.unwrap();
+        assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+        assert!(error.is_retryable());
+        assert_eq!(
+            error.to_string(),
+            "mongodb://127.0.0.1:1/hetzner does not answer"
+        );
+        assert!(!format!("{error:?} {queue:?}").contains("secret"));
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn wrong_password_is_reported_and_not_shown() {
+    let fresh = Fresh::standalone().await;
+    let url = fresh.url.replace("mongodb://", "mongodb://mary:secret@");
+    let queue: Queue = open(&url.parse().unwrap()).await.unwrap();
+
+    let error = queue.commands().list().await.unwrap_err();
+
+    assert!(matches!(error, Error::Denied { .. }), "{error:?}");
+    assert!(!error.is_retryable());
+    assert!(!format!("{error} {error:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn malformed_url_is_refused_without_its_password() {
+    let url: QueueUrl = "mongodb://mary:se/cret@host:x/hetzner".parse().unwrap();
+
+    let error = open(&url).await.unwrap_err();
+
+    assert!(matches!(error, Error::MalformedUrl { .. }), "{error:?}");
+    assert!(!format!("{error} {error:?}").contains("cret"));
+}
