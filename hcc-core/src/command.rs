@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use hcc_queue::Lease;
+use hcloud_api::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{InvalidName, Order, Power, ServerName};
@@ -102,6 +104,11 @@ impl Command {
         }
     }
 
+    /// Whether doing it twice is another thing than doing it once.
+    pub(crate) fn is_unrepeatable(&self) -> bool {
+        matches!(self, Self::Power(power) if power.is_unrepeatable())
+    }
+
     fn read(verb: &str, args: &Value) -> Result<Self, InvalidRequest> {
         let arguments = |source| InvalidRequest::Arguments {
             verb: verb.to_owned(),
@@ -159,6 +166,24 @@ impl Request {
         Self {
             by: Some(who.into()),
             ..self
+        }
+    }
+}
+
+/// What a worker knows of the delivery of a command.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Delivery {
+    /// When the command was pushed, by the clock of this machine.
+    pub(crate) pushed: Timestamp,
+    /// Whether another delivery came before, which may have done something.
+    pub(crate) is_repeated: bool,
+}
+
+impl Delivery {
+    pub(crate) fn of(lease: &Lease) -> Self {
+        Self {
+            pushed: Timestamp::now() - lease.age,
+            is_repeated: lease.attempt > 1,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use hcc_store::{
-    DataCentre, Facts, Image, Location, Price, Protection, Resource, ServerType, Traffic,
+    DataCentre, Facts, Image, Location, Price, Protection, Record, Resource, ServerType, Traffic,
 };
 use hcloud_api::{Server, Timestamp};
 
@@ -32,6 +32,22 @@ pub(crate) fn facts(server: &Server) -> Facts {
         },
         synced: SystemTime::now(),
     }
+}
+
+/// Whether a record says something else, traffic and time of the look aside.
+pub(crate) fn differs(record: &Record, facts: &Facts) -> bool {
+    record.id != Some(facts.id)
+        || record.status.as_ref() != Some(&facts.status)
+        || record.created.as_ref() != Some(&facts.created)
+        || record.ip4 != facts.ip4
+        || record.ip6 != facts.ip6
+        || record.image != facts.image
+        || record.r#type.as_ref() != Some(&facts.r#type)
+        || record.dc.as_ref() != Some(&facts.dc)
+        || record.rescue != Some(facts.rescue)
+        || record.labels.as_ref() != Some(&facts.labels)
+        || record.lock != Some(facts.lock)
+        || record.prot != Some(facts.prot)
 }
 
 /// `2026-11-22 14:21:09+00:00`, as records have always said it.

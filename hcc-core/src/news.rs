@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use hcc_queue::{CommandId, Event};
+use hcc_queue::{Command, CommandId, Event};
 use serde::{Deserialize, Serialize};
 use serde_with::{
     DurationSecondsWithFrac, TimestampSecondsWithFrac, serde_as, skip_serializing_none,
@@ -107,6 +107,21 @@ impl News {
 }
 
 impl Report {
+    /// A command that did not do what it should, now.
+    pub(crate) fn of(command: &Command) -> Self {
+        Self {
+            id: command.id.clone(),
+            cmd: command.verb.clone(),
+            server: command.server.clone(),
+            by: command.by.clone(),
+            ok: false,
+            err: None,
+            code: None,
+            after: None,
+            at: SystemTime::now(),
+        }
+    }
+
     /// The end of the command as a result.
     ///
     /// # Errors

@@ -1,12 +1,31 @@
 //! The worker: takes commands from the queue and carries them out.
 
+mod cycle;
+mod failure;
+mod freshener;
+mod job;
+mod outage;
+mod shift;
+mod tracker;
+
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use hcc_queue::Queue;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tracing::error;
 
+use self::freshener::Freshener;
+use self::outage::Outage;
+use self::shift::Shift;
+use self::tracker::{Tracker, track};
 use crate::permit::Everything;
-use crate::{Command, Guard, Middleware, Permit, Request, Result, Scope};
+use crate::{Guard, Middleware, Permit};
+
+/// How long giving commands back may take.
+const RELEASE: Duration = Duration::from_secs(5);
 
 /// Carries out the commands of a queue, and keeps the records fresh meanwhile.
 ///
@@ -82,43 +101,104 @@ impl Worker {
     /// itself. When its future is dropped instead, what it has begun is given to
     /// another worker as soon as the leases have run out.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let (tracker, actions) = Tracker::new();
+        let (freshener, wanted) = Freshener::new();
+        let shift = Arc::new(Shift::new(self, tracker, freshener));
         tokio::select! {
-            () = shutdown => {}
-            ended = self.work() => if let Err(error) = ended {
-                tracing::error!(%error, "the queue failed");
-            }
+            () = shift.work(shutdown) => {}
+            never = shift.beat() => match never {},
+            never = shift.freshen(wanted) => match never {},
+            never = shift.wipe_consoles() => match never {},
+            never = track(&shift.middleware().api, actions) => match never {},
         }
     }
+}
 
-    async fn work(&self) -> hcc_queue::Result<()> {
-        let mut consumer = self.queue.consumer().await?;
+impl Shift {
+    async fn work(self: &Arc<Self>, shutdown: impl Future<Output = ()>) {
+        let mut jobs = JoinSet::new();
+        self.take_commands(&mut jobs, pin!(shutdown)).await;
+        self.finish(jobs).await;
+        self.leave().await;
+    }
+
+    /// Begins what the queue holds until the shutdown, whatever is away meanwhile.
+    async fn take_commands(
+        self: &Arc<Self>,
+        jobs: &mut JoinSet<()>,
+        mut shutdown: Pin<&mut impl Future<Output = ()>>,
+    ) {
+        let mut outage = Outage::of("the queue");
         loop {
-            let lease = consumer.next().await?;
-            let command = lease.command.clone();
-            match self.queue.hold(&lease, self.attempt(&command)).await? {
-                Ok(()) => self.queue.ack(lease).await?,
-                Err(error) => self.queue.bury(lease, &error.to_string()).await?,
+            let taken = self.drain(jobs, shutdown.as_mut(), &mut outage).await;
+            let Err(error) = taken else { return };
+            let pause = outage.pause_after(&error);
+            tokio::select! {
+                () = shutdown.as_mut() => return,
+                () = sleep(pause) => {}
             }
-            let _ = self.pace;
         }
     }
 
-    async fn attempt(&self, command: &hcc_queue::Command) -> Result<()> {
-        let request = Request::try_from(command)?;
-        let (server, middleware) = (&request.server, &self.middleware);
-        let record = middleware.store.get(server.as_str()).await?;
-        self.permit.check(&request, record.as_ref()).await?;
-        match &request.command {
-            Command::Sync => {
-                let scope = Scope::Names(vec![server.clone()]);
-                middleware.sync(&scope, false).await.map(drop)
+    /// Subscribes, begins whatever can be begun, waits, and begins again.
+    async fn drain(
+        self: &Arc<Self>,
+        jobs: &mut JoinSet<()>,
+        mut shutdown: Pin<&mut impl Future<Output = ()>>,
+        outage: &mut Outage,
+    ) -> hcc_queue::Result<()> {
+        let Worker { queue, pace, .. } = &self.worker;
+        let mut consumer = queue.consumer().await?;
+        let mut busy = Instant::now();
+        loop {
+            while jobs.len() < pace.jobs
+                && let Some(lease) = queue.commands().lease(queue.policy().lease).await?
+            {
+                jobs.spawn(Arc::clone(self).carry_out(lease));
+                busy = Instant::now();
             }
-            Command::Power(power) => middleware.power(server, *power).await.map(drop),
-            Command::Console => middleware.console(server).await.map(drop),
-            Command::Kill { .. } => middleware.kill(server).await.map(drop),
-            Command::Create(order) => middleware.create(server, order).await.map(drop),
-            Command::Settag => middleware.tag(server).await,
-            Command::Deltag => middleware.untag(server).await,
+            outage.is_over();
+            tokio::select! {
+                biased;
+                () = shutdown.as_mut() => return Ok(()),
+                Some(ended) = jobs.join_next() => note_panic(ended),
+                woken = consumer.wait(), if jobs.len() < pace.jobs => woken?,
+                () = sleep_until(busy + self.cycle()), if jobs.is_empty() => {
+                    let shift = Arc::clone(self);
+                    jobs.spawn(async move { shift.service().await });
+                    busy = Instant::now();
+                }
+            }
         }
+    }
+
+    /// Lets jobs end in time, and has the others give back what they hold.
+    async fn finish(&self, mut jobs: JoinSet<()>) {
+        if timeout(self.worker.pace.grace, all(&mut jobs))
+            .await
+            .is_err()
+        {
+            self.give_up();
+            // What cannot even be given back is free when its lease has run out.
+            let _ = timeout(RELEASE, all(&mut jobs)).await;
+        }
+        // What waited behind our commands can be begun by others now.
+        self.worker.queue.wake().await;
+    }
+}
+
+async fn all(jobs: &mut JoinSet<()>) {
+    while let Some(ended) = jobs.join_next().await {
+        note_panic(ended);
+    }
+}
+
+/// A job that panicked holds its lease no more: the command is delivered again.
+fn note_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        error!(
+            error = &error as &dyn std::error::Error,
+            "a job ended badly"
+        );
     }
 }

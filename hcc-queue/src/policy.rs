@@ -8,7 +8,8 @@ use std::time::Duration;
 pub struct Policy {
     /// How long a lease lasts when nobody extends it: a minute.
     pub lease: Duration,
-    /// How often a command is delivered before it is dead: 5 times.
+    /// How often a command is delivered before it is dead: 10 times, which takes a
+    /// quarter of an hour if it fails at once each time.
     pub attempts: u32,
     /// From which age on a command is not delivered any more: one hour. Nobody who asked
     /// yesterday for a server to be deleted expects it today.
@@ -26,7 +27,7 @@ impl Default for Policy {
     fn default() -> Self {
         Self {
             lease: Duration::from_secs(60),
-            attempts: 5,
+            attempts: 10,
             max_age: Duration::from_secs(60 * 60),
             backoff: Duration::from_secs(2),
             max_backoff: Duration::from_secs(5 * 60),
@@ -39,7 +40,7 @@ impl Policy {
     /// How long to wait after this attempt has failed.
     ///
     /// Commands of one server wait for each other, so there is no herd to spread.
-    pub(crate) fn delay(&self, attempt: u32) -> Duration {
+    pub fn delay(&self, attempt: u32) -> Duration {
         let doubled = 1_u32.checked_shl(attempt.saturating_sub(1));
         let delay = doubled.and_then(|times| self.backoff.checked_mul(times));
         delay.map_or(self.max_backoff, |delay| delay.min(self.max_backoff))

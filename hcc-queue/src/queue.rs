@@ -46,6 +46,11 @@ impl Queue {
         self
     }
 
+    /// How patient the queue is.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// The commands, to look at and to work on by hand.
     pub fn commands(&self) -> &dyn Commands {
         &*self.commands
@@ -189,8 +194,12 @@ impl Queue {
         })
     }
 
-    /// Why a command must not be carried out.
-    fn refusal(&self, lease: &Lease) -> Option<String> {
+    /// Why a command must not be carried out: it makes no sense, is too old, or
+    /// was tried too often.
+    ///
+    /// [`lease`](Self::lease) asks for itself; who leases from
+    /// [`commands`](Self::commands), to tell of such commands as well, asks here.
+    pub fn refusal(&self, lease: &Lease) -> Option<String> {
         let Policy {
             attempts, max_age, ..
         } = self.policy;
@@ -264,8 +273,10 @@ impl Consumer {
         }
     }
 
-    /// Waits until there may be a command.
-    async fn wait(&mut self) -> Result<()> {
+    /// Waits until there may be a command, for those who lease by themselves.
+    ///
+    /// Nothing is lost when its future is dropped.
+    pub async fn wait(&mut self) -> Result<()> {
         let safety = self.queue.policy.safety;
         let due = self.queue.commands.due().await?;
         let wait = due.map_or(safety, |due| due.min(safety));

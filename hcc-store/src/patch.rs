@@ -86,6 +86,12 @@ impl Patch {
             .set("ts", seconds(ts))
     }
 
+    /// Forgets the way to the server's screen, but not when it was made.
+    #[must_use]
+    pub fn no_console(self) -> Self {
+        self.set("url", Value::Null).set("auth", Value::Null)
+    }
+
     /// Sets how the last command ended.
     #[must_use]
     pub fn last(self, outcome: &Outcome) -> Self {

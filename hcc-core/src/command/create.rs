@@ -4,7 +4,10 @@ use std::convert::Infallible;
 use std::str::FromStr;
 
 use hcc_store::{Only, Patch, Stage, StoreExt};
-use hcloud_api::{Action, CreateServer, ErrorCode, IdOrName, Labels, Server, ServerCreated};
+use hcloud_api::{
+    Action, ActionStatus, CreateServer, ErrorCode, IdOrName, Labels, ListActions, Server,
+    ServerCreated,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -100,6 +103,19 @@ impl Middleware {
             Ok(created) => self.record(name, created).await,
             Err(error) => self.settle(name, &request, error).await,
         }
+    }
+
+    /// What Hetzner is still doing to a server.
+    pub(crate) async fn running_actions(&self, name: &ServerName) -> Result<Vec<Action>> {
+        let Some(server) = self.find(name).await? else {
+            return Ok(Vec::new());
+        };
+        let running = ListActions {
+            status: vec![ActionStatus::Running],
+            ..ListActions::default()
+        };
+        let servers = self.api.servers();
+        Ok(servers.actions_of(server.id).list(&running).all().await?)
     }
 
     /// The order with everything said that it leaves open.

@@ -1,7 +1,7 @@
 //! `kill`: deleting a server.
 
 use hcc_store::Only;
-use hcloud_api::Action;
+use hcloud_api::{Action, Server, ServerId, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -37,22 +37,75 @@ impl Middleware {
     /// Neither Hetzner nor the records know the server, it is not managed, or
     /// Hetzner refuses, such as when it is protected.
     pub async fn kill(&self, name: &ServerName) -> Result<Killed> {
+        self.kill_meant(name, Meant::Any).await
+    }
+
+    /// The same, unless another server has the name than the one that was meant.
+    pub(crate) async fn kill_meant(&self, name: &ServerName, meant: Meant) -> Result<Killed> {
         let Some(server) = self.find(name).await? else {
-            return self.forget(name).await;
+            return self.forget(name, meant).await;
         };
         self.guard.check(&server, &self.settings)?;
+        if !meant.is(&server) {
+            return self.spare(name, meant).await;
+        }
         let action = self.api.servers().delete(server.id).await?;
-        self.store
-            .remove(name.as_str(), Only::Id(server.id.number()))
-            .await?;
+        let only = Only::Id(server.id.number());
+        self.store.remove(name.as_str(), only).await?;
         Ok(Killed::Deleted(action))
     }
 
-    async fn forget(&self, name: &ServerName) -> Result<Killed> {
-        if self.store.remove(name.as_str(), Only::Any).await? {
-            Ok(Killed::Gone)
-        } else {
-            Err(Error::NoSuchServer { name: name.clone() })
+    async fn forget(&self, name: &ServerName, meant: Meant) -> Result<Killed> {
+        let only = match meant {
+            Meant::Id(id) => Only::Id(id),
+            _ => Only::Any,
+        };
+        match self.store.remove(name.as_str(), only).await? {
+            true => Ok(Killed::Gone),
+            false => Err(Error::NoSuchServer { name: name.clone() }),
+        }
+    }
+
+    /// Lets a server live that has only the name of the one that was meant.
+    async fn spare(&self, name: &ServerName, meant: Meant) -> Result<Killed> {
+        match meant {
+            Meant::Id(id) if !self.exists(id).await? => self.forget(name, meant).await,
+            _ => Err(Error::Replaced { name: name.clone() }),
+        }
+    }
+
+    async fn exists(&self, id: u64) -> Result<bool> {
+        match self.api.servers().get(ServerId::new(id)).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Which server of a name is to be deleted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Meant {
+    /// Whichever has it.
+    Any,
+    /// The one with this id.
+    Id(u64),
+    /// The one that had the name at this time and, if the records knew it, this
+    /// id.
+    Before(Timestamp, Option<u64>),
+}
+
+impl Meant {
+    fn is(self, server: &Server) -> bool {
+        let has = |id| server.id.number() == id;
+        match self {
+            Self::Any => true,
+            Self::Id(id) => has(id),
+            // Hetzner cuts off the fractions of seconds. Nobody replaces a server
+            // within one.
+            Self::Before(time, id) => {
+                server.created.as_second() <= time.as_second() && id.is_none_or(has)
+            }
         }
     }
 }

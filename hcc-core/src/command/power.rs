@@ -1,8 +1,10 @@
 //! `start stop force reset reboot`: power.
 
-use hcloud_api::Action;
+use futures_util::TryStreamExt;
+use hcloud_api::{Action, ActionSort, ListActions, ServerId, Sort, Timestamp};
 
-use crate::{Middleware, Result, ServerName};
+use crate::command::Delivery;
+use crate::{Error, Middleware, Result, ServerName};
 
 /// What to do with a server's power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,14 +30,90 @@ impl Middleware {
     /// another action has locked the server.
     pub async fn power(&self, name: &ServerName, power: Power) -> Result<Action> {
         let id = self.touchable(name).await?.id;
+        Ok(self.switch(id, power).await?)
+    }
+
+    /// Changes a server's power at most once for all deliveries of a command:
+    /// if an earlier one did it, its action is returned.
+    ///
+    /// # Errors
+    ///
+    /// As [`power`](Self::power); [`Error::Unclear`] if the answer was lost and
+    /// no action shows that the request arrived.
+    pub(crate) async fn power_once(
+        &self,
+        name: &ServerName,
+        power: Power,
+        delivery: &Delivery,
+    ) -> Result<Action> {
+        let id = self.touchable(name).await?.id;
+        if delivery.is_repeated
+            && let Some(action) = self.started(id, power, delivery.pushed).await?
+        {
+            return Ok(action);
+        }
+        match self.switch(id, power).await {
+            Err(error) if error.may_have_taken_effect() => {
+                let started = self.started(id, power, delivery.pushed).await;
+                let unclear = || Error::Unclear { name: name.clone() };
+                started.ok().flatten().ok_or_else(unclear)
+            }
+            action => Ok(action?),
+        }
+    }
+
+    async fn switch(&self, id: ServerId, power: Power) -> hcloud_api::Result<Action> {
         let servers = self.api.servers();
-        let action = match power {
+        match power {
             Power::Start => servers.power_on(id).await,
             Power::Stop => servers.shutdown(id).await,
             Power::Force => servers.power_off(id).await,
             Power::Reset => servers.reset(id).await,
             Power::Reboot => servers.reboot(id).await,
+        }
+    }
+
+    /// The newest action that changes the power in this way, if it was started
+    /// at this time or later.
+    async fn started(
+        &self,
+        id: ServerId,
+        power: Power,
+        since: Timestamp,
+    ) -> Result<Option<Action>> {
+        let newest_first = ListActions {
+            sort: vec![Sort::Descending(ActionSort::Id)],
+            ..ListActions::default()
         };
-        Ok(action?)
+        let servers = self.api.servers();
+        let mut actions = servers.actions_of(id).list(&newest_first).stream();
+        while let Some(action) = actions.try_next().await? {
+            // Hetzner cuts off the fractions of seconds.
+            if action.started.as_second() < since.as_second() {
+                break;
+            }
+            if action.command == power.action() {
+                return Ok(Some(action));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Power {
+    /// Whether doing it twice is another thing than doing it once.
+    pub(crate) fn is_unrepeatable(self) -> bool {
+        matches!(self, Self::Reset | Self::Reboot)
+    }
+
+    /// What Hetzner calls the action that does it.
+    fn action(self) -> &'static str {
+        match self {
+            Self::Start => "start_server",
+            Self::Stop => "shutdown_server",
+            Self::Force => "stop_server",
+            Self::Reset => "reset_server",
+            Self::Reboot => "reboot_server",
+        }
     }
 }

@@ -1,13 +1,14 @@
 //! `sync`: copying what Hetzner says into the records, never back.
 
+use futures_util::future::try_join_all;
 use hcc_store::{IfMissing, Only, Patch, Record, Stage, Write};
 use hcloud_api::{ListServers, Server};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use crate::facts::facts;
+use crate::facts::{differs, facts};
 use crate::guard::is_managed;
-use crate::{Error, Middleware, Result, ServerName, Settings};
+use crate::{Middleware, Result, ServerName, Settings};
 
 /// Which servers to sync.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,8 @@ pub struct Synced {
     pub name: String,
     /// What became of its record.
     pub record: Fate,
+    /// Whether the record says something else now, traffic aside.
+    pub changed: bool,
 }
 
 /// What became of a record.
@@ -56,9 +59,8 @@ impl Middleware {
     ///
     /// Hetzner or the records cannot be reached; nothing was written then.
     pub async fn sync(&self, scope: &Scope, prune: bool) -> Result<Vec<Synced>> {
-        let servers = self.servers(scope);
-        let records = async { Ok::<_, Error>(self.store.list().await?) };
-        let (servers, records) = tokio::try_join!(servers, records)?;
+        let records = self.store.list().await?;
+        let servers = self.servers(scope, records.len()).await?;
 
         let plan = self.plan(scope, prune, servers, records);
         self.store.write(&plan.writes).await?;
@@ -68,17 +70,17 @@ impl Middleware {
         Ok(plan.synced)
     }
 
-    async fn servers(&self, scope: &Scope) -> Result<Vec<Server>> {
+    /// Asks in the way that takes fewer requests.
+    async fn servers(&self, scope: &Scope, known: usize) -> Result<Vec<Server>> {
         match scope {
-            Scope::Names(names) if names.len() == 1 => {
-                Ok(self.find(&names[0]).await?.into_iter().collect())
+            Scope::Names(names) if names.len() <= known.div_ceil(50).max(1) => {
+                let found = try_join_all(names.iter().map(|name| self.find(name))).await?;
+                Ok(found.into_iter().flatten().collect())
             }
-            _ => Ok(self
-                .api
-                .servers()
-                .list(&ListServers::default())
-                .all()
-                .await?),
+            _ => {
+                let all = ListServers::default();
+                Ok(self.api.servers().list(&all).all().await?)
+            }
         }
     }
 
@@ -149,27 +151,30 @@ struct Plan {
 
 impl Plan {
     fn update(&mut self, record: &Record, server: &Server) {
-        let mut patch = Patch::new().facts(&facts(server));
+        let facts = facts(server);
+        let mut patch = Patch::new().facts(&facts);
+        let mut changed = differs(record, &facts);
         if record.stage == Some(Stage::New) {
             // Its creator did not live to see the answer.
             patch = patch.stage(Stage::Created);
+            changed = true;
         }
         // A record that is removed meanwhile stays removed.
         self.writes
             .push(Write::new(&record.name, patch, IfMissing::Skip));
-        self.tell(&record.name, Fate::Updated);
+        self.tell(&record.name, Fate::Updated, changed);
     }
 
     fn adopt(&mut self, server: &Server) {
         let patch = Patch::new().facts(&facts(server));
         self.writes
             .push(Write::new(&server.name, patch, IfMissing::Insert));
-        self.tell(&server.name, Fate::Adopted);
+        self.tell(&server.name, Fate::Adopted, true);
     }
 
     fn miss(&mut self, record: &Record, remove: bool) {
         if !remove {
-            return self.tell(&record.name, Fate::Missing);
+            return self.tell(&record.name, Fate::Missing, false);
         }
         // A new server of this name may have been recorded meanwhile.
         let only = match (record.id, &record.stage) {
@@ -178,7 +183,7 @@ impl Plan {
             (None, _) => Only::Any,
         };
         self.removals.push((record.name.clone(), only));
-        self.tell(&record.name, Fate::Removed);
+        self.tell(&record.name, Fate::Removed, true);
     }
 
     fn unknown(&mut self, scope: &Scope) {
@@ -189,13 +194,16 @@ impl Plan {
                 .iter()
                 .any(|synced| synced.name == name.as_str())
             {
-                self.tell(name.as_str(), Fate::Unknown);
+                self.tell(name.as_str(), Fate::Unknown, false);
             }
         }
     }
 
-    fn tell(&mut self, name: &str, record: Fate) {
-        let name = name.to_owned();
-        self.synced.push(Synced { name, record });
+    fn tell(&mut self, name: &str, record: Fate, changed: bool) {
+        self.synced.push(Synced {
+            name: name.to_owned(),
+            record,
+            changed,
+        });
     }
 }

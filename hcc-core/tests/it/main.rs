@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod create;
+mod office;
 mod project;
 mod servers;
 mod sync;
+mod worker;

@@ -22,10 +22,21 @@ impl Project {
         Self::with_settings(sim, Settings::default()).await
     }
 
+    /// Whose client has all the time in the world: for tests that count requests.
+    pub(crate) async fn patient(sim: Builder) -> Self {
+        Self::with_timeout(sim, Settings::default(), Duration::from_secs(60)).await
+    }
+
+    /// Whose client gives up soon, since some faults are silence.
     pub(crate) async fn with_settings(sim: Builder, settings: Settings) -> Self {
+        Self::with_timeout(sim, settings, Duration::from_secs(1)).await
+    }
+
+    async fn with_timeout(sim: Builder, settings: Settings, timeout: Duration) -> Self {
         let sim = sim.token(TOKEN).speed(1000.0).start().await.unwrap();
         let store = Arc::new(Memory::default());
-        let middleware = Middleware::new(client(&sim), store.clone(), settings);
+        let api = client(&sim, timeout);
+        let middleware = Middleware::new(api, store.clone(), settings);
         Self {
             sim,
             store,
@@ -41,7 +52,8 @@ impl Project {
     pub(crate) async fn servers(&self, name: &str) -> usize {
         self.sim.clear_faults();
         let all = ListServers::default();
-        let servers = client(&self.sim).servers().list(&all).all().await.unwrap();
+        let api = client(&self.sim, Duration::from_secs(60));
+        let servers = api.servers().list(&all).all().await.unwrap();
         servers.iter().filter(|server| server.name == name).count()
     }
 
@@ -59,11 +71,10 @@ impl Project {
     }
 }
 
-/// A client whose patience is short, since some faults are silence.
-fn client(sim: &Sim) -> Client {
+fn client(sim: &Sim, timeout: Duration) -> Client {
     Client::builder(sim.token())
         .endpoint(sim.endpoint())
-        .timeout(Duration::from_secs(1))
+        .timeout(timeout)
         .build()
         .unwrap()
 }

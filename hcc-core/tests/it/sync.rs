@@ -17,7 +17,7 @@ fn fates(synced: &[hcc_core::Synced]) -> Vec<(&str, Fate)> {
 
 #[tokio::test]
 async fn two_thousand_records_cost_forty_requests() {
-    let project = Project::new(Sim::builder().servers(2000, MANAGED)).await;
+    let project = Project::patient(Sim::builder().servers(2000, MANAGED)).await;
     project.middleware.sync(&Scope::All, false).await.unwrap();
     project.sim.forget_requests();
 
