@@ -73,6 +73,15 @@ pub enum Error {
         bytes: u64,
     },
 
+    /// The server is not set up to keep what it confirms, whatever happens to it.
+    #[error("{queue} may lose commands: {why}")]
+    Volatile {
+        /// Where the queue is.
+        queue: QueueUrl,
+        /// What is missing.
+        why: &'static str,
+    },
+
     /// The file cannot be opened or made.
     #[error("{queue} cannot be opened")]
     Open {

@@ -13,6 +13,8 @@ mod mongodb;
 mod open;
 mod policy;
 mod queue;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod url;
@@ -28,6 +30,8 @@ pub use mongodb::Mongodb;
 pub use open::{open, open_with};
 pub use policy::Policy;
 pub use queue::{Consumer, Queue};
+#[cfg(feature = "redis")]
+pub use redis::Redis;
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
 pub use url::{InvalidQueueUrl, QueueUrl};

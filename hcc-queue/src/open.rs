@@ -32,7 +32,10 @@ pub async fn open_with(url: &QueueUrl, collections: &Collections) -> Result<Queu
         Place::Mongodb(_) => Ok(crate::Mongodb::new(url, collections.clone()).await?.queue()),
         #[cfg(feature = "sqlite")]
         Place::Sqlite(path) => Ok(crate::Sqlite::new(path).queue()),
+        #[cfg(feature = "redis")]
+        Place::Redis(_) => Ok(crate::Redis::new(url)?.queue()),
         Place::Memory => Ok(Memory::default().queue()),
+        #[cfg(not(all(feature = "mongodb", feature = "redis", feature = "sqlite")))]
         _ => Err(crate::Error::Disabled { queue: url.clone() }),
     }
 }

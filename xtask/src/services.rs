@@ -21,6 +21,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("npm", "npm"),
     ("openssl", "openssl"),
     ("python3", "python3"),
+    ("redis-server", "redis-server"),
     ("tigervncpasswd", "tigervnc-tools"),
     ("websockify", "websockify"),
     ("xdotool", "xdotool"),

@@ -38,6 +38,7 @@ enum Backend {
     Sqlite,
     Mongod,
     ReplicaSet,
+    Redis,
 }
 
 impl Backend {
@@ -47,6 +48,7 @@ impl Backend {
             Self::Sqlite => "sqlite",
             Self::Mongod => "mongod",
             Self::ReplicaSet => "replica_set",
+            Self::Redis => "redis",
         }
     }
 }

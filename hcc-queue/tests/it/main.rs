@@ -7,5 +7,6 @@ mod memory;
 mod mongodb;
 mod place;
 mod processes;
+mod redis;
 mod sqlite;
 mod storm;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use test_services::{Mongod, Process, ReplicaSet};
+use test_services::{Mongod, Process, Redis, ReplicaSet};
 
 use crate::sqlite::Folder;
 
@@ -13,6 +13,7 @@ pub(crate) enum Kind {
     Sqlite,
     Mongod,
     ReplicaSet,
+    Redis,
 }
 
 /// A queue that nobody else uses, and its server.
@@ -25,6 +26,7 @@ enum Keeper {
     Sqlite { _folder: Folder },
     Mongod(Arc<Mongod>),
     ReplicaSet(Arc<ReplicaSet>),
+    Redis(Arc<Redis>),
 }
 
 impl Kind {
@@ -34,6 +36,7 @@ impl Kind {
             Self::Sqlite => Keeper::folder(),
             Self::Mongod => Keeper::Mongod(Mongod::shared()),
             Self::ReplicaSet => Keeper::ReplicaSet(ReplicaSet::shared().await),
+            Self::Redis => Keeper::Redis(Redis::shared()),
         })
     }
 
@@ -43,6 +46,7 @@ impl Kind {
             Self::Sqlite => Keeper::folder(),
             Self::Mongod => Keeper::Mongod(Mongod::start().into()),
             Self::ReplicaSet => Keeper::ReplicaSet(ReplicaSet::start().await.into()),
+            Self::Redis => Keeper::Redis(Redis::start().into()),
         })
     }
 }
@@ -61,6 +65,7 @@ impl Place {
             Keeper::Sqlite { _folder: folder } => format!("sqlite:{}", folder.path().display()),
             Keeper::Mongod(server) => server.fresh_url(),
             Keeper::ReplicaSet(set) => set.fresh_url(),
+            Keeper::Redis(server) => server.fresh_url(),
         };
         Self { url, keeper }
     }
@@ -71,6 +76,7 @@ impl Place {
             Keeper::Sqlite { .. } => None,
             Keeper::Mongod(server) => Some(server.process()),
             Keeper::ReplicaSet(set) => Some(set.primary().await.process()),
+            Keeper::Redis(server) => Some(server.process()),
         }
     }
 
@@ -89,6 +95,7 @@ impl fmt::Display for Kind {
             Self::Sqlite => "SQLite",
             Self::Mongod => "MongoDB",
             Self::ReplicaSet => "MongoDB, a replica set",
+            Self::Redis => "Redis",
         })
     }
 }
@@ -116,6 +123,12 @@ macro_rules! everywhere {
             async fn replica_set() {
                 let path = concat!(module_path!(), "::replica_set");
                 super::$case(Test::new(path, Kind::ReplicaSet)).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread")]
+            #[ignore = "needs Redis"]
+            async fn redis() {
+                super::$case(Test::new(concat!(module_path!(), "::redis"), Kind::Redis)).await;
             }
         })*
     };

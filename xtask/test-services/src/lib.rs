@@ -7,6 +7,8 @@
 
 mod mongodb;
 mod process;
+mod redis;
 
 pub use mongodb::{Fresh, Mongod, ReplicaSet};
 pub use process::Process;
+pub use redis::Redis;

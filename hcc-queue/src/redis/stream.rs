@@ -1,0 +1,180 @@
+//! Messages in a Redis stream: who listens reads on from what was read last.
+
+use std::collections::VecDeque;
+use std::fmt::Debug;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::{Instant, sleep};
+
+use super::server::{Connection, PATIENCE, Server};
+use crate::{Channel, Event, Heard, Result, Subscription};
+
+/// How long a read waits before the server is asked again, lest a dead connection
+/// or a stream that was emptied goes unnoticed.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// What goes through a stream, in a field of the stream's name.
+pub(super) trait Message: Debug + Send + Sync + Sized + 'static {
+    const STREAM: &'static str;
+
+    fn to_text(&self) -> String;
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self>;
+}
+
+impl Message for String {
+    const STREAM: &'static str = "msg";
+
+    fn to_text(&self) -> String {
+        self.clone()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(Self::from_utf8_lossy(bytes).into_owned())
+    }
+}
+
+impl Message for Event {
+    const STREAM: &'static str = "evt";
+
+    fn to_text(&self) -> String {
+        serde_json::to_string(self).expect("its keys are texts")
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
+    }
+}
+
+/// The streams of a server.
+#[derive(Clone, Debug)]
+pub(super) struct Streams(Arc<Server>);
+
+impl Streams {
+    pub(super) fn new(server: &Arc<Server>) -> Self {
+        Self(Arc::clone(server))
+    }
+}
+
+#[async_trait]
+impl<T: Message> Channel<T> for Streams {
+    async fn send(&self, message: &T) -> Result<()> {
+        self.0.call("send", (T::STREAM, message.to_text())).await
+    }
+
+    async fn subscribe(&self) -> Result<Box<dyn Subscription<T>>> {
+        let place = Place {
+            server: Arc::clone(&self.0),
+            connection: Some(self.0.connection().await?),
+            stream: T::STREAM,
+            last: self.0.call("newest", T::STREAM).await?,
+        };
+        Ok(Box::new(Listener {
+            heard: VecDeque::new(),
+            reading: Box::pin(place.read()),
+        }))
+    }
+}
+
+/// One who listens.
+struct Listener<T> {
+    heard: VecDeque<Heard<T>>,
+    /// Kept when a wait is given up: what was sent cannot be called back.
+    reading: Pin<Box<dyn Future<Output = (Place, Result<Read>)> + Send>>,
+}
+
+#[async_trait]
+impl<T: Message> Subscription<T> for Listener<T> {
+    async fn next(&mut self) -> Result<Heard<T>> {
+        loop {
+            if let Some(heard) = self.heard.pop_front() {
+                return Ok(heard);
+            }
+            let (place, read) = self.reading.as_mut().await;
+            self.reading = Box::pin(place.read());
+            self.heard.extend(read?.heard());
+        }
+    }
+}
+
+/// Where somebody is in a stream.
+struct Place {
+    server: Arc<Server>,
+    connection: Option<Connection>,
+    stream: &'static str,
+    /// The entry that was read last. Entries are dropped in their order, so while it
+    /// is there, none after it is missing.
+    last: String,
+}
+
+/// Id, and alternately names and values.
+type Entry = (String, Vec<Vec<u8>>);
+
+/// What came to each stream, if anything did, and what was read last.
+type Reply = (Option<Vec<(String, Vec<Entry>)>>, Vec<Entry>);
+
+/// What a read has brought.
+struct Read {
+    entries: Vec<Entry>,
+    /// Whether entries before these are missing.
+    lagged: bool,
+}
+
+impl Place {
+    /// Waits for entries, and tries again for a while if the server is away.
+    async fn read(mut self) -> (Self, Result<Read>) {
+        let mut pause = Duration::from_millis(20);
+        let mut end = None;
+        loop {
+            let read = self.try_read().await;
+            match read {
+                Err(error) if error.is_retryable() => {
+                    self.connection = None;
+                    let end = *end.get_or_insert_with(|| Instant::now() + PATIENCE);
+                    if Instant::now() + pause > end {
+                        return (self, Err(error));
+                    }
+                    sleep(pause).await;
+                    pause *= 2;
+                }
+                Ok(read) if read.entries.is_empty() && !read.lagged => end = None,
+                read => return (self, read),
+            }
+        }
+    }
+
+    async fn try_read(&mut self) -> Result<Read> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            none => none.insert(self.server.connection().await?),
+        };
+        let reply = connection.read(self.stream, &self.last, PERIOD).await;
+        let (new, last): Reply = reply.map_err(|fault| self.server.error(fault))?;
+        let read = Read {
+            entries: new.into_iter().flatten().flat_map(|(_, new)| new).collect(),
+            lagged: last.is_empty(),
+        };
+        match read.entries.last() {
+            Some((newest, _)) => self.last.clone_from(newest),
+            None if read.lagged => self.last = self.server.call("newest", self.stream).await?,
+            None => {}
+        }
+        Ok(read)
+    }
+}
+
+impl Read {
+    fn heard<T: Message>(self) -> impl Iterator<Item = Heard<T>> {
+        let lagged = self.lagged.then_some(Heard::Lagged);
+        let entries = self.entries.into_iter();
+        lagged.into_iter().chain(entries.filter_map(|(_, fields)| {
+            let mut fields = fields.chunks_exact(2);
+            let field = fields.find(|field| field[0] == T::STREAM.as_bytes())?;
+            // What is not understood may have been meant for us.
+            Some(T::from_bytes(&field[1]).map_or(Heard::Lagged, Heard::Message))
+        }))
+    }
+}
