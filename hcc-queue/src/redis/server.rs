@@ -43,6 +43,9 @@ impl Server {
         let Place::Redis(text) = &url.0 else {
             return Err(malformed());
         };
+        if text.starts_with("rediss:") {
+            return Err(Error::Disabled { queue: url.clone() });
+        }
         let info = text.as_str().into_connection_info();
         let info = info.map_err(|_| malformed())?;
         // The third version of the protocol tells when a connection breaks.
