@@ -1,6 +1,7 @@
 //! Commands in one SQLite file, signals and events in files beside it.
 
 mod file;
+mod local;
 mod log;
 
 use std::panic::resume_unwind;

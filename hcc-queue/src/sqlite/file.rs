@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
 
+use super::local::require_local;
 use crate::{Error, QueueUrl};
 
 /// Marks a file as ours: "hccq".
@@ -130,6 +131,7 @@ impl File {
 
     fn connection(&mut self) -> Result<&mut Connection, Fault> {
         if self.connection.is_none() {
+            require_local(&self.path)?;
             self.connection = Some(open(&self.path, self.patience)?);
         }
         Ok(self.connection.as_mut().expect("it was just opened"))
@@ -190,7 +192,7 @@ fn make(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes a folder, and those that it is in, for this user alone.
+/// Makes a local folder, and those that it is in, for this user alone.
 pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     let mut folders = DirBuilder::new();
     #[cfg(unix)]
@@ -198,7 +200,8 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
         use std::os::unix::fs::DirBuilderExt;
         folders.mode(0o700);
     }
-    folders.recursive(true).create(folder)
+    folders.recursive(true).create(folder)?;
+    require_local(folder)
 }
 
 /// How files are opened: for writing, and if they are made, for this user alone.
