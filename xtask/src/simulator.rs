@@ -1,7 +1,7 @@
 //! A simulator that a chore starts and ends.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 
 use anyhow::{Context, Result};
 
@@ -10,20 +10,28 @@ use crate::workspace::program;
 /// A running simulator, ended with the chore.
 pub(crate) struct Simulator {
     child: Child,
+    /// Closed when the chore ends, however it does, which ends the simulator.
+    _stdin: Option<ChildStdin>,
     environment: Vec<(String, String)>,
 }
 
 impl Simulator {
     pub(crate) fn start(profile: &str, arguments: &[&str]) -> Result<Self> {
         let mut child = Command::new(program(profile, "hcloud-sim"))
+            .arg("--until-stdin-closes")
             .args(arguments)
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .context("the simulator cannot be started")?;
         let stdout = child.stdout.take().expect("it was asked for");
         let environment = BufReader::new(stdout).lines().take(2).map(setting);
         let environment = environment.collect::<Result<_>>()?;
-        Ok(Self { child, environment })
+        Ok(Self {
+            _stdin: child.stdin.take(),
+            child,
+            environment,
+        })
     }
 
     /// What tells programs of it.

@@ -94,8 +94,11 @@ impl Shared {
         &self.0.log
     }
 
-    /// Takes a request out of the budget it belongs to.
+    /// Takes a request to the API out of the budget it belongs to.
     fn spend(&self, method: &Method, path: &str) -> Option<Spent> {
+        if !path.starts_with("/v1") {
+            return None;
+        }
         let mut budgets = self
             .0
             .budgets
@@ -199,14 +202,17 @@ async fn answer(
     request: Request<Incoming>,
 ) -> io::Result<Response> {
     let request = request.map(Body::new);
-    if !request.uri().path().starts_with("/v1") {
+    let uri = request.uri();
+    if uri.path().starts_with("/sim") {
         return Ok(call(router, request).await);
     }
-    let uri = request.uri();
+    if !uri.path().starts_with("/v1") {
+        return answer_faultily(shared, router, request).await;
+    }
     let number = shared
         .log()
         .begin(request.method().as_str(), uri.path(), uri.query());
-    let mut response = answer_api(shared, router, request).await?;
+    let mut response = answer_faultily(shared, router, request).await?;
     response
         .headers_mut()
         .insert("x-correlation-id", correlation_id());
@@ -214,8 +220,8 @@ async fn answer(
     Ok(response)
 }
 
-/// Answers a request to the API, with the fault that is in force for it.
-async fn answer_api(
+/// Answers a request with the fault that is in force for it.
+async fn answer_faultily(
     shared: &Shared,
     router: Router,
     mut request: Request<Body>,

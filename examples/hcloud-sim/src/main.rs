@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -11,6 +12,7 @@ use clap::Parser;
 use hcloud_sim::{Fault, Sim, parse_duration};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 /// A simulated Hetzner Cloud on loopback
 ///
@@ -63,6 +65,10 @@ struct Args {
     #[arg(long)]
     fault: Vec<Fault>,
 
+    /// End as soon as standard input is closed, as it is when the program at its other end has ended
+    #[arg(long)]
+    until_stdin_closes: bool,
+
     /// Command to run
     #[arg(last = true)]
     command: Vec<OsString>,
@@ -109,7 +115,10 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Some((program, arguments)) => run_command(&sim, program, arguments).await,
         None => {
             announce(&sim)?;
-            interrupted().await?;
+            tokio::select! {
+                interrupted = interrupted() => interrupted?,
+                () = stdin_closed(), if args.until_stdin_closes => {}
+            }
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -153,6 +162,16 @@ async fn interrupted() -> io::Result<()> {
         interrupted = tokio::signal::ctrl_c() => interrupted,
         _ = terminate.recv() => Ok(()),
     }
+}
+
+async fn stdin_closed() {
+    let (reader, closed) = oneshot::channel::<()>();
+    // A thread of its own, because a runtime does not end before a read does.
+    thread::spawn(move || {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        drop(reader);
+    });
+    let _ = closed.await;
 }
 
 async fn run_command(

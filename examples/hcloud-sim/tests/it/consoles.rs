@@ -125,6 +125,18 @@ async fn token_opens_the_console_of_its_server_only() {
 }
 
 #[tokio::test]
+async fn console_can_be_refused() {
+    let (sim, id) = sim().await;
+    let console = act(&sim, id, "request_console").await;
+    let url = console["wss_url"].as_str().unwrap();
+
+    sim.add_fault("status=503 GET /console x1".parse().unwrap());
+
+    assert_eq!(status(Viewer::connect(url).await), Some(503));
+    assert!(Viewer::connect(url).await.is_ok());
+}
+
+#[tokio::test]
 async fn session_ends_when_the_server_is_powered_off() {
     let (sim, id) = sim().await;
     let console = act(&sim, id, "request_console").await;

@@ -1,6 +1,6 @@
 //! The program: what it prints, and how it ends.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 fn hcloud_sim(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hcloud-sim"));
@@ -54,4 +54,18 @@ fn options_without_meaning_are_refused() {
 
         assert_eq!(status.code(), Some(2), "{words:?}");
     }
+}
+
+#[test]
+fn program_can_end_with_its_standard_input() {
+    let mut process = hcloud_sim(&["--until-stdin-closes"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+
+    // To wait for a process closes its standard input first.
+    let status = process.wait().unwrap();
+
+    assert_eq!(status.code(), Some(0));
 }
