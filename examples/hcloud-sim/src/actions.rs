@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::call::{Answer, Call, Reply};
 use crate::errors::ApiError;
 use crate::paging::{Orders, Page};
+use crate::resources::Kind;
 use crate::servers::Server;
 use crate::state::Cloud;
 
@@ -51,6 +52,10 @@ pub(crate) struct ResourceRef {
 }
 
 impl ResourceRef {
+    pub(crate) fn of<K: Kind>(id: u64) -> Self {
+        Self { id, r#type: K::ONE }
+    }
+
     pub(crate) fn server(id: u64) -> Self {
         Self {
             id,

@@ -41,9 +41,15 @@ impl Call {
 
     /// The number that stands for `{name}` in the path.
     pub(crate) fn id(&self, name: &str) -> Result<u64, ApiError> {
-        let text = self.path.get(name).map_or("", String::as_str);
-        text.parse()
+        self.path(name)
+            .unwrap_or_default()
+            .parse()
             .map_err(|_| ApiError::invalid(name, "must be a number"))
+    }
+
+    /// What stands for `{name}` in the path.
+    pub(crate) fn path(&self, name: &str) -> Option<&str> {
+        self.path.get(name).map(String::as_str)
     }
 
     /// The value of a query parameter; the last one, if it is repeated.

@@ -97,13 +97,30 @@ const CODES: &[(&str, u16, &str)] = &[
         422,
         "server is already part of a placement group",
     ),
+    (
+        "firewall_already_applied",
+        422,
+        "firewall is already applied to the resource",
+    ),
+    (
+        "firewall_already_removed",
+        422,
+        "firewall is not applied to the resource",
+    ),
     ("invalid_input", 422, "invalid input"),
+    ("ip_not_available", 422, "the IP is not available"),
     (
         "invalid_server_type",
         422,
         "the server type does not fit for the given server or is deprecated",
     ),
     ("must_be_unassigned", 422, "primary ip must be unassigned"),
+    ("networks_overlap", 422, "the IP ranges of networks overlap"),
+    (
+        "no_subnet_available",
+        422,
+        "no subnet or IP is available in the network",
+    ),
     ("placement_error", 422, "error during placement"),
     (
         "primary_ip_already_assigned",
@@ -120,15 +137,32 @@ const CODES: &[(&str, u16, &str)] = &[
         422,
         "primary ip is in a different location",
     ),
+    ("resource_in_use", 422, "resource is still in use"),
+    (
+        "server_already_attached",
+        422,
+        "server is already attached to the network",
+    ),
     ("server_has_ipv4", 422, "server already has an ipv4 address"),
     ("server_has_ipv6", 422, "server already has an ipv6 address"),
     ("server_not_stopped", 422, "server must be stopped"),
     ("service_error", 422, "error within a service"),
     (
+        "source_port_already_used",
+        422,
+        "the source port is already in use",
+    ),
+    (
+        "target_already_defined",
+        422,
+        "the target is already defined",
+    ),
+    (
         "unsupported_error",
         422,
         "the corresponding resource does not support the action",
     ),
+    ("volume_already_attached", 422, "volume is already attached"),
     ("locked", 423, "server is locked"),
     ("protected", 423, "resource is protected"),
     (

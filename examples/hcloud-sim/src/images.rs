@@ -89,7 +89,7 @@ pub(crate) struct CreatedFrom {
     pub(crate) name: String,
 }
 
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Protection {
     pub(crate) delete: bool,
 }

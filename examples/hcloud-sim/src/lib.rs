@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod actions;
+mod addresses;
 mod admin;
 mod call;
 mod catalog;
@@ -9,23 +10,34 @@ mod console;
 mod consoles;
 mod errors;
 mod faults;
+mod firewalls;
+mod floating_ips;
 mod http;
 mod images;
 mod labels;
+mod load_balancer_types;
+mod load_balancers;
 mod metrics;
+mod networks;
 mod offers;
 mod paging;
+mod placement_groups;
 mod prices;
 mod primary_ips;
 mod rate_limit;
 mod request_log;
+mod resources;
 mod routes;
+mod rrsets;
 mod server_actions;
 mod server_creation;
 mod servers;
 mod sim;
 mod ssh_keys;
 mod state;
+mod targets;
+mod volumes;
+mod zones;
 
 pub use clock::Clock;
 pub use faults::{Fault, InvalidFault, parse_duration};

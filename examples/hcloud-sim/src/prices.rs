@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::call::{Answer, Call, Reply};
 use crate::catalog::{LOCATIONS, SERVER_TYPES};
+use crate::load_balancer_types::LOAD_BALANCER_TYPES;
 use crate::state::Cloud;
 
 const VAT_PERCENT: u64 = 19;
@@ -113,6 +114,10 @@ pub(crate) fn get(_: &mut Cloud, _: &Call) -> Reply {
             json!({ "id": server_type.id, "name": server_type.name, "prices": server_type.prices })
         })
         .collect();
+    let load_balancer_types: Vec<_> = LOAD_BALANCER_TYPES
+        .iter()
+        .map(|it| json!({ "id": it.id, "name": it.name, "prices": it.prices }))
+        .collect();
     Answer::ok(&json!({ "pricing": {
         "currency": "EUR",
         "vat_rate": format!("{VAT_PERCENT}.00"),
@@ -122,7 +127,7 @@ pub(crate) fn get(_: &mut Cloud, _: &Call) -> Reply {
             { "type": "ipv6", "prices": monthly_everywhere(100) },
         ],
         "image": { "price_per_gb_month": Price::cents(110) / 100 },
-        "load_balancer_types": [],
+        "load_balancer_types": load_balancer_types,
         "primary_ips": [
             { "type": "ipv4", "prices": everywhere(50) },
             { "type": "ipv6", "prices": everywhere(0) },

@@ -2,13 +2,12 @@
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#primary-ips>
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::actions::{self, Action, Job, ResourceRef, started};
+use crate::addresses::{Address, ChangeDnsPtr, IpVersion};
 use crate::call::{Answer, Call, IdOrName, Reply};
 use crate::catalog::{LOCATIONS, Location};
 use crate::errors::ApiError;
@@ -26,28 +25,12 @@ pub(crate) struct PrimaryIp {
     created: Timestamp,
     pub(crate) blocked: bool,
     pub(crate) location: &'static Location,
-    /// The address; for IPv6, the network.
-    pub(crate) ip: String,
-    pub(crate) dns_ptr: Vec<DnsPtr>,
+    #[serde(flatten)]
+    pub(crate) address: Address,
     protection: Protection,
-    #[serde(rename = "type")]
-    pub(crate) version: IpVersion,
     pub(crate) auto_delete: bool,
     assignee_type: &'static str,
     pub(crate) assignee_id: Option<u64>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct DnsPtr {
-    pub(crate) ip: String,
-    pub(crate) dns_ptr: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum IpVersion {
-    Ipv4,
-    Ipv6,
 }
 
 impl PrimaryIp {
@@ -59,53 +42,6 @@ impl PrimaryIp {
         };
         self.assignee_id = server;
     }
-
-    /// Sets or, without a name, resets what an address of this Primary IP resolves to.
-    pub(crate) fn change_dns_ptr(&mut self, change: &ChangeDnsPtr) -> Result<(), ApiError> {
-        if !self.covers(&change.ip) {
-            return Err(ApiError::invalid(
-                "ip",
-                "the address does not belong to the resource",
-            ));
-        }
-        self.dns_ptr.retain(|entry| entry.ip != change.ip);
-        let name = match self.version {
-            IpVersion::Ipv4 => Some(
-                change
-                    .dns_ptr
-                    .clone()
-                    .unwrap_or_else(|| default_dns_ptr(&self.ip)),
-            ),
-            IpVersion::Ipv6 => change.dns_ptr.clone(),
-        };
-        self.dns_ptr.extend(name.map(|dns_ptr| DnsPtr {
-            ip: change.ip.clone(),
-            dns_ptr,
-        }));
-        Ok(())
-    }
-
-    fn covers(&self, ip: &str) -> bool {
-        let network = |ip: Ipv6Addr| ip.octets()[..8].to_vec();
-        match (ip.parse(), self.ip.trim_end_matches("/64").parse()) {
-            (Ok(IpAddr::V4(ip)), Ok(IpAddr::V4(own))) => ip == own,
-            (Ok(IpAddr::V6(ip)), Ok(IpAddr::V6(own))) => network(ip) == network(own),
-            _ => false,
-        }
-    }
-}
-
-fn default_dns_ptr(ip: &str) -> String {
-    let reversed: Vec<_> = ip.rsplit('.').collect();
-    format!("static.{}.clients.your-server.de", reversed.join("."))
-}
-
-/// The body of `change_dns_ptr`: the name has to be there, and may be null.
-#[derive(Debug, Deserialize)]
-pub(crate) struct ChangeDnsPtr {
-    pub(crate) ip: String,
-    #[serde(deserialize_with = "Option::deserialize")]
-    pub(crate) dns_ptr: Option<String>,
 }
 
 /// What is to become a Primary IP.
@@ -121,22 +57,6 @@ pub(crate) struct NewPrimaryIp {
 impl Cloud {
     pub(crate) fn new_primary_ip(&mut self, new: NewPrimaryIp) -> u64 {
         let id = self.new_id();
-        let number = (id - 100_000_000) as u32;
-        let ip = match new.version {
-            // 10.0.0.0/8 has room for all that a simulation creates, and leads nowhere.
-            IpVersion::Ipv4 => Ipv4Addr::from(0x0a00_0000 | (number & 0x00ff_ffff)).to_string(),
-            IpVersion::Ipv6 => {
-                let [high, low] = [(number >> 16) as u16, number as u16];
-                format!("{}/64", Ipv6Addr::new(0x2001, 0xdb8, high, low, 0, 0, 0, 0))
-            }
-        };
-        let dns_ptr = match new.version {
-            IpVersion::Ipv4 => vec![DnsPtr {
-                ip: ip.clone(),
-                dns_ptr: default_dns_ptr(&ip),
-            }],
-            IpVersion::Ipv6 => Vec::new(),
-        };
         let primary_ip = PrimaryIp {
             id,
             name: new.name.unwrap_or_else(|| format!("primary_ip-{id}")),
@@ -144,10 +64,8 @@ impl Cloud {
             created: self.now(),
             blocked: false,
             location: new.location,
-            ip,
-            dns_ptr,
+            address: Address::of(id, new.version),
             protection: Protection::default(),
-            version: new.version,
             auto_delete: new.auto_delete,
             assignee_type: "unassigned",
             assignee_id: None,
@@ -165,7 +83,7 @@ impl Cloud {
             (self.primary_ips.get_mut(&id), self.servers.get_mut(&server))
         {
             ip.assign(Some(server.id));
-            *server.primary_ip_mut(ip.version) = Some(id);
+            *server.primary_ip_mut(ip.address.version) = Some(id);
         }
     }
 
@@ -217,7 +135,9 @@ const ORDERS: &Orders<PrimaryIp> = &[
 pub(crate) fn list(cloud: &mut Cloud, call: &Call) -> Reply {
     let selector = call.selector()?;
     let found = cloud.primary_ips.values().filter(|ip| {
-        call.allows("name", &ip.name) && call.allows("ip", &ip.ip) && selector.matches(&ip.labels)
+        call.allows("name", &ip.name)
+            && call.allows("ip", &ip.address.ip)
+            && selector.matches(&ip.labels)
     });
     Answer::ok(&Page::of("primary_ips", found, call, ORDERS)?)
 }
@@ -343,7 +263,7 @@ pub(crate) fn assign(cloud: &mut Cloud, call: &Call) -> Reply {
         return Err(ApiError::invalid("assignee_type", "must be 'server'"));
     }
     let ip = cloud.primary_ip(call)?;
-    let (id, version, location) = (ip.id, ip.version, ip.location);
+    let (id, version, location) = (ip.id, ip.address.version, ip.location);
     if ip.assignee_id.is_some() {
         return Err(ApiError::new("primary_ip_already_assigned"));
     }
@@ -356,7 +276,7 @@ pub(crate) fn assign(cloud: &mut Cloud, call: &Call) -> Reply {
 
 pub(crate) fn unassign(cloud: &mut Cloud, call: &Call) -> Reply {
     let ip = cloud.primary_ip(call)?;
-    let (id, version) = (ip.id, ip.version);
+    let (id, version) = (ip.id, ip.address.version);
     let Some(server) = ip.assignee_id else {
         return Err(ApiError::new("unsupported_error").saying("primary IP is not assigned"));
     };
@@ -370,7 +290,7 @@ pub(crate) fn unassign(cloud: &mut Cloud, call: &Call) -> Reply {
 
 pub(crate) fn change_dns_ptr(cloud: &mut Cloud, call: &Call) -> Reply {
     let change: ChangeDnsPtr = call.body()?;
-    cloud.primary_ip(call)?.change_dns_ptr(&change)?;
+    cloud.primary_ip(call)?.address.change_dns_ptr(&change)?;
     own_action(cloud, call, "change_dns_ptr")
 }
 

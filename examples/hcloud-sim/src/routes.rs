@@ -5,10 +5,17 @@ use axum::routing::{get, post};
 
 use crate::call::Operation;
 use crate::errors::ApiError;
+use crate::firewalls::Firewall;
+use crate::floating_ips::FloatingIp;
 use crate::http::{Shared, run};
+use crate::load_balancers::LoadBalancer;
+use crate::networks::Network;
+use crate::placement_groups::PlacementGroup;
+use crate::volumes::Volume;
+use crate::zones::Zone;
 use crate::{
-    actions, consoles, images, metrics, offers, prices, primary_ips, server_actions,
-    server_creation, servers, ssh_keys,
+    actions, consoles, images, load_balancer_types, metrics, networks, offers, prices, primary_ips,
+    resources, rrsets, server_actions, server_creation, servers, ssh_keys,
 };
 
 /// Everything below `/v1`.
@@ -20,6 +27,11 @@ pub(crate) fn api() -> Router<Shared> {
         .route("/datacenters/{id}", get(run(offers::datacenters)))
         .route("/isos", get(run(offers::isos)))
         .route("/isos/{id}", get(run(offers::iso)))
+        .route("/load_balancer_types", get(run(load_balancer_types::list)))
+        .route(
+            "/load_balancer_types/{id}",
+            get(run(load_balancer_types::get)),
+        )
         .route("/locations", get(run(offers::locations)))
         .route("/locations/{id}", get(run(offers::location)))
         .route("/pricing", get(run(prices::get)))
@@ -29,6 +41,14 @@ pub(crate) fn api() -> Router<Shared> {
         .merge(primary_ips())
         .merge(servers())
         .merge(ssh_keys())
+        .merge(resources::routes::<Firewall>("id"))
+        .merge(resources::routes::<FloatingIp>("id"))
+        .merge(resources::routes::<LoadBalancer>("id"))
+        .merge(resources::routes::<Network>("id"))
+        .merge(resources::routes::<PlacementGroup>("id"))
+        .merge(resources::routes::<Volume>("id"))
+        .merge(resources::routes::<Zone>("id_or_name"))
+        .merge(rrsets::routes())
         .fallback(async || ApiError::no_such_route())
         .method_not_allowed_fallback(async || ApiError::new("method_not_allowed"))
 }
@@ -101,13 +121,13 @@ fn servers() -> Router<Shared> {
             server_actions::add_to_placement_group,
         ),
         ("attach_iso", server_actions::attach_iso),
-        ("attach_to_network", server_actions::change_network),
-        ("change_alias_ips", server_actions::change_network),
+        ("attach_to_network", networks::attach_server),
+        ("change_alias_ips", networks::change_alias_ips),
         ("change_dns_ptr", server_actions::change_dns_ptr),
         ("change_protection", server_actions::change_protection),
         ("change_type", server_actions::change_type),
         ("create_image", server_actions::create_image),
-        ("detach_from_network", server_actions::change_network),
+        ("detach_from_network", networks::detach_server),
         ("detach_iso", server_actions::detach_iso),
         ("disable_backup", server_actions::disable_backup),
         ("disable_rescue", server_actions::disable_rescue),

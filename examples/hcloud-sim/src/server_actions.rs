@@ -6,12 +6,13 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::actions::{Action, Job, ResourceRef, started};
+use crate::addresses::ChangeDnsPtr;
 use crate::call::{Answer, Call, IdOrName, Reply};
 use crate::catalog::ISOS;
 use crate::errors::ApiError;
 use crate::images::{CreatedFrom, Image, ImageKind, ImageStatus, Protection};
 use crate::labels::{self, Labels};
-use crate::primary_ips::ChangeDnsPtr;
+use crate::placement_groups::check_room;
 use crate::server_creation::find_server_type;
 use crate::servers::{Server, ServerStatus};
 use crate::state::Cloud;
@@ -331,7 +332,7 @@ pub(crate) fn change_dns_ptr(cloud: &mut Cloud, call: &Call) -> Reply {
     let addresses = [server.ipv4, server.ipv6];
     let changed = addresses.into_iter().flatten().any(|id| {
         let ip = cloud.primary_ips.get_mut(&id);
-        ip.is_some_and(|ip| ip.change_dns_ptr(&change).is_ok())
+        ip.is_some_and(|ip| ip.address.change_dns_ptr(&change).is_ok())
     });
     if !changed {
         return Err(ApiError::invalid(
@@ -342,31 +343,38 @@ pub(crate) fn change_dns_ptr(cloud: &mut Cloud, call: &Call) -> Reply {
     started(&alter(cloud, call, "change_dns_ptr", |_| {})?)
 }
 
-#[derive(Deserialize)]
-struct Network {
-    network: u64,
-}
-
-#[derive(Deserialize)]
-struct PlacementGroup {
-    placement_group: u64,
-}
-
-/// Networks are not simulated: whatever is named does not exist.
-pub(crate) fn change_network(cloud: &mut Cloud, call: &Call) -> Reply {
-    cloud.unlocked(call)?;
-    let Network { network } = call.body()?;
-    Err(ApiError::not_found("network", network))
-}
-
-/// Placement groups are not simulated: whatever is named does not exist.
 pub(crate) fn add_to_placement_group(cloud: &mut Cloud, call: &Call) -> Reply {
-    cloud.unlocked(call)?;
-    let PlacementGroup { placement_group } = call.body()?;
-    Err(ApiError::not_found("placement group", placement_group))
+    #[derive(Deserialize)]
+    struct Add {
+        placement_group: u64,
+    }
+    let Add { placement_group } = call.body()?;
+    let server = cloud.unlocked(call)?;
+    if server.placement_group.is_some() {
+        return Err(ApiError::new("already_in_placement_group"));
+    }
+    if server.status != ServerStatus::Off {
+        return Err(ApiError::new("server_not_stopped"));
+    }
+    check_room(cloud, placement_group)?;
+    started(&alter(
+        cloud,
+        call,
+        "add_to_placement_group",
+        move |server| {
+            server.placement_group = Some(placement_group);
+        },
+    )?)
 }
 
 pub(crate) fn remove_from_placement_group(cloud: &mut Cloud, call: &Call) -> Reply {
-    cloud.unlocked(call)?;
-    Err(ApiError::new("unsupported_error").saying("server is not in a placement group"))
+    if cloud.unlocked(call)?.placement_group.is_none() {
+        return Err(ApiError::new("unsupported_error").saying("server is not in a placement group"));
+    }
+    started(&alter(
+        cloud,
+        call,
+        "remove_from_placement_group",
+        |server| server.placement_group = None,
+    )?)
 }

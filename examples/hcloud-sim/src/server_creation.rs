@@ -6,13 +6,19 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::actions::{Job, ResourceRef};
+use crate::addresses::IpVersion;
 use crate::call::{Answer, Call, IdOrName, Reply};
 use crate::catalog::{Location, SERVER_TYPES, ServerType};
 use crate::errors::ApiError;
+use crate::firewalls::Firewall;
 use crate::labels::{self, Labels};
-use crate::primary_ips::{IpVersion, NewPrimaryIp, find_location};
+use crate::placement_groups::check_room;
+use crate::primary_ips::{NewPrimaryIp, find_location};
+use crate::resources::{self, Kind, Resource, Resources};
 use crate::servers::{Server, ServerProtection, ServerStatus};
 use crate::state::Cloud;
+use crate::targets::Target;
+use crate::volumes::Volume;
 
 /// In bytes.
 const USER_DATA_LIMIT: usize = 32 * 1024;
@@ -86,7 +92,7 @@ impl WantedNet {
             .primary_ips
             .get(&id)
             .ok_or_else(|| ApiError::not_found("primary IP", id))?;
-        if ip.version != version {
+        if ip.address.version != version {
             Err(ApiError::new("primary_ip_version_mismatch"))
         } else if ip.assignee_id.is_some() {
             Err(ApiError::new("primary_ip_assigned"))
@@ -106,8 +112,17 @@ pub(crate) fn create(cloud: &mut Cloud, call: &Call) -> Reply {
     let create: Create = call.body()?;
     let start = create.start_after_create;
     let root_password = create.ssh_keys.is_empty().then(|| cloud.secret(20));
+    let related = Related {
+        networks: create.networks.clone(),
+        volumes: create.volumes.clone(),
+        firewalls: create.firewalls.iter().map(|it| it.firewall).collect(),
+    };
     let new = check(cloud, create)?;
     let id = cloud.insert_server(new);
+    if let Err(error) = related.attach(cloud, id) {
+        cloud.remove_server(id);
+        return Err(error);
+    }
 
     let created = cloud.act("create_server", id, move |cloud| {
         let next = if start {
@@ -156,11 +171,12 @@ fn check(cloud: &Cloud, create: Create) -> Result<NewServer, ApiError> {
         key.find(cloud.ssh_keys.values(), |key| key.id, |key| Some(&key.name))
             .ok_or_else(|| ApiError::invalid("ssh_keys", format!("SSH key '{key}' not found")))?;
     }
-    check_related(&create)?;
+    check_related(cloud, &create, location)?;
     let net = &create.public_net;
     let ipv4 = net.public_ip(cloud, IpVersion::Ipv4, location)?;
     let ipv6 = net.public_ip(cloud, IpVersion::Ipv6, location)?;
-    if create.start_after_create && (ipv4, ipv6) == (PublicIp::None, PublicIp::None) {
+    let is_reachable = (ipv4, ipv6) != (PublicIp::None, PublicIp::None);
+    if create.start_after_create && !is_reachable && create.networks.is_empty() {
         let problem = "a server that is started needs a public or private network";
         return Err(ApiError::invalid("public_net", problem));
     }
@@ -172,6 +188,7 @@ fn check(cloud: &Cloud, create: Create) -> Result<NewServer, ApiError> {
         image: image.id,
         ipv4,
         ipv6,
+        placement_group: create.placement_group,
     })
 }
 
@@ -202,19 +219,57 @@ fn check_offer(server_type: &ServerType, location: &Location) -> Result<(), ApiE
     }
 }
 
-/// Networks, volumes, firewalls and placement groups are not simulated: whatever is named does not exist.
-fn check_related(create: &Create) -> Result<(), ApiError> {
-    let missing = |kind, id: Option<&u64>| match id {
-        Some(id) => Err(ApiError::not_found(kind, id)),
-        None => Ok(()),
-    };
-    missing("placement group", create.placement_group.as_ref())?;
-    missing("network", create.networks.first())?;
-    missing("volume", create.volumes.first())?;
-    missing(
-        "firewall",
-        create.firewalls.first().map(|wanted| &wanted.firewall),
-    )
+/// Refuses what is not there, or not here, or full.
+fn check_related(cloud: &Cloud, create: &Create, location: &Location) -> Result<(), ApiError> {
+    if let Some(group) = create.placement_group {
+        check_room(cloud, group)?;
+    }
+    for id in &create.networks {
+        require(&cloud.networks, *id)?;
+    }
+    for WantedFirewall { firewall } in &create.firewalls {
+        require(&cloud.firewalls, *firewall)?;
+    }
+    for id in &create.volumes {
+        let volume = &require(&cloud.volumes, *id)?.own;
+        if volume.server.is_some() {
+            return Err(ApiError::new("volume_already_attached"));
+        }
+        if volume.location.id != location.id {
+            return Err(ApiError::invalid(
+                "volumes",
+                "volume is in a different location",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn require<K: Kind>(all: &Resources<K>, id: u64) -> Result<&Resource<K>, ApiError> {
+    all.get(&id).ok_or_else(|| ApiError::not_found(K::ONE, id))
+}
+
+/// What is there already and belongs to a new server.
+struct Related {
+    networks: Vec<u64>,
+    volumes: Vec<u64>,
+    firewalls: Vec<u64>,
+}
+
+impl Related {
+    fn attach(self, cloud: &mut Cloud, server: u64) -> Result<(), ApiError> {
+        for network in self.networks {
+            cloud.join_network(server, network)?;
+        }
+        for volume in self.volumes {
+            resources::named::<Volume>(cloud, volume)?.own.server = Some(server);
+        }
+        for firewall in self.firewalls {
+            let firewall = resources::named::<Firewall>(cloud, firewall)?;
+            firewall.own.applied_to.push(Target::server(server));
+        }
+        Ok(())
+    }
 }
 
 /// A request for a server of which everything has been checked.
@@ -226,6 +281,7 @@ struct NewServer {
     image: u64,
     ipv4: PublicIp,
     ipv6: PublicIp,
+    placement_group: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -254,6 +310,7 @@ impl Cloud {
             image,
             ipv4: PublicIp::New,
             ipv6: PublicIp::New,
+            placement_group: None,
         });
         self.power_on(id);
     }
@@ -277,6 +334,8 @@ impl Cloud {
                 backup_window: None,
                 protection: ServerProtection::default(),
                 labels: new.labels,
+                private_net: Vec::new(),
+                placement_group: new.placement_group,
                 primary_disk_size: new.server_type.disk,
                 running_actions: 0,
                 on_since: None,

@@ -4,17 +4,22 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::actions::{self, ResourceRef};
+use crate::addresses::{DnsPtr, IpVersion};
 use crate::call::{Answer, Call, Reply};
 use crate::catalog::{Iso, Location, ServerType};
 use crate::console::{Machine, System};
 use crate::errors::ApiError;
 use crate::images::{Image, ImageKind};
 use crate::labels::{self, Labels};
+use crate::networks::PrivateNet;
 use crate::paging::{Orders, Page};
-use crate::primary_ips::{DnsPtr, IpVersion};
+use crate::placement_groups::PlacementGroup;
+use crate::resources::{self, Resources};
 use crate::state::Cloud;
+use crate::targets::Target;
 
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -32,6 +37,8 @@ pub(crate) struct Server {
     pub(crate) backup_window: Option<&'static str>,
     pub(crate) protection: ServerProtection,
     pub(crate) labels: Labels,
+    pub(crate) private_net: Vec<PrivateNet>,
+    pub(crate) placement_group: Option<u64>,
     pub(crate) primary_disk_size: u32,
     /// The actions that keep the server locked.
     pub(crate) running_actions: u32,
@@ -152,20 +159,28 @@ impl Cloud {
             public_net: PublicNet {
                 ipv4: ip(server.ipv4).map(|ip| Ipv4 {
                     id: ip.id,
-                    ip: &ip.ip,
+                    ip: &ip.address.ip,
                     blocked: ip.blocked,
-                    dns_ptr: ip.dns_ptr.first().map_or("", |entry| &entry.dns_ptr),
+                    dns_ptr: (ip.address.dns_ptr.first()).map_or("", |entry| &entry.dns_ptr),
                 }),
                 ipv6: ip(server.ipv6).map(|ip| Ipv6 {
                     id: ip.id,
-                    ip: &ip.ip,
+                    ip: &ip.address.ip,
                     blocked: ip.blocked,
-                    dns_ptr: &ip.dns_ptr,
+                    dns_ptr: &ip.address.dns_ptr,
                 }),
-                floating_ips: [],
-                firewalls: [],
+                floating_ips: ids(&self.floating_ips, |ip| ip.server == Some(server.id)),
+                firewalls: ids(&self.firewalls, |firewall| {
+                    self.covers(&firewall.applied_to, server.id)
+                })
+                .into_iter()
+                .map(|id| FirewallRef {
+                    id,
+                    status: "applied",
+                })
+                .collect(),
             },
-            private_net: [],
+            private_net: &server.private_net,
             server_type: server.server_type,
             location: server.location,
             image: server.image.and_then(|id| self.images.get(&id)),
@@ -178,11 +193,24 @@ impl Cloud {
             included_traffic: server.server_type.included_traffic(server.location),
             protection: server.protection,
             labels: &server.labels,
-            volumes: [],
-            load_balancers: [],
+            volumes: ids(&self.volumes, |volume| volume.server == Some(server.id)),
+            load_balancers: ids(&self.load_balancers, |balancer| {
+                balancer.has_target(self, server.id)
+            }),
             primary_disk_size: server.primary_disk_size,
-            placement_group: None,
+            placement_group: (server.placement_group)
+                .map(|id| resources::view::<PlacementGroup>(self, id)),
         }
+    }
+
+    /// Whether one of the targets means the server.
+    pub(crate) fn covers<'a>(
+        &self,
+        targets: impl IntoIterator<Item = &'a Target>,
+        server: u64,
+    ) -> bool {
+        let mut targets = targets.into_iter();
+        targets.any(|target| target.servers(self).contains(&server))
     }
 
     /// Gives a server a status for as long as its actions run.
@@ -217,7 +245,7 @@ impl Cloud {
         Ok(())
     }
 
-    fn remove_server(&mut self, id: u64) {
+    pub(crate) fn remove_server(&mut self, id: u64) {
         let Some(mut server) = self.servers.remove(&id) else {
             return;
         };
@@ -230,6 +258,24 @@ impl Cloud {
             }
         }
         self.delete_backups(id);
+        self.forget_server(id);
+    }
+
+    /// Detaches what outlives a server.
+    fn forget_server(&mut self, id: u64) {
+        let target = Target::server(id);
+        for volume in self.volumes.values_mut() {
+            volume.own.server.take_if(|server| *server == id);
+        }
+        for ip in self.floating_ips.values_mut() {
+            ip.own.server.take_if(|server| *server == id);
+        }
+        for firewall in self.firewalls.values_mut() {
+            firewall.own.applied_to.retain(|other| *other != target);
+        }
+        for balancer in self.load_balancers.values_mut() {
+            balancer.own.remove_target(&target);
+        }
     }
 
     pub(crate) fn delete_backups(&mut self, server: u64) {
@@ -249,7 +295,7 @@ struct View<'a> {
     status: ServerStatus,
     created: Timestamp,
     public_net: PublicNet<'a>,
-    private_net: [(); 0],
+    private_net: &'a [PrivateNet],
     server_type: &'static ServerType,
     location: &'static Location,
     image: Option<&'a Image>,
@@ -262,18 +308,30 @@ struct View<'a> {
     included_traffic: u64,
     protection: ServerProtection,
     labels: &'a Labels,
-    volumes: [(); 0],
-    load_balancers: [(); 0],
+    volumes: Vec<u64>,
+    load_balancers: Vec<u64>,
     primary_disk_size: u32,
-    placement_group: Option<()>,
+    placement_group: Option<Value>,
 }
 
 #[derive(Serialize)]
 struct PublicNet<'a> {
     ipv4: Option<Ipv4<'a>>,
     ipv6: Option<Ipv6<'a>>,
-    floating_ips: [(); 0],
-    firewalls: [(); 0],
+    floating_ips: Vec<u64>,
+    firewalls: Vec<FirewallRef>,
+}
+
+#[derive(Serialize)]
+struct FirewallRef {
+    id: u64,
+    status: &'static str,
+}
+
+/// The resources that `choose` finds.
+fn ids<K>(all: &Resources<K>, choose: impl Fn(&K) -> bool) -> Vec<u64> {
+    let chosen = all.values().filter(|it| choose(&it.own));
+    chosen.map(|it| it.id).collect()
 }
 
 #[derive(Serialize)]

@@ -14,10 +14,18 @@ use crate::catalog;
 use crate::clock::Clock;
 use crate::consoles::Consoles;
 use crate::errors::ApiError;
+use crate::firewalls::Firewall;
+use crate::floating_ips::FloatingIp;
 use crate::images::Image;
+use crate::load_balancers::LoadBalancer;
+use crate::networks::Network;
+use crate::placement_groups::PlacementGroup;
 use crate::primary_ips::PrimaryIp;
+use crate::resources::Resources;
 use crate::servers::Server;
 use crate::ssh_keys::SshKey;
+use crate::volumes::Volume;
+use crate::zones::Zone;
 
 /// One project at the simulated Hetzner Cloud.
 ///
@@ -27,6 +35,13 @@ pub(crate) struct Cloud {
     pub(crate) images: BTreeMap<u64, Image>,
     pub(crate) ssh_keys: BTreeMap<u64, SshKey>,
     pub(crate) primary_ips: BTreeMap<u64, PrimaryIp>,
+    pub(crate) firewalls: Resources<Firewall>,
+    pub(crate) floating_ips: Resources<FloatingIp>,
+    pub(crate) load_balancers: Resources<LoadBalancer>,
+    pub(crate) networks: Resources<Network>,
+    pub(crate) placement_groups: Resources<PlacementGroup>,
+    pub(crate) volumes: Resources<Volume>,
+    pub(crate) zones: Resources<Zone>,
     pub(crate) actions: BTreeMap<u64, Action>,
     pub(crate) consoles: Consoles,
     /// The actions that the present request starts are to fail.
@@ -48,6 +63,13 @@ impl Cloud {
             images: catalog::images().map(|image| (image.id, image)).collect(),
             ssh_keys: BTreeMap::new(),
             primary_ips: BTreeMap::new(),
+            firewalls: Resources::new(),
+            floating_ips: Resources::new(),
+            load_balancers: Resources::new(),
+            networks: Resources::new(),
+            placement_groups: Resources::new(),
+            volumes: Resources::new(),
+            zones: Resources::new(),
             actions: BTreeMap::new(),
             consoles,
             failing: false,

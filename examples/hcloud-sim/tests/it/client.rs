@@ -4,6 +4,8 @@ use hcloud_sim::Sim;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
+use crate::simulator::Simulator;
+
 /// Where another crate of the build brings TLS to reqwest, reqwest wants cryptography to be chosen
 /// even for plain HTTP.
 pub(crate) fn http() -> reqwest::Client {
@@ -23,6 +25,17 @@ impl Client {
         Self {
             token: Some(sim.token().into()),
             ..Self::without_token(sim)
+        }
+    }
+
+    /// A client of the program.
+    pub(crate) fn to(simulator: &Simulator) -> Self {
+        let [endpoint, token] =
+            ["HCLOUD_ENDPOINT", "HCLOUD_TOKEN"].map(|name| simulator.variable(name).to_owned());
+        Self {
+            http: http(),
+            endpoint,
+            token: Some(token),
         }
     }
 

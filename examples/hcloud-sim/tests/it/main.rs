@@ -5,6 +5,7 @@
 mod api;
 mod client;
 mod consoles;
+mod examples;
 mod faults;
 mod official_cli;
 mod official_client;

@@ -196,6 +196,65 @@ fn console_rescue_and_rebuild() {
 
 #[test]
 #[ignore = "needs Debian's hcloud-cli"]
+fn every_kind_of_resource_is_created_labelled_and_deleted() {
+    let simulator = Simulator::start(&["--servers", "0"]);
+
+    for (kind, create) in [
+        ("firewall", ""),
+        ("floating-ip", " --type ipv4 --home-location fsn1"),
+        ("load-balancer", " --type lb11 --location fsn1"),
+        ("network", " --ip-range 10.0.0.0/16"),
+        ("placement-group", " --type spread"),
+        ("volume", " --size 10 --location fsn1"),
+    ] {
+        simulator.prints(&format!("{kind} create --name one{create}"));
+        simulator.prints(&format!("{kind} add-label one env=test"));
+        let list = format!("{kind} list -o noheader -o columns=name -l env=test");
+        assert_eq!(simulator.prints(&list).trim(), "one", "{kind}");
+
+        simulator.prints(&format!("{kind} update one --name other"));
+        assert_eq!(simulator.prints(&list).trim(), "other", "{kind}");
+        simulator.prints(&format!("{kind} describe other"));
+
+        simulator.prints(&format!("{kind} delete other"));
+        assert_eq!(simulator.prints(&list), "", "{kind}");
+    }
+}
+
+#[test]
+#[ignore = "needs Debian's hcloud-cli"]
+fn server_has_a_network_a_volume_a_firewall_and_a_load_balancer() {
+    let simulator = Simulator::start(&["--servers", "1"]);
+
+    for words in [
+        "network create --name inside --ip-range 10.0.0.0/16",
+        "network add-subnet inside --type cloud --network-zone eu-central --ip-range 10.0.1.0/24",
+        "server attach-to-network server-1 --network inside",
+        "volume create --name data --size 10 --server server-1",
+        "volume resize data --size 20",
+        "firewall create --name around",
+        "firewall add-rule around --direction in --protocol tcp --port 22 --source-ips 0.0.0.0/0",
+        "firewall apply-to-resource around --type server --server server-1",
+        "load-balancer create --name front --type lb11 --location fsn1",
+        "load-balancer add-service front --protocol http",
+        "load-balancer add-target front --server server-1",
+    ] {
+        simulator.prints(words);
+    }
+
+    let server = simulator.json("server describe server-1");
+    assert_eq!(server["private_net"][0]["ip"], "10.0.1.2");
+    assert_eq!(server["volumes"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        server["public_net"]["firewalls"][0]["status"], "applied",
+        "{server}"
+    );
+    let balancer = simulator.json("load-balancer describe front");
+    assert_eq!(balancer["services"][0]["listen_port"], 80, "{balancer}");
+}
+
+#[test]
+#[ignore = "needs Debian's hcloud-cli"]
 fn errors_are_told_in_hetzners_words() {
     let simulator = Simulator::start(&["--servers", "0"]);
     simulator.prints(&format!("{CREATE} --name web1"));

@@ -10,12 +10,22 @@ import warnings
 from urllib.parse import parse_qs, urlsplit
 
 from hcloud import APIException, Client
+from hcloud.firewalls import FirewallResource, FirewallResourceLabelSelector, FirewallRule
 from hcloud.images import Image
+from hcloud.load_balancer_types import LoadBalancerType
+from hcloud.load_balancers import (
+    LoadBalancerAlgorithm,
+    LoadBalancerService,
+    LoadBalancerTarget,
+    LoadBalancerTargetLabelSelector,
+)
 from hcloud.locations import Location
+from hcloud.networks import NetworkRoute, NetworkSubnet
 from hcloud.primary_ips import PrimaryIP
 from hcloud.server_types import ServerType
 from hcloud.servers import ServerCreatePublicNetwork
 from hcloud.ssh_keys import SSHKey
+from hcloud.zones import ZoneRecord
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKlH8pQn2uHsqCVXBrtMgLhOa9nMm6vOPoIHpyrsSoN0 test"
 
@@ -280,6 +290,284 @@ class Selectors(Case):
 
     def test_selector_that_makes_no_sense(self):
         self.assertRefused("invalid_input", cloud.servers.get_all, label_selector="env in prod")
+
+
+class Resources(Case):
+    """What holds for every kind of resource."""
+
+    def kinds(self):
+        eu = Location(name="fsn1")
+        subnet = NetworkSubnet(type="cloud", network_zone="eu-central", ip_range="10.1.0.0/24")
+        lb11 = LoadBalancerType(name="lb11")
+        makers = {
+            cloud.firewalls: lambda **o: cloud.firewalls.create(**o).firewall,
+            cloud.floating_ips: lambda **o: cloud.floating_ips.create(
+                type="ipv4", home_location=eu, **o
+            ).floating_ip,
+            cloud.load_balancers: lambda **o: cloud.load_balancers.create(
+                load_balancer_type=lb11, location=eu, **o
+            ).load_balancer,
+            cloud.networks: lambda **o: cloud.networks.create(
+                ip_range="10.1.0.0/16", subnets=[subnet], **o
+            ),
+            cloud.placement_groups: lambda **o: cloud.placement_groups.create(
+                type="spread", **o
+            ).placement_group,
+            cloud.volumes: lambda **o: cloud.volumes.create(size=10, location=eu, **o).volume,
+            cloud.zones: lambda **o: cloud.zones.create(mode="primary", **o).zone,
+        }
+        return makers.items()
+
+    def test_each_is_made_found_changed_and_deleted(self):
+        for client, make in self.kinds():
+            with self.subTest(type(client).__name__):
+                one = make(name="one.example", labels={"env": "test"})
+
+                get = client.get if client is cloud.zones else client.get_by_id
+                self.assertEqual(get(one.id).name, "one.example")
+                self.assertEqual(get(one.id).labels, {"env": "test"})
+                self.assertRefused("uniqueness_error", make, name="one.example")
+                self.assertRefused("invalid_input", make, name="two.example", labels={"-": ""})
+                self.assertEqual(one.update(labels={"env": "prod"}).labels, {"env": "prod"})
+                if client is not cloud.zones:
+                    self.assertEqual(one.update(name="other.example").name, "other.example")
+                self.assertTrue(client.delete(one))
+                self.assertRefused("not_found", get, one.id)
+
+    def test_each_is_listed_and_selected(self):
+        for client, make in self.kinds():
+            with self.subTest(type(client).__name__):
+                made = [make(name=f"{name}.example", labels={"in": name}) for name in "bac"]
+
+                self.assertEqual([one.name[0] for one in client.get_all()], list("bac"))
+                page = client.get_list(page=2, per_page=2)
+                self.assertEqual(page.meta.pagination.total_entries, 3)
+                [selected] = client.get_all(label_selector="in=a")
+                self.assertEqual(selected.name, "a.example")
+                for one in made:
+                    client.delete(one)
+
+    def test_lists_are_sorted(self):
+        made = [cloud.firewalls.create(name=name).firewall for name in "bac"]
+
+        by_name = cloud.firewalls.get_all(sort="name:desc")
+        self.assertEqual([one.name for one in by_name], list("cba"))
+        self.assertEqual(cloud.firewalls.get_by_name("a").id, made[1].id)
+        for one in made:
+            one.delete()
+
+    def test_protection_keeps_from_deletion(self):
+        unprotected = (cloud.firewalls, cloud.placement_groups)
+        for client, make in self.kinds():
+            if client in unprotected:
+                continue
+            with self.subTest(type(client).__name__):
+                one = make(name="one.example")
+
+                finish(one.change_protection(delete=True))
+                self.assertRefused("protected", client.delete, one)
+                finish(one.change_protection(delete=False))
+                if client is not cloud.zones:
+                    self.assertEqual(one.get_actions()[-1].command, "change_protection")
+                client.delete(one)
+
+
+class Attachments(Case):
+    """What belongs to a server."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = create("attached", labels={"role": "web"}, location=Location(name="fsn1")).server
+
+    @classmethod
+    def tearDownClass(cls):
+        finish(cls.server.delete())
+
+    def reloaded(self):
+        self.server.reload()
+        return self.server
+
+    def test_firewall(self):
+        rule = FirewallRule(direction="in", protocol="tcp", port="22", source_ips=["0.0.0.0/0"])
+        response = cloud.firewalls.create(
+            name="ssh",
+            rules=[rule],
+            resources=[
+                FirewallResource(
+                    type="label_selector",
+                    label_selector=FirewallResourceLabelSelector(selector="role=web"),
+                )
+            ],
+        )
+        finish(*response.actions)
+        firewall = response.firewall
+
+        [applied] = self.reloaded().public_net.firewalls
+        self.assertEqual((applied.firewall.id, applied.status), (firewall.id, "applied"))
+        [target] = firewall.applied_to
+        self.assertEqual(target.applied_to_resources[0].server.id, self.server.id)
+        self.assertRefused("resource_in_use", firewall.delete)
+        finish(*firewall.set_rules([]))
+        self.assertEqual(cloud.firewalls.get_by_id(firewall.id).rules, [])
+        finish(*firewall.remove_from_resources(firewall.applied_to))
+        itself = FirewallResource(type="server", server=self.server)
+        finish(*firewall.apply_to_resources([itself]))
+        self.assertRefused("firewall_already_applied", firewall.apply_to_resources, [itself])
+        finish(*firewall.remove_from_resources([itself]))
+        self.assertEqual(self.reloaded().public_net.firewalls, [])
+        firewall.delete()
+
+    def test_rule_without_its_port(self):
+        rule = FirewallRule(direction="in", protocol="tcp", source_ips=["0.0.0.0/0"])
+
+        self.assertRefused("invalid_input", cloud.firewalls.create, name="x", rules=[rule])
+
+    def test_volume(self):
+        response = cloud.volumes.create(size=10, name="data", server=self.server, format="ext4")
+        finish(response.action, *response.next_actions)
+        volume = response.volume
+
+        self.assertEqual([one.id for one in self.reloaded().volumes], [volume.id])
+        self.assertTrue(volume.linux_device.endswith(str(volume.id)))
+        self.assertRefused("resource_in_use", volume.delete)
+        finish(volume.resize(20))
+        finish(volume.detach())
+        self.assertRefused("invalid_input", volume.resize, 10)
+        finish(volume.attach(self.server))
+        self.assertRefused("volume_already_attached", volume.attach, self.server)
+        finish(volume.detach())
+        self.assertEqual(self.reloaded().volumes, [])
+        volume.delete()
+
+    def test_network(self):
+        subnet = NetworkSubnet(type="cloud", network_zone="eu-central", ip_range=None)
+        network = cloud.networks.create(name="inside", ip_range="10.0.0.0/16", subnets=[subnet])
+        self.assertEqual(network.subnets[0].ip_range, "10.0.0.0/24")
+
+        finish(self.server.attach_to_network(network))
+        [net] = self.reloaded().private_net
+        self.assertEqual((net.network.id, net.ip), (network.id, "10.0.0.2"))
+        self.assertRefused("server_already_attached", self.server.attach_to_network, network)
+        finish(self.server.change_alias_ips(network, ["10.0.0.7"]))
+        self.assertEqual(self.reloaded().private_net[0].alias_ips, ["10.0.0.7"])
+        network.reload()
+        self.assertEqual([one.id for one in network.servers], [self.server.id])
+        finish(network.add_subnet(subnet))
+        route = NetworkRoute(destination="10.100.1.0/24", gateway="10.0.0.2")
+        finish(network.add_route(route))
+        network.reload()
+        self.assertEqual([one.ip_range for one in network.subnets], ["10.0.0.0/24", "10.0.1.0/24"])
+        finish(network.delete_route(route))
+        finish(network.delete_subnet(network.subnets[1]))
+        overlapping = NetworkSubnet(type="cloud", network_zone="eu-central", ip_range="10.0.0.0/25")
+        self.assertRefused("networks_overlap", network.add_subnet, overlapping)
+        finish(self.server.detach_from_network(network))
+        self.assertEqual(self.reloaded().private_net, [])
+        network.delete()
+
+    def test_floating_ip(self):
+        response = cloud.floating_ips.create(type="ipv6", name="entry", server=self.server)
+        finish(response.action)
+        ip = response.floating_ip
+
+        self.assertEqual([one.id for one in self.reloaded().public_net.floating_ips], [ip.id])
+        finish(ip.change_dns_ptr(ip.ip.replace("/64", "1"), "entry.example"))
+        finish(ip.unassign())
+        finish(ip.assign(self.server))
+        ip.reload()
+        self.assertEqual(ip.dns_ptr[0]["dns_ptr"], "entry.example")
+        ip.delete()
+
+    def test_placement_group(self):
+        group = cloud.placement_groups.create(name="apart", type="spread").placement_group
+        server = create("placed", placement_group=group).server
+
+        self.assertEqual(server.placement_group.id, group.id)
+        self.assertRefused("resource_in_use", group.delete)
+        finish(server.remove_from_placement_group())
+        self.assertRefused("server_not_stopped", server.add_to_placement_group, group)
+        finish(server.power_off())
+        finish(server.add_to_placement_group(group))
+        group.reload()
+        self.assertEqual(group.servers, [server.id])
+        finish(server.delete())
+        group.delete()
+
+    def test_server_is_made_with_what_belongs_to_it(self):
+        subnet = NetworkSubnet(type="cloud", network_zone="eu-central", ip_range=None)
+        network = cloud.networks.create(name="within", ip_range="10.0.0.0/16", subnets=[subnet])
+        firewall = cloud.firewalls.create(name="around").firewall
+        place = Location(name="nbg1")
+        volume = cloud.volumes.create(size=10, name="under", location=place).volume
+
+        server = create(
+            "equipped", networks=[network], firewalls=[firewall], volumes=[volume]
+        ).server
+
+        self.assertEqual(server.private_net[0].network.id, network.id)
+        self.assertEqual(server.public_net.firewalls[0].firewall.id, firewall.id)
+        self.assertEqual(server.volumes[0].id, volume.id)
+        finish(server.delete())
+        for one in (network, firewall, volume):
+            self.assertTrue(one.delete())
+
+    def test_load_balancer(self):
+        target = LoadBalancerTarget(
+            type="label_selector",
+            label_selector=LoadBalancerTargetLabelSelector(selector="role=web"),
+            use_private_ip=False,
+        )
+        service = LoadBalancerService(protocol="http", listen_port=80, destination_port=80)
+        response = cloud.load_balancers.create(
+            name="front",
+            load_balancer_type=LoadBalancerType(name="lb11"),
+            location=Location(name="fsn1"),
+            services=[service],
+            targets=[target],
+        )
+        finish(response.action)
+        balancer = response.load_balancer
+
+        self.assertEqual(balancer.services[0].health_check.interval, 15)
+        deadline = time.monotonic() + 10
+        while self.health(balancer) != "healthy":
+            self.assertLess(time.monotonic(), deadline)
+        self.assertRefused("target_already_defined", balancer.add_target, target)
+        self.assertRefused("source_port_already_used", balancer.add_service, service)
+        finish(balancer.remove_target(target))
+        finish(balancer.delete_service(service))
+        finish(balancer.change_type(LoadBalancerType(name="lb21")))
+        finish(balancer.change_algorithm(LoadBalancerAlgorithm(type="least_connections")))
+        balancer.reload()
+        self.assertEqual(balancer.load_balancer_type.name, "lb21")
+        self.assertEqual((balancer.targets, balancer.services), ([], []))
+        balancer.delete()
+
+    def health(self, balancer):
+        balancer.reload()
+        return balancer.targets[0].targets[0].health_status[0].status
+
+
+class Dns(Case):
+    def test_records(self):
+        zone = cloud.zones.create(name="example.com", mode="primary").zone
+        self.assertEqual({one.type for one in zone.get_rrset_all()}, {"NS", "SOA"})
+
+        made = zone.create_rrset(name="www", type="A", records=[ZoneRecord(value="192.0.2.1")])
+        finish(made.action)
+        finish(zone.set_rrset_records(made.rrset, [ZoneRecord(value="192.0.2.2")]))
+        finish(zone.add_rrset_records(made.rrset, [ZoneRecord(value="192.0.2.3")]))
+        finish(zone.remove_rrset_records(made.rrset, [ZoneRecord(value="192.0.2.2")]))
+        finish(zone.change_rrset_ttl(made.rrset, 300))
+        rrset = zone.get_rrset("www", "A")
+        self.assertEqual([one.value for one in rrset.records], ["192.0.2.3"])
+        self.assertEqual(rrset.ttl, 300)
+        finish(zone.change_rrset_protection(rrset, change=True))
+        self.assertRefused("protected", zone.delete_rrset, rrset)
+        finish(zone.change_rrset_protection(rrset, change=False))
+        finish(zone.delete_rrset(rrset).action)
+        self.assertRefused("not_found", zone.get_rrset, "www", "A")
+        finish(zone.delete().action)
 
 
 class Errors(Case):

@@ -37,6 +37,13 @@ impl Simulator {
         }
     }
 
+    /// One of `HCLOUD_ENDPOINT` and `HCLOUD_TOKEN`.
+    pub(crate) fn variable(&self, name: &str) -> &str {
+        let mut variables = self.environment.iter();
+        let found = variables.find(|(other, _)| other == name);
+        found.map(|(_, value)| value).unwrap()
+    }
+
     /// A command that talks to the simulator and to nothing else.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);

@@ -1,0 +1,85 @@
+//! Placement groups: servers that are kept on different hosts.
+//!
+//! API reference: <https://docs.hetzner.cloud/reference/cloud#placement-groups>
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::call::{Answer, Call, Operation, Reply};
+use crate::errors::ApiError;
+use crate::resources::{self, Kind, Resource, Resources};
+use crate::state::Cloud;
+
+/// A group has room for so many servers.
+const ROOM: usize = 10;
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct PlacementGroup {
+    r#type: Strategy,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Strategy {
+    Spread,
+}
+
+impl Kind for PlacementGroup {
+    const ONE: &'static str = "placement_group";
+    const MANY: &'static str = "placement_groups";
+    const IS_PROTECTED: bool = false;
+    const ACTIONS: &'static [(&'static str, Operation)] = &[];
+
+    fn all(cloud: &Cloud) -> &Resources<Self> {
+        &cloud.placement_groups
+    }
+
+    fn all_mut(cloud: &mut Cloud) -> &mut Resources<Self> {
+        &mut cloud.placement_groups
+    }
+
+    fn create(cloud: &mut Cloud, call: &Call) -> Reply {
+        let own: Self = call.body()?;
+        let id = resources::insert(cloud, call, own)?;
+        Answer::created(&json!({
+            "placement_group": resources::view::<Self>(cloud, id),
+            "action": null,
+        }))
+    }
+
+    fn view(it: &Resource<Self>, cloud: &Cloud) -> Value {
+        let mut view = json!(it);
+        view["servers"] = json!(members(cloud, it.id));
+        view
+    }
+
+    fn fits(&self, call: &Call) -> bool {
+        call.allows("type", "spread")
+    }
+
+    fn leave(it: &Resource<Self>, cloud: &mut Cloud) -> Result<(), ApiError> {
+        match members(cloud, it.id).is_empty() {
+            true => Ok(()),
+            false => Err(ApiError::new("resource_in_use")),
+        }
+    }
+}
+
+/// Refuses a server more in a group that is full or not there.
+pub(crate) fn check_room(cloud: &Cloud, id: u64) -> Result<(), ApiError> {
+    if !cloud.placement_groups.contains_key(&id) {
+        return Err(ApiError::not_found("placement group", id));
+    }
+    match members(cloud, id).len() < ROOM {
+        true => Ok(()),
+        false => Err(ApiError::new("placement_error")),
+    }
+}
+
+fn members(cloud: &Cloud, id: u64) -> Vec<u64> {
+    let servers = cloud.servers.values();
+    servers
+        .filter(|server| server.placement_group == Some(id))
+        .map(|server| server.id)
+        .collect()
+}

@@ -1,0 +1,83 @@
+//! What firewalls and load balancers are applied to: servers, or all with matching labels.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::errors::ApiError;
+use crate::labels::Selector;
+use crate::state::Cloud;
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum Target {
+    Server { server: Id },
+    LabelSelector { label_selector: Labelled },
+    Ip { ip: Address },
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub(crate) struct Id {
+    pub(crate) id: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub(crate) struct Labelled {
+    selector: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+pub(crate) struct Address {
+    ip: String,
+}
+
+impl Target {
+    pub(crate) fn server(id: u64) -> Self {
+        Self::Server { server: Id { id } }
+    }
+
+    /// Refuses a server that is not there, and a selector that is none.
+    pub(crate) fn check(&self, cloud: &Cloud) -> Result<(), ApiError> {
+        match self {
+            Self::Server { server } => cloud.server(server.id).map(drop),
+            Self::LabelSelector { label_selector } => {
+                Selector::parse(&label_selector.selector).map(drop)
+            }
+            Self::Ip { .. } => Ok(()),
+        }
+    }
+
+    /// The servers that it means now.
+    pub(crate) fn servers(&self, cloud: &Cloud) -> Vec<u64> {
+        match self {
+            Self::Server { server } => vec![server.id],
+            Self::LabelSelector { label_selector } => Selector::parse(&label_selector.selector)
+                .map(|selector| {
+                    let all = cloud.servers.values();
+                    all.filter(|server| selector.matches(&server.labels))
+                        .map(|server| server.id)
+                        .collect()
+                })
+                .unwrap_or_default(),
+            Self::Ip { .. } => Vec::new(),
+        }
+    }
+
+    /// Itself with the servers that a selector means now, listed under `key`, each with `more`.
+    pub(crate) fn view(&self, cloud: &Cloud, key: &str, more: impl Fn(&Self) -> Value) -> Value {
+        let mut view = merged(json!(self), more(self));
+        if matches!(self, Self::LabelSelector { .. }) {
+            let found = self.servers(cloud).into_iter().map(Self::server);
+            view[key] = found
+                .map(|server| merged(json!(server), more(&server)))
+                .collect();
+        }
+        view
+    }
+}
+
+fn merged(mut one: Value, other: Value) -> Value {
+    if let (Value::Object(one), Value::Object(other)) = (&mut one, other) {
+        one.extend(other);
+    }
+    one
+}
