@@ -2,11 +2,22 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// How long ago it was, such as `3m`.
 pub(crate) fn age(at: Timestamp) -> String {
     short(Timestamp::now().duration_since(at).unsigned_abs())
+}
+
+/// Reads a span such as `30s` or `1h 30m`; a number alone counts seconds.
+pub(crate) fn span(text: &str) -> anyhow::Result<Duration> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let span: SignedDuration = text
+        .parse()
+        .map_err(|_| anyhow::anyhow!("it is no time such as 30s or 5m"))?;
+    Ok(span.try_into()?)
 }
 
 /// A span in its largest unit, rounded down.
@@ -23,6 +34,17 @@ pub(crate) fn short(span: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn spans_are_read_in_seconds_or_with_their_units() {
+        let seconds = |text| span(text).ok().map(|span| span.as_secs());
+
+        assert_eq!(
+            ["90", "30s", "1h 30m", "2 minutes"].map(seconds),
+            [Some(90), Some(30), Some(5400), Some(120)]
+        );
+        assert_eq!(["", "soon", "-5s"].map(seconds), [None; 3]);
+    }
 
     #[test]
     fn spans_are_told_in_their_largest_unit() {

@@ -1,9 +1,11 @@
 //! The command line: verbs, flags, and what they mean.
 
 use clap::{Parser, Subcommand};
+use tracing::level_filters::LevelFilter;
 
 use crate::cmd;
 use crate::config::{Config, Flags};
+use crate::log::Verbosity;
 use crate::output::{Format, Output};
 
 /// Controls a Hetzner Cloud project, and opens the screens of its servers
@@ -23,6 +25,9 @@ pub(crate) struct Cli {
     )]
     #[arg(help_heading = "Settings")]
     output: Format,
+
+    #[command(flatten)]
+    verbosity: Verbosity,
 
     #[command(subcommand)]
     verb: Verb,
@@ -64,10 +69,15 @@ enum Verb {
     Next(cmd::queue::Next),
     Queue(cmd::queue::Look),
     Events(cmd::signal::Events),
+    Worker(cmd::worker::Worker),
 }
 
 impl Cli {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
+        self.verbosity.start(match self.verb {
+            Verb::Worker(_) => LevelFilter::INFO,
+            _ => LevelFilter::OFF,
+        })?;
         let out = Output::new(self.output);
         let config = || Config::load(self.flags);
         match self.verb {
@@ -96,6 +106,7 @@ impl Cli {
             Verb::Next(verb) => verb.run(&config()?, out).await,
             Verb::Queue(verb) => verb.run(&config()?, out).await,
             Verb::Events(verb) => verb.run(&config()?, out).await,
+            Verb::Worker(verb) => verb.run(&config()?).await,
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{env, fs, io};
 use anyhow::{Context, Result};
 use etcetera::BaseStrategy;
 use hcc_core::{Guard, Middleware, Settings};
-use hcc_queue::{Queue, QueueUrl};
+use hcc_queue::{Collections, Queue, QueueUrl};
 use hcc_store::{Store, StoreUrl};
 use hcloud_api::Client;
 use secrecy::{ExposeSecret, SecretString};
@@ -236,7 +236,19 @@ impl Config {
 
     /// The commands, their signals, and the events.
     pub(crate) async fn queue(&self) -> Result<Queue> {
-        Ok(hcc_queue::open(&self.queue_url()?).await?)
+        let url = self.queue_url()?;
+        Ok(hcc_queue::open_with(&url, &self.collections()).await?)
+    }
+
+    fn collections(&self) -> Collections {
+        let file = &self.file;
+        let named = Collections::default();
+        Collections {
+            commands: file.commands.clone().unwrap_or(named.commands),
+            signals: file.signals.clone().unwrap_or(named.signals),
+            events: file.events.clone().unwrap_or(named.events),
+            signal_bytes: file.signal_bytes.unwrap_or(named.signal_bytes),
+        }
     }
 
     /// The side that holds the token, for servers that `guard` lets through.

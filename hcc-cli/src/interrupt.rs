@@ -18,6 +18,49 @@ pub(crate) fn ctrl_c() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// The signals that ask a service to end: Ctrl-C, and what `kill` sends.
+pub(crate) struct Ends {
+    #[cfg(unix)]
+    signals: [tokio::signal::unix::Signal; 2],
+    #[cfg(windows)]
+    signal: tokio::signal::windows::CtrlC,
+}
+
+impl Ends {
+    /// Listens from now on, so that they do not end the process by themselves.
+    pub(crate) fn listen() -> io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+
+            let signals = [
+                signal(SignalKind::interrupt())?,
+                signal(SignalKind::terminate())?,
+            ];
+            Ok(Self { signals })
+        }
+        #[cfg(windows)]
+        {
+            let signal = tokio::signal::windows::ctrl_c()?;
+            Ok(Self { signal })
+        }
+    }
+
+    /// The next of them.
+    pub(crate) async fn next(&mut self) {
+        #[cfg(unix)]
+        {
+            let [interrupt, terminate] = &mut self.signals;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        #[cfg(windows)]
+        self.signal.recv().await;
+    }
+}
+
 /// Lets `work` end although Ctrl-C comes; a second one gives it up.
 ///
 /// After a Ctrl-C the outcome is [`Interrupted`], unless the work failed.

@@ -14,9 +14,11 @@ mod exit;
 mod interrupt;
 mod legacy;
 mod letters;
+mod log;
 mod output;
 mod page;
 mod reader;
+mod systemd;
 
 use std::process::ExitCode;
 

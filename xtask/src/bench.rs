@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -52,6 +54,12 @@ impl Bench {
             &[home.hcc(), home.hcloud(), home.python(&python)],
         )?;
 
+        println!("the queue in a shell");
+        let home = Home::new("bench-queue", &["--servers", "3"])?;
+        home.compare(self.runs, &[home.push()])?;
+        home.wake(self.runs)?;
+        home.idle()?;
+
         println!("hcloud-api beside other clients");
         let mut peers = cargo();
         peers.args(["run", "--quiet", "--release", "--locked", "--manifest-path"]);
@@ -92,6 +100,54 @@ impl Home {
             "hcc list",
             Box::new(move || self.command(&program, &["list"])),
         )
+    }
+
+    fn push(&self) -> Contender<'_> {
+        let program = program("release", "hcc");
+        (
+            "hcc push",
+            Box::new(move || self.command(&program, &["push", "sync", "server-1"])),
+        )
+    }
+
+    /// How long after the start of a push a waiting `hcc next` has printed the command.
+    fn wake(&self, runs: usize) -> Result<()> {
+        let hcc = program("release", "hcc");
+        while self.command(&hcc, &["pull"]).status()?.success() {}
+        let mut times = Vec::with_capacity(runs);
+        for _ in 0..runs {
+            let mut next = self.command(&hcc, &["next", ""]);
+            let mut next = next.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+            let (mut out, mut err) = (next.stdout.take(), next.stderr.take());
+            let (out, err) = out.as_mut().zip(err.as_mut()).context("both are piped")?;
+            let mut listens = [0; 2];
+            err.read_exact(&mut listens)?;
+            let begin = Instant::now();
+            let mut push = self.command(&hcc, &["push", "sync", "server-1"]).spawn()?;
+            out.read_exact(&mut [0; "sync server-1\n".len()])?;
+            times.push(begin.elapsed());
+            ensure!(push.wait()?.success() && next.wait()?.success(), "failed");
+        }
+        let median = middle(times.iter().copied()).as_secs_f64() * 1000.0;
+        println!("  push to next         {median:7.1} ms");
+        Ok(())
+    }
+
+    /// What a worker needs that has nothing to do.
+    fn idle(&self) -> Result<()> {
+        let mut worker = self.command(&program("release", "hcc"), &["worker"]);
+        let mut worker = worker.stderr(Stdio::null()).spawn()?;
+        thread::sleep(Duration::from_secs(5));
+        let status = fs::read_to_string(format!("/proc/{}/status", worker.id()));
+        worker.kill()?;
+        worker.wait()?;
+        let status = status?;
+        let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        println!(
+            "  idle hcc worker      {}",
+            memory.context("no VmRSS")?.trim()
+        );
+        Ok(())
     }
 
     fn hcloud(&self) -> Contender<'_> {

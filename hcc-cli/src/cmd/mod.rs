@@ -15,3 +15,4 @@ pub(crate) mod sync;
 pub(crate) mod tag;
 mod target;
 mod wait;
+pub(crate) mod worker;

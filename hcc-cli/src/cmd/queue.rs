@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use hcc_core::Frontend;
 use hcc_queue::{Command, CommandId, Entry, State};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::age::{age, short};
+use crate::age::{age, short, span};
+use crate::cmd::wait::PATIENCE;
 use crate::config::Config;
 use crate::exit::{NoCommand, Nothing};
 use crate::letters::Letters;
@@ -37,6 +39,11 @@ pub(crate) struct Push {
     /// Who wants it
     #[arg(long, value_name = "WHO", value_parser = line)]
     by: Option<String>,
+
+    /// Wait until a worker has carried it out, at most so long, such as 30s
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = PATIENCE, value_parser = span)]
+    wait: Option<Duration>,
 }
 
 /// Take the next command out of the queue and print it; without one, exit code 1
@@ -90,7 +97,12 @@ impl Push {
         let mut command = Command::new(self.verb, self.server);
         command.args = self.args;
         command.by = self.by;
-        command.id = config.queue().await?.push(&command).await?;
+        let queue = config.queue().await?;
+        command.id = queue.push(&command).await?;
+        if let Some(patience) = self.wait {
+            let frontend = Frontend::new(config.store().await?, queue);
+            frontend.outcome(&command.id, patience).await?;
+        }
         out.item("ok", &Pushed::from(&command))
     }
 }

@@ -4,17 +4,21 @@ use std::collections::HashMap;
 use std::io::{IsTerminal, stderr};
 use std::time::Duration;
 
+use crate::age::span;
 use hcc_core::Middleware;
 use hcloud_api::{Action, ActionId, ActionStatus};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+/// How long to wait unless told.
+pub(crate) const PATIENCE: &str = "5m";
+
 /// Whether to wait, and how long.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Waiting {
-    /// Wait until it is done, at most so many seconds; the default on a terminal
-    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "300", conflicts_with = "no_wait")]
-    wait: Option<u64>,
+    /// Wait until it is done, at most so long, such as 30s; the default on a terminal
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = PATIENCE, value_parser = span, conflicts_with = "no_wait")]
+    wait: Option<Duration>,
 
     /// Do not wait until it is done; the default for scripts
     #[arg(long)]
@@ -38,8 +42,9 @@ impl Waiting {
     }
 
     fn deadline(&self) -> Option<Duration> {
-        let by_default = (!self.no_wait && stderr().is_terminal()).then_some(300);
-        self.wait.or(by_default).map(Duration::from_secs)
+        let by_default = !self.no_wait && stderr().is_terminal();
+        self.wait
+            .or_else(|| by_default.then(|| span(PATIENCE).ok())?)
     }
 }
 

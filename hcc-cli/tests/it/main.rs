@@ -9,3 +9,4 @@ mod queue;
 mod settings;
 mod user;
 mod verbs;
+mod worker;

@@ -1,0 +1,72 @@
+//! `hcc worker`: carries out what the queue brings.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use hcc_core::{Guard, Pace};
+use tracing::info;
+
+use crate::config::Config;
+use crate::exit::Interrupted;
+use crate::interrupt;
+use crate::systemd;
+
+/// Carry out commands as they come, until Ctrl-C or SIGTERM
+///
+/// It keeps the records fresh as well. Any number of workers may share a queue,
+/// on any number of machines if the queue is in MongoDB or Redis. When asked to
+/// end, it finishes what it has begun; asked twice, it leaves that to others.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Worker {
+    /// How many commands to carry out at once
+    #[arg(long, value_name = "NUMBER")]
+    jobs: Option<usize>,
+
+    /// After how long without a command to sync the records
+    #[arg(long, value_name = "TIME", value_parser = crate::age::span)]
+    cycle: Option<Duration>,
+
+    /// How long to finish what was begun, before it goes back into the queue
+    #[arg(long, value_name = "TIME", value_parser = crate::age::span)]
+    grace: Option<Duration>,
+
+    /// How long the records keep a console's URL and password [default: for ever]
+    #[arg(long, value_name = "TIME", value_parser = crate::age::span)]
+    console_life: Option<Duration>,
+}
+
+impl Worker {
+    pub(crate) async fn run(self, config: &Config) -> Result<()> {
+        let middleware = config.middleware(Guard::Managed).await?;
+        let queue = config.queue().await?;
+        let worker = hcc_core::Worker::new(middleware, queue).with_pace(self.pace());
+
+        let (mut first, mut second) = (interrupt::Ends::listen()?, interrupt::Ends::listen()?);
+        let asked = async {
+            first.next().await;
+            info!("finishing what was begun");
+            systemd::stopping();
+        };
+        let asked_twice = async {
+            second.next().await;
+            second.next().await;
+        };
+        let (queue, records) = (config.queue_url()?, config.store_url()?);
+        info!(%queue, %records, "working");
+        systemd::ready();
+        tokio::select! {
+            () = worker.run(asked) => Ok(()),
+            () = asked_twice => Err(Interrupted.into()),
+            never = systemd::stay_alive() => match never {},
+        }
+    }
+
+    fn pace(&self) -> Pace {
+        let mut pace = Pace::default();
+        pace.jobs = self.jobs.unwrap_or(pace.jobs);
+        pace.cycle = self.cycle.unwrap_or(pace.cycle);
+        pace.grace = self.grace.unwrap_or(pace.grace);
+        pace.console_life = self.console_life;
+        pace
+    }
+}

@@ -1,0 +1,75 @@
+//! `hcc worker`: carries out what others push, and ends when it is asked to.
+
+use hcloud_sim::Sim;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::process::{Child, ChildStderr};
+
+use crate::user::{TOKEN, User};
+
+const MANAGED: &[(&str, &str)] = &[("managed", "1")];
+
+/// A worker that works already.
+struct Worker {
+    child: Child,
+    log: BufReader<ChildStderr>,
+}
+
+impl Worker {
+    async fn of(user: &User) -> Self {
+        let mut child = user.command(&["worker"]).spawn().unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        log.read_line(&mut line).await.unwrap();
+        assert!(line.contains("INFO") && line.contains("working"), "{line}");
+        Self { child, log }
+    }
+
+    /// Asks it to end; returns its exit code and what it has logged.
+    async fn end(mut self, signal: Signal) -> (Option<i32>, String) {
+        let pid = self.child.id().unwrap().cast_signed();
+        kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+        let code = self.child.wait().await.unwrap().code();
+        let mut log = String::new();
+        self.log.read_to_string(&mut log).await.unwrap();
+        (code, log)
+    }
+}
+
+#[tokio::test]
+async fn worker_carries_out_what_is_pushed_and_tells_why_it_did_not() {
+    let user = User::of(Sim::builder().server("web1", MANAGED)).await;
+    let worker = Worker::of(&user).await;
+
+    user.ok(&["push", "stop", "web1", "--wait"]).await;
+    let failed = user.hcc(&["push", "start", "none", "--wait"]).await;
+    let dead = user
+        .ok(&["queue", "list", "-o", "columns=state,cmd,for"])
+        .await;
+
+    let (code, log) = worker.end(Signal::TERM).await;
+    assert_eq!(user.requests("POST", "/actions/shutdown"), 1);
+    let (exit, line) = failed.failure();
+    assert_eq!(exit, 1, "{line}");
+    assert!(line.contains("there is no server none"), "{line}");
+    assert_eq!(dead, "STATE  CMD    FOR\ndead   start  none\n");
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains('\u{1b}') && !log.contains(TOKEN), "{log}");
+}
+
+#[tokio::test]
+async fn log_tells_as_much_as_it_is_asked_to() {
+    let user = User::of(Sim::builder()).await;
+
+    let quiet = user.hcc(&["list"]).await;
+    let verbose = user.hcc(&["list", "-v"]).await;
+    let mut by_environment = user.command(&["list"]);
+    by_environment.env("HCC_LOG", "hcloud_api=debug");
+    let by_environment = crate::user::Run::of(by_environment).await;
+
+    assert_eq!(quiet.err, "");
+    for run in [verbose, by_environment] {
+        assert!(run.err.contains("/servers"), "{run:?}");
+        assert!(!run.err.contains(TOKEN), "{run:?}");
+    }
+}
