@@ -1,0 +1,110 @@
+//! Other processes: this program again, in a role.
+
+use std::env;
+use std::io::{BufRead, BufReader, Lines, Read, stdin};
+use std::process::{self, Child, ChildStdout, Command as Process, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hcc_queue::{Command, Queue};
+
+use crate::{now, queue};
+
+/// What the first argument of a child is.
+pub(crate) const CHILD: &str = "--child";
+
+/// Another process, killed when dropped.
+pub(crate) struct Actor {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Actor {
+    /// Starts a process and waits until it says that it is ready.
+    pub(crate) fn start(role: &str, url: &str) -> Self {
+        let mut child = Process::new(env::current_exe().unwrap())
+            .args([CHILD, role, url])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut actor = Self { child, lines };
+        assert_eq!(actor.line(), "ready");
+        actor
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it says next.
+    pub(crate) fn line(&mut self) -> String {
+        self.lines.next().unwrap().unwrap()
+    }
+
+    /// The time that it tells next.
+    pub(crate) fn time(&mut self) -> Duration {
+        Duration::from_nanos(self.line().parse().unwrap())
+    }
+}
+
+impl Drop for Actor {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// Plays a role, as long as the parent lives.
+pub(crate) async fn act(role: &str, url: &str) {
+    thread::spawn(|| {
+        stdin().read_to_end(&mut Vec::new()).unwrap();
+        process::exit(1);
+    });
+    match role {
+        "consume" => consume(&queue(url).await).await,
+        "saturate" => saturate(&queue(url).await).await,
+        _ => panic!("no role {role}"),
+    }
+}
+
+/// Tells when each command was leased.
+async fn consume(queue: &Queue) {
+    let mut consumer = queue.consumer().await.unwrap();
+    println!("ready");
+    loop {
+        let lease = consumer.next().await.unwrap();
+        let leased = now();
+        queue.ack(lease).await.unwrap();
+        println!("{}", leased.as_nanos());
+    }
+}
+
+/// Pushes and works for five seconds without a pause, and tells the longest wait
+/// and how many commands it has done.
+async fn saturate(queue: &Queue) {
+    println!("ready");
+    let (begin, mut longest, mut done) = (Instant::now(), Duration::ZERO, 0_u64);
+    while begin.elapsed() < Duration::from_secs(5) {
+        let server = format!("vm{}-{done}", process::id());
+        let mut time = Instant::now();
+        let mut lap = || {
+            let end = Instant::now();
+            longest = longest.max(end - time);
+            time = end;
+        };
+        let command = Command::new("start", server);
+        queue.push(&command).await.unwrap();
+        lap();
+        let lease = queue.lease().await.unwrap();
+        lap();
+        if let Some(lease) = lease {
+            queue.ack(lease).await.unwrap();
+            lap();
+            done += 1;
+        }
+    }
+    println!("{}", longest.as_nanos());
+    println!("{done}");
+}

@@ -1,0 +1,50 @@
+//! What a queue costs beside what it is made of: ratios to named peers, in one run.
+//!
+//! `cargo bench -p hcc-queue` prints all, `… -- mongodb` a part. It needs the
+//! servers: `HCC_TEST_MONGOD` names a `mongod` that is not on the `PATH`.
+
+#![expect(clippy::unwrap_used, reason = "what fails ends the program")]
+
+mod actor;
+mod backlog;
+mod figures;
+mod idle;
+mod mongodb;
+mod sqlite;
+
+use std::env;
+use std::time::Duration;
+
+use hcc_queue::{Queue, open};
+use rustix::time::{ClockId, clock_gettime};
+
+const PARTS: [&str; 4] = ["mongodb", "sqlite", "backlog", "idle"];
+
+#[tokio::main]
+async fn main() {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    if let [child, role, url] = &*arguments
+        && child == actor::CHILD
+    {
+        return actor::act(role, url).await;
+    }
+    let asked = |part: &&str| arguments.iter().any(|argument| argument == part);
+    let all = !PARTS.iter().any(asked);
+    for part in PARTS.into_iter().filter(|part| all || asked(part)) {
+        match part {
+            "mongodb" => mongodb::bench().await,
+            "sqlite" => sqlite::bench().await,
+            "backlog" => backlog::bench().await,
+            _ => idle::bench().await,
+        }
+    }
+}
+
+async fn queue(url: &str) -> Queue {
+    open(&url.parse().unwrap()).await.unwrap()
+}
+
+/// Now, by the clock that all processes share.
+fn now() -> Duration {
+    clock_gettime(ClockId::Monotonic).try_into().unwrap()
+}

@@ -1,0 +1,245 @@
+//! MongoDB, beside the driver that the queue is made of.
+
+use std::time::{Duration, Instant};
+
+use ::mongodb::bson::oid::ObjectId;
+use ::mongodb::bson::{DateTime, Document, doc};
+use ::mongodb::options::{CursorType, WriteConcern};
+use ::mongodb::{Client, Collection, Database};
+use fastrand::Rng;
+use futures_util::{StreamExt, TryStreamExt};
+use hcc_queue::{Heard, Queue};
+use test_services::Mongod;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::figures::{Figures, median};
+use crate::queue;
+
+const ROUNDS: usize = 7;
+const CYCLES: usize = 1_000;
+const SIGNALS: usize = 1_500;
+const SPARSE: usize = 25;
+const LISTENERS: usize = 10;
+
+pub(crate) async fn bench() {
+    let server = Mongod::start();
+    println!("MongoDB, a lease and its ack");
+    for workers in [1, 8] {
+        cycles(&server, workers).await;
+    }
+    dense(&server).await;
+    sparse(&server).await;
+}
+
+async fn database(url: &str) -> Database {
+    let client = Client::with_uri_str(url).await.unwrap();
+    client.default_database().unwrap()
+}
+
+/// Leases and acks beside the least that the driver needs for them.
+async fn cycles(server: &Mongod, workers: usize) {
+    let (mut ours, mut bare) = (Vec::new(), Vec::new());
+    // In turn, so that they share whatever the machine does beside.
+    for _ in 0..ROUNDS {
+        let url = server.fresh_url();
+        fill(&database(&url).await.collection("cmd")).await;
+        let queue = queue(&url).await;
+        ours.push(rate(workers, || lease_and_ack(queue.clone())).await);
+
+        let commands = database(&server.fresh_url()).await.collection("cmd");
+        fill(&commands).await;
+        bare.push(rate(workers, || claim_and_delete(commands.clone())).await);
+    }
+    let ratios = ours.iter().zip(&bare).map(|(ours, bare)| ours / bare);
+    let ratio = median(ratios.collect());
+    let (ours, bare) = (median(ours), median(bare));
+    println!(
+        "  {workers} at a time   hcc-queue {ours:5.0}/s   driver {bare:5.0}/s   ratio {ratio:.2}"
+    );
+}
+
+async fn fill(commands: &Collection<Document>) {
+    let documents = (0..CYCLES).map(|number| doc! { "cmd": "start", "for": format!("vm{number}") });
+    commands.insert_many(documents).await.unwrap();
+}
+
+/// How many commands a second so many workers do, until none is left.
+async fn rate<F>(workers: usize, work: impl Fn() -> F) -> f64
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let begin = Instant::now();
+    let workers: JoinSet<()> = (0..workers).map(|_| work()).collect();
+    workers.join_all().await;
+    CYCLES as f64 / begin.elapsed().as_secs_f64()
+}
+
+async fn lease_and_ack(queue: Queue) {
+    while let Some(lease) = queue.lease().await.unwrap() {
+        queue.ack(lease).await.unwrap();
+    }
+}
+
+/// The driver's loop: the next that nobody has, marked as ours, then deleted if
+/// it still is; as durable as ours.
+async fn claim_and_delete(commands: Collection<Document>) {
+    let mut concern = WriteConcern::majority();
+    concern.journal = Some(true);
+    loop {
+        let token = ObjectId::new();
+        let lease = doc! { "$set": { "lease": DateTime::now(), "token": token } };
+        let claimed = commands
+            .find_one_and_update(doc! { "lease": null }, lease)
+            .write_concern(concern.clone());
+        let Some(command) = claimed.await.unwrap() else {
+            return;
+        };
+        let ours = doc! { "_id": command.get("_id"), "token": token };
+        let deleted = commands.delete_one(ours).write_concern(concern.clone());
+        assert_eq!(deleted.await.unwrap().deleted_count, 1);
+    }
+}
+
+/// From sending a signal to hearing it, when signals are frequent.
+async fn dense(server: &Mongod) {
+    let url = server.fresh_url();
+    let queue = queue(&url).await;
+    let messages = capped(&server.fresh_url()).await;
+    let mut ours = heard_by_queue(&queue).await;
+    let mut bare = heard_by_cursor(&messages).await;
+    let mut rng = Rng::with_seed(1);
+
+    let (mut our_times, mut bare_times) = (Vec::new(), Vec::new());
+    for _ in 0..SIGNALS {
+        let begin = Instant::now();
+        queue.signals().send(&"cmd".to_owned()).await.unwrap();
+        our_times.push(ours.recv().await.unwrap() - begin);
+        sleep(Duration::from_micros(rng.u64(1_000..4_000))).await;
+
+        let begin = Instant::now();
+        messages.insert_one(doc! { "msg": "cmd" }).await.unwrap();
+        bare_times.push(bare.recv().await.unwrap() - begin);
+        sleep(Duration::from_micros(rng.u64(1_000..4_000))).await;
+    }
+
+    let ours: Figures = our_times.into_iter().collect();
+    let bare: Figures = bare_times.into_iter().collect();
+    println!("MongoDB, from a signal to who waits for it");
+    println!("  hcc-queue             {ours}");
+    println!(
+        "  bare tailable cursor  {bare}   hcc-queue: {}",
+        ours.relative_to(&bare)
+    );
+}
+
+/// The same with signals seconds apart, beside the wait of the original.
+async fn sparse(server: &Mongod) {
+    let mut ours = JoinSet::new();
+    let mut originals = JoinSet::new();
+    for seed in 0..LISTENERS as u64 {
+        let queue = queue(&server.fresh_url()).await;
+        let heard = heard_by_queue(&queue).await;
+        ours.spawn(sparsely(seed, heard, async move || {
+            queue.signals().send(&"cmd".to_owned()).await.unwrap();
+        }));
+        let messages = capped(&server.fresh_url()).await;
+        let heard = heard_by_original(&messages).await;
+        originals.spawn(sparsely(seed, heard, async move || {
+            messages.insert_one(doc! { "msg": "cmd" }).await.unwrap();
+        }));
+    }
+
+    let ours: Figures = ours.join_all().await.into_iter().flatten().collect();
+    let originals: Figures = originals.join_all().await.into_iter().flatten().collect();
+    println!("MongoDB, the same with 1.1 to 3.3 s between signals");
+    println!("  hcc-queue             {ours}");
+    println!(
+        "  as the original waits {originals}   of hcc-queue: {}",
+        originals.relative_to(&ours)
+    );
+}
+
+/// A capped collection that is not empty.
+async fn capped(url: &str) -> Collection<Document> {
+    let database = database(url).await;
+    let create = database.create_collection("msg").capped(true).size(100_000);
+    create.await.unwrap();
+    let messages = database.collection("msg");
+    messages.insert_one(doc! { "msg": null }).await.unwrap();
+    messages
+}
+
+/// When signals were heard.
+async fn heard_by_queue(queue: &Queue) -> UnboundedReceiver<Instant> {
+    let (tell, told) = unbounded_channel();
+    let mut signals = queue.signals().subscribe().await.unwrap();
+    tokio::spawn(async move {
+        while signals.next().await.unwrap() != Heard::Lagged {
+            tell_now(&tell);
+        }
+    });
+    told
+}
+
+/// The same by the driver's cursor and nothing else.
+async fn heard_by_cursor(messages: &Collection<Document>) -> UnboundedReceiver<Instant> {
+    let (tell, told) = unbounded_channel();
+    let cursor = messages
+        .find(doc! {})
+        .cursor_type(CursorType::TailableAwait)
+        .max_await_time(Duration::from_secs(1));
+    let mut cursor = cursor.await.unwrap();
+    cursor.try_next().await.unwrap().unwrap();
+    tokio::spawn(async move {
+        while let Ok(Some(_)) = cursor.try_next().await {
+            tell_now(&tell);
+        }
+    });
+    told
+}
+
+/// The same as the original waits: by a cursor that is left alone for 0.1 s after
+/// each second in which nothing came.
+async fn heard_by_original(messages: &Collection<Document>) -> UnboundedReceiver<Instant> {
+    let (tell, told) = unbounded_channel();
+    let cursor = messages
+        .find(doc! { "msg": { "$ne": null } })
+        .cursor_type(CursorType::TailableAwait);
+    let mut batches = cursor.batch().await.unwrap();
+    tokio::spawn(async move {
+        while let Some(Ok(batch)) = batches.next().await {
+            let documents = batch.doc_slices().unwrap().into_iter().count();
+            if documents == 0 {
+                sleep(Duration::from_millis(100)).await;
+            }
+            for _ in 0..documents {
+                tell_now(&tell);
+            }
+        }
+    });
+    told
+}
+
+fn tell_now(tell: &UnboundedSender<Instant>) {
+    // Nobody listens any more at the end.
+    let _ = tell.send(Instant::now());
+}
+
+/// How long each of a few signals takes that are sent seconds apart.
+async fn sparsely(
+    seed: u64,
+    mut heard: UnboundedReceiver<Instant>,
+    send: impl AsyncFn() + Send,
+) -> Vec<Duration> {
+    let mut rng = Rng::with_seed(seed);
+    let mut times = Vec::new();
+    for _ in 0..SPARSE {
+        sleep(Duration::from_millis(rng.u64(1_100..3_300))).await;
+        let begin = Instant::now();
+        send().await;
+        times.push(heard.recv().await.unwrap() - begin);
+    }
+    times
+}
