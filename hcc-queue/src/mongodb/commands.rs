@@ -32,6 +32,10 @@ use crate::{Command, CommandId, Commands, Entry, Error, Lease, Result, State, To
 /// How many servers that are free are found at a time.
 const WINDOW: usize = 100;
 
+/// How many of them may have been leased by others, one after the other, until
+/// the rest is not worth a try.
+const MISSES: usize = 4;
+
 /// The commands in one collection, the dead letters in another.
 #[derive(Clone)]
 pub(super) struct Documents {
@@ -78,22 +82,37 @@ impl Documents {
         made.copied().map_err(|error| self.error(error))
     }
 
-    /// Leases the next command of a server that was free, if it still is.
-    async fn lease_at(&self, place: usize, duration: Duration) -> Result<Option<Lease>> {
-        let next = {
-            let mut free = self.free();
-            let place = place % free.len().max(1);
-            free.remove(place)
-        };
-        let Some(server) = next else {
-            return Ok(None);
-        };
-        let lease = self.lease_of(&server, duration).await?;
-        if lease.is_none() {
-            // Others work here as well, and have been faster with the rest, too.
-            self.free().clear();
+    /// Leases the next command of a server that was free, if one still is.
+    async fn lease_free(&self, duration: Duration) -> Result<Option<Lease>> {
+        let mut place = 0;
+        for _ in 0..MISSES {
+            let Some(server) = self.take_free(place) else {
+                return Ok(None);
+            };
+            let lease = self.lease_of(&server, duration).await?;
+            if lease.is_some() {
+                return Ok(lease);
+            }
+            // Who goes the same way as others meets them again and again.
+            place = getrandom::u32().expect("the system has random numbers") as usize;
         }
-        Ok(lease)
+        // They have been faster with the rest, too.
+        self.free().clear();
+        Ok(None)
+    }
+
+    fn take_free(&self, place: usize) -> Option<Bson> {
+        let mut free = self.free();
+        let place = place % free.len().max(1);
+        free.remove(place)
+    }
+
+    fn put_free(&self, found: VecDeque<Bson>) {
+        let mut free = self.free();
+        // Of those who looked together, the others may have begun with theirs.
+        if free.is_empty() {
+            *free = found;
+        }
     }
 
     /// Leases the next command of a server, unless it has to wait.
@@ -276,21 +295,18 @@ impl Commands for Documents {
 
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
         self.ensure_indexes().await?;
-        let lease = self.lease_at(0, duration).await?;
+        let lease = self.lease_free(duration).await?;
         if lease.is_some() {
             return Ok(lease);
         }
-        let mut place = 0;
-        let mut free = self.oldest().await?;
-        while !free.is_empty() {
-            *self.free() = free;
-            let lease = self.lease_at(place, duration).await?;
+        let mut found = self.oldest().await?;
+        while !found.is_empty() {
+            self.put_free(found);
+            let lease = self.lease_free(duration).await?;
             if lease.is_some() {
                 return Ok(lease);
             }
-            // Who goes the same way as others meets them again and again.
-            place = getrandom::u32().expect("the system has random numbers") as usize;
-            free = self.any().await?;
+            found = self.any().await?;
         }
         Ok(None)
     }
