@@ -7,6 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hcc_queue::{Command, Queue};
+use redis::AsyncConnectionConfig;
+use redis::aio::MultiplexedConnection;
 
 use crate::{now, queue};
 
@@ -64,6 +66,7 @@ pub(crate) async fn act(role: &str, url: &str) {
     });
     match role {
         "consume" => consume(&queue(url).await).await,
+        "pop" => pop(url).await,
         "saturate" => saturate(&queue(url).await).await,
         _ => panic!("no role {role}"),
     }
@@ -79,6 +82,26 @@ async fn consume(queue: &Queue) {
         queue.ack(lease).await.unwrap();
         println!("{}", leased.as_nanos());
     }
+}
+
+/// Tells when each element of a list in Redis was taken.
+async fn pop(url: &str) {
+    let mut connection = redis_connection(url).await;
+    println!("ready");
+    loop {
+        let mut pop = redis::cmd("BLPOP");
+        pop.arg("list").arg(0);
+        pop.exec_async(&mut connection).await.unwrap();
+        println!("{}", now().as_nanos());
+    }
+}
+
+/// A connection that waits as long as it takes.
+pub(crate) async fn redis_connection(url: &str) -> MultiplexedConnection {
+    let client = redis::Client::open(url).unwrap();
+    let config = AsyncConnectionConfig::new().set_response_timeout(None);
+    let connection = client.get_multiplexed_async_connection_with_config(&config);
+    connection.await.unwrap()
 }
 
 /// Pushes and works for five seconds without a pause, and tells the longest wait

@@ -9,7 +9,7 @@ use std::time::Duration;
 use ::mongodb::Client;
 use ::mongodb::bson::doc;
 use tempfile::TempDir;
-use test_services::Mongod;
+use test_services::{Mongod, Redis};
 use tokio::time::sleep;
 
 use crate::actor::Actor;
@@ -21,12 +21,14 @@ const IDLE: Duration = Duration::from_secs(30);
 pub(crate) async fn bench() {
     let folder = TempDir::new().unwrap();
     let mongod = Mongod::start();
+    let redis = Redis::start();
     let places = [
         (
             "SQLite",
             format!("sqlite:{}/queue.db", folder.path().display()),
         ),
         ("MongoDB", mongod.fresh_url()),
+        ("Redis", redis.fresh_url()),
     ];
     let actors = places.map(|(name, url)| (name, Actor::start("consume", &url)));
 

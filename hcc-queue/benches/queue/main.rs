@@ -1,7 +1,8 @@
 //! What a queue costs beside what it is made of: ratios to named peers, in one run.
 //!
-//! `cargo bench -p hcc-queue` prints all, `… -- mongodb` a part. It needs the
-//! servers: `HCC_TEST_MONGOD` names a `mongod` that is not on the `PATH`.
+//! `cargo bench -p hcc-queue` prints all, `… -- mongodb` a part. It needs
+//! `redis-server` and `mongod`; `HCC_TEST_MONGOD` names one that is not on the
+//! `PATH`.
 
 #![expect(clippy::unwrap_used, reason = "what fails ends the program")]
 

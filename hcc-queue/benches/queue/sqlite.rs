@@ -5,9 +5,10 @@ use std::time::Duration;
 use fastrand::Rng;
 use hcc_queue::Command;
 use tempfile::TempDir;
+use test_services::Redis;
 use tokio::time::sleep;
 
-use crate::actor::Actor;
+use crate::actor::{Actor, redis_connection};
 use crate::figures::Figures;
 use crate::{now, queue};
 
@@ -19,26 +20,45 @@ pub(crate) async fn bench() {
     saturation();
 }
 
-/// From the begin of a push to the lease in another process.
+/// From the begin of a push to the lease in another process, beside a push to a
+/// list in Redis, as durable, and its end in another process.
 async fn wake() {
     let folder = TempDir::new().unwrap();
     let url = format!("sqlite:{}/queue.db", folder.path().display());
-    let mut rng = Rng::with_seed(1);
     let queue = queue(&url).await;
     let mut worker = Actor::start("consume", &url);
+    // It appends to its file, and syncs that, before it answers.
+    let redis = Redis::start();
+    let url = redis.fresh_url();
+    let mut list = redis_connection(&url).await;
+    let mut popper = Actor::start("pop", &url);
+    let mut rng = Rng::with_seed(1);
 
-    let mut times = Vec::new();
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    // In turn, so that they share whatever the machine does beside.
     for number in 0..PUSHES {
         let command = Command::new("start", format!("vm{number}"));
         let begin = now();
         queue.push(&command).await.unwrap();
-        times.push(worker.time() - begin);
+        ours.push(worker.time() - begin);
+        sleep(Duration::from_micros(rng.u64(1_500..4_500))).await;
+
+        let mut push = redis::cmd("RPUSH");
+        push.arg("list").arg(format!("start vm{number}"));
+        let begin = now();
+        push.exec_async(&mut list).await.unwrap();
+        theirs.push(popper.time() - begin);
         sleep(Duration::from_micros(rng.u64(1_500..4_500))).await;
     }
 
-    let times: Figures = times.into_iter().collect();
+    let ours: Figures = ours.into_iter().collect();
+    let theirs: Figures = theirs.into_iter().collect();
     println!("SQLite, from push to lease in another process");
-    println!("  hcc-queue             {times}");
+    println!("  hcc-queue             {ours}");
+    println!(
+        "  Redis, RPUSH to BLPOP {theirs}   hcc-queue: {}",
+        ours.relative_to(&theirs)
+    );
 }
 
 /// Each of many processes pushes and works without a pause.
