@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: hcc beside the official clients, in turn, on one simulated project.
+//! `cargo xtask bench`: hcc and its parts beside their peers, in turn.
 
 use std::fmt;
 use std::fs;
@@ -9,18 +9,32 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use clap::ValueEnum;
 use wait4::Wait4;
 
 use crate::services;
 use crate::simulator::Simulator;
 use crate::workspace::{cargo, program, run, target};
 
-/// Print what hcc costs beside the official clients: each figure a median, ratios of one run
+/// Print what hcc costs beside its peers: each figure a median, ratios of one run
 #[derive(clap::Args)]
 pub(crate) struct Bench {
+    /// What to measure; all, if nothing is named
+    parts: Vec<Part>,
+
     /// How often each command is run
     #[arg(long, default_value_t = 15)]
     runs: usize,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Part {
+    /// hcc beside the official clients
+    List,
+    /// The queue in a shell, and hcc-queue beside the drivers
+    Queue,
+    /// hcloud-api beside other clients
+    Api,
 }
 
 const PYTHON: &str = "\
@@ -33,43 +47,59 @@ impl Bench {
     pub(crate) fn run(self) -> Result<()> {
         services::programs()?;
         let python = services::python()?;
-        run(cargo().args([
-            "build",
-            "--quiet",
-            "--release",
-            "-p",
-            "hcc-cli",
-            "-p",
-            "hcloud-sim",
-        ]))?;
+        let programs = ["-p", "hcc-cli", "-p", "hcloud-sim"];
+        run(cargo()
+            .args(["build", "--quiet", "--release"])
+            .args(programs))?;
 
+        let parts = match &*self.parts {
+            [] => Part::value_variants(),
+            some => some,
+        };
+        for part in parts {
+            match part {
+                Part::List => self.list(&python)?,
+                Part::Queue => self.queue(&python)?,
+                Part::Api => api(&python)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn list(&self, python: &Path) -> Result<()> {
         println!("list 3 servers");
         let home = Home::new("bench-3", &["--servers", "3"])?;
         home.compare(self.runs, &[home.hcc(), home.hcloud()])?;
 
         println!("list 5,000 servers, 30 ms an answer");
         let home = Home::new("bench-5000", &["--servers", "5000", "--latency", "30ms"])?;
-        home.compare(
-            self.runs,
-            &[home.hcc(), home.hcloud(), home.python(&python)],
-        )?;
+        home.compare(self.runs, &[home.hcc(), home.hcloud(), home.python(python)])
+    }
 
+    fn queue(&self, python: &Path) -> Result<()> {
         println!("the queue in a shell");
         let home = Home::new("bench-queue", &["--servers", "3"])?;
         home.compare(self.runs, &[home.push()])?;
         home.wake(self.runs)?;
         home.idle()?;
 
-        println!("hcloud-api beside other clients");
-        let mut peers = cargo();
-        peers.args(["run", "--quiet", "--release", "--locked", "--manifest-path"]);
-        run(peers
-            .arg("hcloud-api/peers/Cargo.toml")
-            .arg("--target-dir")
-            .arg(target().join("peers"))
-            .arg("--")
-            .arg(&python))
+        println!("hcc-queue beside the drivers");
+        let mut bench = cargo();
+        bench.args(["bench", "--quiet", "-p", "hcc-queue", "--bench", "queue"]);
+        run(bench.env("HCC_TEST_MONGOD", services::mongod(python)?))
     }
+}
+
+fn api(python: &Path) -> Result<()> {
+    println!("hcloud-api beside other clients");
+    let mut peers = cargo();
+    peers.args(["run", "--quiet", "--release", "--locked", "--manifest-path"]);
+    run(peers
+        .arg("hcloud-api/peers/Cargo.toml")
+        .arg("--target-dir")
+        .arg(target().join("peers"))
+        .arg("--")
+        .arg(python))
 }
 
 /// A simulated project, and a user of it without settings.
