@@ -10,6 +10,7 @@ mod name;
 mod news;
 mod offers;
 mod permit;
+mod rights;
 mod settings;
 mod worker;
 
@@ -27,5 +28,6 @@ pub use middleware::Middleware;
 pub use name::{InvalidName, ServerName};
 pub use news::{Change, Heartbeat, News, Report};
 pub use permit::{Denied, Permit};
+pub use rights::{Grant, InvalidPattern, InvalidRights, NamePattern, Right, Rights, Users};
 pub use settings::{Settings, location};
 pub use worker::{Pace, Worker};

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use hcc_store::Record;
 
-use crate::Request;
+use crate::{Request, Result};
 
 /// Decides who may ask for what.
 ///
@@ -19,8 +19,9 @@ pub trait Permit: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Denied`] makes the command a dead letter.
-    async fn check(&self, request: &Request, record: Option<&Record>) -> Result<(), Denied>;
+    /// [`Denied`] makes the command a dead letter. Where it cannot be decided
+    /// now, as a database is away, it is tried again.
+    async fn check(&self, request: &Request, record: Option<&Record>) -> Result<()>;
 }
 
 /// Somebody may not do this.
@@ -31,13 +32,20 @@ pub struct Denied {
     pub why: String,
 }
 
+impl Denied {
+    /// Denied, for this reason.
+    pub fn because(why: impl Into<String>) -> Self {
+        Self { why: why.into() }
+    }
+}
+
 /// Lets everybody do everything: the guard alone decides.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Everything;
 
 #[async_trait]
 impl Permit for Everything {
-    async fn check(&self, _: &Request, _: Option<&Record>) -> Result<(), Denied> {
+    async fn check(&self, _: &Request, _: Option<&Record>) -> Result<()> {
         Ok(())
     }
 }

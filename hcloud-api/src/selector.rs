@@ -5,7 +5,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::InvalidLabel;
 use crate::labels::{check_key, check_value};
@@ -117,6 +118,23 @@ impl LabelSelector {
         )
     }
 
+    /// Whether a thing is selected that has these labels.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hcloud_api::{LabelSelector, Labels};
+    ///
+    /// let selector: LabelSelector = "env in (prod,test),!old".parse()?;
+    /// let labels = Labels::new().with("env", "prod")?;
+    /// assert!(selector.matches(|key| labels.get(key)));
+    /// # Ok(()) }
+    /// ```
+    pub fn matches<'a>(&self, label: impl Fn(&str) -> Option<&'a str>) -> bool {
+        self.0
+            .iter()
+            .all(|condition| condition.test.holds(label(&condition.key)))
+    }
+
     /// Whether everything is selected.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -139,6 +157,18 @@ impl LabelSelector {
 }
 
 impl Test {
+    fn holds(&self, value: Option<&str>) -> bool {
+        let is = |wanted: &String| value == Some(wanted);
+        match self {
+            Self::Exists => value.is_some(),
+            Self::Missing => value.is_none(),
+            Self::Equals(wanted) => is(wanted),
+            Self::Differs(unwanted) => !is(unwanted),
+            Self::In(wanted) => wanted.iter().any(is),
+            Self::NotIn(unwanted) => !unwanted.iter().any(is),
+        }
+    }
+
     fn values(&self) -> &[String] {
         match self {
             Self::Exists | Self::Missing => &[],
@@ -232,5 +262,12 @@ fn read_condition(text: &str) -> Result<(&str, Test), InvalidSelector> {
 impl Serialize for LabelSelector {
     fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
         output.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for LabelSelector {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(input)?;
+        text.parse().map_err(D::Error::custom)
     }
 }

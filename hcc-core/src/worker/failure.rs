@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use crate::{Denied, Error, ErrorKind, InvalidRequest};
+use crate::{Error, ErrorKind, InvalidRequest};
 
 /// Why a command was not carried out.
 #[derive(Clone, Debug)]
@@ -51,12 +51,6 @@ impl From<hcc_store::Error> for Failure {
 impl From<InvalidRequest> for Failure {
     fn from(error: InvalidRequest) -> Self {
         Error::from(error).into()
-    }
-}
-
-impl From<Denied> for Failure {
-    fn from(denied: Denied) -> Self {
-        Error::from(denied).into()
     }
 }
 

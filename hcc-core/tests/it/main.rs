@@ -5,6 +5,7 @@
 mod create;
 mod office;
 mod project;
+mod rights;
 mod servers;
 mod sync;
 mod worker;

@@ -293,13 +293,11 @@ struct OnlyAnna;
 
 #[async_trait::async_trait]
 impl Permit for OnlyAnna {
-    async fn check(&self, request: &Request, record: Option<&Record>) -> Result<(), Denied> {
+    async fn check(&self, request: &Request, record: Option<&Record>) -> hcc_core::Result<()> {
         assert_eq!(record.unwrap().name, request.server.as_str());
         match request.by.as_deref() {
             Some("anna") => Ok(()),
-            _ => Err(Denied {
-                why: "only anna may".to_owned(),
-            }),
+            _ => Err(Denied::because("only anna may").into()),
         }
     }
 }

@@ -76,6 +76,45 @@ fn a_built_selector_reads_like_a_written_one() {
 }
 
 #[test]
+fn a_selector_decides_as_the_api_does() {
+    let labels = Labels::new()
+        .with("env", "prod")
+        .and_then(|labels| labels.with("empty", ""))
+        .unwrap();
+
+    for (selector, selected) in [
+        ("", true),
+        ("env", true),
+        ("empty", true),
+        ("old", false),
+        ("!old", true),
+        ("!env", false),
+        ("env=prod", true),
+        ("env==test", false),
+        ("empty=", true),
+        ("old=", false),
+        ("env!=test", true),
+        ("env!=prod", false),
+        ("old!=prod", true),
+        ("env in (test,prod)", true),
+        ("old in (test,prod)", false),
+        ("env notin (test)", true),
+        ("env notin (test,prod)", false),
+        ("old notin (prod)", true),
+        ("env=prod,!old", true),
+        ("env=prod,old", false),
+    ] {
+        let parsed: LabelSelector = selector.parse().unwrap();
+
+        assert_eq!(
+            parsed.matches(|key| labels.get(key)),
+            selected,
+            "{selector}"
+        );
+    }
+}
+
+#[test]
 fn a_selector_without_values_is_refused() {
     let error = LabelSelector::new()
         .is_in("env", Vec::<String>::new())

@@ -1,0 +1,104 @@
+//! Users who try to get round the web service.
+
+use std::sync::Arc;
+
+use hcc_core::{Command, Power, Request, Users};
+use hcc_store::{Accounts, Memory, User};
+use hcloud_sim::Sim;
+use serde_json::{Value, json};
+
+use crate::office::{Hired, MINUTE, Office};
+use crate::project::name;
+
+/// An office with the server `web1`, and the users `mary` and `zoe`.
+struct House {
+    office: Office,
+    accounts: Memory,
+}
+
+impl House {
+    async fn new() -> Self {
+        let sim = Sim::builder().server("web1", &[("managed", "1")]);
+        let office = Office::new(sim).await;
+        let scope = hcc_core::Scope::All;
+        office.project.middleware.sync(&scope, false).await.unwrap();
+        office.project.sim.forget_requests();
+        let house = Self {
+            office,
+            accounts: Memory::default(),
+        };
+        let may = |right| json!({ "grants": [{ "servers": "web*", "may": [right] }] });
+        house.add("mary", may("console")).await;
+        house.add("zoe", may("kill")).await;
+        house
+    }
+
+    async fn add(&self, name: &str, rights: Value) {
+        let user = User {
+            rights,
+            ..User::new(name)
+        };
+        assert!(self.accounts.put_user(&user).await.unwrap());
+    }
+
+    fn hire(&self) -> Hired {
+        let users = Users::new(Arc::new(self.accounts.clone()));
+        Hired::new(self.office.worker().permitted_by(Arc::new(users)))
+    }
+
+    /// Pushes a command past the web service.
+    async fn push(&self, command: Command, by: &str) -> hcc_core::Result<()> {
+        let request = Request::new(command, name("web1")).by(by);
+        self.office.frontend.carry_out(&request, MINUTE).await
+    }
+}
+
+#[tokio::test]
+async fn console_right_kills_no_server() {
+    let house = House::new().await;
+    let _worker = house.hire();
+
+    let error = house.push(Command::Kill { id: None }, "mary").await;
+
+    let error = error.unwrap_err();
+    assert_eq!(error.code(), "denied");
+    assert_eq!(error.to_string(), "denied: mary may not kill web1");
+    assert!(house.office.project.requests().is_empty());
+    assert_eq!(house.office.why().await, "denied: mary may not kill web1");
+    let record = house.office.project.record("web1").await.unwrap();
+    let last = record.last.unwrap();
+    assert_eq!((last.ok, last.by.as_deref()), (false, Some("mary")));
+    house.push(Command::Console, "mary").await.unwrap();
+}
+
+#[tokio::test]
+async fn invented_user_changes_nothing() {
+    let house = House::new().await;
+    let _worker = house.hire();
+
+    for by in ["root", "", "zoe ", "Zoe"] {
+        let power = Command::Power(Power::Force);
+        let error = house.push(power, by).await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("denied: there is no user {by:?}")
+        );
+    }
+
+    assert!(house.office.project.requests().is_empty());
+}
+
+#[tokio::test]
+async fn command_outlives_neither_its_user_nor_the_right() {
+    let house = House::new().await;
+    let kill = Request::new(Command::Kill { id: None }, name("web1")).by("zoe");
+    let id = house.office.frontend.request(&kill).await.unwrap();
+    house.accounts.remove_user("zoe").await.unwrap();
+
+    let _worker = house.hire();
+
+    let ended = house.office.frontend.outcome(&id, MINUTE).await;
+    let error = ended.unwrap_err().to_string();
+    assert_eq!(error, "denied: there is no user \"zoe\"");
+    assert_eq!(house.office.project.servers("web1").await, 1);
+}
