@@ -236,10 +236,12 @@ impl<'a> Storm<'a> {
                 place.replica_set().unwrap().step_down().await;
             }
         }
-        // Where no other server takes over, it ends when this one is back.
-        let end = outage.map(|begin| if alone { now() } else { begin });
-        self.outages
-            .extend(end.map(|end| (format!("{blow:?}"), end)));
+        if let Some(begin) = outage {
+            println!("{}: {blow:?} after {}", self.test.kind, self.ledger.acked);
+            // Where no other server takes over, it ends when this one is back.
+            let end = if alone { now() } else { begin };
+            self.outages.push((format!("{blow:?}"), end));
+        }
     }
 
     /// Kills all, lets one that nobody kills do what is left, and returns what
