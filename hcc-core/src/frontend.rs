@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use hcc_queue::{CommandId, Entry, Event, Heard, Queue, State, Subscription};
 use hcc_store::{Record, Store};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::{Command, Console, Error, Heartbeat, News, Request, Result, ServerName};
 
 /// How long a waiter trusts that it hears of the end. After that it looks for
 /// itself, since a worker may be killed before it tells.
 const TRUST: Duration = Duration::from_secs(10);
+
+/// The pause before a queue that is away is looked into again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Reads records, asks for commands and hears what came of them.
 ///
@@ -81,7 +84,15 @@ impl Frontend {
     /// deadline.
     pub async fn outcome(&self, id: &CommandId, deadline: Duration) -> Result<()> {
         let end = Instant::now() + deadline;
-        timeout_at(end, self.until_ended(id))
+        let ended = async {
+            loop {
+                match self.until_ended(id).await {
+                    Err(Error::Queue(error)) if error.is_retryable() => sleep(PAUSE).await,
+                    ended => return ended,
+                }
+            }
+        };
+        timeout_at(end, ended)
             .await
             .unwrap_or_else(|_| Err(Error::StillQueued { id: id.clone() }))
     }

@@ -175,16 +175,15 @@ impl Middleware {
         request: &CreateServer,
         error: hcloud_api::Error,
     ) -> Result<Made> {
-        let taken = error.code() == Some(&ErrorCode::UniquenessError);
-        if (taken || error.may_have_taken_effect())
-            && let Ok(Some(server)) = self.find(name).await
-        {
+        let is_taken = error.code() == Some(&ErrorCode::UniquenessError);
+        let may_exist = is_taken || error.may_have_taken_effect();
+        if may_exist && let Ok(Some(server)) = self.find(name).await {
             return self.adopt(name, &server).await;
         }
         if let Err(error) = self.store.remove(name.as_str(), Only::Reserved).await {
             warn!(server = %name, %error, "a reservation was left behind");
         }
-        if error.may_have_taken_effect() {
+        if may_exist {
             let (name, source) = (name.clone(), Box::new(error));
             return Err(Error::Uncertain { name, source });
         }

@@ -217,6 +217,23 @@ async fn order_is_sent_once_although_its_answer_is_lost() {
     assert_eq!(orders, 1);
 }
 
+/// Another worker's order may be carried out at this very moment.
+#[tokio::test]
+async fn name_of_a_server_that_cannot_be_seen_yet_is_tried_later() {
+    let project = Project::new(Sim::builder()).await;
+    project.fault("error=uniqueness_error POST x1");
+
+    let order = Order::default();
+    let error = project
+        .middleware
+        .create(&name("web1"), &order)
+        .await
+        .unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::TryLater);
+    assert!(project.record("web1").await.is_none(), "no ghost");
+}
+
 #[tokio::test]
 async fn creation_that_was_cut_off_is_taken_up_by_the_next() {
     let project = Project::new(Sim::builder()).await;

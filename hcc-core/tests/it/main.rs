@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod away;
 mod create;
 mod office;
+mod once;
 mod project;
 mod rights;
 mod servers;
+mod storm;
 mod sync;
 mod worker;

@@ -44,6 +44,11 @@ impl Project {
         }
     }
 
+    /// A client of its own, which waits for answers.
+    pub(crate) fn api(&self) -> Client {
+        client(&self.sim, Duration::from_secs(60))
+    }
+
     pub(crate) fn fault(&self, fault: &str) {
         self.sim.add_fault(fault.parse().unwrap());
     }
@@ -52,8 +57,7 @@ impl Project {
     pub(crate) async fn servers(&self, name: &str) -> usize {
         self.sim.clear_faults();
         let all = ListServers::default();
-        let api = client(&self.sim, Duration::from_secs(60));
-        let servers = api.servers().list(&all).all().await.unwrap();
+        let servers = self.api().servers().list(&all).all().await.unwrap();
         servers.iter().filter(|server| server.name == name).count()
     }
 

@@ -1,0 +1,78 @@
+//! A queue that is away.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use hcc_core::{Frontend, Worker};
+use hcc_queue::{Channel, Command, Error, Event, Memory, Queue, QueueUrl, Result, Subscription};
+use hcloud_sim::Sim;
+
+use crate::office::{Hired, MINUTE};
+use crate::project::Project;
+
+/// Channels of a queue that cannot be subscribed to at first.
+#[derive(Debug)]
+struct Away {
+    queue: Queue,
+    failures: AtomicU32,
+}
+
+impl Away {
+    fn fail(&self) -> Result<()> {
+        let left = |left: u32| left.checked_sub(1);
+        match self
+            .failures
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left)
+        {
+            Ok(_) => Err(Error::Failed {
+                queue: QueueUrl::sqlite("away"),
+                source: fmt::Error.into(),
+            }),
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Channel<String> for Away {
+    async fn send(&self, signal: &String) -> Result<()> {
+        self.queue.signals().send(signal).await
+    }
+
+    async fn subscribe(&self) -> Result<Box<dyn Subscription<String>>> {
+        self.fail()?;
+        self.queue.signals().subscribe().await
+    }
+}
+
+#[async_trait]
+impl Channel<Event> for Away {
+    async fn send(&self, event: &Event) -> Result<()> {
+        self.queue.events().send(event).await
+    }
+
+    async fn subscribe(&self) -> Result<Box<dyn Subscription<Event>>> {
+        self.queue.events().subscribe().await
+    }
+}
+
+#[tokio::test]
+async fn worker_waits_for_a_queue_that_is_away() {
+    let project = Project::new(Sim::builder().server("web1", &[("managed", "1")])).await;
+    let memory = Memory::default();
+    let away = Arc::new(Away {
+        queue: memory.queue(),
+        failures: AtomicU32::new(2),
+    });
+    let queue = Queue::new(Arc::new(memory), away.clone(), away.clone());
+    let command = Command::new("off", "web1");
+    let id = queue.push(&command).await.unwrap();
+
+    let _worker = Hired::new(Worker::new(project.middleware.clone(), queue.clone()));
+    let frontend = Frontend::new(project.store.clone(), queue);
+    frontend.outcome(&id, MINUTE).await.unwrap();
+
+    assert_eq!(away.failures.load(Ordering::SeqCst), 0);
+}
