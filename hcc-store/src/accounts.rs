@@ -147,7 +147,8 @@ impl SessionKey {
         Self(hash.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    pub(crate) fn as_str(&self) -> &str {
+    /// The key as text: 64 hexadecimal digits.
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 }

@@ -1,9 +1,10 @@
 //! `hcc worker`: carries out what the queue brings.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use hcc_core::{Guard, Pace};
+use hcc_core::{Guard, Pace, Users};
 use tracing::info;
 
 use crate::config::Config;
@@ -16,6 +17,8 @@ use crate::systemd;
 /// It keeps the records fresh as well. Any number of workers may share a queue,
 /// on any number of machines if the queue is in MongoDB or Redis. When asked to
 /// end, it finishes what it has begun; asked twice, it leaves that to others.
+/// Once a web console keeps users beside the records, a command in the name of
+/// one needs their right to it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Worker {
     /// How many commands to carry out at once
@@ -33,13 +36,19 @@ pub(crate) struct Worker {
     /// How long the records keep a console's URL and password [default: for ever]
     #[arg(long, value_name = "TIME", value_parser = crate::age::span)]
     console_life: Option<Duration>,
+
+    /// Refuse commands that do not say which user wants them
+    #[arg(long)]
+    names_required: bool,
 }
 
 impl Worker {
     pub(crate) async fn run(self, config: &Config) -> Result<()> {
         let middleware = config.middleware(Guard::Managed).await?;
         let queue = config.queue().await?;
-        let worker = hcc_core::Worker::new(middleware, queue).with_pace(self.pace());
+        let worker = hcc_core::Worker::new(middleware, queue)
+            .with_pace(self.pace())
+            .permitted_by(Arc::new(self.users(config).await?));
 
         let (mut first, mut second) = (interrupt::Ends::listen()?, interrupt::Ends::listen()?);
         let asked = async {
@@ -59,6 +68,14 @@ impl Worker {
             () = asked_twice => Err(Interrupted.into()),
             never = systemd::stay_alive() => match never {},
         }
+    }
+
+    async fn users(&self, config: &Config) -> Result<Users> {
+        let accounts = hcc_store::open_accounts(&config.store_url()?).await?;
+        Ok(match self.names_required {
+            true => Users::new(accounts).names_required(),
+            false => Users::new(accounts),
+        })
     }
 
     fn pace(&self) -> Pace {
