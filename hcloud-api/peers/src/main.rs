@@ -14,16 +14,25 @@ use std::hint::black_box;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use hcloud::apis::configuration::Configuration;
 use hcloud::apis::servers_api::{ListServersParams, list_servers};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
 
 use crate::api::{Api, PAGES, PER_PAGE, SERVERS};
 
 const LIST_ROUNDS: usize = 5;
-const DECODE_ROUNDS: usize = 201;
+const DECODE_ROUNDS: usize = 21;
+const DECODE_PAGES: usize = 200;
+
+/// The first argument of a process that only decodes.
+const DECODE: &str = "decode";
+
+const OURS: &str = "hcloud-api";
+const HCLOUD: &str = "hcloud 0.26";
+const MINIMAL: &str = "minimal struct";
 
 const GET_ALL: &str = "\
 import sys, time, hcloud
@@ -34,40 +43,29 @@ print(len(servers), time.perf_counter() - begin)
 ";
 
 fn main() -> Result<()> {
-    let python = env::args().nth(1).unwrap_or_else(|| "python3".to_owned());
-    let runtime = Runtime::new()?;
+    let argument = env::args().nth(1);
+    if argument.as_deref() == Some(DECODE) {
+        let contender = env::args().nth(2).context("decode what?")?;
+        return decode_pages(&contender);
+    }
+    compare_lists(&argument.unwrap_or_else(|| "python3".to_owned()))?;
+    compare_decoding()
+}
 
+fn compare_lists(python: &str) -> Result<()> {
+    let runtime = Runtime::new()?;
     for latency in [30, 0] {
         println!("all {SERVERS} servers on {PAGES} pages, {latency} ms an answer");
         let api = runtime.block_on(Api::start(Duration::from_millis(latency)))?;
         let ours = || ours(&runtime, &api.endpoint);
         let hcloud = || hcloud_page_by_page(&runtime, &api.endpoint);
-        let python = || hcloud_python(&python, &api.endpoint);
+        let python = || hcloud_python(python, &api.endpoint);
         compare(
             LIST_ROUNDS,
-            &[
-                ("hcloud-api", &ours),
-                ("hcloud 0.26", &hcloud),
-                ("hcloud-python", &python),
-            ],
+            &[(OURS, &ours), (HCLOUD, &hcloud), ("hcloud-python", &python)],
         )?;
     }
-
-    let page = api::page(1);
-    println!(
-        "decoding a page of {PER_PAGE} servers, {} bytes",
-        page.len()
-    );
-    compare(
-        DECODE_ROUNDS,
-        &[
-            ("hcloud-api", &|| decode::<Page<hcloud_api::Server>>(&page)),
-            ("hcloud 0.26", &|| {
-                decode::<hcloud::models::ListServersResponse>(&page)
-            }),
-            ("minimal struct", &|| decode::<Page<minimal::Server>>(&page)),
-        ],
-    )
+    Ok(())
 }
 
 fn ours(runtime: &Runtime, endpoint: &str) -> Result<Duration> {
@@ -127,18 +125,58 @@ fn hcloud_python(python: &str, endpoint: &str) -> Result<Duration> {
     Ok(Duration::from_secs_f64(seconds.parse()?))
 }
 
+/// Each contender decodes in processes of its own: memory that one leaves in pieces would cost the
+/// next one time.
+fn compare_decoding() -> Result<()> {
+    println!("decoding {DECODE_PAGES} pages of {PER_PAGE} servers, and dropping them");
+    let contenders = [OURS, HCLOUD, MINIMAL].map(|name| (name, move || decode_in_child(name)));
+    let contenders = contenders
+        .each_ref()
+        .map(|(name, run)| (*name, run as &dyn Fn() -> _));
+    compare(DECODE_ROUNDS, &contenders)
+}
+
+fn decode_in_child(contender: &str) -> Result<Duration> {
+    let output = Command::new(env::current_exe()?)
+        .args([DECODE, contender])
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let nanoseconds = String::from_utf8(output.stdout)?.trim().parse()?;
+    Ok(Duration::from_nanos(nanoseconds))
+}
+
+/// Prints how many nanoseconds a contender takes.
+fn decode_pages(contender: &str) -> Result<()> {
+    let page = api::page(1);
+    let decode = match contender {
+        OURS => decode::<Page<hcloud_api::Server>>,
+        HCLOUD => decode::<hcloud::models::ListServersResponse>,
+        MINIMAL => decode::<Page<minimal::Server>>,
+        other => bail!("nobody is called {other:?}"),
+    };
+    // The first pages fill caches.
+    decode(&page, DECODE_PAGES / 10)?;
+    let begin = Instant::now();
+    decode(&page, DECODE_PAGES)?;
+    println!("{}", begin.elapsed().as_nanos());
+    Ok(())
+}
+
 #[derive(Deserialize)]
 struct Page<Server> {
     #[expect(dead_code, reason = "the servers are decoded, not read")]
     servers: Vec<Server>,
 }
 
-fn decode<'a, T: Deserialize<'a>>(page: &'a [u8]) -> Result<Duration> {
-    let begin = Instant::now();
-    let decoded: T = serde_json::from_slice(page)?;
-    let took = begin.elapsed();
-    black_box(decoded);
-    Ok(took)
+fn decode<T: DeserializeOwned>(page: &[u8], times: usize) -> Result<()> {
+    for _ in 0..times {
+        black_box(serde_json::from_slice::<T>(black_box(page))?);
+    }
+    Ok(())
 }
 
 /// A client, and how long it takes.
