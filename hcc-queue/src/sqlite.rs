@@ -147,16 +147,15 @@ impl Commands for Sqlite {
                 Value::Null => None,
                 args => Some(args.to_string()),
             };
-            transaction.execute(
-                "INSERT INTO cmd (id, cmd, \"for\", args, \"by\") VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![
-                    command.id.as_str(),
-                    command.verb,
-                    command.server,
-                    args,
-                    command.by
-                ],
-            )?;
+            let sql =
+                "INSERT INTO cmd (id, cmd, \"for\", args, \"by\") VALUES (?1, ?2, ?3, ?4, ?5)";
+            transaction.prepare_cached(sql)?.execute(params![
+                command.id.as_str(),
+                command.verb,
+                command.server,
+                args,
+                command.by
+            ])?;
             Ok(command.id)
         })
         .await
@@ -184,7 +183,8 @@ impl Commands for Sqlite {
                 RETURNING id, cmd, \"for\", args, \"by\", at, token, attempts,
                     max(0.0, unixepoch('subsec') - at)";
             let seconds = duration.as_secs_f64();
-            Ok(transaction.query_row(sql, [seconds], lease).optional()?)
+            let found = transaction.prepare_cached(sql)?.query_row([seconds], lease);
+            Ok(found.optional()?)
         })
         .await
     }
@@ -194,7 +194,9 @@ impl Commands for Sqlite {
         self.settle(lease, move |transaction, id, token| {
             let sql = "UPDATE cmd SET due = unixepoch('subsec') + ?3
                 WHERE id = ?1 AND token = ?2 AND held";
-            transaction.execute(sql, params![id, token, seconds])
+            transaction
+                .prepare_cached(sql)?
+                .execute(params![id, token, seconds])
         })
         .await
     }
@@ -202,7 +204,7 @@ impl Commands for Sqlite {
     async fn ack(&self, lease: Lease) -> Result<()> {
         self.settle(&lease, |transaction, id, token| {
             let sql = "DELETE FROM cmd WHERE id = ?1 AND token = ?2 AND held";
-            transaction.execute(sql, params![id, token])
+            transaction.prepare_cached(sql)?.execute(params![id, token])
         })
         .await
     }
@@ -212,7 +214,9 @@ impl Commands for Sqlite {
         self.settle(&lease, move |transaction, id, token| {
             let sql = "UPDATE cmd SET held = FALSE, due = unixepoch('subsec') + ?3, err = ?4
                 WHERE id = ?1 AND token = ?2 AND held";
-            transaction.execute(sql, params![id, token, seconds, why])
+            transaction
+                .prepare_cached(sql)?
+                .execute(params![id, token, seconds, why])
         })
         .await
     }
@@ -242,7 +246,8 @@ impl Commands for Sqlite {
                 (SELECT max(0.0, due - unixepoch('subsec')) FROM cmd INDEXED BY cmd_later
                  WHERE first AND due IS NOT NULL
                  ORDER BY due LIMIT 1))";
-            let seconds: Option<f64> = connection.query_row(sql, [], |row| row.get(0))?;
+            let mut look = connection.prepare_cached(sql)?;
+            let seconds: Option<f64> = look.query_row([], |row| row.get(0))?;
             Ok(seconds.map(duration))
         })
         .await
@@ -252,7 +257,8 @@ impl Commands for Sqlite {
         let id = id.clone();
         self.read(move |connection| {
             let sql = format!("{ENTRIES} WHERE id = ?1 ORDER BY dead LIMIT 1");
-            let found = connection.query_row(&sql, [id.as_str()], entry);
+            let mut look = connection.prepare_cached(&sql)?;
+            let found = look.query_row([id.as_str()], entry);
             Ok(found.optional()?)
         })
         .await
@@ -304,14 +310,16 @@ const ENTRIES: &str = "SELECT * FROM (
 fn is_known(transaction: &Transaction<'_>, id: &CommandId) -> rusqlite::Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM cmd WHERE id = ?1)
         OR EXISTS (SELECT 1 FROM cmd_dead WHERE id = ?1)";
-    transaction.query_row(sql, [id.as_str()], |row| row.get(0))
+    let mut look = transaction.prepare_cached(sql)?;
+    look.query_row([id.as_str()], |row| row.get(0))
 }
 
 /// The last command of a server, unless a worker has had it.
 fn newest(transaction: &Transaction<'_>, server: &str) -> rusqlite::Result<Option<Command>> {
     let sql = "SELECT id, cmd, \"for\", args, \"by\", at, attempts FROM cmd
         WHERE \"for\" = ?1 ORDER BY seq DESC LIMIT 1";
-    let found = transaction.query_row(sql, [server], |row| {
+    let mut look = transaction.prepare_cached(sql)?;
+    let found = look.query_row([server], |row| {
         let attempts: u32 = row.get(6)?;
         Ok((attempts == 0).then_some(command(row)?))
     });
