@@ -11,6 +11,7 @@ use hcc_queue::conformance::Bench;
 use hcc_queue::{Command, Error, Heard, Policy, Queue, Sqlite, conformance};
 use rusqlite::Connection;
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -159,6 +160,75 @@ async fn writer_that_waits_too_long_gives_up_for_good() {
     let patient = folder.open();
     patient.push(&Command::new("start", "web")).await.unwrap();
     assert_eq!(patient.commands().list().await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_missed_unsaid_or_heard_twice_while_files_are_replaced() {
+    const SENDERS: usize = 4;
+    const EACH: usize = 1000;
+    let folder = Folder::new();
+    let mut signals = folder.open().signals().subscribe().await.unwrap();
+    let mut senders = JoinSet::new();
+    for sender in 0..SENDERS {
+        let queue = folder.open();
+        senders.spawn(async move {
+            // Together they fill the room of a file several times.
+            for number in 0..EACH {
+                let text = format!("{sender} {number} {:0100}", 0);
+                queue.signals().send(&text).await.unwrap();
+            }
+        });
+    }
+    let queue = folder.open();
+    tokio::spawn(async move {
+        senders.join_all().await;
+        queue.signals().send(&"end".to_owned()).await.unwrap();
+    });
+
+    let mut next = [0; SENDERS];
+    let mut lagged = [false; SENDERS];
+    loop {
+        let text = match timeout(MINUTE, signals.next()).await.unwrap().unwrap() {
+            Heard::Message(text) if text == "end" => break,
+            Heard::Message(text) => text,
+            Heard::Lagged => {
+                lagged = [true; SENDERS];
+                continue;
+            }
+        };
+        let mut words = text.split(' ');
+        let mut number = || words.next().unwrap().parse::<usize>().unwrap();
+        let (sender, number) = (number(), number());
+        assert!(number >= next[sender], "{text} came twice");
+        assert!(
+            number == next[sender] || lagged[sender],
+            "gap before {text}"
+        );
+        next[sender] = number + 1;
+        lagged[sender] = false;
+    }
+}
+
+#[tokio::test]
+async fn sender_that_waits_too_long_gives_up() {
+    let folder = Folder::new();
+    let queue = Sqlite::with_patience(folder.path(), Duration::from_millis(20)).queue();
+    queue.signals().send(&"first".to_owned()).await.unwrap();
+    let log = File::open(folder.live("msg")).unwrap();
+    log.lock().unwrap();
+
+    let sent = queue.signals().send(&"late".to_owned()).await;
+
+    let error = sent.unwrap_err();
+    assert!(matches!(error, Error::Busy { .. }), "{error:?}");
+    assert!(error.is_retryable());
+    log.unlock().unwrap();
+    folder
+        .open()
+        .signals()
+        .send(&"next".to_owned())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -1,0 +1,165 @@
+//! Whatever is asked, in whatever order: every database answers as the reference in memory.
+
+use std::mem::discriminant;
+use std::time::Duration;
+
+use fastrand::Rng;
+use hcc_queue::{Command, CommandId, Entry, Lease, Memory, Queue, Result, open};
+
+use crate::place::{Kind, everywhere};
+use crate::processes::Test;
+
+const NOW: Duration = Duration::ZERO;
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+everywhere! {
+    answers_are_those_of_the_reference
+}
+
+async fn answers_are_those_of_the_reference(test: Test) {
+    for _ in 0..4 {
+        let place = test.kind.shared().await;
+        let seed = fastrand::u64(..);
+        println!("seed {seed}");
+        let mut both = Both {
+            model: Memory::default().queue(),
+            real: open(&place.url.parse().unwrap()).await.unwrap(),
+            // The contract leaves open which server comes first; MongoDB makes use of it.
+            servers: match test.kind {
+                Kind::Mongod | Kind::ReplicaSet => &["a"],
+                Kind::Sqlite | Kind::Redis => &["a", "b", "c"],
+            },
+            ids: vec!["unknown".into()],
+            leases: Vec::new(),
+            chance: Rng::with_seed(seed),
+        };
+        for _ in 0..150 {
+            both.step().await;
+        }
+    }
+}
+
+/// A queue, and what it should be like.
+struct Both {
+    model: Queue,
+    real: Queue,
+    servers: &'static [&'static str],
+    ids: Vec<CommandId>,
+    /// Of each, in pairs; some are stale.
+    leases: Vec<[Lease; 2]>,
+    chance: Rng,
+}
+
+impl Both {
+    async fn step(&mut self) {
+        let (model, real) = (self.model.commands(), self.real.commands());
+        let id = self.chance.choice(&self.ids).unwrap().clone();
+        match self.chance.u8(..12) {
+            0..4 => {
+                let verb = *self.chance.choice(&["start", "stop"]).unwrap();
+                let server = *self.chance.choice(self.servers).unwrap();
+                let command = Command {
+                    by: self.chance.bool().then(|| "mary".to_owned()),
+                    ..Command::new(verb, server)
+                };
+                same(model.push(&command).await, real.push(&command).await);
+                self.ids.push(command.id);
+            }
+            4..6 => self.lease(HOUR).await,
+            // A lease that ran out is good until another, which a later step may take.
+            6 => {
+                self.lease(NOW).await;
+                if let Some(leases) = self.leases.last() {
+                    self.extend(leases).await;
+                }
+            }
+            7 => same(model.retry(&id).await, real.retry(&id).await),
+            8 => same(model.remove(&id).await, real.remove(&id).await),
+            _ => self.settle().await,
+        }
+        self.compare().await;
+    }
+
+    async fn lease(&mut self, duration: Duration) {
+        let model = self.model.commands().lease(duration).await.unwrap();
+        let real = self.real.commands().lease(duration).await.unwrap();
+        let told = |lease: &Lease| (lease.command.id.clone(), lease.attempt);
+        assert_eq!(real.as_ref().map(told), model.as_ref().map(told));
+        self.leases.extend(model.zip(real).map(<[Lease; 2]>::from));
+    }
+
+    async fn extend(&self, [of_model, of_real]: &[Lease; 2]) {
+        let (model, real) = (self.model.commands(), self.real.commands());
+        same(
+            model.extend(of_model, HOUR).await,
+            real.extend(of_real, HOUR).await,
+        );
+    }
+
+    /// Does something with a lease, perhaps a stale one.
+    async fn settle(&mut self) {
+        if self.leases.is_empty() {
+            return;
+        }
+        let any = self.chance.usize(..self.leases.len());
+        let leases = self.leases.swap_remove(any);
+        if self.chance.bool() {
+            self.leases.push(leases.each_ref().map(copy));
+        }
+        let [of_model, of_real] = leases;
+        let (model, real) = (self.model.commands(), self.real.commands());
+        match self.chance.u8(..4) {
+            0 => self.extend(&[of_model, of_real]).await,
+            1 => same(model.ack(of_model).await, real.ack(of_real).await),
+            2 => same(
+                model.release(of_model, HOUR, "locked").await,
+                real.release(of_real, HOUR, "locked").await,
+            ),
+            _ => same(
+                model.bury(of_model, "no").await,
+                real.bury(of_real, "no").await,
+            ),
+        }
+    }
+
+    /// Both look the same to somebody who looks.
+    async fn compare(&self) {
+        let (model, real) = (self.model.commands(), self.real.commands());
+        let look = |entries: Vec<Entry>| -> Vec<_> {
+            let told = |entry: Entry| {
+                let Command {
+                    id,
+                    verb,
+                    server,
+                    by,
+                    ..
+                } = entry.command;
+                (
+                    id,
+                    verb,
+                    server,
+                    by,
+                    entry.attempts,
+                    discriminant(&entry.state),
+                    entry.why,
+                )
+            };
+            entries.into_iter().map(told).collect()
+        };
+        same(model.list().await.map(look), real.list().await.map(look));
+        let rough = |due: Option<Duration>| due.map(|due| due > HOUR / 2);
+        same(model.due().await.map(rough), real.due().await.map(rough));
+    }
+}
+
+/// What a worker that has lost count of its leases might use.
+fn copy(lease: &Lease) -> Lease {
+    let command = lease.command.clone();
+    Lease::new(command, lease.token, lease.attempt, lease.age)
+}
+
+/// Both answer the same, or say the same of a lost lease.
+fn same<T: PartialEq + std::fmt::Debug>(model: Result<T>, real: Result<T>) {
+    let told = |answer: Result<T>| answer.map_err(|error| error.to_string());
+    assert_eq!(told(real), told(model));
+}
