@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::{env, fs};
+use std::{env, fs, io};
 
 use anyhow::{Result, bail};
 
@@ -29,6 +29,12 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("xsetroot", "x11-xserver-utils"),
     ("xterm", "xterm"),
     ("xtigervncviewer", "tigervnc-viewer"),
+];
+
+/// The Python packages of the tests, each with its hashes.
+const PINS: [&str; 2] = [
+    "examples/hcloud-sim/tests/requirements.txt",
+    "hcc-cli/tests/requirements.txt",
 ];
 
 /// Fetch what the tests need: programs, noVNC, the official clients, MongoDB
@@ -79,18 +85,23 @@ pub(crate) fn novnc() -> Result<()> {
     run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--prefix", "noVNC"]))
 }
 
-/// An interpreter that has the official Python client.
+/// An interpreter that has the packages that [`PINS`] names.
 pub(crate) fn python() -> Result<PathBuf> {
     let venv = target().join("services/python");
     let python = venv.join("bin/python");
-    let pins = root().join("examples/hcloud-sim/tests/requirements.txt");
+    let pins = PINS.map(|file| root().join(file));
+    let pinned = pins.iter().map(fs::read).collect::<io::Result<Vec<_>>>()?;
+    let pinned = pinned.concat();
     let stamp = venv.join("requirements.txt");
-    if fs::read(&stamp).ok() != Some(fs::read(&pins)?) {
+    if fs::read(&stamp).ok().as_ref() != Some(&pinned) {
         run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
-        run(Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "--require-hashes", "-r"])
-            .arg(&pins))?;
-        fs::copy(&pins, &stamp)?;
+        let mut install = Command::new(&python);
+        install.args(["-m", "pip", "install", "--quiet", "--require-hashes"]);
+        for file in &pins {
+            install.arg("-r").arg(file);
+        }
+        run(&mut install)?;
+        fs::write(&stamp, pinned)?;
     }
     Ok(python)
 }

@@ -4,6 +4,8 @@
 
 mod browser;
 mod faults;
+#[cfg(feature = "mongodb")]
+mod foreign;
 mod page;
 mod queue;
 mod settings;
