@@ -16,6 +16,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("chromium", "chromium"),
     // With it comes the library that mongod needs.
     ("curl", "curl"),
+    ("faketime", "faketime"),
     ("hcloud", "hcloud-cli"),
     ("import", "imagemagick"),
     ("npm", "npm"),

@@ -1,10 +1,15 @@
 //! Servers that are killed, stand still or step down while somebody waits.
 
-use hcc_queue::{Command, CommandId, Heard, Queue, Subscription};
+use std::time::{Duration, SystemTime};
+use std::{env, process};
+
+use hcc_queue::{Command, CommandId, Heard, Queue, State, Subscription, open};
 use mongodb::bson::{Bson, doc};
 use test_services::{Mongod, ReplicaSet};
 
 use super::{Fresh, hear, soon};
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 type Signals = Box<dyn Subscription<String>>;
 
@@ -132,6 +137,43 @@ async fn worker_goes_on_when_the_primary_steps_down() {
 async fn worker_goes_on_when_the_primary_stands_still() {
     let set = ReplicaSet::start().await;
     work_goes_on(&set, async || set.primary().await.pause()).await;
+}
+
+/// A worker whose clock is wrong leases as long as any other.
+#[tokio::test]
+#[ignore = "needs MongoDB and faketime"]
+async fn clock_of_a_worker_does_not_matter() {
+    const URL: &str = "HCC_QUEUE_TEST_CLOCK";
+    const NAME: &str = "mongodb::chaos::clock_of_a_worker_does_not_matter";
+    if let Ok(url) = env::var(URL) {
+        let queue = open(&url.parse().unwrap()).await.unwrap();
+        queue.push(&Command::new("stop", "web")).await.unwrap();
+        let lease = queue.lease().await.unwrap().unwrap();
+        assert!(lease.age < MINUTE, "{:?}", lease.age);
+        return;
+    }
+    for wrong in ["-1h", "+1h"] {
+        let fresh = Fresh::standalone().await;
+        let queue = fresh.open().await;
+        queue.push(&Command::new("start", "db")).await.unwrap();
+
+        let child = process::Command::new("faketime")
+            .args(["-f", wrong])
+            .arg(env::current_exe().unwrap())
+            .args([NAME, "--exact", "--include-ignored"])
+            .env(URL, &fresh.url)
+            .output()
+            .expect("faketime is installed");
+
+        let said = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success(), "{said}");
+        let entries = queue.commands().list().await.unwrap();
+        assert!(matches!(entries[0].state, State::Leased(left) if left <= MINUTE));
+        let pushed = entries[1].command.at.unwrap();
+        let now = SystemTime::now();
+        assert!(pushed > now - MINUTE && pushed < now + MINUTE, "{pushed:?}");
+        assert_eq!(queue.lease().await.unwrap().unwrap().command.verb, "stop");
+    }
 }
 
 /// A consumer waits, something happens to the set, and then a push wakes it.
