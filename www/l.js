@@ -61,6 +61,7 @@ const states = {
 };
 
 const element = (id) => document.getElementById(id);
+const renew = document.querySelector('meta[name=renew]')?.content; // where a service makes another link
 const link = readLink();
 
 let RFB; // noVNC's class, once it is loaded
@@ -72,7 +73,7 @@ function readLink() {
   const given = document.querySelector('meta[name=link]');
   const [address, password = ''] = (given?.content ?? location.search.slice(1) + location.hash).split('#');
   given?.remove();
-  history.replaceState(null, '', location.pathname);
+  history.replaceState(null, '', renew ?? location.pathname);
   return {
     address,
     password: decode(password) || undefined,
@@ -100,7 +101,7 @@ function show(name, facts) {
   element('status').textContent = say(title, facts);
   element('title').textContent = say(title, facts);
   element('explanation').textContent = say(text, facts);
-  element('command').textContent = command;
+  element('command').textContent = renew ? '' : command;
   element('asking').hidden = offer !== 'asking';
   element('again').hidden = offer !== 'again';
   element('controls').disabled = name !== 'connected';
@@ -283,7 +284,7 @@ element('asking').addEventListener('submit', (event) => {
   show('connecting');
   rfb.sendCredentials({ password: link.password });
 });
-element('again').addEventListener('click', connect);
+element('again').addEventListener('click', () => (renew ? location.assign(renew) : connect()));
 
 element('typing').addEventListener('submit', (event) => {
   event.preventDefault();
