@@ -23,6 +23,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("openssl", "openssl"),
     ("python3", "python3"),
     ("redis-server", "redis-server"),
+    ("strace", "strace"),
     ("tigervncpasswd", "tigervnc-tools"),
     ("websockify", "websockify"),
     ("xdotool", "xdotool"),
@@ -46,6 +47,7 @@ impl Services {
     pub(crate) fn run(self) -> Result<()> {
         programs()?;
         novnc()?;
+        axe()?;
         mongod(&python()?)?;
         Ok(())
     }
@@ -79,11 +81,22 @@ pub(crate) fn programs() -> Result<()> {
 
 /// Fetches the noVNC release that `noVNC/package-lock.json` pins.
 pub(crate) fn novnc() -> Result<()> {
-    let fetched = root().join("noVNC/node_modules/.package-lock.json");
-    if is_newer(&fetched, &root().join("noVNC/package-lock.json")) {
+    npm("noVNC")
+}
+
+/// Fetches the release of axe-core, which finds what bars people from using a page.
+pub(crate) fn axe() -> Result<()> {
+    npm("examples/web-console/tests/axe")
+}
+
+/// Fetches what the `package-lock.json` of a folder pins.
+fn npm(folder: &str) -> Result<()> {
+    let pins = root().join(folder).join("package-lock.json");
+    let fetched = root().join(folder).join("node_modules/.package-lock.json");
+    if is_newer(&fetched, &pins) {
         return Ok(());
     }
-    run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--prefix", "noVNC"]))
+    run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--prefix", folder]))
 }
 
 /// An interpreter that has the packages that [`PINS`] names.

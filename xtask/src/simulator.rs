@@ -40,12 +40,6 @@ impl Simulator {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
-
-    /// Waits until it ends, as by Ctrl-C.
-    pub(crate) fn wait(&mut self) -> Result<()> {
-        self.child.wait()?;
-        Ok(())
-    }
 }
 
 /// Its greeting is `NAME=VALUE`.

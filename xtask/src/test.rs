@@ -17,6 +17,7 @@ impl Test {
     pub(crate) fn run(self) -> Result<()> {
         services::programs()?;
         services::novnc()?;
+        services::axe()?;
         let python = services::python()?;
         let mongod = services::mongod(&python)?;
 

@@ -1,0 +1,168 @@
+//! What the command line says.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::http::HeaderName;
+use clap::{Args, Parser, Subcommand};
+use hcc_core::Frontend;
+use hcc_queue::QueueUrl;
+use hcc_store::{Accounts, StoreUrl};
+use secrecy::{ExposeSecret, SecretString};
+use web_console::{Origin, WebConsole};
+
+use crate::serve;
+use crate::user::User;
+
+/// Servers of a Hetzner Cloud project in the browser
+///
+/// It holds no token and speaks to the database alone: a worker, which may run on another machine, carries out what is
+/// asked for.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+
+    #[command(flatten)]
+    database: Database,
+
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Add a user, or give one a new password
+    User(User),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Show a simulated project: all in this process, nothing kept
+    #[cfg(feature = "demo")]
+    #[arg(long, conflicts_with_all = ["store", "queue"])]
+    demo: bool,
+
+    #[command(flatten)]
+    site: Site,
+}
+
+/// Where records, users and commands are.
+#[expect(clippy::doc_markdown, reason = "shown as it stands by --help")]
+#[derive(Debug, Args)]
+pub(crate) struct Database {
+    /// Records and users: sqlite:PATH or mongodb://HOST/DATABASE
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "HCC_STORE",
+        hide_env_values = true
+    )]
+    store: Option<SecretString>,
+
+    /// Commands: sqlite:PATH, mongodb://HOST/DATABASE or redis://HOST/NUMBER [default: beside the records]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "HCC_QUEUE",
+        hide_env_values = true
+    )]
+    queue: Option<SecretString>,
+}
+
+/// How browsers find it.
+#[expect(clippy::doc_markdown, reason = "shown as it stands by --help")]
+#[derive(Debug, Args)]
+pub(crate) struct Site {
+    /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8480]
+    #[arg(long, value_name = "ADDRESS", env = "WEB_CONSOLE_LISTEN")]
+    pub(crate) listen: Option<SocketAddr>,
+
+    /// What browsers have in the address bar, as https://console.example.org [default: the address]
+    #[arg(long, env = "WEB_CONSOLE_ORIGIN")]
+    pub(crate) origin: Option<Origin>,
+
+    /// Folder of the console page
+    #[arg(long, value_name = "DIR", env = "HCC_WWW", default_value = WWW)]
+    pub(crate) www: PathBuf,
+
+    /// Address of a reverse proxy to believe about who asks; can be given several times
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "WEB_CONSOLE_PROXY",
+        value_delimiter = ','
+    )]
+    pub(crate) proxy: Vec<IpAddr>,
+
+    /// Header in which that proxy names the user, who then needs no password here
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "proxy",
+        env = "WEB_CONSOLE_USER_HEADER"
+    )]
+    pub(crate) user_header: Option<HeaderName>,
+}
+
+/// Where it lies in the source tree.
+const WWW: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../www");
+
+impl Cli {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        match self.verb {
+            Some(Verb::User(user)) => user.run(&self.database).await,
+            None => self.serve.run(&self.database).await,
+        }
+    }
+}
+
+impl Serve {
+    async fn run(self, database: &Database) -> anyhow::Result<()> {
+        #[cfg(feature = "demo")]
+        if self.demo {
+            return crate::demo::run(self.site).await;
+        }
+        let frontend = database.frontend().await?;
+        let accounts = database.accounts().await?;
+        let (listener, settings) = serve::listen(self.site).await?;
+        println!("{}", settings.origin);
+        serve::serve(listener, WebConsole::new(frontend, accounts, settings)).await
+    }
+}
+
+impl Database {
+    async fn frontend(&self) -> anyhow::Result<Frontend> {
+        let store = hcc_store::open(&self.store()?).await?;
+        let queue = hcc_queue::open(&self.queue()?).await?;
+        Ok(Frontend::new(store, queue))
+    }
+
+    pub(crate) async fn accounts(&self) -> anyhow::Result<Arc<dyn Accounts>> {
+        Ok(hcc_store::open_accounts(&self.store()?).await?)
+    }
+
+    fn store(&self) -> anyhow::Result<StoreUrl> {
+        Ok(self.store_text()?.parse()?)
+    }
+
+    fn store_text(&self) -> anyhow::Result<&str> {
+        let url = self.store.as_ref().map(ExposeSecret::expose_secret);
+        url.context("say where the database is: --store URL, or --demo to try it")
+    }
+
+    fn queue(&self) -> anyhow::Result<QueueUrl> {
+        if let Some(url) = &self.queue {
+            return Ok(url.expose_secret().parse()?);
+        }
+        match self.store()?.path() {
+            Some(records) => Ok(QueueUrl::sqlite(records.with_file_name("queue.db"))),
+            None => Ok(self.store_text()?.parse()?),
+        }
+    }
+}

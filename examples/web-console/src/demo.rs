@@ -1,0 +1,87 @@
+//! `web-console --demo`: a simulated project and all that works on it, in one
+//! process.
+
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+use hcc_core::{Frontend, Middleware, Pace, Rights, Scope, Users, Worker};
+use hcc_queue::QueueUrl;
+use hcc_store::StoreUrl;
+use hcloud_sim::Sim;
+use secrecy::ExposeSecret;
+use tokio::process::Command;
+use tokio::select;
+use web_console::{WebConsole, add, generate};
+
+use crate::cli::Site;
+use crate::serve;
+
+const LABEL: (&str, &str) = ("managed", "1");
+
+/// Runs until Ctrl-C or SIGTERM, and leaves nothing behind.
+pub(crate) async fn run(mut site: Site) -> anyhow::Result<()> {
+    fetch_novnc(&site.www).await?;
+    let folder = tempfile::Builder::new().prefix("web-console-").tempdir()?;
+    let file = |name| folder.path().join(name);
+    let store_url = StoreUrl::sqlite(file("hcc.db"));
+    let store = hcc_store::open(&store_url).await?;
+    let accounts = hcc_store::open_accounts(&store_url).await?;
+    let queue = hcc_queue::open(&QueueUrl::sqlite(file("queue.db"))).await?;
+
+    let sim = Sim::builder()
+        .server("web-1", &[LABEL, ("env", "prod")])
+        .server("web-2", &[LABEL, ("env", "prod")])
+        .server("db-1", &[LABEL, ("env", "test")])
+        .start()
+        .await?;
+    let api = hcloud_api::Client::builder(sim.token())
+        .endpoint(sim.endpoint())
+        .build()?;
+    let middleware = Middleware::new(api, store.clone(), hcc_core::Settings::default());
+    middleware.sync(&Scope::All, false).await?;
+    let mut pace = Pace::default();
+    pace.cycle = Duration::from_secs(5);
+    pace.console_life = Some(Duration::from_secs(60));
+    let permit = Arc::new(Users::new(accounts.clone()));
+    let worker = Worker::new(middleware, queue.clone())
+        .with_pace(pace)
+        .permitted_by(permit);
+
+    let password = generate();
+    add(&*accounts, "demo", &Rights::admin(), password.clone()).await?;
+
+    let free = (Ipv4Addr::LOCALHOST, 0).into();
+    site.listen = site.listen.or(Some(free));
+    let (listener, mut settings) = serve::listen(site).await?;
+    settings.screens = format!("ws://{}", sim.address());
+    println!("A simulated project with three servers, until Ctrl-C:\n");
+    println!("  {}\n", settings.origin);
+    println!("  name      demo");
+    println!("  password  {}", password.expose_secret());
+    let console = WebConsole::new(Frontend::new(store, queue), accounts, settings);
+    select! {
+        served = serve::serve(listener, console) => served,
+        () = worker.run(std::future::pending()) => Ok(()),
+    }
+}
+
+/// Brings noVNC, which draws the screens, where it is missing.
+async fn fetch_novnc(www: &Path) -> anyhow::Result<()> {
+    if www.join("novnc/core/rfb.js").is_file() {
+        return Ok(());
+    }
+    let folder = www.with_file_name("noVNC");
+    let npm = Command::new("npm")
+        .args(["ci", "--no-audit", "--no-fund", "--silent", "--prefix"])
+        .arg(&folder)
+        .kill_on_drop(true)
+        .status();
+    let status = npm
+        .await
+        .context("noVNC, which draws the screens, comes through npm: install npm")?;
+    ensure!(status.success(), "npm could not fetch noVNC");
+    Ok(())
+}

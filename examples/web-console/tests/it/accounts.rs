@@ -1,0 +1,167 @@
+//! Users, as admins change them.
+
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::site::{PASSWORD, Site};
+
+#[tokio::test]
+async fn new_user_gets_a_password_that_is_shown_once() {
+    let site = Site::new().await;
+    let root = site.admin().await;
+
+    let page = root.post("/users", &[("name", "anna")]).await;
+
+    let (_, rest) = page
+        .text
+        .split_once("The password is <strong class=\"number\">")
+        .unwrap();
+    let password = rest.split('<').next().unwrap();
+    let answer = site.stranger().log_in("anna", password).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    assert!(!root.get("/users/anna").await.text.contains(password));
+    assert!(
+        site.audit()
+            .await
+            .contains(&"root add user anna asked".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn name_is_taken_once_and_reads_well() {
+    let site = Site::new().await;
+    let root = site.admin().await;
+
+    root.post("/users", &[("name", "anna")]).await;
+
+    let long = "a".repeat(65);
+    for name in ["anna", "", "a b", "<script>", &long] {
+        let answer = root.post("/users", &[("name", name)]).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn rights_that_an_admin_writes_hold() {
+    let site = Site::new().await;
+    site.add_server("web-1").await;
+    site.add_server("db-1").await;
+    site.add_user("anna", json!(null)).await;
+    let root = site.admin().await;
+    let anna = site.visitor("anna").await;
+    assert_eq!(
+        anna.get("/servers/web-1").await.status,
+        StatusCode::NOT_FOUND
+    );
+
+    let form = [("do", "save"), ("rights", "web-*: power"), ("waiting", "5")];
+    assert_eq!(root.post("/users/anna", &form).await.location(), "/users");
+
+    assert_eq!(anna.get("/servers/web-1").await.status, StatusCode::OK);
+    assert_eq!(
+        anna.get("/servers/db-1").await.status,
+        StatusCode::NOT_FOUND
+    );
+    let page = root.get("/users/anna").await.text;
+    assert!(
+        page.contains("web-*: power") && page.contains("value=\"5\""),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn rights_that_are_not_understood_change_nothing() {
+    let site = Site::new().await;
+    site.add_user("anna", json!({ "admin": true })).await;
+    let root = site.admin().await;
+
+    for (rights, waiting) in [("web-*", ""), ("web-*: fly", ""), ("web-*: view", "many")] {
+        let form = [("do", "save"), ("rights", rights), ("waiting", waiting)];
+        let answer = root.post("/users/anna", &form).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{rights}");
+    }
+
+    let anna = site.accounts.user("anna").await.unwrap().unwrap();
+    assert_eq!(anna.rights, json!({ "admin": true }));
+}
+
+#[tokio::test]
+async fn user_whose_rights_are_malformed_may_do_nothing() {
+    let site = Site::new().await;
+    site.add_server("web").await;
+    site.add_user("anna", json!({ "root": true })).await;
+    let anna = site.visitor("anna").await;
+
+    assert!(!anna.get("/").await.text.contains("web"));
+    assert_eq!(anna.get("/servers/web").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn removed_user_is_out_at_once() {
+    let site = Site::new().await;
+    site.add_user("anna", json!(null)).await;
+    let root = site.admin().await;
+    let anna = site.visitor("anna").await;
+
+    let unsure = root
+        .post("/users/anna", &[("do", "remove"), ("sure", "")])
+        .await;
+    assert_eq!(unsure.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let removed = root
+        .post("/users/anna", &[("do", "remove"), ("sure", "anna")])
+        .await;
+
+    assert_eq!(removed.location(), "/users");
+    assert_eq!(anna.get("/").await.location(), "/login");
+}
+
+#[tokio::test]
+async fn new_password_from_an_admin_ends_the_sessions_of_before() {
+    let site = Site::new().await;
+    site.add_user("anna", json!(null)).await;
+    let root = site.admin().await;
+    let anna = site.visitor("anna").await;
+
+    root.post("/users/anna", &[("do", "password")]).await;
+
+    assert_eq!(anna.get("/").await.location(), "/login");
+    let answer = site.stranger().log_in("anna", PASSWORD).await;
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn admins_do_not_lock_themselves_out() {
+    let site = Site::new().await;
+    let root = site.admin().await;
+
+    for form in [
+        [("do", "save"), ("sure", "")],
+        [("do", "remove"), ("sure", "root")],
+    ] {
+        let answer = root.post("/users/root", &form).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    assert_eq!(root.get("/users").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn audit_trail_is_found_by_who_and_server_and_read_page_by_page() {
+    let site = Site::new().await;
+    site.add_server("web").await;
+    site.add_user("anna", json!({ "admin": true })).await;
+    let (root, anna) = (site.admin().await, site.visitor("anna").await);
+    anna.post("/servers/web", &[("verb", "start")]).await;
+    for _ in 0..100 {
+        let mut stranger = site.stranger();
+        stranger.log_in("anna", PASSWORD).await;
+    }
+
+    let rows = |page: String| page.matches("<tr>").count() - 1;
+    assert_eq!(rows(root.get("/audit").await.text), 100);
+    assert_eq!(rows(root.get("/audit?server=web").await.text), 1);
+    assert_eq!(rows(root.get("/audit?by=root").await.text), 1);
+    let page = root.get("/audit?by=anna").await.text;
+    let (_, link) = page.split_once("href=\"/audit?").unwrap();
+    let link = link.split('"').next().unwrap().replace("&amp;", "&");
+    assert_eq!(rows(root.get(&format!("/audit?{link}")).await.text), 2);
+}

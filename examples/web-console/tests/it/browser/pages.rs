@@ -1,0 +1,66 @@
+//! How every page looks, and whether everybody can use it.
+
+use super::chromium::Chromium;
+use super::project::Project;
+
+#[tokio::test]
+#[ignore = "needs Chromium, noVNC and axe-core"]
+async fn every_page_fits_every_screen_and_bars_nobody() {
+    let project = Project::start().await;
+    let origin = &project.site.origin;
+    let root = project.site.visitor("root").await;
+    root.post("/servers/web-2", &[("verb", "stop")]).await;
+    root.post("/users", &[("name", "anna")]).await;
+    root.post(
+        "/users/anna",
+        &[
+            ("do", "save"),
+            ("rights", "web-*: console power\nlabel env=test: view"),
+        ],
+    )
+    .await;
+    let doomed = hcc_queue::Command::new("start", "db-2");
+    project.site.queue.push(&doomed).await.unwrap();
+    let browser = Chromium::start().await;
+
+    browser.goto(&format!("{origin}/login")).await.unwrap();
+    browser.keep_pictures("login").await;
+    assert_eq!(browser.barriers().await, [""; 0]);
+
+    browser.log_in(origin).await;
+    browser
+        .see("[data-server=web-2] [data-field=status]", "off")
+        .await;
+    browser.see("#commands", "failed").await;
+    for (name, path) in [
+        ("servers", "/"),
+        ("server", "/servers/web-2"),
+        ("create", "/new"),
+        ("users", "/users"),
+        ("user", "/users/anna"),
+        ("audit", "/audit"),
+        ("account", "/account"),
+        ("refusal", "/nothing"),
+    ] {
+        browser.goto(&format!("{origin}{path}")).await.unwrap();
+        browser.wait_for_element("h1").await;
+        browser.keep_pictures(name).await;
+        assert_eq!(browser.barriers().await, [""; 0], "{path}");
+    }
+
+    browser
+        .goto(&format!("{origin}/servers/web-1"))
+        .await
+        .unwrap();
+    browser.click("[value=kill]").await;
+    browser.see("h1", "Delete web-1?").await;
+    browser.keep_pictures("confirm").await;
+    assert_eq!(browser.barriers().await, [""; 0]);
+
+    browser
+        .goto(&format!("{origin}/servers/web-1/screen"))
+        .await
+        .unwrap();
+    browser.see("#status", "Connected to web-1").await;
+    assert_eq!(browser.barriers().await, [""; 0]);
+}

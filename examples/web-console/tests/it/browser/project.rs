@@ -1,0 +1,86 @@
+//! A simulated project with a worker, and the web console in front of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hcc_core::{Middleware, Pace, Scope, Settings, Users, Worker};
+use hcloud_api::Client;
+use hcloud_sim::Sim;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::site::{Database, Site};
+
+const LABEL: (&str, &str) = ("managed", "1");
+
+pub(super) struct Project {
+    pub(super) sim: Sim,
+    pub(super) site: Site,
+    _tasks: JoinSet<()>,
+}
+
+impl Project {
+    /// Three servers, and an admin `root`.
+    pub(super) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    pub(super) async fn start_with(set: impl FnOnce(&mut web_console::Settings)) -> Self {
+        Self::start_on(Database::in_memory(), 20.0, set).await
+    }
+
+    /// The same on another database, so many times as quick as Hetzner.
+    pub(super) async fn start_on(
+        database: Database,
+        speed: f64,
+        set: impl FnOnce(&mut web_console::Settings),
+    ) -> Self {
+        let Database {
+            store,
+            accounts,
+            queue,
+        } = database.clone();
+        let sim = Sim::builder()
+            .server("web-1", &[LABEL, ("env", "prod")])
+            .server("web-2", &[LABEL]);
+        let sim = sim
+            .server("db-1", &[LABEL])
+            .speed(speed)
+            .start()
+            .await
+            .unwrap();
+        let api = Client::builder(sim.token())
+            .endpoint(sim.endpoint())
+            .build()
+            .unwrap();
+        let middleware = Middleware::new(api, store, Settings::default());
+        middleware.sync(&Scope::All, false).await.unwrap();
+        let mut pace = Pace::default();
+        pace.cycle = Duration::from_secs(5);
+        pace.console_life = Some(Duration::from_secs(60));
+        let worker = Worker::new(middleware, queue)
+            .with_pace(pace)
+            .permitted_by(Arc::new(Users::new(accounts)));
+        let screens = format!("ws://{}", sim.address());
+        let site = Site::of(database, |settings| {
+            settings.screens = screens;
+            set(settings);
+        })
+        .await;
+        site.add_user("root", json!({ "admin": true })).await;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(worker.run(std::future::pending()));
+        Self {
+            sim,
+            site,
+            _tasks: tasks,
+        }
+    }
+
+    /// What the screen of a server shows.
+    pub(super) async fn screen(&self, server: &str) -> String {
+        let record = self.site.store.get(server).await.unwrap();
+        let id = record.and_then(|record| record.id).expect("it is recorded");
+        self.sim.screen(id).unwrap_or_default()
+    }
+}

@@ -1,0 +1,303 @@
+//! What users may see and ask for.
+
+use hcc_store::{Patch, StoreExt};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::site::{Site, Visitor};
+
+fn grant(servers: &str, may: &[&str]) -> Value {
+    json!({ "grants": [{ "servers": servers, "may": may }] })
+}
+
+async fn ask(visitor: &Visitor, server: &str, verb: &str, sure: &str) -> StatusCode {
+    let form = [("verb", verb), ("sure", sure)];
+    visitor
+        .post(&format!("/servers/{server}"), &form)
+        .await
+        .status
+}
+
+#[tokio::test]
+async fn each_right_lets_through_its_commands_and_no_others() {
+    let site = Site::new().await;
+    site.add_server("web").await;
+    for (right, allowed) in [
+        ("view", vec!["sync"]),
+        ("power", vec!["start", "stop", "reboot", "sync"]),
+        ("reset", vec!["reset", "off", "sync"]),
+        ("kill", vec!["sync", "kill"]),
+    ] {
+        site.add_user(right, grant("web", &[right])).await;
+        let visitor = site.visitor(right).await;
+        for verb in ["start", "stop", "reboot", "reset", "off", "sync", "kill"] {
+            let sure = if verb == "kill" { "web" } else { "yes" };
+            let expected = match allowed.contains(&verb) {
+                true => StatusCode::SEE_OTHER,
+                false => StatusCode::FORBIDDEN,
+            };
+            assert_eq!(
+                ask(&visitor, "web", verb, sure).await,
+                expected,
+                "{right} {verb}"
+            );
+        }
+    }
+    assert_eq!(site.queued().await.len(), 1 + 4 + 3 + 2);
+}
+
+#[tokio::test]
+async fn server_of_others_does_not_exist() {
+    let site = Site::new().await;
+    site.add_server("web").await;
+    site.add_server("secret").await;
+    site.add_user("anna", grant("web", &["power", "console", "kill"]))
+        .await;
+    let anna = site.visitor("anna").await;
+
+    for path in [
+        "/servers/secret",
+        "/servers/secret/screen",
+        "/servers/nowhere",
+    ] {
+        assert_eq!(anna.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    assert_eq!(
+        ask(&anna, "secret", "start", "").await,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(
+        ask(&anna, "nowhere", "start", "").await,
+        StatusCode::NOT_FOUND
+    );
+    let screen = anna.post("/screen/l.html", &[("server", "secret")]).await;
+    assert_eq!(screen.status, StatusCode::NOT_FOUND);
+    for path in ["/", "/servers/web"] {
+        assert!(!anna.get(path).await.text.contains("secret"), "{path}");
+    }
+    assert_eq!(site.queued().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn asked_in_the_name_of_who_logged_in_and_written_down() {
+    let site = Site::new().await;
+    site.add_server("web").await;
+    site.add_user("anna", grant("web", &["power"])).await;
+    let anna = site.visitor("anna").await;
+
+    let form = [("verb", "start"), ("by", "root"), ("for", "secret")];
+    let answer = anna.post("/servers/web", &form).await;
+    assert_eq!(answer.location(), "/servers/web");
+    ask(&anna, "web", "kill", "web").await;
+
+    assert_eq!(site.queued().await, ["anna start web"]);
+    assert_eq!(
+        site.audit().await,
+        [
+            "anna login ok",
+            "anna start web asked",
+            "anna kill web not_permitted"
+        ]
+    );
+    let page = anna.get("/servers/web").await.text;
+    assert!(page.contains("Start: waiting"), "{page}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_undone_is_asked_for_twice() {
+    let site = Site::new().await;
+    site.add_server("web").await;
+    let root = site.admin().await;
+
+    for (verb, sure) in [
+        ("reset", ""),
+        ("reset", "web"),
+        ("off", "no"),
+        ("kill", ""),
+        ("kill", "yes"),
+        ("kill", "web2"),
+    ] {
+        assert_eq!(
+            ask(&root, "web", verb, sure).await,
+            StatusCode::OK,
+            "{verb} {sure}"
+        );
+    }
+    assert_eq!(site.queued().await, [""; 0]);
+
+    assert_eq!(
+        ask(&root, "web", "kill", "web").await,
+        StatusCode::SEE_OTHER
+    );
+    assert_eq!(site.queued().await, ["root kill web"]);
+}
+
+#[tokio::test]
+async fn nobody_creates_what_their_pattern_does_not_name() {
+    let site = Site::new().await;
+    site.add_user("anna", grant("web-*", &["create"])).await;
+    site.add_user("berta", grant("*", &["power"])).await;
+    let order = |name| {
+        [
+            ("name", name),
+            ("type", "cx23"),
+            ("image", ""),
+            ("location", ""),
+            ("ssh_keys", "a, b"),
+            ("user_data", ""),
+        ]
+    };
+    let (anna, berta) = (site.visitor("anna").await, site.visitor("berta").await);
+
+    assert_eq!(anna.get("/new").await.status, StatusCode::OK);
+    assert_eq!(berta.get("/new").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(anna.post("/new", &order("web-1")).await.location(), "/");
+    assert_eq!(
+        anna.post("/new", &order("db-1")).await.status,
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(
+        anna.post("/new", &order("web_1")).await.status,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
+    assert_eq!(
+        berta.post("/new", &order("web-2")).await.status,
+        StatusCode::FORBIDDEN
+    );
+
+    let entries = site.queue.commands().list().await.unwrap();
+    let [entry] = entries.as_slice() else {
+        panic!("{entries:?}")
+    };
+    assert_eq!(
+        entry.command.args,
+        json!({ "type": "cx23", "ssh_keys": ["a", "b"] })
+    );
+    assert!(
+        anna.get("/").await.text.contains("web-1"),
+        "the order is listed"
+    );
+    assert!(
+        !berta.get("/").await.text.contains("web-1"),
+        "for others it is not"
+    );
+}
+
+#[tokio::test]
+async fn failed_command_is_tried_again_or_dropped_by_who_asked() {
+    let site = Site::new().await;
+    site.add_server("web").await;
+    site.add_user("anna", grant("web", &["power"])).await;
+    site.add_user("berta", grant("web", &["power"])).await;
+    let (anna, berta) = (site.visitor("anna").await, site.visitor("berta").await);
+    ask(&anna, "web", "start", "").await;
+    let lease = site.queue.lease().await.unwrap().unwrap();
+    let path = format!("/commands/{}", lease.command.id);
+    site.queue.bury(lease, "it is <locked>").await.unwrap();
+
+    let page = anna.get("/servers/web").await.text;
+    assert!(page.contains("it is &#60;locked&#62;"), "{page}");
+    assert_eq!(
+        berta.post(&path, &[("do", "retry")]).await.status,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(
+        anna.post(&path, &[("do", "retry")]).await.location(),
+        "/servers/web"
+    );
+    assert_eq!(site.queued().await, ["anna start web"]);
+    assert_eq!(
+        berta.post(&path, &[("do", "drop")]).await.status,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(
+        anna.post(&path, &[("do", "drop")]).await.status,
+        StatusCode::SEE_OTHER
+    );
+    assert_eq!(site.queued().await, [""; 0]);
+    assert_eq!(
+        anna.post(&path, &[("do", "drop")]).await.status,
+        StatusCode::NOT_FOUND
+    );
+}
+
+#[tokio::test]
+async fn only_so_many_commands_of_one_user_wait() {
+    let site = Site::new().await;
+    let mut rights = grant("*", &["power"]);
+    rights["waiting"] = json!(2);
+    site.add_user("anna", rights).await;
+    let anna = site.visitor("anna").await;
+    let mut statuses = Vec::new();
+
+    for server in ["web-1", "web-2", "web-3"] {
+        site.add_server(server).await;
+        statuses.push(ask(&anna, server, "start", "").await);
+    }
+
+    let done = StatusCode::SEE_OTHER;
+    assert_eq!(statuses, [done, done, StatusCode::TOO_MANY_REQUESTS]);
+}
+
+#[tokio::test]
+async fn who_clicks_without_end_is_slowed_down() {
+    let site = Site::new().await;
+    site.add_server("web").await;
+    let root = site.admin().await;
+    let mut last = StatusCode::SEE_OTHER;
+    let mut count = 0;
+
+    while last == StatusCode::SEE_OTHER && count < 1000 {
+        last = ask(&root, "web", "sync", "").await;
+        count += 1;
+    }
+
+    assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn admin_may_everything_and_others_do_not_even_see_it() {
+    let site = Site::new().await;
+    site.add_server("web").await;
+    site.add_user(
+        "anna",
+        grant(
+            "*",
+            &["view", "console", "power", "reset", "create", "kill"],
+        ),
+    )
+    .await;
+    let (root, anna) = (site.admin().await, site.visitor("anna").await);
+
+    for path in ["/users", "/users/anna", "/audit"] {
+        assert_eq!(root.get(path).await.status, StatusCode::OK, "{path}");
+        assert_eq!(anna.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
+    }
+    for path in ["/users", "/users/anna", "/sync"] {
+        let form = [("name", "eve"), ("do", "save"), ("admin", "yes")];
+        assert_eq!(
+            anna.post(path, &form).await.status,
+            StatusCode::NOT_FOUND,
+            "{path}"
+        );
+    }
+    assert_eq!(root.post("/sync", &[]).await.location(), "/");
+    assert_eq!(site.queued().await, [" sync *"]);
+}
+
+#[tokio::test]
+async fn page_offers_what_makes_sense() {
+    let site = Site::new().await;
+    let running = Patch::new().status("running");
+    site.store.set("web", running).await.unwrap();
+    let root = site.admin().await;
+
+    let page = root.get("/servers/web").await.text;
+
+    let button = |verb: &str| {
+        let (_, rest) = page.split_once(&format!("value=\"{verb}\"")).unwrap();
+        rest.split('>').next().unwrap().to_owned()
+    };
+    assert!(button("start").contains("disabled"));
+    assert!(!button("stop").contains("disabled"));
+}

@@ -1,0 +1,17 @@
+//! The web console, as browsers and attackers meet it.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod accounts;
+mod attacks;
+mod browser;
+mod commands;
+mod connections;
+#[cfg(feature = "demo")]
+mod demo;
+mod login;
+#[path = "../../../../hcc-cli/tests/it/browser/program.rs"]
+mod program;
+mod screens;
+mod site;
+mod streams;

@@ -1,0 +1,110 @@
+//! The link to a screen reaches who asked for it, and nobody else.
+
+use std::time::Duration;
+
+use hcc_store::{Patch, StoreExt};
+use reqwest::StatusCode;
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+use crate::site::{Site, answer, client};
+
+const URL: &str = "wss://web-console.hetzner.cloud/?server_id=1&token=t0k3n";
+
+/// A worker that knows one command.
+fn serve_one_screen(site: &Site) -> JoinHandle<()> {
+    let (queue, store) = (site.queue.clone(), site.store.clone());
+    tokio::spawn(async move {
+        let lease = queue.consumer().await.unwrap().next().await.unwrap();
+        assert_eq!(lease.command.verb, "console");
+        let patch = Patch::new().console(
+            &URL.into(),
+            &"Sekr1tPw\"<".into(),
+            std::time::SystemTime::now(),
+        );
+        store.set(&lease.command.server, patch).await.unwrap();
+        queue.ack(lease).await.unwrap();
+    })
+}
+
+#[tokio::test]
+async fn link_is_in_the_answer_and_nowhere_else() {
+    let site = Site::new().await;
+    site.add_server("web").await;
+    let root = site.admin().await;
+    let worker = serve_one_screen(&site);
+
+    let answer = root.post("/screen/l.html", &[("server", "web")]).await;
+    worker.await.unwrap();
+
+    let link = "content=\"wss://web-console.hetzner.cloud/?server_id=1&amp;token=t0k3n#Sekr1tPw&quot;&lt;\"";
+    assert!(answer.text.contains(link), "{}", answer.text);
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let policy = answer.header("content-security-policy");
+    assert!(
+        policy.contains("connect-src wss://web-console.hetzner.cloud wss://console.hetzner.cloud;")
+    );
+    assert!(!policy.contains("ws:"), "{policy}");
+    for path in [
+        "/",
+        "/servers/web",
+        "/servers.json",
+        "/audit",
+        "/screen/l.html",
+        "/servers/web/screen",
+    ] {
+        let page = root.get(path).await.text;
+        assert!(
+            !page.contains("t0k3n") && !page.contains("Sekr1tPw"),
+            "{path}"
+        );
+    }
+    assert_eq!(
+        site.audit().await,
+        ["root login ok", "root console web asked"]
+    );
+}
+
+#[tokio::test]
+async fn who_may_only_look_gets_no_screen() {
+    let site = Site::new().await;
+    site.add_server("web").await;
+    let rights =
+        json!({ "grants": [{ "servers": "web", "may": ["view", "power", "reset", "kill"] }] });
+    site.add_user("anna", rights).await;
+    let anna = site.visitor("anna").await;
+
+    let answer = anna.post("/screen/l.html", &[("server", "web")]).await;
+
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(site.queued().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn screen_that_no_worker_opens_is_given_up_and_says_so() {
+    let site = Site::with(|settings| settings.patience = Duration::from_millis(50)).await;
+    site.add_server("web").await;
+    let root = site.admin().await;
+
+    let answer = root.post("/screen/l.html", &[("server", "web")]).await;
+
+    assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
+    assert!(answer.text.contains("No worker has answered in time."));
+}
+
+#[tokio::test]
+async fn page_that_another_site_leads_to_asks_for_nothing_by_itself() {
+    let site = Site::new().await;
+    site.add_server("web").await;
+    let root = site.admin().await;
+
+    let own = root.get("/servers/web/screen").await.text;
+    let request = client().get(format!("{}/servers/web/screen", site.origin));
+    let request = request.header("cookie", root.cookie.as_ref().unwrap());
+    let foreign = answer(request.header("sec-fetch-site", "cross-site"))
+        .await
+        .text;
+
+    assert!(own.contains("data-at-once"));
+    assert!(!foreign.contains("data-at-once"));
+}
