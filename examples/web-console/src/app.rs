@@ -43,7 +43,7 @@ pub struct Settings {
     pub idle: Duration,
     /// How long a session lasts at the most.
     pub longest: Duration,
-    /// How many event streams may be open: 2048. One costs about 20 kB.
+    /// How many event streams may be open: 2048. One costs less than 50 kB.
     pub streams: usize,
     /// How long a page waits for a worker to open a screen.
     pub patience: Duration,
