@@ -19,7 +19,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::page::{NO_STORE, Page, PageError, guarded};
+use crate::page::{NO_STORE, Page, guarded};
+use crate::problem::Problem;
 
 /// Hetzner takes a link for one minute; a browser that asks later comes in vain.
 const LINK_LIFE: Duration = Duration::from_secs(60);
@@ -81,12 +82,12 @@ impl Door {
             .layer(middleware::from_fn_with_state(self.clone(), Self::notice));
 
         let visits = self.visit.subscribe();
-        browse(&format!("http://{address}{path}")).map_err(PageError::NoBrowser)?;
+        browse(&format!("http://{address}{path}")).map_err(Problem::NoBrowser)?;
         axum::serve(listener, guarded(app, address))
             .with_graceful_shutdown(farewell(visits, self.quiet))
             .await?;
         if !*self.visit.borrow() {
-            return Err(PageError::NoVisit.into());
+            return Err(Problem::NoVisit.into());
         }
         Ok(())
     }
@@ -163,7 +164,7 @@ mod tests {
             .await
             .unwrap_err();
 
-        assert!(matches!(error.downcast(), Ok(PageError::NoVisit)));
+        assert!(matches!(error.downcast(), Ok(Problem::NoVisit)));
     }
 
     fn get(url: &str) -> String {

@@ -1,10 +1,13 @@
 //! The command line: verbs, flags, and what they mean.
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
 use crate::cmd;
 use crate::config::{Config, Flags};
+use crate::exit;
 use crate::log::Verbosity;
 use crate::output::{Format, Output};
 
@@ -15,7 +18,7 @@ pub(crate) struct Cli {
     #[command(flatten)]
     flags: Flags,
 
-    /// How to print: table, json, jsonl, or columns=NAME,…
+    /// How to print: table, json, jsonl, yaml, noheader, or columns=NAME,…
     #[arg(
         short,
         long,
@@ -24,7 +27,7 @@ pub(crate) struct Cli {
         default_value = "table"
     )]
     #[arg(help_heading = "Settings")]
-    output: Format,
+    output: Vec<Format>,
 
     #[command(flatten)]
     verbosity: Verbosity,
@@ -70,15 +73,21 @@ enum Verb {
     Queue(cmd::queue::Look),
     Events(cmd::signal::Events),
     Worker(cmd::worker::Worker),
+    Action(cmd::action::Show),
 }
 
 impl Cli {
-    pub(crate) async fn run(self) -> anyhow::Result<()> {
+    pub(crate) async fn run(self) -> ExitCode {
+        let out = Output::new(self.output.clone());
+        let outcome = self.carry_out(out.clone()).await;
+        exit::report(outcome, &out)
+    }
+
+    async fn carry_out(self, out: Output) -> anyhow::Result<()> {
         self.verbosity.start(match self.verb {
             Verb::Worker(_) => LevelFilter::INFO,
             _ => LevelFilter::OFF,
         })?;
-        let out = Output::new(self.output);
         let config = || Config::load(self.flags);
         match self.verb {
             Verb::Setup(verb) => verb.run(config()?, out).await,
@@ -106,6 +115,7 @@ impl Cli {
             Verb::Next(verb) => verb.run(&config()?, out).await,
             Verb::Queue(verb) => verb.run(&config()?, out).await,
             Verb::Events(verb) => verb.run(&config()?, out).await,
+            Verb::Action(verb) => verb.run(&config()?, out).await,
             Verb::Worker(verb) => verb.run(&config()?).await,
         }
     }

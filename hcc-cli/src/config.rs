@@ -14,7 +14,7 @@ use hcloud_api::Client;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::exit::NotSetUp;
+use crate::problem::Problem;
 
 /// Settings that every verb understands.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -45,6 +45,10 @@ pub(crate) struct Flags {
     #[arg(long, global = true, value_name = "NAME", env = "HCLOUD_CONTEXT")]
     #[arg(hide_env_values = true, hide_short_help = true)]
     context: Option<String>,
+
+    /// Say which request would change something, and do not send it
+    #[arg(long, global = true)]
+    dry_run: bool,
 
     /// Label that marks a server as managed
     #[arg(long, global = true, env = "HCC_LABEL")]
@@ -112,7 +116,7 @@ impl File {
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let text = match fs::read_to_string(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            text => text.map_err(|cause| NotSetUp::Unreadable {
+            text => text.map_err(|cause| Problem::Unreadable {
                 path: path.to_owned(),
                 cause,
             })?,
@@ -143,7 +147,7 @@ fn check_private(path: &Path) -> Result<()> {
     if mode & 0o077 == 0 {
         return Ok(());
     }
-    Err(NotSetUp::Exposed(path.to_owned()).into())
+    Err(Problem::Exposed(path.to_owned()).into())
 }
 
 #[cfg(not(unix))]
@@ -190,6 +194,11 @@ impl Config {
         file.console = flags.console.clone().or(file.console.take());
         self.settings = settings(&self.flags, &self.file);
         Ok(())
+    }
+
+    /// Whether nothing is to be changed.
+    pub(crate) fn is_dry_run(&self) -> bool {
+        self.flags.dry_run
     }
 
     /// Whether the settings name a token, be it a good one or not.
@@ -268,7 +277,9 @@ impl Config {
 
     /// A client with this token, for `setup`, which tries it before it writes it.
     pub(crate) fn client_with(&self, token: SecretString) -> Result<Client> {
-        let mut builder = Client::builder(token).user_agent("hcc", env!("CARGO_PKG_VERSION"));
+        let mut builder = Client::builder(token)
+            .user_agent("hcc", env!("CARGO_PKG_VERSION"))
+            .read_only(self.flags.dry_run);
         if let Some(endpoint) = variable("HCLOUD_ENDPOINT").or_else(|| self.file.endpoint.clone()) {
             builder = builder.endpoint(endpoint);
         }
@@ -302,7 +313,7 @@ impl Config {
         let mut official = Official::read()?;
         match official.active_context.take() {
             Some(context) => official.token(&context),
-            None => Err(NotSetUp::NoToken.into()),
+            None => Err(Problem::NoToken.into()),
         }
     }
 }
@@ -329,7 +340,7 @@ impl Official {
         };
         match fs::read_to_string(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(cause) => Err(NotSetUp::Unreadable { path, cause }.into()),
+            Err(cause) => Err(Problem::Unreadable { path, cause }.into()),
             Ok(text) => parse(&text, &path),
         }
     }
@@ -341,7 +352,7 @@ impl Official {
             .find(|found| found.name == context)
         {
             Some(found) => Ok(found.token),
-            None => Err(NotSetUp::NoContext(context.to_owned()).into()),
+            None => Err(Problem::NoContext(context.to_owned()).into()),
         }
     }
 }
@@ -350,7 +361,7 @@ impl Official {
 fn parse<T: for<'de> Deserialize<'de>>(text: &str, path: &Path) -> Result<T> {
     toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start);
-        NotSetUp::Malformed {
+        Problem::Malformed {
             path: path.to_owned(),
             line: 1 + text[..start].matches('\n').count(),
             message: error.message().to_owned(),
@@ -385,7 +396,7 @@ fn variable(name: &str) -> Option<String> {
 fn read_token(path: &Path) -> Result<SecretString> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(text.trim().into()),
-        Err(cause) => Err(NotSetUp::Unreadable {
+        Err(cause) => Err(Problem::Unreadable {
             path: path.to_owned(),
             cause,
         }
@@ -401,9 +412,9 @@ fn ask_command(command: &str) -> Result<SecretString> {
         .output()
         .context("run token_command")?;
     if !output.status.success() {
-        return Err(NotSetUp::TokenCommand(output.status).into());
+        return Err(Problem::TokenCommand(output.status).into());
     }
-    let text = String::from_utf8(output.stdout).map_err(|_| NotSetUp::NoToken)?;
+    let text = String::from_utf8(output.stdout).map_err(|_| Problem::NoToken)?;
     Ok(text.trim().into())
 }
 

@@ -5,7 +5,7 @@ use std::pin::pin;
 
 use anyhow::Result;
 
-use crate::exit::Interrupted;
+use crate::problem::Problem;
 
 /// The next Ctrl-C; it is listened for before this returns.
 pub(crate) fn ctrl_c() -> io::Result<impl Future<Output = ()>> {
@@ -63,7 +63,7 @@ impl Ends {
 
 /// Lets `work` end although Ctrl-C comes; a second one gives it up.
 ///
-/// After a Ctrl-C the outcome is [`Interrupted`], unless the work failed.
+/// After a Ctrl-C the outcome is [`Interrupted`](Problem::Interrupted), unless the work failed.
 pub(crate) async fn finish<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let mut work = pin!(work);
     let first = ctrl_c()?;
@@ -72,7 +72,7 @@ pub(crate) async fn finish<T>(work: impl Future<Output = Result<T>>) -> Result<T
         () = first => {}
     }
     eprintln!("hcc: finishing what was begun; Ctrl-C again gives it up");
-    stop(work).await.and(Err(Interrupted.into()))
+    stop(work).await.and(Err(Problem::Interrupted.into()))
 }
 
 /// Drops `work` when Ctrl-C comes.
@@ -82,6 +82,6 @@ pub(crate) async fn stop<T>(work: impl Future<Output = Result<T>>) -> Result<T> 
     let interrupted = ctrl_c()?;
     tokio::select! {
         outcome = work => outcome,
-        () = interrupted => Err(Interrupted.into()),
+        () = interrupted => Err(Problem::Interrupted.into()),
     }
 }

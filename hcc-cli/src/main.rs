@@ -17,8 +17,11 @@ mod letters;
 mod log;
 mod output;
 mod page;
+mod problem;
 mod reader;
 mod systemd;
+mod table;
+mod yaml;
 
 use std::process::ExitCode;
 
@@ -33,5 +36,5 @@ fn main() -> ExitCode {
         .enable_all()
         .build()
         .expect("a runtime without worker threads needs nothing but an epoll descriptor");
-    exit::report(runtime.block_on(cli.run()))
+    runtime.block_on(cli.run())
 }

@@ -13,6 +13,8 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tower_http::services::ServeDir;
 
+use crate::problem::Problem;
+
 /// Modules of two noVNC releases do not mix, so a browser asks before it reuses one.
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
@@ -35,21 +37,6 @@ const HEADERS: [(header::HeaderName, HeaderValue); 3] = [
     ),
 ];
 
-/// Why the console page cannot be shown.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum PageError {
-    #[error("the console page is not installed (no_page); name its folder with --www or HCC_WWW")]
-    NotInstalled,
-    #[error("{} holds no console page (no_page)", .0.display())]
-    NotThere(PathBuf),
-    #[error("the console page lacks noVNC (no_novnc); run: npm ci --prefix {}", .0.display())]
-    NoVnc(PathBuf),
-    #[error("no browser can be started (no_browser)")]
-    NoBrowser(#[source] io::Error),
-    #[error("no browser asked for the console within a minute (no_browser)")]
-    NoVisit,
-}
-
 /// The folder that holds the console page.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -61,16 +48,16 @@ impl Page {
     pub(crate) const PATH: &str = "/l.html";
 
     /// Finds the page in the folder that the user names, or where it comes with `hcc`.
-    pub(crate) fn find(www: Option<&Path>) -> Result<Self, PageError> {
+    pub(crate) fn find(www: Option<&Path>) -> Result<Self, Problem> {
         let www = match www {
             Some(www) => www.to_owned(),
-            None => installed().ok_or(PageError::NotInstalled)?,
+            None => installed().ok_or(Problem::PageNotInstalled)?,
         };
         if !holds_page(&www) {
-            return Err(PageError::NotThere(www));
+            return Err(Problem::NoPage(www));
         }
         if !www.join("novnc/core/rfb.js").is_file() {
-            return Err(PageError::NoVnc(www.with_file_name("noVNC")));
+            return Err(Problem::NoVnc(www.with_file_name("noVNC")));
         }
         Ok(Self { www })
     }

@@ -15,7 +15,7 @@ mod settings;
 mod worker;
 
 pub use command::console::Console;
-pub use command::create::{Made, Order};
+pub use command::create::{Made, Order, Quote};
 pub use command::kill::Killed;
 pub use command::list::{Known, Listed, Remote};
 pub use command::power::Power;

@@ -59,7 +59,11 @@ impl Middleware {
     }
 
     /// The server of this name, if the guard lets us touch it.
-    pub(crate) async fn touchable(&self, name: &ServerName) -> Result<Server> {
+    ///
+    /// # Errors
+    ///
+    /// The server is missing or not managed, or Hetzner cannot be reached.
+    pub async fn touchable(&self, name: &ServerName) -> Result<Server> {
         let server = self
             .find(name)
             .await?

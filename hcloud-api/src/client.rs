@@ -37,6 +37,7 @@ pub struct Client {
 /// What all clones of a client share.
 pub(crate) struct Shared {
     pub(crate) http: reqwest::Client,
+    pub(crate) read_only: bool,
     pub(crate) cloud: Url,
     pub(crate) storage_boxes: Url,
     pub(crate) pacers: Pacers,
@@ -241,6 +242,7 @@ pub struct ClientBuilder {
     retry: RetryPolicy,
     parallel_pages: usize,
     poll: Poll,
+    read_only: bool,
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
     tls: tls::Backend,
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -262,6 +264,7 @@ impl ClientBuilder {
                 first: Duration::from_millis(250),
                 longest: Duration::from_secs(5),
             },
+            read_only: false,
             #[cfg(any(feature = "rustls", feature = "native-tls"))]
             tls: tls::Backend::default(),
             #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -305,6 +308,13 @@ impl ClientBuilder {
         self
     }
 
+    /// Sends no request that could change something: it ends with
+    /// [`Error::Withheld`](crate::Error::Withheld), which says what would have been sent.
+    pub fn read_only(mut self, read_only: bool) -> Self {
+        self.read_only = read_only;
+        self
+    }
+
     /// How many pages of one list are fetched side by side, 32 unless set.
     pub fn parallel_pages(mut self, pages: usize) -> Self {
         self.parallel_pages = pages.max(1);
@@ -344,6 +354,7 @@ impl ClientBuilder {
         Ok(Client {
             shared: Arc::new(Shared {
                 http: self.http()?,
+                read_only: self.read_only,
                 cloud: endpoint(&self.endpoint)?,
                 storage_boxes: endpoint(&self.storage_box_endpoint)?,
                 pacers: Pacers::default(),

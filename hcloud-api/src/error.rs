@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -13,8 +14,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a call failed.
 ///
-/// Methods and paths are those of the request that failed; its body and the token are never part
-/// of an error.
+/// Methods and paths are those of the request that failed; the token is never part of an error, and
+/// its body only where nothing was sent, as a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -67,6 +68,18 @@ pub enum Error {
         path: String,
         /// What cannot be written.
         source: serde_json::Error,
+    },
+
+    /// The client only reads, see [`read_only`](crate::ClientBuilder::read_only): the request was
+    /// not sent.
+    #[error("{method} {path} was withheld")]
+    Withheld {
+        /// The request's method.
+        method: Method,
+        /// The request's path, below the endpoint.
+        path: String,
+        /// What would have been sent, as JSON.
+        body: Option<SecretString>,
     },
 
     /// No connection was made: the request was not sent.

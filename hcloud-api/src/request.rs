@@ -111,6 +111,9 @@ impl Request {
 
     /// Sends the request, again and again where the retry policy allows it.
     pub(crate) async fn send(&self) -> Result<Answer> {
+        if self.client.shared.read_only && self.method != Method::GET {
+            return Err(self.withheld());
+        }
         let span = debug_span!("request", method = %self.method, path = self.path);
         self.attempts().instrument(span).await
     }
@@ -189,6 +192,15 @@ impl Request {
 
     fn failed(&self, error: reqwest::Error) -> Error {
         Error::unanswered(self.method.clone(), &self.path, error)
+    }
+
+    fn withheld(&self) -> Error {
+        let body = self.body.as_deref().map(String::from_utf8_lossy);
+        Error::Withheld {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            body: body.map(|body| body.into_owned().into()),
+        }
     }
 
     /// Why a body cannot be sent.

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 
 use crate::browser;
 use crate::cmd::target::Target;
@@ -25,6 +26,24 @@ pub(crate) struct Console {
     www: Option<PathBuf>,
 }
 
+/// A way to a screen, for programs.
+#[derive(Serialize)]
+struct Shown<'a> {
+    link: &'a str,
+    url: &'a str,
+    password: &'a str,
+}
+
+impl<'a> Shown<'a> {
+    fn new(console: &'a hcc_core::Console, link: &'a SecretString) -> Self {
+        Self {
+            link: link.expose_secret(),
+            url: console.url.expose_secret(),
+            password: console.password.expose_secret(),
+        }
+    }
+}
+
 impl Console {
     pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
         let base = config.settings.console.as_deref();
@@ -35,7 +54,8 @@ impl Console {
         let middleware = config.middleware(self.target.guard()).await?;
         let console = middleware.console(&self.target.name).await?;
         if !self.open {
-            return out.line(console.link(base).expose_secret());
+            let link = console.link(base);
+            return out.result(link.expose_secret(), &Shown::new(&console, &link));
         }
         match page {
             Some(page) => browser::open(&page, &console.link(None)).await,

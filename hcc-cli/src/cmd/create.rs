@@ -1,13 +1,14 @@
 //! `hcc create`: a new server.
 
-use std::io::Read;
+use std::io::{IsTerminal, Read, stderr};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use anyhow::Context;
-use hcc_core::{Guard, Made, Order, ServerName};
+use hcc_core::{Guard, Made, Order, Quote, ServerName};
 use secrecy::SecretString;
 
+use crate::cmd::action::Done;
 use crate::cmd::wait::Waiting;
 use crate::config::Config;
 use crate::interrupt;
@@ -81,18 +82,43 @@ impl Create {
         order.user_data = self.user_data.as_deref().map(read).transpose()?;
 
         let middleware = config.middleware(Guard::Managed).await?;
+        if stderr().is_terminal() {
+            let quote = middleware.quote(&self.name, &order).await?;
+            eprintln!("hcc: {}", described(&self.name, &quote));
+            order = quote.order;
+        }
         // Cut off between the order and its record, the root password would be lost.
         let made =
             interrupt::finish(async { Ok(middleware.create(&self.name, &order).await?) }).await?;
-        match made {
+        let actions = match made {
             Made::Created(actions) => {
-                interrupt::stop(self.waiting.wait(&middleware, actions)).await?;
+                interrupt::stop(self.waiting.wait(&middleware, actions)).await?
             }
-            Made::Adopted => eprintln!("hcc: {} exists already", self.name),
-            _ => {}
-        }
-        out.ok()
+            _ => {
+                eprintln!("hcc: {} exists already", self.name);
+                Vec::new()
+            }
+        };
+        out.done(&Done::new(&self.name, &actions))
     }
+}
+
+/// What is ordered, and what it costs.
+fn described(name: &ServerName, Quote { order, price, .. }: &Quote) -> String {
+    let said = |text: &Option<String>| text.clone().unwrap_or_default();
+    let mut text = format!(
+        "{name}: {} with {}",
+        said(&order.server_type),
+        said(&order.image)
+    );
+    if let Some(location) = &order.location {
+        text += &format!(" in {location}");
+    }
+    if let Some(price) = price {
+        let (hourly, monthly) = (&price.price_hourly.gross, &price.price_monthly.gross);
+        text += &format!(", {hourly:.4} an hour, {monthly:.2} a month at most");
+    }
+    text
 }
 
 fn read(path: &Path) -> anyhow::Result<SecretString> {

@@ -1,14 +1,17 @@
 //! `hcc kill`: deleting a server.
 
-use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
+use std::io::{IsTerminal, stdin};
 
 use anyhow::Result;
-use hcc_core::Killed;
+use hcc_core::{ErrorKind, Killed, Middleware, ServerName};
+use hcloud_api::Server;
 
+use crate::age::age;
+use crate::cmd::action::Done;
+use crate::cmd::consent::Consent;
 use crate::cmd::target::Target;
 use crate::cmd::wait::Waiting;
 use crate::config::Config;
-use crate::exit::Declined;
 use crate::output::Output;
 
 /// Delete a server and its record
@@ -20,38 +23,71 @@ pub(crate) struct Kill {
     #[command(flatten)]
     waiting: Waiting,
 
-    /// Do not ask
-    #[arg(short, long, env = "HCC_YES", hide_env_values = true)]
-    yes: bool,
+    #[command(flatten)]
+    consent: Consent,
 }
 
 impl Kill {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
-        if !self.yes {
-            confirm(self.target.name.as_str())?;
-        }
+        let name = &self.target.name;
         let middleware = config.middleware(self.target.guard()).await?;
-        if let Killed::Deleted(Some(action)) = middleware.kill(&self.target.name).await? {
-            self.waiting.wait(&middleware, vec![action]).await?;
+        if !self.consent.is_given(config) {
+            let about = about(&middleware, name).await?;
+            let question = format!("{about}Type its name to go on: ");
+            self.consent.ask_for(name.as_str(), &question)?;
         }
-        out.ok()
+        let actions = match middleware.kill(name).await? {
+            Killed::Deleted(action) => action.into_iter().collect(),
+            _ => Vec::new(),
+        };
+        let actions = self.waiting.wait(&middleware, actions).await?;
+        out.done(&Done::new(name, &actions))
     }
 }
 
-/// Asks for the name: a `y` is typed too easily.
-fn confirm(name: &str) -> Result<()> {
+/// What would be deleted, for a person to read before it is.
+async fn about(middleware: &Middleware, name: &ServerName) -> Result<String> {
     if !stdin().is_terminal() {
-        return Err(Declined::NobodyToAsk.into());
+        return Ok(String::new());
     }
-    write!(
-        stderr(),
-        "This deletes {name} with its disk. Type its name to go on: "
-    )?;
-    let mut answer = String::new();
-    stdin().lock().read_line(&mut answer)?;
-    if answer.trim() == name {
-        Ok(())
-    } else {
-        Err(Declined::ByUser.into())
+    match middleware.touchable(name).await {
+        Ok(server) => Ok(described(&server)),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Ok(format!("{name} is gone; this removes its record.\n"))
+        }
+        Err(error) => Err(error.into()),
     }
+}
+
+fn described(server: &Server) -> String {
+    let net = &server.public_net;
+    let ip4 = net.ipv4.as_ref().map(|ipv4| ipv4.ip.to_string());
+    let ip6 = net.ipv6.as_ref().map(|ipv6| ipv6.ip.clone());
+    let addresses: Vec<String> = ip4.into_iter().chain(ip6).collect();
+    let price = server.server_type.price(&server.location.name);
+    let facts = [
+        ("id", Some(server.id.to_string())),
+        ("status", Some(server.status.to_string())),
+        ("address", Some(addresses.join(", "))),
+        ("age", Some(age(server.created))),
+        (
+            "price",
+            price.map(|price| format!("{:.2} a month", price.price_monthly.gross)),
+        ),
+        (
+            "protected",
+            server
+                .protection
+                .delete
+                .then(|| "yes, so Hetzner will refuse".to_owned()),
+        ),
+    ];
+    let facts = facts
+        .into_iter()
+        .filter_map(|(name, fact)| Some((name, fact?)));
+    let facts = facts.filter(|(_, fact)| !fact.is_empty());
+    let facts: String = facts
+        .map(|(name, fact)| format!("  {name:10}{fact}\n"))
+        .collect();
+    format!("This deletes {} with its disk:\n{facts}", server.name)
 }

@@ -1,5 +1,7 @@
 //! One verb or one family of verbs, one file.
 
+pub(crate) mod action;
+mod consent;
 pub(crate) mod console;
 pub(crate) mod create;
 pub(crate) mod kill;

@@ -1,11 +1,13 @@
 //! `hcc password`: the root password that came with a server.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use hcc_core::{Error, ServerName};
 use secrecy::ExposeSecret;
+use serde::Serialize;
 
 use crate::config::Config;
 use crate::output::Output;
+use crate::problem::Problem;
 
 /// Print the root password that a server was created with
 #[derive(Debug, clap::Args)]
@@ -14,14 +16,18 @@ pub(crate) struct Password {
     name: ServerName,
 }
 
+#[derive(Serialize)]
+struct Shown<'a> {
+    password: &'a str,
+}
+
 impl Password {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let store = config.store().await?;
         let record = store.get(self.name.as_str()).await.map_err(Error::from)?;
         let record = record.ok_or(Error::NoSuchServer { name: self.name })?;
-        let password = record
-            .pw
-            .context("it was created without a root password (no_password)")?;
-        out.line(password.expose_secret())
+        let password = record.pw.ok_or(Problem::NoPassword)?;
+        let password = password.expose_secret();
+        out.result(password, &Shown { password })
     }
 }

@@ -1,54 +1,132 @@
 //! `hcc start stop force reset reboot`: power.
 
-use hcc_core::Power;
+use std::time::Duration;
 
+use anyhow::Result;
+use hcc_core::{Middleware, Power};
+
+use crate::age::span;
+use crate::cmd::action::Done;
+use crate::cmd::consent::Consent;
 use crate::cmd::target::Target;
 use crate::cmd::wait::Waiting;
 use crate::config::Config;
 use crate::output::Output;
 
-macro_rules! power_verbs {
-    ($($(#[$doc:meta])+ $name:ident),+ $(,)?) => {$(
-        $(#[$doc])+
-        #[derive(Debug, clap::Args)]
-        pub(crate) struct $name {
-            #[command(flatten)]
-            target: Target,
-
-            #[command(flatten)]
-            waiting: Waiting,
-        }
-
-        impl $name {
-            pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
-                change(Power::$name, &self.target, &self.waiting, config, &out).await
-            }
-        }
-    )+};
+/// Switch a server on
+#[derive(Debug, clap::Args)]
+pub(crate) struct Start {
+    #[command(flatten)]
+    change: Change,
 }
 
-power_verbs! {
-    /// Switch a server on
-    Start,
-    /// Ask a server's operating system to shut down
-    Stop,
-    /// Cut a server's power
-    Force,
-    /// Cut a server's power and switch it on again
-    Reset,
-    /// Ask a server's operating system to restart
-    Reboot,
+/// Ask a server's operating system to shut down
+#[derive(Debug, clap::Args)]
+pub(crate) struct Stop {
+    #[command(flatten)]
+    change: Change,
+
+    /// Cut the power of a server that is not off after so long, such as 60s
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    force_after: Option<Duration>,
 }
 
-async fn change(
-    power: Power,
-    target: &Target,
-    waiting: &Waiting,
-    config: &Config,
-    out: &Output,
-) -> anyhow::Result<()> {
-    let middleware = config.middleware(target.guard()).await?;
-    let action = middleware.power(&target.name, power).await?;
-    waiting.wait(&middleware, vec![action]).await?;
-    out.ok()
+/// Cut a server's power
+#[derive(Debug, clap::Args)]
+pub(crate) struct Force {
+    #[command(flatten)]
+    change: Change,
+
+    #[command(flatten)]
+    consent: Consent,
+}
+
+/// Cut a server's power and switch it on again
+#[derive(Debug, clap::Args)]
+pub(crate) struct Reset {
+    #[command(flatten)]
+    change: Change,
+
+    #[command(flatten)]
+    consent: Consent,
+}
+
+/// Ask a server's operating system to restart
+#[derive(Debug, clap::Args)]
+pub(crate) struct Reboot {
+    #[command(flatten)]
+    change: Change,
+}
+
+/// A change of power.
+#[derive(Debug, clap::Args)]
+struct Change {
+    #[command(flatten)]
+    target: Target,
+
+    #[command(flatten)]
+    waiting: Waiting,
+}
+
+impl Start {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
+        self.change.run(Power::Start, config, &out).await
+    }
+}
+
+impl Stop {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
+        let Some(patience) = self.force_after else {
+            return self.change.run(Power::Stop, config, &out).await;
+        };
+        let Target { name, .. } = &self.change.target;
+        let middleware = self.change.middleware(config).await?;
+        let stop = middleware.power(name, Power::Stop).await?;
+        let mut actions = vec![stop];
+        if !middleware.is_off_within(name, patience).await? {
+            eprintln!("hcc: {name} did not shut down; cutting its power");
+            actions.push(middleware.power(name, Power::Force).await?);
+        }
+        let actions = self.change.waiting.wait(&middleware, actions).await?;
+        out.done(&Done::new(name, &actions))
+    }
+}
+
+impl Force {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
+        let name = &self.change.target.name;
+        self.consent
+            .ask(config, &format!("This cuts the power of {name}. Go on?"))?;
+        self.change.run(Power::Force, config, &out).await
+    }
+}
+
+impl Reset {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
+        let name = &self.change.target.name;
+        self.consent.ask(
+            config,
+            &format!("This cuts the power of {name} for a moment. Go on?"),
+        )?;
+        self.change.run(Power::Reset, config, &out).await
+    }
+}
+
+impl Reboot {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
+        self.change.run(Power::Reboot, config, &out).await
+    }
+}
+
+impl Change {
+    async fn run(&self, power: Power, config: &Config, out: &Output) -> Result<()> {
+        let middleware = self.middleware(config).await?;
+        let action = middleware.power(&self.target.name, power).await?;
+        let actions = self.waiting.wait(&middleware, vec![action]).await?;
+        out.done(&Done::new(&self.target.name, &actions))
+    }
+
+    async fn middleware(&self, config: &Config) -> Result<Middleware> {
+        config.middleware(self.target.guard()).await
+    }
 }

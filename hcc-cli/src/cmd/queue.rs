@@ -12,9 +12,9 @@ use serde_json::Value;
 use crate::age::{age, short, span};
 use crate::cmd::wait::PATIENCE;
 use crate::config::Config;
-use crate::exit::{NoCommand, Nothing};
 use crate::letters::Letters;
 use crate::output::{Output, Row};
+use crate::problem::Problem;
 use crate::reader;
 
 /// Add a command for a worker, or for a script that pulls
@@ -111,7 +111,7 @@ impl Pull {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         match config.queue().await?.pull().await? {
             Some(command) => print(&command, &out),
-            None => Err(Nothing.into()),
+            None => Err(Problem::NothingToPull.into()),
         }
     }
 }
@@ -150,30 +150,33 @@ impl Look {
                 out.record(&EntryRow::new(entry, usize::MAX))
             }
             Verb::Retry(which) => {
-                for entry in which.of(&entries)? {
-                    let id = &entry.command.id;
-                    ensure!(queue.retry(id).await?, NoCommand::NotDead(id.clone()));
+                let ids = which.of(&entries)?;
+                for id in &ids {
+                    let is_dead = queue.retry(id).await?;
+                    ensure!(is_dead, Problem::NotDead((*id).clone()));
                 }
-                out.ok()
+                out.done(&ids)
             }
             Verb::Drop(which) => {
-                for entry in which.of(&entries)? {
-                    let id = &entry.command.id;
-                    ensure!(queue.remove(id).await?, NoCommand::Leased(id.clone()));
+                let ids = which.of(&entries)?;
+                for id in &ids {
+                    let is_free = queue.remove(id).await?;
+                    ensure!(is_free, Problem::Leased((*id).clone()));
                 }
-                out.ok()
+                out.done(&ids)
             }
         }
     }
 }
 
 impl Which {
-    fn of<'a>(&self, entries: &'a [Entry]) -> Result<Vec<&'a Entry>> {
+    fn of<'a>(&self, entries: &'a [Entry]) -> Result<Vec<&'a CommandId>> {
         if self.dead {
             let dead = entries.iter().filter(|entry| entry.state == State::Dead);
-            return Ok(dead.collect());
+            return Ok(dead.map(|entry| &entry.command.id).collect());
         }
-        self.id.iter().map(|id| find(entries, id)).collect()
+        let ids = self.id.iter();
+        ids.map(|id| Ok(&find(entries, id)?.command.id)).collect()
     }
 }
 
@@ -184,8 +187,8 @@ fn find<'a>(entries: &'a [Entry], id: &str) -> Result<&'a Entry> {
         .filter(|entry| entry.command.id.as_str().starts_with(id));
     match (found.next(), found.next()) {
         (Some(entry), None) => Ok(entry),
-        (Some(_), Some(_)) => Err(NoCommand::Several(id.to_owned()).into()),
-        (None, _) => Err(NoCommand::Unknown(id.to_owned()).into()),
+        (Some(_), Some(_)) => Err(Problem::ManyCommands(id.to_owned()).into()),
+        (None, _) => Err(Problem::NoCommand(id.to_owned()).into()),
     }
 }
 

@@ -12,6 +12,7 @@ use indexmap::IndexSet;
 use inquire::validator::Validation;
 use inquire::{Password, PasswordDisplayMode, Select, Text};
 use secrecy::SecretString;
+use serde::Serialize;
 
 use crate::cmd::create::Defaults;
 use crate::config::{Config, File};
@@ -37,6 +38,11 @@ pub(crate) struct Setup {
     yes: bool,
 }
 
+#[derive(Serialize)]
+struct Wrote {
+    path: String,
+}
+
 impl Setup {
     pub(crate) async fn run(self, mut config: Config, out: Output) -> Result<()> {
         if let Some(path) = &self.import {
@@ -55,7 +61,13 @@ impl Setup {
             ask(&mut config).await?;
         }
         config.file.write(&config.path)?;
-        out.line(&format!("wrote {}", config.path.display()))
+        let path = config.path.display();
+        out.result(
+            format!("wrote {path}"),
+            &Wrote {
+                path: path.to_string(),
+            },
+        )
     }
 }
 

@@ -48,8 +48,9 @@ struct Message<'a> {
 impl Notify {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let queue = config.queue().await?;
-        queue.signals().send(&self.message.join(" ")).await?;
-        out.ok()
+        let message = self.message.join(" ");
+        queue.signals().send(&message).await?;
+        out.done(&Message { msg: &message })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use hcc_core::{Guard, ServerName};
 
+use crate::cmd::action::Done;
 use crate::config::Config;
 use crate::output::Output;
 
@@ -26,7 +27,7 @@ impl Settag {
             .await?
             .tag(&self.name)
             .await?;
-        out.ok()
+        out.done(&Done::new(&self.name, &[]))
     }
 }
 
@@ -37,6 +38,6 @@ impl Deltag {
             .await?
             .untag(&self.name)
             .await?;
-        out.ok()
+        out.done(&Done::new(&self.name, &[]))
     }
 }

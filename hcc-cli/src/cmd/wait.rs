@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::io::{IsTerminal, stderr};
 use std::time::Duration;
 
-use crate::age::span;
 use hcc_core::Middleware;
 use hcloud_api::{Action, ActionId, ActionStatus};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::age::span;
 
 /// How long to wait unless told.
 pub(crate) const PATIENCE: &str = "5m";
@@ -26,46 +27,65 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
+    /// Waits for the actions if that is wanted; returns them as they were last seen.
     pub(crate) async fn wait(
         &self,
         middleware: &Middleware,
         actions: Vec<Action>,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Vec<Action>> {
         let Some(deadline) = self.deadline() else {
-            return Ok(());
+            return Ok(actions);
         };
         let mut bars = Bars::default();
         middleware
-            .wait(actions, deadline, |action| bars.show(action))
+            .wait(actions.clone(), deadline, |action| bars.show(action))
             .await?;
-        Ok(())
+        Ok(actions
+            .into_iter()
+            .map(|action| bars.latest(action))
+            .collect())
+    }
+
+    /// How long to wait if somebody asked for it.
+    pub(crate) fn explicit(&self) -> Option<Duration> {
+        self.wait
     }
 
     fn deadline(&self) -> Option<Duration> {
         let by_default = !self.no_wait && stderr().is_terminal();
         self.wait
-            .or_else(|| by_default.then(|| span(PATIENCE).ok())?)
+            .or_else(|| by_default.then(|| span(PATIENCE).expect("it is a time")))
     }
 }
 
 /// A bar for each action; drawn on a terminal only.
 #[derive(Default)]
-struct Bars {
+pub(crate) struct Bars {
     all: MultiProgress,
-    one: HashMap<ActionId, ProgressBar>,
+    one: HashMap<ActionId, (ProgressBar, Action)>,
 }
 
 impl Bars {
-    fn show(&mut self, action: &Action) {
-        let bar = self.one.entry(action.id).or_insert_with(|| {
+    pub(crate) fn show(&mut self, action: &Action) {
+        let (bar, latest) = self.one.entry(action.id).or_insert_with(|| {
             let style = ProgressStyle::with_template("{msg:20} {bar:30} {pos:>3} %")
                 .expect("the template is well formed");
-            self.all.add(ProgressBar::new(100).with_style(style))
+            let bar = self.all.add(ProgressBar::new(100).with_style(style));
+            (bar, action.clone())
         });
         bar.set_message(action.command.replace('_', " "));
         bar.set_position(action.progress.into());
         if action.status != ActionStatus::Running {
             bar.finish_and_clear();
+        }
+        latest.clone_from(action);
+    }
+
+    /// An action as it was last shown.
+    pub(crate) fn latest(&self, action: Action) -> Action {
+        match self.one.get(&action.id) {
+            Some((_, latest)) => latest.clone(),
+            None => action,
         }
     }
 }

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use hcc_core::{Guard, Pace, Users};
 use tracing::info;
 
 use crate::config::Config;
-use crate::exit::Interrupted;
 use crate::interrupt;
+use crate::problem::Problem;
 use crate::systemd;
 
 /// Carry out commands as they come, until Ctrl-C or SIGTERM
@@ -44,6 +44,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) async fn run(self, config: &Config) -> Result<()> {
+        ensure!(!config.is_dry_run(), Problem::NoDryRun);
         let middleware = config.middleware(Guard::Managed).await?;
         let queue = config.queue().await?;
         let worker = hcc_core::Worker::new(middleware, queue)
@@ -65,7 +66,7 @@ impl Worker {
         systemd::ready();
         tokio::select! {
             () = worker.run(asked) => Ok(()),
-            () = asked_twice => Err(Interrupted.into()),
+            () = asked_twice => Err(Problem::Interrupted.into()),
             never = systemd::stay_alive() => match never {},
         }
     }

@@ -6,6 +6,7 @@ mod browser;
 mod faults;
 #[cfg(feature = "mongodb")]
 mod foreign;
+mod output;
 mod page;
 mod queue;
 mod settings;

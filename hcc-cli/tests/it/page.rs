@@ -150,10 +150,8 @@ async fn console_without_a_browser_to_open_it_is_told() {
 
     let (code, line) = run.failure();
     assert_eq!(code, 5);
-    assert!(
-        line.starts_with("hcc: no browser can be started (no_browser)"),
-        "{line}"
-    );
+    assert!(line.contains("no browser can be started"), "{line}");
+    assert!(line.ends_with("(no_browser)"), "{line}");
 }
 
 fn refused(args: &[&OsStr]) -> Output {

@@ -29,6 +29,16 @@ macro_rules! on_each_queue {
                 super::$case(super::Shell::on(&fresh.url).await).await;
             })+
         }
+
+        #[cfg(feature = "redis")]
+        mod redis {
+            $(#[tokio::test]
+            #[ignore = "needs Redis"]
+            async fn $case() {
+                let server = test_services::Redis::shared();
+                super::$case(super::Shell::on(&server.fresh_url()).await).await;
+            })+
+        }
     };
 }
 
@@ -60,7 +70,7 @@ impl Shell {
         Self { user, url }
     }
 
-    #[cfg(feature = "mongodb")]
+    #[cfg(any(feature = "mongodb", feature = "redis"))]
     async fn on(url: &str) -> Self {
         Self {
             user: User::of(Sim::builder()).await,

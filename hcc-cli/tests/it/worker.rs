@@ -58,6 +58,23 @@ async fn worker_carries_out_what_is_pushed_and_tells_why_it_did_not() {
 }
 
 #[tokio::test]
+async fn worker_finishes_what_it_has_begun() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let user = User::of(Sim::builder().server("web1", MANAGED)).await;
+        user.fault("latency=200ms");
+        let worker = Worker::of(&user).await;
+        user.ok(&["push", "reboot", "web1"]).await;
+        while !user.ok(&["queue", "list"]).await.contains("leased") {}
+
+        let (code, log) = worker.end(signal).await;
+
+        assert_eq!(code, Some(0), "{log}");
+        assert_eq!(user.requests("POST", "/actions/reboot"), 1, "{log}");
+        assert_eq!(user.ok(&["queue", "list", "-o", "json"]).await, "[]\n");
+    }
+}
+
+#[tokio::test]
 async fn log_tells_as_much_as_it_is_asked_to() {
     let user = User::of(Sim::builder()).await;
 

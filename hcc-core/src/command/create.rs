@@ -6,7 +6,7 @@ use std::str::FromStr;
 use hcc_store::{Only, Patch, Stage, StoreExt};
 use hcloud_api::{
     Action, ActionStatus, CreateServer, ErrorCode, IdOrName, Labels, ListActions, Server,
-    ServerCreated,
+    ServerCreated, TypePrice,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -78,6 +78,16 @@ pub enum Made {
     Adopted,
 }
 
+/// What an order comes to.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Quote {
+    /// The order, with everything said that it left open.
+    pub order: Order,
+    /// What the server costs, if its location is known.
+    pub price: Option<TypePrice>,
+}
+
 impl Middleware {
     /// Creates a server and records it with its root password.
     ///
@@ -103,6 +113,31 @@ impl Middleware {
             Ok(created) => self.record(name, created).await,
             Err(error) => self.settle(name, &request, error).await,
         }
+    }
+
+    /// What an order comes to, before anything is ordered.
+    ///
+    /// # Errors
+    ///
+    /// Hetzner does not offer what is asked for, or cannot be reached.
+    pub async fn quote(&self, name: &ServerName, order: &Order) -> Result<Quote> {
+        let request = self.request(name, order).await?;
+        let server_type = request.server_type.to_string();
+        let location = request.location.as_ref().map(ToString::to_string);
+        let found = self.api.server_types().find(&server_type).await?;
+        let price = found.and_then(|found| match &location {
+            Some(location) => found.price(location).cloned(),
+            None => None,
+        });
+        Ok(Quote {
+            order: Order {
+                server_type: Some(server_type),
+                image: Some(request.image.to_string()),
+                location,
+                ..order.clone()
+            },
+            price,
+        })
     }
 
     /// What Hetzner is still doing to a server.

@@ -1,7 +1,10 @@
 //! `start stop force reset reboot`: power.
 
+use std::time::Duration;
+
 use futures_util::TryStreamExt;
-use hcloud_api::{Action, ActionSort, ListActions, ServerId, Sort, Timestamp};
+use hcloud_api::{Action, ActionSort, ListActions, ServerId, ServerStatus, Sort, Timestamp};
+use tokio::time::{sleep, timeout};
 
 use crate::command::Delivery;
 use crate::{Error, Middleware, Result, ServerName};
@@ -31,6 +34,22 @@ impl Middleware {
     pub async fn power(&self, name: &ServerName, power: Power) -> Result<Action> {
         let id = self.touchable(name).await?.id;
         Ok(self.switch(id, power).await?)
+    }
+
+    /// Waits until a server is off, looking every other second; returns whether
+    /// it is.
+    ///
+    /// # Errors
+    ///
+    /// The server is missing or not managed, or Hetzner cannot be reached.
+    pub async fn is_off_within(&self, name: &ServerName, patience: Duration) -> Result<bool> {
+        let off = async {
+            while self.touchable(name).await?.status != ServerStatus::Off {
+                sleep(Duration::from_secs(2)).await;
+            }
+            Ok(true)
+        };
+        timeout(patience, off).await.unwrap_or(Ok(false))
     }
 
     /// Changes a server's power at most once for all deliveries of a command:

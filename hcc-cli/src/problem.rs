@@ -1,0 +1,136 @@
+//! What can go wrong on our side of `hcc-core`.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+use hcc_queue::CommandId;
+
+use crate::exit::Exit;
+
+/// Why `hcc` did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Problem {
+    #[error("no API token is set")]
+    NoToken,
+    #[error("the official CLI has no context {0:?}")]
+    NoContext(String),
+    #[error("token_command ended with {0}")]
+    TokenCommand(ExitStatus),
+    #[error("others can read {}", .0.display())]
+    Exposed(PathBuf),
+    #[error("{} cannot be read: {cause}", path.display())]
+    Unreadable { path: PathBuf, cause: io::Error },
+    #[error("line {line} of {}: {message}", path.display())]
+    Malformed {
+        path: PathBuf,
+        line: usize,
+        message: String,
+    },
+
+    #[error("nothing was done")]
+    Declined,
+    #[error("nobody is there to confirm it")]
+    NobodyToAsk,
+    /// It would lay all commands aside.
+    #[error("a worker has no dry run")]
+    NoDryRun,
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+
+    /// There is nothing to pull: the exit code says so, and nothing else does.
+    #[error("no command waits")]
+    NothingToPull,
+    #[error("there is no command {0}")]
+    NoCommand(String),
+    #[error("several commands begin with {0}")]
+    ManyCommands(String),
+    #[error("the command {0} is not dead")]
+    NotDead(CommandId),
+    #[error("a worker has the command {0}")]
+    Leased(CommandId),
+
+    #[error("there is no column {name:?}")]
+    NoColumn {
+        name: String,
+        columns: &'static [&'static str],
+    },
+    #[error("it was created without a root password")]
+    NoPassword,
+
+    #[error("the console page is not installed")]
+    PageNotInstalled,
+    #[error("{} holds no console page", .0.display())]
+    NoPage(PathBuf),
+    #[error("the console page lacks noVNC")]
+    NoVnc(PathBuf),
+    #[error("no browser can be started")]
+    NoBrowser(#[source] io::Error),
+    #[error("no browser asked for the console within a minute")]
+    NoVisit,
+}
+
+impl Problem {
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::NoToken
+            | Self::NoContext(_)
+            | Self::TokenCommand(_)
+            | Self::Exposed(_)
+            | Self::Unreadable { .. }
+            | Self::Malformed { .. }
+            | Self::PageNotInstalled
+            | Self::NoPage(_)
+            | Self::NoVnc(_)
+            | Self::NoBrowser(_) => Exit::NotSetUp,
+            Self::Declined | Self::NobodyToAsk | Self::NotDead(_) | Self::Leased(_) => {
+                Exit::Refused
+            }
+            Self::NoDryRun | Self::ManyCommands(_) | Self::NoColumn { .. } => Exit::Usage,
+            Self::NoCommand(_) => Exit::NotFound,
+            Self::NoVisit => Exit::TimedOut,
+            Self::NothingToPull | Self::NoPassword => Exit::Failed,
+            Self::Interrupted => Exit::Interrupted,
+        }
+    }
+
+    /// A short name for programs.
+    pub(crate) fn code(&self) -> &'static str {
+        match self {
+            Self::NoToken | Self::TokenCommand(_) => "no_token",
+            Self::NoContext(_) => "no_context",
+            Self::Exposed(_) => "exposed",
+            Self::Unreadable { .. } => "unreadable",
+            Self::Malformed { .. } => "malformed",
+            Self::Declined | Self::NobodyToAsk => "declined",
+            Self::NoDryRun => "usage",
+            Self::Interrupted => "interrupted",
+            Self::NothingToPull => "nothing_to_pull",
+            Self::NoCommand(_) => "no_such_command",
+            Self::ManyCommands(_) => "ambiguous",
+            Self::NotDead(_) => "not_dead",
+            Self::Leased(_) => "leased",
+            Self::NoColumn { .. } => "no_column",
+            Self::NoPassword => "no_password",
+            Self::PageNotInstalled | Self::NoPage(_) => "no_page",
+            Self::NoVnc(_) => "no_novnc",
+            Self::NoBrowser(_) | Self::NoVisit => "no_browser",
+        }
+    }
+
+    /// What to do next, where there is one clear thing.
+    pub(crate) fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoToken => "to set one: hcc setup".to_owned(),
+            Self::NoContext(_) => "to see them: hcloud context list".to_owned(),
+            Self::Exposed(path) => format!("to keep it yours: chmod 600 {}", path.display()),
+            Self::NobodyToAsk => "use --yes".to_owned(),
+            Self::NoCommand(_) => "to see them: hcc queue list".to_owned(),
+            Self::NoColumn { columns, .. } => format!("there are {}", columns.join(", ")),
+            Self::PageNotInstalled => "name its folder with --www or HCC_WWW".to_owned(),
+            Self::NoVnc(path) => format!("run: npm ci --prefix {}", path.display()),
+            _ => return None,
+        })
+    }
+}
