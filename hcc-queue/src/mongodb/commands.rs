@@ -8,16 +8,11 @@
 //! | `held` | whether a worker has it |
 //! | `token`, `attempts` | which lease this is, ever and since the push |
 //! | `at` | when it was pushed, by the server's clock |
-//! | `place` | when it got its place in the line of its server |
 //! | `err` | why it failed last |
 //! | `dead` | it goes to the dead letters |
 //!
 //! One command of a server at most has `due`: an index refuses a second one. So
 //! whoever leases a command has its server as well, in one write.
-//!
-//! Our own commands get their place when they are pushed, those of others when one
-//! of us first meets them, and before a later one of ours. The natural order would
-//! not do: each member of a replica set has its own.
 
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
@@ -66,10 +61,10 @@ impl Documents {
     /// Makes the indexes. What other programs insert cannot offend them.
     async fn ensure_indexes(&self) -> Result<()> {
         // A server's first entry is its command that a worker has had, or else the
-        // oldest, but for those that have no place yet.
+        // oldest: among equal entries the natural order is kept.
         let order = IndexModel::builder()
-            .keys(doc! { "for": 1, "due": -1, "place": 1 })
-            .options(IndexOptions::builder().name("hcc_line".to_owned()).build());
+            .keys(doc! { "for": 1, "due": -1 })
+            .options(IndexOptions::builder().name("hcc_order".to_owned()).build());
         let single = IndexModel::builder().keys(doc! { "for": 1 }).options(
             IndexOptions::builder()
                 .name("hcc_single".to_owned())
@@ -122,11 +117,7 @@ impl Documents {
 
     /// Leases the next command of a server, unless it has to wait.
     async fn lease_of(&self, server: &Bson, duration: Duration) -> Result<Option<Lease>> {
-        let filter = doc! {
-            "for": { "$eq": server },
-            "place": { "$type": "date" },
-            "$expr": is_due(),
-        };
+        let filter = doc! { "for": { "$eq": server }, "$expr": is_due() };
         let made = doc! { "$cond": [is_a("_id", "objectId"), { "$toDate": "$_id" }, "$$NOW"] };
         let lease = doc! { "$set": {
             "due": after(duration),
@@ -139,7 +130,7 @@ impl Documents {
             let leased = self
                 .commands
                 .find_one_and_update(filter.clone(), vec![lease.clone()])
-                .sort(doc! { "due": -1, "place": 1 })
+                .sort(doc! { "due": -1 })
                 .return_document(ReturnDocument::After);
             match answer(leased).await {
                 Ok(Some(document)) if is_dead(&document) => self.entomb(document).await?,
@@ -158,17 +149,13 @@ impl Documents {
             .commands
             .find(doc! {})
             .hint(Hint::Keys(doc! { "$natural": 1 }))
-            .projection(doc! { "_id": 0, "for": 1, "place": 1, "free": is_due() })
+            .projection(doc! { "_id": 0, "for": 1, "free": is_due() })
             .limit(WINDOW as i64);
         let window = self.all(find).await?;
         let full = window.len() == WINDOW;
         let (mut seen, mut free) = (Vec::new(), VecDeque::new());
-        let mut unplaced = Vec::new();
         for mut document in window {
             let server = document.remove("for").unwrap_or(Bson::Null);
-            if !is_placed(&document) && !unplaced.contains(&server) {
-                unplaced.push(server.clone());
-            }
             if !seen.contains(&server) {
                 if document.get_bool("free").unwrap_or_default() {
                     free.push_back(server.clone());
@@ -176,7 +163,6 @@ impl Documents {
                 seen.push(server);
             }
         }
-        self.place(&unplaced).await?;
         if free.is_empty() && full {
             return self.any().await;
         }
@@ -188,33 +174,9 @@ impl Documents {
         let mut stages = first_of_each_server();
         stages.push(doc! { "$match": { "$expr": is_due() } });
         stages.push(doc! { "$limit": WINDOW as i64 });
-        let (mut free, mut unplaced) = (VecDeque::new(), Vec::new());
-        for mut first in self.all(self.commands.aggregate(stages)).await? {
-            let server = first.remove("_id").unwrap_or(Bson::Null);
-            if !is_placed(&first) {
-                unplaced.push(server.clone());
-            }
-            free.push_back(server);
-        }
-        self.place(&unplaced).await?;
-        Ok(free)
-    }
-
-    /// Gives the commands of these servers that have no place the last one.
-    async fn place(&self, servers: &[Bson]) -> Result<()> {
-        if servers.is_empty() {
-            return Ok(());
-        }
-        let servers: Vec<_> = servers
-            .iter()
-            .map(|server| doc! { "for": { "$eq": server } })
-            .collect();
-        let unplaced = doc! { "$or": servers, "place": { "$not": { "$type": "date" } } };
-        let place = vec![doc! { "$set": { "place": "$$NOW" } }];
-        answer(self.commands.update_many(unplaced, place))
-            .await
-            .map_err(|error| self.error(error))?;
-        Ok(())
+        let found = self.all(self.commands.aggregate(stages)).await?;
+        let servers = found.into_iter().map(|mut first| first.remove("_id"));
+        Ok(servers.map(|server| server.unwrap_or(Bson::Null)).collect())
     }
 
     /// Moves a command that is marked as dead. Whoever meets it may do so, should
@@ -237,8 +199,8 @@ impl Documents {
     async fn insert(&self, id: &Bson, fields: Document) -> Result<()> {
         // Only pipelines know the server's time; text in them may begin with a
         // dollar.
-        let now = doc! { "at": "$$NOW", "place": "$$NOW" };
-        let fields = doc! { "$mergeObjects": [{ "$literal": fields }, now, "$$ROOT"] };
+        let fields =
+            doc! { "$mergeObjects": [{ "$literal": fields }, { "at": "$$NOW" }, "$$ROOT"] };
         let insert = self
             .commands
             .update_one(doc! { "_id": id }, vec![doc! { "$replaceWith": fields }])
@@ -310,26 +272,17 @@ impl Commands for Documents {
         // Backwards through the index: the newest that nobody has had.
         let newest = [
             doc! { "$match": { "for": { "$eq": &command.server } } },
-            doc! { "$sort": { "due": 1, "place": -1 } },
-            doc! { "$limit": 1 },
-        ];
-        let unplaced = vec![
-            doc! { "$match": { "for": { "$eq": &command.server }, "due": null, "place": null } },
+            doc! { "$sort": { "due": 1 } },
             doc! { "$limit": 1 },
         ];
         let known = [self.commands.name(), self.dead.name()]
             .map(|name| doc! { "$unionWith": { "coll": name, "pipeline": &same_id } });
-        let unplaced =
-            doc! { "$unionWith": { "coll": self.commands.name(), "pipeline": unplaced } };
-        let stages = newest.into_iter().chain(known).chain([unplaced]);
+        let stages = newest.into_iter().chain(known);
         let found = self.all(self.commands.aggregate(stages)).await?;
         if found.iter().any(|found| found.get("_id") == Some(&id)) {
             return Ok(command.id.clone());
         }
-        if !found.iter().all(is_placed) {
-            // Another program's command, which came before this one.
-            self.place(&[Bson::from(&command.server)]).await?;
-        } else if let Some(newest) = found.first()
+        if let Some(newest) = found.first()
             && !newest.contains_key("due")
             && super::document::command(newest).is_same_wish(command)
         {
@@ -427,7 +380,7 @@ impl Commands for Documents {
         let Some(mut fields) = dead else {
             return Ok(false);
         };
-        for field in ["dead", "attempts", "err", "at", "place"] {
+        for field in ["dead", "attempts", "err", "at"] {
             fields.remove(field);
         }
         self.insert(&id, fields).await?;
@@ -482,19 +435,13 @@ fn as_lease(document: &Document, duration: Duration) -> Lease {
     Lease::new(command(document), token, attempts(document), age)
 }
 
-/// The stages of a query that begin with what each server is up to: the server,
-/// its first command's place and, if a worker has had that, `due`. They skip from
-/// server to server.
+/// The stages of a query that begin with what each server is up to: the server
+/// and, if a worker has had its command, `due`. They skip from server to server.
 fn first_of_each_server() -> Vec<Document> {
-    let [due, place] = ["$due", "$place"].map(|field| doc! { "$first": field });
     vec![
-        doc! { "$sort": { "for": 1, "due": -1, "place": 1 } },
-        doc! { "$group": { "_id": "$for", "due": due, "place": place } },
+        doc! { "$sort": { "for": 1, "due": -1 } },
+        doc! { "$group": { "_id": "$for", "due": { "$first": "$due" } } },
     ]
-}
-
-fn is_placed(document: &Document) -> bool {
-    document.get_datetime("place").is_ok()
 }
 
 /// Whether nobody has the command, and no delay is left. What is missing is less

@@ -29,7 +29,6 @@ async fn push_leaves_what_other_programs_know_and_a_time() {
     for document in &mut documents {
         assert!(matches!(document.remove("_id"), Some(Bson::ObjectId(_))));
         assert!(matches!(document.remove("at"), Some(Bson::DateTime(_))));
-        assert!(matches!(document.remove("place"), Some(Bson::DateTime(_))));
     }
     assert_eq!(documents[0], doc! { "cmd": "start", "for": "web" });
     let args = doc! { "type": "cx22", "$keys": ["$a", 7_i64] };
@@ -159,53 +158,8 @@ async fn fields_of_others_stay_through_lease_death_and_retry() {
     assert_eq!(fresh.documents("cmd_dead").await, Vec::<Document>::new());
     let mut document = fresh.documents("cmd").await.remove(0);
     assert!(document.remove("at").is_some());
-    assert!(document.remove("place").is_some());
     assert_eq!(document.remove("token"), Some(Bson::Int64(1)));
     assert_eq!(document, foreign);
-}
-
-/// A member of a replica set that becomes primary may hold them in another order.
-#[tokio::test]
-#[ignore = "needs MongoDB"]
-async fn order_does_not_depend_on_where_documents_lie() {
-    let fresh = Fresh::standalone().await;
-    let queue = fresh.open().await;
-    for verb in ["start", "stop", "reset"] {
-        queue.push(&Command::new(verb, "web")).await.unwrap();
-    }
-    let documents = fresh.documents("cmd").await;
-    let commands = fresh.collection("cmd");
-    commands.delete_many(doc! {}).await.unwrap();
-    for (time, mut document) in documents.into_iter().enumerate().rev() {
-        document.insert("place", DateTime::from_millis(time as i64));
-        fresh.insert("cmd", document).await;
-    }
-
-    let mut verbs = Vec::new();
-    while let Some(command) = queue.pull().await.unwrap() {
-        verbs.push(command.verb);
-    }
-
-    assert_eq!(verbs, ["start", "stop", "reset"]);
-}
-
-#[tokio::test]
-#[ignore = "needs MongoDB"]
-async fn command_of_another_program_keeps_its_place_among_ours() {
-    let fresh = Fresh::standalone().await;
-    let queue = fresh.open().await;
-
-    queue.push(&Command::new("start", "web")).await.unwrap();
-    fresh
-        .insert("cmd", doc! { "cmd": "stop", "for": "web" })
-        .await;
-    queue.push(&Command::new("start", "web")).await.unwrap();
-
-    let mut verbs = Vec::new();
-    while let Some(command) = queue.pull().await.unwrap() {
-        verbs.push(command.verb);
-    }
-    assert_eq!(verbs, ["start", "stop", "start"]);
 }
 
 #[tokio::test]
