@@ -8,8 +8,13 @@
 //! | `held` | whether a worker has it |
 //! | `token`, `attempts` | which lease this is, ever and since the push |
 //! | `at` | when it was pushed, by the server's clock |
+//! | `turn` | its place among those of its server: less than that of whoever came before |
 //! | `err` | why it failed last |
 //! | `dead` | it goes to the dead letters |
+//!
+//! The natural order is no order of its own: members of a replica set that apply
+//! many writes at once do not agree on it. What another program has added has no
+//! turn until one of ours comes behind it, and comes after those that have one.
 //!
 //! One command of a server at most has `due`: an index refuses a second one. So
 //! whoever leases a command has its server as well, in one write.
@@ -63,7 +68,7 @@ impl Documents {
         // A server's first entry is its command that a worker has had, or else the
         // oldest: among equal entries the natural order is kept.
         let order = IndexModel::builder()
-            .keys(doc! { "for": 1, "due": -1 })
+            .keys(doc! { "for": 1, "due": -1, "turn": -1 })
             .options(IndexOptions::builder().name("hcc_order".to_owned()).build());
         let single = IndexModel::builder().keys(doc! { "for": 1 }).options(
             IndexOptions::builder()
@@ -130,7 +135,7 @@ impl Documents {
             let leased = self
                 .commands
                 .find_one_and_update(filter.clone(), vec![lease.clone()])
-                .sort(doc! { "due": -1 })
+                .sort(doc! { "due": -1, "turn": -1 })
                 .return_document(ReturnDocument::After);
             match answer(leased).await {
                 Ok(Some(document)) if is_dead(&document) => self.entomb(document).await?,
@@ -195,12 +200,24 @@ impl Documents {
         Ok(())
     }
 
-    /// Adds a document, unless there is one of this id.
-    async fn insert(&self, id: &Bson, fields: Document) -> Result<()> {
+    /// Adds a document behind the newest of its server, unless there is one of this
+    /// id.
+    async fn insert(&self, id: &Bson, fields: Document, newest: Option<&Document>) -> Result<()> {
+        let turn = newest.and_then(|newest| newest.get_i64("turn").ok());
+        if turn.is_none() && newest.is_some_and(|newest| !is_begun(newest)) {
+            let server = doc! { "$eq": fields.get("for") };
+            let others = doc! { "for": server, "due": null, "turn": null };
+            let stamp = vec![doc! { "$set": { "turn": turn_of_now() } }];
+            answer(self.commands.update_many(others, stamp))
+                .await
+                .map_err(|error| self.error(error))?;
+        }
+        // The next primary's clock may be behind.
+        let turn = doc! { "$min": [turn_of_now(), turn.map(|turn| turn - 1)] };
         // Only pipelines know the server's time; text in them may begin with a
         // dollar.
-        let fields =
-            doc! { "$mergeObjects": [{ "$literal": fields }, { "at": "$$NOW" }, "$$ROOT"] };
+        let made = doc! { "at": "$$NOW", "turn": turn };
+        let fields = doc! { "$mergeObjects": [{ "$literal": fields }, made, "$$ROOT"] };
         let insert = self
             .commands
             .update_one(doc! { "_id": id }, vec![doc! { "$replaceWith": fields }])
@@ -269,27 +286,22 @@ impl Commands for Documents {
         self.ensure_indexes().await?;
         let id = stored_id(&command.id);
         let same_id = vec![doc! { "$match": { "_id": &id } }];
-        // Backwards through the index: the newest that nobody has had.
-        let newest = [
-            doc! { "$match": { "for": { "$eq": &command.server } } },
-            doc! { "$sort": { "due": 1 } },
-            doc! { "$limit": 1 },
-        ];
         let known = [self.commands.name(), self.dead.name()]
             .map(|name| doc! { "$unionWith": { "coll": name, "pipeline": &same_id } });
+        let newest = newest_of(Some(&command.server.as_str().into()));
         let stages = newest.into_iter().chain(known);
         let found = self.all(self.commands.aggregate(stages)).await?;
         if found.iter().any(|found| found.get("_id") == Some(&id)) {
             return Ok(command.id.clone());
         }
-        if let Some(newest) = found.first()
-            && !newest.contains_key("due")
+        let newest = found.first();
+        if let Some(newest) = newest.filter(|newest| !is_begun(newest))
             && super::document::command(newest).is_same_wish(command)
         {
             return Ok(super::document::command(newest).id);
         }
         let fields = document(command).map_err(|error| self.error(error.into()))?;
-        self.insert(&id, fields).await?;
+        self.insert(&id, fields, newest).await?;
         Ok(command.id.clone())
     }
 
@@ -380,10 +392,12 @@ impl Commands for Documents {
         let Some(mut fields) = dead else {
             return Ok(false);
         };
-        for field in ["dead", "attempts", "err", "at"] {
+        for field in ["dead", "attempts", "err", "at", "turn"] {
             fields.remove(field);
         }
-        self.insert(&id, fields).await?;
+        let newest = self.commands.aggregate(newest_of(fields.get("for")));
+        let newest = self.all(newest).await?;
+        self.insert(&id, fields, newest.first()).await?;
         let removed = answer(self.dead.delete_one(doc! { "_id": &id }))
             .await
             .map_err(|error| self.error(error))?;
@@ -439,8 +453,28 @@ fn as_lease(document: &Document, duration: Duration) -> Lease {
 /// and, if a worker has had its command, `due`. They skip from server to server.
 fn first_of_each_server() -> Vec<Document> {
     vec![
-        doc! { "$sort": { "for": 1, "due": -1 } },
+        doc! { "$sort": { "for": 1, "due": -1, "turn": -1 } },
         doc! { "$group": { "_id": "$for", "due": { "$first": "$due" } } },
+    ]
+}
+
+/// Whether a worker has had the command.
+fn is_begun(document: &Document) -> bool {
+    document.contains_key("due")
+}
+
+/// A place behind all who came before this moment.
+fn turn_of_now() -> Document {
+    doc! { "$subtract": [0_i64, { "$toLong": "$$NOW" }] }
+}
+
+/// The stages that find the newest command of a server that nobody has had, or else
+/// the one that somebody has had, backwards through the index.
+fn newest_of(server: Option<&Bson>) -> [Document; 3] {
+    [
+        doc! { "$match": { "for": { "$eq": server } } },
+        doc! { "$sort": { "due": 1, "turn": 1 } },
+        doc! { "$limit": 1 },
     ]
 }
 

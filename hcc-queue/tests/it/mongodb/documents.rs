@@ -13,7 +13,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn push_leaves_what_other_programs_know_and_a_time() {
+async fn push_leaves_what_other_programs_know_a_time_and_a_turn() {
     let fresh = Fresh::standalone().await;
     let queue = fresh.open().await;
     let full = Command {
@@ -29,6 +29,7 @@ async fn push_leaves_what_other_programs_know_and_a_time() {
     for document in &mut documents {
         assert!(matches!(document.remove("_id"), Some(Bson::ObjectId(_))));
         assert!(matches!(document.remove("at"), Some(Bson::DateTime(_))));
+        assert!(matches!(document.remove("turn"), Some(Bson::Int64(_))));
     }
     assert_eq!(documents[0], doc! { "cmd": "start", "for": "web" });
     let args = doc! { "type": "cx22", "$keys": ["$a", 7_i64] };
@@ -98,6 +99,33 @@ async fn old_command_of_another_program_dies_by_the_time_in_its_id() {
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
+async fn order_is_kept_between_programs_and_against_the_natural_one() {
+    let fresh = Fresh::standalone().await;
+    let queue = fresh.open().await;
+    for number in 0..6 {
+        let verb = format!("step{number}");
+        if number % 3 == 0 {
+            queue.push(&Command::new(verb, "web")).await.unwrap();
+        } else {
+            let foreign = doc! { "cmd": verb, "for": "web" };
+            fresh.insert("cmd", foreign).await;
+        }
+    }
+    queue.push(&Command::new("step6", "web")).await.unwrap();
+    // As on a member of a replica set that has applied the writes in another order.
+    let first = fresh.documents("cmd").await.remove(0);
+    let id = doc! { "_id": first.get("_id") };
+    fresh.collection("cmd").delete_one(id).await.unwrap();
+    fresh.insert("cmd", first).await;
+
+    for number in 0..7 {
+        let command = queue.pull().await.unwrap().unwrap();
+        assert_eq!(command.verb, format!("step{number}"));
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
 async fn values_of_any_type_do_not_stop_the_queue() {
     let fresh = Fresh::standalone().await;
     let nonsense = [
@@ -158,6 +186,7 @@ async fn fields_of_others_stay_through_lease_death_and_retry() {
     assert_eq!(fresh.documents("cmd_dead").await, Vec::<Document>::new());
     let mut document = fresh.documents("cmd").await.remove(0);
     assert!(document.remove("at").is_some());
+    assert!(document.remove("turn").is_some());
     assert_eq!(document.remove("token"), Some(Bson::Int64(1)));
     assert_eq!(document, foreign);
 }
