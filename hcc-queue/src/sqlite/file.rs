@@ -67,6 +67,8 @@ pub(super) struct File {
     path: PathBuf,
     patience: Duration,
     connection: Option<Connection>,
+    /// Whether the file was of an older format, or empty, when it was opened.
+    outdated: bool,
     /// Whom SQLite's own lock keeps out sleeps and tries again, and may never be
     /// lucky; whoever waits for this one is woken.
     lock: Option<fs::File>,
@@ -78,6 +80,7 @@ impl File {
             path,
             patience,
             connection: None,
+            outdated: false,
             lock: None,
         }
     }
@@ -90,6 +93,9 @@ impl File {
         if self.connection.is_none() && !self.path.try_exists()? {
             return Ok(T::default());
         }
+        if self.is_outdated()? {
+            self.locked(|| true, Self::upgrade)?;
+        }
         job(self.connection()?)
     }
 
@@ -101,13 +107,34 @@ impl File {
         begin: impl FnOnce() -> bool,
         job: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
+        self.locked(begin, |file| {
+            if file.connection.is_none() {
+                make(&file.path)?;
+            }
+            if file.is_outdated()? {
+                file.upgrade()?;
+            }
+            let transaction = begin_writing(file.connection()?)?;
+            let done = job(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        })
+    }
+
+    /// Does what only one process may do at a time, unless `begin` says that it is
+    /// too late.
+    fn locked<T>(
+        &mut self,
+        begin: impl FnOnce() -> bool,
+        job: impl FnOnce(&mut Self) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
         let lock = match self.lock.take() {
             Some(lock) => lock,
             None => open_lock(&self.path)?,
         };
         lock.lock()?;
         let done = if begin() {
-            self.locked_transaction(job)
+            job(self)
         } else {
             Err(Fault::TooLate)
         };
@@ -116,25 +143,27 @@ impl File {
         done
     }
 
-    fn locked_transaction<T>(
-        &mut self,
-        job: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
-    ) -> Result<T, Fault> {
-        if self.connection.is_none() {
-            make(&self.path)?;
-        }
-        let transaction = begin(self.connection()?)?;
-        let done = job(&transaction)?;
-        transaction.commit()?;
-        Ok(done)
-    }
-
     fn connection(&mut self) -> Result<&mut Connection, Fault> {
         if self.connection.is_none() {
             require_local(&self.path)?;
-            self.connection = Some(open(&self.path, self.patience)?);
+            let (connection, format) = open(&self.path, self.patience)?;
+            self.connection = Some(connection);
+            self.outdated = format < NEWEST;
         }
         Ok(self.connection.as_mut().expect("it was just opened"))
+    }
+
+    fn is_outdated(&mut self) -> Result<bool, Fault> {
+        self.connection()?;
+        Ok(self.outdated)
+    }
+
+    /// Brings the file to the newest format. Under SQLite's lock alone, the change
+    /// to a log would fail at once for whoever writes at the same time.
+    fn upgrade(&mut self) -> Result<(), Fault> {
+        upgrade(self.connection()?)?;
+        self.outdated = false;
+        Ok(())
     }
 
     /// The error for a fault of this file.
@@ -216,9 +245,9 @@ pub(super) fn private() -> OpenOptions {
     options
 }
 
-fn open(path: &Path, patience: Duration) -> Result<Connection, Fault> {
+fn open(path: &Path, patience: Duration) -> Result<(Connection, i64), Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(path, flags)?;
+    let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(patience)?;
     let format = match format(&connection) {
         // Even readers write: to the index of the log, beside the file.
@@ -229,22 +258,19 @@ fn open(path: &Path, patience: Duration) -> Result<Connection, Fault> {
     };
     // A cache beyond half a MiB only helps those who read the same rows again.
     connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -512")?;
-    if format < NEWEST {
-        upgrade(&mut connection)?;
-    }
-    Ok(connection)
+    Ok((connection, format))
 }
 
 /// Begins a transaction that writes, so that it need not give up halfway
 /// because somebody else wrote.
-fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+fn begin_writing(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
     connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }
 
 /// Brings the file to the newest format.
 fn upgrade(connection: &mut Connection) -> Result<(), Fault> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    let transaction = begin(connection)?;
+    let transaction = begin_writing(connection)?;
     // Another process may have been quicker.
     let known = format(&transaction)?;
     for sql in FORMATS.iter().skip(known as usize) {

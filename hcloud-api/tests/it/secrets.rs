@@ -18,6 +18,7 @@ const CANARY: &str = "CanaryThatNobodyMaySee";
 const SECRETS: &[(&str, &str)] = &[
     ("certificates.rs", "private_key"),
     ("client.rs", "token"),
+    ("error.rs", "body"),
     ("servers.rs", "password"),
     ("servers.rs", "root_password"),
     ("servers.rs", "root_password"),
