@@ -174,9 +174,29 @@ fn begin(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
     connection.transaction_with_behavior(TransactionBehavior::Immediate)
 }
 
+/// Has SQLite keep a log of writes, so that readers and writers do not meet.
+///
+/// It does not wait while another process does the same, or writes to the new
+/// file, but says at once that it is busy; for a transaction it waits.
+fn keep_log(connection: &mut Connection) -> rusqlite::Result<()> {
+    let mut tries = 0..10;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if is_busy(&error) && tries.next().is_some() => {
+                begin(connection)?.commit()?;
+            }
+            done => return done,
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+}
+
 /// Brings the file to the newest format.
 fn upgrade(connection: &mut Connection) -> Result<(), Fault> {
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    keep_log(connection)?;
     let transaction = begin(connection)?;
     // Another process may have been quicker.
     let known = format(&transaction)?;

