@@ -180,8 +180,12 @@ impl Which {
     }
 }
 
-/// The command whose id begins so.
+/// The command with this id, or else the only one whose id begins so.
 fn find<'a>(entries: &'a [Entry], id: &str) -> Result<&'a Entry> {
+    let known = |entry: &&Entry| entry.command.id.as_str() == id;
+    if let Some(entry) = entries.iter().find(known) {
+        return Ok(entry);
+    }
     let mut found = entries
         .iter()
         .filter(|entry| entry.command.id.as_str().starts_with(id));
@@ -311,4 +315,29 @@ fn object(text: &str) -> Result<Value> {
     let value: Value = serde_json::from_str(text)?;
     ensure!(value.is_object() || value.is_null(), "it is no JSON object");
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_id_means_one_command_even_if_another_begins_so() {
+        let entry = |id: &str| {
+            let mut command = Command::new("start", "web");
+            command.id = id.into();
+            Entry::new(command, 0, State::Waiting, None)
+        };
+        let entries = ["7-10", "7-1", "8-1"].map(entry);
+        let found = |id| {
+            find(&entries, id)
+                .map(|entry| entry.command.id.as_str())
+                .ok()
+        };
+
+        assert_eq!(found("7-1"), Some("7-1"));
+        assert_eq!(found("8"), Some("8-1"));
+        assert_eq!(found("7"), None);
+        assert_eq!(found("9"), None);
+    }
 }
