@@ -10,7 +10,7 @@ use hcloud_sim::Sim;
 use reqwest::{Method, StatusCode};
 use tempfile::TempDir;
 
-use crate::program::Program;
+use crate::program::{Program, eventually};
 use crate::site::{PASSWORD, Visitor};
 
 const WEB_CONSOLE: &str = env!("CARGO_BIN_EXE_web-console");
@@ -36,7 +36,8 @@ async fn connections(store: &str, folder: &TempDir) -> BTreeSet<u16> {
     let trace = folder.path().join("trace");
     let mut program = Program::start(
         Command::new("strace")
-            .args(["-f", "-e", "trace=connect", "-o"])
+            // The tracer stays beside the program, which so hears the signal that ends it.
+            .args(["-D", "-f", "-e", "trace=execve,accept4,connect", "-o"])
             .arg(&trace)
             .args([WEB_CONSOLE, "--listen", "127.0.0.1:0", "--store", store])
             .env("HCLOUD_TOKEN", sim.token())
@@ -46,9 +47,25 @@ async fn connections(store: &str, folder: &TempDir) -> BTreeSet<u16> {
 
     use_it(&origin).await;
     program.end();
+    eventually(async || is_whole(&trace), true).await;
 
     assert!(sim.requests().is_empty(), "it asked Hetzner");
+    let trace = fs::read_to_string(trace).unwrap();
+    // What sees who comes sees who is gone to as well.
+    assert!(trace.contains("accept4("), "{trace}");
     ports(&trace)
+}
+
+/// Whether a trace, which begins with the program's start, tells of its end.
+fn is_whole(trace: &Path) -> bool {
+    let trace = fs::read_to_string(trace).unwrap();
+    let mut lines = trace.lines();
+    let start = lines.next().and_then(|line| line.split_once(" execve("));
+    let Some((process, _)) = start else {
+        return false;
+    };
+    let end = format!("{} +++", process.trim());
+    lines.any(|line| line.starts_with(&end))
 }
 
 fn add_admin(store: &str) {
@@ -88,8 +105,7 @@ async fn use_it(origin: &str) {
 }
 
 /// The ports of the internet addresses that a trace tells of.
-fn ports(trace: &Path) -> BTreeSet<u16> {
-    let trace = fs::read_to_string(trace).unwrap();
+fn ports(trace: &str) -> BTreeSet<u16> {
     let connects = trace
         .lines()
         .filter(|line| line.contains("connect(") && line.contains("sa_family=AF_INET"));
