@@ -21,7 +21,6 @@ mod problem;
 mod reader;
 mod systemd;
 mod table;
-mod yaml;
 
 use std::process::ExitCode;
 

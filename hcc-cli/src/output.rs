@@ -11,7 +11,6 @@ use serde_json::Value;
 
 use crate::problem::Problem;
 use crate::table::Table;
-use crate::yaml;
 
 /// One wish about how results are printed; several may be given.
 #[derive(Clone, Debug)]
@@ -119,7 +118,10 @@ impl Output {
         match self.style {
             Style::Text => line(text),
             Style::Json | Style::JsonLines => line(serde_json::to_string(value)?),
-            Style::Yaml => line(format!("---\n{}", yaml::text(value)?.trim_end())),
+            Style::Yaml => line(format!(
+                "---\n{}",
+                serde_saphyr::to_string(value)?.trim_end()
+            )),
         }
     }
 
@@ -200,7 +202,7 @@ impl Output {
     fn document(&self, value: &impl Serialize) -> anyhow::Result<()> {
         let mut out = BufWriter::new(io::stdout().lock());
         match self.style {
-            Style::Yaml => write!(out, "{}", yaml::text(value)?)?,
+            Style::Yaml => write!(out, "{}", serde_saphyr::to_string(value)?)?,
             Style::JsonLines => {
                 serde_json::to_writer(&mut out, value)?;
                 writeln!(out)?;
