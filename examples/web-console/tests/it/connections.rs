@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use hcloud_sim::Sim;
 use reqwest::{Method, StatusCode};
 use tempfile::TempDir;
+use test_services::{Program, eventually};
 
-use crate::program::{Program, eventually};
 use crate::site::{PASSWORD, Visitor};
 
 const WEB_CONSOLE: &str = env!("CARGO_BIN_EXE_web-console");

@@ -4,8 +4,8 @@ use std::fs;
 use std::process::Command;
 
 use reqwest::StatusCode;
+use test_services::{Program, eventually};
 
-use crate::program::{Program, eventually};
 use crate::site::Visitor;
 
 #[tokio::test]

@@ -10,8 +10,6 @@ mod connections;
 #[cfg(feature = "demo")]
 mod demo;
 mod login;
-#[path = "../../../../hcc-cli/tests/it/browser/program.rs"]
-mod program;
 mod screens;
 mod site;
 mod streams;

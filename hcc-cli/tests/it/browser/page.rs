@@ -4,14 +4,8 @@ use std::ops::Deref;
 use std::path::Path;
 use std::process::Command;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use fantoccini::Locator;
-use fantoccini::elements::Element;
-use serde_json::Value;
-
-use super::chromium::Chromium;
-use super::program::{PATIENCE, Program};
+use test_browser::Chromium;
+use test_services::Program;
 
 /// The folder of the page in the source tree.
 pub(super) const WWW: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../www");
@@ -65,89 +59,5 @@ impl Deref for Page {
 
     fn deref(&self) -> &Chromium {
         &self.browser
-    }
-}
-
-/// What a person sees and does on the page.
-impl Chromium {
-    /// Waits until the page is in that state.
-    pub(super) async fn state(&self, state: &str) {
-        let body = format!("body[data-state={state}]");
-        let reached = self
-            .wait()
-            .at_most(PATIENCE)
-            .for_element(Locator::Css(&body))
-            .await;
-        if reached.is_err() {
-            self.keep_picture(&format!("not-{state}")).await;
-            panic!("the page is not {state} but: {}", self.text("body").await);
-        }
-    }
-
-    /// The text that is visible there.
-    pub(super) async fn text(&self, css: &str) -> String {
-        self.element(css).await.text().await.unwrap()
-    }
-
-    pub(super) async fn click(&self, css: &str) {
-        self.element(css).await.click().await.unwrap();
-    }
-
-    pub(super) async fn element(&self, css: &str) -> Element {
-        self.find(Locator::Css(css)).await.unwrap()
-    }
-
-    /// Clicks into the screen, which gives it the keyboard, and types.
-    pub(super) async fn type_into_screen(&self, keys: &str) {
-        let canvas = self.element("#screen canvas").await;
-        canvas.click().await.unwrap();
-        canvas.send_keys(keys).await.unwrap();
-    }
-
-    /// Types into a field.
-    pub(super) async fn fill(&self, css: &str, text: &str) {
-        self.element(css).await.send_keys(text).await.unwrap();
-    }
-
-    /// Waits until the last text has been typed to its end.
-    pub(super) async fn wait_for_idle_typist(&self) {
-        let idle = Locator::Css("#type:enabled");
-        self.wait()
-            .at_most(PATIENCE)
-            .for_element(idle)
-            .await
-            .unwrap();
-    }
-
-    /// How wide it is on the screen, in pixels.
-    pub(super) async fn width(&self, css: &str) -> u32 {
-        let (_, _, width, _) = self.element(css).await.rectangle().await.unwrap();
-        width.round() as u32
-    }
-
-    /// By how many pixels the page is wider than the window.
-    pub(super) async fn overflow(&self) -> i64 {
-        let script = "return document.documentElement.scrollWidth - innerWidth";
-        self.execute(script, vec![])
-            .await
-            .unwrap()
-            .as_i64()
-            .unwrap()
-    }
-
-    /// The picture that the server sent, three bytes per pixel.
-    pub(super) async fn pixels(&self) -> Vec<u8> {
-        let script = "
-            const canvas = document.querySelector('#screen canvas');
-            const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-            let bytes = '';
-            for (let at = 0; at < data.length; at += 4) {
-                bytes += String.fromCharCode(data[at], data[at + 1], data[at + 2]);
-            }
-            return btoa(bytes);";
-        match self.execute(script, vec![]).await.unwrap() {
-            Value::String(bytes) => BASE64.decode(bytes).unwrap(),
-            other => panic!("{other} is no picture"),
-        }
     }
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use hcloud_sim::Sim;
 use serde_json::Value;
+use test_browser::Chromium;
+use test_services::eventually;
 
-use super::chromium::Chromium;
 use super::page::{Page, WWW};
-use super::program::eventually;
 use crate::user::{Run, User, set_mode};
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! From the login to the screen of a server.
 
-use super::chromium::Chromium;
-use super::program::eventually;
+use test_browser::Chromium;
+use test_services::eventually;
+
+use super::person::log_in;
 use super::project::Project;
 
 #[tokio::test]
@@ -9,7 +11,7 @@ use super::project::Project;
 async fn person_logs_in_stops_a_server_starts_it_and_types_on_its_screen() {
     let project = Project::start().await;
     let browser = Chromium::start().await;
-    browser.log_in(&project.site.origin).await;
+    log_in(&browser, &project.site.origin).await;
 
     browser.mark().await;
     browser.click("[data-server=web-1] [value=stop]").await;
@@ -33,9 +35,7 @@ async fn person_logs_in_stops_a_server_starts_it_and_types_on_its_screen() {
         true,
     )
     .await;
-    let canvas = browser.wait_for_element("#screen canvas").await;
-    canvas.click().await.unwrap();
-    canvas.send_keys("Alice|42\n").await.unwrap();
+    browser.type_into_screen("Alice|42\n").await;
     eventually(
         async || project.screen("web-1").await.contains("Alice|42"),
         true,
@@ -50,7 +50,7 @@ async fn person_logs_in_stops_a_server_starts_it_and_types_on_its_screen() {
 async fn lost_screen_comes_back_with_a_fresh_link() {
     let project = Project::start().await;
     let browser = Chromium::start().await;
-    browser.log_in(&project.site.origin).await;
+    log_in(&browser, &project.site.origin).await;
     let screen = format!("{}/servers/web-1/screen", project.site.origin);
     browser.goto(&screen).await.unwrap();
     browser.see("#status", "Connected to web-1").await;
@@ -75,7 +75,7 @@ async fn lost_screen_comes_back_with_a_fresh_link() {
 async fn new_server_appears_and_a_deleted_one_goes_without_a_reload() {
     let project = Project::start().await;
     let browser = Chromium::start().await;
-    browser.log_in(&project.site.origin).await;
+    log_in(&browser, &project.site.origin).await;
     browser.mark().await;
     let root = project.site.visitor("root").await;
 
@@ -113,7 +113,7 @@ async fn new_server_appears_and_a_deleted_one_goes_without_a_reload() {
 async fn page_looks_now_and_then_when_its_stream_does_not_come_through() {
     let project = Project::start_with(|settings| settings.streams = 0).await;
     let browser = Chromium::start().await;
-    browser.log_in(&project.site.origin).await;
+    log_in(&browser, &project.site.origin).await;
 
     browser.click("[data-server=web-1] [value=stop]").await;
 

@@ -1,6 +1,8 @@
 //! How every page looks, and whether everybody can use it.
 
-use super::chromium::Chromium;
+use test_browser::Chromium;
+
+use super::person::{barriers, log_in};
 use super::project::Project;
 
 #[tokio::test]
@@ -25,9 +27,9 @@ async fn every_page_fits_every_screen_and_bars_nobody() {
 
     browser.goto(&format!("{origin}/login")).await.unwrap();
     browser.keep_pictures("login").await;
-    assert_eq!(browser.barriers().await, [""; 0]);
+    assert_eq!(barriers(&browser).await, [""; 0]);
 
-    browser.log_in(origin).await;
+    log_in(&browser, origin).await;
     browser
         .see("[data-server=web-2] [data-field=status]", "off")
         .await;
@@ -43,9 +45,9 @@ async fn every_page_fits_every_screen_and_bars_nobody() {
         ("refusal", "/nothing"),
     ] {
         browser.goto(&format!("{origin}{path}")).await.unwrap();
-        browser.wait_for_element("h1").await;
+        browser.element("h1").await;
         browser.keep_pictures(name).await;
-        assert_eq!(browser.barriers().await, [""; 0], "{path}");
+        assert_eq!(barriers(&browser).await, [""; 0], "{path}");
     }
 
     browser
@@ -55,12 +57,12 @@ async fn every_page_fits_every_screen_and_bars_nobody() {
     browser.click("[value=kill]").await;
     browser.see("h1", "Delete web-1?").await;
     browser.keep_pictures("confirm").await;
-    assert_eq!(browser.barriers().await, [""; 0]);
+    assert_eq!(barriers(&browser).await, [""; 0]);
 
     browser
         .goto(&format!("{origin}/servers/web-1/screen"))
         .await
         .unwrap();
     browser.see("#status", "Connected to web-1").await;
-    assert_eq!(browser.barriers().await, [""; 0]);
+    assert_eq!(barriers(&browser).await, [""; 0]);
 }

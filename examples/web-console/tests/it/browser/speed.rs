@@ -1,8 +1,9 @@
 //! How long it takes from a click until the page shows what came of it.
 
 use serde_json::Value;
+use test_browser::Chromium;
 
-use super::chromium::Chromium;
+use super::person::log_in;
 use super::project::Project;
 use crate::site::Database;
 
@@ -25,7 +26,7 @@ async fn click_is_answered_with_sqlite() {
 async fn measure(database: &str, on: Database) {
     let project = Project::start_on(on, 1000.0, |_| {}).await;
     let browser = Chromium::start().await;
-    browser.log_in(&project.site.origin).await;
+    log_in(&browser, &project.site.origin).await;
     let script = "
         const [verb, done] = arguments;
         const row = document.querySelector('[data-server=web-1]');

@@ -1,7 +1,8 @@
 //! A headless Chromium with a fresh profile, driven through chromedriver.
 
+use std::net::SocketAddr;
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
@@ -12,13 +13,12 @@ use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use test_services::Program;
 use url::{ParseError, Url};
-
-use super::program::Program;
 
 /// A browser; dropping it ends it.
 #[derive(Debug)]
-pub(super) struct Chromium {
+pub struct Chromium {
     client: Client,
     _driver: Program,
     browser: Program,
@@ -26,14 +26,15 @@ pub(super) struct Chromium {
 }
 
 impl Chromium {
-    pub(super) async fn start() -> Self {
+    /// Starts a browser that speaks English.
+    pub async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
     /// Starts it with flags of its own, such as another view of the network.
     ///
     /// The browser is our child, not the driver's: ending it is then up to us.
-    pub(super) async fn start_with(flags: &[&str]) -> Self {
+    pub async fn start_with(flags: &[&str]) -> Self {
         let profile = tempfile::tempdir().unwrap();
         let browser = Program::start(
             Command::new("chromium")
@@ -85,14 +86,25 @@ impl Chromium {
         }
     }
 
+    /// Starts it in a network in which the host is at that address, and no other
+    /// host can be found. Certificates are taken as they are.
+    pub async fn start_where(host: &str, address: SocketAddr) -> Self {
+        let rules = format!("MAP {host}:443 {address}, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1");
+        Self::start_with(&[
+            &format!("--host-resolver-rules={rules}"),
+            "--ignore-certificate-errors",
+        ])
+        .await
+    }
+
     /// Ends the browser, so that it writes all that it remembers into its profile.
-    pub(super) fn end(mut self) -> TempDir {
+    pub fn end(mut self) -> TempDir {
         self.browser.end();
         self.profile
     }
 
     /// The errors that the browser's console shows: exceptions, failed and blocked requests.
-    pub(super) async fn errors(&self) -> Vec<String> {
+    pub async fn errors(&self) -> Vec<String> {
         let entries = self
             .vendor("se/log", json!({ "type": "browser" }))
             .await
@@ -106,7 +118,7 @@ impl Chromium {
     }
 
     /// Looks as on a screen of this size, in the dark if so wished.
-    pub(super) async fn look(&self, width: u32, height: u32, scheme: &str) {
+    pub async fn look(&self, width: u32, height: u32, scheme: &str) {
         let metrics = json!({
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,
         });
@@ -119,15 +131,15 @@ impl Chromium {
     }
 
     /// Keeps a picture of the page, for people to look at.
-    pub(super) async fn keep_picture(&self, name: &str) {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("pictures");
+    pub async fn keep_picture(&self, name: &str) {
+        let folder = pictures();
         fs::create_dir_all(&folder).unwrap();
         let png = self.client.screenshot().await.unwrap();
         fs::write(folder.join(format!("{name}.png")), png).unwrap();
     }
 
     /// Lets pages save files into the folder.
-    pub(super) async fn keep_downloads(&self, folder: &Path) {
+    pub async fn keep_downloads(&self, folder: &Path) {
         let params = json!({ "behavior": "allow", "downloadPath": folder });
         self.devtools("Browser.setDownloadBehavior", params).await;
     }
@@ -148,6 +160,13 @@ impl Deref for Chromium {
     fn deref(&self) -> &Client {
         &self.client
     }
+}
+
+/// Where pictures are kept: in cargo's target folder, whose `debug/deps` holds the test.
+fn pictures() -> PathBuf {
+    let test = env::current_exe().unwrap();
+    let target = test.ancestors().nth(3).expect("cargo has built it");
+    target.join("tmp/pictures")
 }
 
 /// What chromedriver offers beyond the standard commands.

@@ -10,20 +10,21 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// How long a test waits for anything before it fails.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a program may take to end when it is asked to.
 const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A running program; dropping it ends it.
 #[derive(Debug)]
-pub(super) struct Program {
+pub struct Program {
     child: Child,
     lines: Receiver<String>,
 }
 
 impl Program {
-    pub(super) fn start(command: &mut Command) -> Self {
+    /// Starts a program and listens to it.
+    pub fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -36,7 +37,7 @@ impl Program {
     }
 
     /// Waits until the program says a line in which `find` finds something.
-    pub(super) fn hear<T>(&self, mut find: impl FnMut(&str) -> Option<T>) -> T {
+    pub fn hear<T>(&self, mut find: impl FnMut(&str) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;
         let mut heard = Vec::new();
         loop {
@@ -53,7 +54,7 @@ impl Program {
     }
 
     /// Asks the program to end, and waits until it did.
-    pub(super) fn end(&mut self) {
+    pub fn end(&mut self) {
         let pid = Pid::from_child(&self.child);
         if self.has_ended() || kill_process(pid, Signal::TERM).is_err() {
             return;
@@ -89,7 +90,7 @@ fn forward(stream: impl Read + Send + 'static, lines: Sender<String>) {
 }
 
 /// Asks again until the answer is the one that is waited for.
-pub(super) async fn eventually<T: Debug + PartialEq>(mut ask: impl AsyncFnMut() -> T, wanted: T) {
+pub async fn eventually<T: Debug + PartialEq>(mut ask: impl AsyncFnMut() -> T, wanted: T) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let answer = ask().await;

@@ -8,16 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
+use test_services::{Program, eventually};
 
-use super::program::{Program, eventually};
-
-pub(super) const PASSWORD: &str = "Sekr1tPw";
 const NAME: &str = "vnc-test";
 const SIZE: &str = "800x600";
 
 /// An X display that is seen through VNC.
 #[derive(Debug)]
-pub(super) struct Vnc {
+pub struct Vnc {
     clients: Vec<Program>,
     server: Program,
     _bridge: Program,
@@ -27,13 +25,26 @@ pub(super) struct Vnc {
 }
 
 impl Vnc {
-    pub(super) fn start() -> Self {
-        Self::start_with(&[])
+    /// What lets one see it.
+    pub const PASSWORD: &str = "Sekr1tPw";
+
+    /// Starts a display that shows nothing.
+    pub fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), &[])
     }
 
-    /// Starts it with flags for websockify, such as those for TLS.
-    pub(super) fn start_with(flags: &[&str]) -> Self {
+    /// Starts it behind TLS, as a host of that name.
+    pub fn start_as(host: &str) -> Self {
         let scratch = tempfile::tempdir().unwrap();
+        let (key, certificate) = certify(host, scratch.path());
+        Self::start_in(
+            scratch,
+            &["--ssl-only", "--key", &key, "--cert", &certificate],
+        )
+    }
+
+    /// Starts it with flags for websockify.
+    fn start_in(scratch: TempDir, flags: &[&str]) -> Self {
         let socket = scratch.path().join("vnc");
         let password = scratch.path().join("password");
         write_password(&password);
@@ -78,36 +89,39 @@ impl Vnc {
         }
     }
 
-    pub(super) fn address(&self) -> SocketAddr {
+    /// Where browsers reach it.
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// The link without its password.
-    pub(super) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("ws://{}/?token=t0k3n", self.address)
     }
 
-    pub(super) fn link(&self) -> String {
-        format!("{}#{PASSWORD}", self.url())
+    /// The link with its password.
+    pub fn link(&self) -> String {
+        format!("{}#{}", self.url(), Self::PASSWORD)
     }
 
-    pub(super) fn paint(&self, colour: &str) {
+    /// Gives it one colour.
+    pub fn paint(&self, colour: &str) {
         self.run("xsetroot", &["-solid", colour]);
     }
 
     /// What the display shows, three bytes per pixel.
-    pub(super) fn pixels(&self) -> Vec<u8> {
+    pub fn pixels(&self) -> Vec<u8> {
         self.run("import", &["-window", "root", "-depth", "8", "rgb:-"])
     }
 
     /// Whether the PNG file shows what the display shows.
-    pub(super) fn is_shown_by(&self, png: &Path) -> bool {
+    pub fn is_shown_by(&self, png: &Path) -> bool {
         let png = png.display().to_string();
         self.run("convert", &[&png, "-depth", "8", "rgb:-"]) == self.pixels()
     }
 
     /// Opens a terminal whose keyboard ends up in a file.
-    pub(super) async fn start_typewriter(&mut self) -> PathBuf {
+    pub async fn start_typewriter(&mut self) -> PathBuf {
         let typed = self.scratch.path().join("typed");
         let script = format!("cat > {}", typed.display());
         let xterm = Program::start(self.command("xterm").args([
@@ -124,7 +138,7 @@ impl Vnc {
     }
 
     /// Opens a window that tells which keys it gets.
-    pub(super) fn start_key_reader(&self) -> KeyReader {
+    pub fn start_key_reader(&self) -> KeyReader {
         let xev = Program::start(
             self.command("stdbuf")
                 .args(["-oL", "xev", "-event", "keyboard", "-event", "mouse"])
@@ -135,7 +149,7 @@ impl Vnc {
     }
 
     /// Switches the display off, with everything on it. The link still leads to websockify.
-    pub(super) fn switch_off(&mut self) {
+    pub fn switch_off(&mut self) {
         self.server.end();
     }
 
@@ -154,17 +168,17 @@ impl Vnc {
 
 /// The X program `xev`.
 #[derive(Debug)]
-pub(super) struct KeyReader(Program);
+pub struct KeyReader(Program);
 
 impl KeyReader {
     /// Waits until the pointer has been there, which gives it the keyboard.
-    pub(super) fn wait_for_click(&self) {
+    pub fn wait_for_click(&self) {
         self.0
             .hear(|line| line.starts_with("ButtonPress").then_some(()));
     }
 
     /// The names of the next keys that go down (`+`) or up (`-`).
-    pub(super) fn keys(&self, count: usize) -> Vec<String> {
+    pub fn keys(&self, count: usize) -> Vec<String> {
         (0..count).map(|_| self.key()).collect()
     }
 
@@ -191,7 +205,23 @@ fn write_password(path: &Path) {
         .spawn()
         .unwrap();
     let mut stdin = tool.stdin.take().expect("it is piped");
-    writeln!(stdin, "{PASSWORD}").unwrap();
+    writeln!(stdin, "{}", Vnc::PASSWORD).unwrap();
     drop(stdin);
     assert!(tool.wait().unwrap().success());
+}
+
+/// Makes a key and a certificate for the host.
+fn certify(host: &str, folder: &Path) -> (String, String) {
+    let file = |name: &str| folder.join(name).display().to_string();
+    let (key, certificate) = (file("key.pem"), file("cert.pem"));
+    let output = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"])
+        .args(["-pkeyopt", "ec_paramgen_curve:prime256v1"])
+        .args(["-keyout", &key, "-out", &certificate])
+        .args(["-subj", &format!("/CN={host}")])
+        .args(["-addext", &format!("subjectAltName=DNS:{host}")])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    (key, certificate)
 }

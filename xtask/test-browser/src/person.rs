@@ -1,0 +1,105 @@
+//! What a person sees and does on any page.
+
+use fantoccini::Locator;
+use fantoccini::elements::Element;
+use serde_json::Value;
+use test_services::PATIENCE;
+
+use crate::Chromium;
+
+/// The windows in which pages are looked at.
+const DEVICES: [(&str, u32, u32); 2] = [("desktop", 1280, 800), ("phone", 390, 844)];
+
+impl Chromium {
+    /// Waits until a text stands there.
+    pub async fn see(&self, css: &str, text: &str) {
+        let script = "
+            const [css, text, patience, done] = arguments;
+            const end = Date.now() + patience;
+            const look = () => {
+                const shown = [...document.querySelectorAll(css)].map((it) => it.innerText).join('\\n');
+                if (shown.includes(text)) return done(null);
+                if (Date.now() > end) return done(shown);
+                setTimeout(look, 10);
+            };
+            look();";
+        let patience = u64::try_from(PATIENCE.as_millis() / 2).unwrap();
+        let args = vec![css.into(), text.into(), patience.into()];
+        let shown = self.execute_async(script, args).await.unwrap();
+        if shown != Value::Null {
+            self.keep_picture("not-seen").await;
+            panic!("{text:?} is not in {css}: {shown}");
+        }
+    }
+
+    /// The text that is visible there.
+    pub async fn text(&self, css: &str) -> String {
+        self.element(css).await.text().await.unwrap()
+    }
+
+    /// Waits until there is such an element.
+    pub async fn element(&self, css: &str) -> Element {
+        let found = self
+            .wait()
+            .at_most(PATIENCE)
+            .for_element(Locator::Css(css))
+            .await;
+        match found {
+            Ok(element) => element,
+            Err(error) => {
+                self.keep_picture("not-there").await;
+                panic!("{css} is not there: {error}");
+            }
+        }
+    }
+
+    /// Clicks on it as soon as it is there.
+    pub async fn click(&self, css: &str) {
+        self.element(css).await.click().await.unwrap();
+    }
+
+    /// Types into a field.
+    pub async fn fill(&self, css: &str, text: &str) {
+        self.element(css).await.send_keys(text).await.unwrap();
+    }
+
+    /// How wide it is on the screen, in pixels.
+    pub async fn width(&self, css: &str) -> u32 {
+        let (_, _, width, _) = self.element(css).await.rectangle().await.unwrap();
+        width.round() as u32
+    }
+
+    /// By how many pixels the page is wider than the window.
+    pub async fn overflow(&self) -> i64 {
+        let script = "return document.documentElement.scrollWidth - innerWidth";
+        let width = self.execute(script, vec![]).await.unwrap();
+        width.as_i64().unwrap()
+    }
+
+    /// Keeps pictures of the page as a desktop and a phone show it, by day and by night.
+    pub async fn keep_pictures(&self, name: &str) {
+        for (device, width, height) in DEVICES {
+            for scheme in ["light", "dark"] {
+                self.look(width, height, scheme).await;
+                self.keep_picture(&format!("{name}-{device}-{scheme}"))
+                    .await;
+                assert!(
+                    self.overflow().await <= 0,
+                    "{name} is wider than a {device}"
+                );
+            }
+        }
+        self.look(1280, 800, "light").await;
+    }
+
+    /// Marks this very page, so that a page loaded instead is told from it.
+    pub async fn mark(&self) {
+        self.execute("window.marked = true", vec![]).await.unwrap();
+    }
+
+    /// Whether this is the page that was marked.
+    pub async fn is_marked(&self) -> bool {
+        let marked = self.execute("return window.marked === true", vec![]).await;
+        marked.unwrap().as_bool().unwrap()
+    }
+}
