@@ -19,6 +19,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("faketime", "faketime"),
     ("hcloud", "hcloud-cli"),
     ("import", "imagemagick"),
+    ("node", "nodejs"),
     ("npm", "npm"),
     ("openssl", "openssl"),
     ("python3", "python3"),
@@ -48,6 +49,7 @@ impl Services {
         programs()?;
         novnc()?;
         axe()?;
+        node()?;
         mongod(&python()?)?;
         Ok(())
     }
@@ -87,6 +89,11 @@ pub(crate) fn novnc() -> Result<()> {
 /// Fetches the release of axe-core, which finds what bars people from using a page.
 pub(crate) fn axe() -> Result<()> {
     npm("examples/web-console/tests/axe")
+}
+
+/// Fetches the packages of tests in Node.
+pub(crate) fn node() -> Result<()> {
+    npm("hcc-cli/tests/node")
 }
 
 /// Fetches what the `package-lock.json` of a folder pins.

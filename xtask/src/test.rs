@@ -18,6 +18,7 @@ impl Test {
         services::programs()?;
         services::novnc()?;
         services::axe()?;
+        services::node()?;
         let python = services::python()?;
         let mongod = services::mongod(&python)?;
 

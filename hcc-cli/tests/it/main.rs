@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod browser;
+#[cfg(feature = "mongodb")]
+mod documented;
 mod faults;
 #[cfg(feature = "mongodb")]
 mod foreign;
+#[cfg(feature = "mongodb")]
+mod on_mongodb;
 mod output;
 mod page;
 mod queue;

@@ -1,0 +1,75 @@
+//! The service, as others use it.
+
+use std::process::Command;
+use std::time::Duration;
+
+use hcc_core::{Frontend, Middleware, Power, Request, Scope, Settings, Worker};
+use hcloud_api::Client;
+use hcloud_sim::Sim;
+use reqwest::StatusCode;
+use test_services::Program;
+
+#[tokio::test]
+async fn service_lists_servers_and_starts_one_while_a_worker_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = |file| format!("sqlite:{}/{file}", folder.path().display());
+    let store = hcc_store::open(&url("hcc.db").parse().unwrap())
+        .await
+        .unwrap();
+    let queue = hcc_queue::open(&url("queue.db").parse().unwrap())
+        .await
+        .unwrap();
+    let sim = Sim::builder()
+        .server("web1", &[("managed", "1")])
+        .speed(1000.0);
+    let sim = sim.start().await.unwrap();
+    let api = Client::builder(sim.token()).endpoint(sim.endpoint());
+    let middleware = Middleware::new(api.build().unwrap(), store.clone(), Settings::default());
+    middleware.sync(&Scope::All, false).await.unwrap();
+    let worker = Worker::new(middleware, queue.clone());
+    let worker = tokio::spawn(worker.run(std::future::pending()));
+    let stop = Request::new(
+        hcc_core::Command::Power(Power::Stop),
+        "web1".parse().unwrap(),
+    );
+    let frontend = Frontend::new(store, queue);
+    let minute = Duration::from_secs(60);
+    frontend.carry_out(&stop, minute).await.unwrap();
+
+    let service = Program::start(
+        Command::new(env!("CARGO_BIN_EXE_embed"))
+            .env_clear()
+            .env("HCC_STORE", url("hcc.db"))
+            .env("HCC_QUEUE", url("queue.db")),
+    );
+    let origin = service.hear(|line| line.starts_with("http://").then(|| line.to_owned()));
+    let servers = format!("{origin}/servers");
+
+    let client = client();
+    let text = async |url: &str| client.get(url).send().await.unwrap().text().await.unwrap();
+    assert_eq!(text(&origin).await, "The service that was there before.");
+    assert_eq!(text(&servers).await, r#"{"web1":"off"}"#);
+    let start = |server: &str| client.post(format!("{servers}/{server}/start")).send();
+    assert_eq!(start("web1").await.unwrap().status(), StatusCode::OK);
+    assert_eq!(text(&servers).await, r#"{"web1":"running"}"#);
+    let refused = start("elsewhere").await.unwrap();
+    assert_eq!(refused.status(), StatusCode::CONFLICT);
+    assert_eq!(
+        refused.text().await.unwrap(),
+        "there is no server elsewhere"
+    );
+    worker.abort();
+}
+
+#[test]
+fn guide_of_hcc_core_shows_what_is_added() {
+    let guide = include_str!("../../../../hcc-core/README.md");
+
+    assert!(guide.contains(include_str!("../../src/servers.rs")));
+}
+
+fn client() -> reqwest::Client {
+    // Another test may have been faster.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
