@@ -7,7 +7,7 @@ mod tail;
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ::mongodb::bson::oid::ObjectId;
@@ -16,8 +16,8 @@ use ::mongodb::event::EventHandler;
 use ::mongodb::event::sdam::SdamEvent;
 use ::mongodb::options::{Acknowledgment, ClientOptions};
 use ::mongodb::{Client, Database};
-use tokio::sync::{OnceCell, watch};
-use tokio::time::timeout;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
 use self::capped::Capped;
 use self::commands::Documents;
@@ -30,8 +30,14 @@ const SELECTION: Duration = Duration::from_secs(5);
 /// How long to wait for an answer; the driver itself would wait for ever.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long to wait for the answer of a primary that was replaced.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
 /// The server's word for "there is one already".
 const DUPLICATE_KEY: i32 = 11000;
+
+/// The server's word for "this is no number".
+const TYPE_MISMATCH: i32 = 14;
 
 /// The server's word for "you may not".
 const UNAUTHORIZED: i32 = 13;
@@ -88,13 +94,9 @@ struct Server {
     url: QueueUrl,
     options: ClientOptions,
     database: Database,
-    listening: Arc<OnceCell<Listening>>,
-}
-
-/// Connections of their own for those who listen: one of these is in use all the
-/// time, and would keep others from theirs.
-struct Listening {
-    database: Database,
+    /// By connections of their own for those who listen: one of these is in use all
+    /// the time, and would keep others from theirs.
+    listening: Arc<OnceLock<Database>>,
     /// Changes when another member of a replica set becomes primary.
     election: watch::Receiver<Option<ObjectId>>,
 }
@@ -104,9 +106,9 @@ impl Server {
         let Place::Mongodb(text) = &url.0 else {
             return Err(Error::MalformedUrl { queue: url.clone() });
         };
-        let mut options = answer(ClientOptions::parse(text))
-            .await
-            .map_err(|error| refused(url, error))?;
+        let parsed = timeout(PATIENCE, ClientOptions::parse(text));
+        let parsed = parsed.await.unwrap_or_else(|_| Err(no_answer()));
+        let mut options = parsed.map_err(|error| refused(url, error))?;
         options.app_name.get_or_insert_with(|| "hcc".to_owned());
         options.server_selection_timeout.get_or_insert(SELECTION);
         options.connect_timeout.get_or_insert(SELECTION);
@@ -115,30 +117,50 @@ impl Server {
         concern.journal.get_or_insert(true);
         // What others have written a moment ago must be seen.
         options.selection_criteria = None;
+        let (elected, election) = watch::channel(None);
+        options.sdam_event_handler = Some(EventHandler::callback(move |event| {
+            if let SdamEvent::TopologyDescriptionChanged(event) = event {
+                note_election(&elected, event.new_description.max_election_id());
+            }
+        }));
         Ok(Self {
             url: url.clone(),
             database: connect(&options).map_err(|error| refused(url, error))?,
             options,
             listening: Arc::default(),
+            election,
         })
     }
 
-    async fn listening(&self) -> Result<&Listening> {
-        let connect = async || {
-            let (elected, election) = watch::channel(None);
-            let mut options = self.options.clone();
-            options.max_pool_size = Some(u32::MAX);
-            options.sdam_event_handler = Some(EventHandler::callback(move |event| {
-                if let SdamEvent::TopologyDescriptionChanged(event) = event
-                    && let Some(newest) = event.new_description.max_election_id()
-                {
-                    elected.send_if_modified(|known| known.replace(newest) != Some(newest));
-                }
-            }));
-            let database = connect(&options).map_err(|error| self.error(error))?;
-            Ok(Listening { database, election })
+    fn listening(&self) -> Result<&Database> {
+        if let Some(database) = self.listening.get() {
+            return Ok(database);
+        }
+        let mut options = self.options.clone();
+        options.max_pool_size = Some(u32::MAX);
+        let database = connect(&options).map_err(|error| self.error(error))?;
+        Ok(self.listening.get_or_init(|| database))
+    }
+
+    /// Bounds the wait for an answer, more so from whom another member has
+    /// replaced as primary: it may stand still, and will not be asked again.
+    async fn answer<T>(
+        &self,
+        call: impl IntoFuture<Output = mongodb::error::Result<T>>,
+    ) -> mongodb::error::Result<T> {
+        let mut election = self.election.clone();
+        election.mark_unchanged();
+        let replaced = async {
+            // It changes as long as there are clients, one of which we have.
+            let _ = election.changed().await;
+            sleep(LAST_WORD).await;
         };
-        self.listening.get_or_try_init(connect).await
+        tokio::select! {
+            biased;
+            answer = call.into_future() => answer,
+            () = replaced => Err(no_answer()),
+            () = sleep(PATIENCE) => Err(no_answer()),
+        }
     }
 
     fn error(&self, error: mongodb::error::Error) -> Error {
@@ -185,13 +207,22 @@ fn refused(url: &QueueUrl, error: mongodb::error::Error) -> Error {
     }
 }
 
-/// Bounds the wait for an answer.
-async fn answer<T>(
-    call: impl IntoFuture<Output = mongodb::error::Result<T>>,
-) -> mongodb::error::Result<T> {
-    timeout(PATIENCE, call)
-        .await
-        .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+/// Tells of a newer primary than the one that was known; the first is no news.
+fn note_election(elected: &watch::Sender<Option<ObjectId>>, newest: Option<ObjectId>) {
+    elected.send_if_modified(|known| {
+        let is_news = known.is_some() && newest > *known;
+        *known = newest.max(*known);
+        is_news
+    });
+}
+
+fn no_answer() -> mongodb::error::Error {
+    io::Error::from(io::ErrorKind::TimedOut).into()
+}
+
+/// Whether a field holds nothing that could be counted up.
+fn is_type_mismatch(error: &mongodb::error::Error) -> bool {
+    matches!(&*error.kind, ErrorKind::Command(error) if error.code == TYPE_MISMATCH)
 }
 
 fn is_duplicate_key(error: &mongodb::error::Error) -> bool {

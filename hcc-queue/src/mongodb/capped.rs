@@ -11,8 +11,8 @@ use ::mongodb::{Collection, Database};
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
+use super::Server;
 use super::tail::listen;
-use super::{Server, answer};
 use crate::{Channel, Error, Event, Heard, Result, Subscription};
 
 /// The server's word for "it exists".
@@ -90,7 +90,11 @@ impl<T: Message> Capped<T> {
         }
         let database = &self.server.database;
         let create = database.create_collection(&self.name);
-        match answer(create.capped(true).size(self.bytes)).await {
+        match self
+            .server
+            .answer(create.capped(true).size(self.bytes))
+            .await
+        {
             // Somebody else was quicker.
             Err(error) if is_there(&error) => self.is_made().await.map(|_| ()),
             made => made.map_err(|error| self.server.error(error)),
@@ -111,7 +115,9 @@ impl<T: Message> Capped<T> {
                 false => None,
             })
         };
-        let found = answer(find)
+        let found = self
+            .server
+            .answer(find)
             .await
             .map_err(|error| self.server.error(error))?;
         match found {
@@ -148,7 +154,8 @@ impl<T: Message> Channel<T> for Capped<T> {
             .journal(false)
             .build();
         let messages = self.on(&self.server.database);
-        answer(messages.insert_one(document).write_concern(fleeting))
+        self.server
+            .answer(messages.insert_one(document).write_concern(fleeting))
             .await
             .map(|_| ())
             .map_err(|error| self.server.error(error))

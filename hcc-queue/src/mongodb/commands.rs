@@ -8,13 +8,14 @@
 //! | `held` | whether a worker has it |
 //! | `token`, `attempts` | which lease this is, ever and since the push |
 //! | `at` | when it was pushed, by the server's clock |
-//! | `turn` | its place among those of its server: less than that of whoever came before |
+//! | `turn` | its place among those of its server: less than that of whoever came before, and never above 0 |
 //! | `err` | why it failed last |
 //! | `dead` | it goes to the dead letters |
 //!
 //! The natural order is no order of its own: members of a replica set that apply
 //! many writes at once do not agree on it. What another program has added has no
-//! turn until one of ours comes behind it, and comes after those that have one.
+//! turn until one of ours comes behind it, and comes after those that have one. A
+//! lease gives it the first, as whatever is leased comes before all others.
 //!
 //! One command of a server at most has `due`: an index refuses a second one. So
 //! whoever leases a command has its server as well, in one write.
@@ -22,7 +23,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::mongodb::bson::{Bson, DateTime, Document, doc};
 use ::mongodb::options::{Hint, IndexOptions, ReturnDocument};
@@ -31,7 +32,7 @@ use async_trait::async_trait;
 use tokio::sync::OnceCell;
 
 use super::document::{attempts, between, command, document, entry, is_dead, pushed, stored_id};
-use super::{Server, answer, is_duplicate_key};
+use super::{Server, is_duplicate_key, is_type_mismatch};
 use crate::{Command, CommandId, Commands, Entry, Error, Lease, Result, State, Token};
 
 /// How many servers that are free are found at a time.
@@ -41,6 +42,12 @@ const WINDOW: usize = 100;
 /// the rest is not worth a try.
 const MISSES: usize = 4;
 
+/// How long it counts what was found, and what the server's clock showed then.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// What the turns of all others are less than.
+const FIRST_TURN: i64 = 0;
+
 /// The commands in one collection, the dead letters in another.
 #[derive(Clone)]
 pub(super) struct Documents {
@@ -48,8 +55,67 @@ pub(super) struct Documents {
     commands: Collection<Document>,
     dead: Collection<Document>,
     indexed: Arc<OnceCell<()>>,
-    /// Servers, as in `for`, that had a command for whoever comes first.
-    free: Arc<Mutex<VecDeque<Bson>>>,
+    free: Arc<Mutex<Free>>,
+}
+
+/// Servers, as in `for`, that had a command for whoever comes first.
+#[derive(Default)]
+struct Free {
+    servers: VecDeque<Bson>,
+    clock: Option<Clock>,
+}
+
+/// The server's clock, as it was read.
+#[derive(Clone, Copy)]
+struct Clock {
+    showed: DateTime,
+    read: Instant,
+}
+
+impl Free {
+    /// Adds the server of a command, unless that has to wait or another comes first.
+    fn look(&mut self, mut document: Document, is_first: impl FnOnce(&Bson) -> bool) {
+        let Ok(&now) = document.get_datetime("now") else {
+            return;
+        };
+        let server = document.remove("for").unwrap_or(Bson::Null);
+        let waits = document.get_datetime("due").is_ok_and(|due| *due > now);
+        if is_first(&server) && !waits {
+            self.servers.push_back(server);
+        }
+        self.clock = Some(Clock {
+            showed: now,
+            read: Instant::now(),
+        });
+    }
+
+    /// Adds what somebody found. Of those who looked together, the others may have
+    /// begun with theirs.
+    fn add(&mut self, found: Self) {
+        if self.servers.is_empty() {
+            *self = found;
+        }
+    }
+
+    /// A server, and the time by the server's clock; it is not far behind.
+    fn take(&mut self, place: usize) -> Option<(Bson, DateTime)> {
+        let Some(now) = self.clock.and_then(Clock::now) else {
+            self.servers.clear();
+            return None;
+        };
+        let place = place % self.servers.len().max(1);
+        Some((self.servers.remove(place)?, now))
+    }
+}
+
+impl Clock {
+    /// What it shows now, if it was read a moment ago: another member of a replica
+    /// set may be asked next, and has another one.
+    fn now(self) -> Option<DateTime> {
+        let since = self.read.elapsed();
+        let now = self.showed.timestamp_millis() + since.as_millis() as i64;
+        (since < FRESH).then(|| DateTime::from_millis(now))
+    }
 }
 
 impl Documents {
@@ -65,11 +131,11 @@ impl Documents {
 
     /// Makes the indexes. What other programs insert cannot offend them.
     async fn ensure_indexes(&self) -> Result<()> {
-        // A server's first entry is its command that a worker has had, or else the
-        // oldest: among equal entries the natural order is kept.
-        let order = IndexModel::builder()
-            .keys(doc! { "for": 1, "due": -1, "turn": -1 })
-            .options(IndexOptions::builder().name("hcc_order".to_owned()).build());
+        // A server's first entry is the command that comes first: of those without
+        // a turn, the first in the natural order. A lease changes no entry of ours.
+        let turns = IndexModel::builder()
+            .keys(in_turn())
+            .options(IndexOptions::builder().name("hcc_turns".to_owned()).build());
         let single = IndexModel::builder().keys(doc! { "for": 1 }).options(
             IndexOptions::builder()
                 .name("hcc_single".to_owned())
@@ -77,11 +143,10 @@ impl Documents {
                 .partial_filter_expression(doc! { "due": { "$exists": true } })
                 .build(),
         );
-        let indexes = [order.build(), single.build()];
+        let indexes = [turns.build(), single.build()];
         let make = async || {
-            answer(self.commands.create_indexes(indexes))
-                .await
-                .map(|_| ())
+            let made = self.commands.create_indexes(indexes);
+            self.server.answer(made).await.map(|_| ())
         };
         let made = self.indexed.get_or_try_init(make).await;
         made.copied().map_err(|error| self.error(error))
@@ -91,10 +156,10 @@ impl Documents {
     async fn lease_free(&self, duration: Duration) -> Result<Option<Lease>> {
         let mut place = 0;
         for _ in 0..MISSES {
-            let Some(server) = self.take_free(place) else {
+            let Some((server, now)) = self.free().take(place) else {
                 return Ok(None);
             };
-            let lease = self.lease_of(&server, duration).await?;
+            let lease = self.lease_of(&server, now, duration).await?;
             if lease.is_some() {
                 return Ok(lease);
             }
@@ -102,86 +167,108 @@ impl Documents {
             place = getrandom::u32().expect("the system has random numbers") as usize;
         }
         // They have been faster with the rest, too.
-        self.free().clear();
+        self.free().servers.clear();
         Ok(None)
     }
 
-    fn take_free(&self, place: usize) -> Option<Bson> {
-        let mut free = self.free();
-        let place = place % free.len().max(1);
-        free.remove(place)
-    }
-
-    fn put_free(&self, found: VecDeque<Bson>) {
-        let mut free = self.free();
-        // Of those who looked together, the others may have begun with theirs.
-        if free.is_empty() {
-            *free = found;
-        }
-    }
-
     /// Leases the next command of a server, unless it has to wait.
-    async fn lease_of(&self, server: &Bson, duration: Duration) -> Result<Option<Lease>> {
-        let filter = doc! { "for": { "$eq": server }, "$expr": is_due() };
-        let made = doc! { "$cond": [is_a("_id", "objectId"), { "$toDate": "$_id" }, "$$NOW"] };
-        let lease = doc! { "$set": {
-            "due": after(duration),
-            "held": true,
-            "token": { "$add": [number("token"), 1_i64] },
-            "attempts": { "$add": [number("attempts"), 1] },
-            "at": { "$cond": [is_a("at", "date"), "$at", made] },
-        } };
+    ///
+    /// Pipelines would know the server's time, but they take it a tenth longer.
+    async fn lease_of(
+        &self,
+        server: &Bson,
+        now: DateTime,
+        duration: Duration,
+    ) -> Result<Option<Lease>> {
+        let filter = doc! { "for": { "$eq": server }, "due": { "$not": { "$gt": now } } };
+        let end = DateTime::from_millis(now.timestamp_millis() + millis(duration));
+        let lease = doc! {
+            "$set": { "due": end, "held": true },
+            "$inc": { "token": 1_i64, "attempts": 1 },
+            // Stays as it is, if there is one.
+            "$min": { "turn": FIRST_TURN },
+        };
         loop {
             let leased = self
                 .commands
-                .find_one_and_update(filter.clone(), vec![lease.clone()])
-                .sort(doc! { "due": -1, "turn": -1 })
+                .find_one_and_update(filter.clone(), lease.clone())
+                .sort(in_turn())
                 .return_document(ReturnDocument::After);
-            match answer(leased).await {
+            match self.server.answer(leased).await {
                 Ok(Some(document)) if is_dead(&document) => self.entomb(document).await?,
-                Ok(Some(document)) => return Ok(Some(as_lease(&document, duration))),
+                Ok(Some(document)) => return self.leased(document, now).await.map(Some),
                 Ok(None) => return Ok(None),
                 // Another command of this server is leased or delayed.
                 Err(error) if is_duplicate_key(&error) => return Ok(None),
+                Err(error) if is_type_mismatch(&error) => self.number(server).await?,
                 Err(error) => return Err(self.error(error)),
             }
         }
     }
 
-    /// Servers with a command that can be leased, who waited longest first.
-    async fn oldest(&self) -> Result<VecDeque<Bson>> {
+    /// The lease of a document. If nothing tells how old that is, it is from now on.
+    async fn leased(&self, mut document: Document, now: DateTime) -> Result<Lease> {
+        if pushed(&document).is_none() {
+            let id = doc! { "_id": document.get("_id") };
+            let at = doc! { "$set": { "at": now } };
+            self.server
+                .answer(self.commands.update_one(id, at))
+                .await
+                .map_err(|error| self.error(error))?;
+            document.insert("at", now);
+        }
+        let age = pushed(&document).map(|at| between(at, now));
+        let token = Token(document.get_i64("token").unwrap_or_default());
+        let attempts = attempts(&document);
+        let age = age.unwrap_or_default();
+        Ok(Lease::new(command(&document), token, attempts, age))
+    }
+
+    /// Replaces what other programs have put where a server's commands are counted.
+    async fn number(&self, server: &Bson) -> Result<()> {
+        let numbers = doc! { "token": number("token"), "attempts": number("attempts") };
+        let others = doc! { "for": { "$eq": server } };
+        self.server
+            .answer(
+                self.commands
+                    .update_many(others, vec![doc! { "$set": numbers }]),
+            )
+            .await
+            .map(|_| ())
+            .map_err(|error| self.error(error))
+    }
+
+    /// Looks for servers with a command that can be leased, who waited longest first.
+    async fn oldest(&self) -> Result<Free> {
         let find = self
             .commands
             .find(doc! {})
             .hint(Hint::Keys(doc! { "$natural": 1 }))
-            .projection(doc! { "_id": 0, "for": 1, "free": is_due() })
+            .projection(doc! { "_id": 0, "for": 1, "due": 1, "now": "$$NOW" })
             .limit(WINDOW as i64);
         let window = self.all(find).await?;
         let full = window.len() == WINDOW;
-        let (mut seen, mut free) = (Vec::new(), VecDeque::new());
-        for mut document in window {
-            let server = document.remove("for").unwrap_or(Bson::Null);
-            if !seen.contains(&server) {
-                if document.get_bool("free").unwrap_or_default() {
-                    free.push_back(server.clone());
-                }
-                seen.push(server);
-            }
+        let (mut seen, mut free) = (HashSet::new(), Free::default());
+        for document in window {
+            free.look(document, |server| seen.insert(server.to_string()));
         }
-        if free.is_empty() && full {
+        if free.servers.is_empty() && full {
             return self.any().await;
         }
         Ok(free)
     }
 
     /// The same in any order, also when others have many commands that wait.
-    async fn any(&self) -> Result<VecDeque<Bson>> {
+    async fn any(&self) -> Result<Free> {
         let mut stages = first_of_each_server();
         stages.push(doc! { "$match": { "$expr": is_due() } });
         stages.push(doc! { "$limit": WINDOW as i64 });
-        let found = self.all(self.commands.aggregate(stages)).await?;
-        let servers = found.into_iter().map(|mut first| first.remove("_id"));
-        Ok(servers.map(|server| server.unwrap_or(Bson::Null)).collect())
+        stages.push(doc! { "$project": { "_id": 0, "for": "$_id", "due": 1, "now": "$$NOW" } });
+        let mut free = Free::default();
+        for document in self.all(self.commands.aggregate(stages)).await? {
+            free.look(document, |_| true);
+        }
+        Ok(free)
     }
 
     /// Moves a command that is marked as dead. Whoever meets it may do so, should
@@ -191,10 +278,12 @@ impl Documents {
         document.remove("held");
         let id = doc! { "_id": document.get("_id") };
         let marked = doc! { "_id": document.get("_id"), "dead": true };
-        answer(self.dead.replace_one(id, document).upsert(true))
+        self.server
+            .answer(self.dead.replace_one(id, document).upsert(true))
             .await
             .map_err(|error| self.error(error))?;
-        answer(self.commands.delete_one(marked))
+        self.server
+            .answer(self.commands.delete_one(marked))
             .await
             .map_err(|error| self.error(error))?;
         Ok(())
@@ -204,11 +293,12 @@ impl Documents {
     /// id.
     async fn insert(&self, id: &Bson, fields: Document, newest: Option<&Document>) -> Result<()> {
         let turn = newest.and_then(|newest| newest.get_i64("turn").ok());
-        if turn.is_none() && newest.is_some_and(|newest| !is_begun(newest)) {
+        if turn.is_none() && newest.is_some() {
             let server = doc! { "$eq": fields.get("for") };
             let others = doc! { "for": server, "due": null, "turn": null };
             let stamp = vec![doc! { "$set": { "turn": turn_of_now() } }];
-            answer(self.commands.update_many(others, stamp))
+            self.server
+                .answer(self.commands.update_many(others, stamp))
                 .await
                 .map_err(|error| self.error(error))?;
         }
@@ -222,7 +312,7 @@ impl Documents {
             .commands
             .update_one(doc! { "_id": id }, vec![doc! { "$replaceWith": fields }])
             .upsert(true);
-        match answer(insert).await {
+        match self.server.answer(insert).await {
             Err(error) if !is_duplicate_key(&error) => Err(self.error(error)),
             _ => Ok(()),
         }
@@ -231,7 +321,9 @@ impl Documents {
     /// Changes the command of a lease, if the lease is the newest.
     async fn set(&self, lease: &Lease, fields: Document) -> Result<()> {
         let set = vec![doc! { "$set": fields }];
-        let changed = answer(self.commands.update_one(held(lease), set))
+        let changed = self
+            .server
+            .answer(self.commands.update_one(held(lease), set))
             .await
             .map_err(|error| self.error(error))?;
         unless_none(lease, changed.matched_count)
@@ -250,7 +342,10 @@ impl Documents {
             }
             Ok(documents)
         };
-        answer(read).await.map_err(|error| self.error(error))
+        self.server
+            .answer(read)
+            .await
+            .map_err(|error| self.error(error))
     }
 
     /// Commands and dead letters that match, with what they wait for.
@@ -270,7 +365,7 @@ impl Documents {
         Ok(found.into_iter().filter_map(entry).collect())
     }
 
-    fn free(&self) -> MutexGuard<'_, VecDeque<Bson>> {
+    fn free(&self) -> MutexGuard<'_, Free> {
         // What is in there is a hint.
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -312,8 +407,8 @@ impl Commands for Documents {
             return Ok(lease);
         }
         let mut found = self.oldest().await?;
-        while !found.is_empty() {
-            self.put_free(found);
+        while !found.servers.is_empty() {
+            self.free().add(found);
             let lease = self.lease_free(duration).await?;
             if lease.is_some() {
                 return Ok(lease);
@@ -328,7 +423,9 @@ impl Commands for Documents {
     }
 
     async fn ack(&self, lease: Lease) -> Result<()> {
-        let removed = answer(self.commands.delete_one(held(&lease)))
+        let removed = self
+            .server
+            .answer(self.commands.delete_one(held(&lease)))
             .await
             .map_err(|error| self.error(error))?;
         unless_none(&lease, removed.deleted_count)
@@ -345,7 +442,12 @@ impl Commands for Documents {
             .commands
             .find_one_and_update(held(&lease), vec![doc! { "$set": mark }])
             .return_document(ReturnDocument::After);
-        match answer(marked).await.map_err(|error| self.error(error))? {
+        match self
+            .server
+            .answer(marked)
+            .await
+            .map_err(|error| self.error(error))?
+        {
             Some(document) => self.entomb(document).await,
             None => unless_none(&lease, 0),
         }
@@ -383,10 +485,17 @@ impl Commands for Documents {
         self.ensure_indexes().await?;
         let id = stored_id(id);
         let marked = self.commands.find_one(doc! { "_id": &id, "dead": true });
-        if let Some(document) = answer(marked).await.map_err(|error| self.error(error))? {
+        if let Some(document) = self
+            .server
+            .answer(marked)
+            .await
+            .map_err(|error| self.error(error))?
+        {
             self.entomb(document).await?;
         }
-        let dead = answer(self.dead.find_one(doc! { "_id": &id }))
+        let dead = self
+            .server
+            .answer(self.dead.find_one(doc! { "_id": &id }))
             .await
             .map_err(|error| self.error(error))?;
         let Some(mut fields) = dead else {
@@ -398,7 +507,9 @@ impl Commands for Documents {
         let newest = self.commands.aggregate(newest_of(fields.get("for")));
         let newest = self.all(newest).await?;
         self.insert(&id, fields, newest.first()).await?;
-        let removed = answer(self.dead.delete_one(doc! { "_id": &id }))
+        let removed = self
+            .server
+            .answer(self.dead.delete_one(doc! { "_id": &id }))
             .await
             .map_err(|error| self.error(error))?;
         Ok(removed.deleted_count > 0)
@@ -408,10 +519,14 @@ impl Commands for Documents {
         let id = stored_id(id);
         let is_leased = doc! { "$and": ["$held", { "$gt": ["$due", "$$NOW"] }] };
         let unless_leased = doc! { "_id": &id, "$expr": { "$not": [is_leased] } };
-        let waiting = answer(self.commands.delete_one(unless_leased))
+        let waiting = self
+            .server
+            .answer(self.commands.delete_one(unless_leased))
             .await
             .map_err(|error| self.error(error))?;
-        let dead = answer(self.dead.delete_one(doc! { "_id": &id }))
+        let dead = self
+            .server
+            .answer(self.dead.delete_one(doc! { "_id": &id }))
             .await
             .map_err(|error| self.error(error))?;
         Ok(waiting.deleted_count + dead.deleted_count > 0)
@@ -440,20 +555,16 @@ fn unless_none(lease: &Lease, found: u64) -> Result<()> {
     }
 }
 
-fn as_lease(document: &Document, duration: Duration) -> Lease {
-    let due = document.get_datetime("due").ok().copied();
-    let now = due.map(|due| DateTime::from_millis(due.timestamp_millis() - millis(duration)));
-    let age = pushed(document).zip(now).map(|(at, now)| between(at, now));
-    let token = Token(document.get_i64("token").unwrap_or_default());
-    let age = age.unwrap_or_default();
-    Lease::new(command(document), token, attempts(document), age)
+/// The commands of each server, who came first in front.
+fn in_turn() -> Document {
+    doc! { "for": 1, "turn": -1 }
 }
 
 /// The stages of a query that begin with what each server is up to: the server
 /// and, if a worker has had its command, `due`. They skip from server to server.
 fn first_of_each_server() -> Vec<Document> {
     vec![
-        doc! { "$sort": { "for": 1, "due": -1, "turn": -1 } },
+        doc! { "$sort": in_turn() },
         doc! { "$group": { "_id": "$for", "due": { "$first": "$due" } } },
     ]
 }
@@ -465,15 +576,14 @@ fn is_begun(document: &Document) -> bool {
 
 /// A place behind all who came before this moment.
 fn turn_of_now() -> Document {
-    doc! { "$subtract": [0_i64, { "$toLong": "$$NOW" }] }
+    doc! { "$subtract": [FIRST_TURN, { "$toLong": "$$NOW" }] }
 }
 
-/// The stages that find the newest command of a server that nobody has had, or else
-/// the one that somebody has had, backwards through the index.
+/// The stages that find the newest command of a server, backwards through the index.
 fn newest_of(server: Option<&Bson>) -> [Document; 3] {
     [
         doc! { "$match": { "for": { "$eq": server } } },
-        doc! { "$sort": { "due": 1, "turn": 1 } },
+        doc! { "$sort": { "turn": 1 } },
         doc! { "$limit": 1 },
     ]
 }
@@ -486,10 +596,6 @@ fn is_due() -> Document {
 
 fn after(duration: Duration) -> Document {
     doc! { "$add": ["$$NOW", millis(duration)] }
-}
-
-fn is_a(field: &str, name: &str) -> Document {
-    doc! { "$eq": [{ "$type": format!("${field}") }, name] }
 }
 
 /// A field that other programs may have filled with anything.

@@ -21,7 +21,6 @@ use futures_util::StreamExt;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
-use super::answer;
 use super::capped::{Capped, Message};
 use crate::{Heard, Result, Subscription};
 
@@ -50,7 +49,7 @@ const ENDS: [i32; 4] = [43, 136, 175, 237];
 pub(super) async fn listen<T: Message>(messages: Capped<T>) -> Result<Listener<T>> {
     let mailbox = Arc::new(Mailbox::default());
     let tail = Tail {
-        election: messages.server.listening().await?.election.clone(),
+        election: messages.server.election.clone(),
         messages,
         mailbox: Arc::downgrade(&mailbox),
     };
@@ -170,7 +169,7 @@ impl<T: Message> Tail<T> {
     async fn open(&self) -> Result<(RawBatchCursor, Vec<Document>)> {
         self.messages.make().await?;
         let server = &self.messages.server;
-        let messages = self.messages.on(&server.listening().await?.database);
+        let messages = self.messages.on(server.listening()?);
         let open = async {
             loop {
                 match open(&messages).await {
@@ -183,7 +182,10 @@ impl<T: Message> Tail<T> {
                 messages.insert_one(doc! { T::FIELD: null }).await?;
             }
         };
-        answer(open).await.map_err(|error| server.error(error))
+        server
+            .answer(open)
+            .await
+            .map_err(|error| server.error(error))
     }
 
     /// Returns whether there is anybody to be told.
