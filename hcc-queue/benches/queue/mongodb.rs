@@ -46,10 +46,13 @@ async fn cycles(server: &Mongod, workers: usize) {
         let url = server.fresh_url();
         fill(&database(&url).await.collection("cmd")).await;
         let queue = queue(&url).await;
+        // This makes what is missing: connections, indexes.
+        assert!(queue.lease().await.unwrap().is_some());
         ours.push(rate(workers, || lease_and_ack(queue.clone())).await);
 
         let commands = database(&server.fresh_url()).await.collection("cmd");
         fill(&commands).await;
+        assert!(claim(&commands).await.is_some());
         bare.push(rate(workers, || claim_and_delete(commands.clone())).await);
     }
     let ratios = ours.iter().zip(&bare).map(|(ours, bare)| ours / bare);
@@ -85,21 +88,25 @@ async fn lease_and_ack(queue: Queue) {
 /// The driver's loop: the next that nobody has, marked as ours, then deleted if
 /// it still is; as durable as ours.
 async fn claim_and_delete(commands: Collection<Document>) {
-    let mut concern = WriteConcern::majority();
-    concern.journal = Some(true);
-    loop {
-        let token = ObjectId::new();
-        let lease = doc! { "$set": { "lease": DateTime::now(), "token": token } };
-        let claimed = commands
-            .find_one_and_update(doc! { "lease": null }, lease)
-            .write_concern(concern.clone());
-        let Some(command) = claimed.await.unwrap() else {
-            return;
-        };
-        let ours = doc! { "_id": command.get("_id"), "token": token };
-        let deleted = commands.delete_one(ours).write_concern(concern.clone());
+    while let Some(ours) = claim(&commands).await {
+        let deleted = commands.delete_one(ours).write_concern(durable());
         assert_eq!(deleted.await.unwrap().deleted_count, 1);
     }
+}
+
+/// Returns what finds the command as long as it is ours.
+async fn claim(commands: &Collection<Document>) -> Option<Document> {
+    let token = ObjectId::new();
+    let lease = doc! { "$set": { "lease": DateTime::now(), "token": token } };
+    let claimed = commands.find_one_and_update(doc! { "lease": null }, lease);
+    let command = claimed.write_concern(durable()).await.unwrap()?;
+    Some(doc! { "_id": command.get("_id"), "token": token })
+}
+
+fn durable() -> WriteConcern {
+    let mut concern = WriteConcern::majority();
+    concern.journal = Some(true);
+    concern
 }
 
 /// From sending a signal to hearing it, when signals are frequent.

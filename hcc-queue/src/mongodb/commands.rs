@@ -14,8 +14,7 @@
 //!
 //! The natural order is no order of its own: members of a replica set that apply
 //! many writes at once do not agree on it. What another program has added has no
-//! turn until one of ours comes behind it, and comes after those that have one. A
-//! lease gives it the first, as whatever is leased comes before all others.
+//! turn until one of ours comes behind it, and comes after those that have one.
 //!
 //! One command of a server at most has `due`: an index refuses a second one. So
 //! whoever leases a command has its server as well, in one write.
@@ -180,13 +179,11 @@ impl Documents {
         now: DateTime,
         duration: Duration,
     ) -> Result<Option<Lease>> {
-        let filter = doc! { "for": { "$eq": server }, "due": { "$not": { "$gt": now } } };
+        let mut filter = doc! { "for": { "$eq": server }, "due": { "$not": { "$gt": now } } };
         let end = DateTime::from_millis(now.timestamp_millis() + millis(duration));
         let lease = doc! {
             "$set": { "due": end, "held": true },
             "$inc": { "token": 1_i64, "attempts": 1 },
-            // Stays as it is, if there is one.
-            "$min": { "turn": FIRST_TURN },
         };
         loop {
             let leased = self
@@ -198,8 +195,14 @@ impl Documents {
                 Ok(Some(document)) if is_dead(&document) => self.entomb(document).await?,
                 Ok(Some(document)) => return self.leased(document, now).await.map(Some),
                 Ok(None) => return Ok(None),
-                // Another command of this server is leased or delayed.
-                Err(error) if is_duplicate_key(&error) => return Ok(None),
+                // Another command of this server is leased or delayed, or was, and
+                // comes first, though it had no turn when the primary was another.
+                Err(error) if is_duplicate_key(&error) => {
+                    let begun = doc! { "$lte": now };
+                    if filter.insert("due", begun.clone()) == Some(begun.into()) {
+                        return Ok(None);
+                    }
+                }
                 Err(error) if is_type_mismatch(&error) => self.number(server).await?,
                 Err(error) => return Err(self.error(error)),
             }
@@ -295,8 +298,10 @@ impl Documents {
         let turn = newest.and_then(|newest| newest.get_i64("turn").ok());
         if turn.is_none() && newest.is_some() {
             let server = doc! { "$eq": fields.get("for") };
-            let others = doc! { "for": server, "due": null, "turn": null };
-            let stamp = vec![doc! { "$set": { "turn": turn_of_now() } }];
+            let others = doc! { "for": server, "turn": null };
+            let is_begun = is_a("due", "date");
+            let turn = doc! { "$cond": [is_begun, FIRST_TURN, turn_of_now()] };
+            let stamp = vec![doc! { "$set": { "turn": turn } }];
             self.server
                 .answer(self.commands.update_many(others, stamp))
                 .await
@@ -596,6 +601,10 @@ fn is_due() -> Document {
 
 fn after(duration: Duration) -> Document {
     doc! { "$add": ["$$NOW", millis(duration)] }
+}
+
+fn is_a(field: &str, name: &str) -> Document {
+    doc! { "$eq": [{ "$type": format!("${field}") }, name] }
 }
 
 /// A field that other programs may have filled with anything.

@@ -68,6 +68,14 @@ impl Fresh {
         collection.insert_one(document).await.unwrap();
     }
 
+    /// Gives a document the place that it has on a member of a replica set which
+    /// has applied the writes in another order.
+    async fn move_to_the_end(&self, collection: &str, filter: Document) {
+        let documents = self.collection(collection);
+        let moved = documents.find_one_and_delete(filter).await.unwrap();
+        self.insert(collection, moved.unwrap()).await;
+    }
+
     /// All documents, in their natural order.
     async fn documents(&self, collection: &str) -> Vec<Document> {
         let mut cursor = self.collection(collection).find(doc! {}).await.unwrap();
