@@ -85,15 +85,39 @@ impl Sqlite {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     {
+        self.change(move |file, begin| file.transaction(begin, job))
+            .await
+    }
+
+    /// The same if a look says that there is a reason: who has none stays out of the
+    /// way of those who write.
+    async fn write_if<T, L, F>(&self, look: L, job: F) -> Result<Option<T>>
+    where
+        T: Send + 'static,
+        L: FnOnce(&Connection) -> Result<bool, Fault> + Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<Option<T>, Fault> + Send + 'static,
+    {
+        self.change(move |file, begin| match file.existing(look)? {
+            true => file.transaction(begin, job),
+            false => Ok(None),
+        })
+        .await
+    }
+
+    /// Has the file changed on a thread that may block.
+    async fn change<T, F>(&self, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut File, Box<dyn FnOnce() -> bool>) -> Result<T, Fault> + Send + 'static,
+    {
         let locked = timeout(self.patience, Arc::clone(&self.file).lock_owned());
         let mut file = locked.await.map_err(|_| self.busy())?;
         let (begin, mut begun) = oneshot::channel();
         let thread = spawn_blocking(move || {
             // The thread cannot be called off while it waits for the lock; that it
             // came too late is seen here.
-            let begin = || begin.send(()).is_ok();
-            file.transaction(begin, job)
-                .map_err(|fault| file.error(fault))
+            let begin = Box::new(|| begin.send(()).is_ok());
+            job(&mut file, begin).map_err(|fault| file.error(fault))
         });
         if timeout(self.patience, &mut begun).await.is_err() {
             begun.close();
@@ -162,11 +186,8 @@ impl Commands for Sqlite {
     }
 
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
-        // Who finds nothing stays out of the way of those who write.
-        if self.due().await? != Some(Duration::ZERO) {
-            return Ok(None);
-        }
-        self.write(move |transaction| {
+        let is_due = |connection: &Connection| Ok(due(connection)? == Some(Duration::ZERO));
+        self.write_if(is_due, move |transaction| {
             // Two look-ups in two partial indexes: one with OR would sort the backlog.
             let sql = "UPDATE cmd SET
                     held = TRUE,
@@ -239,18 +260,7 @@ impl Commands for Sqlite {
     }
 
     async fn due(&self) -> Result<Option<Duration>> {
-        self.read(|connection| {
-            let sql = "SELECT iif(
-                EXISTS (SELECT 1 FROM cmd INDEXED BY cmd_ready WHERE first AND due IS NULL),
-                0.0,
-                (SELECT max(0.0, due - unixepoch('subsec')) FROM cmd INDEXED BY cmd_later
-                 WHERE first AND due IS NOT NULL
-                 ORDER BY due LIMIT 1))";
-            let mut look = connection.prepare_cached(sql)?;
-            let seconds: Option<f64> = look.query_row([], |row| row.get(0))?;
-            Ok(seconds.map(duration))
-        })
-        .await
+        self.read(due).await
     }
 
     async fn get(&self, id: &CommandId) -> Result<Option<Entry>> {
@@ -296,6 +306,18 @@ impl Commands for Sqlite {
         })
         .await
     }
+}
+
+fn due(connection: &Connection) -> Result<Option<Duration>, Fault> {
+    let sql = "SELECT iif(
+        EXISTS (SELECT 1 FROM cmd INDEXED BY cmd_ready WHERE first AND due IS NULL),
+        0.0,
+        (SELECT max(0.0, due - unixepoch('subsec')) FROM cmd INDEXED BY cmd_later
+         WHERE first AND due IS NOT NULL
+         ORDER BY due LIMIT 1))";
+    let mut look = connection.prepare_cached(sql)?;
+    let seconds: Option<f64> = look.query_row([], |row| row.get(0))?;
+    Ok(seconds.map(duration))
 }
 
 /// Everything, for [`entry`].

@@ -19,7 +19,7 @@ const APPLICATION: i64 = 0x6863_6371;
 /// no other, whoever writes: so the indexes hold only what may be leased.
 const FORMATS: [&str; 1] = ["
     CREATE TABLE cmd (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        seq INTEGER PRIMARY KEY,
         id TEXT NOT NULL UNIQUE DEFAULT (lower(hex(randomblob(16)))),
         cmd TEXT,
         \"for\" TEXT,
@@ -47,7 +47,7 @@ const FORMATS: [&str; 1] = ["
         WHERE seq = (SELECT min(seq) FROM cmd WHERE \"for\" IS old.\"for\");
     END;
     CREATE TABLE cmd_dead (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        seq INTEGER PRIMARY KEY,
         id TEXT NOT NULL UNIQUE,
         cmd TEXT,
         \"for\" TEXT,

@@ -57,8 +57,13 @@ where
     async fn send(&self, message: &T) -> Result<()> {
         let mut line = serde_json::to_vec(message).expect("messages are texts or have text keys");
         line.push(b'\n');
+        // A few bytes for the system's memory: no thread is worth it that need not wait.
+        match append(&self.path, &line, |file| Ok(file.try_lock()?)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            appended => return appended.map_err(|error| failed(&self.queue, error)),
+        }
         let path = self.path.clone();
-        let appended = spawn_blocking(move || append(&path, &line));
+        let appended = spawn_blocking(move || append(&path, &line, File::lock));
         match timeout(self.patience, appended).await {
             Ok(Ok(appended)) => appended.map_err(|error| failed(&self.queue, error)),
             Ok(Err(stopped)) => resume_unwind(stopped.into_panic()),
@@ -79,11 +84,11 @@ where
 }
 
 /// Adds a line, in one piece, to the file that is there then.
-fn append(path: &Path, line: &[u8]) -> io::Result<()> {
+fn append(path: &Path, line: &[u8], lock: fn(&File) -> io::Result<()>) -> io::Result<()> {
     loop {
         let mut file = open(path)?;
         // Unlocked when it is closed.
-        file.lock()?;
+        lock(&file)?;
         if !is_current(&file, path)? {
             continue;
         }
