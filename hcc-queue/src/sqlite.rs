@@ -1,5 +1,6 @@
 //! Commands in one SQLite file, signals and events in files beside it.
 
+mod access;
 mod file;
 mod local;
 mod log;

@@ -1,12 +1,13 @@
 //! The file itself: making it, opening it, its format, and what can be wrong with it.
 
-use std::fs::{self, DirBuilder, OpenOptions};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
 
+use super::access::{make, make_folder, open_or_make};
 use super::local::require_local;
 use crate::{Error, QueueUrl};
 
@@ -209,40 +210,7 @@ pub(super) fn folder(path: &Path) -> PathBuf {
 fn open_lock(path: &Path) -> io::Result<fs::File> {
     let folder = folder(path);
     make_folder(&folder)?;
-    private().create(true).open(folder.join("lock"))
-}
-
-/// Makes an empty file that nobody else can read, unless there is one.
-fn make(path: &Path) -> io::Result<()> {
-    // A file that exists is not touched, for the sake of SQLite's locks.
-    match private().create_new(true).open(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// Makes a local folder, and those that it is in, for this user alone.
-pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
-    let mut folders = DirBuilder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        folders.mode(0o700);
-    }
-    folders.recursive(true).create(folder)?;
-    require_local(folder)
-}
-
-/// How files are opened: for writing, and if they are made, for this user alone.
-pub(super) fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.append(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options
+    open_or_make(&folder.join("lock"))
 }
 
 fn open(path: &Path, patience: Duration) -> Result<(Connection, i64), Fault> {

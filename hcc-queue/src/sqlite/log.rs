@@ -22,7 +22,8 @@ use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::file::{folder, make_folder, private};
+use super::access::{make, make_folder, open_or_make};
+use super::file::folder;
 use crate::{Cause, Channel, Error, Heard, QueueUrl, Result, Subscription};
 
 /// How long a file may become before it is replaced, in bytes.
@@ -102,17 +103,20 @@ fn append(path: &Path, line: &[u8], lock: fn(&File) -> io::Result<()>) -> io::Re
 /// Puts an empty file in the place of one that the caller has locked.
 fn replace(path: &Path) -> io::Result<()> {
     let empty = path.with_extension("new");
-    private().create(true).open(&empty)?.set_len(0)?;
+    match fs::remove_file(&empty) {
+        // What a process left that was killed may be another user's.
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => make(&empty)?,
+    }
     fs::rename(empty, path)
 }
 
 /// Opens the file to read and append, making it and its folder if they are missing.
 fn open(path: &Path) -> io::Result<File> {
-    let open = || private().read(true).create(true).open(path);
-    match open() {
+    match open_or_make(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             make_folder(path.parent().expect("the path has a folder and a name"))?;
-            open()
+            open_or_make(path)
         }
         opened => opened,
     }

@@ -1,6 +1,6 @@
 //! The SQLite backend keeps the contract, and what is its own.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -114,20 +114,35 @@ async fn looking_makes_no_file() {
 }
 
 #[tokio::test]
-async fn files_are_for_their_owner_alone() {
-    let folder = Folder::new();
+async fn files_are_for_their_owner_or_for_the_group_that_shares_their_folder() {
+    for (folder_mode, file_mode, live_mode) in [
+        (0o700, 0o600, 0o700),
+        (0o755, 0o600, 0o700),
+        (0o2770, 0o660, 0o2770),
+    ] {
+        let folder = Folder::new();
+        fs::set_permissions(folder.0.path(), Permissions::from_mode(folder_mode)).unwrap();
 
-    folder
-        .open()
-        .push(&Command::new("start", "web"))
-        .await
-        .unwrap();
+        folder
+            .open()
+            .push(&Command::new("start", "web"))
+            .await
+            .unwrap();
+        // Long enough to be replaced.
+        fs::write(folder.live("msg"), [b'\n'; 100_000]).unwrap();
+        folder
+            .open()
+            .signals()
+            .send(&"again".to_owned())
+            .await
+            .unwrap();
 
-    let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(folder.path()), 0o600);
-    assert_eq!(mode(folder.live("")), 0o700);
-    assert_eq!(mode(folder.live("lock")), 0o600);
-    assert_eq!(mode(folder.live("msg")), 0o600);
+        let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+        assert_eq!(mode(folder.path()), file_mode, "in {folder_mode:o}");
+        assert_eq!(mode(folder.live("")), live_mode, "in {folder_mode:o}");
+        assert_eq!(mode(folder.live("lock")), file_mode, "in {folder_mode:o}");
+        assert_eq!(mode(folder.live("msg")), file_mode, "in {folder_mode:o}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The file itself: making it, opening it, its format, and what can be wrong with it.
 
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -128,24 +128,42 @@ impl File {
     }
 }
 
-/// Makes an empty file that nobody else can read, unless there is one.
+/// Makes an empty file, unless there is one: for this user alone, or for the group too in a folder
+/// that hands on its group and lets it write (`chmod 2770`).
 fn make(path: &Path) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
     let mut folders = DirBuilder::new();
-    let mut file = OpenOptions::new();
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-        folders.mode(0o700);
-        file.mode(0o600);
-    }
-    if let Some(folder) = path.parent() {
-        folders.recursive(true).create(folder)?;
-    }
-    // A file that exists is not touched: closing it here would end the locks
-    // that other connections of this process hold on it.
-    match file.create_new(true).write(true).open(path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
+    std::os::unix::fs::DirBuilderExt::mode(&mut folders, 0o700);
+    folders.recursive(true).create(folder)?;
+
+    let mut file = OpenOptions::new();
+    file.create_new(true).write(true);
+    #[cfg(unix)]
+    let mode = {
+        use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+        const SHARED: u32 = 0o2020;
+        let shared = fs::metadata(folder)?.mode() & SHARED == SHARED;
+        let mode = if shared { 0o660 } else { 0o600 };
+        file.mode(mode);
+        mode
+    };
+    match file.open(path) {
+        // A file that exists is not touched: closing it here would end the locks
+        // that other connections of this process hold on it.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+        #[cfg(unix)]
+        // The umask may have taken away what the group needs.
+        Ok(file) => {
+            use std::os::unix::fs::PermissionsExt;
+            file.set_permissions(fs::Permissions::from_mode(mode))
+        }
+        #[cfg(not(unix))]
+        Ok(_) => Ok(()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The SQLite backend keeps the contract.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -66,6 +68,19 @@ impl Bench for Folder {
 
 conformance!(Folder::new());
 accounts_conformance!(Folder::new());
+
+#[tokio::test]
+async fn file_is_for_its_owner_or_for_the_group_that_shares_its_folder() {
+    for (folder_mode, file_mode) in [(0o700, 0o600), (0o755, 0o600), (0o2770, 0o660)] {
+        let folder = Folder::new();
+        fs::set_permissions(folder.0.path(), Permissions::from_mode(folder_mode)).unwrap();
+
+        folder.store().reserve("vm").await.unwrap();
+
+        let mode = fs::metadata(folder.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, file_mode, "in {folder_mode:o}");
+    }
+}
 
 #[tokio::test]
 async fn numbers_of_others_keep_their_last_digit() {
