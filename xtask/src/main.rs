@@ -1,6 +1,7 @@
 //! The chores of the workspace, run as `cargo xtask CHORE`.
 
 mod bench;
+mod deb;
 mod demo;
 mod drift;
 mod services;
@@ -18,6 +19,7 @@ use clap::Parser;
 #[command(bin_name = "cargo xtask")]
 enum Chore {
     Bench(bench::Bench),
+    Deb(deb::Deb),
     Demo(demo::Demo),
     Drift(drift::Drift),
     Test(test::Test),
@@ -28,6 +30,7 @@ enum Chore {
 fn main() -> ExitCode {
     let outcome = match Chore::parse() {
         Chore::Bench(bench) => bench.run(),
+        Chore::Deb(deb) => deb.run(),
         Chore::Demo(demo) => demo.run(),
         Chore::Drift(drift) => drift.run(),
         Chore::Test(test) => test.run(),

@@ -25,6 +25,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("python3", "python3"),
     ("redis-server", "redis-server"),
     ("strace", "strace"),
+    ("systemd-analyze", "systemd"),
     ("tigervncpasswd", "tigervnc-tools"),
     ("websockify", "websockify"),
     ("xdotool", "xdotool"),

@@ -11,6 +11,7 @@ mod foreign;
 #[cfg(feature = "mongodb")]
 mod on_mongodb;
 mod output;
+mod packaging;
 mod page;
 mod queue;
 mod settings;
