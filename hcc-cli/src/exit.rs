@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::{env, fmt, io};
 
+use clap::error::ErrorKind::{DisplayHelpOnMissingArgumentOrSubcommand, InvalidSubcommand};
 use hcc_core::ErrorKind;
 use hcc_queue::InvalidQueueUrl;
 use hcc_store::InvalidStoreUrl;
@@ -168,23 +169,32 @@ fn withheld(error: &anyhow::Error) -> Option<&hcloud_api::Error> {
 
 /// Says what is wrong with the command line; `--help` comes this way too.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
-    let json = wants_json();
-    if error.kind() == clap::error::ErrorKind::ValueValidation || (json && error.use_stderr()) {
-        let text = error.to_string();
-        let (what, _) = text.split_once("\n\n").unwrap_or((&text, ""));
-        let message = what
-            .trim_start_matches("error: ")
-            .trim_end()
-            .replace('\n', " ");
-        return Failure {
-            message,
-            ..Failure::new(Exit::Usage, "usage", None)
-        }
-        .tell(json);
+    if error.exit_code() == 0 || error.kind() == DisplayHelpOnMissingArgumentOrSubcommand {
+        // What cannot be printed has no reader.
+        let _ = error.print();
+        return ExitCode::from(error.exit_code() as u8);
     }
-    // What cannot be printed has no reader.
-    let _ = error.print();
-    ExitCode::from(error.exit_code() as u8)
+    let text = error.to_string();
+    let mut parts = text.split("\n\n").map(one_line);
+    let message = parts.next().unwrap_or_default();
+    let hint = parts.find_map(|part| match part.split_once(": ")? {
+        ("tip", tip) => Some(tip.to_owned()),
+        ("Usage", _) if error.kind() == InvalidSubcommand => {
+            Some("to see them: hcc help".to_owned())
+        }
+        ("Usage", usage) => Some(format!("it is: {usage}")),
+        _ => None,
+    });
+    Failure {
+        message: message.trim_start_matches("error: ").to_owned(),
+        ..Failure::new(Exit::Usage, "usage", hint)
+    }
+    .tell(wants_json())
+}
+
+fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    words.join(" ")
 }
 
 /// Whether a command line that is not understood asks for JSON.

@@ -3,13 +3,15 @@
 use std::env;
 use std::io::{IsTerminal, stderr};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::layer;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::problem::Problem;
 
 /// How much to tell.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -27,7 +29,7 @@ impl Verbosity {
     pub(crate) fn start(self, usual: LevelFilter) -> Result<()> {
         let named = env::var("HCC_LOG").ok().filter(|_| self.verbose == 0);
         let filter: Targets = match named {
-            Some(text) => text.parse().context("HCC_LOG is no level")?,
+            Some(text) => text.parse().map_err(|_| Problem::NoLevel(text))?,
             None if self.level(usual) == LevelFilter::OFF => return Ok(()),
             None => Targets::new().with_default(self.level(usual)),
         };

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 
+use hcc_core::ServerName;
 use hcc_queue::CommandId;
 
 use crate::exit::Exit;
@@ -35,6 +36,8 @@ pub(crate) enum Problem {
     /// It would lay all commands aside.
     #[error("a worker has no dry run")]
     NoDryRun,
+    #[error("HCC_LOG names no level: {0:?}")]
+    NoLevel(String),
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
@@ -56,6 +59,8 @@ pub(crate) enum Problem {
         name: String,
         columns: &'static [&'static str],
     },
+    #[error("there is no record of {0}")]
+    NoRecord(ServerName),
     #[error("it was created without a root password")]
     NoPassword,
 
@@ -87,8 +92,10 @@ impl Problem {
             Self::Declined | Self::NobodyToAsk | Self::NotDead(_) | Self::Leased(_) => {
                 Exit::Refused
             }
-            Self::NoDryRun | Self::ManyCommands(_) | Self::NoColumn { .. } => Exit::Usage,
-            Self::NoCommand(_) => Exit::NotFound,
+            Self::NoDryRun | Self::NoLevel(_) | Self::ManyCommands(_) | Self::NoColumn { .. } => {
+                Exit::Usage
+            }
+            Self::NoCommand(_) | Self::NoRecord(_) => Exit::NotFound,
             Self::NoVisit => Exit::TimedOut,
             Self::NothingToPull | Self::NoPassword => Exit::Failed,
             Self::Interrupted => Exit::Interrupted,
@@ -104,7 +111,7 @@ impl Problem {
             Self::Unreadable { .. } => "unreadable",
             Self::Malformed { .. } => "malformed",
             Self::Declined | Self::NobodyToAsk => "declined",
-            Self::NoDryRun => "usage",
+            Self::NoDryRun | Self::NoLevel(_) => "usage",
             Self::Interrupted => "interrupted",
             Self::NothingToPull => "nothing_to_pull",
             Self::NoCommand(_) => "no_such_command",
@@ -112,6 +119,7 @@ impl Problem {
             Self::NotDead(_) => "not_dead",
             Self::Leased(_) => "leased",
             Self::NoColumn { .. } => "no_column",
+            Self::NoRecord(_) => "no_record",
             Self::NoPassword => "no_password",
             Self::PageNotInstalled | Self::NoPage(_) => "no_page",
             Self::NoVnc(_) => "no_novnc",
@@ -126,6 +134,7 @@ impl Problem {
             Self::NoContext(_) => "to see them: hcloud context list".to_owned(),
             Self::Exposed(path) => format!("to keep it yours: chmod 600 {}", path.display()),
             Self::NobodyToAsk => "use --yes".to_owned(),
+            Self::NoLevel(_) => "it is debug, say, or info,hcloud_api=debug".to_owned(),
             Self::NoCommand(_) => "to see them: hcc queue list".to_owned(),
             Self::NoColumn { columns, .. } => format!("there are {}", columns.join(", ")),
             Self::PageNotInstalled => "name its folder with --www or HCC_WWW".to_owned(),

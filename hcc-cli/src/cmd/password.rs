@@ -25,7 +25,7 @@ impl Password {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let store = config.store().await?;
         let record = store.get(self.name.as_str()).await.map_err(Error::from)?;
-        let record = record.ok_or(Error::NoSuchServer { name: self.name })?;
+        let record = record.ok_or(Problem::NoRecord(self.name))?;
         let password = record.pw.ok_or(Problem::NoPassword)?;
         let password = password.expose_secret();
         out.result(password, &Shown { password })
