@@ -8,6 +8,7 @@ mod documented;
 mod faults;
 #[cfg(feature = "mongodb")]
 mod foreign;
+mod migration;
 #[cfg(feature = "mongodb")]
 mod on_mongodb;
 mod output;
