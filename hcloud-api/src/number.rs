@@ -90,14 +90,32 @@ impl Decimal {
     }
 }
 
+/// All digits that the API wrote, or as many behind the point as a format such as `{:.2}` wants.
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        match self.to_f64().filter(|_| f.precision().is_some()) {
+            Some(number) => fmt::Display::fmt(&number, f),
+            None => f.pad(&self.0),
+        }
     }
 }
 
 impl From<String> for Decimal {
     fn from(text: String) -> Self {
         Self(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimal_is_shown_exactly_or_rounded_as_a_format_asks() {
+        let price = Decimal::from("4.1551000000".to_owned());
+
+        assert_eq!(format!("{price}"), "4.1551000000");
+        assert_eq!(format!("{price:.2}"), "4.16");
+        assert_eq!(format!("{:.2}", Decimal::from("4".to_owned())), "4.00");
     }
 }
