@@ -4,6 +4,7 @@ mod bench;
 mod deb;
 mod demo;
 mod drift;
+mod pictures;
 mod services;
 mod simulator;
 mod storm;
@@ -22,6 +23,7 @@ enum Chore {
     Deb(deb::Deb),
     Demo(demo::Demo),
     Drift(drift::Drift),
+    Pictures(pictures::Pictures),
     Test(test::Test),
     Services(services::Services),
     Storm(storm::Storm),
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         Chore::Deb(deb) => deb.run(),
         Chore::Demo(demo) => demo.run(),
         Chore::Drift(drift) => drift.run(),
+        Chore::Pictures(pictures) => pictures.run(),
         Chore::Test(test) => test.run(),
         Chore::Services(services) => services.run(),
         Chore::Storm(storm) => storm.run(),

@@ -12,6 +12,7 @@ use crate::workspace::{root, run, target};
 const PROGRAMS: &[(&str, &str)] = &[
     ("Xtigervnc", "tigervnc-standalone-server"),
     ("Xvfb", "xvfb"),
+    ("aha", "aha"),
     ("chromedriver", "chromium-driver"),
     ("chromium", "chromium"),
     // With it comes the library that mongod needs.
@@ -27,6 +28,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("strace", "strace"),
     ("systemd-analyze", "systemd"),
     ("tigervncpasswd", "tigervnc-tools"),
+    ("tmux", "tmux"),
     ("websockify", "websockify"),
     ("xdotool", "xdotool"),
     ("xev", "x11-utils"),
