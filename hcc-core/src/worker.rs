@@ -4,6 +4,7 @@ mod cycle;
 mod failure;
 mod freshener;
 mod job;
+mod lookout;
 mod outage;
 mod shift;
 mod tracker;

@@ -125,6 +125,14 @@ impl Power {
         matches!(self, Self::Reset | Self::Reboot)
     }
 
+    /// What the server's status is when all has come of it.
+    pub(crate) fn leads_to(self) -> ServerStatus {
+        match self {
+            Self::Start | Self::Reset | Self::Reboot => ServerStatus::Running,
+            Self::Stop | Self::Force => ServerStatus::Off,
+        }
+    }
+
     /// What Hetzner calls the action that does it.
     fn action(self) -> &'static str {
         match self {

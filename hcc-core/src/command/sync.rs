@@ -2,7 +2,7 @@
 
 use futures_util::future::try_join_all;
 use hcc_store::{IfMissing, Only, Patch, Record, Stage, Write};
-use hcloud_api::{ListServers, Server};
+use hcloud_api::{ListServers, Server, ServerStatus};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,8 @@ pub enum Scope {
     All,
     /// These; one that the records do not know is adopted.
     Names(Vec<ServerName>),
+    /// Those of these that the records know; none is adopted, and no record removed.
+    Recorded(Vec<ServerName>),
 }
 
 /// What became of one record.
@@ -31,6 +33,9 @@ pub struct Synced {
     pub record: Fate,
     /// Whether the record says something else now, traffic aside.
     pub changed: bool,
+    /// What the record says of the server, if Hetzner knows it.
+    #[serde(skip)]
+    pub(crate) status: Option<ServerStatus>,
 }
 
 /// What became of a record.
@@ -73,7 +78,9 @@ impl Middleware {
     /// Asks in the way that takes fewer requests.
     async fn servers(&self, scope: &Scope, known: usize) -> Result<Vec<Server>> {
         match scope {
-            Scope::Names(names) if names.len() <= known.div_ceil(50).max(1) => {
+            Scope::Names(names) | Scope::Recorded(names)
+                if names.len() <= known.div_ceil(50).max(1) =>
+            {
                 let found = try_join_all(names.iter().map(|name| self.find(name))).await?;
                 Ok(found.into_iter().flatten().collect())
             }
@@ -127,14 +134,16 @@ impl Scope {
 
     fn names(&self, name: &str) -> bool {
         match self {
-            Self::Names(names) => names.iter().any(|wanted| wanted.as_str() == name),
+            Self::Names(names) | Self::Recorded(names) => {
+                names.iter().any(|wanted| wanted.as_str() == name)
+            }
             Self::Known | Self::All => true,
         }
     }
 
     fn adopts(&self, server: &Server, settings: &Settings) -> bool {
         match self {
-            Self::Known => false,
+            Self::Known | Self::Recorded(_) => false,
             Self::All => is_managed(server, settings),
             Self::Names(_) => self.names(&server.name),
         }
@@ -162,19 +171,20 @@ impl Plan {
         // A record that is removed meanwhile stays removed.
         self.writes
             .push(Write::new(&record.name, patch, IfMissing::Skip));
-        self.tell(&record.name, Fate::Updated, changed);
+        self.tell(&record.name, Fate::Updated, changed).status = Some(server.status.clone());
     }
 
     fn adopt(&mut self, server: &Server) {
         let patch = Patch::new().facts(&facts(server));
         self.writes
             .push(Write::new(&server.name, patch, IfMissing::Insert));
-        self.tell(&server.name, Fate::Adopted, true);
+        self.tell(&server.name, Fate::Adopted, true).status = Some(server.status.clone());
     }
 
     fn miss(&mut self, record: &Record, remove: bool) {
         if !remove {
-            return self.tell(&record.name, Fate::Missing, false);
+            self.tell(&record.name, Fate::Missing, false);
+            return;
         }
         // A new server of this name may have been recorded meanwhile.
         let only = match (record.id, &record.stage) {
@@ -199,11 +209,12 @@ impl Plan {
         }
     }
 
-    fn tell(&mut self, name: &str, record: Fate, changed: bool) {
-        self.synced.push(Synced {
+    fn tell(&mut self, name: &str, record: Fate, changed: bool) -> &mut Synced {
+        self.synced.push_mut(Synced {
             name: name.to_owned(),
             record,
             changed,
-        });
+            status: None,
+        })
     }
 }

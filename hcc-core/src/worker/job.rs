@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hcc_queue::{Error as QueueError, Lease};
 use hcc_store::{Outcome, Patch, Record, StoreExt};
-use hcloud_api::Action;
+use hcloud_api::{Action, ServerStatus};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
@@ -120,7 +120,7 @@ impl Shift {
             false => middleware.power(server, power).await?,
         };
         self.until_ended(vec![action]).await?;
-        self.freshen_after(server).await;
+        self.freshen_after(server, power.leads_to()).await;
         Ok(())
     }
 
@@ -138,7 +138,7 @@ impl Shift {
         };
         self.changed(server.as_str(), Fate::Adopted).await;
         self.until_ended(actions).await?;
-        self.freshen_after(server).await;
+        self.freshen_after(server, ServerStatus::Running).await;
         Ok(remark)
     }
 
@@ -185,9 +185,9 @@ impl Shift {
         Ok(())
     }
 
-    /// Brings a record up to what a command has done.
-    async fn freshen_after(&self, server: &ServerName) {
-        if let Err(failure) = self.freshener.sync(server).await {
+    /// Brings a record up to what a command has done, and what comes of it.
+    async fn freshen_after(&self, server: &ServerName, to: ServerStatus) {
+        if let Err(failure) = self.freshener.follow(server, to).await {
             // The command is done all the same; the next cycle does this too.
             warn!(%server, failure.why, "the record was not synced");
         }

@@ -11,6 +11,9 @@ use hcloud_sim::{Builder, Sim};
 /// The token is told apart from everything else in what a test prints.
 pub(crate) const TOKEN: &str = "canary-token";
 
+/// How many times faster than Hetzner.
+const FAST: f64 = 1000.0;
+
 pub(crate) struct Project {
     pub(crate) sim: Sim,
     pub(crate) store: Arc<Memory>,
@@ -24,16 +27,22 @@ impl Project {
 
     /// Whose client has all the time in the world: for tests that count requests.
     pub(crate) async fn patient(sim: Builder) -> Self {
+        let sim = sim.speed(FAST);
+        Self::with_timeout(sim, Settings::default(), Duration::from_secs(60)).await
+    }
+
+    /// Whose servers take as long as those of Hetzner.
+    pub(crate) async fn in_real_time(sim: Builder) -> Self {
         Self::with_timeout(sim, Settings::default(), Duration::from_secs(60)).await
     }
 
     /// Whose client gives up soon, since some faults are silence.
     pub(crate) async fn with_settings(sim: Builder, settings: Settings) -> Self {
-        Self::with_timeout(sim, settings, Duration::from_secs(1)).await
+        Self::with_timeout(sim.speed(FAST), settings, Duration::from_secs(1)).await
     }
 
     async fn with_timeout(sim: Builder, settings: Settings, timeout: Duration) -> Self {
-        let sim = sim.token(TOKEN).speed(1000.0).start().await.unwrap();
+        let sim = sim.token(TOKEN).start().await.unwrap();
         let store = Arc::new(Memory::default());
         let api = client(&sim, timeout);
         let middleware = Middleware::new(api, store.clone(), settings);

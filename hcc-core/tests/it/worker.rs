@@ -46,6 +46,31 @@ async fn command_has_ended_when_its_action_has_and_the_record_says_so() {
 }
 
 #[tokio::test]
+async fn record_of_a_stopped_server_says_off_soon_after_it_is() {
+    let sim = Sim::builder().server("web1", MANAGED);
+    let office = Office::of(Project::in_real_time(sim).await);
+    let scope = hcc_core::Scope::All;
+    office.project.middleware.sync(&scope, false).await.unwrap();
+    let _worker = Hired::new(office.worker().with_pace(calm()));
+    office
+        .ask(Command::Power(Power::Stop), "web1")
+        .await
+        .unwrap();
+    let status = async || office.project.record("web1").await.unwrap().status.unwrap();
+    assert_eq!(status().await, "stopping");
+    let mut listener = office.frontend.listen().await.unwrap();
+
+    office.project.sim.clock().advance(MINUTE);
+
+    hear(&mut listener, |news| match news {
+        News::Record(change) => Some(change),
+        _ => None,
+    })
+    .await;
+    assert_eq!(status().await, "off");
+}
+
+#[tokio::test]
 async fn every_verb_of_other_programs_is_understood() {
     let office = office_with_web1().await;
     let _worker = office.hire();
