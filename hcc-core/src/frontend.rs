@@ -134,13 +134,16 @@ impl Frontend {
         }
     }
 
-    /// Asks for a sync of all servers that the records know.
+    /// Asks for a sync of all servers that the records know, which is for admins.
     ///
     /// # Errors
     ///
     /// The command cannot be queued.
-    pub async fn request_sync(&self) -> Result<CommandId> {
-        let all = hcc_queue::Command::new("sync", EVERY_SERVER);
+    pub async fn request_sync(&self, by: Option<&str>) -> Result<CommandId> {
+        let all = hcc_queue::Command {
+            by: by.map(Into::into),
+            ..hcc_queue::Command::new("sync", EVERY_SERVER)
+        };
         Ok(self.queue.push(&all).await?)
     }
 

@@ -22,6 +22,13 @@ pub trait Permit: Debug + Send + Sync {
     /// [`Denied`] makes the command a dead letter. Where it cannot be decided
     /// now, as a database is away, it is tried again.
     async fn check(&self, request: &Request, record: Option<&Record>) -> Result<()>;
+
+    /// Whether the records of all servers may be synced at once, for this user.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    async fn check_sync_of_all(&self, by: Option<&str>) -> Result<()>;
 }
 
 /// Somebody may not do this.
@@ -46,6 +53,10 @@ pub(crate) struct Everything;
 #[async_trait]
 impl Permit for Everything {
     async fn check(&self, _: &Request, _: Option<&Record>) -> Result<()> {
+        Ok(())
+    }
+
+    async fn check_sync_of_all(&self, _: Option<&str>) -> Result<()> {
         Ok(())
     }
 }

@@ -89,7 +89,7 @@ pub(crate) async fn sync_all(
     visitor.must_be_admin()?;
     console.pace(&visitor)?;
     console.note(&visitor, "sync", None, "asked").await?;
-    console.frontend.request_sync().await?;
+    console.frontend.request_sync(Some(visitor.name())).await?;
     Ok(Redirect::to("/"))
 }
 

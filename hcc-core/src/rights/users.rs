@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use hcc_store::{Accounts, AuditEntry, Record};
 
-use crate::{Denied, Error, Permit, Request, Result, Rights};
+use crate::{Denied, Error, Permit, Request, Result, Rights, ServerName};
 
 /// Permits what the users in a database may do.
 ///
@@ -61,7 +61,24 @@ impl Users {
     }
 
     async fn decide(&self, request: &Request, record: Option<&Record>) -> Result<()> {
-        let Some(by) = &request.by else {
+        let Request {
+            command,
+            server,
+            by,
+        } = request;
+        let may = |rights: &Rights| rights.may(command, server, record);
+        self.demand(by.as_deref(), may, || format!("{command} {server}"))
+            .await
+    }
+
+    /// Insists that whoever asks may do it, if it matters who asks.
+    async fn demand(
+        &self,
+        by: Option<&str>,
+        may: impl Fn(&Rights) -> bool + Send,
+        what: impl Fn() -> String + Send,
+    ) -> Result<()> {
+        let Some(by) = by else {
             return match self.names_required {
                 true => Err(Denied::because("nobody says who wants it").into()),
                 false => Ok(()),
@@ -71,22 +88,20 @@ impl Users {
             Err(Error::Denied(_)) if self.accounts.users().await?.is_empty() => return Ok(()),
             rights => rights?,
         };
-        let Request {
-            command, server, ..
-        } = request;
-        match rights.may(command, server, record) {
+        match may(&rights) {
             true => Ok(()),
-            false => Err(Denied::because(format!("{by} may not {command} {server}")).into()),
+            false => Err(Denied::because(format!("{by} may not {}", what())).into()),
         }
     }
 
-    async fn note(&self, request: &Request) -> Result<()> {
+    /// Writes down what was denied.
+    async fn note(&self, by: Option<&str>, what: &str, server: Option<&ServerName>) -> Result<()> {
         let entry = AuditEntry {
             at: SystemTime::now(),
-            by: request.by.clone(),
+            by: by.map(Into::into),
             ip: None,
-            what: request.command.verb().to_owned(),
-            server: Some(request.server.to_string()),
+            what: what.to_owned(),
+            server: server.map(ToString::to_string),
             outcome: "denied".to_owned(),
         };
         Ok(self.accounts.append(&entry).await?)
@@ -98,7 +113,17 @@ impl Permit for Users {
     async fn check(&self, request: &Request, record: Option<&Record>) -> Result<()> {
         let decided = self.decide(request, record).await;
         if let Err(Error::Denied(_)) = decided {
-            self.note(request).await?;
+            let (by, verb) = (request.by.as_deref(), request.command.verb());
+            self.note(by, verb, Some(&request.server)).await?;
+        }
+        decided
+    }
+
+    async fn check_sync_of_all(&self, by: Option<&str>) -> Result<()> {
+        let may = |rights: &Rights| rights.admin;
+        let decided = self.demand(by, may, || "sync all servers".to_owned()).await;
+        if let Err(Error::Denied(_)) = decided {
+            self.note(by, "sync", None).await?;
         }
         decided
     }

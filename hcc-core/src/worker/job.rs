@@ -49,6 +49,8 @@ impl Shift {
             return Err(Failure::never(&why, "refused"));
         }
         if (&*lease.command.verb, &*lease.command.server) == ("sync", EVERY_SERVER) {
+            let by = lease.command.by.as_deref();
+            self.worker.permit.check_sync_of_all(by).await?;
             self.sync(&Scope::Known).await?;
             return Ok(None);
         }

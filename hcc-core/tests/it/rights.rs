@@ -72,6 +72,26 @@ async fn console_right_kills_no_server() {
 }
 
 #[tokio::test]
+async fn sync_of_all_servers_is_for_admins() {
+    let house = House::new().await;
+    house.add("root", json!({ "admin": true })).await;
+    let _worker = house.hire();
+    let frontend = &house.office.frontend;
+    let sync = async |by| {
+        let id = frontend.request_sync(by).await.unwrap();
+        frontend.outcome(&id, MINUTE).await
+    };
+
+    let error = sync(Some("zoe")).await.unwrap_err();
+
+    assert_eq!(error.to_string(), "denied: zoe may not sync all servers");
+    assert!(house.office.project.requests().is_empty());
+    sync(Some("root")).await.unwrap();
+    // Programs that know no users say no name.
+    sync(None).await.unwrap();
+}
+
+#[tokio::test]
 async fn invented_user_changes_nothing() {
     let house = House::new().await;
     let _worker = house.hire();

@@ -325,6 +325,10 @@ impl Permit for OnlyAnna {
             _ => Err(Denied::because("only anna may").into()),
         }
     }
+
+    async fn check_sync_of_all(&self, _: Option<&str>) -> hcc_core::Result<()> {
+        Err(Denied::because("nobody may").into())
+    }
 }
 
 #[tokio::test]

@@ -282,7 +282,7 @@ async fn admin_may_everything_and_others_do_not_even_see_it() {
         );
     }
     assert_eq!(root.post("/sync", &[]).await.location(), "/");
-    assert_eq!(site.queued().await, [" sync *"]);
+    assert_eq!(site.queued().await, ["root sync *"]);
 }
 
 #[tokio::test]
