@@ -117,7 +117,7 @@ impl Cli {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self.verb {
             Some(Verb::User(user)) => user.run(&self.database).await,
-            None => self.serve.run(&self.database).await,
+            None => serve::until_interrupted(self.serve.run(&self.database)).await,
         }
     }
 }

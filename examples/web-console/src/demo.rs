@@ -21,7 +21,7 @@ use crate::serve;
 
 const LABEL: (&str, &str) = ("managed", "1");
 
-/// Runs until Ctrl-C or SIGTERM, and leaves nothing behind.
+/// Runs without end, and leaves nothing behind when it is dropped.
 pub(crate) async fn run(mut site: Site) -> anyhow::Result<()> {
     fetch_novnc(&site.www).await?;
     let folder = tempfile::Builder::new().prefix("web-console-").tempdir()?;

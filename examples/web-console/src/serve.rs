@@ -1,6 +1,5 @@
 //! Listening, until somebody says stop.
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use anyhow::Context;
@@ -30,22 +29,26 @@ pub(crate) async fn listen(site: Site) -> anyhow::Result<(TcpListener, Settings)
     Ok((listener, settings))
 }
 
-/// Serves until Ctrl-C or SIGTERM.
+/// Serves without end.
 pub(crate) async fn serve(listener: TcpListener, console: WebConsole) -> anyhow::Result<()> {
     let app = app(console.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    // Event streams never end by themselves, so nobody waits for their end.
     select! {
-        served = async { axum::serve(listener, app).await } => served?,
-        () = console.watch() => {}
-        interrupted = interrupted() => interrupted?,
+        served = async { axum::serve(listener, app).await } => Ok(served?),
+        () = console.watch() => Ok(()),
     }
-    Ok(())
 }
 
-async fn interrupted() -> io::Result<()> {
+/// Runs until Ctrl-C or SIGTERM, whatever has been begun by then.
+///
+/// Event streams never end by themselves, so nobody waits for their end.
+pub(crate) async fn until_interrupted(
+    run: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted,
+        ran = run => ran,
+        _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
     }
 }
