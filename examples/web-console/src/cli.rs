@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -91,6 +92,10 @@ pub(crate) struct Site {
     #[arg(long, value_name = "DIR", env = "HCC_WWW", default_value = WWW)]
     pub(crate) www: PathBuf,
 
+    /// Where screens are, as sources of a Content-Security-Policy [default: those of Hetzner]
+    #[arg(long, value_name = "SOURCES", env = "WEB_CONSOLE_SCREENS")]
+    pub(crate) screens: Option<Screens>,
+
     /// Address of a reverse proxy to believe about who asks; can be given several times
     #[arg(
         long,
@@ -108,6 +113,23 @@ pub(crate) struct Site {
         env = "WEB_CONSOLE_USER_HEADER"
     )]
     pub(crate) user_header: Option<HeaderName>,
+}
+
+/// Sources of a `Content-Security-Policy`.
+#[derive(Clone, Debug)]
+pub(crate) struct Screens(pub(crate) String);
+
+impl FromStr for Screens {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_source = |part: &str| part.starts_with("wss://") || part.starts_with("ws://");
+        let is_plain = text.bytes().all(|it| it.is_ascii_graphic() || it == b' ');
+        match is_plain && !text.contains([';', ',']) && text.split(' ').all(is_source) {
+            true => Ok(Self(text.to_owned())),
+            false => Err("sources are wss://HOST or ws://HOST:PORT, with a space between them"),
+        }
+    }
 }
 
 /// Where it lies in the source tree.

@@ -8,7 +8,7 @@ use tokio::select;
 use tokio::signal::unix::{SignalKind, signal};
 use web_console::{Settings, WebConsole, app};
 
-use crate::cli::Site;
+use crate::cli::{Screens, Site};
 
 /// Where to listen if nobody says.
 const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8480);
@@ -24,6 +24,9 @@ pub(crate) async fn listen(site: Site) -> anyhow::Result<(TcpListener, Settings)
         None => format!("http://{}", listener.local_addr()?).parse()?,
     };
     let mut settings = Settings::new(origin, site.www);
+    if let Some(Screens(sources)) = site.screens {
+        settings.screens = sources;
+    }
     settings.proxies = site.proxy;
     settings.user_header = site.user_header;
     Ok((listener, settings))

@@ -130,6 +130,13 @@ impl Chromium {
         self.devtools("Emulation.setEmulatedMedia", media).await;
     }
 
+    /// Lets pages run no scripts from the next one on.
+    pub async fn forbid_scripts(&self) {
+        let params = json!({ "value": true });
+        self.devtools("Emulation.setScriptExecutionDisabled", params)
+            .await;
+    }
+
     /// Keeps a picture of the page, for people to look at.
     pub async fn keep_picture(&self, name: &str) {
         let folder = pictures();

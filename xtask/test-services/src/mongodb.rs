@@ -16,10 +16,6 @@ use crate::process::Process;
 /// What `mongod` says when it accepts connections.
 const READY: &str = "Waiting for connections";
 
-/// The port of members of replica sets. The system gives it to nobody else, so
-/// that a member finds it free when it comes back.
-const PORT: u16 = 27017;
-
 /// A database of its own, on a server that the tests of a program share: the
 /// one that `HCC_TEST_MONGODB_URI` names, or else a [`Mongod`] of their own.
 #[derive(Debug)]
@@ -106,11 +102,12 @@ impl Mongod {
         let address = Ipv4Addr::new(127, number, high, low).to_string();
         let folder = TempDir::new().unwrap();
         let mut mongod = mongod(&folder);
-        mongod.args(["--bind_ip", &address, "--port", &PORT.to_string()]);
+        let port = ReplicaSet::PORT;
+        mongod.args(["--bind_ip", &address, "--port", &port.to_string()]);
         mongod.args(["--nounixsocket", "--replSet", "hcc", "--oplogSize", "100"]);
         Self {
             process: Process::start(mongod, READY),
-            host: format!("{address}:{PORT}"),
+            host: format!("{address}:{port}"),
             _folder: folder,
         }
     }
@@ -166,6 +163,10 @@ pub struct ReplicaSet {
 }
 
 impl ReplicaSet {
+    /// The port of all members. The system gives it to nobody else, so that a
+    /// member finds it free when it comes back.
+    pub const PORT: u16 = 27017;
+
     /// Starts the members and waits until they have a primary.
     pub async fn start() -> Self {
         let members: Vec<_> = (0..3).map(|_| Mongod::start_member()).collect();

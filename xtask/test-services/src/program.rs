@@ -1,6 +1,7 @@
 //! A program that a test starts, listens to, and ends.
 
 use std::fmt::Debug;
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -53,10 +54,27 @@ impl Program {
         }
     }
 
+    /// How much memory the program takes.
+    pub fn memory_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number.and_then(|number| number.parse().ok()).unwrap()
+    }
+
     /// Asks the program to end, and waits until it did.
     pub fn end(&mut self) {
+        self.end_by(Signal::TERM);
+    }
+
+    /// Does what Ctrl-C does, and waits until the program has ended.
+    pub fn interrupt(&mut self) {
+        self.end_by(Signal::INT);
+    }
+
+    fn end_by(&mut self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
-        if self.has_ended() || kill_process(pid, Signal::TERM).is_err() {
+        if self.has_ended() || kill_process(pid, signal).is_err() {
             return;
         }
         let deadline = Instant::now() + FAREWELL;

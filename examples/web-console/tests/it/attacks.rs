@@ -3,6 +3,7 @@
 use hcc_store::{Patch, StoreExt};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use tokio::task::JoinSet;
 
 use crate::site::{Site, answer, client};
 
@@ -246,8 +247,7 @@ async fn oversized_requests_are_refused() {
 #[tokio::test]
 async fn address_that_a_client_invents_is_not_believed() {
     let site = Site::new().await;
-    site.add_user("anna", json!(null)).await;
-    let mut last = StatusCode::OK;
+    let mut logins = JoinSet::new();
 
     for number in 0..40 {
         let login = [
@@ -258,11 +258,12 @@ async fn address_that_a_client_invents_is_not_believed() {
         let request = request
             .header("x-forwarded-for", format!("192.0.2.{number}"))
             .form(&login);
-        last = answer(request).await.status;
-        if last != StatusCode::UNAUTHORIZED {
-            break;
-        }
+        logins.spawn(async move { answer(request).await.status });
     }
 
-    assert_eq!(last, StatusCode::TOO_MANY_REQUESTS);
+    let statuses = logins.join_all().await;
+    assert!(
+        statuses.contains(&StatusCode::TOO_MANY_REQUESTS),
+        "{statuses:?}"
+    );
 }

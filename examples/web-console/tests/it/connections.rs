@@ -2,18 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use hcloud_sim::Sim;
 use reqwest::{Method, StatusCode};
 use tempfile::TempDir;
+#[cfg(feature = "mongodb")]
+use test_services::ReplicaSet;
 use test_services::{Program, eventually};
 
+use crate::installation::{WEB_CONSOLE, add_admin};
 use crate::site::{PASSWORD, Visitor};
-
-const WEB_CONSOLE: &str = env!("CARGO_BIN_EXE_web-console");
 
 #[tokio::test]
 #[ignore = "needs strace"]
@@ -22,6 +22,18 @@ async fn process_with_sqlite_connects_to_nothing() {
     let store = format!("sqlite:{}/hcc.db", folder.path().display());
 
     assert_eq!(connections(&store, &folder).await, BTreeSet::new());
+}
+
+#[tokio::test]
+#[cfg(feature = "mongodb")]
+#[ignore = "needs strace and MongoDB"]
+async fn process_with_mongodb_connects_to_its_database_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = ReplicaSet::start().await;
+
+    let connected = connections(&set.fresh_url(), &folder).await;
+
+    assert_eq!(connected, BTreeSet::from([ReplicaSet::PORT]));
 }
 
 /// The ports that the program connects to while people use it, with a token
@@ -66,18 +78,6 @@ fn is_whole(trace: &Path) -> bool {
     };
     let end = format!("{} +++", process.trim());
     lines.any(|line| line.starts_with(&end))
-}
-
-fn add_admin(store: &str) {
-    let mut add = Command::new(WEB_CONSOLE)
-        .args(["user", "add", "root", "--admin", "--store", store])
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = add.stdin.take().expect("it is piped");
-    writeln!(stdin, "{PASSWORD}").unwrap();
-    drop(stdin);
-    assert!(add.wait().unwrap().success());
 }
 
 /// Goes everywhere and asks for everything.

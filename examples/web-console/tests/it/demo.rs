@@ -2,30 +2,59 @@
 
 use std::fs;
 use std::process::Command;
+use std::time::Instant;
 
 use reqwest::StatusCode;
+use tempfile::TempDir;
+use test_browser::Chromium;
 use test_services::{Program, eventually};
 
+use crate::browser::person::log_in_as;
+use crate::installation::WEB_CONSOLE;
 use crate::site::Visitor;
+
+/// A running demo, and what it says of itself.
+struct Demo {
+    program: Program,
+    origin: String,
+    password: String,
+    folder: TempDir,
+}
+
+impl Demo {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let program = Program::start(
+            Command::new(WEB_CONSOLE)
+                .arg("--demo")
+                .env("TMPDIR", folder.path()),
+        );
+        let value = |key: &'static str| {
+            move |line: &str| Some(line.trim().strip_prefix(key)?.trim().to_owned())
+        };
+        let host = program.hear(value("http://"));
+        Self {
+            origin: format!("http://{host}"),
+            password: program.hear(value("password")),
+            program,
+            folder,
+        }
+    }
+
+    /// How many files it has.
+    fn files(&self) -> usize {
+        fs::read_dir(&self.folder).unwrap().count()
+    }
+}
 
 #[tokio::test]
 #[ignore = "needs noVNC"]
 async fn demo_works_and_leaves_nothing_behind() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut demo = Program::start(
-        Command::new(env!("CARGO_BIN_EXE_web-console"))
-            .arg("--demo")
-            .env("TMPDIR", folder.path()),
-    );
-    let value = |key: &'static str| {
-        move |line: &str| Some(line.trim().strip_prefix(key)?.trim().to_owned())
-    };
-    let host = demo.hear(value("http://"));
-    let password = demo.hear(value("password"));
+    let mut demo = Demo::start();
 
-    let mut visitor = Visitor::of(&format!("http://{host}"));
+    let mut visitor = Visitor::of(&demo.origin);
     assert_eq!(
-        visitor.log_in("demo", &password).await.status(),
+        visitor.log_in("demo", &demo.password).await.status(),
         StatusCode::SEE_OTHER
     );
     visitor
@@ -47,9 +76,60 @@ async fn demo_works_and_leaves_nothing_behind() {
         "{}",
         screen.text
     );
-    assert_ne!(fs::read_dir(&folder).unwrap().count(), 0);
+    assert_ne!(demo.files(), 0);
 
-    demo.end();
+    demo.program.end();
 
-    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+    assert_eq!(demo.files(), 0);
+}
+
+#[test]
+#[ignore = "needs noVNC"]
+fn demo_ends_at_ctrl_c_and_leaves_nothing_behind() {
+    let mut demo = Demo::start();
+    assert_ne!(demo.files(), 0);
+
+    demo.program.interrupt();
+
+    assert_eq!(demo.files(), 0);
+}
+
+#[test]
+fn demo_without_novnc_and_npm_says_in_one_line_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+
+    let demo = Command::new(WEB_CONSOLE)
+        .args(["--demo", "--www"])
+        .arg(folder.path().join("www"))
+        .env("PATH", "")
+        .output()
+        .unwrap();
+
+    let said = String::from_utf8(demo.stderr).unwrap();
+    assert_eq!(demo.status.code(), Some(1));
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("install npm"), "{said}");
+}
+
+/// Prints how long it takes from the start of the demo to the first picture of a screen.
+#[tokio::test]
+#[ignore = "needs Chromium and noVNC"]
+async fn demo_shows_a_screen() {
+    let browser = Chromium::start().await;
+
+    let begun = Instant::now();
+    let demo = Demo::start();
+    log_in_as(&browser, &demo.origin, "demo", &demo.password).await;
+    let screen = format!("{}/servers/web-1/screen", demo.origin);
+    browser.see("h1", "Servers").await;
+    browser.goto(&screen).await.unwrap();
+    browser.state("connected").await;
+    let shows_something = async || {
+        let pixels = browser.pixels().await;
+        pixels.iter().any(|it| *it != pixels[0])
+    };
+    eventually(shows_something, true).await;
+
+    println!("first picture after {:.1?}", begun.elapsed());
+    browser.keep_pictures("demo").await;
 }

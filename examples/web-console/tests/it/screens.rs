@@ -1,6 +1,6 @@
 //! The link to a screen reaches who asked for it, and nobody else.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hcc_store::{Patch, StoreExt};
 use reqwest::StatusCode;
@@ -11,19 +11,22 @@ use crate::site::{Site, answer, client};
 
 const URL: &str = "wss://web-console.hetzner.cloud/?server_id=1&token=t0k3n";
 
-/// A worker that knows one command.
-fn serve_one_screen(site: &Site) -> JoinHandle<()> {
+/// A worker that knows one command, and has a link with a password for each time.
+pub(crate) fn serve_screens<const N: usize>(
+    site: &Site,
+    screens: [(&str, &str); N],
+) -> JoinHandle<()> {
+    let screens = screens.map(|(url, password)| (url.into(), password.into()));
     let (queue, store) = (site.queue.clone(), site.store.clone());
     tokio::spawn(async move {
-        let lease = queue.consumer().await.unwrap().next().await.unwrap();
-        assert_eq!(lease.command.verb, "console");
-        let patch = Patch::new().console(
-            &URL.into(),
-            &"Sekr1tPw\"<".into(),
-            std::time::SystemTime::now(),
-        );
-        store.set(&lease.command.server, patch).await.unwrap();
-        queue.ack(lease).await.unwrap();
+        let mut commands = queue.consumer().await.unwrap();
+        for (url, password) in screens {
+            let lease = commands.next().await.unwrap();
+            assert_eq!(lease.command.verb, "console");
+            let patch = Patch::new().console(&url, &password, SystemTime::now());
+            store.set(&lease.command.server, patch).await.unwrap();
+            queue.ack(lease).await.unwrap();
+        }
     })
 }
 
@@ -32,7 +35,7 @@ async fn link_is_in_the_answer_and_nowhere_else() {
     let site = Site::new().await;
     site.add_server("web").await;
     let root = site.admin().await;
-    let worker = serve_one_screen(&site);
+    let worker = serve_screens(&site, [(URL, "Sekr1tPw\"<")]);
 
     let answer = root.post("/screen/l.html", &[("server", "web")]).await;
     worker.await.unwrap();

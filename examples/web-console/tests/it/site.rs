@@ -92,10 +92,7 @@ impl Site {
 
     /// Adds a user, whose password is [`PASSWORD`].
     pub(crate) async fn add_user(&self, name: &str, rights: Value) {
-        let mut user = User::new(name);
-        user.rights = rights;
-        user.password = Some(Passwords::default().hash(PASSWORD.into()).await);
-        assert!(self.accounts.put_user(&user).await.unwrap());
+        add_user(&*self.accounts, name, rights).await;
     }
 
     pub(crate) async fn add_server(&self, name: &str) {
@@ -145,6 +142,14 @@ impl Site {
         });
         queued.collect()
     }
+}
+
+/// Adds a user, whose password is [`PASSWORD`].
+pub(crate) async fn add_user(accounts: &dyn Accounts, name: &str, rights: Value) {
+    let mut user = User::new(name);
+    user.rights = rights;
+    user.password = Some(Passwords::default().hash(PASSWORD.into()).await);
+    assert!(accounts.put_user(&user).await.unwrap());
 }
 
 /// A browser without a screen.

@@ -14,13 +14,13 @@ use crate::site::{PASSWORD, Site, Visitor};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An open event stream.
-struct Stream {
+pub(crate) struct Stream {
     response: Response,
     heard: String,
 }
 
 impl Stream {
-    async fn of(visitor: &Visitor) -> Self {
+    pub(crate) async fn of(visitor: &Visitor) -> Self {
         let response = visitor
             .request(Method::GET, "/events")
             .send()
@@ -34,7 +34,7 @@ impl Stream {
     }
 
     /// The next update; `None` when the stream has ended.
-    async fn next(&mut self) -> Option<Value> {
+    pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
             if let Some((event, rest)) = self.heard.split_once("\n\n") {
                 let update = event.strip_prefix("data: ").map(serde_json::from_str);
@@ -53,7 +53,7 @@ impl Stream {
     }
 
     /// Waits for an update that has this server in this state.
-    async fn hear(&mut self, server: &str, status: &str) -> Value {
+    pub(crate) async fn hear(&mut self, server: &str, status: &str) -> Value {
         loop {
             let update = self.next().await.expect("the stream goes on");
             let servers = update["servers"].as_array().unwrap();
@@ -189,17 +189,12 @@ async fn five_hundred_streams_are_held_and_logins_go_on() {
     let site = Site::new().await;
     set_status(&site, "web", "off").await;
     let root = site.admin().await;
-    let before = resident_kib();
     let mut streams = Vec::new();
     for _ in 0..500 {
         let mut stream = Stream::of(&root).await;
         stream.hear("web", "off").await;
         streams.push(stream);
     }
-    // Both ends of each connection are in this process, and so are the other tests: the figure is
-    // that of the streams when this one runs alone.
-    let grown = resident_kib().saturating_sub(before);
-    println!("500 event streams and their 500 clients: {grown} KiB");
 
     set_status(&site, "web", "running").await;
     for stream in &mut streams {
@@ -211,12 +206,4 @@ async fn five_hundred_streams_are_held_and_logins_go_on() {
         late.log_in("root", PASSWORD).await.status(),
         StatusCode::SEE_OTHER
     );
-}
-
-/// The memory of this process.
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let number = line.and_then(|line| line.split_whitespace().next());
-    number.and_then(|number| number.parse().ok()).unwrap()
 }

@@ -1,10 +1,15 @@
 //! From the login to the screen of a server.
 
+use hcc_store::{Patch, StoreExt};
 use test_browser::Chromium;
 use test_services::eventually;
 
 use super::person::log_in;
 use super::project::Project;
+use crate::installation::{Installation, Place};
+
+/// A line with capitals and symbols.
+const LINE: &str = r##"Hello_World-42 (a>b) & {x|y} #~$ "q""##;
 
 #[tokio::test]
 #[ignore = "needs Chromium and noVNC"]
@@ -35,12 +40,18 @@ async fn person_logs_in_stops_a_server_starts_it_and_types_on_its_screen() {
         true,
     )
     .await;
-    browser.type_into_screen("Alice|42\n").await;
+    browser.type_into_screen("Alice|42 ").await;
+    browser.paste(LINE).await;
     eventually(
-        async || project.screen("web-1").await.contains("Alice|42"),
+        async || {
+            let screen = project.screen("web-1").await;
+            screen.contains(&format!("login: Alice|42 {LINE}"))
+        },
         true,
     )
     .await;
+    browser.wait_for_idle_typist().await;
+    browser.click("[popovertarget=typing]").await;
     browser.keep_pictures("screen").await;
     assert_eq!(browser.errors().await, [""; 0]);
 }
@@ -120,4 +131,40 @@ async fn page_looks_now_and_then_when_its_stream_does_not_come_through() {
     browser
         .see("[data-server=web-1] [data-field=status]", "off")
         .await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn script_that_comes_as_a_name_is_shown_and_not_run() {
+    const SCRIPT: &str = "<img src=x onerror=\"window.harmed=1\">";
+    let project = Project::start().await;
+    let browser = Chromium::start().await;
+    log_in(&browser, &project.site.origin).await;
+
+    let patch = Patch::new().status(SCRIPT);
+    project.site.store.set(SCRIPT, patch).await.unwrap();
+    let command = hcc_queue::Command::new(SCRIPT, SCRIPT);
+    project.site.queue.push(&command).await.unwrap();
+
+    browser.see("#servers", SCRIPT).await;
+    browser.see("#commands", SCRIPT).await;
+    let harmed = browser.execute("return 'harmed' in window", vec![]).await;
+    assert_eq!(harmed.unwrap(), false);
+    assert_eq!(browser.errors().await, [""; 0]);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and hcc"]
+async fn page_tells_that_no_worker_is_there_until_one_comes() {
+    let mut installation = Installation::start(Place::sqlite(), &[]).await;
+    let browser = Chromium::start().await;
+    log_in(&browser, &installation.origin).await;
+    browser.element("#silent[hidden]").await;
+
+    installation.worker.end();
+    browser.element("#silent:not([hidden])").await;
+    browser.keep_pictures("silent").await;
+    installation.restart_worker();
+
+    browser.element("#silent[hidden]").await;
 }

@@ -2,6 +2,8 @@
 
 mod journey;
 mod pages;
-mod person;
+pub(crate) mod person;
+mod plain;
 mod project;
+mod screens;
 mod speed;

@@ -13,11 +13,15 @@ const AXE: &str = concat!(
 );
 
 pub(super) async fn log_in(browser: &Chromium, origin: &str) {
-    browser.goto(origin).await.unwrap();
-    browser.fill("[name=name]", "root").await;
-    browser.fill("[name=password]", PASSWORD).await;
-    browser.click("button.main").await;
+    log_in_as(browser, origin, "root", PASSWORD).await;
     browser.see("h1", "Servers").await;
+}
+
+pub(crate) async fn log_in_as(browser: &Chromium, origin: &str, name: &str, password: &str) {
+    browser.goto(origin).await.unwrap();
+    browser.fill("[name=name]", name).await;
+    browser.fill("[name=password]", password).await;
+    browser.click("button.main").await;
 }
 
 /// What bars people from using the page, by day and by night.

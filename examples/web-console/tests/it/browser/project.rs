@@ -26,15 +26,7 @@ impl Project {
     }
 
     pub(super) async fn start_with(set: impl FnOnce(&mut web_console::Settings)) -> Self {
-        Self::start_on(Database::in_memory(), 20.0, set).await
-    }
-
-    /// The same on another database, so many times as quick as Hetzner.
-    pub(super) async fn start_on(
-        database: Database,
-        speed: f64,
-        set: impl FnOnce(&mut web_console::Settings),
-    ) -> Self {
+        let database = Database::in_memory();
         let Database {
             store,
             accounts,
@@ -45,7 +37,7 @@ impl Project {
             .server("web-2", &[LABEL]);
         let sim = sim
             .server("db-1", &[LABEL])
-            .speed(speed)
+            .speed(20.0)
             .start()
             .await
             .unwrap();

@@ -1,0 +1,67 @@
+//! The pages in a browser that runs no scripts.
+
+use test_browser::Chromium;
+use test_services::eventually;
+
+use super::person::log_in_as;
+use super::project::Project;
+use crate::site::PASSWORD;
+
+/// Loads the page again until it reads so.
+async fn read(browser: &Chromium, css: &str, wanted: &str) {
+    let reads = async || {
+        browser.refresh().await.unwrap();
+        browser.text(css).await.contains(wanted)
+    };
+    eventually(reads, true).await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn all_but_the_screen_works_without_scripts() {
+    let project = Project::start().await;
+    let origin = &project.site.origin;
+    let browser = Chromium::start().await;
+    browser.forbid_scripts().await;
+
+    log_in_as(&browser, origin, "root", PASSWORD).await;
+    read(&browser, "h1", "Servers").await;
+    browser.click("[data-server=web-1] [value=stop]").await;
+    read(&browser, "h1 + .line", "off").await;
+    browser.click("[value=start]").await;
+    read(&browser, "h1 + .line", "running").await;
+    read(&browser, ".last", "Start: done").await;
+
+    browser.click("[value=kill]").await;
+    assert_eq!(browser.text("h1").await, "Delete web-1?");
+    browser.fill("[name=sure]", "web-1").await;
+    browser.click("button.grave").await;
+    eventually(
+        async || project.site.store.get("web-1").await.unwrap().is_none(),
+        true,
+    )
+    .await;
+
+    browser.goto(&format!("{origin}/new")).await.unwrap();
+    browser.fill("[name=name]", "web-9").await;
+    browser.click("button.main").await;
+    read(&browser, "#servers", "web-9").await;
+
+    let screen = format!("{origin}/servers/db-1/screen");
+    browser.goto(&screen).await.unwrap();
+    assert_eq!(browser.text("#opening").await, "", "a script has run");
+    let page = browser.text("main").await;
+    assert!(
+        page.contains("The screen itself needs JavaScript."),
+        "{page}"
+    );
+    browser.click(".me button").await;
+    assert!(
+        browser
+            .current_url()
+            .await
+            .unwrap()
+            .path()
+            .ends_with("/login")
+    );
+}

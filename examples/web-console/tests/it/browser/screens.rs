@@ -1,0 +1,132 @@
+//! What the page of a screen shows, whatever link it gets from the web console.
+
+use std::fs;
+use std::time::Duration;
+
+use hcloud_api::{Client, ListServers};
+use hcloud_sim::Sim;
+use secrecy::ExposeSecret;
+use serde_json::json;
+use test_browser::{Chromium, Vnc};
+use test_services::eventually;
+
+use super::person::log_in;
+use crate::screens::serve_screens;
+use crate::site::Site;
+
+/// A host of Hetzner's screens.
+const HOST: &str = "web-console.hetzner.cloud";
+
+/// A link as Hetzner gives it.
+const URL: &str = "wss://web-console.hetzner.cloud/?server_id=1&token=t0k3n";
+
+/// A web console with a server `web` and an admin `root`.
+async fn site() -> Site {
+    let site = Site::new().await;
+    site.add_server("web").await;
+    site.add_user("root", json!({ "admin": true })).await;
+    site
+}
+
+async fn open(browser: &Chromium, site: &Site) {
+    log_in(browser, &site.origin).await;
+    let screen = format!("{}/servers/web/screen", site.origin);
+    browser.goto(&screen).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify, xterm, openssl and noVNC"]
+async fn line_that_is_pasted_arrives_unchanged_at_a_real_screen_of_hetzners_address() {
+    let text = r##"Hello_World-42 (a>b) & {x|y} #~$ "q" '[\]' `^` <%>@*+=?!;:,./ yYzZ"##;
+    let mut vnc = Vnc::start_as(HOST);
+    let typed = vnc.start_typewriter().await;
+    let site = site().await;
+    let _worker = serve_screens(&site, [(URL, Vnc::PASSWORD)]);
+    let browser = Chromium::start_where(HOST, vnc.address()).await;
+
+    open(&browser, &site).await;
+    browser.state("connected").await;
+    browser.click("#screen canvas").await;
+    browser.paste(text).await;
+    browser.wait_for_idle_typist().await;
+    browser.type_into_screen("\n").await;
+
+    let wanted = format!("{text}\n");
+    eventually(async || fs::read_to_string(&typed).unwrap(), wanted).await;
+    browser.keep_pictures("screen-pasted").await;
+    assert_eq!(browser.errors().await, [""; 0]);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify, openssl and noVNC"]
+async fn wrong_password_is_told_and_another_one_taken() {
+    let vnc = Vnc::start_as(HOST);
+    let site = site().await;
+    let _worker = serve_screens(&site, [(URL, "wrong")]);
+    let browser = Chromium::start_where(HOST, vnc.address()).await;
+
+    open(&browser, &site).await;
+    browser.state("wrong").await;
+    browser.keep_pictures("screen-wrong-password").await;
+    browser.fill("#password", Vnc::PASSWORD).await;
+    browser.click("#asking button").await;
+
+    browser.state("connected").await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and noVNC"]
+async fn expired_link_is_told_and_a_fresh_one_fetched() {
+    let sim = Sim::builder().server("web", &[]).start().await.unwrap();
+    let expired = link(&sim).await;
+    sim.clock().advance(Duration::from_secs(61));
+    let fresh = link(&sim).await;
+    let screens = format!("ws://{}", sim.address());
+    let site = Site::with(|settings| settings.screens = screens).await;
+    site.add_server("web").await;
+    site.add_user("root", json!({ "admin": true })).await;
+    let (expired, fresh) = ((&*expired.0, &*expired.1), (&*fresh.0, &*fresh.1));
+    let _worker = serve_screens(&site, [expired, fresh]);
+    let browser = Chromium::start().await;
+
+    open(&browser, &site).await;
+    browser.state("refused").await;
+    browser.keep_pictures("screen-expired").await;
+    browser.click("#again").await;
+
+    browser.state("connected").await;
+}
+
+/// The address and the password of the only server's screen.
+async fn link(sim: &Sim) -> (String, String) {
+    let api = Client::builder(sim.token()).endpoint(sim.endpoint());
+    let api = api.build().unwrap();
+    let servers = api
+        .servers()
+        .list(&ListServers::default())
+        .all()
+        .await
+        .unwrap();
+    let id = servers[0].id;
+    let console = api.servers().request_console(id).await.unwrap();
+    let (url, password) = (&console.wss_url, &console.password);
+    (
+        url.expose_secret().to_owned(),
+        password.expose_secret().to_owned(),
+    )
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and noVNC"]
+async fn address_that_the_policy_does_not_name_reads_as_blocked() {
+    let site = site().await;
+    let _worker = serve_screens(&site, [("wss://elsewhere.example/?token=t0k3n", "x")]);
+    let browser = Chromium::start().await;
+
+    open(&browser, &site).await;
+
+    browser.state("blocked").await;
+    browser.keep_pictures("screen-blocked").await;
+    let errors = browser.errors().await;
+    assert!(errors[0].contains("Content Security Policy"), "{errors:?}");
+}
