@@ -153,7 +153,7 @@ impl ServerView {
                 .and_then(|kind| kind.price.as_ref())
                 .map(price)
                 .unwrap_or_default(),
-            created: text(&record.created),
+            created: text(&record.created).replacen(' ', "T", 1),
             labels: labels.join(", "),
             synced: record.synced.map(moment).unwrap_or_default(),
         }
