@@ -12,6 +12,7 @@ use hcc_core::Frontend;
 use hcc_queue::QueueUrl;
 use hcc_store::{Accounts, StoreUrl};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::runtime::Runtime;
 use web_console::{Origin, WebConsole};
 
 use crate::serve;
@@ -92,7 +93,7 @@ pub(crate) struct Site {
     #[arg(long, value_name = "DIR", env = "HCC_WWW", default_value = WWW)]
     pub(crate) www: PathBuf,
 
-    /// Where screens are, as sources of a Content-Security-Policy [default: those of Hetzner]
+    /// Where screens are, as sources of a Content-Security-Policy; the console page has to name them too
     #[arg(long, value_name = "SOURCES", env = "WEB_CONSOLE_SCREENS")]
     pub(crate) screens: Option<Screens>,
 
@@ -136,23 +137,25 @@ impl FromStr for Screens {
 const WWW: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../www");
 
 impl Cli {
-    pub(crate) async fn run(self) -> anyhow::Result<()> {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let runtime = Runtime::new()?;
         match self.verb {
-            Some(Verb::User(user)) => user.run(&self.database).await,
-            None => serve::until_interrupted(self.serve.run(&self.database)).await,
+            Some(Verb::User(user)) => runtime.block_on(user.run(&self.database)),
+            #[cfg(feature = "demo")]
+            None if self.serve.demo => crate::demo::run(runtime, self.serve.site),
+            None => {
+                let serve = self.serve.site.serve(&self.database);
+                runtime.block_on(serve::until_interrupted(serve))
+            }
         }
     }
 }
 
-impl Serve {
-    async fn run(self, database: &Database) -> anyhow::Result<()> {
-        #[cfg(feature = "demo")]
-        if self.demo {
-            return crate::demo::run(self.site).await;
-        }
+impl Site {
+    async fn serve(self, database: &Database) -> anyhow::Result<()> {
         let frontend = database.frontend().await?;
         let accounts = database.accounts().await?;
-        let (listener, settings) = serve::listen(self.site).await?;
+        let (listener, settings) = serve::listen(self).await?;
         println!("{}", settings.origin);
         serve::serve(listener, WebConsole::new(frontend, accounts, settings)).await
     }

@@ -13,19 +13,28 @@ use hcc_store::StoreUrl;
 use hcloud_sim::Sim;
 use secrecy::ExposeSecret;
 use tokio::process::Command;
+use tokio::runtime::Runtime;
 use tokio::select;
 use web_console::{WebConsole, add, generate};
 
 use crate::cli::Site;
-use crate::serve;
+use crate::serve::{self, until_interrupted};
 
 const LABEL: (&str, &str) = ("managed", "1");
 
-/// Runs without end, and leaves nothing behind when it is dropped.
-pub(crate) async fn run(mut site: Site) -> anyhow::Result<()> {
-    fetch_novnc(&site.www).await?;
+/// Runs until Ctrl-C or SIGTERM, and leaves nothing behind.
+pub(crate) fn run(runtime: Runtime, site: Site) -> anyhow::Result<()> {
     let folder = tempfile::Builder::new().prefix("web-console-").tempdir()?;
-    let file = |name| folder.path().join(name);
+    let shown = runtime.block_on(until_interrupted(show(site, folder.path())));
+    // What still works on the files would make them again.
+    drop(runtime);
+    folder.close()?;
+    shown
+}
+
+async fn show(mut site: Site, folder: &Path) -> anyhow::Result<()> {
+    fetch_novnc(&site.www).await?;
+    let file = |name| folder.join(name);
     let store_url = StoreUrl::sqlite(file("hcc.db"));
     let store = hcc_store::open(&store_url).await?;
     let accounts = hcc_store::open_accounts(&store_url).await?;

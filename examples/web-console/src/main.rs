@@ -10,9 +10,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match cli::Cli::parse().run().await {
+fn main() -> ExitCode {
+    match cli::Cli::parse().run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("web-console: {error:#}");
