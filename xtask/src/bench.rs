@@ -67,19 +67,33 @@ impl Bench {
     }
 
     fn list(&self, python: &Path) -> Result<()> {
-        println!("list 3 servers");
+        println!("help, and list 3 servers");
         let home = Home::new("bench-3", &["--servers", "3"])?;
-        home.compare(self.runs, &[home.hcc(), home.hcloud()])?;
+        let help = [
+            home.hcc("hcc help", &["help"]),
+            home.hcloud("hcloud version", &["version"]),
+        ];
+        home.compare(self.runs, &help)?;
+        home.compare(self.runs, &[home.list(), home.hcloud_list()])?;
+
+        println!("list 1,000 servers, hcc from the records");
+        let servers = ["--servers", "1000", "--label", "managed=1"];
+        let home = Home::new("bench-1000", &servers)?;
+        let cached = home.hcc("hcc list --cached", &["list", "--cached"]);
+        Cost::of(home.hcc("hcc sync", &["sync", "--all"]).1())?;
+        home.compare(self.runs, &[cached, home.hcloud_list()])?;
 
         println!("list 5,000 servers, 30 ms an answer");
         let home = Home::new("bench-5000", &["--servers", "5000", "--latency", "30ms"])?;
-        home.compare(self.runs, &[home.hcc(), home.hcloud(), home.python(python)])
+        let contenders = [home.list(), home.hcloud_list(), home.python(python)];
+        home.compare(self.runs, &contenders)
     }
 
     fn queue(&self, python: &Path) -> Result<()> {
         println!("the queue in a shell");
         let home = Home::new("bench-queue", &["--servers", "3"])?;
-        home.compare(self.runs, &[home.push()])?;
+        let push = home.hcc("hcc push", &["push", "sync", "server-1"]);
+        home.compare(self.runs, &[push])?;
         home.wake(self.runs)?;
         home.idle()?;
 
@@ -124,20 +138,22 @@ impl Home {
         })
     }
 
-    fn hcc(&self) -> Contender<'_> {
+    fn hcc<'a>(&'a self, name: &'static str, arguments: &'a [&str]) -> Contender<'a> {
         let program = program("release", "hcc");
-        (
-            "hcc list",
-            Box::new(move || self.command(&program, &["list"])),
-        )
+        (name, Box::new(move || self.command(&program, arguments)))
     }
 
-    fn push(&self) -> Contender<'_> {
-        let program = program("release", "hcc");
-        (
-            "hcc push",
-            Box::new(move || self.command(&program, &["push", "sync", "server-1"])),
-        )
+    fn hcloud<'a>(&'a self, name: &'static str, arguments: &'a [&str]) -> Contender<'a> {
+        let command = move || self.command(Path::new("hcloud"), arguments);
+        (name, Box::new(command))
+    }
+
+    fn list(&self) -> Contender<'_> {
+        self.hcc("hcc list", &["list"])
+    }
+
+    fn hcloud_list(&self) -> Contender<'_> {
+        self.hcloud("hcloud server list", &["server", "list"])
     }
 
     /// How long after the start of a push a waiting `hcc next` has printed the command.
@@ -178,11 +194,6 @@ impl Home {
             memory.context("no VmRSS")?.trim()
         );
         Ok(())
-    }
-
-    fn hcloud(&self) -> Contender<'_> {
-        let command = || self.command(Path::new("hcloud"), &["server", "list"]);
-        ("hcloud server list", Box::new(command))
     }
 
     fn python<'a>(&'a self, python: &'a Path) -> Contender<'a> {
