@@ -33,6 +33,7 @@ mod networks;
 mod number;
 mod pagination;
 mod patch;
+mod ping;
 mod placement_groups;
 mod pricing;
 mod primary_ips;
@@ -113,6 +114,7 @@ pub use networks::{
 pub use number::Decimal;
 pub use pagination::Listing;
 pub use patch::Patch;
+pub use ping::Ping;
 pub use placement_groups::{
     CreatePlacementGroup, ListPlacementGroups, PlacementGroup, PlacementGroupCreated,
     PlacementGroupSort, PlacementGroupType, PlacementGroups, UpdatePlacementGroup,

@@ -148,7 +148,8 @@ impl Request {
             .map_err(|error| self.failed(error))?;
         let status = response.status();
         turn.answered(status, response.headers());
-        let correlation_id = correlation_id(response.headers());
+        let headers = response.headers().clone();
+        let correlation_id = correlation_id(&headers);
         debug!(status = status.as_u16(), correlation_id, "answered");
         let body = self.read(response).await?;
         if status.is_success() {
@@ -156,6 +157,7 @@ impl Request {
                 method: self.method.clone(),
                 path: self.path.clone(),
                 correlation_id,
+                headers,
                 body,
             });
         }
@@ -281,10 +283,15 @@ pub(crate) struct Answer {
     method: Method,
     path: String,
     correlation_id: Option<String>,
+    headers: HeaderMap,
     body: Vec<u8>,
 }
 
 impl Answer {
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
     pub(crate) fn read<T>(self, decode: impl FnOnce(&[u8]) -> serde_json::Result<T>) -> Result<T> {
         decode(&self.body).map_err(|source| Error::Decode {
             method: self.method,
