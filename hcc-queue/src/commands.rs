@@ -94,6 +94,11 @@ pub trait Commands: Debug + Send + Sync {
     ///
     /// Returns whether there was one to remove.
     async fn remove(&self, id: &CommandId) -> Result<bool>;
+
+    /// Which database keeps the commands, and its version, such as `Redis 8.2.1`.
+    ///
+    /// It asks the database: one that is away is an error.
+    async fn version(&self) -> Result<String>;
 }
 
 /// What somebody wants to be done. To the queue it is data.

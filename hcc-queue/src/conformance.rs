@@ -39,6 +39,7 @@ pub trait Bench: Send + Sync {
 macro_rules! conformance {
     ($bench:expr $(, #[$attribute:meta])*) => {
         $crate::conformance! { @cases $bench, [$(#[$attribute])*],
+            database_says_its_name_and_version
             empty_queue_has_nothing_to_lease
             command_arrives_as_it_was_pushed
             commands_of_many_servers_come_in_order
@@ -101,6 +102,20 @@ macro_rules! conformance {
 const NOW: Duration = Duration::ZERO;
 const SOON: Duration = Duration::from_millis(50);
 const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// A person who looks for the cause of trouble wants to know what is there.
+pub async fn database_says_its_name_and_version(bench: &dyn Bench) {
+    let queue = bench.queue().await;
+
+    let version = queue.commands().version().await.unwrap();
+
+    let (name, number) = version.split_once(' ').unwrap();
+    assert!(!name.is_empty());
+    assert!(
+        number.starts_with(|c: char| c.is_ascii_digit()),
+        "{version}"
+    );
+}
 
 /// Looking into a queue that nobody has used is normal.
 pub async fn empty_queue_has_nothing_to_lease(bench: &dyn Bench) {

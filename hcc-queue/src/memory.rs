@@ -133,6 +133,10 @@ impl Rows {
 
 #[async_trait]
 impl Commands for Memory {
+    async fn version(&self) -> Result<String> {
+        Ok(concat!("memory ", env!("CARGO_PKG_VERSION")).to_owned())
+    }
+
     async fn push(&self, command: &Command) -> Result<CommandId> {
         let mut rows = self.rows();
         let mut all = rows.queue.iter().chain(&rows.dead);

@@ -67,6 +67,10 @@ impl Redis {
 
 #[async_trait]
 impl Commands for Redis {
+    async fn version(&self) -> Result<String> {
+        self.0.version().await
+    }
+
     async fn push(&self, command: &Command) -> Result<CommandId> {
         let mut args = vec![
             command.id.as_str(),

@@ -158,6 +158,11 @@ impl Sqlite {
 
 #[async_trait]
 impl Commands for Sqlite {
+    async fn version(&self) -> Result<String> {
+        self.read(|_| Ok(())).await?;
+        Ok(format!("SQLite {}", rusqlite::version()))
+    }
+
     async fn push(&self, command: &Command) -> Result<CommandId> {
         let command = command.clone();
         self.write(move |transaction| {

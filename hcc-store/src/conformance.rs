@@ -73,6 +73,7 @@ macro_rules! conformance {
             thousands_of_writes_in_one_call
             readers_see_whole_writes
             secrets_are_not_in_debug
+            database_says_its_name_and_version
         }
     };
     (@cases $bench:expr, $attributes:tt, $($case:ident)*) => {
@@ -85,6 +86,20 @@ macro_rules! conformance {
             $crate::conformance::$case(&$bench).await;
         }
     };
+}
+
+/// A person who looks for the cause of trouble wants to know what is there.
+pub async fn database_says_its_name_and_version(bench: &dyn Bench) {
+    let store = bench.store().await;
+
+    let version = store.version().await.unwrap();
+
+    let (name, number) = version.split_once(' ').unwrap();
+    assert!(!name.is_empty());
+    assert!(
+        number.starts_with(|c: char| c.is_ascii_digit()),
+        "{version}"
+    );
 }
 
 /// Asking for a name that has no record is normal.

@@ -59,6 +59,10 @@ impl Store for Memory {
         Ok(rows.iter().find(|row| row.name == name).map(Row::record))
     }
 
+    async fn version(&self) -> Result<String> {
+        Ok(concat!("memory ", env!("CARGO_PKG_VERSION")).to_owned())
+    }
+
     async fn list(&self) -> Result<Vec<Record>> {
         Ok(self.rows().iter().map(Row::record).collect())
     }

@@ -264,6 +264,14 @@ impl Store for Mongodb {
         Ok(documents.into_iter().find_map(record))
     }
 
+    async fn version(&self) -> Result<String> {
+        let database = self.records.client().database(&self.records.namespace().db);
+        let about = answer(database.run_command(doc! { "buildInfo": 1 })).await;
+        let about = about.map_err(|error| self.error(error))?;
+        let version = about.get_str("version").unwrap_or_default();
+        Ok(format!("MongoDB {version}"))
+    }
+
     async fn list(&self) -> Result<Vec<Record>> {
         let documents = self.find(doc! {}).await?;
         Ok(documents.into_iter().filter_map(record).collect())

@@ -73,6 +73,11 @@ impl Store for Sqlite {
         .await
     }
 
+    async fn version(&self) -> Result<String> {
+        self.run(|file| file.existing(|_| Ok(()))).await?;
+        Ok(format!("SQLite {}", rusqlite::version()))
+    }
+
     async fn list(&self) -> Result<Vec<Record>> {
         self.run(|file| {
             file.existing(|connection| {

@@ -41,6 +41,11 @@ pub trait Store: Debug + Send + Sync {
     ///
     /// Returns whether there was one to remove.
     async fn remove(&self, name: &str, only: Only) -> Result<bool>;
+
+    /// Which database keeps the records, and its version, such as `SQLite 3.53.0`.
+    ///
+    /// It asks the database: one that is away is an error.
+    async fn version(&self) -> Result<String>;
 }
 
 /// Fields to set in one record.

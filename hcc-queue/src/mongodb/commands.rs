@@ -382,6 +382,14 @@ impl Documents {
 
 #[async_trait]
 impl Commands for Documents {
+    async fn version(&self) -> Result<String> {
+        let database = &self.server.database;
+        let about = answer(database.run_command(doc! { "buildInfo": 1 })).await;
+        let about = about.map_err(|error| self.error(error))?;
+        let version = about.get_str("version").unwrap_or_default();
+        Ok(format!("MongoDB {version}"))
+    }
+
     async fn push(&self, command: &Command) -> Result<CommandId> {
         self.ensure_indexes().await?;
         let id = stored_id(&command.id);

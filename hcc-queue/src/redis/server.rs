@@ -87,6 +87,23 @@ impl Server {
         })
     }
 
+    /// The name and version of the server.
+    pub(super) async fn version(&self) -> Result<String> {
+        let about = timeout(PATIENCE, async {
+            let mut connection = self.shared().await?;
+            let about: String = cmd("INFO")
+                .arg("server")
+                .query_async(&mut connection.redis)
+                .await?;
+            Ok(about)
+        });
+        let about = about.await.unwrap_or(Err(Fault::Late));
+        let about = about.map_err(|fault| self.error(fault))?;
+        let mut lines = about.lines();
+        let version = lines.find_map(|line| line.strip_prefix("redis_version:"));
+        Ok(format!("Redis {}", version.unwrap_or_default()))
+    }
+
     /// A connection for somebody who blocks it.
     pub(super) async fn connection(&self) -> Result<Connection> {
         let connection = timeout(PATIENCE, self.connect()).await;

@@ -155,6 +155,10 @@ impl Commands for Recorded {
         self.0.commands().get(id).await
     }
 
+    async fn version(&self) -> Result<String> {
+        self.0.commands().version().await
+    }
+
     async fn due(&self) -> Result<Option<Duration>> {
         self.0.commands().due().await
     }
