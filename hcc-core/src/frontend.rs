@@ -178,6 +178,25 @@ impl Frontend {
         Ok(workers)
     }
 
+    /// The first worker that gives a sign of life within this time.
+    ///
+    /// # Errors
+    ///
+    /// The events cannot be listened to.
+    pub async fn worker(&self, within: Duration) -> Result<Option<Heartbeat>> {
+        let mut listener = self.listen().await?;
+        let end = Instant::now() + within;
+        while let Ok(heard) = timeout_at(end, listener.next()).await {
+            match heard? {
+                Heard::Message(News::Worker(heartbeat)) if !heartbeat.every.is_zero() => {
+                    return Ok(Some(heartbeat));
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
     /// The commands that wait or have failed, with the reason.
     ///
     /// # Errors

@@ -27,6 +27,7 @@ pub use guard::Guard;
 pub use middleware::Middleware;
 pub use name::{InvalidName, ServerName};
 pub use news::{Change, Heartbeat, News, Report};
+pub use offers::Offers;
 pub use permit::{Denied, Permit};
 pub use rights::{Grant, InvalidPattern, InvalidRights, NamePattern, Right, Rights, Users};
 pub use settings::{Settings, location};

@@ -5,7 +5,7 @@ use hcloud_api::{
     Location, ServerType, TypePrice,
 };
 
-use crate::{Error, Middleware, Offer, Result};
+use crate::{Error, Middleware, Offer, Result, Settings};
 
 impl Middleware {
     /// The images that servers can be created from, by name.
@@ -81,6 +81,68 @@ impl Middleware {
             .max()
             .map(|(_, name)| name)
             .ok_or_else(|| not_offered(Offer::Image, "debian"))
+    }
+}
+
+/// What Hetzner offers, all at once.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Offers {
+    /// The places where servers can be.
+    pub locations: Vec<Location>,
+    /// The types that servers can have, the cheapest first.
+    pub types: Vec<ServerType>,
+    /// The images that servers can be created from, by name.
+    pub images: Vec<Image>,
+}
+
+impl Offers {
+    /// Asks Hetzner.
+    ///
+    /// # Errors
+    ///
+    /// Hetzner refuses or cannot be reached.
+    pub async fn fetch(middleware: &Middleware) -> Result<Self> {
+        let (locations, types, images) = tokio::try_join!(
+            middleware.locations(),
+            middleware.server_types(),
+            middleware.images(),
+        )?;
+        Ok(Self {
+            locations,
+            types,
+            images,
+        })
+    }
+
+    /// Refuses settings that name what is not offered.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchOffer`].
+    pub fn check(&self, settings: &Settings) -> Result<()> {
+        let location = settings.location.as_deref().map(crate::location);
+        let locations = self.locations.iter().map(|location| location.name.as_str());
+        offered(Offer::Location, location, locations)?;
+        let types = self.types.iter().map(|offer| offer.name.as_str());
+        offered(Offer::ServerType, settings.server_type.as_deref(), types)?;
+        let images = self.images.iter().filter_map(|image| image.name.as_deref());
+        offered(Offer::Image, settings.image.as_deref(), images)
+    }
+}
+
+/// Digits are an id, of a snapshot perhaps, which no list of names holds.
+fn offered<'a>(
+    what: Offer,
+    name: Option<&str>,
+    mut names: impl Iterator<Item = &'a str>,
+) -> Result<()> {
+    match name {
+        Some(name) if name.parse::<u64>().is_err() && !names.any(|known| known == name) => {
+            let name = name.to_owned();
+            Err(Error::NoSuchOffer { what, name })
+        }
+        _ => Ok(()),
     }
 }
 
