@@ -43,6 +43,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 no such server or thing, 4 refused,
 #[derive(Debug, Subcommand)]
 enum Verb {
     Setup(cmd::setup::Setup),
+    Config(cmd::config::Keep),
     #[command(visible_alias = "ls")]
     List(cmd::list::List),
     Images(cmd::offers::Images),
@@ -88,9 +89,11 @@ impl Cli {
             Verb::Worker(_) => LevelFilter::INFO,
             _ => LevelFilter::OFF,
         })?;
-        let config = || Config::load(self.flags);
+        let flags = self.flags;
+        let config = || Config::load(flags.clone());
         match self.verb {
-            Verb::Setup(verb) => verb.run(config()?, out).await,
+            Verb::Setup(verb) => verb.run(Config::begin(flags)?, out).await,
+            Verb::Config(verb) => verb.run(flags, out).await,
             Verb::List(verb) => verb.run(&config()?, out).await,
             Verb::Images(verb) => verb.run(&config()?, out).await,
             Verb::Locations(verb) => verb.run(&config()?, out).await,

@@ -1,9 +1,15 @@
 //! Settings, in this order: flags, environment, our file, the official CLI's contexts.
 
+mod file;
+mod flags;
+mod key;
+mod official;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::{env, fs, io};
+use std::{env, fmt, fs};
 
 use anyhow::{Context, Result};
 use etcetera::BaseStrategy;
@@ -11,232 +17,236 @@ use hcc_core::{Guard, Middleware, Settings};
 use hcc_queue::{Collections, Queue, QueueUrl};
 use hcc_store::{Store, StoreUrl};
 use hcloud_api::Client;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::Deserialize;
 
+use self::file::Flaw;
+use self::official::Official;
 use crate::problem::Problem;
 
-/// Settings that every verb understands.
-#[derive(Clone, Debug, Default, clap::Args)]
-#[command(next_help_heading = "Settings")]
-pub(crate) struct Flags {
-    /// Settings file [default: ~/.config/hcc/config.toml]
-    #[arg(long, global = true, value_name = "FILE", env = "HCC_CONFIG")]
-    #[arg(hide_env_values = true, hide_short_help = true)]
-    config: Option<PathBuf>,
+pub(crate) use self::file::File;
+pub(crate) use self::flags::Flags;
+pub(crate) use self::key::Key;
 
-    /// Where the records lie: sqlite:PATH or mongodb://HOST/DATABASE
-    #[arg(long, global = true, value_name = "URL", env = "HCC_STORE")]
-    #[arg(hide_env_values = true, hide_short_help = true)]
-    store: Option<SecretString>,
+/// Values of settings. Some are secrets, so all are kept as such.
+pub(crate) type Values = BTreeMap<Key, SecretString>;
 
-    /// Where commands wait: sqlite:PATH, mongodb://HOST/DATABASE or redis://HOST
-    /// [default: beside the records]
-    #[arg(long, global = true, value_name = "URL", env = "HCC_QUEUE")]
-    #[arg(hide_env_values = true, hide_short_help = true)]
-    queue: Option<SecretString>,
-
-    /// File that holds the API token
-    #[arg(long, global = true, value_name = "FILE", env = "HCC_TOKEN_FILE")]
-    #[arg(hide_env_values = true, hide_short_help = true)]
-    token_file: Option<PathBuf>,
-
-    /// Context of the official CLI that holds the API token
-    #[arg(long, global = true, value_name = "NAME", env = "HCLOUD_CONTEXT")]
-    #[arg(hide_env_values = true, hide_short_help = true)]
-    context: Option<String>,
-
-    /// Say which request would change something, and do not send it
-    #[arg(long, global = true)]
-    dry_run: bool,
-
-    /// Label that marks a server as managed
-    #[arg(long, global = true, env = "HCC_LABEL")]
-    #[arg(hide_env_values = true, hide_short_help = true)]
-    label: Option<String>,
-
-    /// What names of new servers begin with; - for nothing
-    #[arg(long, global = true, env = "HCC_PREFIX")]
-    #[arg(
-        hide_env_values = true,
-        hide_short_help = true,
-        allow_hyphen_values = true
-    )]
-    prefix: Option<String>,
-
-    /// Address of the console page, in front of the ?; - for none
-    #[arg(long, global = true, value_name = "URL", env = "HCC_CONSOLE")]
-    #[arg(
-        hide_env_values = true,
-        hide_short_help = true,
-        allow_hyphen_values = true
-    )]
-    console: Option<String>,
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Flag(&'static str),
+    Variable(&'static str),
+    File,
+    Profile(String),
+    /// A context of the official CLI.
+    Official(String),
+    Default,
 }
 
-/// What the settings file holds.
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
-#[serde_with::skip_serializing_none]
-pub(crate) struct File {
-    #[serde(serialize_with = "exposed")]
-    pub(crate) token: Option<SecretString>,
-    pub(crate) token_file: Option<PathBuf>,
-    pub(crate) token_command: Option<String>,
-    pub(crate) endpoint: Option<String>,
-    pub(crate) location: Option<String>,
-    #[serde(rename = "type")]
-    pub(crate) server_type: Option<String>,
-    pub(crate) image: Option<String>,
-    pub(crate) label: Option<String>,
-    pub(crate) prefix: Option<String>,
-    pub(crate) console: Option<String>,
-    #[serde(serialize_with = "exposed")]
-    pub(crate) store: Option<SecretString>,
-    #[serde(serialize_with = "exposed")]
-    pub(crate) queue: Option<SecretString>,
-    pub(crate) records: Option<String>,
-    pub(crate) commands: Option<String>,
-    pub(crate) signals: Option<String>,
-    pub(crate) events: Option<String>,
-    pub(crate) signal_bytes: Option<u64>,
-}
-
-fn exposed<S: Serializer>(secret: &Option<SecretString>, to: S) -> Result<S::Ok, S::Error> {
-    secret
-        .as_ref()
-        .map(ExposeSecret::expose_secret)
-        .serialize(to)
-}
-
-impl File {
-    /// Reads a settings file; none is an empty one.
-    ///
-    /// It holds a token, so it is refused when others can read it.
-    pub(crate) fn read(path: &Path) -> Result<Self> {
-        let text = match fs::read_to_string(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            text => text.map_err(|cause| Problem::Unreadable {
-                path: path.to_owned(),
-                cause,
-            })?,
-        };
-        check_private(path)?;
-        parse(&text, path)
-    }
-
-    /// Writes the settings where only their owner can read them, all or nothing.
-    pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        let text = toml::to_string(self)?;
-        let dir = path.parent().context("a settings file needs a folder")?;
-        fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
-        // A temporary file is readable by its owner alone.
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
-        io::Write::write_all(&mut file, text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    }
-}
-
-#[cfg(unix)]
-fn check_private(path: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-
-    let mode = fs::metadata(path)?.permissions().mode();
-    if mode & 0o077 == 0 {
-        return Ok(());
-    }
-    Err(Problem::Exposed(path.to_owned()).into())
-}
-
-#[cfg(not(unix))]
-fn check_private(_path: &Path) -> Result<()> {
-    Ok(())
+/// The way to the token that counts.
+#[derive(Debug)]
+pub(crate) enum Access {
+    Token(SecretString),
+    File(PathBuf),
+    Command(String),
+    Context(String),
 }
 
 /// The settings that are in force.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Config {
-    pub(crate) path: PathBuf,
-    pub(crate) file: File,
     pub(crate) settings: Settings,
     flags: Flags,
+    variables: Values,
+    kept: Values,
+    file: File,
 }
 
 impl Config {
+    /// Finds the settings; a profile that is named must be there.
     pub(crate) fn load(flags: Flags) -> Result<Self> {
-        let path = match &flags.config {
-            Some(path) => path.clone(),
-            None => base()?.config_dir().join("hcc/config.toml"),
-        };
-        let file = File::read(&path)?;
-        Ok(Self {
-            settings: settings(&flags, &file),
-            path,
-            file,
-            flags,
-        })
+        let config = Self::begin(flags)?;
+        match config.file.profile() {
+            Some(name) if !config.file.exists() => Err(Problem::NoProfile {
+                name: name.to_owned(),
+                profiles: config.file.profiles(),
+            }
+            .into()),
+            _ => Ok(config),
+        }
     }
 
-    /// Makes the flags part of the file, as `setup` does.
-    pub(crate) fn adopt_flags(&mut self) -> Result<()> {
-        let (file, flags) = (&mut self.file, &self.flags);
-        if let Some(path) = &flags.token_file {
-            file.token = Some(read_token(path)?);
-        } else if let Some(token) = variable("HCLOUD_TOKEN") {
-            file.token = Some(token.into());
+    /// The same, for verbs that may begin a profile.
+    pub(crate) fn begin(flags: Flags) -> Result<Self> {
+        let path = match flags.config() {
+            Some(path) => path.to_owned(),
+            None => base()?.config_dir().join("hcc/config.toml"),
+        };
+        let file = File::read(&path, flags.profile())?;
+        let mut config = Self {
+            settings: Settings::default(),
+            // A profile says which project is meant: a variable that is there for another one
+            // must not mix the records of the two.
+            variables: variables(|key| flags.profile().is_none() || !key.is_of_project()),
+            kept: file.values(),
+            file,
+            flags,
+        };
+        config.settings = config.found();
+        Ok(config)
+    }
+
+    /// The file that the settings are kept in.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// What is in force once the file is written and nothing is said beside, but for where the API
+    /// is: a token that was typed goes nowhere else.
+    pub(crate) fn kept(&self) -> Self {
+        let mut kept = self.clone();
+        kept.flags = kept.flags.without_settings();
+        kept.variables.clear();
+        if let Some((endpoint, Source::Flag(_) | Source::Variable(_))) = self.find(Key::Endpoint) {
+            kept.variables.insert(Key::Endpoint, endpoint.clone());
         }
-        file.store = flags.store.clone().or(file.store.take());
-        file.queue = flags.queue.clone().or(file.queue.take());
-        file.label = flags.label.clone().or(file.label.take());
-        file.prefix = flags.prefix.clone().or(file.prefix.take());
-        file.console = flags.console.clone().or(file.console.take());
-        self.settings = settings(&self.flags, &self.file);
+        kept.settings = kept.found();
+        kept
+    }
+
+    /// Sets a value in the file, which is not written yet.
+    pub(crate) fn set(&mut self, key: Key, value: &str) -> Result<()> {
+        key.check(value).map_err(|why| Problem::Invalid {
+            key,
+            why: format!("{why:#}"),
+        })?;
+        self.file.set(key, value);
+        self.take_in();
         Ok(())
+    }
+
+    /// Removes a value from the file, which is not written yet; returns whether there was one.
+    pub(crate) fn unset(&mut self, key: Key) -> bool {
+        let found = self.file.unset(key);
+        self.take_in();
+        found
+    }
+
+    fn take_in(&mut self) {
+        self.kept = self.file.values();
+        self.settings = self.found();
+    }
+
+    /// Makes flags and environment part of the file, as `setup` does.
+    pub(crate) fn adopt_given(&mut self) -> Result<()> {
+        // Into a profile go all but the records of another one.
+        let of_profile = |key| !matches!(key, Key::Store | Key::Queue);
+        self.variables = variables(|key| self.file.profile().is_none() || of_profile(key));
+        let mut given = self.variables.clone();
+        given.extend(self.flags.given().clone());
+        if let Some((access, _)) = self.access_key() {
+            given.retain(|key, _| !Key::ACCESS.contains(key) || *key == access);
+        }
+        if let Some(path) = given.remove(&Key::TokenFile) {
+            // It may be gone tomorrow: a shell's `<(…)` is.
+            given.insert(Key::Token, read_token(path.expose_secret().as_ref())?);
+        }
+        for (key, value) in given {
+            self.set(key, value.expose_secret())?;
+        }
+        Ok(())
+    }
+
+    /// Writes the file, unless nothing is to be changed.
+    pub(crate) fn save(&self) -> Result<()> {
+        match self.is_dry_run() {
+            true => Ok(()),
+            false => self.file.write(),
+        }
     }
 
     /// Whether nothing is to be changed.
     pub(crate) fn is_dry_run(&self) -> bool {
-        self.flags.dry_run
+        self.flags.dry_run()
     }
 
-    /// Whether the settings name a token, be it a good one or not.
-    pub(crate) fn has_token(&self) -> bool {
-        self.token().is_ok()
+    /// A value that somebody has set, and where.
+    pub(crate) fn find(&self, key: Key) -> Option<(&SecretString, Source)> {
+        let names = key.names();
+        if let Some(value) = self.flags.given().get(&key) {
+            return Some((value, Source::Flag(names.flag?)));
+        }
+        if let Some(value) = self.variables.get(&key) {
+            return Some((value, Source::Variable(names.variable)));
+        }
+        let source = match self.file.profile() {
+            Some(name) => Source::Profile(name.to_owned()),
+            None => Source::File,
+        };
+        Some((self.kept.get(&key)?, source))
+    }
+
+    /// The value that somebody has set.
+    pub(crate) fn text(&self, key: Key) -> Option<&str> {
+        self.find(key).map(|(value, _)| value.expose_secret())
+    }
+
+    fn found(&self) -> Settings {
+        // `-` and nothing mean none.
+        let named = |key| {
+            let text = self.text(key).filter(|text| !matches!(*text, "" | "-"));
+            text.map(str::to_owned)
+        };
+        let mut settings = Settings::default();
+        settings.location = named(Key::Location);
+        settings.server_type = named(Key::Type);
+        settings.image = named(Key::Image);
+        settings.prefix = named(Key::Prefix);
+        settings.console = named(Key::Console);
+        if let Some(label) = named(Key::Label) {
+            settings.label = label;
+        }
+        settings
     }
 
     /// Where the records lie.
     pub(crate) fn store_url(&self) -> Result<StoreUrl> {
-        match self.store_text() {
-            Some(url) => Ok(url.expose_secret().parse()?),
-            None => {
-                let path = base()?.data_dir().join("hcc/hcc.db");
-                Ok(StoreUrl::sqlite(path))
-            }
+        match self.text(Key::Store) {
+            Some(url) => Ok(url.parse()?),
+            None => Ok(StoreUrl::sqlite(self.folder()?.join("hcc.db"))),
         }
     }
 
-    fn store_text(&self) -> Option<&SecretString> {
-        self.flags.store.as_ref().or(self.file.store.as_ref())
+    /// Where records lie unless the settings say so: those of each profile, and of each context of
+    /// the official CLI, apart from all others.
+    fn folder(&self) -> Result<PathBuf> {
+        let folder = base()?.data_dir().join("hcc");
+        if let Some(profile) = self.file.profile() {
+            return Ok(folder.join("profiles").join(escaped(profile)));
+        }
+        Ok(match self.access()? {
+            Some((Access::Context(name), _)) => folder.join("contexts").join(escaped(&name)),
+            _ => folder,
+        })
     }
 
     /// Where commands wait: beside the records, unless the settings say otherwise.
     pub(crate) fn queue_url(&self) -> Result<QueueUrl> {
-        if let Some(url) = self.flags.queue.as_ref().or(self.file.queue.as_ref()) {
-            return Ok(url.expose_secret().parse()?);
+        if let Some(url) = self.text(Key::Queue) {
+            return Ok(url.parse()?);
         }
         if let Some(records) = self.store_url()?.path() {
             return Ok(QueueUrl::sqlite(records.with_file_name("queue.db")));
         }
-        let store = self.store_text().expect("the default store is a file");
-        Ok(store.expose_secret().parse()?)
+        let store = self.text(Key::Store);
+        Ok(store.expect("the default store is a file").parse()?)
     }
 
     /// The records.
     pub(crate) async fn store(&self) -> Result<Arc<dyn Store>> {
         let url = self.store_url()?;
-        let store = match &self.file.records {
+        let store = match self.text(Key::Records) {
             Some(collection) => hcc_store::open_in(&url, collection).await,
             None => hcc_store::open(&url).await,
         };
@@ -246,41 +256,52 @@ impl Config {
     /// The commands, their signals, and the events.
     pub(crate) async fn queue(&self) -> Result<Queue> {
         let url = self.queue_url()?;
-        Ok(hcc_queue::open_with(&url, &self.collections()).await?)
+        Ok(hcc_queue::open_with(&url, &self.collections()?).await?)
     }
 
-    fn collections(&self) -> Collections {
-        let file = &self.file;
-        let named = Collections::default();
-        Collections {
-            commands: file.commands.clone().unwrap_or(named.commands),
-            signals: file.signals.clone().unwrap_or(named.signals),
-            events: file.events.clone().unwrap_or(named.events),
-            signal_bytes: file.signal_bytes.unwrap_or(named.signal_bytes),
+    fn collections(&self) -> Result<Collections> {
+        let mut named = Collections::default();
+        let set = |name: &mut String, key| {
+            if let Some(text) = self.text(key) {
+                text.clone_into(name);
+            }
+        };
+        set(&mut named.commands, Key::Commands);
+        set(&mut named.signals, Key::Signals);
+        set(&mut named.events, Key::Events);
+        if let Some(bytes) = self.text(Key::SignalBytes) {
+            named.signal_bytes = bytes.parse().map_err(|_| Problem::Invalid {
+                key: Key::SignalBytes,
+                why: "it is no number of bytes".to_owned(),
+            })?;
         }
+        Ok(named)
     }
 
     /// The side that holds the token, for servers that `guard` lets through.
     pub(crate) async fn middleware(&self, guard: Guard) -> Result<Middleware> {
-        self.middleware_with(self.client()?, guard).await
-    }
-
-    pub(crate) async fn middleware_with(&self, api: Client, guard: Guard) -> Result<Middleware> {
+        let api = self.client()?;
         let store = self.store().await?;
         Ok(Middleware::new(api, store, self.settings.clone()).guarded_by(guard))
     }
 
-    /// A client with the token that the settings name first.
-    pub(crate) fn client(&self) -> Result<Client> {
-        self.client_with(self.token()?)
+    /// The same for what needs no records, and shall make none.
+    pub(crate) fn middleware_without_records(&self) -> Result<Middleware> {
+        let nowhere = Arc::new(hcc_store::Memory::default());
+        Ok(Middleware::new(
+            self.client()?,
+            nowhere,
+            self.settings.clone(),
+        ))
     }
 
-    /// A client with this token, for `setup`, which tries it before it writes it.
-    pub(crate) fn client_with(&self, token: SecretString) -> Result<Client> {
-        let mut builder = Client::builder(token)
+    /// A client with the token that the settings name first.
+    pub(crate) fn client(&self) -> Result<Client> {
+        let (access, _) = self.access()?.ok_or(Problem::NoToken)?;
+        let mut builder = Client::builder(access.token()?)
             .user_agent("hcc", env!("CARGO_PKG_VERSION"))
-            .read_only(self.flags.dry_run);
-        if let Some(endpoint) = variable("HCLOUD_ENDPOINT").or_else(|| self.file.endpoint.clone()) {
+            .read_only(self.flags.dry_run());
+        if let Some(endpoint) = self.endpoint(&access)? {
             builder = builder.endpoint(endpoint);
         }
         if let Some(path) = variable("SSL_CERT_FILE") {
@@ -291,106 +312,104 @@ impl Config {
         Ok(builder.build().map_err(hcc_core::Error::from)?)
     }
 
-    fn token(&self) -> Result<SecretString> {
-        if let Some(path) = &self.flags.token_file {
-            return read_token(path);
-        }
-        if let Some(context) = &self.flags.context {
-            return Official::read()?.token(context);
-        }
-        if let Some(token) = variable("HCLOUD_TOKEN") {
-            return Ok(token.into());
-        }
-        if let Some(token) = &self.file.token {
-            return Ok(token.clone());
-        }
-        if let Some(path) = &self.file.token_file {
-            return read_token(path);
-        }
-        if let Some(command) = &self.file.token_command {
-            return ask_command(command);
-        }
-        let mut official = Official::read()?;
-        match official.active_context.take() {
-            Some(context) => official.token(&context),
-            None => Err(Problem::NoToken.into()),
-        }
-    }
-}
-
-/// The settings file of the official CLI, as far as we read it.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Official {
-    active_context: Option<String>,
-    contexts: Vec<OfficialContext>,
-}
-
-#[derive(Deserialize)]
-struct OfficialContext {
-    name: String,
-    token: SecretString,
-}
-
-impl Official {
-    fn read() -> Result<Self> {
-        let path = match variable("HCLOUD_CONFIG") {
-            Some(path) => path.into(),
-            None => base()?.config_dir().join("hcloud/cli.toml"),
-        };
-        match fs::read_to_string(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(cause) => Err(Problem::Unreadable { path, cause }.into()),
-            Ok(text) => parse(&text, &path),
-        }
-    }
-
-    fn token(self, context: &str) -> Result<SecretString> {
-        match self
-            .contexts
-            .into_iter()
-            .find(|found| found.name == context)
+    /// Where the API is, if not where it usually is: a context's token belongs to its endpoint.
+    fn endpoint(&self, access: &Access) -> Result<Option<String>> {
+        let found = self.find(Key::Endpoint);
+        let said = matches!(found, Some((_, Source::Flag(_) | Source::Variable(_))));
+        if let (false, Access::Context(name)) = (said, access)
+            && let Some(endpoint) = Official::read()?.endpoint(name)
         {
-            Some(found) => Ok(found.token),
-            None => Err(Problem::NoContext(context.to_owned()).into()),
+            return Ok(Some(endpoint.to_owned()));
+        }
+        Ok(found.map(|(endpoint, _)| endpoint.expose_secret().to_owned()))
+    }
+
+    /// The way to the token, and who names it; none if nobody does.
+    pub(crate) fn access(&self) -> Result<Option<(Access, Source)>> {
+        if let Some((key, source)) = self.access_key() {
+            let value = self.text(key).expect("it was just found").to_owned();
+            let access = match key {
+                Key::TokenFile => Access::File(value.into()),
+                Key::TokenCommand => Access::Command(value),
+                Key::Context => Access::Context(value),
+                _ => Access::Token(value.into()),
+            };
+            return Ok(Some((access, source)));
+        }
+        if self.file.profile().is_some() {
+            // The context that happens to be active may be another project.
+            return Ok(None);
+        }
+        let official = Official::read()?;
+        Ok(official.active().map(|name| {
+            let source = Source::Official(name.to_owned());
+            (Access::Context(name.to_owned()), source)
+        }))
+    }
+
+    /// Which of the keys for a token counts.
+    fn access_key(&self) -> Option<(Key, Source)> {
+        let layers = [self.flags.given(), &self.variables, &self.kept];
+        let mut keys = layers.into_iter().flat_map(|layer| {
+            let mut keys = Key::ACCESS.into_iter();
+            keys.find(|key| layer.contains_key(key))
+        });
+        let key = keys.next()?;
+        Some((key, self.find(key)?.1))
+    }
+}
+
+impl Access {
+    fn token(&self) -> Result<SecretString> {
+        match self {
+            Self::Token(token) => Ok(token.clone()),
+            Self::File(path) => read_token(path),
+            Self::Command(command) => ask_command(command),
+            Self::Context(name) => Official::read()?.token(name),
         }
     }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(name) => write!(f, "--{name}"),
+            Self::Variable(name) => f.write_str(name),
+            Self::File => f.write_str("file"),
+            Self::Profile(name) => write!(f, "profile {name}"),
+            Self::Official(name) => write!(f, "hcloud context {name}"),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// What the environment sets.
+fn variables(counts: impl Fn(Key) -> bool) -> Values {
+    Key::all()
+        .filter(|key| counts(*key))
+        .filter_map(|key| Some((key, variable(key.names().variable)?.into())))
+        .collect()
 }
 
 /// A parser's own message quotes the faulty line, and that may be the token's.
 fn parse<T: for<'de> Deserialize<'de>>(text: &str, path: &Path) -> Result<T> {
-    toml::from_str(text).map_err(|error| {
-        let start = error.span().map_or(0, |span| span.start);
-        Problem::Malformed {
-            path: path.to_owned(),
-            line: 1 + text[..start].matches('\n').count(),
+    toml_edit::de::from_str(text).map_err(|error| {
+        let flaw = Flaw {
+            at: error.span().map_or(0, |span| span.start),
             message: error.message().to_owned(),
-        }
-        .into()
+        };
+        flaw.in_file(path, text).into()
     })
-}
-
-fn settings(flags: &Flags, file: &File) -> Settings {
-    let mut settings = Settings::default();
-    settings.location = file.location.clone();
-    settings.server_type = file.server_type.clone();
-    settings.image = file.image.clone();
-    settings.prefix = named(flags.prefix.as_ref().or(file.prefix.as_ref()));
-    settings.console = named(flags.console.as_ref().or(file.console.as_ref()));
-    if let Some(label) = named(flags.label.as_ref().or(file.label.as_ref())) {
-        settings.label = label;
-    }
-    settings
-}
-
-/// `-` and nothing mean none.
-fn named(text: Option<&String>) -> Option<String> {
-    text.filter(|text| !matches!(text.as_str(), "" | "-"))
-        .cloned()
 }
 
 fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A name as a folder may be called.
+fn escaped(name: &str) -> String {
+    const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
+    utf8_percent_encode(name, PLAIN).to_string()
 }
 
 fn read_token(path: &Path) -> Result<SecretString> {

@@ -11,7 +11,7 @@ use flate2::read::ZlibDecoder;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::config::File;
+use crate::config::{Key, Values};
 
 /// A token is 64 characters; nothing that unpacks to more than this is one.
 const TOKEN_LIMIT: u64 = 1024;
@@ -34,12 +34,12 @@ struct Legacy {
 }
 
 /// Reads the settings of `server.py`, unscrambling the token.
-pub(crate) fn read(path: &Path) -> Result<File> {
+pub(crate) fn read(path: &Path) -> Result<Values> {
     let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
     convert(&text).with_context(|| format!("{} is no settings file of server.py", path.display()))
 }
 
-fn convert(text: &str) -> Result<File> {
+fn convert(text: &str) -> Result<Values> {
     let legacy: Legacy = serde_json::from_str(text)?;
     let token = legacy.token.as_deref().map(unscramble).transpose()?;
     let store = match legacy.driver.as_deref() {
@@ -50,21 +50,31 @@ fn convert(text: &str) -> Result<File> {
         Some(other) => bail!("the database driver {other:?} is not known"),
         None => None,
     };
-    Ok(File {
-        token,
-        location: legacy.dc.map(|dc| hcc_core::location(&dc).to_owned()),
-        server_type: legacy.typ,
-        image: legacy.os,
-        label: legacy.label,
-        prefix: legacy.prefix,
-        console: legacy.console,
-        store,
-        records: legacy.mongo_data,
-        commands: legacy.mongo_cmd,
-        signals: legacy.mongo_queue,
-        signal_bytes: legacy.mongo_cap.as_deref().map(str::parse).transpose()?,
-        ..File::default()
-    })
+    let plain = [
+        (
+            Key::Location,
+            legacy.dc.map(|dc| hcc_core::location(&dc).to_owned()),
+        ),
+        (Key::Type, legacy.typ),
+        (Key::Image, legacy.os),
+        (Key::Label, legacy.label),
+        (Key::Prefix, legacy.prefix),
+        (Key::Console, legacy.console),
+        (Key::Records, legacy.mongo_data),
+        (Key::Commands, legacy.mongo_cmd),
+        (Key::Signals, legacy.mongo_queue),
+        (Key::SignalBytes, legacy.mongo_cap),
+    ];
+    let plain = plain
+        .into_iter()
+        .filter_map(|(key, text)| Some((key, text?)))
+        .filter(|(_, text)| !text.is_empty())
+        .map(|(key, text)| (key, text.into()));
+    let secret = [(Key::Token, token), (Key::Store, store)];
+    let secret = secret
+        .into_iter()
+        .filter_map(|(key, text)| Some((key, text?)));
+    Ok(plain.chain(secret).collect())
 }
 
 /// `base64(zlib(token) XOR key) SPACE base64(key)`: hides the token from a
@@ -106,15 +116,18 @@ mod tests {
 
     #[test]
     fn settings_of_the_original_are_carried_over() {
-        let file = convert(CONF).unwrap();
+        let values = convert(CONF).unwrap();
 
-        assert_eq!(file.token.unwrap().expose_secret(), "t".repeat(64));
-        assert_eq!(file.location.as_deref(), Some("fsn1"));
-        assert_eq!(file.server_type.as_deref(), Some("cx22"));
-        assert_eq!(file.prefix.as_deref(), Some("m-"));
-        let store = file.store.unwrap();
-        assert_eq!(store.expose_secret(), "mongodb://127.0.0.1:27017/hetzner");
-        assert_eq!(file.signal_bytes, Some(100_000));
+        for (key, value) in [
+            (Key::Token, "t".repeat(64).as_str()),
+            (Key::Location, "fsn1"),
+            (Key::Type, "cx22"),
+            (Key::Prefix, "m-"),
+            (Key::Store, "mongodb://127.0.0.1:27017/hetzner"),
+            (Key::SignalBytes, "100000"),
+        ] {
+            assert_eq!(values[&key].expose_secret(), value, "{key}");
+        }
     }
 
     #[test]

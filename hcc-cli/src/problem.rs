@@ -7,6 +7,7 @@ use std::process::ExitStatus;
 use hcc_core::ServerName;
 use hcc_queue::CommandId;
 
+use crate::config::Key;
 use crate::exit::Exit;
 
 /// Why `hcc` did not do what it was asked to.
@@ -16,6 +17,17 @@ pub(crate) enum Problem {
     NoToken,
     #[error("the official CLI has no context {0:?}")]
     NoContext(String),
+    #[error("the settings have no profile {name:?}")]
+    NoProfile { name: String, profiles: Vec<String> },
+    #[error("{key} cannot be that: {why}")]
+    Invalid { key: Key, why: String },
+    #[error("{0} is not set")]
+    NotSet(Key),
+    #[error("{0} is a secret")]
+    Secret(Key),
+    /// Every user of the machine sees the arguments of programs.
+    #[error("a token is no argument: others would see it")]
+    TokenAsArgument,
     #[error("token_command ended with {0}")]
     TokenCommand(ExitStatus),
     #[error("others can read {}", .0.display())]
@@ -81,6 +93,7 @@ impl Problem {
         match self {
             Self::NoToken
             | Self::NoContext(_)
+            | Self::NoProfile { .. }
             | Self::TokenCommand(_)
             | Self::Exposed(_)
             | Self::Unreadable { .. }
@@ -89,13 +102,18 @@ impl Problem {
             | Self::NoPage(_)
             | Self::NoVnc(_)
             | Self::NoBrowser(_) => Exit::NotSetUp,
-            Self::Declined | Self::NobodyToAsk | Self::NotDead(_) | Self::Leased(_) => {
-                Exit::Refused
-            }
-            Self::NoDryRun | Self::NoLevel(_) | Self::ManyCommands(_) | Self::NoColumn { .. } => {
-                Exit::Usage
-            }
-            Self::NoCommand(_) | Self::NoRecord(_) => Exit::NotFound,
+            Self::Declined
+            | Self::NobodyToAsk
+            | Self::Secret(_)
+            | Self::NotDead(_)
+            | Self::Leased(_) => Exit::Refused,
+            Self::Invalid { .. }
+            | Self::TokenAsArgument
+            | Self::NoDryRun
+            | Self::NoLevel(_)
+            | Self::ManyCommands(_)
+            | Self::NoColumn { .. } => Exit::Usage,
+            Self::NoCommand(_) | Self::NoRecord(_) | Self::NotSet(_) => Exit::NotFound,
             Self::NoVisit => Exit::TimedOut,
             Self::NothingToPull | Self::NoPassword => Exit::Failed,
             Self::Interrupted => Exit::Interrupted,
@@ -107,6 +125,11 @@ impl Problem {
         match self {
             Self::NoToken | Self::TokenCommand(_) => "no_token",
             Self::NoContext(_) => "no_context",
+            Self::NoProfile { .. } => "no_profile",
+            Self::Invalid { .. } => "invalid",
+            Self::NotSet(_) => "not_set",
+            Self::Secret(_) => "secret",
+            Self::TokenAsArgument => "usage",
             Self::Exposed(_) => "exposed",
             Self::Unreadable { .. } => "unreadable",
             Self::Malformed { .. } => "malformed",
@@ -131,6 +154,12 @@ impl Problem {
     pub(crate) fn hint(&self) -> Option<String> {
         Some(match self {
             Self::NoToken => "to set one: hcc setup".to_owned(),
+            Self::NoProfile { name, profiles } if profiles.is_empty() => {
+                format!("to begin it: hcc --profile {name} setup")
+            }
+            Self::NoProfile { profiles, .. } => format!("there are {}", profiles.join(", ")),
+            Self::Secret(_) => "to print it: --show-secrets".to_owned(),
+            Self::TokenAsArgument => "give it on standard input".to_owned(),
             Self::NoContext(_) => "to see them: hcloud context list".to_owned(),
             Self::Exposed(path) => format!("to keep it yours: chmod 600 {}", path.display()),
             Self::NobodyToAsk => "use --yes".to_owned(),

@@ -1,6 +1,5 @@
 //! `hcc images locations types`: what can be ordered.
 
-use hcc_core::Guard;
 use hcloud_api::{Image, Location, ServerType};
 use serde::Serialize;
 
@@ -21,7 +20,7 @@ pub(crate) struct Types {}
 
 impl Images {
     pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
-        let images = config.middleware(Guard::Managed).await?.images().await?;
+        let images = config.middleware_without_records()?.images().await?;
         let rows: Vec<ImageRow> = images.into_iter().map(ImageRow::from).collect();
         out.rows(&rows)
     }
@@ -67,7 +66,7 @@ impl Row for ImageRow {
 
 impl Locations {
     pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
-        let locations = config.middleware(Guard::Managed).await?.locations().await?;
+        let locations = config.middleware_without_records()?.locations().await?;
         let rows: Vec<LocationRow> = locations.into_iter().map(LocationRow::from).collect();
         out.rows(&rows)
     }
@@ -113,11 +112,7 @@ impl Row for LocationRow {
 
 impl Types {
     pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
-        let types = config
-            .middleware(Guard::Managed)
-            .await?
-            .server_types()
-            .await?;
+        let types = config.middleware_without_records()?.server_types().await?;
         let rows: Vec<TypeRow> = types.iter().flat_map(TypeRow::all).collect();
         out.rows(&rows)
     }

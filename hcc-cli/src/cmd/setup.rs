@@ -5,19 +5,19 @@ use std::path::PathBuf;
 use std::{env, fmt};
 
 use anyhow::Result;
-use hcc_core::{ErrorKind, Guard, Middleware, Offer};
-use hcc_store::StoreUrl;
-use hcloud_api::{Image, Location, ServerType, TypePrice};
+use hcc_core::{ErrorKind, Offers};
+use hcloud_api::{ServerType, TypePrice};
 use indexmap::IndexSet;
 use inquire::validator::Validation;
 use inquire::{Password, PasswordDisplayMode, Select, Text};
-use secrecy::SecretString;
-use serde::Serialize;
+use secrecy::ExposeSecret;
 
+use crate::cmd::config::wrote;
 use crate::cmd::create::Defaults;
-use crate::config::{Config, File};
+use crate::config::{Config, Key};
 use crate::legacy;
 use crate::output::Output;
+use crate::problem::Problem;
 
 /// Set up token and defaults: asks on a terminal, takes flags from scripts
 ///
@@ -38,42 +38,39 @@ pub(crate) struct Setup {
     yes: bool,
 }
 
-#[derive(Serialize)]
-struct Wrote {
-    path: String,
-}
-
 impl Setup {
     pub(crate) async fn run(self, mut config: Config, out: Output) -> Result<()> {
         if let Some(path) = &self.import {
-            config.file = legacy::read(&legacy_path(path.clone())?)?;
+            let values = legacy::read(&legacy_path(path.clone())?)?;
+            for key in Key::all() {
+                config.unset(key);
+            }
+            for (key, value) in values {
+                config.set(key, value.expose_secret())?;
+            }
         }
-        config.adopt_flags()?;
-        let defaults = &self.defaults;
-        let file = &mut config.file;
-        replace(&mut file.location, &defaults.location);
-        replace(&mut file.server_type, &defaults.server_type);
-        replace(&mut file.image, &defaults.image);
+        config.adopt_given()?;
+        let Defaults {
+            server_type,
+            image,
+            location,
+        } = self.defaults;
+        for (key, flag) in [
+            (Key::Location, location),
+            (Key::Type, server_type),
+            (Key::Image, image),
+        ] {
+            if let Some(value) = flag {
+                config.set(key, &value)?;
+            }
+        }
 
         if self.yes || !stdin().is_terminal() || !stdout().is_terminal() {
-            check(&config).await?;
+            check(&config.kept()).await?;
         } else {
             ask(&mut config).await?;
         }
-        config.file.write(&config.path)?;
-        let path = config.path.display();
-        out.result(
-            format!("wrote {path}"),
-            &Wrote {
-                path: path.to_string(),
-            },
-        )
-    }
-}
-
-fn replace(setting: &mut Option<String>, flag: &Option<String>) {
-    if flag.is_some() {
-        setting.clone_from(flag);
+        wrote(&config, &out)
     }
 }
 
@@ -84,167 +81,139 @@ fn legacy_path(named: Option<PathBuf>) -> Result<PathBuf> {
     }
 }
 
-/// What Hetzner offers, so that no setting names what does not exist.
-struct Offers {
-    locations: Vec<Location>,
-    types: Vec<ServerType>,
-    images: Vec<Image>,
+/// Asks Hetzner whether the settings name what there is.
+pub(crate) async fn check(config: &Config) -> Result<Offers> {
+    let offers = Offers::fetch(&config.middleware_without_records()?).await?;
+    offers.check(&config.settings)?;
+    Ok(offers)
 }
 
-impl Offers {
-    async fn fetch(middleware: &Middleware) -> hcc_core::Result<Self> {
-        let (locations, types, images) = tokio::try_join!(
-            middleware.locations(),
-            middleware.server_types(),
-            middleware.images(),
-        )?;
-        Ok(Self {
-            locations,
-            types,
-            images,
-        })
-    }
-
-    fn check(&self, file: &File) -> hcc_core::Result<()> {
-        let location = file.location.as_deref().map(hcc_core::location);
-        let locations = self.locations.iter().map(|location| location.name.as_str());
-        offered(Offer::Location, location, locations)?;
-        let types = self
-            .types
-            .iter()
-            .map(|server_type| server_type.name.as_str());
-        offered(Offer::ServerType, file.server_type.as_deref(), types)?;
-        let images = self.images.iter().filter_map(|image| image.name.as_deref());
-        offered(Offer::Image, file.image.as_deref(), images)
-    }
-}
-
-/// Digits are an id, of a snapshot perhaps, which no list of names holds.
-fn offered<'a>(
-    what: Offer,
-    name: Option<&str>,
-    mut names: impl Iterator<Item = &'a str>,
-) -> hcc_core::Result<()> {
-    match name {
-        Some(name) if name.parse::<u64>().is_err() && !names.any(|known| known == name) => {
-            let name = name.to_owned();
-            Err(hcc_core::Error::NoSuchOffer { what, name })
-        }
-        _ => Ok(()),
-    }
-}
-
-async fn check(config: &Config) -> Result<()> {
-    let middleware = config.middleware(Guard::Managed).await?;
-    Ok(Offers::fetch(&middleware).await?.check(&config.file)?)
-}
-
-async fn ask(config: &mut Config) -> Result<()> {
+async fn ask(config: &mut Config) -> Result<Offers> {
     let offers = ask_token(config).await?;
-    let file = &mut config.file;
-    let settings = &config.settings;
+    let settings = config.settings.clone();
 
-    file.location = pick(
+    let location = settings.location.as_deref().map(hcc_core::location);
+    let places = offers.locations.iter().map(|location| {
+        let about = format!("{}, {}", location.city, location.country);
+        Choice::new(&location.name, about)
+    });
+    let location = pick(
         "Location of new servers",
         "where the type is cheapest",
-        file.location.as_deref().map(hcc_core::location),
-        offers.locations.iter().map(|location| {
-            Choice::new(
-                &location.name,
-                format!("{}, {}", location.city, location.country),
-            )
-        }),
+        location,
+        places,
     )?;
-    file.server_type = pick(
+    let types = offers
+        .types
+        .iter()
+        .map(|server_type| Choice::new(&server_type.name, size(server_type, location.as_deref())));
+    let server_type = pick(
         "Type of new servers",
         "the cheapest that is available",
-        file.server_type.as_deref(),
-        offers.types.iter().map(|server_type| {
-            Choice::new(
-                &server_type.name,
-                size(server_type, file.location.as_deref()),
-            )
-        }),
+        settings.server_type.as_deref(),
+        types,
     )?;
     let architecture = offers
         .types
         .iter()
-        .find(|server_type| Some(&server_type.name) == file.server_type.as_ref())
-        .map(|server_type| &server_type.architecture);
-    file.image = pick(
+        .find(|offer| Some(&offer.name) == server_type.as_ref())
+        .map(|offer| &offer.architecture);
+    let images = offers
+        .images
+        .iter()
+        .filter(|image| architecture.is_none_or(|wanted| &image.architecture == wanted))
+        .filter_map(|image| Some(Choice::new(image.name.as_deref()?, &image.description)))
+        .collect::<IndexSet<_>>();
+    let image = pick(
         "Image of new servers",
         "the newest Debian",
-        file.image.as_deref(),
-        offers
-            .images
-            .iter()
-            .filter(|image| architecture.is_none_or(|wanted| &image.architecture == wanted))
-            .filter_map(|image| Some(Choice::new(image.name.as_deref()?, &image.description)))
-            .collect::<IndexSet<_>>(),
+        settings.image.as_deref(),
+        images,
     )?;
-    file.label = Some(text(
-        "Label that marks a server as managed",
-        &settings.label,
-    )?);
-    file.prefix = Some(text(
-        "What names of new servers begin with; - for nothing",
-        file.prefix.as_deref().unwrap_or("-"),
-    )?);
-    let store = ask_store(&config.store_url()?)?;
-    let file = &mut config.file;
-    file.store = store.or(file.store.take());
-    file.console = Some(text(
-        "Address of the console page; - for the one that hcc serves",
-        file.console.as_deref().unwrap_or("-"),
-    )?);
-    Ok(())
+    for (key, picked) in [
+        (Key::Location, location),
+        (Key::Type, server_type),
+        (Key::Image, image),
+    ] {
+        match picked {
+            Some(name) => config.set(key, &name)?,
+            None => drop(config.unset(key)),
+        }
+    }
+
+    let none = "-".to_owned();
+    for (key, question, present) in [
+        (
+            Key::Label,
+            "Label that marks a server as managed",
+            settings.label,
+        ),
+        (
+            Key::Prefix,
+            "What names of new servers begin with; - for nothing",
+            settings.prefix.unwrap_or_else(|| none.clone()),
+        ),
+        (
+            Key::Store,
+            "Where the records lie",
+            config.store_url()?.to_string(),
+        ),
+        (
+            Key::Console,
+            "Address of the console page; - for the one that hcc serves",
+            settings.console.unwrap_or(none),
+        ),
+    ] {
+        let answer = text(key, question, &present)?;
+        // What stands there without its password stays as it is.
+        if answer != present {
+            config.set(key, &answer)?;
+        }
+    }
+    Ok(offers)
 }
 
 /// Asks until Hetzner takes the token; Return keeps the present one.
 async fn ask_token(config: &mut Config) -> Result<Offers> {
-    let present = config.has_token();
+    let help = match config.kept().access()? {
+        Some(_) => "Return keeps the present one",
+        None => {
+            "in the Hetzner Console: your project, Security, API tokens; it must read and write"
+        }
+    };
     loop {
         let token = Password::new("API token")
             .with_display_mode(PasswordDisplayMode::Masked)
-            .with_help_message(if present {
-                "Return keeps the present one"
-            } else {
-                "in the Hetzner Console: your project, Security, API tokens; it must read and write"
-            })
+            .with_help_message(help)
             .without_confirmation()
             .prompt()?;
-        if !token.trim().is_empty() {
-            config.file.token = Some(token.trim().into());
-        }
-        // What was typed is tried, whatever the environment says.
-        let api = match &config.file.token {
-            Some(token) => config.client_with(token.clone())?,
-            None => config.client()?,
-        };
-        let middleware = config.middleware_with(api, Guard::Managed).await?;
-        match Offers::fetch(&middleware).await {
-            Err(error) if error.kind() == ErrorKind::NotSetUp => {
-                eprintln!("{:#}", anyhow::Error::from(error));
+        match try_token(config, token.trim()).await {
+            Ok((tried, offers)) => {
+                *config = tried;
+                return Ok(offers);
             }
-            offers => return Ok(offers?),
+            Err(error) if may_be_mistyped(&error) => eprintln!("{error:#}"),
+            Err(error) => return Err(error),
         }
     }
 }
 
-/// Asks where the records lie; `None` is where they lie now.
-fn ask_store(present: &StoreUrl) -> Result<Option<SecretString>> {
-    let present = present.to_string();
-    let is_store = |text: &str| {
-        Ok(match text.parse::<StoreUrl>() {
-            Ok(_) => Validation::Valid,
-            Err(error) => Validation::Invalid(error.into()),
-        })
-    };
-    let store = Text::new("Where the records lie")
-        .with_default(&present)
-        .with_validator(is_store)
-        .prompt()?;
-    Ok((store != present).then(|| store.into()))
+/// What the settings are with a token that was typed, whatever the environment says.
+async fn try_token(config: &Config, token: &str) -> Result<(Config, Offers)> {
+    let mut config = config.clone();
+    if !token.is_empty() {
+        config.set(Key::Token, token)?;
+    }
+    let middleware = config.kept().middleware_without_records()?;
+    Ok((config, Offers::fetch(&middleware).await?))
+}
+
+fn may_be_mistyped(error: &anyhow::Error) -> bool {
+    match (error.downcast_ref(), error.downcast_ref()) {
+        (Some(Problem::NoToken | Problem::Invalid { .. }), _) => true,
+        (_, Some(error)) => hcc_core::Error::kind(error) == ErrorKind::NotSetUp,
+        _ => false,
+    }
 }
 
 /// Something to pick, and what a person wants to know of it.
@@ -285,17 +254,35 @@ fn pick(
         about: otherwise.to_owned(),
     }];
     all.extend(choices);
-    let present = all
-        .iter()
-        .position(|choice| choice.name.as_deref() == present);
+    let at = |all: &[Choice]| {
+        all.iter()
+            .position(|choice| choice.name.as_deref() == present)
+    };
+    if let (None, Some(name)) = (at(&all), present) {
+        // A snapshot, perhaps, or what Hetzner offers no more.
+        all.push(Choice::new(name, "as it is now"));
+    }
+    let present = at(&all).unwrap_or_default();
     let picked = Select::new(question, all)
-        .with_starting_cursor(present.unwrap_or_default())
+        .with_starting_cursor(present)
+        .with_help_message("↑↓ to move, type to search, Return to take, Esc to leave all as it was")
         .prompt()?;
     Ok(picked.name)
 }
 
-fn text(question: &str, present: &str) -> Result<String> {
-    Ok(Text::new(question).with_default(present).prompt()?)
+fn text(key: Key, question: &str, present: &str) -> Result<String> {
+    let present_is_fine = present.to_owned();
+    let check = move |text: &str| {
+        Ok(match key.check(text) {
+            _ if text == present_is_fine => Validation::Valid,
+            Ok(()) => Validation::Valid,
+            Err(error) => Validation::Invalid(error.into()),
+        })
+    };
+    Ok(Text::new(question)
+        .with_default(present)
+        .with_validator(check)
+        .prompt()?)
 }
 
 fn size(server_type: &ServerType, location: Option<&str>) -> String {

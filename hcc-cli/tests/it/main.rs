@@ -18,6 +18,8 @@ mod queue;
 mod session;
 mod settings;
 mod transcripts;
+mod setup;
+mod terminal;
 mod user;
 mod verbs;
 mod worker;

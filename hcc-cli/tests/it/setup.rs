@@ -1,0 +1,111 @@
+//! `hcc setup` on a terminal.
+
+use std::fs;
+
+use hcloud_sim::Sim;
+
+use crate::terminal::{CTRL_C, DOWN, ESCAPE, RETURN, Terminal};
+use crate::user::{TOKEN, User};
+
+const CONFIG: &str = ".config/hcc/config.toml";
+
+/// What stands in a settings file after all questions were asked.
+const QUESTIONS: [&str; 7] = [
+    "Location of new servers",
+    "Type of new servers",
+    "Image of new servers",
+    "Label that marks a server",
+    "What names of new servers begin with",
+    "Where the records lie",
+    "Address of the console page",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn newcomer_picks_with_arrows_and_by_searching() {
+    let user = User::of(Sim::builder()).await;
+
+    let (_, code) = Terminal::with(&user, &["setup"], |terminal| {
+        terminal.answer("API token", &format!("{TOKEN}{RETURN}"));
+        terminal.answer("Location of new servers", "helsinki");
+        terminal.answer("hel1", RETURN);
+        terminal.answer("Type of new servers", &format!("{DOWN}{RETURN}"));
+        terminal.answer("Image of new servers", "debian-12");
+        terminal.answer("Debian 12", RETURN);
+        for question in &QUESTIONS[3..] {
+            terminal.answer(question, RETURN);
+        }
+        terminal.end()
+    })
+    .await;
+
+    let text = fs::read_to_string(user.path(CONFIG)).unwrap();
+    assert_eq!(code, 0);
+    for line in [
+        format!("token = \"{TOKEN}\""),
+        "location = \"hel1\"".to_owned(),
+        "type = \"c".to_owned(),
+        "image = \"debian-12\"".to_owned(),
+    ] {
+        assert!(text.contains(&line), "{line}: {text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn return_keeps_every_setting_as_its_owner_wrote_it() {
+    let user = User::of(Sim::builder()).await;
+    let text = format!(
+        "# of our project\ntoken = \"{TOKEN}\" # until May\nlocation = \"hel1\"\ntype = \"cx33\"\n\
+         image = \"4711\"\nlabel = \"ours\"\nprefix = \"m-\"\nconsole = \"https://example.org/\"\n\n\
+         [profile.other]\nlabel = \"theirs\"\n"
+    );
+    user.write(CONFIG, &text);
+
+    let (shown, code) = Terminal::with(&user, &["setup"], |terminal| {
+        terminal.answer("Return keeps the present one", RETURN);
+        for question in QUESTIONS {
+            terminal.answer(question, RETURN);
+        }
+        terminal.end()
+    })
+    .await;
+
+    let endpoint = format!("endpoint = \"{}\"\n", user.sim.endpoint());
+    let kept = fs::read_to_string(user.path(CONFIG)).unwrap();
+    assert_eq!(code, 0, "{shown}");
+    assert_eq!(kept.replace(&endpoint, ""), text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_written_after_ctrl_c_or_escape() {
+    for key in [CTRL_C, ESCAPE] {
+        let user = User::of(Sim::builder()).await;
+
+        let (shown, code) = Terminal::with(&user, &["setup"], move |terminal| {
+            terminal.answer("API token", &format!("{TOKEN}{RETURN}"));
+            terminal.answer("Location of new servers", RETURN);
+            terminal.answer("Type of new servers", key);
+            terminal.end()
+        })
+        .await;
+
+        assert_eq!(code, 130, "{shown}");
+        assert!(!user.path(".config").exists());
+        assert!(!user.path(".local").exists());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mistyped_token_is_asked_for_again_and_not_shown() {
+    let user = User::of(Sim::builder()).await;
+
+    Terminal::with(&user, &["setup"], |terminal| {
+        terminal.answer("API token", &format!("canary-tokem{RETURN}"));
+        terminal.see("API token");
+        terminal.answer("API token", CTRL_C);
+        let (shown, _) = terminal.end();
+        assert!(!shown.contains("canary"), "{shown}");
+    })
+    .await;
+
+    assert!(!user.path(CONFIG).exists());
+}
