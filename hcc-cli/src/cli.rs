@@ -75,6 +75,9 @@ enum Verb {
     Events(cmd::signal::Events),
     Worker(cmd::worker::Worker),
     Action(cmd::action::Show),
+    Completion(cmd::completion::Completion),
+    #[command(hide = true)]
+    Man(cmd::completion::Man),
 }
 
 impl Cli {
@@ -119,6 +122,8 @@ impl Cli {
             Verb::Queue(verb) => verb.run(&config()?, out).await,
             Verb::Events(verb) => verb.run(&config()?, out).await,
             Verb::Action(verb) => verb.run(&config()?, out).await,
+            Verb::Completion(verb) => verb.run(),
+            Verb::Man(verb) => verb.run(),
             Verb::Worker(verb) => verb.run(&config()?).await,
         }
     }

@@ -324,6 +324,16 @@ impl Config {
         Ok(found.map(|(endpoint, _)| endpoint.expose_secret().to_owned()))
     }
 
+    /// Where lists of Hetzner's are kept that the same command may want again.
+    pub(crate) fn cache(&self) -> Result<PathBuf> {
+        let endpoint = match self.access()? {
+            Some((access, _)) => self.endpoint(&access)?,
+            None => self.text(Key::Endpoint).map(str::to_owned),
+        };
+        let place = endpoint.map_or_else(|| "hetzner".to_owned(), |url| escaped(&url));
+        Ok(base()?.cache_dir().join("hcc").join(place))
+    }
+
     /// The way to the token, and who names it; none if nobody does.
     pub(crate) fn access(&self) -> Result<Option<(Access, Source)>> {
         if let Some((key, source)) = self.access_key() {

@@ -9,12 +9,14 @@ mod age;
 mod browser;
 mod cli;
 mod cmd;
+mod complete;
 mod config;
 mod exit;
 mod interrupt;
 mod legacy;
 mod letters;
 mod log;
+mod offered;
 mod output;
 mod page;
 mod problem;
@@ -27,6 +29,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    complete::answer();
     let cli = match cli::Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),

@@ -3,6 +3,7 @@
 mod bench;
 mod deb;
 mod demo;
+mod dist_files;
 mod drift;
 mod pictures;
 mod services;
@@ -22,6 +23,7 @@ enum Chore {
     Bench(bench::Bench),
     Deb(deb::Deb),
     Demo(demo::Demo),
+    DistFiles(dist_files::DistFiles),
     Drift(drift::Drift),
     Pictures(pictures::Pictures),
     Test(test::Test),
@@ -34,6 +36,7 @@ fn main() -> ExitCode {
         Chore::Bench(bench) => bench.run(),
         Chore::Deb(deb) => deb.run(),
         Chore::Demo(demo) => demo.run(),
+        Chore::DistFiles(files) => files.run(),
         Chore::Drift(drift) => drift.run(),
         Chore::Pictures(pictures) => pictures.run(),
         Chore::Test(test) => test.run(),

@@ -18,6 +18,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     // With it comes the library that mongod needs.
     ("curl", "curl"),
     ("faketime", "faketime"),
+    ("fish", "fish"),
     ("hcloud", "hcloud-cli"),
     ("import", "imagemagick"),
     ("node", "nodejs"),
@@ -35,6 +36,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("xsetroot", "x11-xserver-utils"),
     ("xterm", "xterm"),
     ("xtigervncviewer", "tigervnc-viewer"),
+    ("zsh", "zsh"),
 ];
 
 /// The Python packages of the tests, each with its hashes.

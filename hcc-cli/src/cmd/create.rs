@@ -10,8 +10,10 @@ use secrecy::SecretString;
 
 use crate::cmd::action::Done;
 use crate::cmd::wait::Waiting;
+use crate::complete;
 use crate::config::Config;
 use crate::interrupt;
+use crate::offered::Kind;
 use crate::output::Output;
 
 /// What new servers are like, for `create` and `setup`.
@@ -22,7 +24,8 @@ pub(crate) struct Defaults {
         long = "type",
         value_name = "TYPE",
         env = "HCC_TYPE",
-        hide_env_values = true
+        hide_env_values = true,
+        add = complete::offers(Kind::Types)
     )]
     pub(crate) server_type: Option<String>,
 
@@ -33,12 +36,13 @@ pub(crate) struct Defaults {
         value_name = "IMAGE",
         env = "HCC_IMAGE"
     )]
-    #[arg(hide_env_values = true)]
+    #[arg(hide_env_values = true, add = complete::offers(Kind::Images))]
     pub(crate) image: Option<String>,
 
     /// Location of new servers
     #[arg(id = "location_flag", long = "location", value_name = "LOCATION")]
     #[arg(env = "HCC_LOCATION", hide_env_values = true)]
+    #[arg(add = complete::offers(Kind::Locations))]
     pub(crate) location: Option<String>,
 }
 
@@ -49,12 +53,15 @@ pub(crate) struct Create {
     name: ServerName,
 
     /// Its type, such as cx23 [default: the cheapest that is available]
+    #[arg(add = complete::offers(Kind::Types))]
     r#type: Option<String>,
 
     /// Its image, such as debian-13 [default: the newest Debian]
+    #[arg(add = complete::offers(Kind::Images))]
     image: Option<String>,
 
     /// Its location, such as fsn1 [default: where the type is cheapest]
+    #[arg(add = complete::offers(Kind::Locations))]
     location: Option<String>,
 
     #[command(flatten)]

@@ -1,6 +1,7 @@
 //! One verb or one family of verbs, one file.
 
 pub(crate) mod action;
+pub(crate) mod completion;
 pub(crate) mod config;
 mod consent;
 pub(crate) mod console;

@@ -4,6 +4,7 @@ use hcloud_api::{Image, Location, ServerType};
 use serde::Serialize;
 
 use crate::config::Config;
+use crate::offered;
 use crate::output::{Output, Row};
 
 /// List the images that servers are created from
@@ -21,6 +22,7 @@ pub(crate) struct Types {}
 impl Images {
     pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
         let images = config.middleware_without_records()?.images().await?;
+        offered::keep_images(config, &images);
         let rows: Vec<ImageRow> = images.into_iter().map(ImageRow::from).collect();
         out.rows(&rows)
     }
@@ -67,6 +69,7 @@ impl Row for ImageRow {
 impl Locations {
     pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
         let locations = config.middleware_without_records()?.locations().await?;
+        offered::keep_locations(config, &locations);
         let rows: Vec<LocationRow> = locations.into_iter().map(LocationRow::from).collect();
         out.rows(&rows)
     }
@@ -113,6 +116,7 @@ impl Row for LocationRow {
 impl Types {
     pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
         let types = config.middleware_without_records()?.server_types().await?;
+        offered::keep_types(config, &types);
         let rows: Vec<TypeRow> = types.iter().flat_map(TypeRow::all).collect();
         out.rows(&rows)
     }

@@ -5,6 +5,7 @@ use hcc_core::{Error, ServerName};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
+use crate::complete;
 use crate::config::Config;
 use crate::output::Output;
 use crate::problem::Problem;
@@ -13,6 +14,7 @@ use crate::problem::Problem;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Password {
     /// Name of the server
+    #[arg(add = complete::servers())]
     name: ServerName,
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::age::{age, short, span};
 use crate::cmd::wait::PATIENCE;
+use crate::complete;
 use crate::config::Config;
 use crate::letters::Letters;
 use crate::output::{Output, Row};
@@ -29,6 +30,7 @@ pub(crate) struct Push {
 
     /// With what: the name of a server
     #[arg(value_name = "ARG", value_parser = line)]
+    #[arg(add = complete::servers())]
     server: String,
 
     /// More about it, as a JSON object

@@ -16,6 +16,7 @@ use crate::cmd::config::wrote;
 use crate::cmd::create::Defaults;
 use crate::config::{Config, Key};
 use crate::legacy;
+use crate::offered;
 use crate::output::Output;
 use crate::problem::Problem;
 
@@ -65,12 +66,14 @@ impl Setup {
             }
         }
 
-        if self.yes || !stdin().is_terminal() || !stdout().is_terminal() {
-            check(&config.kept()).await?;
+        let offers = if self.yes || !stdin().is_terminal() || !stdout().is_terminal() {
+            check(&config.kept()).await?
         } else {
-            ask(&mut config).await?;
-        }
-        wrote(&config, &out)
+            ask(&mut config).await?
+        };
+        wrote(&config, &out)?;
+        offered::keep_all(&config.kept(), &offers);
+        Ok(())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use hcc_core::{Error, Fate, Guard, Scope, ServerName, Synced};
 
+use crate::complete;
 use crate::config::Config;
 use crate::output::{Output, Row};
 
@@ -9,6 +10,7 @@ use crate::output::{Output, Row};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sync {
     /// Servers to sync; all that the records know, unless named
+    #[arg(add = complete::servers())]
     names: Vec<ServerName>,
 
     /// Adopt every managed server that the records do not know

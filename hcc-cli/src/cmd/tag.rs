@@ -3,6 +3,7 @@
 use hcc_core::{Guard, ServerName};
 
 use crate::cmd::action::Done;
+use crate::complete;
 use crate::config::Config;
 use crate::output::Output;
 
@@ -10,6 +11,7 @@ use crate::output::Output;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Settag {
     /// Name of the server
+    #[arg(add = complete::servers())]
     name: ServerName,
 }
 
@@ -17,6 +19,7 @@ pub(crate) struct Settag {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Deltag {
     /// Name of the server
+    #[arg(add = complete::servers())]
     name: ServerName,
 }
 

@@ -19,6 +19,7 @@ pub(crate) struct Flags {
     /// Which project: the table [profile.NAME] of the settings file
     #[arg(long, global = true, value_name = "NAME", env = "HCC_PROFILE")]
     #[arg(hide_env_values = true, hide_short_help = true)]
+    #[arg(add = crate::complete::profiles())]
     profile: Option<String>,
 
     /// Say which request would change something, and do not send it

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod browser;
+mod completion;
 #[cfg(feature = "mongodb")]
 mod documented;
 mod faults;
