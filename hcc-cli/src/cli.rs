@@ -75,6 +75,7 @@ enum Verb {
     Events(cmd::signal::Events),
     Worker(cmd::worker::Worker),
     Action(cmd::action::Show),
+    Doctor(cmd::doctor::Doctor),
     Completion(cmd::completion::Completion),
     #[command(hide = true)]
     Man(cmd::completion::Man),
@@ -122,6 +123,7 @@ impl Cli {
             Verb::Queue(verb) => verb.run(&config()?, out).await,
             Verb::Events(verb) => verb.run(&config()?, out).await,
             Verb::Action(verb) => verb.run(&config()?, out).await,
+            Verb::Doctor(verb) => verb.run(flags, out).await,
             Verb::Completion(verb) => verb.run(),
             Verb::Man(verb) => verb.run(),
             Verb::Worker(verb) => verb.run(&config()?).await,

@@ -49,12 +49,12 @@ impl From<Exit> for ExitCode {
 
 /// What is said about a failure: a line for people, an object for programs.
 #[derive(Debug, Serialize)]
-struct Failure {
+pub(crate) struct Failure {
     #[serde(skip)]
-    exit: Exit,
+    pub(crate) exit: Exit,
     code: String,
-    message: String,
-    hint: Option<String>,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
 }
 
 impl Failure {
@@ -67,7 +67,7 @@ impl Failure {
         }
     }
 
-    fn of(error: &anyhow::Error) -> Self {
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
         let known = error.chain().find_map(Self::of_cause);
         let failure = known.unwrap_or_else(|| Self::new(Exit::Failed, "", None));
         let message = format!("{error:#}").replace('\n', " ");

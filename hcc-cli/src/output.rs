@@ -100,6 +100,11 @@ impl Output {
         matches!(self.style, Style::Json | Style::JsonLines)
     }
 
+    /// Whether a person reads it, who wants to see each thing when it is known.
+    pub(crate) fn is_for_people(&self) -> bool {
+        matches!(self.style, Style::Text) && self.columns.is_none() && self.header
+    }
+
     /// What a verb did: `ok` for people, what there is to know for programs.
     pub(crate) fn done(&self, outcome: &impl Serialize) -> anyhow::Result<()> {
         self.result("ok", outcome)

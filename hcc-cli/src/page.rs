@@ -62,6 +62,11 @@ impl Page {
         Ok(Self { www })
     }
 
+    /// The folder that holds it.
+    pub(crate) fn folder(&self) -> std::path::Display<'_> {
+        self.www.display()
+    }
+
     /// The page with the link in it, for a browser whose address bar must not hold it.
     pub(crate) fn with_link(&self, link: &SecretString) -> io::Result<String> {
         let link = link

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
+use std::time::Duration;
 
 use hcc_core::ServerName;
 use hcc_queue::CommandId;
@@ -84,6 +85,15 @@ pub(crate) enum Problem {
     NoVnc(PathBuf),
     #[error("no browser can be started")]
     NoBrowser(#[source] io::Error),
+    /// What failed was told, each with its own advice.
+    #[error("{failed} of {all} checks failed")]
+    Unwell {
+        failed: usize,
+        all: usize,
+        exit: Exit,
+    },
+    #[error("no answer came within {} seconds", .0.as_secs())]
+    NoAnswer(Duration),
     #[error("no browser asked for the console within a minute")]
     NoVisit,
 }
@@ -115,6 +125,8 @@ impl Problem {
             | Self::NoColumn { .. } => Exit::Usage,
             Self::NoCommand(_) | Self::NoRecord(_) | Self::NotSet(_) => Exit::NotFound,
             Self::NoVisit => Exit::TimedOut,
+            Self::NoAnswer(_) => Exit::TryLater,
+            Self::Unwell { exit, .. } => *exit,
             Self::NothingToPull | Self::NoPassword => Exit::Failed,
             Self::Interrupted => Exit::Interrupted,
         }
@@ -147,6 +159,8 @@ impl Problem {
             Self::PageNotInstalled | Self::NoPage(_) => "no_page",
             Self::NoVnc(_) => "no_novnc",
             Self::NoBrowser(_) | Self::NoVisit => "no_browser",
+            Self::NoAnswer(_) => "no_answer",
+            Self::Unwell { .. } => "unwell",
         }
     }
 

@@ -6,6 +6,7 @@ pub(crate) mod config;
 mod consent;
 pub(crate) mod console;
 pub(crate) mod create;
+pub(crate) mod doctor;
 pub(crate) mod kill;
 pub(crate) mod list;
 pub(crate) mod offers;

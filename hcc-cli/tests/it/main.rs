@@ -4,6 +4,7 @@
 
 mod browser;
 mod completion;
+mod doctor;
 #[cfg(feature = "mongodb")]
 mod documented;
 mod faults;
