@@ -37,6 +37,8 @@ pub struct Client {
 /// What all clones of a client share.
 pub(crate) struct Shared {
     pub(crate) http: reqwest::Client,
+    #[cfg(feature = "console")]
+    pub(crate) setup: ClientBuilder,
     pub(crate) read_only: bool,
     pub(crate) cloud: Url,
     pub(crate) storage_boxes: Url,
@@ -354,6 +356,8 @@ impl ClientBuilder {
         Ok(Client {
             shared: Arc::new(Shared {
                 http: self.http()?,
+                #[cfg(feature = "console")]
+                setup: self.clone(),
                 read_only: self.read_only,
                 cloud: endpoint(&self.endpoint)?,
                 storage_boxes: endpoint(&self.storage_box_endpoint)?,
@@ -365,24 +369,49 @@ impl ClientBuilder {
         })
     }
 
+    /// Speaks HTTP to the API.
     fn http(&self) -> Result<reqwest::Client> {
-        let builder = reqwest::Client::builder()
-            .user_agent(&self.user_agent)
+        let builder = self
+            .connections()
             .default_headers(HeaderMap::from_iter([(
                 AUTHORIZATION,
                 authorization(&self.token)?,
             )]))
-            .timeout(self.timeout)
-            .connect_timeout(self.connect_timeout)
             .pool_max_idle_per_host(self.parallel_pages)
             // The API hangs up on idle connections; doing so first keeps it from happening under
             // a POST, which could not be sent again.
-            .pool_idle_timeout(IDLE)
-            // The API never redirects; whatever does shall not get the token.
-            .redirect(reqwest::redirect::Policy::none());
+            .pool_idle_timeout(IDLE);
         #[cfg(any(feature = "rustls", feature = "native-tls"))]
-        let builder = tls::set_up(builder, self.tls, &self.root_certificates)?;
+        let builder = self.encrypted(builder, tls::Protocols::Any)?;
         builder.build().map_err(|source| Error::Setup { source })
+    }
+
+    /// Speaks HTTP to consoles, which are not shown the token.
+    #[cfg(feature = "console")]
+    pub(crate) fn http_to_consoles(&self) -> Result<reqwest::Client> {
+        let builder = self.connections();
+        #[cfg(any(feature = "rustls", feature = "native-tls"))]
+        let builder = self.encrypted(builder, tls::Protocols::Http1)?;
+        builder.build().map_err(|source| Error::Setup { source })
+    }
+
+    /// What holds for connections of all kinds.
+    fn connections(&self) -> reqwest::ClientBuilder {
+        reqwest::Client::builder()
+            .user_agent(&self.user_agent)
+            .timeout(self.timeout)
+            .connect_timeout(self.connect_timeout)
+            // The API never redirects; whatever does shall not get the token.
+            .redirect(reqwest::redirect::Policy::none())
+    }
+
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    fn encrypted(
+        &self,
+        builder: reqwest::ClientBuilder,
+        protocols: tls::Protocols,
+    ) -> Result<reqwest::ClientBuilder> {
+        tls::set_up(builder, self.tls, &self.root_certificates, protocols)
     }
 }
 

@@ -142,6 +142,22 @@ pub enum Error {
         remaining: Vec<ActionId>,
     },
 
+    /// A console was not opened: its link is older than a minute, or it has no screen to show.
+    #[cfg(feature = "console")]
+    #[error("the console was not opened; its answer is {status}")]
+    ConsoleRefused {
+        /// The answer's status.
+        status: StatusCode,
+    },
+
+    /// What a link leads to is no console.
+    #[cfg(feature = "console")]
+    #[error("the link leads to no console: {reason}")]
+    NotAConsole {
+        /// What gives it away.
+        reason: &'static str,
+    },
+
     /// There is no token, or it holds something other than printable ASCII.
     #[error("the API token is missing or is not plain printable text")]
     InvalidToken,

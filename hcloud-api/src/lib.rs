@@ -11,6 +11,8 @@ mod actions;
 pub mod blocking;
 mod certificates;
 mod client;
+#[cfg(feature = "console")]
+mod consoles;
 mod deprecation;
 mod dns_ptr;
 mod envelope;

@@ -18,15 +18,33 @@ pub(crate) enum Backend {
     Native,
 }
 
+/// What may be spoken inside.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Protocols {
+    /// Whatever the features allow.
+    Any,
+    /// HTTP/1.1, which alone can turn into a WebSocket.
+    #[cfg(feature = "console")]
+    Http1,
+}
+
 /// Sets the backend, and the PEM certificates that it trusts beside those that it knows.
 pub(crate) fn set_up(
     builder: ClientBuilder,
     backend: Backend,
     extra: &[Vec<u8>],
+    protocols: Protocols,
 ) -> Result<ClientBuilder> {
+    let builder = match protocols {
+        Protocols::Any => builder,
+        #[cfg(feature = "console")]
+        Protocols::Http1 => builder.http1_only(),
+    };
     match backend {
         #[cfg(feature = "rustls")]
-        Backend::Rustls => Ok(builder.tls_backend_preconfigured(mozilla::config(extra)?)),
+        Backend::Rustls => {
+            Ok(builder.tls_backend_preconfigured(mozilla::config(extra, protocols)?))
+        }
         #[cfg(feature = "native-tls")]
         Backend::Native => native(builder, extra),
     }

@@ -6,10 +6,11 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
+use super::Protocols;
 use crate::{Error, Result};
 
 /// Mozilla's root certificates, which are part of the program, and `extra` ones in PEM.
-pub(super) fn config(extra: &[Vec<u8>]) -> Result<ClientConfig> {
+pub(super) fn config(extra: &[Vec<u8>], protocols: Protocols) -> Result<ClientConfig> {
     let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     for pem in extra {
         add(&mut roots, pem).map_err(|source| Error::InvalidRootCertificate { source })?;
@@ -20,9 +21,11 @@ pub(super) fn config(extra: &[Vec<u8>]) -> Result<ClientConfig> {
             .expect("ring supports the default protocol versions")
             .with_root_certificates(roots)
             .with_no_client_auth();
-    #[cfg(feature = "http2")]
-    config.alpn_protocols.push(b"h2".to_vec());
-    config.alpn_protocols.push(b"http/1.1".to_vec());
+    config.alpn_protocols = match protocols {
+        #[cfg(feature = "http2")]
+        Protocols::Any => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        _ => vec![b"http/1.1".to_vec()],
+    };
     Ok(config)
 }
 

@@ -9,6 +9,8 @@ mod blocking;
 mod catalog;
 mod certificates;
 mod connections;
+#[cfg(feature = "console")]
+mod consoles;
 mod decoding;
 mod errors;
 mod firewalls;

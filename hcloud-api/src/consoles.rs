@@ -1,0 +1,120 @@
+//! Opening consoles: RFB, the protocol of VNC, inside a WebSocket.
+
+use std::io;
+
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt, future};
+use reqwest::header::{
+    CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use reqwest::{Method, Response, StatusCode, Upgraded, Url};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::io::{AsyncRead, AsyncWrite, join};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_util::io::{CopyToBytes, SinkWriter, StreamReader};
+
+use crate::{Client, Error, Result};
+
+/// What consoles have to be asked for.
+const SUBPROTOCOL: &str = "binary";
+
+impl Client {
+    /// Connects to the console at a [`wss_url`](crate::Console::wss_url), which can be done within
+    /// a minute.
+    ///
+    /// What comes and goes is RFB, as if a VNC server were connected to directly. It is connected
+    /// to in the way that the API is, with the same certificates and proxies, but the token is not
+    /// shown. To leave politely, shut the stream down.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ConsoleRefused`], [`Error::NotAConsole`], or those of a connection.
+    pub async fn open_console(
+        &self,
+        wss_url: &SecretString,
+    ) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>> {
+        let url = over_http(wss_url.expose_secret())?;
+        // The query holds a token.
+        let path = url.path().to_owned();
+        let lost = |error| Error::unanswered(Method::GET, &path, error);
+
+        let key = generate_key();
+        let http = self.shared.setup.http_to_consoles()?;
+        let request = http.get(url).headers(upgrade(&key));
+        let answer = request.send().await.map_err(lost)?;
+        check(&answer, &key)?;
+        let connection = answer.upgrade().await.map_err(lost)?;
+        Ok(stream(
+            WebSocketStream::from_raw_socket(connection, Role::Client, None).await,
+        ))
+    }
+}
+
+fn over_http(url: &str) -> Result<Url> {
+    let https = match url.split_once("://") {
+        Some(("wss", rest)) => format!("https://{rest}"),
+        Some(("ws", rest)) => format!("http://{rest}"),
+        _ => String::new(),
+    };
+    Url::parse(&https).map_err(|_| not_a_console("it is no WebSocket's address"))
+}
+
+fn upgrade(key: &str) -> HeaderMap {
+    let key = HeaderValue::from_str(key).expect("a key is plain text");
+    HeaderMap::from_iter([
+        (CONNECTION, HeaderValue::from_static("Upgrade")),
+        (UPGRADE, HeaderValue::from_static("websocket")),
+        (SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),
+        (SEC_WEBSOCKET_KEY, key),
+        (
+            SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::from_static(SUBPROTOCOL),
+        ),
+    ])
+}
+
+fn check(answer: &Response, key: &str) -> Result<()> {
+    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Error::ConsoleRefused {
+            status: answer.status(),
+        });
+    }
+    let header = |name| answer.headers().get(name).map(HeaderValue::as_bytes);
+    if header(SEC_WEBSOCKET_ACCEPT) != Some(derive_accept_key(key.as_bytes()).as_bytes()) {
+        return Err(not_a_console("it is no WebSocket"));
+    }
+    // Some servers do not repeat the subprotocol, and speak it.
+    match header(SEC_WEBSOCKET_PROTOCOL) {
+        None => Ok(()),
+        Some(protocol) if protocol == SUBPROTOCOL.as_bytes() => Ok(()),
+        Some(_) => Err(not_a_console("it speaks another subprotocol")),
+    }
+}
+
+fn not_a_console(reason: &'static str) -> Error {
+    Error::NotAConsole { reason }
+}
+
+/// The bytes in the messages, which cut them anywhere.
+fn stream(socket: WebSocketStream<Upgraded>) -> impl AsyncRead + AsyncWrite + Send + Unpin {
+    let (sink, stream) = socket.split();
+    let reader = StreamReader::new(stream.filter_map(|message| future::ready(payload(message))));
+    let sink = sink
+        .sink_map_err(io::Error::other)
+        .with(|bytes: Bytes| future::ok::<_, io::Error>(Message::Binary(bytes)));
+    join(reader, SinkWriter::new(CopyToBytes::new(sink)))
+}
+
+fn payload(message: Result<Message, tungstenite::Error>) -> Option<io::Result<Bytes>> {
+    match message {
+        Ok(Message::Binary(bytes)) => Some(Ok(bytes)),
+        Ok(Message::Text(_)) => Some(Err(io::ErrorKind::InvalidData.into())),
+        Ok(_) => None,
+        Err(error) => Some(Err(io::Error::other(error))),
+    }
+}
