@@ -5,6 +5,8 @@ use std::fmt;
 use hcc_queue::CommandId;
 use hcloud_api::ErrorCode;
 
+#[cfg(feature = "screen")]
+use crate::ScreenError;
 use crate::{Denied, InvalidName, InvalidRequest, ServerName};
 
 /// The result of what hcc does.
@@ -125,6 +127,16 @@ pub enum Error {
     #[error(transparent)]
     Api(Box<hcloud_api::Error>),
 
+    /// A screen cannot be seen.
+    #[cfg(feature = "screen")]
+    #[error(transparent)]
+    Screen(#[from] ScreenError),
+
+    /// There are no keys for a text.
+    #[cfg(feature = "screen")]
+    #[error(transparent)]
+    Untypable(#[from] crate::Untypable),
+
     /// The records cannot be read or written.
     #[error(transparent)]
     Store(#[from] hcc_store::Error),
@@ -189,6 +201,12 @@ impl Error {
             Self::Uncertain { .. } => ErrorKind::TryLater,
             Self::StillQueued { .. } => ErrorKind::TimedOut,
             Self::Api(error) => api_kind(error),
+            #[cfg(feature = "screen")]
+            Self::Screen(ScreenError::Silent | ScreenError::Lost(_)) => ErrorKind::TryLater,
+            #[cfg(feature = "screen")]
+            Self::Screen(_) => ErrorKind::Failed,
+            #[cfg(feature = "screen")]
+            Self::Untypable(_) => ErrorKind::Usage,
             Self::Store(error) if error.is_retryable() => ErrorKind::TryLater,
             Self::Queue(error) if error.is_retryable() => ErrorKind::TryLater,
             Self::Store(_)
@@ -219,6 +237,10 @@ impl Error {
             Self::Command { code, .. } => code.as_deref().unwrap_or("command_failed"),
             Self::StillQueued { .. } => "still_queued",
             Self::Api(error) => api_code(error),
+            #[cfg(feature = "screen")]
+            Self::Screen(error) => error.code(),
+            #[cfg(feature = "screen")]
+            Self::Untypable(_) => "untypable",
             Self::Store(_) => "store",
             Self::Queue(_) => "queue",
         }
@@ -232,6 +254,10 @@ impl Error {
             Self::NoSuchOffer { what, .. } => format!("to see what there is: hcc {}", what.verb()?),
             Self::Uncertain { name, .. } => format!("safe to repeat: hcc create {name}"),
             Self::Unrecorded { name, .. } => format!("to record it: hcc sync {name}"),
+            #[cfg(feature = "screen")]
+            Self::Screen(ScreenError::Lost(_)) => "a server that is off has no screen".to_owned(),
+            #[cfg(feature = "screen")]
+            Self::Untypable(_) => "another keyboard may have them: --layout".to_owned(),
             Self::Api(error) => return api_hint(error),
             _ => return None,
         })
@@ -276,6 +302,8 @@ fn api_kind(error: &hcloud_api::Error) -> ErrorKind {
         (_, Some(ErrorCode::NotFound)) => ErrorKind::NotFound,
         (_, Some(ErrorCode::Protected | ErrorCode::ResourceLimitExceeded)) => ErrorKind::Refused,
         (Api::ActionFailed { .. }, _) => ErrorKind::Failed,
+        #[cfg(feature = "screen")]
+        (Api::ConsoleRefused { .. }, _) => ErrorKind::TryLater,
         _ if error.is_retryable() => ErrorKind::TryLater,
         _ => ErrorKind::Failed,
     }
@@ -295,6 +323,10 @@ fn api_code(error: &hcloud_api::Error) -> &str {
         Api::Transport { .. } => "connection_lost",
         Api::WaitDeadline { .. } => "still_running",
         Api::InvalidToken => "no_token",
+        #[cfg(feature = "screen")]
+        Api::ConsoleRefused { .. } => "console_refused",
+        #[cfg(feature = "screen")]
+        Api::NotAConsole { .. } => "no_console",
         _ => "api",
     }
 }

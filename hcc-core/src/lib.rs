@@ -11,6 +11,8 @@ mod news;
 mod offers;
 mod permit;
 mod rights;
+#[cfg(feature = "screen")]
+mod screen;
 mod settings;
 mod worker;
 
@@ -30,5 +32,9 @@ pub use news::{Change, Heartbeat, News, Report};
 pub use offers::Offers;
 pub use permit::{Denied, Permit};
 pub use rights::{Grant, InvalidPattern, InvalidRights, NamePattern, Right, Rights, Users};
+#[cfg(feature = "screen")]
+pub use screen::{
+    Bridge, Keystrokes, Layout, Picture, Screen, ScreenError, UnknownLayout, Untypable, Visit,
+};
 pub use settings::{Settings, location};
 pub use worker::{Pace, Worker};

@@ -1,0 +1,277 @@
+//! Keyboards: which keys make a character.
+
+use std::fmt;
+use std::str::FromStr;
+
+use secrecy::{ExposeSecret, SecretString};
+
+/// How a server's keyboard is laid out, which is the server's own setting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Layout {
+    /// As in the United States.
+    #[default]
+    Us,
+    /// As in Germany.
+    De,
+}
+
+/// There is no keyboard layout of this name.
+#[derive(Debug, thiserror::Error)]
+#[error("it is us or de")]
+pub struct UnknownLayout;
+
+/// A text holds characters that a keyboard has no keys for.
+#[derive(Debug, thiserror::Error)]
+#[error("a keyboard of layout {layout} has no key for: {}", list(.characters))]
+#[non_exhaustive]
+pub struct Untypable {
+    /// The keyboard.
+    pub layout: Layout,
+    /// The characters, each once.
+    pub characters: Vec<char>,
+}
+
+/// A text that can be typed.
+pub struct Keystrokes {
+    text: SecretString,
+    layout: Layout,
+}
+
+/// A key, as the symbol that it makes and as its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    pub(super) keysym: u32,
+    pub(super) scancode: u8,
+}
+
+/// Keys that are pressed together, in this order.
+pub(super) type Stroke = Vec<Key>;
+
+const SPACE: Key = Key::new(0x20, 0x39);
+const TAB: Key = Key::new(0xff09, 0x0f);
+const ENTER: Key = Key::new(0xff0d, 0x1c);
+const SHIFT: Key = Key::new(0xffe1, 0x2a);
+const ALT_GR: Key = Key::new(0xfe03, 0xb8);
+
+/// The keys that make characters, row by row.
+const SCANCODES: [u8; 48] = [
+    0x29, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, //
+    0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1a, 0x1b, //
+    0x1e, 0x1f, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28, 0x2b, //
+    0x56, 0x2c, 0x2d, 0x2e, 0x2f, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35,
+];
+
+/// What the same keys make with nothing, with Shift, and with AltGr.
+type Levels = [&'static str; 3];
+
+const US: Levels = [
+    r"`1234567890-=qwertyuiop[]asdfghjkl;'\ zxcvbnm,./",
+    r#"~!@#$%^&*()_+QWERTYUIOP{}ASDFGHJKL:"| ZXCVBNM<>?"#,
+    "",
+];
+
+const DE: Levels = [
+    "^1234567890ß´qwertzuiopü+asdfghjklöä#<yxcvbnm,.-",
+    "°!\"§$%&/()=?`QWERTZUIOPÜ*ASDFGHJKLÖÄ'>YXCVBNM;:_",
+    r"  ²³   {[]}\ @ €        ~            |      µ   ",
+];
+
+impl Key {
+    const fn new(keysym: u32, scancode: u8) -> Self {
+        Self { keysym, scancode }
+    }
+
+    fn of(character: char, scancode: u8) -> Self {
+        let point = u32::from(character);
+        let keysym = if point < 0x100 {
+            point
+        } else {
+            0x0100_0000 + point
+        };
+        Self::new(keysym, scancode)
+    }
+}
+
+impl Layout {
+    /// How to type a character, if there is a way.
+    fn strokes(self, character: char) -> Option<Vec<Stroke>> {
+        match character {
+            ' ' => return Some(vec![vec![SPACE]]),
+            '\t' => return Some(vec![vec![TAB]]),
+            '\n' => return Some(vec![vec![ENTER]]),
+            _ => {}
+        }
+        let modifiers = [None, Some(SHIFT), Some(ALT_GR)];
+        self.levels()
+            .iter()
+            .zip(modifiers)
+            .find_map(|(level, modifier)| {
+                let at = level.chars().position(|made| made == character)?;
+                Some(self.keys(character, SCANCODES[at], modifier))
+            })
+    }
+
+    fn keys(self, character: char, scancode: u8, modifier: Option<Key>) -> Vec<Stroke> {
+        let stroke = |key| modifier.into_iter().chain([key]).collect();
+        match self.dead(character) {
+            // A dead key waits for the next one; with a space it stands for itself.
+            Some(keysym) => vec![stroke(Key::new(keysym, scancode)), vec![SPACE]],
+            None => vec![stroke(Key::of(character, scancode))],
+        }
+    }
+
+    fn dead(self, character: char) -> Option<u32> {
+        match (self, character) {
+            (Self::De, '^') => Some(0xfe52),
+            (Self::De, '´') => Some(0xfe51),
+            (Self::De, '`') => Some(0xfe50),
+            _ => None,
+        }
+    }
+
+    fn levels(self) -> Levels {
+        match self {
+            Self::Us => US,
+            Self::De => DE,
+        }
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Us => "us",
+            Self::De => "de",
+        })
+    }
+}
+
+impl FromStr for Layout {
+    type Err = UnknownLayout;
+
+    fn from_str(text: &str) -> Result<Self, UnknownLayout> {
+        match text {
+            "us" => Ok(Self::Us),
+            "de" => Ok(Self::De),
+            _ => Err(UnknownLayout),
+        }
+    }
+}
+
+impl Keystrokes {
+    /// Looks for the keys of a text; a line break is Enter.
+    ///
+    /// # Errors
+    ///
+    /// The layout lacks some of its characters.
+    pub fn new(text: &SecretString, layout: Layout) -> Result<Self, Untypable> {
+        let text = SecretString::from(text.expose_secret().replace("\r\n", "\n"));
+        let mut characters = Vec::new();
+        for character in text.expose_secret().chars() {
+            if layout.strokes(character).is_none() && !characters.contains(&character) {
+                characters.push(character);
+            }
+        }
+        match characters.is_empty() {
+            true => Ok(Self { text, layout }),
+            false => Err(Untypable { layout, characters }),
+        }
+    }
+
+    /// How many characters it has.
+    pub fn len(&self) -> usize {
+        self.text.expose_secret().chars().count()
+    }
+
+    /// Whether there is nothing to type.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(super) fn characters(&self) -> impl Iterator<Item = Vec<Stroke>> {
+        let characters = self.text.expose_secret().chars();
+        characters.map(|character| {
+            let strokes = self.layout.strokes(character);
+            strokes.expect("a text without keys was refused")
+        })
+    }
+}
+
+impl fmt::Debug for Keystrokes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keystrokes")
+            .field("layout", &self.layout)
+            .finish_non_exhaustive()
+    }
+}
+
+fn list(characters: &[char]) -> String {
+    let named = |character: &char| match character.is_control() {
+        true => character.escape_default().to_string(),
+        false => character.to_string(),
+    };
+    let named: Vec<String> = characters.iter().map(named).collect();
+    named.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(text: &str, layout: Layout) -> Vec<Vec<Stroke>> {
+        let keystrokes = Keystrokes::new(&text.into(), layout).unwrap();
+        keystrokes.characters().collect()
+    }
+
+    #[test]
+    fn character_of_a_level_is_typed_with_its_modifier() {
+        let key = Key::of;
+
+        assert_eq!(typed("z", Layout::Us), [[[key('z', 0x2c)]]]);
+        assert_eq!(typed("z", Layout::De), [[[key('z', 0x15)]]]);
+        assert_eq!(typed("@", Layout::Us), [[[SHIFT, key('@', 0x03)]]]);
+        assert_eq!(typed("@", Layout::De), [[[ALT_GR, key('@', 0x10)]]]);
+        assert_eq!(typed("€", Layout::De)[0][0][1].keysym, 0x0100_20ac);
+    }
+
+    #[test]
+    fn dead_key_is_followed_by_a_space() {
+        let [circumflex] = &typed("^", Layout::De)[..] else {
+            panic!("it is one character");
+        };
+
+        assert_eq!(circumflex, &[vec![Key::new(0xfe52, 0x29)], vec![SPACE]]);
+    }
+
+    #[test]
+    fn line_breaks_of_all_systems_are_enter() {
+        assert_eq!(typed("\r\n\n", Layout::Us), [[[ENTER]], [[ENTER]]]);
+    }
+
+    #[test]
+    fn every_printable_ascii_character_has_keys_on_both_layouts() {
+        for layout in [Layout::Us, Layout::De] {
+            for character in ' '..='~' {
+                assert!(layout.strokes(character).is_some(), "{layout}: {character}");
+            }
+        }
+    }
+
+    #[test]
+    fn characters_without_a_key_are_named_once_each() {
+        let error = Keystrokes::new(&"Grüße, Grüße\u{1b}".into(), Layout::Us).unwrap_err();
+
+        assert_eq!(
+            error.to_string(),
+            r"a keyboard of layout us has no key for: ü ß \u{1b}"
+        );
+    }
+
+    #[test]
+    fn text_is_not_shown() {
+        let keystrokes = Keystrokes::new(&"canary".into(), Layout::Us).unwrap();
+
+        assert!(!format!("{keystrokes:?}").contains("canary"));
+    }
+}
