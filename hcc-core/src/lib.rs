@@ -21,7 +21,7 @@ pub use command::create::{Made, Order, Quote};
 pub use command::kill::Killed;
 pub use command::list::{Known, Listed, Remote};
 pub use command::power::Power;
-pub use command::sync::{Fate, Scope, Synced};
+pub use command::sync::{Fate, Scope, SyncProgress, Synced};
 pub use command::{Command, InvalidRequest, Request};
 pub use error::{Error, ErrorKind, Offer, Result};
 pub use frontend::{Frontend, Listener};

@@ -114,7 +114,7 @@ pub use networks::{
     Subnet, SubnetType, UpdateNetwork,
 };
 pub use number::Decimal;
-pub use pagination::Listing;
+pub use pagination::{Fetched, Listing};
 pub use patch::Patch;
 pub use ping::Ping;
 pub use placement_groups::{

@@ -26,6 +26,16 @@ pub struct Listing<T> {
     items: PhantomData<fn() -> T>,
 }
 
+/// How much of a list has been fetched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fetched {
+    /// How many items have come.
+    pub items: u64,
+    /// How many there are, if the API says so.
+    pub total: Option<u64>,
+}
+
 impl<T: Resource> Listing<T> {
     pub(crate) fn new(request: Request) -> Self {
         Self {
@@ -51,9 +61,18 @@ impl<T: Resource> Listing<T> {
     ///
     /// The first error of any page.
     pub async fn all(self) -> Result<Vec<T>> {
+        self.all_telling(|_| {}).await
+    }
+
+    /// Fetches everything as [`all`](Self::all) does, and tells of each page that has come.
+    ///
+    /// # Errors
+    ///
+    /// The first error of any page.
+    pub async fn all_telling(self, mut progress: impl FnMut(Fetched)) -> Result<Vec<T>> {
         let mut items = Vec::new();
         for _ in 0..PASSES {
-            let pages = self.pages().await?;
+            let pages = self.pages(&mut progress).await?;
             let shrank = shrank(&pages);
             let earlier = std::mem::take(&mut items);
             items.extend(pages.into_iter().flat_map(|page| page.items));
@@ -87,14 +106,22 @@ impl<T: Resource> Listing<T> {
         Ok(page.items.into_iter().next())
     }
 
-    async fn pages(&self) -> Result<Vec<Page<T>>> {
+    async fn pages(&self, progress: &mut impl FnMut(Fetched)) -> Result<Vec<Page<T>>> {
         let first = self.page(1).await?;
         let last = first.last.unwrap_or(1);
+        let mut fetched = Fetched::default();
+        let mut tell = |page: &Page<T>| {
+            fetched.items += page.items.len() as u64;
+            fetched.total = page.total.or(fetched.total);
+            progress(fetched);
+        };
+        tell(&first);
         let mut pages = vec![first];
         let mut others = stream::iter(2..=last)
             .map(|number| self.page(number))
             .buffered(self.request.client().shared.parallel_pages);
         while let Some(page) = others.try_next().await? {
+            tell(&page);
             pages.push(page);
         }
         // The list became longer, or the first page did not say how long it is.
@@ -102,6 +129,7 @@ impl<T: Resource> Listing<T> {
         while let Some(number) = next {
             let page = self.page(number).await?;
             next = page.next;
+            tell(&page);
             pages.push(page);
         }
         Ok(pages)

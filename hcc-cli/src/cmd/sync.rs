@@ -1,6 +1,7 @@
 //! `hcc sync`: what Hetzner says, into the records.
 
-use hcc_core::{Error, Fate, Guard, Scope, ServerName, Synced};
+use hcc_core::{Error, Fate, Guard, Scope, ServerName, SyncProgress, Synced};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::complete;
 use crate::config::Config;
@@ -30,7 +31,11 @@ impl Sync {
             (false, names) => Scope::Names(names),
         };
         let middleware = config.middleware(Guard::Managed).await?;
-        let synced = middleware.sync(&scope, self.prune).await?;
+        let bar = bar();
+        let synced = middleware.sync_telling(&scope, self.prune, |progress| show(&bar, progress));
+        let synced = synced.await;
+        bar.finish_and_clear();
+        let synced = synced?;
         out.rows(&synced)?;
         match synced
             .into_iter()
@@ -42,6 +47,29 @@ impl Sync {
             .into()),
             None => Ok(()),
         }
+    }
+}
+
+/// A bar that is drawn on a terminal only.
+fn bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg:20} {bar:30} {human_pos} of {human_len}")
+        .expect("the template is well formed");
+    ProgressBar::new(0).with_style(style)
+}
+
+fn show(bar: &ProgressBar, progress: SyncProgress) {
+    match progress {
+        SyncProgress::Asking { servers, of } => {
+            bar.set_length(of.unwrap_or(servers));
+            bar.set_message("asking for servers");
+            bar.set_position(servers);
+        }
+        SyncProgress::Writing { records } => {
+            bar.set_length(records);
+            bar.set_message("writing records");
+            bar.tick();
+        }
+        _ => {}
     }
 }
 

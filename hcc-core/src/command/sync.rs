@@ -1,6 +1,6 @@
 //! `sync`: copying what Hetzner says into the records, never back.
 
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt, stream};
 use hcc_store::{IfMissing, Only, Patch, Record, Stage, Write};
 use hcloud_api::{ListServers, Server, ServerStatus};
 use indexmap::IndexMap;
@@ -54,6 +54,27 @@ pub enum Fate {
     Unknown,
 }
 
+/// How far a sync is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SyncProgress {
+    /// Hetzner is being asked.
+    Asking {
+        /// How many servers have come.
+        servers: u64,
+        /// How many there are, as far as is known.
+        of: Option<u64>,
+    },
+    /// All that was asked for is there, and records are being written.
+    Writing {
+        /// How many.
+        records: u64,
+    },
+}
+
+/// How many servers are asked for by name at once.
+const PARALLEL: usize = 32;
+
 impl Middleware {
     /// Copies what Hetzner says into the records: one request for 50 servers.
     ///
@@ -64,10 +85,27 @@ impl Middleware {
     ///
     /// Hetzner or the records cannot be reached; nothing was written then.
     pub async fn sync(&self, scope: &Scope, prune: bool) -> Result<Vec<Synced>> {
+        self.sync_telling(scope, prune, |_| {}).await
+    }
+
+    /// Does what [`sync`](Self::sync) does, and tells how far it is.
+    ///
+    /// # Errors
+    ///
+    /// Hetzner or the records cannot be reached; nothing was written then.
+    pub async fn sync_telling(
+        &self,
+        scope: &Scope,
+        prune: bool,
+        mut progress: impl FnMut(SyncProgress) + Send,
+    ) -> Result<Vec<Synced>> {
         let records = self.store.list().await?;
-        let servers = self.servers(scope, records.len()).await?;
+        let servers = self.servers(scope, records.len(), &mut progress).await?;
 
         let plan = self.plan(scope, prune, servers, records);
+        progress(SyncProgress::Writing {
+            records: plan.synced.len() as u64,
+        });
         self.store.write(&plan.writes).await?;
         for (name, only) in &plan.removals {
             self.store.remove(name, *only).await?;
@@ -76,17 +114,30 @@ impl Middleware {
     }
 
     /// Asks in the way that takes fewer requests.
-    async fn servers(&self, scope: &Scope, known: usize) -> Result<Vec<Server>> {
+    async fn servers(
+        &self,
+        scope: &Scope,
+        known: usize,
+        progress: &mut (impl FnMut(SyncProgress) + Send),
+    ) -> Result<Vec<Server>> {
+        let mut asking = |servers, of| progress(SyncProgress::Asking { servers, of });
         match scope {
             Scope::Names(names) | Scope::Recorded(names)
                 if names.len() <= known.div_ceil(50).max(1) =>
             {
-                let found = try_join_all(names.iter().map(|name| self.find(name))).await?;
-                Ok(found.into_iter().flatten().collect())
+                let requests: Vec<_> = names.iter().map(|name| self.find(name)).collect();
+                let mut answers = stream::iter(requests).buffered(PARALLEL).enumerate();
+                let mut found = Vec::new();
+                while let Some((at, server)) = answers.next().await {
+                    found.extend(server?);
+                    asking(at as u64 + 1, Some(names.len() as u64));
+                }
+                Ok(found)
             }
             _ => {
-                let all = ListServers::default();
-                Ok(self.api.servers().list(&all).all().await?)
+                let all = self.api.servers().list(&ListServers::default());
+                let all = all.all_telling(|page| asking(page.items, page.total));
+                Ok(all.await?)
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Copying into the records.
 
-use hcc_core::{Fate, Scope};
+use hcc_core::{Fate, Scope, SyncProgress};
 use hcc_store::{Patch, Stage, Store, StoreExt};
 use hcloud_sim::Sim;
 
@@ -25,6 +25,31 @@ async fn two_thousand_records_cost_forty_requests() {
 
     assert!(synced.len() == 2000 && synced.iter().all(|synced| synced.record == Fate::Updated));
     assert_eq!(project.requests().len(), 40);
+}
+
+#[tokio::test]
+async fn sync_tells_of_each_page_and_then_of_the_records() {
+    let project = Project::patient(Sim::builder().servers(120, MANAGED)).await;
+    let mut told = Vec::new();
+
+    let sync = project
+        .middleware
+        .sync_telling(&Scope::All, false, |progress| told.push(progress));
+    sync.await.unwrap();
+
+    let asking = |servers| SyncProgress::Asking {
+        servers,
+        of: Some(120),
+    };
+    assert_eq!(
+        told,
+        [
+            asking(50),
+            asking(100),
+            asking(120),
+            SyncProgress::Writing { records: 120 }
+        ]
+    );
 }
 
 #[tokio::test]
