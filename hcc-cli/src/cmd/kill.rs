@@ -59,6 +59,13 @@ async fn about(middleware: &Middleware, name: &ServerName) -> Result<String> {
     }
 }
 
+fn protection(server: &Server) -> &'static str {
+    match server.protection.delete {
+        true => "yes, so Hetzner will refuse",
+        false => "no",
+    }
+}
+
 fn described(server: &Server) -> String {
     let net = &server.public_net;
     let ip4 = net.ipv4.as_ref().map(|ipv4| ipv4.ip.to_string());
@@ -74,13 +81,7 @@ fn described(server: &Server) -> String {
             "price",
             price.map(|price| format!("{:.2} a month", price.price_monthly.gross)),
         ),
-        (
-            "protected",
-            server
-                .protection
-                .delete
-                .then(|| "yes, so Hetzner will refuse".to_owned()),
-        ),
+        ("protected", Some(protection(server).to_owned())),
     ];
     let facts = facts
         .into_iter()

@@ -9,7 +9,7 @@ use crate::age::span;
 use crate::cmd::action::Done;
 use crate::cmd::consent::Consent;
 use crate::cmd::target::Target;
-use crate::cmd::wait::Waiting;
+use crate::cmd::wait::{self, Waiting};
 use crate::config::Config;
 use crate::output::Output;
 
@@ -83,7 +83,10 @@ impl Stop {
         let middleware = self.change.middleware(config).await?;
         let stop = middleware.power(name, Power::Stop).await?;
         let mut actions = vec![stop];
-        if !middleware.is_off_within(name, patience).await? {
+        let waiting = wait::spinner(format!("waiting for {name} to shut down"));
+        let is_off = middleware.is_off_within(name, patience).await;
+        waiting.finish_and_clear();
+        if !is_off? {
             eprintln!("hcc: {name} did not shut down; cutting its power");
             actions.push(middleware.power(name, Power::Force).await?);
         }

@@ -58,6 +58,13 @@ impl Waiting {
     }
 }
 
+/// A sign of life where nobody knows how far a thing is; drawn on a terminal only.
+pub(crate) fn spinner(what: String) -> ProgressBar {
+    let spinner = ProgressBar::new_spinner().with_message(what);
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
+}
+
 /// A bar for each action; drawn on a terminal only.
 #[derive(Default)]
 pub(crate) struct Bars {
