@@ -77,6 +77,9 @@ pub(crate) enum Problem {
     #[error("it was created without a root password")]
     NoPassword,
 
+    #[error("standard output is a terminal, which shows no pictures")]
+    NoPictures,
+
     #[error("the console page is not installed")]
     PageNotInstalled,
     #[error("{} holds no console page", .0.display())]
@@ -121,6 +124,7 @@ impl Problem {
             | Self::TokenAsArgument
             | Self::NoDryRun
             | Self::NoLevel(_)
+            | Self::NoPictures
             | Self::ManyCommands(_)
             | Self::NoColumn { .. } => Exit::Usage,
             Self::NoCommand(_) | Self::NoRecord(_) | Self::NotSet(_) => Exit::NotFound,
@@ -146,7 +150,7 @@ impl Problem {
             Self::Unreadable { .. } => "unreadable",
             Self::Malformed { .. } => "malformed",
             Self::Declined | Self::NobodyToAsk => "declined",
-            Self::NoDryRun | Self::NoLevel(_) => "usage",
+            Self::NoDryRun | Self::NoLevel(_) | Self::NoPictures => "usage",
             Self::Interrupted => "interrupted",
             Self::NothingToPull => "nothing_to_pull",
             Self::NoCommand(_) => "no_such_command",

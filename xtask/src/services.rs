@@ -26,6 +26,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("openssl", "openssl"),
     ("python3", "python3"),
     ("redis-server", "redis-server"),
+    ("setxkbmap", "x11-xkb-utils"),
     ("strace", "strace"),
     ("systemd-analyze", "systemd"),
     ("tigervncpasswd", "tigervnc-tools"),

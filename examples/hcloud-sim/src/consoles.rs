@@ -24,6 +24,8 @@ const VALID: Duration = Duration::from_secs(60);
 pub(crate) struct Consoles {
     /// Where the WebSocket is, without the query.
     url: String,
+    /// Where all consoles are instead, and their password.
+    elsewhere: Option<(String, String)>,
     tickets: HashMap<String, Ticket>,
     /// Servers whose power may be switched off from their console.
     watched: BTreeSet<u64>,
@@ -39,8 +41,17 @@ impl Consoles {
     pub(crate) fn at(url: String) -> Self {
         Self {
             url,
+            elsewhere: None,
             tickets: HashMap::new(),
             watched: BTreeSet::new(),
+        }
+    }
+
+    /// Has every console lead to a screen that is none of ours.
+    pub(crate) fn lead_elsewhere(self, url: String, password: String) -> Self {
+        Self {
+            elsewhere: Some((url, password)),
+            ..self
         }
     }
 }
@@ -104,6 +115,10 @@ impl Cloud {
 pub(crate) fn request(cloud: &mut Cloud, call: &Call) -> Reply {
     let id = cloud.server(call.id("id")?)?.id;
     let action = cloud.act("request_console", id, |_| {});
+    if let Some((url, password)) = &cloud.consoles.elsewhere {
+        let answer = json!({ "wss_url": url, "password": password, "action": action });
+        return Answer::created(&answer);
+    }
     let (token, password) = (cloud.secret(32), cloud.secret(32));
     let url = format!("{}?server_id={id}&token={token}", cloud.consoles.url);
     let ticket = Ticket {

@@ -104,6 +104,7 @@ pub struct Builder {
     latency: Duration,
     rate_limit: Option<u32>,
     faults: Vec<Fault>,
+    console: Option<(String, String)>,
 }
 
 impl Default for Builder {
@@ -118,6 +119,7 @@ impl Default for Builder {
             latency: Duration::ZERO,
             rate_limit: Some(3600),
             faults: Vec::new(),
+            console: None,
         }
     }
 }
@@ -187,6 +189,15 @@ impl Builder {
         self
     }
 
+    /// Has every console be at this WebSocket, such as that of a real VNC server, with this
+    /// password.
+    pub fn console(self, url: impl Into<String>, password: impl Into<String>) -> Self {
+        Self {
+            console: Some((url.into(), password.into())),
+            ..self
+        }
+    }
+
     /// Starts to listen.
     ///
     /// # Errors
@@ -196,7 +207,10 @@ impl Builder {
         let listener = TcpListener::bind(self.listen).await?;
         let address = listener.local_addr()?;
         let clock = Clock::default();
-        let consoles = Consoles::at(format!("ws://{address}/console"));
+        let mut consoles = Consoles::at(format!("ws://{address}/console"));
+        if let Some((url, password)) = self.console {
+            consoles = consoles.lead_elsewhere(url, password);
+        }
         let mut cloud = Cloud::new(clock.clone(), self.seed, self.speed, consoles);
         let token = self.token.unwrap_or_else(|| cloud.secret(64));
         for (name, labels) in self.servers {

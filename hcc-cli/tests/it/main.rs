@@ -4,6 +4,7 @@
 
 mod browser;
 mod completion;
+mod console;
 mod doctor;
 #[cfg(feature = "mongodb")]
 mod documented;
@@ -16,12 +17,15 @@ mod on_mongodb;
 mod output;
 mod packaging;
 mod page;
+mod progress;
 mod queue;
+mod safety;
 mod session;
 mod settings;
-mod transcripts;
 mod setup;
+mod spelling;
 mod terminal;
+mod transcripts;
 mod user;
 mod verbs;
 mod worker;

@@ -72,4 +72,11 @@ impl Terminal {
             other => panic!("{other:?}"),
         }
     }
+
+    /// Waits until a signal has ended it.
+    pub(crate) fn end_by_signal(&mut self) {
+        self.0.exp_eof().unwrap();
+        let end = self.0.process().wait().unwrap();
+        assert!(matches!(end, WaitStatus::Signaled(..)), "{end:?}");
+    }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
 use hcloud_sim::{Builder, Sim};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -101,6 +102,16 @@ impl User {
 
     pub(crate) async fn hcc(&self, args: &[&str]) -> Run {
         Run::of(self.command(args)).await
+    }
+
+    /// Hetzner's id of a server.
+    pub(crate) async fn id(&self, name: &str) -> u64 {
+        let servers: Value = serde_json::from_str(&self.ok(&["list", "-o", "json"]).await).unwrap();
+        let servers = servers.as_array().expect("a list is printed");
+        let server = servers.iter().find(|server| server["name"] == name);
+        server
+            .and_then(|server| server["id"].as_u64())
+            .expect("it is listed")
     }
 
     /// Runs `hcc`, insists on its success, and returns what it printed.

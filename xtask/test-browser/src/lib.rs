@@ -10,4 +10,4 @@ mod screen;
 mod vnc;
 
 pub use chromium::Chromium;
-pub use vnc::{KeyReader, Vnc};
+pub use vnc::{KeyReader, Viewer, Vnc};

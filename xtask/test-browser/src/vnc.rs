@@ -30,24 +30,43 @@ impl Vnc {
 
     /// Starts a display that shows nothing.
     pub fn start() -> Self {
-        Self::start_in(tempfile::tempdir().unwrap(), &[])
+        Self::start_with(tempfile::tempdir().unwrap(), &[], &[])
+    }
+
+    /// Starts one that goes by the places of keys on a keyboard of this layout, as machines do.
+    pub fn start_with_keyboard(layout: &str) -> Self {
+        let vnc = Self::start_with(tempfile::tempdir().unwrap(), &["-RawKeyboard"], &[]);
+        vnc.run("setxkbmap", &[layout]);
+        vnc
+    }
+
+    /// Starts a larger one, on which there is room for the window of a viewer.
+    pub fn start_desk() -> Self {
+        let larger = ["-geometry", "1024x768"];
+        Self::start_with(tempfile::tempdir().unwrap(), &larger, &[])
     }
 
     /// Starts it behind TLS, as a host of that name.
     pub fn start_as(host: &str) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let (key, certificate) = certify(host, scratch.path());
-        Self::start_in(
+        Self::start_with(
             scratch,
+            &[],
             &["--ssl-only", "--key", &key, "--cert", &certificate],
         )
     }
 
-    /// Starts it with flags for websockify.
-    fn start_in(scratch: TempDir, flags: &[&str]) -> Self {
+    /// The certificate by which it is recognised behind TLS.
+    pub fn certificate(&self) -> PathBuf {
+        self.scratch.path().join("cert.pem")
+    }
+
+    /// Starts it with flags for the server and for websockify.
+    fn start_with(scratch: TempDir, server_flags: &[&str], flags: &[&str]) -> Self {
         let socket = scratch.path().join("vnc");
         let password = scratch.path().join("password");
-        write_password(&password);
+        write_password(&password, Self::PASSWORD);
 
         let server = Program::start(
             Command::new("Xtigervnc")
@@ -65,7 +84,8 @@ impl Vnc {
                 .args(["-SecurityTypes", "VncAuth", "-rfbunixpath"])
                 .arg(&socket)
                 .arg("-PasswordFile")
-                .arg(&password),
+                .arg(&password)
+                .args(server_flags),
         );
         let display = server.hear(|line| line.parse::<u32>().ok());
 
@@ -137,6 +157,31 @@ impl Vnc {
         typed
     }
 
+    /// Opens a viewer of another VNC server there, and gives it the keyboard.
+    pub async fn start_viewer(&self, address: SocketAddr, password: &str) -> Viewer<'_> {
+        let file = self.scratch.path().join("viewer");
+        write_password(&file, password);
+        let program = Program::start(
+            self.command("xtigervncviewer")
+                .args(["-Shared", "-RemoteResize=0", "-passwd"])
+                .arg(file)
+                .arg(format!("{}::{}", address.ip(), address.port())),
+        );
+        let window = || {
+            let mut search = self.command("xdotool");
+            let found = search.args(["search", "--onlyvisible", "--name", "TigerVNC"]);
+            String::from_utf8(found.output().unwrap().stdout).unwrap()
+        };
+        eventually(async || window().is_empty(), false).await;
+        let window = window().trim().to_owned();
+        self.run("xdotool", &["windowfocus", &window]);
+        Viewer {
+            desk: self,
+            window,
+            _program: program,
+        }
+    }
+
     /// Opens a window that tells which keys it gets.
     pub fn start_key_reader(&self) -> KeyReader {
         let xev = Program::start(
@@ -163,6 +208,28 @@ impl Vnc {
         let mut command = Command::new(program);
         command.env("DISPLAY", &self.display);
         command
+    }
+}
+
+/// A native VNC viewer on a display; dropping it closes it.
+#[derive(Debug)]
+pub struct Viewer<'a> {
+    desk: &'a Vnc,
+    window: String,
+    _program: Program,
+}
+
+impl Viewer<'_> {
+    /// What it shows, three bytes per pixel.
+    pub fn pixels(&self) -> Vec<u8> {
+        self.desk
+            .run("import", &["-window", &self.window, "-depth", "8", "rgb:-"])
+    }
+
+    /// Types a line into it, as a person would.
+    pub fn type_line(&self, line: &str) {
+        self.desk.run("xdotool", &["type", "--delay", "30", line]);
+        self.desk.run("xdotool", &["key", "Return"]);
     }
 }
 
@@ -197,7 +264,7 @@ impl KeyReader {
     }
 }
 
-fn write_password(path: &Path) {
+fn write_password(path: &Path, password: &str) {
     let mut tool = Command::new("tigervncpasswd")
         .arg("-f")
         .stdin(Stdio::piped())
@@ -205,7 +272,7 @@ fn write_password(path: &Path) {
         .spawn()
         .unwrap();
     let mut stdin = tool.stdin.take().expect("it is piped");
-    writeln!(stdin, "{}", Vnc::PASSWORD).unwrap();
+    writeln!(stdin, "{password}").unwrap();
     drop(stdin);
     assert!(tool.wait().unwrap().success());
 }

@@ -1,16 +1,15 @@
 //! The screen of a simulated server, opened by `hcc console`.
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
 use hcloud_sim::Sim;
-use serde_json::Value;
 use test_browser::Chromium;
 use test_services::eventually;
 
 use super::page::{Page, WWW};
+use crate::spelling::spells;
 use crate::user::{Run, User, set_mode};
 
 #[tokio::test]
@@ -18,7 +17,7 @@ use crate::user::{Run, User, set_mode};
 async fn created_server_opens_its_screen_and_takes_what_is_typed() {
     let user = User::of(Sim::builder()).await;
     user.ok(&["create", "web1", "--wait"]).await;
-    let id = id(&user, "web1").await;
+    let id = user.id("web1").await;
     let screen = || user.sim.screen(id).expect("the server exists");
     let browser = Chromium::start().await;
 
@@ -91,7 +90,7 @@ async fn expired_link_is_told() {
 async fn pasted_text_arrives_unchanged_at_a_simulated_server() {
     let user = User::of(Sim::builder()).await;
     user.ok(&["create", "web1", "--wait"]).await;
-    let id = id(&user, "web1").await;
+    let id = user.id("web1").await;
     let screen = || user.sim.screen(id).expect("the server exists");
     let page = Page::start().await;
     let link = user.ok(&["console", "web1"]).await;
@@ -139,42 +138,6 @@ impl Console {
         let run = Run::from(self.hcc.wait_with_output().await.unwrap());
         assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
     }
-}
-
-async fn id(user: &User, name: &str) -> u64 {
-    let servers: Value = serde_json::from_str(&user.ok(&["list", "-o", "json"]).await).unwrap();
-    let servers = servers.as_array().expect("a list is printed");
-    let server = servers.iter().find(|server| server["name"] == name);
-    server
-        .and_then(|server| server["id"].as_u64())
-        .expect("it is listed")
-}
-
-/// Whether the picture of a text screen spells the text: every character has one look, and every
-/// look is one character's.
-fn spells(picture: &[u8], text: &str) -> bool {
-    let mut looks = HashMap::new();
-    let mut characters = HashMap::new();
-    for line in 0..25 {
-        let text = text.lines().nth(line).unwrap_or_default();
-        for column in 0..80 {
-            let character = text.chars().nth(column).unwrap_or(' ');
-            let look = look(picture, line, column);
-            let known = *characters.entry(look.clone()).or_insert(character);
-            if known != character || *looks.entry(character).or_insert(look.clone()) != look {
-                return false;
-            }
-        }
-    }
-    true
-}
-
-/// The pixels of a cell of 9×16, but for those where the cursor may blink.
-fn look(picture: &[u8], line: usize, column: usize) -> Vec<u8> {
-    let rows = line * 16..line * 16 + 14;
-    rows.flat_map(|row| &picture[(row * 720 + column * 9) * 3..][..9 * 3])
-        .copied()
-        .collect()
 }
 
 /// The files below the folder in which the text stands.

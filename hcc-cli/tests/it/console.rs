@@ -1,0 +1,407 @@
+//! The screen and the keyboard of a server, without a browser.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Stdio;
+
+use hcloud_sim::Sim;
+use png::Decoder;
+use serde_json::Value;
+use test_browser::Vnc;
+use test_services::eventually;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, Command};
+
+use crate::spelling::spells;
+use crate::user::{Run, User, mode};
+
+const MANAGED: &[(&str, &str)] = &[("managed", "1")];
+
+/// Signs that a shell, a keyboard without Shift, or another layout would spoil.
+const SIGNS: &str = r##"Hello_World-42 (a>b) & {x|y} #~$ "q" '[\]' `^` <%>@*+=?!;:,./ yYzZ"##;
+
+async fn simulated() -> User {
+    let user = User::of(Sim::builder().server("web1", MANAGED)).await;
+    let id = user.id("web1").await;
+    eventually(async || screen(&user, id).contains("login:"), true).await;
+    user
+}
+
+fn screen(user: &User, id: u64) -> String {
+    user.sim.screen(id).expect("the server exists")
+}
+
+/// A server whose console is a real VNC server.
+async fn real(vnc: &Vnc) -> User {
+    let url = vnc.url();
+    User::of(
+        Sim::builder()
+            .server("web1", MANAGED)
+            .console(url, Vnc::PASSWORD),
+    )
+    .await
+}
+
+/// The width and the pixels of a PNG file.
+fn pixels(png: impl std::io::BufRead + std::io::Seek) -> (u32, Vec<u8>) {
+    let mut reader = Decoder::new(png).read_info().unwrap();
+    let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut pixels).unwrap();
+    (info.width, pixels)
+}
+
+fn pixels_of(file: &Path) -> (u32, Vec<u8>) {
+    pixels(std::io::BufReader::new(fs::File::open(file).unwrap()))
+}
+
+/// Runs `hcc` with this on its standard input.
+async fn typing(mut hcc: Command, text: &str) -> Run {
+    let mut hcc = hcc.stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = hcc.stdin.take().expect("it is piped");
+    stdin.write_all(text.as_bytes()).await.unwrap();
+    drop(stdin);
+    hcc.wait_with_output().await.unwrap().into()
+}
+
+#[tokio::test]
+async fn screenshot_is_what_the_screen_shows() {
+    let user = simulated().await;
+    let id = user.id("web1").await;
+    let file = user.path("web1.png");
+    let name = file.to_str().unwrap();
+
+    let out = user
+        .ok(&["console", "web1", "--screenshot", name, "-o", "json"])
+        .await;
+
+    let (width, pixels) = pixels_of(&file);
+    assert!(spells(&pixels, &screen(&user, id)));
+    let taken: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (width, &taken["width"], &taken["height"]),
+        (720, &720.into(), &400.into())
+    );
+    assert_eq!(mode(&file), 0o600, "a screen may show secrets");
+}
+
+#[tokio::test]
+async fn screenshot_goes_to_a_pipe() {
+    let user = simulated().await;
+    let id = user.id("web1").await;
+
+    let hcc = user
+        .command(&["console", "web1", "--screenshot", "-"])
+        .output()
+        .await
+        .unwrap();
+
+    let (_, pixels) = pixels(std::io::Cursor::new(hcc.stdout));
+    assert!(spells(&pixels, &screen(&user, id)));
+}
+
+#[tokio::test]
+async fn screenshot_that_fails_leaves_the_old_file() {
+    let user = simulated().await;
+    user.ok(&["force", "web1", "--yes", "--wait"]).await;
+    let file = user.write("web1.png", "old");
+
+    let run = user
+        .hcc(&["console", "web1", "--screenshot", file.to_str().unwrap()])
+        .await;
+
+    let (code, line) = run.failure();
+    assert_eq!(code, 6);
+    assert!(
+        line.ends_with("a server that is off has no screen"),
+        "{line}"
+    );
+    assert_eq!(fs::read_to_string(&file).unwrap(), "old");
+    let files = fs::read_dir(file.parent().unwrap()).unwrap();
+    let files = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    assert!(files.into_iter().all(|file| !file.starts_with(".tmp")));
+}
+
+#[tokio::test]
+async fn typed_text_arrives() {
+    let user = simulated().await;
+    let id = user.id("web1").await;
+
+    assert_eq!(user.ok(&["console", "web1", "--type", SIGNS]).await, "ok\n");
+    let screen = || screen(&user, id);
+    eventually(async || screen().contains(SIGNS), true).await;
+
+    let run = typing(user.command(&["console", "web1", "--type", "-"]), "-\n").await;
+    assert_eq!(run.code, Some(0), "{run:?}");
+    eventually(async || screen().contains("Password:"), true).await;
+}
+
+#[tokio::test]
+async fn text_without_keys_is_refused_before_anything_is_asked_for() {
+    let user = simulated().await;
+
+    let run = user.hcc(&["console", "web1", "--type", "Grüße"]).await;
+
+    let (code, line) = run.failure();
+    assert_eq!(code, 2);
+    assert!(line.contains("no key for: ü ß (untypable)"), "{line}");
+    assert_eq!(user.requests("POST", "request_console"), 0);
+}
+
+#[tokio::test]
+async fn typed_text_is_in_no_log() {
+    let user = simulated().await;
+    let hcc = user.command(&["-vv", "console", "web1", "--type", "-"]);
+
+    let run = typing(hcc, "canary").await;
+
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(
+        !run.err.is_empty() && !run.err.contains("canary"),
+        "{run:?}"
+    );
+}
+
+#[tokio::test]
+async fn port_for_viewers_is_one_of_this_machine() {
+    let user = simulated().await;
+
+    for (address, reason) in [
+        ("0.0.0.0:5900", "stays on this machine"),
+        ("[::]:5900", "stays on this machine"),
+        ("elsewhere:5900", "it is a port"),
+    ] {
+        let run = user.hcc(&["console", "web1", "--vnc", address]).await;
+
+        let (code, line) = run.failure();
+        assert_eq!(code, 2);
+        assert!(line.contains(reason), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn ways_to_a_screen_exclude_each_other() {
+    let user = simulated().await;
+
+    let run = user
+        .hcc(&["console", "web1", "--open", "--screenshot", "web1.png"])
+        .await;
+
+    assert_eq!(run.code, Some(2));
+}
+
+#[tokio::test]
+async fn viewer_without_the_password_is_turned_away_and_the_port_stays() {
+    let user = simulated().await;
+    let bridge = Bridge::start(&user).await;
+    let before = user.requests("POST", "request_console");
+
+    for (version, security, refusal) in [
+        (&b"RFB 003.008\n"[..], &[1, 2][..], &b"wrong password"[..]),
+        (b"RFB 003.007\n", &[1, 2], b""),
+        (b"RFB 003.003\n", &[0, 0, 0, 2], b""),
+    ] {
+        let mut viewer = TcpStream::connect(bridge.address).await.unwrap();
+        receive(&mut viewer, 12).await;
+        viewer.write_all(version).await.unwrap();
+        assert_eq!(receive(&mut viewer, security.len()).await, security);
+        if security.len() == 2 {
+            viewer.write_all(&[2]).await.unwrap();
+        }
+        receive(&mut viewer, 16).await;
+        viewer.write_all(&[0; 16]).await.unwrap();
+
+        let mut answer = Vec::new();
+        viewer.read_to_end(&mut answer).await.unwrap();
+        assert_eq!(answer[..4], [0, 0, 0, 1]);
+        assert!(answer.ends_with(refusal), "{answer:?}");
+    }
+    let mut stranger = TcpStream::connect(bridge.address).await.unwrap();
+    stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    stranger.read_to_end(&mut Vec::new()).await.unwrap();
+
+    assert_eq!(user.requests("POST", "request_console"), before);
+    TcpStream::connect(bridge.address).await.unwrap();
+}
+
+async fn receive(from: &mut TcpStream, length: usize) -> Vec<u8> {
+    let mut bytes = vec![0; length];
+    from.read_exact(&mut bytes).await.unwrap();
+    bytes
+}
+
+#[tokio::test]
+#[ignore = "needs TigerVNC, websockify, xsetroot and ImageMagick"]
+async fn screenshot_is_that_of_a_real_screen() {
+    let mut vnc = Vnc::start();
+    let user = real(&vnc).await;
+    let file = user.path("web1.png");
+    vnc.paint("#336699");
+    vnc.start_typewriter().await;
+
+    eventually(
+        async || {
+            let name = file.to_str().unwrap();
+            user.ok(&["console", "web1", "--screenshot", name]).await;
+            pixels_of(&file) == (800, vnc.pixels())
+        },
+        true,
+    )
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs TigerVNC, websockify and openssl"]
+async fn encrypted_console_needs_a_certificate_that_is_trusted() {
+    let vnc = Vnc::start_as("localhost");
+    let url = format!("wss://localhost:{}/?token=t0k3n", vnc.address().port());
+    let project = Sim::builder().server("web1", MANAGED);
+    let user = User::of(project.console(url, Vnc::PASSWORD)).await;
+    let file = user.path("web1.png");
+    let args = ["console", "web1", "--screenshot", file.to_str().unwrap()];
+
+    let stranger = user.hcc(&args).await;
+    let mut hcc = user.command(&args);
+    hcc.env("SSL_CERT_FILE", vnc.certificate());
+    let friend = Run::of(hcc).await;
+
+    let (code, line) = stranger.failure();
+    assert_eq!(code, 6);
+    assert!(
+        line.contains("certificate") && !line.contains("t0k3n"),
+        "{line}"
+    );
+    assert_eq!(friend.out, "ok\n", "{friend:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs TigerVNC and websockify"]
+async fn screen_that_does_not_answer_well_is_told_in_a_line() {
+    let mut vnc = Vnc::start();
+    let project = || Sim::builder().server("web1", MANAGED);
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let closed = closed.local_addr().unwrap();
+    for (url, password, wanted) in [
+        (vnc.url(), "wrong", (1, "(wrong_password)")),
+        (format!("ws://{closed}/?t0k3n"), "x", (6, "(no_connection)")),
+        (
+            "https://127.0.0.1/?t0k3n".to_owned(),
+            "x",
+            (1, "(no_console)"),
+        ),
+    ] {
+        let user = User::of(project().console(url, password)).await;
+
+        let run = user.hcc(&["console", "web1", "--type", "x"]).await;
+
+        let (code, line) = run.failure();
+        assert_eq!(code, wanted.0, "{line}");
+        assert!(line.contains(wanted.1) && !line.contains("t0k3n"), "{line}");
+    }
+
+    vnc.switch_off();
+    let user = real(&vnc).await;
+    let run = user.hcc(&["console", "web1", "--type", "x"]).await;
+    assert_eq!(run.failure().0, 6);
+}
+
+#[tokio::test]
+#[ignore = "needs TigerVNC, websockify and xterm"]
+async fn typed_text_arrives_unchanged_on_either_keyboard() {
+    let mut vnc = Vnc::start();
+    let typed = vnc.start_typewriter().await;
+    let user = real(&vnc).await;
+    let mut wanted = String::new();
+
+    for layout in ["us", "de"] {
+        let hcc = user.command(&["console", "web1", "--type", "-", "--layout", layout]);
+        let run = typing(hcc, &format!("{SIGNS}\n")).await;
+
+        assert_eq!(run.code, Some(0), "{run:?}");
+        wanted += &format!("{SIGNS}\n");
+        eventually(async || fs::read_to_string(&typed).unwrap(), wanted.clone()).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs TigerVNC, websockify, xterm and setxkbmap"]
+async fn german_keyboard_gets_the_keys_that_make_the_text_there() {
+    let mut vnc = Vnc::start_with_keyboard("de");
+    let typed = vnc.start_typewriter().await;
+    let user = real(&vnc).await;
+    let text = format!("{SIGNS} äÖüß€µ|°\n");
+
+    let hcc = user.command(&["console", "web1", "--type", "-", "--layout", "de"]);
+    let run = typing(hcc, &text).await;
+
+    assert_eq!(run.code, Some(0), "{run:?}");
+    eventually(async || fs::read_to_string(&typed).unwrap(), text).await;
+}
+
+#[tokio::test]
+#[ignore = "needs TigerVNC, websockify, xterm, xdotool and ImageMagick"]
+async fn native_viewers_see_the_screen_and_type_into_it() {
+    let mut vnc = Vnc::start();
+    let typed = vnc.start_typewriter().await;
+    let (desk, other_desk) = (Vnc::start_desk(), Vnc::start_desk());
+    let user = real(&vnc).await;
+    let bridge = Bridge::start(&user).await;
+
+    let viewer = desk.start_viewer(bridge.address, &bridge.password).await;
+    viewer.type_line("hello World 42 {|}~@");
+    eventually(
+        async || fs::read_to_string(&typed).unwrap(),
+        "hello World 42 {|}~@\n".to_owned(),
+    )
+    .await;
+    eventually(async || viewer.pixels() == vnc.pixels(), true).await;
+
+    let second = other_desk
+        .start_viewer(bridge.address, &bridge.password)
+        .await;
+    drop(viewer);
+    second.type_line("still there");
+    eventually(
+        async || {
+            let typed = fs::read_to_string(&typed).unwrap();
+            typed.ends_with("still there\n")
+        },
+        true,
+    )
+    .await;
+    drop(second);
+
+    let run = bridge.ended().await;
+    assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
+}
+
+/// `hcc console web1 --vnc 0`, ready for viewers.
+struct Bridge {
+    hcc: Child,
+    address: SocketAddr,
+    password: String,
+}
+
+impl Bridge {
+    async fn start(user: &User) -> Self {
+        let mut hcc = user
+            .command(&["console", "web1", "--vnc", "0", "-o", "jsonl"])
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(hcc.stdout.as_mut().expect("it is piped"));
+        let line = stdout.lines().next_line().await.unwrap();
+        let door: Value = serde_json::from_str(&line.expect("it says where")).unwrap();
+        let text = |name: &str| door[name].as_str().expect("it is there").to_owned();
+        Self {
+            hcc,
+            address: text("address").parse().unwrap(),
+            password: text("password"),
+        }
+    }
+
+    /// Waits until `hcc` is content.
+    async fn ended(self) -> Run {
+        self.hcc.wait_with_output().await.unwrap().into()
+    }
+}
