@@ -52,7 +52,10 @@ impl Metadata {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none());
         #[cfg(any(feature = "rustls", feature = "native-tls"))]
-        let builder = crate::tls::set_up(builder, Default::default(), &[])?;
+        let builder = {
+            use crate::tls::{Protocols, set_up};
+            set_up(builder, Default::default(), &[], Protocols::Any)?
+        };
         Ok(Self {
             http: builder.build().map_err(|source| Error::Setup { source })?,
             endpoint: endpoint.into(),

@@ -130,7 +130,7 @@ async fn kill_at_each_step(place: impl Fn() -> Place, test: &str) {
             sim.add_fault(fault.parse().unwrap());
 
             let worker = Killed::spawn(&place, &sim, test, Some((call, step)));
-            let was_killed = worker.is_killed_before_end_of(&place, &name).await;
+            let was_killed = worker.dies_before_end_of(&place, &name).await;
             sim.clear_faults();
 
             let made = finish(&place, &sim).await;
@@ -287,7 +287,7 @@ impl Killed {
     }
 
     /// Waits until the worker is dead, or has done all that there was.
-    async fn is_killed_before_end_of(mut self, place: &Place, server: &str) -> bool {
+    async fn dies_before_end_of(mut self, place: &Place, server: &str) -> bool {
         let queue = place.queue().await;
         let store = place.store().await;
         loop {

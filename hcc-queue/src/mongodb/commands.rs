@@ -384,7 +384,8 @@ impl Documents {
 impl Commands for Documents {
     async fn version(&self) -> Result<String> {
         let database = &self.server.database;
-        let about = answer(database.run_command(doc! { "buildInfo": 1 })).await;
+        let about = database.run_command(doc! { "buildInfo": 1 });
+        let about = self.server.answer(about).await;
         let about = about.map_err(|error| self.error(error))?;
         let version = about.get_str("version").unwrap_or_default();
         Ok(format!("MongoDB {version}"))
