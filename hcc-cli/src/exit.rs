@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 use std::{env, fmt, io};
 
-use clap::error::ErrorKind::{DisplayHelpOnMissingArgumentOrSubcommand, InvalidSubcommand};
+use clap::error::ErrorKind::{
+    DisplayHelpOnMissingArgumentOrSubcommand, InvalidSubcommand, MissingSubcommand,
+};
 use hcc_core::ErrorKind;
 use hcc_queue::InvalidQueueUrl;
 use hcc_store::InvalidStoreUrl;
@@ -179,14 +181,18 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let message = parts.next().unwrap_or_default();
     let hint = parts.find_map(|part| match part.split_once(": ")? {
         ("tip", tip) => Some(tip.to_owned()),
-        ("Usage", _) if error.kind() == InvalidSubcommand => {
-            Some("to see them: hcc help".to_owned())
+        ("Usage", usage) if matches!(error.kind(), InvalidSubcommand | MissingSubcommand) => {
+            let program = usage.split(" [").next().unwrap_or(usage);
+            Some(format!("to see them: {program} --help"))
         }
         ("Usage", usage) => Some(format!("it is: {usage}")),
         _ => None,
     });
     Failure {
-        message: message.trim_start_matches("error: ").to_owned(),
+        message: match error.kind() {
+            MissingSubcommand => "a verb is missing".to_owned(),
+            _ => message.trim_start_matches("error: ").to_owned(),
+        },
         ..Failure::new(Exit::Usage, "usage", hint)
     }
     .tell(wants_json())

@@ -40,8 +40,9 @@ impl Client {
     ) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>> {
         let url = over_http(wss_url.expose_secret())?;
         // The query holds a token.
-        let path = url.path().to_owned();
-        let lost = |error| Error::unanswered(Method::GET, &path, error);
+        let mut shown = url.clone();
+        shown.set_query(None);
+        let lost = |error| Error::unanswered(Method::GET, shown.as_str(), error);
 
         let key = generate_key();
         let http = self.shared.setup.http_to_consoles()?;

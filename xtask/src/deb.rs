@@ -4,8 +4,8 @@ use std::fs;
 
 use anyhow::{Result, ensure};
 
-use crate::services;
-use crate::workspace::{cargo, run, target};
+use crate::workspace::{cargo, program, root, run, target};
+use crate::{dist_files, services};
 
 /// Build the Debian packages of hcc and of the web console
 #[derive(clap::Args)]
@@ -18,6 +18,9 @@ pub(crate) struct Deb {
 /// The crates that say in their manifest what their package holds.
 const CRATES: [&str; 2] = ["hcc-cli", "web-console"];
 
+/// Where the manifest looks for what is written first: man pages and completions.
+const SHARE: &str = "target/share";
+
 impl Deb {
     pub(crate) fn run(self) -> Result<()> {
         let has_tool = cargo()
@@ -27,6 +30,22 @@ impl Deb {
             .success();
         ensure!(has_tool, "install first: cargo install --locked cargo-deb");
         services::novnc()?;
+        let mut build = cargo();
+        build.args([
+            "build",
+            "--locked",
+            "-p",
+            CRATES[0],
+            "--profile",
+            &self.profile,
+        ]);
+        run(&mut build)?;
+        let folder = match &*self.profile {
+            "dev" => "debug",
+            profile => profile,
+        };
+        dist_files::write(&program(folder, "hcc"), &root().join(SHARE))?;
+
         let packages = target().join("debian");
         fs::create_dir_all(&packages)?;
         for name in CRATES {

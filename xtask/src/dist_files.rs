@@ -1,10 +1,11 @@
 //! `cargo xtask dist-files`: what packages put beside the program `hcc`.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use crate::workspace::{cargo, program, root, run};
 
@@ -36,24 +37,27 @@ impl DistFiles {
             }
         };
         // Chores run in the root of the checkout.
-        let share = root().join(self.folder);
-        run(Command::new(&hcc).arg("man").arg(share.join("man/man1")))?;
-        for (shell, file) in COMPLETIONS {
-            write(&share.join(file), &completion(&hcc, shell)?)?;
-        }
-        Ok(())
+        write(&hcc, &root().join(self.folder))
     }
 }
 
-fn completion(hcc: &Path, shell: &str) -> Result<Vec<u8>> {
-    let output = Command::new(hcc).args(["completion", shell]).output()?;
-    ensure!(output.status.success(), "hcc completion {shell} failed");
-    Ok(output.stdout)
+/// Writes what a program `hcc` says of itself.
+pub(crate) fn write(hcc: &Path, share: &Path) -> Result<()> {
+    run(Command::new(hcc).arg("man").arg(share.join("man/man1")))?;
+    for (shell, file) in COMPLETIONS {
+        let path = share.join(file);
+        let folder = path.parent().expect("it lies below a folder");
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&path, completion(hcc, shell)?))
+            .with_context(|| format!("write {}", path.display()))?;
+    }
+    Ok(())
 }
 
-fn write(path: &Path, text: &[u8]) -> Result<()> {
-    let folder = path.parent().expect("it lies below a folder");
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(path, text))
-        .with_context(|| format!("write {}", path.display()))
+fn completion(hcc: &Path, shell: &str) -> io::Result<Vec<u8>> {
+    let output = Command::new(hcc).args(["completion", shell]).output()?;
+    match output.status.success() {
+        true => Ok(output.stdout),
+        false => Err(io::Error::other(format!("hcc completion {shell} failed"))),
+    }
 }

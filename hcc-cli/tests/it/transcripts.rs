@@ -49,5 +49,8 @@ sessions! {
     screens
     queue
     settings
+    profiles
+    doctor
+    completion
     failures
 }

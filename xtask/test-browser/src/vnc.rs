@@ -287,6 +287,8 @@ fn certify(host: &str, folder: &Path) -> (String, String) {
         .args(["-keyout", &key, "-out", &certificate])
         .args(["-subj", &format!("/CN={host}")])
         .args(["-addext", &format!("subjectAltName=DNS:{host}")])
+        // Only then it may be a server's.
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
