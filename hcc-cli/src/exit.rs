@@ -215,6 +215,10 @@ fn wants_json() -> bool {
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+        .filter_map(|cause| {
+            let written = || cause.downcast_ref::<serde_json::Error>()?.io_error_kind();
+            let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+            io.or_else(written)
+        })
+        .any(|kind| kind == io::ErrorKind::BrokenPipe)
 }

@@ -10,7 +10,7 @@ use crate::user::{Run, User};
 /// What differs from run to run, and what is written in its place.
 const VARYING: &[(&str, &str)] = &[
     (r"/\S*?/\.tmp[A-Za-z0-9]{6}", "/home/you"),
-    (r"(ws|http)://127\.0\.0\.1:\d+", "$1://127.0.0.1:PORT"),
+    (r"(ws|http)://127\.0\.0\.1:\d{4,}", "$1://127.0.0.1:PORT"),
     (r"SQLite 3[\d.]+", "SQLite 3"),
     (r"in \d+ ms, \d+ of", "in 5 ms, 3599 of"),
     (r"noVNC in /\S*/www", "noVNC in /home/you/hcc/www"),

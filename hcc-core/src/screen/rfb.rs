@@ -32,7 +32,6 @@ const QEMU_KEY: u8 = 0;
 // What an update consists of.
 const PIXELS: i32 = 0;
 const SIZE: i32 = -223;
-const POINTER: i32 = -239;
 const QEMU_KEYS_WELCOME: i32 = -258;
 
 /// Four bytes: red, green, blue, and one that means nothing.
@@ -92,8 +91,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Rfb<S> {
     async fn introduce(&mut self) -> io::Result<()> {
         let mut message = vec![SET_PIXEL_FORMAT, 0, 0, 0];
         message.extend(PIXEL_FORMAT);
-        message.extend([SET_ENCODINGS, 0, 0, 4]);
-        for encoding in [PIXELS, SIZE, POINTER, QEMU_KEYS_WELCOME] {
+        message.extend([SET_ENCODINGS, 0, 0, 3]);
+        for encoding in [PIXELS, SIZE, QEMU_KEYS_WELCOME] {
             message.extend(encoding.to_be_bytes());
         }
         self.keyboard.send(&message).await
@@ -167,11 +166,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Rfb<S> {
                     let [_, _, width, height] = area;
                     self.canvas = Canvas::new(width, height)?;
                     heard = Heard::NewSize;
-                }
-                // A server that may tell of its pointer paints none into the picture.
-                POINTER => {
-                    let [_, _, width, height] = area.map(u64::from);
-                    self.skip(height * (4 * width + width.div_ceil(8))).await?;
                 }
                 QEMU_KEYS_WELCOME => self.keyboard.knows_scancodes = true,
                 _ => {

@@ -153,6 +153,7 @@ impl Vnc {
             &script,
         ]));
         self.clients.push(xterm);
+        self.window("--class", "xterm").await;
         eventually(async || typed.exists(), true).await;
         typed
     }
@@ -167,13 +168,7 @@ impl Vnc {
                 .arg(file)
                 .arg(format!("{}::{}", address.ip(), address.port())),
         );
-        let window = || {
-            let mut search = self.command("xdotool");
-            let found = search.args(["search", "--onlyvisible", "--name", "TigerVNC"]);
-            String::from_utf8(found.output().unwrap().stdout).unwrap()
-        };
-        eventually(async || window().is_empty(), false).await;
-        let window = window().trim().to_owned();
+        let window = self.window("--name", "TigerVNC").await;
         self.run("xdotool", &["windowfocus", &window]);
         Viewer {
             desk: self,
@@ -196,6 +191,17 @@ impl Vnc {
     /// Switches the display off, with everything on it. The link still leads to websockify.
     pub fn switch_off(&mut self) {
         self.server.end();
+    }
+
+    /// Waits until a window is there.
+    async fn window(&self, by: &str, pattern: &str) -> String {
+        let window = || {
+            let mut search = self.command("xdotool");
+            let found = search.args(["search", "--onlyvisible", by, pattern]);
+            String::from_utf8(found.output().unwrap().stdout).unwrap()
+        };
+        eventually(async || window().is_empty(), false).await;
+        window().trim().to_owned()
     }
 
     fn run(&self, program: &str, args: &[&str]) -> Vec<u8> {

@@ -30,7 +30,7 @@ async fn picture_is_that_of_the_server() {
 }
 
 #[tokio::test]
-#[ignore = "needs Chromium, TigerVNC, websockify, xterm and noVNC"]
+#[ignore = "needs Chromium, TigerVNC, websockify, xterm, xdotool and noVNC"]
 async fn typed_text_arrives() {
     let mut vnc = Vnc::start();
     let typed = vnc.start_typewriter().await;
@@ -49,7 +49,7 @@ async fn typed_text_arrives() {
 }
 
 #[tokio::test]
-#[ignore = "needs Chromium, TigerVNC, websockify, xterm and noVNC"]
+#[ignore = "needs Chromium, TigerVNC, websockify, xterm, xdotool and noVNC"]
 async fn pasted_text_arrives_unchanged_on_either_keyboard() {
     let mut vnc = Vnc::start();
     let typed = vnc.start_typewriter().await;
@@ -154,7 +154,7 @@ async fn keyboard_alone_finds_the_way_out_of_the_screen() {
 }
 
 #[tokio::test]
-#[ignore = "needs Chromium, TigerVNC, websockify, xterm and noVNC"]
+#[ignore = "needs Chromium, TigerVNC, websockify, xterm, xdotool and noVNC"]
 async fn typing_can_be_stopped() {
     let mut vnc = Vnc::start();
     let typed = vnc.start_typewriter().await;
@@ -321,7 +321,7 @@ async fn secrets_leave_the_address_bar() {
 }
 
 #[tokio::test]
-#[ignore = "needs Chromium, TigerVNC, websockify, xterm and noVNC"]
+#[ignore = "needs Chromium, TigerVNC, websockify, xterm, xdotool and noVNC"]
 async fn view_only_sends_no_keys() {
     let mut vnc = Vnc::start();
     let typed = vnc.start_typewriter().await;
