@@ -189,6 +189,11 @@ fn failure(url: &QueueUrl, error: mongodb::error::Error) -> Error {
         ErrorKind::Command(refusal) if NOT_NOW.contains(&refusal.code) => {
             |queue, source| Error::Unreachable { queue, source }
         }
+        ErrorKind::Write(WriteFailure::WriteConcernError(refusal))
+            if NOT_NOW.contains(&refusal.code) =>
+        {
+            |queue, source| Error::Unreachable { queue, source }
+        }
         ErrorKind::Command(refusal) if refusal.code == UNAUTHORIZED => {
             |queue, source| Error::Denied { queue, source }
         }
