@@ -10,7 +10,6 @@ use anyhow::Result;
 use clap::{Command, CommandFactory, FromArgMatches};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
-use hcc_store::Record;
 use tokio::time::timeout;
 
 use crate::cli::Cli;
@@ -48,10 +47,10 @@ fn without_flags(command: Command) -> Command {
 /// The servers that the records know, and what they do.
 pub(crate) fn servers() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
-        let records = records().unwrap_or_default();
-        records
-            .into_iter()
-            .map(|record| candidate(&record.name, record.status.as_deref()))
+        let known = statuses().unwrap_or_default();
+        known
+            .iter()
+            .map(|(name, status)| candidate(name, status.as_deref()))
             .collect()
     })
 }
@@ -93,11 +92,11 @@ fn config() -> Result<Config> {
     Config::begin(Flags::from_arg_matches(&matches)?)
 }
 
-fn records() -> Result<Vec<Record>> {
+fn statuses() -> Result<Vec<(String, Option<String>)>> {
     let config = config()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let list = async { anyhow::Ok(config.store().await?.list().await?) };
-    runtime.block_on(async { timeout(PATIENCE, list).await? })
+    let known = async { anyhow::Ok(config.store().await?.statuses().await?) };
+    runtime.block_on(async { timeout(PATIENCE, known).await? })
 }

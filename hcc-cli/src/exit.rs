@@ -6,12 +6,14 @@ use std::{env, fmt, io};
 use clap::error::ErrorKind::{
     DisplayHelpOnMissingArgumentOrSubcommand, InvalidSubcommand, MissingSubcommand,
 };
+use clap::{Command, CommandFactory};
 use hcc_core::ErrorKind;
 use hcc_queue::InvalidQueueUrl;
 use hcc_store::InvalidStoreUrl;
 use inquire::InquireError;
 use serde::Serialize;
 
+use crate::cli::Cli;
 use crate::output::Output;
 use crate::problem::Problem;
 
@@ -179,23 +181,35 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
     let mut parts = text.split("\n\n").map(one_line);
     let message = parts.next().unwrap_or_default();
-    let hint = parts.find_map(|part| match part.split_once(": ")? {
-        ("tip", tip) => Some(tip.to_owned()),
-        ("Usage", usage) if matches!(error.kind(), InvalidSubcommand | MissingSubcommand) => {
-            let program = usage.split(" [").next().unwrap_or(usage);
-            Some(format!("to see them: {program} --help"))
+    let tip = parts.find_map(|part| part.strip_prefix("tip: ").map(str::to_owned));
+    let hint = tip.unwrap_or_else(|| {
+        let verb = verb();
+        match error.kind() {
+            InvalidSubcommand | MissingSubcommand => {
+                let name = verb.get_bin_name().unwrap_or_default();
+                format!("to see them: {name} --help")
+            }
+            _ => one_line(&verb.clone().render_usage().to_string()).replacen("Usage", "it is", 1),
         }
-        ("Usage", usage) => Some(format!("it is: {usage}")),
-        _ => None,
     });
     Failure {
         message: match error.kind() {
             MissingSubcommand => "a verb is missing".to_owned(),
             _ => message.trim_start_matches("error: ").to_owned(),
         },
-        ..Failure::new(Exit::Usage, "usage", hint)
+        ..Failure::new(Exit::Usage, "usage", Some(hint))
     }
     .tell(wants_json())
+}
+
+/// The verb that the command line names. What clap says of its usage counts variables of the
+/// environment as flags that were given.
+fn verb() -> Command {
+    let mut program = Cli::command();
+    program.build();
+    env::args().skip(1).fold(program, |command, word| {
+        command.find_subcommand(&word).cloned().unwrap_or(command)
+    })
 }
 
 fn one_line(text: &str) -> String {

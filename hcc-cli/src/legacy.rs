@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::config::{Key, Values};
+use crate::problem::Problem;
 
 /// A token is 64 characters; nothing that unpacks to more than this is one.
 const TOKEN_LIMIT: u64 = 1024;
@@ -35,7 +36,10 @@ struct Legacy {
 
 /// Reads the settings of `server.py`, unscrambling the token.
 pub(crate) fn read(path: &Path) -> Result<Values> {
-    let text = fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
+    let text = fs::read_to_string(path).map_err(|cause| Problem::Unreadable {
+        path: path.to_owned(),
+        cause,
+    })?;
     convert(&text).with_context(|| format!("{} is no settings file of server.py", path.display()))
 }
 

@@ -51,6 +51,9 @@ pub(crate) trait Row: Serialize {
     /// Those that are shown only if they are asked for.
     const ASIDE: &'static [&'static str] = &[];
 
+    /// Those that are left out where a terminal is too narrow for all, the first of them first.
+    const SPARE: &'static [&'static str] = &[];
+
     /// What stands in all columns.
     fn cells(&self) -> Vec<String>;
 }
@@ -137,7 +140,7 @@ impl Output {
             (Style::Text, None) => {
                 let named = R::COLUMNS.iter().map(|&name| name.to_owned());
                 let rows = named.zip(row.cells()).map(|(name, cell)| vec![name, cell]);
-                print(&Table::new(vec!["", ""], rows.collect()), false)
+                print(&Table::new(vec!["", ""], rows.collect()).fitted(&[]), false)
             }
             _ => self.document(row),
         }
@@ -150,7 +153,11 @@ impl Output {
                 let columns = self.columns_of::<R>()?;
                 let names = columns.iter().map(|&column| R::COLUMNS[column]).collect();
                 let rows = rows.iter().map(|row| pick(row.cells(), &columns)).collect();
-                print(&Table::new(names, rows), self.header)
+                let spare = match &self.columns {
+                    Some(_) => &[],
+                    None => R::SPARE,
+                };
+                print(&Table::new(names, rows).fitted(spare), self.header)
             }
             Style::JsonLines => {
                 let mut out = BufWriter::new(io::stdout().lock());

@@ -36,20 +36,45 @@ impl Table {
         }
     }
 
-    /// Writes the table, as wide as the terminal at most if it goes to one.
-    pub(crate) fn write(&self, out: &mut impl Write, header: bool) -> io::Result<()> {
-        let mut widths = self.widths.clone();
+    /// The same, as wide as the terminal at most if it goes to one: without some of the columns
+    /// that are spare, the first of them first, and then with narrower ones.
+    pub(crate) fn fitted(mut self, spare: &[&str]) -> Self {
         if let Some((_, columns)) = Term::stdout().size_checked() {
-            fit(&mut widths, columns.into());
+            self.fit(columns.into(), spare);
         }
+        self
+    }
+
+    fn fit(&mut self, limit: usize, spare: &[&str]) {
+        for name in spare {
+            if line_width(&self.widths) <= limit {
+                return;
+            }
+            self.leave_out(name);
+        }
+        narrow(&mut self.widths, limit);
+    }
+
+    fn leave_out(&mut self, name: &str) {
+        if let Some(column) = self.columns.iter().position(|column| *column == name) {
+            self.columns.remove(column);
+            self.widths.remove(column);
+            for row in &mut self.rows {
+                row.remove(column);
+            }
+        }
+    }
+
+    /// Writes a line for each row, below the names of the columns.
+    pub(crate) fn write(&self, out: &mut impl Write, header: bool) -> io::Result<()> {
         if header {
             let bold = Style::new().bold();
             let names = self.columns.iter().map(|name| name.to_uppercase());
             let names: Vec<String> = names.collect();
-            self.line(out, &names, &widths, |_, _| Some(bold.clone()))?;
+            self.line(out, &names, |_, _| Some(bold.clone()))?;
         }
         for row in &self.rows {
-            self.line(out, row, &widths, tone)?;
+            self.line(out, row, tone)?;
         }
         Ok(())
     }
@@ -58,7 +83,6 @@ impl Table {
         &self,
         out: &mut impl Write,
         cells: &[String],
-        widths: &[usize],
         tone: impl Fn(&str, &str) -> Option<Style>,
     ) -> io::Result<()> {
         let last = cells.iter().rposition(|cell| !cell.is_empty());
@@ -67,13 +91,13 @@ impl Table {
             .enumerate()
             .take(last.map_or(0, |last| last + 1))
         {
-            let text = truncate_str(cell, widths[column], "…");
+            let text = truncate_str(cell, self.widths[column], "…");
             match tone(self.columns[column], cell) {
                 Some(style) => write!(out, "{}", style.apply_to(&text))?,
                 None => write!(out, "{text}")?,
             }
             if Some(column) != last {
-                let rest = widths[column].saturating_sub(measure_text_width(&text));
+                let rest = self.widths[column].saturating_sub(measure_text_width(&text));
                 write!(out, "{:rest$}{GAP}", "")?;
             }
         }
@@ -95,10 +119,14 @@ fn tone(column: &str, cell: &str) -> Option<Style> {
     }
 }
 
-/// Narrows the widest columns until a line fits.
-fn fit(widths: &mut [usize], limit: usize) {
+fn line_width(widths: &[usize]) -> usize {
     let gaps = GAP.len() * widths.len().saturating_sub(1);
-    while widths.iter().sum::<usize>() + gaps > limit {
+    widths.iter().sum::<usize>() + gaps
+}
+
+/// Narrows the widest columns until a line fits.
+fn narrow(widths: &mut [usize], limit: usize) {
+    while line_width(widths) > limit {
         match widths.iter_mut().max() {
             Some(widest) if *widest > NARROWEST => *widest -= 1,
             _ => return,
@@ -114,7 +142,7 @@ mod tests {
     fn widest_columns_give_way_to_a_narrow_terminal() {
         let mut widths = [4, 30, 20, 7];
 
-        fit(&mut widths, 57);
+        narrow(&mut widths, 57);
 
         assert_eq!(widths.iter().sum::<usize>() + 3 * GAP.len(), 57);
         assert_eq!(widths, [4, 20, 20, 7]);
@@ -124,9 +152,26 @@ mod tests {
     fn columns_stay_legible_on_the_narrowest_terminal() {
         let mut widths = [4, 30, 20];
 
-        fit(&mut widths, 1);
+        narrow(&mut widths, 1);
 
         assert_eq!(widths, [4, NARROWEST, NARROWEST]);
+    }
+
+    #[test]
+    fn spare_columns_go_one_by_one_before_others_are_narrowed() {
+        let row = ["web1", "x86", "shared", "0.0067"].map(str::to_owned);
+        let table = || Table::new(vec!["name", "arch", "cpu", "hourly"], vec![row.to_vec()]);
+        let fitted = |limit| {
+            let mut table = table();
+            table.fit(limit, &["cpu", "arch"]);
+            let mut out = Vec::new();
+            table.write(&mut out, false).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+
+        assert_eq!(fitted(26), "web1  x86   shared  0.0067\n");
+        assert_eq!(fitted(25), "web1  x86   0.0067\n");
+        assert_eq!(fitted(17), "web1  0.0067\n");
     }
 
     #[test]

@@ -45,6 +45,15 @@ impl Middleware {
         Ok(types)
     }
 
+    /// The currency of all prices, such as `EUR`.
+    ///
+    /// # Errors
+    ///
+    /// Hetzner refuses or cannot be reached.
+    pub async fn currency(&self) -> Result<String> {
+        Ok(self.api.pricing().await?.currency)
+    }
+
     /// The type of an order that names none: the cheapest that is available,
     /// and where it is that.
     pub(crate) async fn cheapest(&self, location: Option<&str>) -> Result<Choice> {
@@ -94,6 +103,8 @@ pub struct Offers {
     pub types: Vec<ServerType>,
     /// The images that servers can be created from, by name.
     pub images: Vec<Image>,
+    /// The currency of the prices, such as `EUR`.
+    pub currency: String,
 }
 
 impl Offers {
@@ -103,15 +114,17 @@ impl Offers {
     ///
     /// Hetzner refuses or cannot be reached.
     pub async fn fetch(middleware: &Middleware) -> Result<Self> {
-        let (locations, types, images) = tokio::try_join!(
+        let (locations, types, images, currency) = tokio::try_join!(
             middleware.locations(),
             middleware.server_types(),
             middleware.images(),
+            middleware.currency(),
         )?;
         Ok(Self {
             locations,
             types,
             images,
+            currency,
         })
     }
 

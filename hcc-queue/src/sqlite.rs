@@ -4,6 +4,7 @@ mod access;
 mod file;
 mod local;
 mod log;
+mod watch;
 
 use std::panic::resume_unwind;
 use std::path::PathBuf;
@@ -58,6 +59,7 @@ impl Sqlite {
     ///
     /// Each subscription has a watcher of the system, of which Linux by default
     /// allows a user 128: a service with many listeners shares one among them.
+    /// The runtime that subscribes must have I/O enabled, as Tokio's own macros do.
     pub fn queue(&self) -> Queue {
         Queue::new(
             Arc::new(self.clone()),

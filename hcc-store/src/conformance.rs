@@ -48,6 +48,7 @@ macro_rules! conformance {
         $crate::conformance! { @cases $bench, [$(#[$attribute])*],
             absent_record_is_none
             records_are_listed_the_oldest_first
+            statuses_are_listed_with_their_names_alone
             reservation_is_a_stage_and_a_name
             reserved_name_is_taken
             one_of_many_tasks_reserves_a_name
@@ -122,6 +123,29 @@ pub async fn records_are_listed_the_oldest_first(bench: &dyn Bench) {
     store.set("zoe", created("root password")).await.unwrap();
 
     assert_eq!(names(&*store).await, ["zoe", "adam", "mary"]);
+}
+
+/// A status of another type than text is none, as in a record.
+pub async fn statuses_are_listed_with_their_names_alone(bench: &dyn Bench) {
+    let store = bench.store().await;
+    assert_eq!(store.statuses().await.unwrap(), []);
+    store.reserve("zoe").await.unwrap();
+    store.set("adam", running()).await.unwrap();
+    bench.insert(json!({"name": "mary", "status": 7})).await;
+
+    let listed: Vec<_> = store.list().await.unwrap();
+    let listed = listed
+        .into_iter()
+        .map(|record| (record.name, record.status));
+
+    let statuses = store.statuses().await.unwrap();
+    assert_eq!(statuses, listed.collect::<Vec<_>>());
+    let running = Some("running".to_owned());
+    let expected = [("zoe", None), ("adam", running), ("mary", None)];
+    assert_eq!(
+        statuses,
+        expected.map(|(name, status)| (name.to_owned(), status))
+    );
 }
 
 /// The document of a reservation is what the original wrote.

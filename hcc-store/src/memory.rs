@@ -40,8 +40,8 @@ impl Row {
     }
 
     fn record(&self) -> Record {
-        let document = serde_json::from_str(&self.document).expect("documents are objects");
-        Record::read(document).expect("documents have a name")
+        let read = Record::read(&self.document).expect("documents are objects");
+        read.expect("documents have a name")
     }
 }
 
@@ -65,6 +65,11 @@ impl Store for Memory {
 
     async fn list(&self) -> Result<Vec<Record>> {
         Ok(self.rows().iter().map(Row::record).collect())
+    }
+
+    async fn statuses(&self) -> Result<Vec<(String, Option<String>)>> {
+        let records = self.list().await?.into_iter();
+        Ok(records.map(|record| (record.name, record.status)).collect())
     }
 
     async fn reserve(&self, name: &str) -> Result<bool> {

@@ -277,6 +277,16 @@ impl Store for Mongodb {
         Ok(documents.into_iter().filter_map(record).collect())
     }
 
+    async fn statuses(&self) -> Result<Vec<(String, Option<String>)>> {
+        let find = self
+            .records
+            .find(doc! {})
+            .projection(doc! { "name": 1, "status": 1 });
+        let documents = self.collect(find).await?;
+        let records = documents.into_iter().filter_map(record);
+        Ok(records.map(|record| (record.name, record.status)).collect())
+    }
+
     async fn reserve(&self, name: &str) -> Result<bool> {
         self.ensure_unique().await?;
         let reservation = doc! { "stage": Stage::New.to_string(), "name": name };
@@ -320,10 +330,7 @@ impl fmt::Debug for Mongodb {
 
 fn record(mut document: Document) -> Option<Record> {
     document.remove("_id");
-    match serde_json::to_value(document) {
-        Ok(Value::Object(document)) => Record::read(document),
-        _ => None,
-    }
+    Record::read(&serde_json::to_string(&document).ok()?).ok()?
 }
 
 /// One write as a statement of the `update` command.

@@ -7,9 +7,10 @@ use std::str::FromStr;
 use std::time::SystemTime;
 
 use secrecy::SecretString;
-use serde::de::{DeserializeOwned, Deserializer, Error as _};
+use serde::de::{self, DeserializeOwned, Error as _};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Number, Value};
+use serde_json::value::RawValue;
+use serde_json::{Deserializer, Map, Number, Value};
 use serde_with::{
     DeserializeAs, DeserializeFromStr, SerializeAs, SerializeDisplay, TimestampSecondsWithFrac,
     serde_as,
@@ -74,11 +75,19 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads a document; one without a name is no record.
-    pub(crate) fn read(mut document: Map<String, Value>) -> Option<Self> {
+    /// Reads a document of JSON; one without a name is no record.
+    ///
+    /// # Errors
+    ///
+    /// The text is no JSON object.
+    pub(crate) fn read(document: &str) -> serde_json::Result<Option<Self>> {
+        let mut document: Document<'_> = serde_json::from_str(document)?;
         let d = &mut document;
-        Some(Self {
-            name: take(d, "name")?,
+        let Some(name) = take(d, "name") else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            name,
             id: take_as::<Whole, _>(d, "id"),
             stage: take(d, "stage"),
             status: take(d, "status"),
@@ -100,28 +109,30 @@ impl Record {
             ts: take_as::<Seconds, _>(d, "ts"),
             synced: take_as::<Seconds, _>(d, "synced"),
             last: take(d, "last"),
-            other: Other(document),
-        })
+            other: Other::read(document)?,
+        }))
     }
 }
 
-fn take<T: DeserializeOwned>(document: &mut Map<String, Value>, field: &str) -> Option<T> {
+/// The fields of a document, of which each is read when its type is known.
+type Document<'a> = BTreeMap<String, &'a RawValue>;
+
+fn take<T: DeserializeOwned>(document: &mut Document<'_>, field: &str) -> Option<T> {
     take_as::<serde_with::Same, T>(document, field)
 }
 
 /// Takes a field out of a document, unless its value is of another type.
-fn take_as<As, T>(document: &mut Map<String, Value>, field: &str) -> Option<T>
+fn take_as<As, T>(document: &mut Document<'_>, field: &str) -> Option<T>
 where
     As: for<'de> DeserializeAs<'de, T>,
 {
-    let value = document.get(field)?;
-    if value.is_null() {
-        document.remove(field);
-        return None;
-    }
-    let value = As::deserialize_as(value).ok()?;
+    let text = document.get(field)?.get();
+    let value = match text {
+        "null" => None,
+        text => Some(As::deserialize_as(&mut Deserializer::from_str(text)).ok()?),
+    };
     document.remove(field);
-    Some(value)
+    value
 }
 
 /// How far the creation of a server is.
@@ -345,6 +356,14 @@ pub struct Outcome {
 pub struct Other(Map<String, Value>);
 
 impl Other {
+    fn read(document: Document<'_>) -> serde_json::Result<Self> {
+        let read =
+            |(field, value): (String, &RawValue)| Ok((field, serde_json::from_str(value.get())?));
+        Ok(Self(
+            document.into_iter().map(read).collect::<Result<_, _>>()?,
+        ))
+    }
+
     /// The value of one field.
     pub fn get(&self, field: &str) -> Option<&Value> {
         self.0.get(field)
@@ -371,7 +390,7 @@ impl fmt::Debug for Other {
 struct Whole;
 
 impl<'de> DeserializeAs<'de, u64> for Whole {
-    fn deserialize_as<D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    fn deserialize_as<D: de::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
         /// Above, a double no longer tells one whole number from the next.
         const EXACT: f64 = 9_007_199_254_740_992.0;
 

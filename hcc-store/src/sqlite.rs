@@ -91,6 +91,20 @@ impl Store for Sqlite {
         .await
     }
 
+    async fn statuses(&self) -> Result<Vec<(String, Option<String>)>> {
+        self.run(|file| {
+            file.existing(|connection| {
+                let sql = "SELECT name,
+                        iif(json_type(doc, '$.status') = 'text', doc ->> '$.status', NULL)
+                    FROM vms ORDER BY id";
+                let mut look = connection.prepare(sql)?;
+                let found = look.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                Ok(found.collect::<rusqlite::Result<_>>()?)
+            })
+        })
+        .await
+    }
+
     async fn reserve(&self, name: &str) -> Result<bool> {
         let name = name.to_owned();
         self.run(move |file| {
@@ -140,8 +154,8 @@ impl Store for Sqlite {
 }
 
 fn record(row: &Row<'_>) -> Result<Option<Record>, Fault> {
-    let document: String = row.get(0)?;
-    Ok(Record::read(serde_json::from_str(&document)?))
+    let document = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+    Ok(Record::read(document)?)
 }
 
 /// The statements of a long write, prepared once.

@@ -25,6 +25,10 @@ pub trait Store: Debug + Send + Sync {
     /// All records, the oldest first.
     async fn list(&self) -> Result<Vec<Record>>;
 
+    /// Each record's name and [`status`](Record::status), the oldest first: what completion and
+    /// menus need, without the rest.
+    async fn statuses(&self) -> Result<Vec<(String, Option<String>)>>;
+
     /// Inserts a record of stage [`New`](crate::Stage::New), unless the name has one.
     ///
     /// Returns whether it was inserted: of all who reserve a name at the same

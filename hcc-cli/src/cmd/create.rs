@@ -111,7 +111,8 @@ impl Create {
 }
 
 /// What is ordered, and what it costs.
-fn described(name: &ServerName, Quote { order, price, .. }: &Quote) -> String {
+fn described(name: &ServerName, quote: &Quote) -> String {
+    let Quote { order, price, .. } = quote;
     let said = |text: &Option<String>| text.clone().unwrap_or_default();
     let mut text = format!(
         "{name}: {} with {}",
@@ -123,9 +124,20 @@ fn described(name: &ServerName, Quote { order, price, .. }: &Quote) -> String {
     }
     if let Some(price) = price {
         let (hourly, monthly) = (&price.price_hourly.gross, &price.price_monthly.gross);
-        text += &format!(", {hourly:.4} an hour, {monthly:.2} a month at most");
+        let currency = quote.currency.as_deref().unwrap_or_default();
+        let hourly = money(format!("{hourly:.4}"), currency);
+        let monthly = money(format!("{monthly:.2}"), currency);
+        text += &format!(", {hourly} an hour, {monthly} a month at most");
     }
     text
+}
+
+/// An amount with its currency, if that is known.
+pub(crate) fn money(amount: String, currency: &str) -> String {
+    match currency {
+        "" => amount,
+        currency => format!("{amount} {currency}"),
+    }
 }
 
 fn read(path: &Path) -> anyhow::Result<SecretString> {

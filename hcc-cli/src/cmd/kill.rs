@@ -9,6 +9,7 @@ use hcloud_api::Server;
 use crate::age::age;
 use crate::cmd::action::Done;
 use crate::cmd::consent::Consent;
+use crate::cmd::create::money;
 use crate::cmd::target::Target;
 use crate::cmd::wait::Waiting;
 use crate::config::Config;
@@ -51,7 +52,10 @@ async fn about(middleware: &Middleware, name: &ServerName) -> Result<String> {
         return Ok(String::new());
     }
     match middleware.touchable(name).await {
-        Ok(server) => Ok(described(&server)),
+        Ok(server) => {
+            let currency = middleware.currency().await.unwrap_or_default();
+            Ok(described(&server, &currency))
+        }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             Ok(format!("{name} is gone; this removes its record.\n"))
         }
@@ -66,7 +70,7 @@ fn protection(server: &Server) -> &'static str {
     }
 }
 
-fn described(server: &Server) -> String {
+fn described(server: &Server, currency: &str) -> String {
     let net = &server.public_net;
     let ip4 = net.ipv4.as_ref().map(|ipv4| ipv4.ip.to_string());
     let ip6 = net.ipv6.as_ref().map(|ipv6| ipv6.ip.clone());
@@ -79,7 +83,10 @@ fn described(server: &Server) -> String {
         ("age", Some(age(server.created))),
         (
             "price",
-            price.map(|price| format!("{:.2} a month", price.price_monthly.gross)),
+            price.map(|price| {
+                let monthly = format!("{:.2}", price.price_monthly.gross);
+                format!("{} a month", money(monthly, currency))
+            }),
         ),
         ("protected", Some(protection(server).to_owned())),
     ];

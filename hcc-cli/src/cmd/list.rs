@@ -37,6 +37,7 @@ impl Row for Listed {
         "name", "known", "status", "id", "ip4", "ip6", "created", "age", "labels",
     ];
     const ASIDE: &'static [&'static str] = &["created"];
+    const SPARE: &'static [&'static str] = &["ip6"];
 
     fn cells(&self) -> Vec<String> {
         let mut cells = vec![self.name.clone(), self.known.as_str().to_owned()];
@@ -91,6 +92,7 @@ impl Row for Cached {
         "name", "synced", "status", "id", "ip4", "ip6", "created", "age", "labels",
     ];
     const ASIDE: &'static [&'static str] = &["created"];
+    const SPARE: &'static [&'static str] = &["ip6"];
 
     fn cells(&self) -> Vec<String> {
         let synced = self.synced.map(|at| format!("{} ago", age(at)));

@@ -115,10 +115,13 @@ impl Row for LocationRow {
 
 impl Types {
     pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
-        let types = config.middleware_without_records()?.server_types().await?;
+        let middleware = config.middleware_without_records()?;
+        let (types, currency) = tokio::try_join!(middleware.server_types(), middleware.currency())?;
         offered::keep_types(config, &types);
-        let rows: Vec<TypeRow> = types.iter().flat_map(TypeRow::all).collect();
-        out.rows(&rows)
+        let rows = types
+            .iter()
+            .flat_map(|offer| TypeRow::all(offer, &currency));
+        out.rows(&rows.collect::<Vec<_>>())
     }
 }
 
@@ -134,13 +137,14 @@ struct TypeRow {
     cpu: String,
     hourly: Option<String>,
     monthly: Option<String>,
+    currency: String,
     available: bool,
     ends: Option<String>,
 }
 
 impl TypeRow {
-    fn all(server_type: &ServerType) -> impl Iterator<Item = Self> + '_ {
-        server_type.locations.iter().map(|place| {
+    fn all<'a>(server_type: &'a ServerType, currency: &'a str) -> impl Iterator<Item = Self> + 'a {
+        server_type.locations.iter().map(move |place| {
             let price = server_type.price(&place.name);
             let ends = place
                 .deprecation
@@ -156,6 +160,7 @@ impl TypeRow {
                 cpu: server_type.cpu_type.to_string(),
                 hourly: price.map(|price| price.price_hourly.gross.to_string()),
                 monthly: price.map(|price| price.price_monthly.gross.to_string()),
+                currency: currency.to_owned(),
                 available: place.available,
                 ends: ends.map(|at| at.strftime("%F").to_string()),
             }
@@ -174,9 +179,11 @@ impl Row for TypeRow {
         "cpu",
         "hourly",
         "monthly",
+        "currency",
         "available",
         "ends",
     ];
+    const SPARE: &'static [&'static str] = &["cpu", "arch", "currency"];
 
     fn cells(&self) -> Vec<String> {
         vec![
@@ -187,17 +194,19 @@ impl Row for TypeRow {
             format!("{} GB", self.disk),
             self.arch.clone(),
             self.cpu.clone(),
-            self.hourly.as_deref().map(rounded).unwrap_or_default(),
-            self.monthly.as_deref().map(rounded).unwrap_or_default(),
+            rounded(self.hourly.as_deref(), 4),
+            rounded(self.monthly.as_deref(), 2),
+            self.currency.clone(),
             if self.available { "yes" } else { "sold out" }.to_owned(),
             self.ends.clone().unwrap_or_default(),
         ]
     }
 }
 
-/// A price without the zeros that say nothing: four digits, as Hetzner prints it.
-fn rounded(price: &str) -> String {
+/// A price without the digits that say nothing.
+fn rounded(price: Option<&str>, digits: usize) -> String {
+    let price = price.unwrap_or_default();
     price
         .parse::<f64>()
-        .map_or_else(|_| price.to_owned(), |amount| format!("{amount:.4}"))
+        .map_or_else(|_| price.to_owned(), |amount| format!("{amount:.digits$}"))
 }

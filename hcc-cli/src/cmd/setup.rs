@@ -106,10 +106,10 @@ async fn ask(config: &mut Config) -> Result<Offers> {
         location,
         places,
     )?;
-    let types = offers
-        .types
-        .iter()
-        .map(|server_type| Choice::new(&server_type.name, size(server_type, location.as_deref())));
+    let types = offers.types.iter().map(|server_type| {
+        let about = size(server_type, location.as_deref(), &offers.currency);
+        Choice::new(&server_type.name, about)
+    });
     let server_type = pick(
         "Type of new servers",
         "the cheapest that is available",
@@ -288,7 +288,7 @@ fn text(key: Key, question: &str, present: &str) -> Result<String> {
         .prompt()?)
 }
 
-fn size(server_type: &ServerType, location: Option<&str>) -> String {
+fn size(server_type: &ServerType, location: Option<&str>, currency: &str) -> String {
     let (cores, memory, disk) = (server_type.cores, server_type.memory, server_type.disk);
     let here = |price: &&TypePrice| location.is_none_or(|name| price.location == name);
     let price = server_type
@@ -298,7 +298,7 @@ fn size(server_type: &ServerType, location: Option<&str>) -> String {
         .filter_map(|price| price.price_monthly.gross.to_f64())
         .min_by(f64::total_cmp);
     let price = price
-        .map(|price| format!(", {price:.2} a month"))
+        .map(|price| format!(", {price:.2} {currency} a month"))
         .unwrap_or_default();
     format!("{cores} cores, {memory} GB, {disk} GB disk{price}")
 }

@@ -86,6 +86,8 @@ pub struct Quote {
     pub order: Order,
     /// What the server costs, if its location is known.
     pub price: Option<TypePrice>,
+    /// The currency of the price, such as `EUR`, if it could be found out.
+    pub currency: Option<String>,
 }
 
 impl Middleware {
@@ -124,7 +126,9 @@ impl Middleware {
         let request = self.request(name, order).await?;
         let server_type = request.server_type.to_string();
         let location = request.location.as_ref().map(ToString::to_string);
-        let found = self.api.server_types().find(&server_type).await?;
+        let server_types = self.api.server_types();
+        let (found, currency) = tokio::join!(server_types.find(&server_type), self.currency());
+        let found = found?;
         let price = found.and_then(|found| match &location {
             Some(location) => found.price(location).cloned(),
             None => None,
@@ -137,6 +141,7 @@ impl Middleware {
                 ..order.clone()
             },
             price,
+            currency: currency.ok(),
         })
     }
 

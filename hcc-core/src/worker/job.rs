@@ -244,7 +244,7 @@ impl Shift {
     async fn end(&self, news: News, noted: hcc_queue::Result<()>) {
         match noted {
             Ok(()) => {
-                info!(?news, "a delivery has ended");
+                log(&news);
                 self.tell(news).await;
             }
             Err(error) => lost(&error),
@@ -264,6 +264,22 @@ impl Shift {
             let error = &error as &dyn std::error::Error;
             warn!(server = report.server, error, "an outcome was not recorded");
         }
+    }
+}
+
+/// Says how a delivery ended to whoever runs the worker.
+fn log(news: &News) {
+    let (News::Done(report) | News::Failed(report) | News::Delayed(report)) = news else {
+        return;
+    };
+    let Report {
+        cmd, server, by, ..
+    } = report;
+    let (why, code) = (&report.err, &report.code);
+    match news {
+        News::Done(_) => info!(cmd, server, by, note = why, "done"),
+        News::Failed(_) => warn!(cmd, server, by, why, code, "failed, and laid aside"),
+        _ => info!(cmd, server, by, why, code, after = ?report.after, "put off"),
     }
 }
 

@@ -237,6 +237,8 @@ fn begin_writing(connection: &mut Connection) -> rusqlite::Result<Transaction<'_
 
 /// Brings the file to the newest format.
 fn upgrade(connection: &mut Connection) -> Result<(), Fault> {
+    // A command is small, and a commit writes whole pages. A file that is there keeps its own.
+    connection.pragma_update(None, "page_size", 1024)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     let transaction = begin_writing(connection)?;
     // Another process may have been quicker.

@@ -11,19 +11,17 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::marker::PhantomData;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::access::{make, make_folder, open_or_make};
 use super::file::folder;
+use super::watch::Watch;
 use crate::{Cause, Channel, Error, Heard, QueueUrl, Result, Subscription};
 
 /// How long a file may become before it is replaced, in bytes.
@@ -152,47 +150,40 @@ struct Tail<T> {
     /// The beginning of a line whose end is not written yet.
     begun: Vec<u8>,
     heard: VecDeque<Heard<T>>,
-    woken: Arc<Notify>,
-    watcher: RecommendedWatcher,
+    watch: Watch,
 }
 
 impl<T: DeserializeOwned> Tail<T> {
     fn new(queue: QueueUrl, path: PathBuf) -> Result<Self> {
-        let woken = Arc::new(Notify::new());
-        let waker = Arc::clone(&woken);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // An error may hide a change, so it counts as one.
-            if !event.is_ok_and(|event| event.kind.is_access()) {
-                waker.notify_one();
-            }
-        });
-        let mut watcher = watcher.map_err(|error| failed(&queue, error))?;
-        let mut file = open_watched(&path, &mut watcher).map_err(|error| failed(&queue, error))?;
-        file.seek(SeekFrom::End(0))
-            .map_err(|error| failed(&queue, error))?;
+        let begin = || {
+            let mut watch = Watch::new()?;
+            let mut file = open_watched(&path, &mut watch)?;
+            file.seek(SeekFrom::End(0))?;
+            Ok((watch, file))
+        };
+        let (watch, file) = begin().map_err(|error: io::Error| failed(&queue, error))?;
         Ok(Self {
             queue,
             path,
             file,
             begun: Vec::new(),
             heard: VecDeque::new(),
-            woken,
-            watcher,
+            watch,
         })
     }
 
     /// Reads what has come: a few KiB that are still in the system's memory, so
     /// that no thread of its own is worth it.
-    fn read(&mut self) -> Result<(), Cause> {
+    fn read(&mut self) -> io::Result<()> {
         // Asked first: what is not current any more does not grow while it is read.
         while !is_current(&self.file, &self.path)? {
             self.read_lines()?;
-            let next = open_watched(&self.path, &mut self.watcher)?;
+            let next = open_watched(&self.path, &mut self.watch)?;
             self.heard.push_back(Heard::Lagged);
             self.file = next;
             self.begun.clear();
         }
-        Ok(self.read_lines()?)
+        self.read_lines()
     }
 
     fn read_lines(&mut self) -> io::Result<()> {
@@ -214,13 +205,12 @@ impl<T: DeserializeOwned> Tail<T> {
 }
 
 /// Opens the file, and watches the folder that it is in.
-fn open_watched(path: &Path, watcher: &mut RecommendedWatcher) -> Result<File, Cause> {
+fn open_watched(path: &Path, watch: &mut Watch) -> io::Result<File> {
     let folder = path.parent().expect("the path has a folder and a name");
     make_folder(folder)?;
-    // The folder may be another one than that of the last time.
-    let _ = watcher.unwatch(folder);
-    watcher.watch(folder, RecursiveMode::NonRecursive)?;
-    Ok(open(path)?)
+    // It may be another one than that of the last time.
+    watch.watch(folder)?;
+    open(path)
 }
 
 #[async_trait]
@@ -232,7 +222,8 @@ impl<T: DeserializeOwned + Send> Subscription<T> for Tail<T> {
             }
             self.read().map_err(|error| failed(&self.queue, error))?;
             if self.heard.is_empty() {
-                self.woken.notified().await;
+                let changed = self.watch.changed().await;
+                changed.map_err(|error| failed(&self.queue, error))?;
             }
         }
     }

@@ -15,6 +15,7 @@ use fastrand::Rng;
 use hcc_queue::{Command, Consumer, Error, Policy, Queue};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use self::ledger::{Ledger, Verdict};
@@ -60,9 +61,19 @@ async fn storm_costs_no_command(test: Test) {
         "{}: {pushed} pushed, {repeated} leased again, {verdict}",
         test.kind
     );
-    for (blow, end) in outages {
-        let pause = ledger.next_ack(end).unwrap();
-        println!("{}: {blow}, work went on after {pause:.1?}", test.kind);
+    for outage in outages {
+        let pause = ledger.next_ack(outage.end).unwrap();
+        print!(
+            "{}: {}, work went on after {pause:.1?}",
+            test.kind, outage.blow
+        );
+        match outage.election {
+            Some(election) => {
+                let election = election.await.unwrap() - outage.end;
+                println!(", another primary was there after {election:.1?}");
+            }
+            None => println!(),
+        }
     }
     assert_eq!(verdict, Verdict::default());
 }
@@ -135,6 +146,16 @@ enum Blow {
     StepDown,
 }
 
+/// A time without a server that takes writes.
+struct Outage {
+    blow: String,
+    /// From when on work could go on again.
+    end: Duration,
+    /// When the others had elected a server that takes writes, which they do only after it has
+    /// waited in vain for what the old one may still have to tell.
+    election: Option<JoinHandle<Duration>>,
+}
+
 /// The children, and what they have told.
 struct Storm<'a> {
     test: &'a Test,
@@ -145,8 +166,7 @@ struct Storm<'a> {
     telling: mpsc::UnboundedSender<String>,
     told: mpsc::UnboundedReceiver<String>,
     ledger: Ledger,
-    /// From when on work could go on again, and after what.
-    outages: Vec<(String, Duration)>,
+    outages: Vec<Outage>,
     /// What children say when they panic.
     trouble: Vec<String>,
 }
@@ -203,6 +223,13 @@ impl<'a> Storm<'a> {
 
     async fn strike(&mut self, blow: &Blow) {
         let (place, alone) = (self.place, self.place.replica_set().is_none());
+        let election = || {
+            let elected = place.replica_set()?.elected();
+            Some(tokio::spawn(async {
+                elected.await;
+                now()
+            }))
+        };
         let mut outage = None;
         match *blow {
             Blow::Kill(index) => self.children[index] = self.start(task(index)),
@@ -215,7 +242,7 @@ impl<'a> Storm<'a> {
             Blow::KillServer => {
                 let server = place.server().await.unwrap();
                 server.kill();
-                outage = Some(now());
+                outage = Some((now(), election()));
                 if alone {
                     sleep(LEASE / 2).await;
                 } else {
@@ -227,26 +254,30 @@ impl<'a> Storm<'a> {
             Blow::PauseServer(pause) => {
                 let server = place.server().await.unwrap();
                 server.pause();
-                outage = Some(now());
+                outage = Some((now(), election()));
                 sleep(pause).await;
                 server.resume();
             }
             Blow::StepDown => {
-                outage = Some(now());
+                let begin = now();
                 place.replica_set().unwrap().step_down().await;
+                outage = Some((begin, election()));
             }
         }
-        if let Some(begin) = outage {
+        if let Some((begin, election)) = outage {
             println!("{}: {blow:?} after {}", self.test.kind, self.ledger.acked);
-            // Where no other server takes over, it ends when this one is back.
-            let end = if alone { now() } else { begin };
-            self.outages.push((format!("{blow:?}"), end));
+            self.outages.push(Outage {
+                blow: format!("{blow:?}"),
+                // Where no other server takes over, it ends when this one is back.
+                end: if alone { now() } else { begin },
+                election,
+            });
         }
     }
 
     /// Kills all, lets one that nobody kills do what is left, and returns what
-    /// all have told, and from when on work could go on.
-    async fn calm(mut self) -> (Ledger, Vec<(String, Duration)>) {
+    /// all have told, and when there was no server.
+    async fn calm(mut self) -> (Ledger, Vec<Outage>) {
         self.children.clear();
         let last = self.start("finish");
         // The channel closes when nobody can tell anything any more.

@@ -236,11 +236,23 @@ impl ReplicaSet {
         admin.run_command(step_down).await.unwrap();
     }
 
+    /// Ends as soon as a member that answers takes writes.
+    pub fn elected(&self) -> impl Future<Output = ()> + Send + 'static {
+        let url = self.url("");
+        async move {
+            hello(&url).await;
+        }
+    }
+
     /// What the primary says of itself, as soon as there is one.
     async fn hello(&self) -> Document {
-        let admin = admin(&self.url("")).await;
-        admin.run_command(doc! { "hello": 1 }).await.unwrap()
+        hello(&self.url("")).await
     }
+}
+
+async fn hello(set: &str) -> Document {
+    let admin = admin(set).await;
+    admin.run_command(doc! { "hello": 1 }).await.unwrap()
 }
 
 async fn admin(url: &str) -> Database {
