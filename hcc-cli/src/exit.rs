@@ -181,25 +181,29 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
     let mut parts = text.split("\n\n").map(one_line);
     let message = parts.next().unwrap_or_default();
-    let tip = parts.find_map(|part| part.strip_prefix("tip: ").map(str::to_owned));
-    let hint = tip.unwrap_or_else(|| {
-        let verb = verb();
-        match error.kind() {
-            InvalidSubcommand | MissingSubcommand => {
-                let name = verb.get_bin_name().unwrap_or_default();
-                format!("to see them: {name} --help")
-            }
-            _ => one_line(&verb.clone().render_usage().to_string()).replacen("Usage", "it is", 1),
-        }
+    let hint = parts.find_map(|part| match part.split_once(": ")? {
+        ("tip", tip) => Some(tip.to_owned()),
+        ("Usage", _) => Some(usage_of(&verb(), error.kind())),
+        _ => None,
     });
     Failure {
         message: match error.kind() {
             MissingSubcommand => "a verb is missing".to_owned(),
             _ => message.trim_start_matches("error: ").to_owned(),
         },
-        ..Failure::new(Exit::Usage, "usage", Some(hint))
+        ..Failure::new(Exit::Usage, "usage", hint)
     }
     .tell(wants_json())
+}
+
+fn usage_of(verb: &Command, mistake: clap::error::ErrorKind) -> String {
+    match mistake {
+        InvalidSubcommand | MissingSubcommand => {
+            let name = verb.get_bin_name().unwrap_or(verb.get_name());
+            format!("to see them: {name} --help")
+        }
+        _ => one_line(&verb.clone().render_usage().to_string()).replacen("Usage", "it is", 1),
+    }
 }
 
 /// The verb that the command line names. What clap says of its usage counts variables of the

@@ -40,11 +40,15 @@ pub(crate) fn read(path: &Path) -> Result<Values> {
         path: path.to_owned(),
         cause,
     })?;
-    convert(&text).with_context(|| format!("{} is no settings file of server.py", path.display()))
+    let legacy = serde_json::from_str(&text).map_err(|error| Problem::Malformed {
+        path: path.to_owned(),
+        line: error.line(),
+        message: format!("no settings file of server.py: {error}"),
+    })?;
+    convert(legacy).with_context(|| format!("take over {}", path.display()))
 }
 
-fn convert(text: &str) -> Result<Values> {
-    let legacy: Legacy = serde_json::from_str(text)?;
+fn convert(legacy: Legacy) -> Result<Values> {
     let token = legacy.token.as_deref().map(unscramble).transpose()?;
     let store = match legacy.driver.as_deref() {
         Some("mongo") => {
@@ -118,9 +122,13 @@ mod tests {
         "mongo_queue": "msg", "mongo_cap": "100000", "complete": "ok",
         "console": "https://example.org/vnc/l.html?"}"#;
 
+    fn parsed(text: &str) -> Legacy {
+        serde_json::from_str(text).unwrap()
+    }
+
     #[test]
     fn settings_of_the_original_are_carried_over() {
-        let values = convert(CONF).unwrap();
+        let values = convert(parsed(CONF)).unwrap();
 
         for (key, value) in [
             (Key::Token, "t".repeat(64).as_str()),
@@ -138,7 +146,7 @@ mod tests {
     fn damaged_token_is_refused_without_showing_it() {
         let damaged = CONF.replace("tJUYTHDY", "AAAAAAAA");
 
-        let error = format!("{:#}", convert(&damaged).unwrap_err());
+        let error = format!("{:#}", convert(parsed(&damaged)).unwrap_err());
 
         assert!(error.contains("does not unpack"), "{error}");
         assert!(!error.contains("AAAA"), "{error}");

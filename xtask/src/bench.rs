@@ -37,6 +37,9 @@ enum Part {
     Api,
 }
 
+/// How programs are built that people install.
+const PROFILE: &str = "dist";
+
 const PYTHON: &str = "\
 import os, hcloud
 client = hcloud.Client(token=os.environ['HCLOUD_TOKEN'], api_endpoint=os.environ['HCLOUD_ENDPOINT'])
@@ -49,7 +52,7 @@ impl Bench {
         let python = services::python()?;
         let programs = ["-p", "hcc-cli", "-p", "hcloud-sim"];
         run(cargo()
-            .args(["build", "--quiet", "--release"])
+            .args(["build", "--quiet", "--profile", PROFILE])
             .args(programs))?;
 
         let parts = match &*self.parts {
@@ -130,16 +133,13 @@ impl Home {
         let folder = target().join(name);
         fs::create_dir_all(&folder)?;
         Ok(Self {
-            simulator: Simulator::start(
-                "release",
-                &[arguments, &["--rate-limit", "off"]].concat(),
-            )?,
+            simulator: Simulator::start(PROFILE, &[arguments, &["--rate-limit", "off"]].concat())?,
             folder,
         })
     }
 
     fn hcc<'a>(&'a self, name: &'static str, arguments: &'a [&str]) -> Contender<'a> {
-        let program = program("release", "hcc");
+        let program = program(PROFILE, "hcc");
         (name, Box::new(move || self.command(&program, arguments)))
     }
 
@@ -158,7 +158,7 @@ impl Home {
 
     /// How long after the start of a push a waiting `hcc next` has printed the command.
     fn wake(&self, runs: usize) -> Result<()> {
-        let hcc = program("release", "hcc");
+        let hcc = program(PROFILE, "hcc");
         while self.command(&hcc, &["pull"]).status()?.success() {}
         let mut times = Vec::with_capacity(runs);
         for _ in 0..runs {
@@ -181,7 +181,7 @@ impl Home {
 
     /// What a worker needs that has nothing to do.
     fn idle(&self) -> Result<()> {
-        let mut worker = self.command(&program("release", "hcc"), &["worker"]);
+        let mut worker = self.command(&program(PROFILE, "hcc"), &["worker"]);
         let mut worker = worker.stderr(Stdio::null()).spawn()?;
         thread::sleep(Duration::from_secs(5));
         let status = fs::read_to_string(format!("/proc/{}/status", worker.id()));

@@ -55,6 +55,11 @@ const SCENES: &[Scene] = &[
         until: "server-1:",
     },
     Scene {
+        name: "doctor",
+        typed: "hcc sync --all; hcc doctor",
+        until: "hcc worker",
+    },
+    Scene {
         name: "failure",
         typed: "hcc start none; hcc lst; hcc create web1 nonsense",
         until: "hcc types",
