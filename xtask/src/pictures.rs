@@ -52,7 +52,7 @@ const SCENES: &[Scene] = &[
     Scene {
         name: "kill",
         typed: "hcc kill server-1",
-        until: "server-1:",
+        until: "Type its name",
     },
     Scene {
         name: "doctor",
@@ -62,7 +62,7 @@ const SCENES: &[Scene] = &[
     Scene {
         name: "failure",
         typed: "hcc start none; hcc lst; hcc create web1 nonsense",
-        until: "hcc types",
+        until: "not_offered",
     },
 ];
 
