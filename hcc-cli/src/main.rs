@@ -19,6 +19,7 @@ mod log;
 mod offered;
 mod output;
 mod page;
+mod price;
 mod problem;
 mod reader;
 mod systemd;

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::interrupt;
 use crate::offered::Kind;
 use crate::output::Output;
+use crate::price::money;
 
 /// What new servers are like, for `create` and `setup`.
 #[derive(Clone, Debug, clap::Args)]
@@ -130,14 +131,6 @@ fn described(name: &ServerName, quote: &Quote) -> String {
         text += &format!(", {hourly} an hour, {monthly} a month at most");
     }
     text
-}
-
-/// An amount with its currency, if that is known.
-pub(crate) fn money(amount: String, currency: &str) -> String {
-    match currency {
-        "" => amount,
-        currency => format!("{amount} {currency}"),
-    }
 }
 
 fn read(path: &Path) -> anyhow::Result<SecretString> {

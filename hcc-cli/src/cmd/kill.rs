@@ -9,11 +9,11 @@ use hcloud_api::Server;
 use crate::age::age;
 use crate::cmd::action::Done;
 use crate::cmd::consent::Consent;
-use crate::cmd::create::money;
 use crate::cmd::target::Target;
 use crate::cmd::wait::Waiting;
 use crate::config::Config;
 use crate::output::Output;
+use crate::price::money;
 
 /// Delete a server and its record
 #[derive(Debug, clap::Args)]

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::offered;
 use crate::output::{Output, Row};
+use crate::price::rounded;
 
 /// List the images that servers are created from
 #[derive(Debug, clap::Args)]
@@ -201,12 +202,4 @@ impl Row for TypeRow {
             self.ends.clone().unwrap_or_default(),
         ]
     }
-}
-
-/// A price without the digits that say nothing.
-fn rounded(price: Option<&str>, digits: usize) -> String {
-    let price = price.unwrap_or_default();
-    price
-        .parse::<f64>()
-        .map_or_else(|_| price.to_owned(), |amount| format!("{amount:.digits$}"))
 }
