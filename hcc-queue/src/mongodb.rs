@@ -33,6 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long to wait for the answer of a primary that was replaced.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
+/// The server's word for what it cannot make use of.
+const BAD_VALUE: i32 = 2;
+
 /// The server's word for "there is one already".
 const DUPLICATE_KEY: i32 = 11000;
 
@@ -142,9 +145,17 @@ impl Server {
         Ok(self.listening.get_or_init(|| database))
     }
 
+    /// The answer to a call.
+    async fn answer<T>(
+        &self,
+        call: impl IntoFuture<Output = mongodb::error::Result<T>>,
+    ) -> Result<T> {
+        self.bounded(call).await.map_err(|error| self.error(error))
+    }
+
     /// Bounds the wait for an answer, more so from whom another member has
     /// replaced as primary: it may stand still, and will not be asked again.
-    async fn answer<T>(
+    async fn bounded<T>(
         &self,
         call: impl IntoFuture<Output = mongodb::error::Result<T>>,
     ) -> mongodb::error::Result<T> {
@@ -163,8 +174,8 @@ impl Server {
         }
     }
 
-    fn error(&self, error: mongodb::error::Error) -> Error {
-        failure(&self.url, error)
+    fn error(&self, error: impl Into<mongodb::error::Error>) -> Error {
+        failure(&self.url, error.into())
     }
 }
 
@@ -228,6 +239,11 @@ fn no_answer() -> mongodb::error::Error {
 /// Whether a field holds nothing that could be counted up.
 fn is_type_mismatch(error: &mongodb::error::Error) -> bool {
     matches!(&*error.kind, ErrorKind::Command(error) if error.code == TYPE_MISMATCH)
+}
+
+/// Whether a hint names an index that is not there.
+fn is_missing_index(error: &mongodb::error::Error) -> bool {
+    matches!(&*error.kind, ErrorKind::Command(error) if error.code == BAD_VALUE)
 }
 
 fn is_duplicate_key(error: &mongodb::error::Error) -> bool {

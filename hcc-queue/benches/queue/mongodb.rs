@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use crate::figures::{Figures, median};
 use crate::queue;
 
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 15;
 const CYCLES: usize = 1_000;
 const SIGNALS: usize = 1_500;
 const SPARSE: usize = 25;
@@ -38,29 +38,47 @@ async fn database(url: &str) -> Database {
     client.default_database().unwrap()
 }
 
-/// Leases and acks beside the least that the driver needs for them.
+/// Leases and acks beside two loops of the driver.
 async fn cycles(server: &Mongod, workers: usize) {
-    let (mut ours, mut bare) = (Vec::new(), Vec::new());
-    // In turn, so that they share whatever the machine does beside.
-    for _ in 0..ROUNDS {
-        let url = server.fresh_url();
-        fill(&database(&url).await.collection("cmd")).await;
-        let queue = queue(&url).await;
-        // This makes what is missing: connections, indexes.
-        assert!(queue.lease().await.unwrap().is_some());
-        ours.push(rate(workers, || lease_and_ack(queue.clone())).await);
-
-        let commands = database(&server.fresh_url()).await.collection("cmd");
-        fill(&commands).await;
-        assert!(claim(&commands).await.is_some());
-        bare.push(rate(workers, || claim_and_delete(commands.clone())).await);
+    let [mut ours, mut ending, mut endless] = [const { Vec::new() }; 3];
+    // In turn, so that they share whatever the machine does beside; and none is always behind the
+    // same one.
+    for round in 0..ROUNDS {
+        for turn in 0..3 {
+            match (round + turn) % 3 {
+                0 => ours.push(our_rate(server, workers).await),
+                1 => ending.push(bare_rate(server, workers, Claim::Ending).await),
+                _ => endless.push(bare_rate(server, workers, Claim::Endless).await),
+            }
+        }
     }
-    let ratios = ours.iter().zip(&bare).map(|(ours, bare)| ours / bare);
-    let ratio = median(ratios.collect());
-    let (ours, bare) = (median(ours), median(bare));
+    println!("  {workers} at a time");
     println!(
-        "  {workers} at a time   hcc-queue {ours:5.0}/s   driver {bare:5.0}/s   ratio {ratio:.2}"
+        "    hcc-queue                    {:5.0}/s",
+        median(ours.clone())
     );
+    for (name, bare) in [("leases that end", ending), ("that never end", endless)] {
+        let ratios = ours.iter().zip(&bare).map(|(ours, bare)| ours / bare);
+        let ratio = median(ratios.collect());
+        let bare = median(bare);
+        println!("    driver, {name:15}      {bare:5.0}/s   hcc-queue: {ratio:.2}");
+    }
+}
+
+async fn our_rate(server: &Mongod, workers: usize) -> f64 {
+    let url = server.fresh_url();
+    fill(&database(&url).await.collection("cmd")).await;
+    let queue = queue(&url).await;
+    // This makes what is missing: connections, indexes.
+    assert!(queue.lease().await.unwrap().is_some());
+    rate(workers, || lease_and_ack(queue.clone())).await
+}
+
+async fn bare_rate(server: &Mongod, workers: usize, claim: Claim) -> f64 {
+    let commands = database(&server.fresh_url()).await.collection("cmd");
+    fill(&commands).await;
+    assert!(claim.next(&commands).await.is_some());
+    rate(workers, || claim_and_delete(commands.clone(), claim)).await
 }
 
 async fn fill(commands: &Collection<Document>) {
@@ -86,21 +104,43 @@ async fn lease_and_ack(queue: Queue) {
 }
 
 /// The driver's loop: the next that nobody has, marked as ours, then deleted if
-/// it still is; as durable as ours.
-async fn claim_and_delete(commands: Collection<Document>) {
-    while let Some(ours) = claim(&commands).await {
+/// it still is; as durable as ours. It knows no order, and no server.
+async fn claim_and_delete(commands: Collection<Document>, claim: Claim) {
+    while let Some(ours) = claim.next(&commands).await {
         let deleted = commands.delete_one(ours).write_concern(durable());
         assert_eq!(deleted.await.unwrap().deleted_count, 1);
     }
 }
 
-/// Returns what finds the command as long as it is ours.
-async fn claim(commands: &Collection<Document>) -> Option<Document> {
-    let token = ObjectId::new();
-    let lease = doc! { "$set": { "lease": DateTime::now(), "token": token } };
-    let claimed = commands.find_one_and_update(doc! { "lease": null }, lease);
-    let command = claimed.write_concern(durable()).await.unwrap()?;
-    Some(doc! { "_id": command.get("_id"), "token": token })
+/// How the driver's loop marks a command.
+#[derive(Clone, Copy)]
+enum Claim {
+    /// Until a time by the server's clock: what a worker had that died, another one gets.
+    Ending,
+    /// For ever: the least that keeps two workers apart.
+    Endless,
+}
+
+impl Claim {
+    /// Returns what finds the command as long as it is ours.
+    async fn next(self, commands: &Collection<Document>) -> Option<Document> {
+        let token = ObjectId::new();
+        let claimed = match self {
+            Self::Ending => {
+                let end = doc! { "$add": ["$$NOW", 60_000] };
+                let attempts = doc! { "$add": [{ "$ifNull": ["$attempts", 0] }, 1] };
+                let lease = doc! { "lease": end, "token": token, "attempts": attempts };
+                let free = doc! { "$expr": { "$lte": ["$lease", "$$NOW"] } };
+                commands.find_one_and_update(free, vec![doc! { "$set": lease }])
+            }
+            Self::Endless => {
+                let lease = doc! { "$set": { "lease": DateTime::now(), "token": token } };
+                commands.find_one_and_update(doc! { "lease": null }, lease)
+            }
+        };
+        let command = claimed.write_concern(durable()).await.unwrap()?;
+        Some(doc! { "_id": command.get("_id"), "token": token })
+    }
 }
 
 fn durable() -> WriteConcern {

@@ -90,11 +90,8 @@ impl<T: Message> Capped<T> {
         }
         let database = &self.server.database;
         let create = database.create_collection(&self.name);
-        match self
-            .server
-            .answer(create.capped(true).size(self.bytes))
-            .await
-        {
+        let made = self.server.bounded(create.capped(true).size(self.bytes));
+        match made.await {
             // Somebody else was quicker.
             Err(error) if is_there(&error) => self.is_made().await.map(|_| ()),
             made => made.map_err(|error| self.server.error(error)),
@@ -115,12 +112,7 @@ impl<T: Message> Capped<T> {
                 false => None,
             })
         };
-        let found = self
-            .server
-            .answer(find)
-            .await
-            .map_err(|error| self.server.error(error))?;
-        match found {
+        match self.server.answer(find).await? {
             None => Ok(false),
             Some(found) if found.options.capped == Some(true) => Ok(true),
             Some(_) => Err(Error::NotCapped {
@@ -147,18 +139,15 @@ impl<T: Message> Channel<T> for Capped<T> {
         // An insert would make a collection that grows for ever.
         self.made.get_or_try_init(|| self.make()).await?;
         let document = message.write();
-        let document = document.map_err(|error| self.server.error(error.into()))?;
+        let document = document.map_err(|error| self.server.error(error))?;
         // Nobody relies on it, so nobody waits until it is safe.
         let fleeting = WriteConcern::builder()
             .w(Acknowledgment::Nodes(1))
             .journal(false)
             .build();
         let messages = self.on(&self.server.database);
-        self.server
-            .answer(messages.insert_one(document).write_concern(fleeting))
-            .await
-            .map(|_| ())
-            .map_err(|error| self.server.error(error))
+        let send = messages.insert_one(document).write_concern(fleeting);
+        self.server.answer(send).await.map(|_| ())
     }
 
     async fn subscribe(&self) -> Result<Box<dyn Subscription<T>>> {

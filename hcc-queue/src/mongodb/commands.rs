@@ -24,18 +24,22 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ::mongodb::bson::{Bson, DateTime, Document, doc};
+use ::mongodb::bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
 use ::mongodb::options::{Hint, IndexOptions, ReturnDocument};
 use ::mongodb::{Collection, Cursor, IndexModel};
 use async_trait::async_trait;
 use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
-use super::document::{attempts, between, command, document, entry, is_dead, pushed, stored_id};
-use super::{Server, is_duplicate_key, is_type_mismatch};
+use super::document::{self, attempts, between, field, is_dead, pushed, stored_id};
+use super::{Server, is_duplicate_key, is_missing_index, is_type_mismatch};
 use crate::{Command, CommandId, Commands, Entry, Error, Lease, Result, State, Token};
 
 /// How many servers that are free are found at a time.
 const WINDOW: usize = 100;
+
+/// How long to wait for others who look for them.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// How many of them may have been leased by others, one after the other, until
 /// the rest is not worth a try.
@@ -44,6 +48,9 @@ const MISSES: usize = 4;
 /// How long it counts what was found, and what the server's clock showed then.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// The index of what comes first.
+const TURNS: &str = "hcc_turns";
+
 /// What the turns of all others are less than.
 const FIRST_TURN: i64 = 0;
 
@@ -51,10 +58,11 @@ const FIRST_TURN: i64 = 0;
 #[derive(Clone)]
 pub(super) struct Documents {
     server: Server,
-    commands: Collection<Document>,
+    commands: Collection<RawDocumentBuf>,
     dead: Collection<Document>,
     indexed: Arc<OnceCell<()>>,
     free: Arc<Mutex<Free>>,
+    looking: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// Servers, as in `for`, that had a command for whoever comes first.
@@ -73,12 +81,12 @@ struct Clock {
 
 impl Free {
     /// Adds the server of a command, unless that has to wait or another comes first.
-    fn look(&mut self, mut document: Document, is_first: impl FnOnce(&Bson) -> bool) {
-        let Ok(&now) = document.get_datetime("now") else {
+    fn look(&mut self, document: &RawDocument, is_first: impl FnOnce(&Bson) -> bool) {
+        let Ok(now) = document.get_datetime("now") else {
             return;
         };
-        let server = document.remove("for").unwrap_or(Bson::Null);
-        let waits = document.get_datetime("due").is_ok_and(|due| *due > now);
+        let server = field(document, "for").unwrap_or(Bson::Null);
+        let waits = document.get_datetime("due").is_ok_and(|due| due > now);
         if is_first(&server) && !waits {
             self.servers.push_back(server);
         }
@@ -125,16 +133,23 @@ impl Documents {
             dead: server.database.collection(&format!("{name}_dead")),
             indexed: Arc::default(),
             free: Arc::default(),
+            looking: Arc::default(),
         }
     }
 
-    /// Makes the indexes. What other programs insert cannot offend them.
+    /// Makes the indexes, the first time.
     async fn ensure_indexes(&self) -> Result<()> {
+        let made = self.indexed.get_or_try_init(|| self.make_indexes());
+        made.await.copied()
+    }
+
+    /// Makes the indexes that are missing. What other programs insert cannot offend them.
+    async fn make_indexes(&self) -> Result<()> {
         // A server's first entry is the command that comes first: of those without
         // a turn, the first in the natural order. A lease changes no entry of ours.
         let turns = IndexModel::builder()
             .keys(in_turn())
-            .options(IndexOptions::builder().name("hcc_turns".to_owned()).build());
+            .options(IndexOptions::builder().name(TURNS.to_owned()).build());
         let single = IndexModel::builder().keys(doc! { "for": 1 }).options(
             IndexOptions::builder()
                 .name("hcc_single".to_owned())
@@ -143,12 +158,8 @@ impl Documents {
                 .build(),
         );
         let indexes = [turns.build(), single.build()];
-        let make = async || {
-            let made = self.commands.create_indexes(indexes);
-            self.server.answer(made).await.map(|_| ())
-        };
-        let made = self.indexed.get_or_try_init(make).await;
-        made.copied().map_err(|error| self.error(error))
+        let made = self.commands.create_indexes(indexes);
+        self.server.answer(made).await.map(|_| ())
     }
 
     /// Leases the next command of a server that was free, if one still is.
@@ -179,66 +190,82 @@ impl Documents {
         now: DateTime,
         duration: Duration,
     ) -> Result<Option<Lease>> {
-        let mut filter = doc! { "for": { "$eq": server }, "due": { "$not": { "$gt": now } } };
         let end = DateTime::from_millis(now.timestamp_millis() + millis(duration));
-        let lease = doc! {
-            "$set": { "due": end, "held": true },
-            "$inc": { "token": 1_i64, "attempts": 1 },
-        };
+        let mut waits = doc! { "$not": { "$gt": now } };
+        let mut is_complete = false;
         loop {
+            let first = doc! { "for": { "$eq": server }, "due": waits.clone() };
+            let lease = doc! {
+                "$set": { "due": end, "held": true },
+                "$inc": { "token": 1_i64, "attempts": 1 },
+            };
             let leased = self
                 .commands
-                .find_one_and_update(filter.clone(), lease.clone())
+                .find_one_and_update(first, lease)
                 .sort(in_turn())
+                .hint(Hint::Name(TURNS.to_owned()))
                 .return_document(ReturnDocument::After);
-            match self.server.answer(leased).await {
-                Ok(Some(document)) if is_dead(&document) => self.entomb(document).await?,
-                Ok(Some(document)) => return self.leased(document, now).await.map(Some),
+            match self.server.bounded(leased).await {
+                Ok(Some(document)) if is_dead(&document) => self.entomb(&document).await?,
+                Ok(Some(document)) => return self.leased(&document, now).await.map(Some),
                 Ok(None) => return Ok(None),
                 // Another command of this server is leased or delayed, or was, and
                 // comes first, though it had no turn when the primary was another.
                 Err(error) if is_duplicate_key(&error) => {
                     let begun = doc! { "$lte": now };
-                    if filter.insert("due", begun.clone()) == Some(begun.into()) {
+                    if waits == begun {
                         return Ok(None);
                     }
+                    waits = begun;
                 }
                 Err(error) if is_type_mismatch(&error) => self.number(server).await?,
-                Err(error) => return Err(self.error(error)),
+                // Somebody has dropped the collection.
+                Err(error) if is_missing_index(&error) && !is_complete => {
+                    self.make_indexes().await?;
+                    is_complete = true;
+                }
+                Err(error) => return Err(self.server.error(error)),
             }
         }
     }
 
     /// The lease of a document. If nothing tells how old that is, it is from now on.
-    async fn leased(&self, mut document: Document, now: DateTime) -> Result<Lease> {
-        if pushed(&document).is_none() {
-            let id = doc! { "_id": document.get("_id") };
+    async fn leased(&self, document: &RawDocument, now: DateTime) -> Result<Lease> {
+        let mut command = document::command(document);
+        if command.at.is_none() {
+            let id = doc! { "_id": field(document, "_id") };
             let at = doc! { "$set": { "at": now } };
-            self.server
-                .answer(self.commands.update_one(id, at))
-                .await
-                .map_err(|error| self.error(error))?;
-            document.insert("at", now);
+            self.server.answer(self.commands.update_one(id, at)).await?;
+            command.at = Some(now.to_system_time());
         }
-        let age = pushed(&document).map(|at| between(at, now));
+        let age = pushed(document).map_or(Duration::ZERO, |at| between(at, now));
         let token = Token(document.get_i64("token").unwrap_or_default());
-        let attempts = attempts(&document);
-        let age = age.unwrap_or_default();
-        Ok(Lease::new(command(&document), token, attempts, age))
+        Ok(Lease::new(command, token, attempts(document), age))
     }
 
     /// Replaces what other programs have put where a server's commands are counted.
     async fn number(&self, server: &Bson) -> Result<()> {
         let numbers = doc! { "token": number("token"), "attempts": number("attempts") };
         let others = doc! { "for": { "$eq": server } };
-        self.server
-            .answer(
-                self.commands
-                    .update_many(others, vec![doc! { "$set": numbers }]),
-            )
-            .await
-            .map(|_| ())
-            .map_err(|error| self.error(error))
+        let replaced = vec![doc! { "$set": numbers }];
+        let replace = self.commands.update_many(others, replaced);
+        self.server.answer(replace).await.map(|_| ())
+    }
+
+    /// Finds servers that are free, unless others just have; returns whether there are any.
+    async fn find_free(&self) -> Result<bool> {
+        // What one finds is enough for all.
+        let _looking = timeout(LOOK, self.looking.lock()).await;
+        if !self.free().servers.is_empty() {
+            return Ok(true);
+        }
+        Ok(self.add_free(self.oldest().await?))
+    }
+
+    fn add_free(&self, found: Free) -> bool {
+        let are_free = !found.servers.is_empty();
+        self.free().add(found);
+        are_free
     }
 
     /// Looks for servers with a command that can be leased, who waited longest first.
@@ -253,7 +280,7 @@ impl Documents {
         let full = window.len() == WINDOW;
         let (mut seen, mut free) = (HashSet::new(), Free::default());
         for document in window {
-            free.look(document, |server| seen.insert(server.to_string()));
+            free.look(&document, |server| seen.insert(server.clone()));
         }
         if free.servers.is_empty() && full {
             return self.any().await;
@@ -268,33 +295,34 @@ impl Documents {
         stages.push(doc! { "$limit": WINDOW as i64 });
         stages.push(doc! { "$project": { "_id": 0, "for": "$_id", "due": 1, "now": "$$NOW" } });
         let mut free = Free::default();
-        for document in self.all(self.commands.aggregate(stages)).await? {
-            free.look(document, |_| true);
+        for document in self.aggregate(stages).await? {
+            free.look(&document, |_| true);
         }
         Ok(free)
     }
 
     /// Moves a command that is marked as dead. Whoever meets it may do so, should
     /// the one that marked it be gone.
-    async fn entomb(&self, mut document: Document) -> Result<()> {
-        document.remove("due");
-        document.remove("held");
-        let id = doc! { "_id": document.get("_id") };
-        let marked = doc! { "_id": document.get("_id"), "dead": true };
-        self.server
-            .answer(self.dead.replace_one(id, document).upsert(true))
-            .await
-            .map_err(|error| self.error(error))?;
-        self.server
-            .answer(self.commands.delete_one(marked))
-            .await
-            .map_err(|error| self.error(error))?;
-        Ok(())
+    async fn entomb(&self, document: &RawDocument) -> Result<()> {
+        let mut letter = Document::try_from(document).map_err(|error| self.server.error(error))?;
+        letter.remove("due");
+        letter.remove("held");
+        let id = doc! { "_id": letter.get("_id") };
+        let marked = doc! { "_id": letter.get("_id"), "dead": true };
+        let keep = self.dead.replace_one(id, letter).upsert(true);
+        self.server.answer(keep).await?;
+        let remove = self.commands.delete_one(marked);
+        self.server.answer(remove).await.map(|_| ())
     }
 
     /// Adds a document behind the newest of its server, unless there is one of this
     /// id.
-    async fn insert(&self, id: &Bson, fields: Document, newest: Option<&Document>) -> Result<()> {
+    async fn insert(
+        &self,
+        id: &Bson,
+        fields: Document,
+        newest: Option<&RawDocumentBuf>,
+    ) -> Result<()> {
         let turn = newest.and_then(|newest| newest.get_i64("turn").ok());
         if turn.is_none() && newest.is_some() {
             let server = doc! { "$eq": fields.get("for") };
@@ -302,10 +330,8 @@ impl Documents {
             let is_begun = is_a("due", "date");
             let turn = doc! { "$cond": [is_begun, FIRST_TURN, turn_of_now()] };
             let stamp = vec![doc! { "$set": { "turn": turn } }];
-            self.server
-                .answer(self.commands.update_many(others, stamp))
-                .await
-                .map_err(|error| self.error(error))?;
+            let stamp = self.commands.update_many(others, stamp);
+            self.server.answer(stamp).await?;
         }
         // The next primary's clock may be behind.
         let turn = doc! { "$min": [turn_of_now(), turn.map(|turn| turn - 1)] };
@@ -317,8 +343,8 @@ impl Documents {
             .commands
             .update_one(doc! { "_id": id }, vec![doc! { "$replaceWith": fields }])
             .upsert(true);
-        match self.server.answer(insert).await {
-            Err(error) if !is_duplicate_key(&error) => Err(self.error(error)),
+        match self.server.bounded(insert).await {
+            Err(error) if !is_duplicate_key(&error) => Err(self.server.error(error)),
             _ => Ok(()),
         }
     }
@@ -326,31 +352,31 @@ impl Documents {
     /// Changes the command of a lease, if the lease is the newest.
     async fn set(&self, lease: &Lease, fields: Document) -> Result<()> {
         let set = vec![doc! { "$set": fields }];
-        let changed = self
-            .server
-            .answer(self.commands.update_one(held(lease), set))
-            .await
-            .map_err(|error| self.error(error))?;
-        unless_none(lease, changed.matched_count)
+        let set = self.commands.update_one(held(lease), set);
+        unless_none(lease, self.server.answer(set).await?.matched_count)
     }
 
     /// What a query finds.
     async fn all(
         &self,
-        query: impl IntoFuture<Output = mongodb::error::Result<Cursor<Document>>>,
-    ) -> Result<Vec<Document>> {
+        query: impl IntoFuture<Output = mongodb::error::Result<Cursor<RawDocumentBuf>>>,
+    ) -> Result<Vec<RawDocumentBuf>> {
         let read = async {
             let mut cursor = query.await?;
             let mut documents = Vec::new();
             while cursor.advance().await? {
-                documents.push(cursor.deserialize_current()?);
+                documents.push(cursor.current().to_owned());
             }
             Ok(documents)
         };
-        self.server
-            .answer(read)
-            .await
-            .map_err(|error| self.error(error))
+        self.server.answer(read).await
+    }
+
+    async fn aggregate(
+        &self,
+        stages: impl IntoIterator<Item = Document>,
+    ) -> Result<Vec<RawDocumentBuf>> {
+        self.all(self.commands.aggregate(stages).with_type()).await
     }
 
     /// Commands and dead letters that match, with what they wait for.
@@ -362,21 +388,17 @@ impl Documents {
         let dead = doc! { "coll": self.dead.name(), "pipeline": &stages };
         let union = doc! { "$unionWith": dead };
         let stages = stages.into_iter().chain([union]);
-        let found = self.all(self.commands.aggregate(stages)).await?;
-        let entry = |found: Document| {
+        let found = self.aggregate(stages).await?;
+        let entry = |found: &RawDocumentBuf| {
             let command = found.get_document("command").ok()?;
-            Some(entry(command, *found.get_datetime("now").ok()?))
+            Some(document::entry(command, found.get_datetime("now").ok()?))
         };
-        Ok(found.into_iter().filter_map(entry).collect())
+        Ok(found.iter().filter_map(entry).collect())
     }
 
     fn free(&self) -> MutexGuard<'_, Free> {
         // What is in there is a hint.
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn error(&self, error: mongodb::error::Error) -> Error {
-        self.server.error(error)
     }
 }
 
@@ -385,8 +407,7 @@ impl Commands for Documents {
     async fn version(&self) -> Result<String> {
         let database = &self.server.database;
         let about = database.run_command(doc! { "buildInfo": 1 });
-        let about = self.server.answer(about).await;
-        let about = about.map_err(|error| self.error(error))?;
+        let about = self.server.answer(about).await?;
         let version = about.get_str("version").unwrap_or_default();
         Ok(format!("MongoDB {version}"))
     }
@@ -399,37 +420,32 @@ impl Commands for Documents {
             .map(|name| doc! { "$unionWith": { "coll": name, "pipeline": &same_id } });
         let newest = newest_of(Some(&command.server.as_str().into()));
         let stages = newest.into_iter().chain(known);
-        let found = self.all(self.commands.aggregate(stages)).await?;
-        if found.iter().any(|found| found.get("_id") == Some(&id)) {
+        let found = self.aggregate(stages).await?;
+        let mut ids = found.iter().filter_map(|found| field(found, "_id"));
+        if ids.any(|known| known == id) {
             return Ok(command.id.clone());
         }
         let newest = found.first();
-        if let Some(newest) = newest.filter(|newest| !is_begun(newest))
-            && super::document::command(newest).is_same_wish(command)
-        {
-            return Ok(super::document::command(newest).id);
+        if let Some(newest) = newest.filter(|newest| !is_begun(newest)) {
+            let newest = document::command(newest);
+            if newest.is_same_wish(command) {
+                return Ok(newest.id);
+            }
         }
-        let fields = document(command).map_err(|error| self.error(error.into()))?;
+        let fields = document::document(command).map_err(|error| self.server.error(error))?;
         self.insert(&id, fields, newest).await?;
         Ok(command.id.clone())
     }
 
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
         self.ensure_indexes().await?;
-        let lease = self.lease_free(duration).await?;
-        if lease.is_some() {
-            return Ok(lease);
+        let mut lease = self.lease_free(duration).await?;
+        let mut are_free = lease.is_none() && self.find_free().await?;
+        while are_free {
+            lease = self.lease_free(duration).await?;
+            are_free = lease.is_none() && self.add_free(self.any().await?);
         }
-        let mut found = self.oldest().await?;
-        while !found.servers.is_empty() {
-            self.free().add(found);
-            let lease = self.lease_free(duration).await?;
-            if lease.is_some() {
-                return Ok(lease);
-            }
-            found = self.any().await?;
-        }
-        Ok(None)
+        Ok(lease)
     }
 
     async fn extend(&self, lease: &Lease, duration: Duration) -> Result<()> {
@@ -437,12 +453,8 @@ impl Commands for Documents {
     }
 
     async fn ack(&self, lease: Lease) -> Result<()> {
-        let removed = self
-            .server
-            .answer(self.commands.delete_one(held(&lease)))
-            .await
-            .map_err(|error| self.error(error))?;
-        unless_none(&lease, removed.deleted_count)
+        let remove = self.commands.delete_one(held(&lease));
+        unless_none(&lease, self.server.answer(remove).await?.deleted_count)
     }
 
     async fn release(&self, lease: Lease, delay: Duration, why: &str) -> Result<()> {
@@ -456,13 +468,8 @@ impl Commands for Documents {
             .commands
             .find_one_and_update(held(&lease), vec![doc! { "$set": mark }])
             .return_document(ReturnDocument::After);
-        match self
-            .server
-            .answer(marked)
-            .await
-            .map_err(|error| self.error(error))?
-        {
-            Some(document) => self.entomb(document).await,
+        match self.server.answer(marked).await? {
+            Some(document) => self.entomb(&document).await,
             None => unless_none(&lease, 0),
         }
     }
@@ -471,8 +478,8 @@ impl Commands for Documents {
         let mut stages = first_of_each_server();
         let left = doc! { "$max": [{ "$subtract": ["$due", "$$NOW"] }, 0] };
         stages.push(doc! { "$group": { "_id": null, "left": { "$min": left } } });
-        let found = self.all(self.commands.aggregate(stages)).await?;
-        let left = found.first().and_then(|first| first.get("left"));
+        let found = self.aggregate(stages).await?;
+        let left = found.first().and_then(|first| field(first, "left"));
         Ok(left.map(|left| {
             let left = left.as_i64().or(left.as_i32().map(i64::from));
             Duration::from_millis(left.unwrap_or_default().try_into().unwrap_or_default())
@@ -499,50 +506,30 @@ impl Commands for Documents {
         self.ensure_indexes().await?;
         let id = stored_id(id);
         let marked = self.commands.find_one(doc! { "_id": &id, "dead": true });
-        if let Some(document) = self
-            .server
-            .answer(marked)
-            .await
-            .map_err(|error| self.error(error))?
-        {
-            self.entomb(document).await?;
+        if let Some(document) = self.server.answer(marked).await? {
+            self.entomb(&document).await?;
         }
-        let dead = self
-            .server
-            .answer(self.dead.find_one(doc! { "_id": &id }))
-            .await
-            .map_err(|error| self.error(error))?;
-        let Some(mut fields) = dead else {
+        let dead = self.dead.find_one(doc! { "_id": &id });
+        let Some(mut fields) = self.server.answer(dead).await? else {
             return Ok(false);
         };
         for field in ["dead", "attempts", "err", "at", "turn"] {
             fields.remove(field);
         }
-        let newest = self.commands.aggregate(newest_of(fields.get("for")));
-        let newest = self.all(newest).await?;
+        let newest = self.aggregate(newest_of(fields.get("for"))).await?;
         self.insert(&id, fields, newest.first()).await?;
-        let removed = self
-            .server
-            .answer(self.dead.delete_one(doc! { "_id": &id }))
-            .await
-            .map_err(|error| self.error(error))?;
-        Ok(removed.deleted_count > 0)
+        let remove = self.dead.delete_one(doc! { "_id": &id });
+        Ok(self.server.answer(remove).await?.deleted_count > 0)
     }
 
     async fn remove(&self, id: &CommandId) -> Result<bool> {
         let id = stored_id(id);
         let is_leased = doc! { "$and": ["$held", { "$gt": ["$due", "$$NOW"] }] };
         let unless_leased = doc! { "_id": &id, "$expr": { "$not": [is_leased] } };
-        let waiting = self
-            .server
-            .answer(self.commands.delete_one(unless_leased))
-            .await
-            .map_err(|error| self.error(error))?;
-        let dead = self
-            .server
-            .answer(self.dead.delete_one(doc! { "_id": &id }))
-            .await
-            .map_err(|error| self.error(error))?;
+        let waiting = self.commands.delete_one(unless_leased);
+        let waiting = self.server.answer(waiting).await?;
+        let dead = self.dead.delete_one(doc! { "_id": &id });
+        let dead = self.server.answer(dead).await?;
         Ok(waiting.deleted_count + dead.deleted_count > 0)
     }
 }
@@ -584,8 +571,8 @@ fn first_of_each_server() -> Vec<Document> {
 }
 
 /// Whether a worker has had the command.
-fn is_begun(document: &Document) -> bool {
-    document.contains_key("due")
+fn is_begun(document: &RawDocument) -> bool {
+    document.get("due").is_ok_and(|due| due.is_some())
 }
 
 /// A place behind all who came before this moment.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ::mongodb::bson::oid::ObjectId;
-use ::mongodb::bson::{self, Bson, DateTime, Document, doc};
+use ::mongodb::bson::{self, Bson, DateTime, Document, RawDocument, doc};
 use serde_json::Value;
 
 use crate::{Command, CommandId, Entry, State};
@@ -21,21 +21,21 @@ pub(super) fn document(command: &Command) -> bson::error::Result<Document> {
 }
 
 /// Whatever can be read of a command.
-pub(super) fn command(document: &Document) -> Command {
+pub(super) fn command(document: &RawDocument) -> Command {
     let text = |field| document.get_str(field).ok().map(str::to_owned);
     Command {
-        id: id(document.get("_id")),
+        id: id(field(document, "_id")),
         verb: text("cmd").unwrap_or_default(),
         server: text("for").unwrap_or_default(),
-        args: document.get("args").map_or(Value::Null, value),
+        args: field(document, "args").map_or(Value::Null, value),
         by: text("by"),
         at: pushed(document).map(DateTime::to_system_time),
     }
 }
 
 /// A command as it stood when the server's clock showed `now`.
-pub(super) fn entry(document: &Document, now: DateTime) -> Entry {
-    let due = document.get_datetime("due").ok().copied();
+pub(super) fn entry(document: &RawDocument, now: DateTime) -> Entry {
+    let due = document.get_datetime("due").ok();
     let left = due.map_or(Duration::ZERO, |due| between(now, due));
     let state = match left {
         _ if is_dead(document) => State::Dead,
@@ -47,18 +47,18 @@ pub(super) fn entry(document: &Document, now: DateTime) -> Entry {
     Entry::new(command(document), attempts(document), state, why)
 }
 
-pub(super) fn is_dead(document: &Document) -> bool {
+pub(super) fn is_dead(document: &RawDocument) -> bool {
     document.get_bool("dead").unwrap_or_default()
 }
 
-pub(super) fn attempts(document: &Document) -> u32 {
+pub(super) fn attempts(document: &RawDocument) -> u32 {
     let attempts = document.get_i32("attempts").unwrap_or_default();
     attempts.try_into().unwrap_or_default()
 }
 
 /// When a command was pushed: ids of other programs begin with a time.
-pub(super) fn pushed(document: &Document) -> Option<DateTime> {
-    let at = document.get_datetime("at").ok().copied();
+pub(super) fn pushed(document: &RawDocument) -> Option<DateTime> {
+    let at = document.get_datetime("at").ok();
     let made = || document.get_object_id("_id").ok().map(|id| id.timestamp());
     at.or_else(made)
 }
@@ -67,13 +67,16 @@ pub(super) fn between(from: DateTime, to: DateTime) -> Duration {
     to.checked_duration_since(from).unwrap_or_default()
 }
 
+/// A field of any type, unless it is missing.
+pub(super) fn field(document: &RawDocument, name: &str) -> Option<Bson> {
+    document.get(name).ok()??.try_into().ok()
+}
+
 /// The text of an id: what it looks like in MongoDB's tools.
-fn id(id: Option<&Bson>) -> CommandId {
+fn id(id: Option<Bson>) -> CommandId {
     let text = match id {
         Some(Bson::ObjectId(id)) => id.to_hex(),
-        Some(Bson::String(text)) if stored_id(&text.as_str().into()) == Bson::from(text) => {
-            text.clone()
-        }
+        Some(Bson::String(text)) if stored_id(&text.as_str().into()) == Bson::from(&text) => text,
         // Ids of any other type are rare, but must not be taken for others.
         other => serde_json::to_string(&other).unwrap_or_default(),
     };
@@ -92,7 +95,7 @@ pub(super) fn stored_id(id: &CommandId) -> Bson {
     }
 }
 
-fn value(stored: &Bson) -> Value {
+fn value(stored: Bson) -> Value {
     // Whatever JSON does not know becomes an object that names the type.
     serde_json::to_value(stored).unwrap_or_default()
 }
@@ -118,7 +121,7 @@ mod tests {
             DateTime::from_millis(7).into(),
         ];
 
-        let texts: Vec<_> = ids.iter().map(|stored| id(Some(stored))).collect();
+        let texts: Vec<_> = ids.iter().cloned().map(|stored| id(Some(stored))).collect();
 
         assert_eq!(texts[0].as_str(), hex);
         assert_eq!(texts[2].as_str(), "x");

@@ -182,10 +182,7 @@ impl<T: Message> Tail<T> {
                 messages.insert_one(doc! { T::FIELD: null }).await?;
             }
         };
-        server
-            .answer(open)
-            .await
-            .map_err(|error| server.error(error))
+        server.answer(open).await
     }
 
     /// Returns whether there is anybody to be told.

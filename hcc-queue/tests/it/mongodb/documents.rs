@@ -145,6 +145,28 @@ async fn command_that_was_begun_comes_first_whatever_the_natural_order() {
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
+async fn collection_that_somebody_dropped_is_made_whole() {
+    let fresh = Fresh::standalone().await;
+    let queue = fresh.open().await;
+    queue.push(&Command::new("start", "web")).await.unwrap();
+    queue.lease().await.unwrap().unwrap();
+
+    fresh.collection("cmd").drop().await.unwrap();
+    for verb in ["stop", "reset"] {
+        fresh
+            .insert("cmd", doc! { "cmd": verb, "for": "web" })
+            .await;
+    }
+
+    let lease = queue.lease().await.unwrap().unwrap();
+    assert_eq!(lease.command.verb, "stop");
+    assert!(queue.lease().await.unwrap().is_none());
+    let indexes = fresh.collection("cmd").list_index_names().await.unwrap();
+    assert_eq!(indexes, ["_id_", "hcc_turns", "hcc_single"]);
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
 async fn values_of_any_type_do_not_stop_the_queue() {
     let fresh = Fresh::standalone().await;
     let nonsense = [
