@@ -81,6 +81,7 @@ impl Queue {
         }
         let id = self.commands.push(command).await?;
         self.wake().await;
+        self.commands.sync().await?;
         Ok(id)
     }
 
@@ -89,7 +90,7 @@ impl Queue {
     /// A worker that stops does so, because the commands behind those that it has
     /// finished can be leased now.
     pub async fn wake(&self) {
-        // The command is safe; who misses the signal looks for himself in a while.
+        // The command is there; who misses the signal looks for himself in a while.
         let _ = self.signals.send(&COMMANDS.to_owned()).await;
     }
 

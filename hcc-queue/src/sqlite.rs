@@ -4,6 +4,7 @@ mod access;
 mod file;
 mod local;
 mod log;
+mod wal;
 mod watch;
 
 use std::panic::resume_unwind;
@@ -21,6 +22,7 @@ use tokio::time::timeout;
 
 use self::file::{Fault, File};
 use self::log::Log;
+use self::wal::Wal;
 use crate::{
     Command, CommandId, Commands, Entry, Error, Lease, Queue, QueueUrl, Result, State, Token,
 };
@@ -33,6 +35,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Sqlite {
     file: Arc<Mutex<File>>,
+    wal: Wal,
     path: PathBuf,
     patience: Duration,
 }
@@ -48,8 +51,10 @@ impl Sqlite {
     /// The same, waiting longer or shorter for the writes of other processes.
     pub fn with_patience(path: impl Into<PathBuf>, patience: Duration) -> Self {
         let path = path.into();
+        let file = File::new(path.clone(), patience);
         Self {
-            file: Arc::new(Mutex::new(File::new(path.clone(), patience))),
+            wal: file.wal().clone(),
+            file: Arc::new(Mutex::new(file)),
             path,
             patience,
         }
@@ -88,6 +93,17 @@ impl Sqlite {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     {
+        let written = self.commit(job).await?;
+        self.sync().await?;
+        Ok(written)
+    }
+
+    /// The same, but it is durable only when it is synced.
+    async fn commit<T, F>(&self, job: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
+    {
         self.change(move |file, begin| file.transaction(begin, job))
             .await
     }
@@ -100,11 +116,15 @@ impl Sqlite {
         L: FnOnce(&Connection) -> Result<bool, Fault> + Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<Option<T>, Fault> + Send + 'static,
     {
-        self.change(move |file, begin| match file.existing(look)? {
+        let change = self.change(move |file, begin| match file.existing(look)? {
             true => file.transaction(begin, job),
             false => Ok(None),
-        })
-        .await
+        });
+        let written = change.await?;
+        if written.is_some() {
+            self.sync().await?;
+        }
+        Ok(written)
     }
 
     /// Has the file changed on a thread that may block.
@@ -167,7 +187,7 @@ impl Commands for Sqlite {
 
     async fn push(&self, command: &Command) -> Result<CommandId> {
         let command = command.clone();
-        self.write(move |transaction| {
+        self.commit(move |transaction| {
             if is_known(transaction, &command.id)? {
                 return Ok(command.id);
             }
@@ -191,6 +211,17 @@ impl Commands for Sqlite {
             Ok(command.id)
         })
         .await
+    }
+
+    async fn sync(&self) -> Result<()> {
+        let wal = self.wal.clone();
+        spawn_blocking(move || wal.sync())
+            .await
+            .unwrap_or_else(|stopped| resume_unwind(stopped.into_panic()))
+            .map_err(|error| Error::Failed {
+                queue: QueueUrl::sqlite(&self.path),
+                source: error.into(),
+            })
     }
 
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
@@ -405,4 +436,54 @@ fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
 /// Seconds that SQLite has reckoned.
 fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// Whether a sync reaches the log that SQLite writes to.
+    fn is_synced(queue: &Sqlite) -> bool {
+        let there = fs::metadata(queue.path.with_extension("db-wal")).unwrap();
+        let synced = queue.wal.metadata().unwrap().unwrap();
+        (synced.dev(), synced.ino()) == (there.dev(), there.ino())
+    }
+
+    #[tokio::test]
+    async fn log_that_is_synced_is_the_one_that_is_written() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("queue.db");
+        let (first, second) = (Sqlite::new(&path), Sqlite::new(&path));
+        let start = Command::new("start", "web");
+        first.push(&start).await.unwrap();
+        assert!(is_synced(&first));
+        // Only looked, and so far has no log to sync.
+        second.due().await.unwrap();
+        second.sync().await.unwrap();
+        assert!(second.wal.metadata().unwrap().is_none());
+
+        // The last that leaves takes the log with it; another one is made.
+        drop((first, second));
+        assert!(!path.with_extension("db-wal").exists());
+        let third = Sqlite::new(&path);
+        third.sync().await.unwrap();
+        third.remove(&start.id).await.unwrap();
+        assert!(is_synced(&third));
+
+        // So much that the log begins anew.
+        for number in 0..600 {
+            let command = Command {
+                args: "x".repeat(4_000).into(),
+                ..Command::new("start", format!("vm{number}"))
+            };
+            third.push(&command).await.unwrap();
+        }
+        assert!(is_synced(&third));
+    }
 }

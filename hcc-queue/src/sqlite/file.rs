@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, Transaction, Transacti
 
 use super::access::{make, make_folder, open_or_make};
 use super::local::require_local;
+use super::wal::Wal;
 use crate::{Error, QueueUrl};
 
 /// Marks a file as ours: "hccq".
@@ -68,6 +69,7 @@ pub(super) struct File {
     path: PathBuf,
     patience: Duration,
     connection: Option<Connection>,
+    wal: Wal,
     /// Whether the file was of an older format, or empty, when it was opened.
     outdated: bool,
     /// Whom SQLite's own lock keeps out sleeps and tries again, and may never be
@@ -81,6 +83,7 @@ impl File {
             path,
             patience,
             connection: None,
+            wal: Wal::default(),
             outdated: false,
             lock: None,
         }
@@ -100,7 +103,8 @@ impl File {
         job(self.connection()?)
     }
 
-    /// Changes the file in one transaction, and makes it first if there is none.
+    /// Changes the file in one transaction, and makes it first if there is none. The change is
+    /// durable when [`wal`](Self::wal) is synced.
     ///
     /// Nothing happens if `begin` says, once the lock is had, that it is too late.
     pub(super) fn transaction<T>(
@@ -118,8 +122,14 @@ impl File {
             let transaction = begin_writing(file.connection()?)?;
             let done = job(&transaction)?;
             transaction.commit()?;
+            file.wal.find(&file.path).map_err(Fault::Wal)?;
             Ok(done)
         })
+    }
+
+    /// The log of what was committed.
+    pub(super) fn wal(&self) -> &Wal {
+        &self.wal
     }
 
     /// Does what only one process may do at a time, unless `begin` says that it is
@@ -181,6 +191,10 @@ impl File {
                 queue,
                 source: source.into(),
             },
+            Fault::Wal(source) => Error::Failed {
+                queue,
+                source: source.into(),
+            },
             Fault::TooLate => Error::Busy {
                 queue,
                 source: None,
@@ -224,8 +238,9 @@ fn open(path: &Path, patience: Duration) -> Result<(Connection, i64), Fault> {
         }
         format => format?,
     };
+    // Each write is synced in its own time, see `wal`.
     // A cache beyond half a MiB only helps those who read the same rows again.
-    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA cache_size = -512")?;
+    connection.execute_batch("PRAGMA synchronous = NORMAL; PRAGMA cache_size = -512")?;
     Ok((connection, format))
 }
 
@@ -274,6 +289,8 @@ pub(super) enum Fault {
     Sqlite(#[from] rusqlite::Error),
     #[error(transparent)]
     File(#[from] io::Error),
+    #[error(transparent)]
+    Wal(io::Error),
     #[error("the lock came too late")]
     TooLate,
     #[error("the file and its folder can only be read")]
