@@ -23,7 +23,7 @@ impl Wal {
             let mut path = database.as_os_str().to_owned();
             path.push("-wal");
             let log = OpenOptions::new().read(true).append(true).open(path)?;
-            // Another thread has found the same.
+            // Whoever writes does so alone, so nobody has found it meanwhile.
             let _ = self.0.set(log);
         }
         Ok(())
@@ -33,9 +33,83 @@ impl Wal {
     pub(super) fn sync(&self) -> io::Result<()> {
         self.0.get().map_or(Ok(()), File::sync_data)
     }
+}
 
-    #[cfg(test)]
-    pub(super) fn metadata(&self) -> io::Result<Option<std::fs::Metadata>> {
-        self.0.get().map(File::metadata).transpose()
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+    use std::time::Duration;
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::sqlite::Sqlite;
+    use crate::{Command, Commands, Error};
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    /// Whether a sync reaches the log that SQLite writes to.
+    fn is_synced(queue: &Sqlite) -> bool {
+        let there = fs::metadata(queue.path.with_extension("db-wal")).unwrap();
+        let synced = queue.wal.0.get().unwrap().metadata().unwrap();
+        (synced.dev(), synced.ino()) == (there.dev(), there.ino())
+    }
+
+    #[tokio::test]
+    async fn log_that_is_synced_is_the_one_that_is_written() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("queue.db");
+        let (first, second) = (Sqlite::new(&path), Sqlite::new(&path));
+        let start = Command::new("start", "web");
+        first.push(&start).await.unwrap();
+        assert!(is_synced(&first));
+        // Only looked, and so far has no log to sync.
+        second.due().await.unwrap();
+        second.sync().await.unwrap();
+        assert!(second.wal.0.get().is_none());
+
+        // The last that leaves takes the log with it; another one is made.
+        drop((first, second));
+        assert!(!path.with_extension("db-wal").exists());
+        let third = Sqlite::new(&path);
+        third.sync().await.unwrap();
+        third.remove(&start.id).await.unwrap();
+        assert!(is_synced(&third));
+
+        // So much that the log begins anew.
+        for number in 0..600 {
+            let command = Command {
+                args: "x".repeat(4_000).into(),
+                ..Command::new("start", format!("vm{number}"))
+            };
+            third.push(&command).await.unwrap();
+        }
+        assert!(is_synced(&third));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_synced_is_not_confirmed() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("queue.db");
+        Sqlite::new(&path)
+            .queue()
+            .push(&Command::new("start", "web"))
+            .await
+            .unwrap();
+        let leased = Sqlite::new(&path).lease(MINUTE).await;
+        let lease = leased.unwrap().unwrap();
+        let sick = Sqlite::new(&path);
+        // A device has no data to sync, and says so.
+        sick.wal.0.set(File::open("/dev/null").unwrap()).unwrap();
+
+        let pushed = sick.queue().push(&Command::new("stop", "db")).await;
+        let leased = sick.lease(MINUTE).await;
+        let acked = sick.ack(lease).await;
+
+        assert!(matches!(pushed, Err(Error::Failed { .. })), "{pushed:?}");
+        assert!(matches!(leased, Err(Error::Failed { .. })), "{leased:?}");
+        assert!(matches!(acked, Err(Error::Failed { .. })), "{acked:?}");
     }
 }
