@@ -6,13 +6,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::oneshot;
 
 use crate::Result;
 
 /// Commands in a database, which any number of processes may share.
 ///
 /// - **Durable.** What a call has confirmed survives `kill -9` of everything and
-///   a power cut; what [`push`] has, once [`sync`] has as well.
+///   a power cut.
 /// - **At least once.** A command stays until it is acknowledged, removed or dead.
 ///   A worker that vanishes loses its lease, and another gets the command.
 /// - **One at a time.** Of all leases of a command only the newest counts:
@@ -34,8 +35,6 @@ use crate::Result;
 /// What follows from these (waiting, renewing, giving up) is written once, in
 /// [`Queue`](crate::Queue).
 ///
-/// [`push`]: Self::push
-/// [`sync`]: Self::sync
 /// [`extend`]: Self::extend
 /// [`ack`]: Self::ack
 /// [`release`]: Self::release
@@ -52,17 +51,17 @@ pub trait Commands: Debug + Send + Sync {
     ///
     /// Pushing a command again while it is in the queue or among the dead changes
     /// nothing, so it can be repeated when the answer was lost.
-    ///
-    /// The command can be leased at once, and is durable when [`sync`](Self::sync)
-    /// has returned.
     async fn push(&self, command: &Command) -> Result<CommandId>;
 
-    /// Returns when all that was pushed before is durable.
-    ///
-    /// So a worker that is woken in between need not wait for the disk twice.
-    /// Backends whose push waits for it have nothing to do.
-    async fn sync(&self) -> Result<()> {
-        Ok(())
+    /// The same, and says when the command can be leased, if that is before it is durable: a
+    /// worker that is woken then begins while the disk is still at work.
+    async fn push_notifying(
+        &self,
+        command: &Command,
+        visible: oneshot::Sender<()>,
+    ) -> Result<CommandId> {
+        drop(visible);
+        self.push(command).await
     }
 
     /// Gives the caller the right to one command for a while; `None` if there is

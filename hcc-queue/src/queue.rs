@@ -5,6 +5,7 @@ use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout, timeout_at};
 
 use crate::{
@@ -79,10 +80,20 @@ impl Queue {
         if let Some(why) = command.fault() {
             return Err(Error::Malformed { why });
         }
-        let id = self.commands.push(command).await?;
-        self.wake().await;
-        self.commands.sync().await?;
-        Ok(id)
+        let (visible, seen) = oneshot::channel();
+        let mut pushing = self.commands.push_notifying(command, visible);
+        tokio::select! {
+            Ok(()) = seen => {
+                self.wake().await;
+                pushing.await
+            }
+            pushed = &mut pushing => {
+                if pushed.is_ok() {
+                    self.wake().await;
+                }
+                pushed
+            }
+        }
     }
 
     /// Wakes those who wait for commands, so that they look.

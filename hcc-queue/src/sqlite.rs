@@ -10,6 +10,7 @@ mod watch;
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
@@ -39,6 +40,9 @@ pub struct Sqlite {
     path: PathBuf,
     patience: Duration,
 }
+
+/// Asked once the lock is had: whether it is not too late.
+type Begin = Box<dyn FnOnce() -> bool + Send>;
 
 impl Sqlite {
     /// The commands in this file, which is not opened yet.
@@ -87,70 +91,71 @@ impl Sqlite {
             .unwrap_or_else(|stopped| resume_unwind(stopped.into_panic()))
     }
 
-    /// Writes in one transaction, on a thread that may block.
+    /// Writes in one transaction, durably, on a thread that may block.
     async fn write<T, F>(&self, job: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        let written = self.commit(job).await?;
-        self.sync().await?;
-        Ok(written)
-    }
-
-    /// The same, but it is durable only when it is synced.
-    async fn commit<T, F>(&self, job: F) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
-    {
-        self.change(move |file, begin| file.transaction(begin, job))
+        self.change(|file, begin| file.transaction(begin, job), |_| true)
             .await
     }
 
-    /// The same if a look says that there is a reason: who has none stays out of the
-    /// way of those who write.
+    /// Writes durably if a look says that there is a reason: who has none stays out of
+    /// the way of those who write.
     async fn write_if<T, L, F>(&self, look: L, job: F) -> Result<Option<T>>
     where
         T: Send + 'static,
         L: FnOnce(&Connection) -> Result<bool, Fault> + Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<Option<T>, Fault> + Send + 'static,
     {
-        let change = self.change(move |file, begin| match file.existing(look)? {
+        let change = |file: &mut File, begin: Begin| match file.existing(look)? {
             true => file.transaction(begin, job),
             false => Ok(None),
-        });
-        let written = change.await?;
-        if written.is_some() {
-            self.sync().await?;
-        }
-        Ok(written)
+        };
+        self.change(change, Option::is_some).await
     }
 
-    /// Has the file changed on a thread that may block.
-    async fn change<T, F>(&self, job: F) -> Result<T>
+    /// Has the file changed on a thread that may block, and syncs the change if it is
+    /// to be durable.
+    async fn change<T, F>(&self, job: F, durable: fn(&T) -> bool) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut File, Box<dyn FnOnce() -> bool>) -> Result<T, Fault> + Send + 'static,
+        F: FnOnce(&mut File, Begin) -> Result<T, Fault> + Send + 'static,
     {
         let locked = timeout(self.patience, Arc::clone(&self.file).lock_owned());
         let mut file = locked.await.map_err(|_| self.busy())?;
-        let (begin, mut begun) = oneshot::channel();
-        let thread = spawn_blocking(move || {
-            // The thread cannot be called off while it waits for the lock; that it
-            // came too late is seen here.
-            let begin = Box::new(|| begin.send(()).is_ok());
-            job(&mut file, begin).map_err(|fault| file.error(fault))
+        // The thread cannot be called off while it waits for the writers' lock. Of it and
+        // the end of our patience, the first to set this goes on.
+        let decided = Arc::new(AtomicBool::new(false));
+        let begin: Begin = Box::new({
+            let decided = Arc::clone(&decided);
+            move || !decided.swap(true, Relaxed)
         });
-        if timeout(self.patience, &mut begun).await.is_err() {
-            begun.close();
-            if begun.try_recv().is_err() {
-                return Err(self.busy());
+        let queue = self.clone();
+        let mut thread = spawn_blocking(move || {
+            let done = job(&mut file, begin).map_err(|fault| file.error(fault))?;
+            // Others may write while this one waits for the disk.
+            drop(file);
+            if durable(&done) {
+                queue.sync_log()?;
             }
-        }
-        thread
-            .await
-            .unwrap_or_else(|stopped| resume_unwind(stopped.into_panic()))
+            Ok(done)
+        });
+        let done = match timeout(self.patience, &mut thread).await {
+            Ok(done) => done,
+            Err(_) if !decided.swap(true, Relaxed) => return Err(self.busy()),
+            Err(_) => thread.await,
+        };
+        done.unwrap_or_else(|stopped| resume_unwind(stopped.into_panic()))
+    }
+
+    /// Makes durable what was committed.
+    fn sync_log(&self) -> Result<()> {
+        self.wal.sync().map_err(|error| Error::Failed {
+            queue: QueueUrl::sqlite(&self.path),
+            source: error.into(),
+        })
     }
 
     /// Changes the command of a lease, if the lease is the newest: the job gets
@@ -186,8 +191,16 @@ impl Commands for Sqlite {
     }
 
     async fn push(&self, command: &Command) -> Result<CommandId> {
+        self.push_notifying(command, oneshot::channel().0).await
+    }
+
+    async fn push_notifying(
+        &self,
+        command: &Command,
+        visible: oneshot::Sender<()>,
+    ) -> Result<CommandId> {
         let command = command.clone();
-        self.commit(move |transaction| {
+        let add = |transaction: &Transaction<'_>| {
             if is_known(transaction, &command.id)? {
                 return Ok(command.id);
             }
@@ -209,19 +222,14 @@ impl Commands for Sqlite {
                 command.by
             ])?;
             Ok(command.id)
-        })
-        .await
-    }
-
-    async fn sync(&self) -> Result<()> {
-        let wal = self.wal.clone();
-        spawn_blocking(move || wal.sync())
-            .await
-            .unwrap_or_else(|stopped| resume_unwind(stopped.into_panic()))
-            .map_err(|error| Error::Failed {
-                queue: QueueUrl::sqlite(&self.path),
-                source: error.into(),
-            })
+        };
+        let change = |file: &mut File, begin: Begin| {
+            let id = file.transaction(begin, add)?;
+            // Perhaps nobody wants to know.
+            let _ = visible.send(());
+            Ok(id)
+        };
+        self.change(change, |_| true).await
     }
 
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {

@@ -21,7 +21,8 @@ use rustix::time::{ClockId, clock_gettime};
 
 const PARTS: [&str; 4] = ["mongodb", "sqlite", "backlog", "idle"];
 
-#[tokio::main]
+// One thread, as `hcc` has.
+#[tokio::main(flavor = "current_thread")]
 async fn main() {
     let arguments: Vec<String> = env::args().skip(1).collect();
     if let [child, role, url] = &*arguments

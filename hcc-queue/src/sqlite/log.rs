@@ -11,6 +11,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::marker::PhantomData;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -33,6 +34,8 @@ pub(super) struct Log<T> {
     queue: QueueUrl,
     path: PathBuf,
     patience: Duration,
+    /// Kept from one message to the next.
+    file: Mutex<Option<File>>,
     messages: PhantomData<fn() -> T>,
 }
 
@@ -43,8 +46,19 @@ impl<T> Log<T> {
             queue: QueueUrl::sqlite(database),
             path: folder(database).join(name),
             patience,
+            file: Mutex::default(),
             messages: PhantomData,
         }
+    }
+
+    /// Adds a line unless others are at it: a few bytes for the system's memory, so that no
+    /// thread of its own is worth it.
+    fn append_now(&self, line: &[u8]) -> io::Result<()> {
+        let mut file = self
+            .file
+            .try_lock()
+            .map_err(|_| io::ErrorKind::WouldBlock)?;
+        append(&mut file, &self.path, line, |file| Ok(file.try_lock()?))
     }
 }
 
@@ -56,13 +70,12 @@ where
     async fn send(&self, message: &T) -> Result<()> {
         let mut line = serde_json::to_vec(message).expect("messages are texts or have text keys");
         line.push(b'\n');
-        // A few bytes for the system's memory: no thread is worth it that need not wait.
-        match append(&self.path, &line, |file| Ok(file.try_lock()?)) {
+        match self.append_now(&line) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             appended => return appended.map_err(|error| failed(&self.queue, error)),
         }
         let path = self.path.clone();
-        let appended = spawn_blocking(move || append(&path, &line, File::lock));
+        let appended = spawn_blocking(move || append(&mut None, &path, &line, File::lock));
         match timeout(self.patience, appended).await {
             Ok(Ok(appended)) => appended.map_err(|error| failed(&self.queue, error)),
             Ok(Err(stopped)) => resume_unwind(stopped.into_panic()),
@@ -83,16 +96,28 @@ where
 }
 
 /// Adds a line, in one piece, to the file that is there then.
-fn append(path: &Path, line: &[u8], lock: fn(&File) -> io::Result<()>) -> io::Result<()> {
+fn append(
+    kept: &mut Option<File>,
+    path: &Path,
+    line: &[u8],
+    lock: fn(&File) -> io::Result<()>,
+) -> io::Result<()> {
     loop {
-        let mut file = open(path)?;
-        // Unlocked when it is closed.
+        let mut file = match kept.take() {
+            Some(file) => file,
+            None => open(path)?,
+        };
+        // Unlocked at the latest when it is closed.
         lock(&file)?;
-        if !is_current(&file, path)? {
+        let about = file.metadata()?;
+        if !leads_to(path, &about)? {
             continue;
         }
-        if file.metadata()?.len() < ROOM {
-            return file.write_all(line);
+        if about.len() < ROOM {
+            file.write_all(line)?;
+            file.unlock()?;
+            *kept = Some(file);
+            return Ok(());
         }
         replace(path)?;
     }
@@ -123,9 +148,9 @@ fn open(path: &Path) -> io::Result<File> {
 /// Whether the path still leads to this file.
 ///
 /// An open file keeps its identity from being used again.
-fn is_current(file: &File, path: &Path) -> io::Result<bool> {
+fn leads_to(path: &Path, file: &Metadata) -> io::Result<bool> {
     match fs::metadata(path) {
-        Ok(there) => Ok(identity(&there) == identity(&file.metadata()?)),
+        Ok(there) => Ok(identity(&there) == identity(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
@@ -151,6 +176,8 @@ struct Tail<T> {
     begun: Vec<u8>,
     heard: VecDeque<Heard<T>>,
     watch: Watch,
+    /// Whether there may have been a change since the last read.
+    is_behind: bool,
 }
 
 impl<T: DeserializeOwned> Tail<T> {
@@ -169,6 +196,7 @@ impl<T: DeserializeOwned> Tail<T> {
             begun: Vec::new(),
             heard: VecDeque::new(),
             watch,
+            is_behind: true,
         })
     }
 
@@ -176,7 +204,7 @@ impl<T: DeserializeOwned> Tail<T> {
     /// that no thread of its own is worth it.
     fn read(&mut self) -> io::Result<()> {
         // Asked first: what is not current any more does not grow while it is read.
-        while !is_current(&self.file, &self.path)? {
+        while !leads_to(&self.path, &self.file.metadata()?)? {
             self.read_lines()?;
             let next = open_watched(&self.path, &mut self.watch)?;
             self.heard.push_back(Heard::Lagged);
@@ -220,11 +248,13 @@ impl<T: DeserializeOwned + Send> Subscription<T> for Tail<T> {
             if let Some(heard) = self.heard.pop_front() {
                 return Ok(heard);
             }
-            self.read().map_err(|error| failed(&self.queue, error))?;
-            if self.heard.is_empty() {
+            if !self.is_behind {
                 let changed = self.watch.changed().await;
                 changed.map_err(|error| failed(&self.queue, error))?;
+                self.is_behind = true;
             }
+            self.read().map_err(|error| failed(&self.queue, error))?;
+            self.is_behind = false;
         }
     }
 }

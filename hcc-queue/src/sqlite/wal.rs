@@ -43,6 +43,7 @@ mod tests {
     use std::time::Duration;
 
     use tempfile::TempDir;
+    use tokio::sync::oneshot;
 
     use super::*;
     use crate::sqlite::Sqlite;
@@ -67,14 +68,14 @@ mod tests {
         assert!(is_synced(&first));
         // Only looked, and so far has no log to sync.
         second.due().await.unwrap();
-        second.sync().await.unwrap();
+        second.sync_log().unwrap();
         assert!(second.wal.0.get().is_none());
 
         // The last that leaves takes the log with it; another one is made.
         drop((first, second));
         assert!(!path.with_extension("db-wal").exists());
         let third = Sqlite::new(&path);
-        third.sync().await.unwrap();
+        third.sync_log().unwrap();
         third.remove(&start.id).await.unwrap();
         assert!(is_synced(&third));
 
@@ -89,6 +90,30 @@ mod tests {
         assert!(is_synced(&third));
     }
 
+    /// A queue whose log cannot be synced.
+    fn sick(path: &Path) -> Sqlite {
+        let queue = Sqlite::new(path);
+        // A device has no data to sync, and says so.
+        let device = File::open("/dev/null").unwrap();
+        queue.wal.0.set(device).unwrap();
+        queue
+    }
+
+    #[tokio::test]
+    async fn command_is_visible_before_it_is_durable() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("queue.db");
+        let (visible, seen) = oneshot::channel();
+
+        let pushed = sick(&path)
+            .push_notifying(&Command::new("start", "web"), visible)
+            .await;
+
+        assert!(pushed.is_err());
+        seen.await.unwrap();
+        assert!(Sqlite::new(&path).lease(MINUTE).await.unwrap().is_some());
+    }
+
     #[tokio::test]
     async fn what_cannot_be_synced_is_not_confirmed() {
         let folder = TempDir::new().unwrap();
@@ -100,9 +125,7 @@ mod tests {
             .unwrap();
         let leased = Sqlite::new(&path).lease(MINUTE).await;
         let lease = leased.unwrap().unwrap();
-        let sick = Sqlite::new(&path);
-        // A device has no data to sync, and says so.
-        sick.wal.0.set(File::open("/dev/null").unwrap()).unwrap();
+        let sick = sick(&path);
 
         let pushed = sick.queue().push(&Command::new("stop", "db")).await;
         let leased = sick.lease(MINUTE).await;
