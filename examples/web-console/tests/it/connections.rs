@@ -71,13 +71,12 @@ async fn connections(store: &str, folder: &TempDir) -> BTreeSet<u16> {
 /// Whether a trace, which begins with the program's start, tells of its end.
 fn is_whole(trace: &Path) -> bool {
     let trace = fs::read_to_string(trace).unwrap();
-    let mut lines = trace.lines();
-    let start = lines.next().and_then(|line| line.split_once(" execve("));
-    let Some((process, _)) = start else {
+    // A short process id has more spaces behind it.
+    let mut lines = trace.lines().filter_map(|line| line.split_once(' '));
+    let Some((process, _)) = lines.next() else {
         return false;
     };
-    let end = format!("{} +++", process.trim());
-    lines.any(|line| line.starts_with(&end))
+    lines.any(|(other, what)| other == process && what.trim_start().starts_with("+++"))
 }
 
 /// Goes everywhere and asks for everything.
