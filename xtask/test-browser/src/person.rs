@@ -1,5 +1,7 @@
 //! What a person sees and does on any page.
 
+use std::time::{Duration, Instant};
+
 use fantoccini::Locator;
 use fantoccini::elements::Element;
 use serde_json::Value;
@@ -14,21 +16,15 @@ impl Chromium {
     /// Waits until a text stands there.
     pub async fn see(&self, css: &str, text: &str) {
         let script = "
-            const [css, text, patience, done] = arguments;
-            const end = Date.now() + patience;
-            const look = () => {
-                const shown = [...document.querySelectorAll(css)].map((it) => it.innerText).join('\\n');
-                if (shown.includes(text)) return done(null);
-                if (Date.now() > end) return done(shown);
-                setTimeout(look, 10);
-            };
-            look();";
-        let patience = u64::try_from(PATIENCE.as_millis() / 2).unwrap();
-        let args = vec![css.into(), text.into(), patience.into()];
-        let shown = self.execute_async(script, args).await.unwrap();
-        if shown != Value::Null {
+            const [css] = arguments;
+            return [...document.querySelectorAll(css)].map((it) => it.innerText).join('\\n');";
+        let look = async || match self.execute(script, vec![css.into()]).await {
+            Ok(Value::String(shown)) if shown.contains(text) => Ok(()),
+            other => Err(other),
+        };
+        if let Err(shown) = patiently(look).await {
             self.keep_picture("not-seen").await;
-            panic!("{text:?} is not in {css}: {shown}");
+            panic!("{text:?} is not in {css}: {shown:?}");
         }
     }
 
@@ -39,11 +35,7 @@ impl Chromium {
 
     /// Waits until there is such an element.
     pub async fn element(&self, css: &str) -> Element {
-        let found = self
-            .wait()
-            .at_most(PATIENCE)
-            .for_element(Locator::Css(css))
-            .await;
+        let found = patiently(async || self.find(Locator::Css(css)).await).await;
         match found {
             Ok(element) => element,
             Err(error) => {
@@ -81,12 +73,14 @@ impl Chromium {
         for (device, width, height) in DEVICES {
             for scheme in ["light", "dark"] {
                 self.look(width, height, scheme).await;
+                let fits = patiently(async || match self.overflow().await {
+                    ..=0 => Ok(()),
+                    more => Err(more),
+                });
+                let fits = fits.await;
                 self.keep_picture(&format!("{name}-{device}-{scheme}"))
                     .await;
-                assert!(
-                    self.overflow().await <= 0,
-                    "{name} is wider than a {device}"
-                );
+                assert_eq!(fits, Ok(()), "{name} is wider than a {device}");
             }
         }
         self.look(1280, 800, "light").await;
@@ -101,5 +95,18 @@ impl Chromium {
     pub async fn is_marked(&self) -> bool {
         let marked = self.execute("return window.marked === true", vec![]).await;
         marked.unwrap().as_bool().unwrap()
+    }
+}
+
+/// Asks the page again until it has the answer. While another page takes its
+/// place, it has none.
+pub(crate) async fn patiently<T, E>(ask: impl AsyncFn() -> Result<T, E>) -> Result<T, E> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = ask().await;
+        if answer.is_ok() || Instant::now() > deadline {
+            return answer;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -4,19 +4,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use fantoccini::Locator;
 use serde_json::Value;
-use test_services::PATIENCE;
 
 use crate::Chromium;
+use crate::person::patiently;
 
 impl Chromium {
     /// Waits until the page is in that state.
     pub async fn state(&self, state: &str) {
         let body = format!("body[data-state={state}]");
-        let reached = self
-            .wait()
-            .at_most(PATIENCE)
-            .for_element(Locator::Css(&body))
-            .await;
+        let reached = patiently(async || self.find(Locator::Css(&body)).await).await;
         if reached.is_err() {
             self.keep_picture(&format!("not-{state}")).await;
             panic!("the page is not {state} but: {}", self.text("body").await);

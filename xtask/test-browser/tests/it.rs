@@ -1,0 +1,26 @@
+//! A person who waits for something does not mind that a page comes late.
+
+use std::fs;
+
+use test_browser::Chromium;
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn waiting_goes_on_when_another_page_takes_the_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = folder.path().join("old.html");
+    fs::write(&old, "<h1>old</h1>").unwrap();
+    let new = "<body data-state=connected><h1>new</h1>";
+    fs::write(folder.path().join("new.html"), new).unwrap();
+    let browser = Chromium::start().await;
+
+    for delay in 0..30 {
+        let old = format!("file://{}", old.display());
+        browser.goto(&old).await.unwrap();
+        let leave = "setTimeout(() => location.replace('new.html'), arguments[0])";
+        browser.execute(leave, vec![delay.into()]).await.unwrap();
+
+        browser.see("h1", "new").await;
+        browser.state("connected").await;
+    }
+}
