@@ -156,7 +156,7 @@ struct Made {
 /// Lets a worker that nobody kills do what is left, and compares what Hetzner and
 /// the records say then.
 async fn finish(place: &Place, sim: &Sim) -> Made {
-    let _last = Hired::new(place.worker(sim.endpoint()).await);
+    let last = Hired::new(place.worker(sim.endpoint()).await);
     let frontend = Frontend::new(place.store().await, place.queue().await);
     for entry in frontend.commands().await.unwrap() {
         if entry.state != State::Dead {
@@ -178,6 +178,7 @@ async fn finish(place: &Place, sim: &Sim) -> Made {
     assert_eq!(records, servers);
     let refused = frontend.commands().await.unwrap();
     assert!(refused.iter().all(|entry| entry.state == State::Dead));
+    last.stop().await;
     Made {
         servers: servers.len(),
         refused: refused.len(),

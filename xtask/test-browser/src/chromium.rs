@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
 
 use fantoccini::error::CmdError;
 use fantoccini::wd::WebDriverCompatibleCommand;
@@ -16,13 +17,37 @@ use tempfile::TempDir;
 use test_services::Program;
 use url::{ParseError, Url};
 
+/// How long what belongs to a browser may take to end after it.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// A browser; dropping it ends it.
 #[derive(Debug)]
 pub struct Chromium {
     client: Client,
     _driver: Program,
     browser: Program,
-    profile: TempDir,
+    profile: Profile,
+}
+
+/// What a browser remembers; dropping it removes it.
+#[derive(Debug)]
+pub struct Profile(TempDir);
+
+impl Profile {
+    /// The folder that it is in.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Profile {
+    fn drop(&mut self) {
+        // The browser's helpers end a little later than it, and write until then.
+        let deadline = Instant::now() + FAREWELL;
+        while fs::remove_dir_all(self.path()).is_err() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
 }
 
 impl Chromium {
@@ -35,7 +60,7 @@ impl Chromium {
     ///
     /// The browser is our child, not the driver's: ending it is then up to us.
     pub async fn start_with(flags: &[&str]) -> Self {
-        let profile = tempfile::tempdir().unwrap();
+        let profile = Profile(tempfile::tempdir().unwrap());
         let browser = Program::start(
             Command::new("chromium")
                 .args([
@@ -98,7 +123,7 @@ impl Chromium {
     }
 
     /// Ends the browser, so that it writes all that it remembers into its profile.
-    pub fn end(mut self) -> TempDir {
+    pub fn end(mut self) -> Profile {
         self.browser.end();
         self.profile
     }

@@ -9,5 +9,5 @@ mod person;
 mod screen;
 mod vnc;
 
-pub use chromium::Chromium;
+pub use chromium::{Chromium, Profile};
 pub use vnc::{KeyReader, Viewer, Vnc};

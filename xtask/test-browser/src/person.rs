@@ -50,6 +50,22 @@ impl Chromium {
         self.element(css).await.click().await.unwrap();
     }
 
+    /// Clicks on what leads to another page, and waits until that has taken the place of
+    /// this one.
+    pub async fn follow(&self, css: &str) {
+        let way = self.element(css).await;
+        way.clone().click().await.unwrap();
+        // What belongs to a page that is gone can tell nothing.
+        let left = async || match way.tag_name().await {
+            Ok(tag) => Err(tag),
+            Err(_) => Ok(()),
+        };
+        if patiently(left).await.is_err() {
+            self.keep_picture("not-left").await;
+            panic!("{css} leads nowhere");
+        }
+    }
+
     /// Types into a field.
     pub async fn fill(&self, css: &str, text: &str) {
         self.element(css).await.send_keys(text).await.unwrap();

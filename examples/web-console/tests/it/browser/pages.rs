@@ -54,7 +54,7 @@ async fn every_page_fits_every_screen_and_bars_nobody() {
         .goto(&format!("{origin}/servers/web-1"))
         .await
         .unwrap();
-    browser.click("[value=kill]").await;
+    browser.follow("[value=kill]").await;
     browser.see("h1", "Delete web-1?").await;
     browser.keep_pictures("confirm").await;
     assert_eq!(barriers(&browser).await, [""; 0]);

@@ -21,7 +21,7 @@ pub(crate) async fn log_in_as(browser: &Chromium, origin: &str, name: &str, pass
     browser.goto(origin).await.unwrap();
     browser.fill("[name=name]", name).await;
     browser.fill("[name=password]", password).await;
-    browser.click("button.main").await;
+    browser.follow("button.main").await;
 }
 
 /// What bars people from using the page, by day and by night.

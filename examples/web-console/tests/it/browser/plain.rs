@@ -26,16 +26,16 @@ async fn all_but_the_screen_works_without_scripts() {
 
     log_in_as(&browser, origin, "root", PASSWORD).await;
     read(&browser, "h1", "Servers").await;
-    browser.click("[data-server=web-1] [value=stop]").await;
+    browser.follow("[data-server=web-1] [value=stop]").await;
     read(&browser, "h1 + .line", "off").await;
-    browser.click("[value=start]").await;
+    browser.follow("[value=start]").await;
     read(&browser, "h1 + .line", "running").await;
     read(&browser, ".last", "Start: done").await;
 
-    browser.click("[value=kill]").await;
+    browser.follow("[value=kill]").await;
     assert_eq!(browser.text("h1").await, "Delete web-1?");
     browser.fill("[name=sure]", "web-1").await;
-    browser.click("button.grave").await;
+    browser.follow("button.grave").await;
     eventually(
         async || project.site.store.get("web-1").await.unwrap().is_none(),
         true,
@@ -44,7 +44,7 @@ async fn all_but_the_screen_works_without_scripts() {
 
     browser.goto(&format!("{origin}/new")).await.unwrap();
     browser.fill("[name=name]", "web-9").await;
-    browser.click("button.main").await;
+    browser.follow("button.main").await;
     read(&browser, "#servers", "web-9").await;
 
     let screen = format!("{origin}/servers/db-1/screen");
@@ -55,7 +55,7 @@ async fn all_but_the_screen_works_without_scripts() {
         page.contains("The screen itself needs JavaScript."),
         "{page}"
     );
-    browser.click(".me button").await;
+    browser.follow(".me button").await;
     assert!(
         browser
             .current_url()
