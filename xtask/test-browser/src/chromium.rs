@@ -88,12 +88,7 @@ impl Chromium {
             Some(address.split_once('/')?.0.to_owned())
         });
 
-        let driver = Program::start(Command::new("chromedriver").arg("--port=0"));
-        let port = driver.hear(|line| {
-            let port = line.split_once("successfully on port ")?.1;
-            port.trim_end_matches('.').parse::<u16>().ok()
-        });
-
+        let (driver, port) = start_driver();
         let capabilities = json!({
             "goog:chromeOptions": { "debuggerAddress": debugger },
             "goog:loggingPrefs": { "browser": "ALL" },
@@ -192,6 +187,26 @@ impl Deref for Chromium {
     fn deref(&self) -> &Client {
         &self.client
     }
+}
+
+/// Starts a driver, and says which port it listens on.
+///
+/// It takes a port that is free with IPv6, and ends if another program has that with IPv4.
+fn start_driver() -> (Program, u16) {
+    for _ in 0..20 {
+        let driver = Program::start(Command::new("chromedriver").arg("--port=0"));
+        let port = driver.hear(|line| {
+            if line.contains("port not available") {
+                return Some(None);
+            }
+            let port = line.split_once("successfully on port ")?.1;
+            Some(port.trim_end_matches('.').parse().ok())
+        });
+        if let Some(port) = port {
+            return (driver, port);
+        }
+    }
+    panic!("chromedriver finds no free port");
 }
 
 /// Where pictures are kept: in cargo's target folder, whose `debug/deps` holds the test.
