@@ -84,11 +84,11 @@ enum Verb {
 impl Cli {
     pub(crate) async fn run(self) -> ExitCode {
         let out = Output::new(self.output.clone());
-        let outcome = self.carry_out(out.clone()).await;
+        let outcome = self.submit_and_wait(out.clone()).await;
         exit::report(outcome, &out)
     }
 
-    async fn carry_out(self, out: Output) -> anyhow::Result<()> {
+    async fn submit_and_wait(self, out: Output) -> anyhow::Result<()> {
         self.verbosity.start(match self.verb {
             Verb::Worker(_) => LevelFilter::INFO,
             _ => LevelFilter::OFF,

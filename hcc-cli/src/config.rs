@@ -13,7 +13,7 @@ use std::{env, fmt, fs};
 
 use anyhow::{Context, Result};
 use etcetera::BaseStrategy;
-use hcc_core::{Guard, Middleware, Settings};
+use hcc_core::{Guard, Project, Settings};
 use hcc_queue::{Collections, Queue, QueueUrl};
 use hcc_store::{Store, StoreUrl};
 use hcloud_api::Client;
@@ -279,20 +279,16 @@ impl Config {
     }
 
     /// The side that holds the token, for servers that `guard` lets through.
-    pub(crate) async fn middleware(&self, guard: Guard) -> Result<Middleware> {
+    pub(crate) async fn project(&self, guard: Guard) -> Result<Project> {
         let api = self.client()?;
         let store = self.store().await?;
-        Ok(Middleware::new(api, store, self.settings.clone()).guarded_by(guard))
+        Ok(Project::new(api, store, self.settings.clone()).with_guard(guard))
     }
 
     /// The same for what needs no records, and shall make none.
-    pub(crate) fn middleware_without_records(&self) -> Result<Middleware> {
+    pub(crate) fn project_without_records(&self) -> Result<Project> {
         let nowhere = Arc::new(hcc_store::Memory::default());
-        Ok(Middleware::new(
-            self.client()?,
-            nowhere,
-            self.settings.clone(),
-        ))
+        Ok(Project::new(self.client()?, nowhere, self.settings.clone()))
     }
 
     /// A client with the token that the settings name first.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::{fs, io};
 
 use anyhow::{Context, Result};
-use hcc_core::Offers;
+use hcc_core::Catalog;
 use hcloud_api::{Image, Location, ServerType};
 
 use crate::config::Config;
@@ -86,7 +86,7 @@ pub(crate) fn keep_types(config: &Config, types: &[ServerType]) {
     Kind::Types.keep(config, named.collect());
 }
 
-pub(crate) fn keep_all(config: &Config, offers: &Offers) {
+pub(crate) fn keep_all(config: &Config, offers: &Catalog) {
     keep_images(config, &offers.images);
     keep_locations(config, &offers.locations);
     keep_types(config, &offers.types);

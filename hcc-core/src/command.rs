@@ -6,13 +6,13 @@ use hcc_queue::Lease;
 use hcloud_api::Timestamp;
 use serde_json::{Value, json};
 
-use crate::{InvalidName, Order, Power, ServerName};
+use crate::{CreateOptions, InvalidName, Power, ServerName};
 
 pub(crate) mod console;
 pub(crate) mod create;
-pub(crate) mod kill;
-pub(crate) mod labels;
+pub(crate) mod delete;
 pub(crate) mod list;
+pub(crate) mod manage;
 pub(crate) mod power;
 pub(crate) mod sync;
 
@@ -42,7 +42,7 @@ pub enum Command {
         id: Option<u64>,
     },
     /// Create it, as this says.
-    Create(Order),
+    Create(CreateOptions),
     /// Mark it as managed.
     Settag,
     /// Release it: mark it as not managed.
@@ -123,9 +123,9 @@ impl Command {
             "reboot" => Self::Power(Power::Reboot),
             "console" => Self::Console,
             "kill" => Self::Kill {
-                id: kill::id(args).map_err(arguments)?,
+                id: delete::id(args).map_err(arguments)?,
             },
-            "new" | "create" => Self::Create(Order::read(args).map_err(arguments)?),
+            "new" | "create" => Self::Create(CreateOptions::read(args).map_err(arguments)?),
             "settag" => Self::Settag,
             "deltag" => Self::Deltag,
             _ => {
@@ -257,7 +257,7 @@ mod tests {
             let request = read(verb, "web1", args.clone()).unwrap();
             let again = hcc_queue::Command::from(&request);
 
-            assert!(again.is_same_wish(&queued(verb, "web1", args)), "{verb}");
+            assert!(again.is_duplicate_of(&queued(verb, "web1", args)), "{verb}");
         }
     }
 

@@ -44,7 +44,7 @@ pub enum Error {
     #[error("there is no {what} {name:?}")]
     NoSuchOffer {
         /// What was looked for.
-        what: Offer,
+        what: ResourceKind,
         /// The name that was asked for.
         name: String,
     },
@@ -148,7 +148,7 @@ pub enum Error {
 
 /// What a server is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Offer {
+pub enum ResourceKind {
     /// A server type, such as `cx23`.
     ServerType,
     /// An image, such as `debian-13`.
@@ -264,7 +264,7 @@ impl Error {
     }
 }
 
-impl Offer {
+impl ResourceKind {
     /// The verb that lists what there is.
     fn verb(self) -> Option<&'static str> {
         match self {
@@ -276,7 +276,7 @@ impl Offer {
     }
 }
 
-impl fmt::Display for Offer {
+impl fmt::Display for ResourceKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ServerType => "server type",

@@ -3,13 +3,14 @@
 use std::time::SystemTime;
 
 use hcc_store::{
-    DataCentre, Facts, Image, Location, Price, Protection, Record, Resource, ServerType, Traffic,
+    DataCentre, Image, Location, Price, Protection, Record, Resource, ServerSnapshot, ServerType,
+    Traffic,
 };
 use hcloud_api::{Server, Timestamp};
 
 /// Everything that a record copies from Hetzner.
-pub(crate) fn facts(server: &Server) -> Facts {
-    Facts {
+pub(crate) fn facts(server: &Server) -> ServerSnapshot {
+    ServerSnapshot {
         id: server.id.number(),
         status: server.status.to_string(),
         created: created(server.created),
@@ -35,7 +36,7 @@ pub(crate) fn facts(server: &Server) -> Facts {
 }
 
 /// Whether a record says something else, traffic and time of the look aside.
-pub(crate) fn differs(record: &Record, facts: &Facts) -> bool {
+pub(crate) fn differs(record: &Record, facts: &ServerSnapshot) -> bool {
     record.id != Some(facts.id)
         || record.status.as_ref() != Some(&facts.status)
         || record.created.as_ref() != Some(&facts.created)

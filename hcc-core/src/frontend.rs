@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hcc_queue::{CommandId, Entry, Event, Heard, Queue, State, Subscription};
+use hcc_queue::{CommandId, Entry, Queue, RawEvent, Received, State, Subscription};
 use hcc_store::{Record, Store};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::{Command, Console, Error, Heartbeat, News, Request, Result, ServerName};
+use crate::{Command, Console, Error, Event, Heartbeat, Request, Result, ServerName};
 
 /// How long a waiter trusts that it hears of the end. After that it looks for
 /// itself, since a worker may be killed before it tells.
@@ -59,7 +59,7 @@ impl Frontend {
     /// # Errors
     ///
     /// The command cannot be queued.
-    pub async fn request(&self, request: &Request) -> Result<CommandId> {
+    pub async fn submit(&self, request: &Request) -> Result<CommandId> {
         let mut command = hcc_queue::Command::from(request);
         if let Command::Kill { id: None } = request.command {
             // A server that gets this name later is not meant.
@@ -82,8 +82,8 @@ impl Frontend {
     ///
     /// [`Error::Command`] if it failed, and [`Error::StillQueued`] after the
     /// deadline.
-    pub async fn outcome(&self, id: &CommandId, deadline: Duration) -> Result<()> {
-        let end = Instant::now() + deadline;
+    pub async fn wait(&self, id: &CommandId, timeout: Duration) -> Result<()> {
+        let end = Instant::now() + timeout;
         let ended = async {
             loop {
                 match self.until_ended(id).await {
@@ -101,29 +101,29 @@ impl Frontend {
     ///
     /// # Errors
     ///
-    /// As [`request`](Self::request) and [`outcome`](Self::outcome).
-    pub async fn carry_out(&self, request: &Request, deadline: Duration) -> Result<()> {
-        let id = self.request(request).await?;
-        self.outcome(&id, deadline).await
+    /// As [`submit`](Self::submit) and [`wait`](Self::wait).
+    pub async fn submit_and_wait(&self, request: &Request, timeout: Duration) -> Result<()> {
+        let id = self.submit(request).await?;
+        self.wait(&id, timeout).await
     }
 
     /// Asks for a way to a server's screen.
     ///
     /// # Errors
     ///
-    /// As [`carry_out`](Self::carry_out); [`Error::NoSuchServer`] if the record
+    /// As [`submit_and_wait`](Self::submit_and_wait); [`Error::NoSuchServer`] if the record
     /// was removed meanwhile.
     pub async fn console(
         &self,
         server: &ServerName,
         by: Option<&str>,
-        deadline: Duration,
+        timeout: Duration,
     ) -> Result<Console> {
         let request = Request {
             by: by.map(Into::into),
             ..Request::new(Command::Console, server.clone())
         };
-        self.carry_out(&request, deadline).await?;
+        self.submit_and_wait(&request, timeout).await?;
         let record = self.record(server).await?;
         let made = record.and_then(|record| record.url.zip(record.auth));
         match made {
@@ -139,7 +139,7 @@ impl Frontend {
     /// # Errors
     ///
     /// The command cannot be queued.
-    pub async fn request_sync(&self, by: Option<&str>) -> Result<CommandId> {
+    pub async fn submit_sync_all(&self, by: Option<&str>) -> Result<CommandId> {
         let all = hcc_queue::Command {
             by: by.map(Into::into),
             ..hcc_queue::Command::new("sync", EVERY_SERVER)
@@ -168,7 +168,7 @@ impl Frontend {
         let mut listener = self.listen().await?;
         let end = Instant::now() + within;
         while let Ok(heard) = timeout_at(end, listener.next()).await {
-            if let Heard::Message(News::Worker(heartbeat)) = heard? {
+            if let Received::Message(Event::Worker(heartbeat)) = heard? {
                 workers.retain(|known| known.worker != heartbeat.worker);
                 if !heartbeat.every.is_zero() {
                     workers.push(heartbeat);
@@ -188,7 +188,7 @@ impl Frontend {
         let end = Instant::now() + within;
         while let Ok(heard) = timeout_at(end, listener.next()).await {
             match heard? {
-                Heard::Message(News::Worker(heartbeat)) if !heartbeat.every.is_zero() => {
+                Received::Message(Event::Worker(heartbeat)) if !heartbeat.every.is_zero() => {
                     return Ok(Some(heartbeat));
                 }
                 _ => {}
@@ -220,8 +220,8 @@ impl Frontend {
             // After silence or a gap it is time to look again.
             while let Ok(heard) = timeout(TRUST, listener.next()).await {
                 match heard? {
-                    Heard::Lagged => break,
-                    Heard::Message(news) => {
+                    Received::Lagged => break,
+                    Received::Message(news) => {
                         if let Some(report) = news.end_of(id) {
                             return report.result();
                         }
@@ -248,22 +248,22 @@ impl Frontend {
 pub(crate) const EVERY_SERVER: &str = "*";
 
 /// Somebody who listens; made by [`Frontend::listen`].
-pub struct Listener(Box<dyn Subscription<Event>>);
+pub struct Listener(Box<dyn Subscription<RawEvent>>);
 
 impl Listener {
     /// Waits for the next news.
     ///
     /// Nothing is lost when its future is dropped.
-    /// [`Heard::Lagged`](hcc_queue::Heard::Lagged) says that there is a gap, and
+    /// [`Received::Lagged`](hcc_queue::Received::Lagged) says that there is a gap, and
     /// that it is time to look at the records.
     ///
     /// # Errors
     ///
     /// The database is away; it may be called again.
-    pub async fn next(&mut self) -> Result<Heard<News>> {
+    pub async fn next(&mut self) -> Result<Received<Event>> {
         Ok(match self.0.next().await? {
-            Heard::Message(event) => Heard::Message(event.into()),
-            Heard::Lagged => Heard::Lagged,
+            Received::Message(event) => Received::Message(event.into()),
+            Received::Lagged => Received::Lagged,
         })
     }
 }

@@ -1,40 +1,44 @@
 #![doc = include_str!("../README.md")]
 
+mod authorizer;
+mod catalog;
 mod command;
 mod error;
+mod event;
 mod facts;
 mod frontend;
 mod guard;
-mod middleware;
 mod name;
-mod news;
-mod offers;
-mod permit;
-mod rights;
+mod permissions;
+mod project;
 #[cfg(feature = "screen")]
 mod screen;
 mod settings;
 mod worker;
 
+pub use authorizer::{Authorizer, Denied};
+pub use catalog::Catalog;
 pub use command::console::Console;
-pub use command::create::{Made, Order, Quote};
-pub use command::kill::Killed;
-pub use command::list::{Known, Listed, Remote};
+pub use command::create::{CreateOptions, CreateOutcome, Quote};
+pub use command::delete::DeleteOutcome;
+pub use command::list::{Presence, ServerDetails, ServerSummary};
 pub use command::power::Power;
-pub use command::sync::{Fate, Scope, SyncProgress, Synced};
+pub use command::sync::{Scope, SyncOutcome, SyncProgress, Synced};
 pub use command::{Command, InvalidRequest, Request};
-pub use error::{Error, ErrorKind, Offer, Result};
+pub use error::{Error, ErrorKind, ResourceKind, Result};
+pub use event::{CommandEvent, Event, Heartbeat, RecordEvent};
 pub use frontend::{Frontend, Listener};
 pub use guard::Guard;
-pub use middleware::Middleware;
 pub use name::{InvalidName, ServerName};
-pub use news::{Change, Heartbeat, News, Report};
-pub use offers::Offers;
-pub use permit::{Denied, Permit};
-pub use rights::{Grant, InvalidPattern, InvalidRights, NamePattern, Right, Rights, Users};
+pub use permissions::{
+    AccountAuthorizer, Grant, InvalidPattern, InvalidPermissions, NamePattern, Permission,
+    Permissions,
+};
+pub use project::Project;
 #[cfg(feature = "screen")]
 pub use screen::{
-    Bridge, Keystrokes, Layout, Picture, Screen, ScreenError, UnknownLayout, Untypable, Visit,
+    Keystrokes, Layout, Screen, ScreenError, Screenshot, UnknownLayout, Untypable, ViewerOutcome,
+    VncProxy,
 };
 pub use settings::{Settings, location};
-pub use worker::{Pace, Worker};
+pub use worker::{Worker, WorkerConfig};

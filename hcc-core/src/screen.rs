@@ -13,9 +13,9 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, sink};
 use tokio::time::{sleep, timeout};
 
 use crate::command::console::Console;
-use crate::{Middleware, Result, ServerName};
+use crate::{Project, Result, ServerName};
 
-pub use bridge::{Bridge, Visit};
+pub use bridge::{ViewerOutcome, VncProxy};
 pub use keyboard::{Keystrokes, Layout, UnknownLayout, Untypable};
 use rfb::{Part, Rfb};
 
@@ -75,7 +75,7 @@ impl ScreenError {
 /// What a screen shows.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Picture {
+pub struct Screenshot {
     /// Its width in pixels.
     pub width: u32,
     /// Its height in pixels.
@@ -85,14 +85,14 @@ pub struct Picture {
 }
 
 /// Pictures may show secrets.
-impl fmt::Debug for Picture {
+impl fmt::Debug for Screenshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { width, height, .. } = self;
-        write!(f, "Picture({width}×{height})")
+        write!(f, "Screenshot({width}×{height})")
     }
 }
 
-/// A server's screen, with its keyboard; made by [`Middleware::screen`].
+/// A server's screen, with its keyboard; made by [`Project::screen`].
 ///
 /// Dropping it, at any time, ends the connection and leaves no key pressed.
 pub struct Screen {
@@ -102,7 +102,7 @@ pub struct Screen {
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-impl Middleware {
+impl Project {
     /// Opens a server's screen by a [`console`](Self::console) of its own.
     ///
     /// # Errors
@@ -130,9 +130,9 @@ impl Screen {
     /// # Errors
     ///
     /// The screen went away, or does not answer.
-    pub async fn picture(&mut self) -> Result<Picture> {
+    pub async fn screenshot(&mut self) -> Result<Screenshot> {
         in_time(self.rfb.look(Part::Whole)).await?;
-        Ok(self.rfb.picture())
+        Ok(self.rfb.screenshot())
     }
 
     /// Types a text as a patient person would, and leaves; `typed` hears how many characters are

@@ -4,7 +4,7 @@
 /// run work.
 ///
 /// Where the records lie and how the API is reached is not decided here: that
-/// is what [`Middleware::new`](crate::Middleware::new) takes beside the
+/// is what [`Project::new`](crate::Project::new) takes beside the
 /// settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

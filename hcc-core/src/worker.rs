@@ -22,8 +22,8 @@ use self::freshener::Freshener;
 use self::outage::Outage;
 use self::shift::Shift;
 use self::tracker::{Tracker, track};
-use crate::permit::Everything;
-use crate::{Guard, Middleware, Permit};
+use crate::authorizer::AllowAll;
+use crate::{Authorizer, Guard, Project};
 
 /// How long giving commands back may take.
 const RELEASE: Duration = Duration::from_secs(5);
@@ -34,65 +34,65 @@ const RELEASE: Duration = Duration::from_secs(5);
 /// Commands are guarded: a server that is not managed is not touched.
 #[derive(Clone, Debug)]
 pub struct Worker {
-    middleware: Middleware,
+    project: Project,
     queue: Queue,
-    pace: Pace,
-    permit: Arc<dyn Permit>,
+    config: WorkerConfig,
+    permit: Arc<dyn Authorizer>,
 }
 
 /// How fast and how patient a [`Worker`] is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Pace {
+pub struct WorkerConfig {
     /// How many commands are carried out at once, for different servers: 32.
-    pub jobs: usize,
+    pub concurrency: usize,
     /// After how long without a command the records are synced: one minute.
     ///
     /// Longer if there are so many servers that this would take more than a
     /// quarter of the request budget.
-    pub cycle: Duration,
+    pub sync_interval: Duration,
     /// How often the worker gives a sign of life: every ten seconds.
-    pub heartbeat: Duration,
+    pub heartbeat_interval: Duration,
     /// How long commands may take to finish when the worker is to stop: half a
     /// minute. What is not finished then goes back into the queue.
-    pub grace: Duration,
+    pub shutdown_grace: Duration,
     /// How long the records keep the URL and password of a console; for ever
     /// unless set. Hetzner itself lets them expire after a minute.
-    pub console_life: Option<Duration>,
+    pub console_ttl: Option<Duration>,
 }
 
-impl Default for Pace {
+impl Default for WorkerConfig {
     fn default() -> Self {
         Self {
-            jobs: 32,
-            cycle: Duration::from_secs(60),
-            heartbeat: Duration::from_secs(10),
-            grace: Duration::from_secs(30),
-            console_life: None,
+            concurrency: 32,
+            sync_interval: Duration::from_secs(60),
+            heartbeat_interval: Duration::from_secs(10),
+            shutdown_grace: Duration::from_secs(30),
+            console_ttl: None,
         }
     }
 }
 
 impl Worker {
     /// A worker that lets everybody do everything with managed servers.
-    pub fn new(middleware: Middleware, queue: Queue) -> Self {
+    pub fn new(project: Project, queue: Queue) -> Self {
         Self {
-            middleware: middleware.guarded_by(Guard::Managed),
+            project: project.with_guard(Guard::Managed),
             queue,
-            pace: Pace::default(),
-            permit: Arc::new(Everything),
+            config: WorkerConfig::default(),
+            permit: Arc::new(AllowAll),
         }
     }
 
-    /// The same with another pace.
+    /// The same with another config.
     #[must_use]
-    pub fn with_pace(self, pace: Pace) -> Self {
-        Self { pace, ..self }
+    pub fn with_config(self, config: WorkerConfig) -> Self {
+        Self { config, ..self }
     }
 
     /// The same, asking a permit before each command.
     #[must_use]
-    pub fn permitted_by(self, permit: Arc<dyn Permit>) -> Self {
+    pub fn with_authorizer(self, permit: Arc<dyn Authorizer>) -> Self {
         Self { permit, ..self }
     }
 
@@ -110,7 +110,7 @@ impl Worker {
             never = shift.beat() => match never {},
             never = shift.freshen(wanted) => match never {},
             never = shift.wipe_consoles() => match never {},
-            never = track(&shift.middleware().api, actions) => match never {},
+            never = track(&shift.project().api, actions) => match never {},
         }
     }
 }
@@ -148,11 +148,11 @@ impl Shift {
         mut shutdown: Pin<&mut impl Future<Output = ()>>,
         outage: &mut Outage,
     ) -> hcc_queue::Result<()> {
-        let Worker { queue, pace, .. } = &self.worker;
+        let Worker { queue, config, .. } = &self.worker;
         let mut consumer = queue.consumer().await?;
         let mut busy = Instant::now();
         loop {
-            while jobs.len() < pace.jobs
+            while jobs.len() < config.concurrency
                 && let Some(lease) = queue.commands().lease(queue.policy().lease).await?
             {
                 jobs.spawn(Arc::clone(self).carry_out(lease));
@@ -163,7 +163,7 @@ impl Shift {
                 biased;
                 () = shutdown.as_mut() => return Ok(()),
                 Some(ended) = jobs.join_next() => note_panic(ended),
-                woken = consumer.wait(), if jobs.len() < pace.jobs => woken?,
+                woken = consumer.wait(), if jobs.len() < config.concurrency => woken?,
                 () = sleep_until(busy + self.cycle()), if jobs.is_empty() => {
                     let shift = Arc::clone(self);
                     jobs.spawn(async move { shift.service().await });
@@ -175,7 +175,7 @@ impl Shift {
 
     /// Lets jobs end in time, and has the others give back what they hold.
     async fn finish(&self, mut jobs: JoinSet<()>) {
-        if timeout(self.worker.pace.grace, all(&mut jobs))
+        if timeout(self.worker.config.shutdown_grace, all(&mut jobs))
             .await
             .is_err()
         {
@@ -184,7 +184,7 @@ impl Shift {
             let _ = timeout(RELEASE, all(&mut jobs)).await;
         }
         // What waited behind our commands can be begun by others now.
-        self.worker.queue.wake().await;
+        self.worker.queue.notify().await;
     }
 }
 

@@ -11,7 +11,7 @@ use crate::Result;
 /// - A message is lost if nobody is subscribed. It is never the only place where
 ///   something is said: who hears nothing looks for himself now and then.
 /// - Who is subscribed hears each message once, in the order of its sender, or
-///   hears that there is a gap ([`Heard::Lagged`]). A subscription does not end
+///   hears that there is a gap ([`Received::Lagged`]). A subscription does not end
 ///   because a database restarts or a buffer overflows: it goes on after the gap.
 /// - Waiting costs nothing: a subscription is woken, it does not ask.
 #[async_trait]
@@ -32,13 +32,13 @@ pub trait Subscription<T>: Send {
     /// Waits for the next message.
     ///
     /// Nothing is lost when its future is dropped. After an error it may be
-    /// called again, and begins with [`Heard::Lagged`] if there was a gap.
-    async fn next(&mut self) -> Result<Heard<T>>;
+    /// called again, and begins with [`Received::Lagged`] if there was a gap.
+    async fn next(&mut self) -> Result<Received<T>>;
 }
 
 /// What a [`Subscription`] brings.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard<T> {
+pub enum Received<T> {
     /// A message.
     Message(T),
     /// Messages may have been missed: look at what they speak of.

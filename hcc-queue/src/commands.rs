@@ -45,7 +45,7 @@ pub trait Commands: Debug + Send + Sync {
     /// Adds a command behind all others, and returns the id of what waits now.
     ///
     /// That is another one if the last command for that server is the
-    /// [same wish](Command::is_same_wish) and no worker has had it yet: many
+    /// [same wish](Command::is_duplicate_of) and no worker has had it yet: many
     /// clicks are one command. Backends that
     /// cannot do this atomically may keep both when two are pushed at once.
     ///
@@ -87,7 +87,7 @@ pub trait Commands: Debug + Send + Sync {
 
     /// How long until [`lease`](Self::lease) may find something without a new
     /// push: zero if it would now, `None` if it never will.
-    async fn due(&self) -> Result<Option<Duration>>;
+    async fn next_due(&self) -> Result<Option<Duration>>;
 
     /// What has become of a command; `None` if it is done, removed or unknown.
     ///
@@ -163,7 +163,7 @@ impl Command {
 
     /// Whether the same is wanted by the same person: what one may ask for,
     /// another may not.
-    pub fn is_same_wish(&self, other: &Self) -> bool {
+    pub fn is_duplicate_of(&self, other: &Self) -> bool {
         self.verb == other.verb
             && self.server == other.server
             && self.args == other.args

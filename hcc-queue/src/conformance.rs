@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    Command, CommandId, Entry, Error, Event, Heard, Lease, Policy, Queue, State, Subscription,
+    Command, CommandId, Entry, Error, Lease, Policy, Queue, RawEvent, Received, State, Subscription,
 };
 
 /// A queue under test: fresh and empty, and gone when dropped.
@@ -123,7 +123,7 @@ pub async fn empty_queue_has_nothing_to_lease(bench: &dyn Bench) {
     let commands = queue.commands();
 
     assert!(commands.lease(HOUR).await.unwrap().is_none());
-    assert_eq!(commands.due().await.unwrap(), None);
+    assert_eq!(commands.next_due().await.unwrap(), None);
     assert_eq!(commands.list().await.unwrap(), []);
     assert_eq!(queue.pull().await.unwrap(), None);
     assert!(!queue.retry(&"x".into()).await.unwrap());
@@ -324,13 +324,13 @@ pub async fn released_command_waits_as_long_as_it_should(bench: &dyn Bench) {
     let queue = bench.queue().await;
     let commands = queue.commands();
     push(&queue, "start", "vm").await;
-    assert_eq!(commands.due().await.unwrap(), Some(NOW));
+    assert_eq!(commands.next_due().await.unwrap(), Some(NOW));
     let lease = leased(&queue, HOUR).await;
 
     commands.release(lease, HOUR, "locked").await.unwrap();
 
     assert!(queue.lease().await.unwrap().is_none());
-    let due = commands.due().await.unwrap().unwrap();
+    let due = commands.next_due().await.unwrap().unwrap();
     assert!(due > HOUR / 2 && due <= HOUR, "{due:?}");
 }
 
@@ -372,7 +372,7 @@ pub async fn retried_command_begins_anew(bench: &dyn Bench) {
     assert_eq!(verb(&start), "start");
     queue.ack(start).await.unwrap();
     let again = leased(&queue, HOUR).await;
-    assert!(again.command.is_same_wish(&command));
+    assert!(again.command.is_duplicate_of(&command));
     assert_eq!(
         (&again.command.id, &again.command.by),
         (&command.id, &command.by)
@@ -554,7 +554,7 @@ pub async fn one_command_is_found_by_its_id(bench: &dyn Bench) {
     let entry = commands.get(&id).await.unwrap().unwrap();
     assert_eq!((entry.state, entry.attempts), (State::Waiting, 1));
     assert_eq!(entry.why.as_deref(), Some("locked"));
-    assert!(entry.command.is_same_wish(&command));
+    assert!(entry.command.is_duplicate_of(&command));
 
     let lease = leased(&queue, HOUR).await;
     commands.bury(lease, "no money").await.unwrap();
@@ -775,7 +775,7 @@ pub async fn pull_wakes_those_who_wait_for_its_server(bench: &dyn Bench) {
 /// No command waits for a signal that never comes.
 pub async fn consumer_survives_lost_signals(bench: &dyn Bench) {
     let queue = bench.queue().await.with_policy(Policy {
-        safety: SOON,
+        poll_interval: SOON,
         ..Policy::default()
     });
     let mut consumer = queue.consumer().await.unwrap();
@@ -901,9 +901,9 @@ pub async fn slow_subscriber_hears_that_it_lags(bench: &dyn Bench) {
     let (mut heard, mut lagged) = (0, false);
     loop {
         match soon(subscription.next()).await.unwrap() {
-            Heard::Message(text) if text == "end" => break,
-            Heard::Message(_) => heard += 1,
-            Heard::Lagged => lagged = true,
+            Received::Message(text) if text == "end" => break,
+            Received::Message(_) => heard += 1,
+            Received::Lagged => lagged = true,
         }
     }
     assert!(lagged || heard == MESSAGES, "{heard}");
@@ -924,7 +924,7 @@ pub async fn dropped_wait_loses_no_message(bench: &dyn Bench) {
             Ok(heard) => heard.unwrap(),
             Err(_) => soon(subscription.next()).await.unwrap(),
         };
-        assert_eq!(heard, Heard::Message(text));
+        assert_eq!(heard, Received::Message(text));
     }
 }
 
@@ -935,8 +935,8 @@ pub async fn events_are_heard_as_told(bench: &dyn Bench) {
     let mut signals = queue.signals().subscribe().await.unwrap();
     let command = Command::new("start", "vm");
     let told = [
-        Event::of("ended", &command).with("ok", true),
-        Event::new("alive").with("load", json!({"leases": 2})),
+        RawEvent::of("ended", &command).with("ok", true),
+        RawEvent::new("alive").with("load", json!({"leases": 2})),
     ];
 
     send(&queue, "hello").await;
@@ -945,7 +945,7 @@ pub async fn events_are_heard_as_told(bench: &dyn Bench) {
     }
 
     for event in told {
-        assert_eq!(soon(events.next()).await.unwrap(), Heard::Message(event));
+        assert_eq!(soon(events.next()).await.unwrap(), Received::Message(event));
     }
     assert_eq!(hear(&mut signals).await, "hello");
 }
@@ -953,7 +953,7 @@ pub async fn events_are_heard_as_told(bench: &dyn Bench) {
 /// A queue whose consumers do not look for themselves while a test runs.
 async fn sleepy(bench: &dyn Bench) -> Queue {
     bench.queue().await.with_policy(Policy {
-        safety: HOUR,
+        poll_interval: HOUR,
         ..Policy::default()
     })
 }
@@ -976,8 +976,8 @@ async fn send(queue: &Queue, text: &str) {
 
 async fn hear(subscription: &mut Box<dyn Subscription<String>>) -> String {
     match soon(subscription.next()).await.unwrap() {
-        Heard::Message(text) => text,
-        Heard::Lagged => panic!("lagged"),
+        Received::Message(text) => text,
+        Received::Lagged => panic!("lagged"),
     }
 }
 

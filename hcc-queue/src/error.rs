@@ -47,7 +47,7 @@ pub enum Error {
         /// Where the queue is.
         queue: QueueUrl,
         /// What the driver says.
-        source: Cause,
+        source: BoxError,
     },
 
     /// The database does not let this user in, or not do this.
@@ -56,7 +56,7 @@ pub enum Error {
         /// Where the queue is.
         queue: QueueUrl,
         /// What the database says.
-        source: Cause,
+        source: BoxError,
     },
 
     /// The collection is an ordinary one, so that nobody can wait for what comes.
@@ -75,7 +75,7 @@ pub enum Error {
 
     /// The server is not set up to keep what it confirms, whatever happens to it.
     #[error("{queue} may lose commands: {why}")]
-    Volatile {
+    NotDurable {
         /// Where the queue is.
         queue: QueueUrl,
         /// What is missing.
@@ -88,7 +88,7 @@ pub enum Error {
         /// Where the queue is.
         queue: QueueUrl,
         /// What the system says.
-        source: Cause,
+        source: BoxError,
     },
 
     /// Other processes held the lock for longer than we wait.
@@ -97,7 +97,7 @@ pub enum Error {
         /// Where the queue is.
         queue: QueueUrl,
         /// What the database says, unless it was not even asked.
-        source: Option<Cause>,
+        source: Option<BoxError>,
     },
 
     /// The file, its folder or its file system cannot be written.
@@ -106,7 +106,7 @@ pub enum Error {
         /// Where the queue is.
         queue: QueueUrl,
         /// What the database says.
-        source: Cause,
+        source: BoxError,
     },
 
     /// No room is left; what was queued before is safe.
@@ -115,7 +115,7 @@ pub enum Error {
         /// Where the queue is.
         queue: QueueUrl,
         /// What the database says.
-        source: Cause,
+        source: BoxError,
     },
 
     /// The database is damaged: only a backup helps.
@@ -124,19 +124,19 @@ pub enum Error {
         /// Where the queue is.
         queue: QueueUrl,
         /// What the database says.
-        source: Cause,
+        source: BoxError,
     },
 
     /// The file is something else: no database, or another program's.
     #[error("{queue} is not a queue of hcc")]
-    Foreign {
+    WrongFile {
         /// Where the queue should be.
         queue: QueueUrl,
     },
 
     /// A newer release has changed the file's format.
     #[error("{queue} has format {found}, made by a newer hcc; this one knows up to {known}")]
-    Newer {
+    UnsupportedFormat {
         /// Where the queue is.
         queue: QueueUrl,
         /// The format of the file.
@@ -151,12 +151,12 @@ pub enum Error {
         /// Where the queue is.
         queue: QueueUrl,
         /// What the database says.
-        source: Cause,
+        source: BoxError,
     },
 }
 
 /// What lies behind an [`Error`].
-pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Error {
     /// Whether the same call may succeed later, unchanged.

@@ -9,7 +9,7 @@ use crate::{Command, CommandId};
 ///
 /// In MongoDB it is a document, elsewhere a JSON text, of the same fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Event {
+pub struct RawEvent {
     /// What happened, in a word that teller and listener agree on.
     pub evt: String,
 
@@ -27,7 +27,7 @@ pub struct Event {
     pub facts: Map<String, Value>,
 }
 
-impl Event {
+impl RawEvent {
     /// An event about nothing in particular.
     pub fn new(evt: impl Into<String>) -> Self {
         Self {

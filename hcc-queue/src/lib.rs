@@ -19,11 +19,11 @@ mod redis;
 mod sqlite;
 mod url;
 
-pub use channel::{Channel, Heard, Subscription};
+pub use channel::{Channel, Received, Subscription};
 pub use collections::Collections;
 pub use commands::{Command, CommandId, Commands, Entry, Lease, State, Token};
-pub use error::{Cause, Error, Result};
-pub use events::Event;
+pub use error::{BoxError, Error, Result};
+pub use events::RawEvent;
 pub use memory::Memory;
 #[cfg(feature = "mongodb")]
 pub use mongodb::Mongodb;

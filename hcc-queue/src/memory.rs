@@ -11,8 +11,8 @@ use tokio::sync::broadcast::{self, Receiver, Sender};
 use tokio::time::Instant;
 
 use crate::{
-    Channel, Command, CommandId, Commands, Entry, Error, Event, Heard, Lease, Queue, Result, State,
-    Subscription, Token,
+    Channel, Command, CommandId, Commands, Entry, Error, Lease, Queue, RawEvent, Received, Result,
+    State, Subscription, Token,
 };
 
 /// How many messages a subscriber may be behind.
@@ -29,7 +29,7 @@ pub struct Memory(Arc<Shared>);
 struct Shared {
     rows: Mutex<Rows>,
     signals: Arc<Live<String>>,
-    events: Arc<Live<Event>>,
+    events: Arc<Live<RawEvent>>,
 }
 
 #[derive(Default)]
@@ -55,7 +55,7 @@ impl Memory {
         Queue::new(
             Arc::new(self.clone()),
             Arc::<Live<String>>::clone(&self.0.signals),
-            Arc::<Live<Event>>::clone(&self.0.events),
+            Arc::<Live<RawEvent>>::clone(&self.0.events),
         )
     }
 
@@ -145,7 +145,7 @@ impl Commands for Memory {
         }
         let mut newest = rows.queue.iter().rev();
         match newest.find(|row| row.command.server == command.server) {
-            Some(row) if row.attempts == 0 && row.command.is_same_wish(command) => {
+            Some(row) if row.attempts == 0 && row.command.is_duplicate_of(command) => {
                 Ok(row.command.id.clone())
             }
             _ => {
@@ -205,7 +205,7 @@ impl Commands for Memory {
         Ok(())
     }
 
-    async fn due(&self) -> Result<Option<Duration>> {
+    async fn next_due(&self) -> Result<Option<Duration>> {
         let rows = self.rows();
         let next = rows.first().map(|(_, row)| row.due).min();
         Ok(next.map(|due| due.saturating_duration_since(Instant::now())))
@@ -285,10 +285,10 @@ struct Listener<T> {
 
 #[async_trait]
 impl<T: Clone + Send + 'static> Subscription<T> for Listener<T> {
-    async fn next(&mut self) -> Result<Heard<T>> {
+    async fn next(&mut self) -> Result<Received<T>> {
         match self.receiver.recv().await {
-            Ok(message) => Ok(Heard::Message(message)),
-            Err(RecvError::Lagged(_)) => Ok(Heard::Lagged),
+            Ok(message) => Ok(Received::Message(message)),
+            Err(RecvError::Lagged(_)) => Ok(Received::Lagged),
             Err(RecvError::Closed) => unreachable!("this listener keeps a sender"),
         }
     }

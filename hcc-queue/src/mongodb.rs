@@ -22,7 +22,7 @@ use tokio::time::{sleep, timeout};
 use self::capped::Capped;
 use self::commands::Documents;
 use crate::url::Place;
-use crate::{Cause, Collections, Error, Event, Queue, QueueUrl, Result};
+use crate::{BoxError, Collections, Error, Queue, QueueUrl, RawEvent, Result};
 
 /// How long to look for a server that answers, unless the URL says so.
 const SELECTION: Duration = Duration::from_secs(5);
@@ -86,7 +86,7 @@ impl Mongodb {
         Queue::new(
             Arc::new(Documents::new(&self.server, commands)),
             Arc::new(Capped::<String>::new(&self.server, signals, *signal_bytes)),
-            Arc::new(Capped::<Event>::new(&self.server, events, *signal_bytes)),
+            Arc::new(Capped::<RawEvent>::new(&self.server, events, *signal_bytes)),
         )
     }
 }
@@ -192,7 +192,7 @@ impl fmt::Debug for Server {
 
 /// What the driver's error means for the caller.
 fn failure(url: &QueueUrl, error: mongodb::error::Error) -> Error {
-    let kind: fn(QueueUrl, Cause) -> Error = match &*error.kind {
+    let kind: fn(QueueUrl, BoxError) -> Error = match &*error.kind {
         ErrorKind::Io(_)
         | ErrorKind::ServerSelection { .. }
         | ErrorKind::ConnectionPoolCleared { .. }

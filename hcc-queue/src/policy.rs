@@ -20,7 +20,7 @@ pub struct Policy {
     pub max_backoff: Duration,
     /// How long a consumer waits at most before it looks for itself, should a
     /// signal be lost: half a minute.
-    pub safety: Duration,
+    pub poll_interval: Duration,
 }
 
 impl Default for Policy {
@@ -31,7 +31,7 @@ impl Default for Policy {
             max_age: Duration::from_secs(60 * 60),
             backoff: Duration::from_secs(2),
             max_backoff: Duration::from_secs(5 * 60),
-            safety: Duration::from_secs(30),
+            poll_interval: Duration::from_secs(30),
         }
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout, timeout_at};
 
 use crate::{
-    Channel, Command, CommandId, Commands, Error, Event, Lease, Policy, Result, Subscription,
+    Channel, Command, CommandId, Commands, Error, Lease, Policy, RawEvent, Result, Subscription,
 };
 
 /// The signal that commands have come.
@@ -22,7 +22,7 @@ const COMMANDS: &str = "cmd";
 pub struct Queue {
     commands: Arc<dyn Commands>,
     signals: Arc<dyn Channel<String>>,
-    events: Arc<dyn Channel<Event>>,
+    events: Arc<dyn Channel<RawEvent>>,
     policy: Policy,
 }
 
@@ -31,7 +31,7 @@ impl Queue {
     pub fn new(
         commands: Arc<dyn Commands>,
         signals: Arc<dyn Channel<String>>,
-        events: Arc<dyn Channel<Event>>,
+        events: Arc<dyn Channel<RawEvent>>,
     ) -> Self {
         Self {
             commands,
@@ -64,7 +64,7 @@ impl Queue {
     }
 
     /// The events.
-    pub fn events(&self) -> &dyn Channel<Event> {
+    pub fn events(&self) -> &dyn Channel<RawEvent> {
         &*self.events
     }
 
@@ -84,12 +84,12 @@ impl Queue {
         let mut pushing = self.commands.push_notifying(command, visible);
         tokio::select! {
             Ok(()) = seen => {
-                self.wake().await;
+                self.notify().await;
                 pushing.await
             }
             pushed = &mut pushing => {
                 if pushed.is_ok() {
-                    self.wake().await;
+                    self.notify().await;
                 }
                 pushed
             }
@@ -100,7 +100,7 @@ impl Queue {
     ///
     /// A worker that stops does so, because the commands behind those that it has
     /// finished can be leased now.
-    pub async fn wake(&self) {
+    pub async fn notify(&self) {
         // The command is there; who misses the signal looks for himself in a while.
         let _ = self.signals.send(&COMMANDS.to_owned()).await;
     }
@@ -126,7 +126,7 @@ impl Queue {
         while let Some(lease) = self.lease().await? {
             let command = lease.command.clone();
             if unless_lost(self.commands.ack(lease).await)? {
-                self.wake().await;
+                self.notify().await;
                 return Ok(Some(command));
             }
         }
@@ -185,7 +185,7 @@ impl Queue {
     /// Returns whether there was one.
     pub async fn retry(&self, id: &CommandId) -> Result<bool> {
         let found = self.commands.retry(id).await?;
-        self.wake().await;
+        self.notify().await;
         Ok(found)
     }
 
@@ -194,7 +194,7 @@ impl Queue {
     /// Returns whether there was one to remove.
     pub async fn remove(&self, id: &CommandId) -> Result<bool> {
         let found = self.commands.remove(id).await?;
-        self.wake().await;
+        self.notify().await;
         Ok(found)
     }
 
@@ -289,9 +289,9 @@ impl Consumer {
     ///
     /// Nothing is lost when its future is dropped.
     pub async fn wait(&mut self) -> Result<()> {
-        let safety = self.queue.policy.safety;
-        let due = self.queue.commands.due().await?;
-        let wait = due.map_or(safety, |due| due.min(safety));
+        let poll_interval = self.queue.policy.poll_interval;
+        let due = self.queue.commands.next_due().await?;
+        let wait = due.map_or(poll_interval, |due| due.min(poll_interval));
         let Ok(signal) = timeout(wait, self.signals.next()).await else {
             return Ok(());
         };

@@ -22,7 +22,7 @@ use crate::{
 ///
 /// The server must write each change to its disk before it confirms it
 /// (`appendonly yes`, `appendfsync always`) and must not evict what it holds; calls
-/// fail with [`Volatile`](crate::Error::Volatile) otherwise, unless the URL says
+/// fail with [`Volatile`](crate::Error::NotDurable) otherwise, unless the URL says
 /// `?durable=no`. Every call answers or fails within five seconds.
 #[derive(Clone, Debug)]
 pub struct Redis(Arc<Server>);
@@ -115,7 +115,7 @@ impl Commands for Redis {
         self.settle("bury", &lease, why).await
     }
 
-    async fn due(&self) -> Result<Option<Duration>> {
+    async fn next_due(&self) -> Result<Option<Duration>> {
         let due: Option<u64> = self.0.call("due", NOTHING).await?;
         Ok(due.map(Duration::from_micros))
     }

@@ -205,7 +205,7 @@ impl Commands for Sqlite {
                 return Ok(command.id);
             }
             match newest(transaction, &command.server)? {
-                Some(same) if same.is_same_wish(&command) => return Ok(same.id),
+                Some(same) if same.is_duplicate_of(&command) => return Ok(same.id),
                 _ => {}
             }
             let args = match &command.args {
@@ -233,7 +233,7 @@ impl Commands for Sqlite {
     }
 
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
-        let is_due = |connection: &Connection| Ok(due(connection)? == Some(Duration::ZERO));
+        let is_due = |connection: &Connection| Ok(next_due(connection)? == Some(Duration::ZERO));
         self.write_if(is_due, move |transaction| {
             // Two look-ups in two partial indexes: one with OR would sort the backlog.
             let sql = "UPDATE cmd SET
@@ -306,8 +306,8 @@ impl Commands for Sqlite {
         .await
     }
 
-    async fn due(&self) -> Result<Option<Duration>> {
-        self.read(due).await
+    async fn next_due(&self) -> Result<Option<Duration>> {
+        self.read(next_due).await
     }
 
     async fn get(&self, id: &CommandId) -> Result<Option<Entry>> {
@@ -355,7 +355,7 @@ impl Commands for Sqlite {
     }
 }
 
-fn due(connection: &Connection) -> Result<Option<Duration>, Fault> {
+fn next_due(connection: &Connection) -> Result<Option<Duration>, Fault> {
     let sql = "SELECT iif(
         EXISTS (SELECT 1 FROM cmd INDEXED BY cmd_ready WHERE first AND due IS NULL),
         0.0,

@@ -18,8 +18,9 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
-    Accounts, Action, DataCentre, Facts, IfMissing, Image, Location, Only, Outcome, Patch, Price,
-    Protection, Record, Resource, ServerType, Stage, Store, StoreExt, Traffic, Write,
+    Accounts, Action, DataCentre, IfMissing, Image, Location, Outcome, Patch, Precondition, Price,
+    Protection, Record, Resource, ServerSnapshot, ServerType, Stage, Store, StoreExt, Traffic,
+    Write,
 };
 
 /// A database under test: fresh and empty, and gone when dropped.
@@ -109,7 +110,7 @@ pub async fn absent_record_is_none(bench: &dyn Bench) {
 
     assert!(store.get("vm").await.unwrap().is_none());
     assert!(store.list().await.unwrap().is_empty());
-    assert!(!store.remove("vm", Only::Any).await.unwrap());
+    assert!(!store.remove("vm", Precondition::Any).await.unwrap());
     assert!(!store.update("vm", running()).await.unwrap());
 }
 
@@ -329,7 +330,7 @@ pub async fn documents_of_the_original_are_read(bench: &dyn Bench) {
 /// A server without address, image or password has null there, not nothing.
 pub async fn absent_parts_are_null(bench: &dyn Bench) {
     let store = bench.store().await;
-    let bare = Facts {
+    let bare = ServerSnapshot {
         ip4: None,
         ip6: None,
         image: None,
@@ -390,7 +391,7 @@ pub async fn foreign_fields_inside_ours_survive(bench: &dyn Bench) {
     document["dc"]["loc"]["rack"] = json!({"row": 7});
     bench.insert(document).await;
 
-    let patch = Patch::new().facts(&Facts {
+    let patch = Patch::new().facts(&ServerSnapshot {
         image: Some(Image {
             name: Some("debian-13".to_owned()),
             ..Image::default()
@@ -474,7 +475,7 @@ pub async fn whole_doubles_are_read_as_whole_numbers(bench: &dyn Bench) {
         record.ts,
         Some(SystemTime::UNIX_EPOCH + Duration::from_secs(5))
     );
-    assert!(store.remove("vm", Only::Id(44)).await.unwrap());
+    assert!(store.remove("vm", Precondition::Id(44)).await.unwrap());
 }
 
 /// A label that was taken away goes.
@@ -512,7 +513,7 @@ pub async fn odd_texts_are_stored_as_they_are(bench: &dyn Bench) {
     for text in texts {
         let record = store.get(text).await.unwrap().unwrap();
         assert_eq!(record.status.as_deref(), Some(text));
-        assert!(store.remove(text, Only::Reserved).await.unwrap());
+        assert!(store.remove(text, Precondition::Reserved).await.unwrap());
     }
 }
 
@@ -543,14 +544,24 @@ pub async fn removal_hits_what_it_means(bench: &dyn Bench) {
         .insert(json!({"name": "null", "stage": "new", "id": null}))
         .await;
 
-    assert!(!store.remove("reserved", Only::Id(44)).await.unwrap());
-    assert!(!store.remove("made", Only::Id(45)).await.unwrap());
-    assert!(!store.remove("made", Only::Reserved).await.unwrap());
+    assert!(
+        !store
+            .remove("reserved", Precondition::Id(44))
+            .await
+            .unwrap()
+    );
+    assert!(!store.remove("made", Precondition::Id(45)).await.unwrap());
+    assert!(!store.remove("made", Precondition::Reserved).await.unwrap());
     assert_eq!(names(&*store).await, ["reserved", "made", "null"]);
 
-    assert!(store.remove("reserved", Only::Reserved).await.unwrap());
-    assert!(store.remove("made", Only::Id(44)).await.unwrap());
-    assert!(store.remove("null", Only::Reserved).await.unwrap());
+    assert!(
+        store
+            .remove("reserved", Precondition::Reserved)
+            .await
+            .unwrap()
+    );
+    assert!(store.remove("made", Precondition::Id(44)).await.unwrap());
+    assert!(store.remove("null", Precondition::Reserved).await.unwrap());
     assert!(names(&*store).await.is_empty());
 }
 
@@ -561,7 +572,7 @@ pub async fn removed_record_can_be_made_again(bench: &dyn Bench) {
         store.set(name, created("root password")).await.unwrap();
     }
 
-    assert!(store.remove("first", Only::Any).await.unwrap());
+    assert!(store.remove("first", Precondition::Any).await.unwrap());
     assert!(store.reserve("first").await.unwrap());
 
     let document = bench.document("first").await.unwrap();
@@ -575,7 +586,7 @@ pub async fn thousands_of_writes_in_one_call(bench: &dyn Bench) {
     let store = bench.store().await;
     let sync = |status: &str| -> Vec<Write> {
         let write = |id| {
-            let facts = Facts {
+            let facts = ServerSnapshot {
                 id,
                 status: status.to_owned(),
                 ..facts()
@@ -715,9 +726,9 @@ fn original() -> Value {
 }
 
 /// What Hetzner says of the server in [`original`].
-fn facts() -> Facts {
+fn facts() -> ServerSnapshot {
     let text = |text: &str| Some(text.to_owned());
-    Facts {
+    ServerSnapshot {
         id: 44,
         status: "running".to_owned(),
         created: "2026-11-22 15:44:18+00:00".to_owned(),

@@ -32,7 +32,7 @@ pub enum Error {
         /// Where the records are.
         store: StoreUrl,
         /// What the driver says.
-        source: Cause,
+        source: BoxError,
     },
 
     /// The database does not let this user in, or not do this.
@@ -41,7 +41,7 @@ pub enum Error {
         /// Where the records are.
         store: StoreUrl,
         /// What the database says.
-        source: Cause,
+        source: BoxError,
     },
 
     /// Several records share a name, so that the database cannot be kept from
@@ -60,7 +60,7 @@ pub enum Error {
         /// Where the records are.
         store: StoreUrl,
         /// What the system says.
-        source: Cause,
+        source: BoxError,
     },
 
     /// Another process held the lock for longer than we wait.
@@ -69,7 +69,7 @@ pub enum Error {
         /// Where the records are.
         store: StoreUrl,
         /// What the database says.
-        source: Cause,
+        source: BoxError,
     },
 
     /// The file, its folder or its file system cannot be written.
@@ -78,7 +78,7 @@ pub enum Error {
         /// Where the records are.
         store: StoreUrl,
         /// What the database says.
-        source: Cause,
+        source: BoxError,
     },
 
     /// No room is left; what was stored before is safe.
@@ -87,7 +87,7 @@ pub enum Error {
         /// Where the records are.
         store: StoreUrl,
         /// What the database says.
-        source: Cause,
+        source: BoxError,
     },
 
     /// The database is damaged: only a backup helps.
@@ -96,19 +96,19 @@ pub enum Error {
         /// Where the records are.
         store: StoreUrl,
         /// What the database says.
-        source: Cause,
+        source: BoxError,
     },
 
     /// The file is something else: no database, or another program's.
     #[error("{store} is not a store of hcc")]
-    Foreign {
+    WrongFile {
         /// Where the records should be.
         store: StoreUrl,
     },
 
     /// A newer release has changed the file's format.
     #[error("{store} has format {found}, made by a newer hcc; this one knows up to {known}")]
-    Newer {
+    UnsupportedFormat {
         /// Where the records are.
         store: StoreUrl,
         /// The format of the file.
@@ -123,12 +123,12 @@ pub enum Error {
         /// Where the records are.
         store: StoreUrl,
         /// What the database says.
-        source: Cause,
+        source: BoxError,
     },
 }
 
 /// What lies behind an [`Error`].
-pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Error {
     /// Whether the same call may succeed later, unchanged.

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::document::{empty, merge};
-use crate::{IfMissing, Only, Patch, Record, Result, Stage, Store, Write};
+use crate::{IfMissing, Patch, Precondition, Record, Result, Stage, Store, Write};
 
 /// Records that end with their process.
 ///
@@ -99,7 +99,7 @@ impl Store for Memory {
         Ok(written)
     }
 
-    async fn remove(&self, name: &str, only: Only) -> Result<bool> {
+    async fn remove(&self, name: &str, only: Precondition) -> Result<bool> {
         let mut rows = self.rows();
         let before = rows.len();
         rows.retain(|row| row.name != name || !only.allows(&row.record()));

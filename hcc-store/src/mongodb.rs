@@ -21,7 +21,9 @@ use tokio::time::timeout;
 use crate::document::is_replaced_whole;
 use crate::open::RECORDS;
 use crate::url::Place;
-use crate::{Cause, Error, IfMissing, Only, Record, Result, Stage, Store, StoreUrl, Write};
+use crate::{
+    BoxError, Error, IfMissing, Precondition, Record, Result, Stage, Store, StoreUrl, Write,
+};
 
 /// How long to look for a server that answers, unless the URL says so.
 const SELECTION: Duration = Duration::from_secs(5);
@@ -222,7 +224,7 @@ impl Mongodb {
 
 /// What the driver's error means for the caller.
 fn failure(url: &StoreUrl, error: mongodb::error::Error) -> Error {
-    let kind: fn(StoreUrl, Cause) -> Error = match &*error.kind {
+    let kind: fn(StoreUrl, BoxError) -> Error = match &*error.kind {
         ErrorKind::Io(_)
         | ErrorKind::ServerSelection { .. }
         | ErrorKind::ConnectionPoolCleared { .. }
@@ -311,11 +313,13 @@ impl Store for Mongodb {
         Ok(written)
     }
 
-    async fn remove(&self, name: &str, only: Only) -> Result<bool> {
+    async fn remove(&self, name: &str, only: Precondition) -> Result<bool> {
         let filter = match only {
-            Only::Any => doc! { "name": name },
-            Only::Id(id) => doc! { "name": name, "id": id.cast_signed() },
-            Only::Reserved => doc! { "name": name, "stage": Stage::New.to_string(), "id": null },
+            Precondition::Any => doc! { "name": name },
+            Precondition::Id(id) => doc! { "name": name, "id": id.cast_signed() },
+            Precondition::Reserved => {
+                doc! { "name": name, "stage": Stage::New.to_string(), "id": null }
+            }
         };
         let removed = answer(self.records.delete_one(filter)).await;
         Ok(removed.map_err(|error| self.error(error))?.deleted_count > 0)

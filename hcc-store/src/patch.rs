@@ -32,7 +32,7 @@ pub struct Patch(pub(crate) Map<String, Value>);
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "they are the fields of `Record`")]
-pub struct Facts {
+pub struct ServerSnapshot {
     pub id: u64,
     pub status: String,
     pub created: String,
@@ -58,7 +58,7 @@ impl Patch {
 
     /// Sets everything that a sync copies.
     #[must_use]
-    pub fn facts(mut self, facts: &Facts) -> Self {
+    pub fn facts(mut self, facts: &ServerSnapshot) -> Self {
         let fields: Map<String, Value> =
             serde_json::from_value(value(facts)).expect("a struct is an object");
         self.0.extend(fields);

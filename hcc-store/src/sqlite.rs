@@ -22,7 +22,7 @@ use tokio::task::spawn_blocking;
 
 use self::file::{Fault, File};
 use crate::document::{empty, merge};
-use crate::{IfMissing, Only, Patch, Record, Result, Stage, Store, Write};
+use crate::{IfMissing, Patch, Precondition, Record, Result, Stage, Store, Write};
 
 /// Records in one SQLite file, for any number of processes of one machine.
 ///
@@ -136,12 +136,14 @@ impl Store for Sqlite {
         .await
     }
 
-    async fn remove(&self, name: &str, only: Only) -> Result<bool> {
+    async fn remove(&self, name: &str, only: Precondition) -> Result<bool> {
         let name = name.to_owned();
         let condition = match only {
-            Only::Any => "TRUE".to_owned(),
-            Only::Id(id) => format!("doc ->> '$.id' = {id}"),
-            Only::Reserved => "doc ->> '$.stage' = 'new' AND doc ->> '$.id' IS NULL".to_owned(),
+            Precondition::Any => "TRUE".to_owned(),
+            Precondition::Id(id) => format!("doc ->> '$.id' = {id}"),
+            Precondition::Reserved => {
+                "doc ->> '$.stage' = 'new' AND doc ->> '$.id' IS NULL".to_owned()
+            }
         };
         self.run(move |file| {
             file.existing(|connection| {

@@ -44,7 +44,7 @@ pub trait Store: Debug + Send + Sync {
     /// Removes a record if it is what the caller thinks it is.
     ///
     /// Returns whether there was one to remove.
-    async fn remove(&self, name: &str, only: Only) -> Result<bool>;
+    async fn remove(&self, name: &str, only: Precondition) -> Result<bool>;
 
     /// Which database keeps the records, and its version, such as `SQLite 3.53.0`.
     ///
@@ -85,7 +85,7 @@ pub enum IfMissing {
 
 /// Which record may be removed, so that a new one of an old name is not hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Only {
+pub enum Precondition {
     /// Whatever is there.
     Any,
     /// The record of the server with this id.
@@ -94,7 +94,7 @@ pub enum Only {
     Reserved,
 }
 
-impl Only {
+impl Precondition {
     pub(crate) fn allows(self, record: &Record) -> bool {
         match self {
             Self::Any => true,

@@ -23,7 +23,9 @@ async fn start(State(hcc): State<Frontend>, Path(server): Path<String>) -> Answe
     let server: ServerName = server.parse().map_err(|why| refuse(Error::from(why)))?;
     let request = Request::new(Command::Power(Power::Start), server).by("anna");
     let patience = Duration::from_secs(60);
-    hcc.carry_out(&request, patience).await.map_err(refuse)
+    hcc.submit_and_wait(&request, patience)
+        .await
+        .map_err(refuse)
 }
 
 type Answer<T> = Result<T, (StatusCode, String)>;

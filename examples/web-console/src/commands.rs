@@ -89,7 +89,10 @@ pub(crate) async fn sync_all(
     visitor.must_be_admin()?;
     console.pace(&visitor)?;
     console.note(&visitor, "sync", None, "asked").await?;
-    console.frontend.request_sync(Some(visitor.name())).await?;
+    console
+        .frontend
+        .submit_sync_all(Some(visitor.name()))
+        .await?;
     Ok(Redirect::to("/"))
 }
 
@@ -127,7 +130,7 @@ pub(crate) async fn settle(
         _ => queue.remove(&id).await,
     };
     done.map_err(hcc_core::Error::from)?;
-    match record.is_some_and(|record| visitor.rights.visible(&record)) {
+    match record.is_some_and(|record| visitor.permissions.can_view(&record)) {
         true => Ok(Redirect::to(&format!("/servers/{}", entry.command.server))),
         false => Ok(Redirect::to("/")),
     }
@@ -141,16 +144,16 @@ impl WebConsole {
         request: Request,
     ) -> Result<CommandId, Refusal> {
         self.pace(visitor)?;
-        if visitor.rights.waiting.is_some() {
+        if visitor.permissions.waiting.is_some() {
             let queue = self.frontend.commands().await?;
-            if !visitor.rights.has_room(visitor.name(), &queue) {
+            if !visitor.permissions.within_quota(visitor.name(), &queue) {
                 return Err(Refusal::Full);
             }
         }
         let request = request.by(visitor.name());
         let (verb, server) = (request.command.verb(), request.server.as_str());
         self.note(visitor, verb, Some(server), "asked").await?;
-        Ok(self.frontend.request(&request).await?)
+        Ok(self.frontend.submit(&request).await?)
     }
 
     /// Counts a command of somebody, who may ask for so many in a while.

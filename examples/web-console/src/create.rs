@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect};
-use hcc_core::{Command, Order, Request, ServerName};
+use hcc_core::{Command, CreateOptions, Request, ServerName};
 use hcc_store::Record;
 use serde::Deserialize;
 
@@ -48,7 +48,7 @@ pub(crate) async fn form(
     let records = console.frontend.records().await?;
     let records = records
         .iter()
-        .filter(|record| visitor.rights.visible(record));
+        .filter(|record| visitor.permissions.can_view(record));
     let mut page = CreatePage {
         visitor: visitor.clone(),
         types: BTreeMap::new(),
@@ -103,7 +103,7 @@ pub(crate) async fn create(
     Ok(Redirect::to("/"))
 }
 
-impl From<Ordered> for Order {
+impl From<Ordered> for CreateOptions {
     fn from(ordered: Ordered) -> Self {
         let said = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let keys = ordered.ssh_keys.split([',', '\n']);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use hcc_core::{Frontend, Middleware, Pace, Rights, Scope, Users, Worker};
+use hcc_core::{AccountAuthorizer, Frontend, Permissions, Project, Scope, Worker, WorkerConfig};
 use hcc_queue::QueueUrl;
 use hcc_store::StoreUrl;
 use hcloud_sim::Sim;
@@ -49,18 +49,18 @@ async fn show(mut site: Site, folder: &Path) -> anyhow::Result<()> {
     let api = hcloud_api::Client::builder(sim.token())
         .endpoint(sim.endpoint())
         .build()?;
-    let middleware = Middleware::new(api, store.clone(), hcc_core::Settings::default());
-    middleware.sync(&Scope::All, false).await?;
-    let mut pace = Pace::default();
-    pace.cycle = Duration::from_secs(5);
-    pace.console_life = Some(Duration::from_secs(60));
-    let permit = Arc::new(Users::new(accounts.clone()));
-    let worker = Worker::new(middleware, queue.clone())
-        .with_pace(pace)
-        .permitted_by(permit);
+    let project = Project::new(api, store.clone(), hcc_core::Settings::default());
+    project.sync(&Scope::All, false).await?;
+    let mut config = WorkerConfig::default();
+    config.sync_interval = Duration::from_secs(5);
+    config.console_ttl = Some(Duration::from_secs(60));
+    let permit = Arc::new(AccountAuthorizer::new(accounts.clone()));
+    let worker = Worker::new(project, queue.clone())
+        .with_config(config)
+        .with_authorizer(permit);
 
     let password = generate();
-    add(&*accounts, "demo", &Rights::admin(), password.clone()).await?;
+    add(&*accounts, "demo", &Permissions::admin(), password.clone()).await?;
 
     let free = (Ipv4Addr::LOCALHOST, 0).into();
     site.listen = site.listen.or(Some(free));

@@ -11,8 +11,8 @@ use axum::http::HeaderValue;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{Stream, unfold};
-use hcc_core::{Heartbeat, News};
-use hcc_queue::{Entry, Heard};
+use hcc_core::Heartbeat;
+use hcc_queue::{Entry, Received};
 use hcc_store::Record;
 use serde::Serialize;
 use tokio::select;
@@ -124,7 +124,7 @@ impl WebConsole {
         loop {
             select! {
                 heard = news.next() => match heard? {
-                    Heard::Message(News::Worker(heartbeat)) => workers.hear(&heartbeat),
+                    Received::Message(hcc_core::Event::Worker(heartbeat)) => workers.hear(&heartbeat),
                     _ => look = look.min(rested),
                 },
                 // Somebody has pushed a command.
@@ -202,7 +202,7 @@ impl Picture {
     /// What a visitor who has seen the picture before is to be shown.
     fn update<'a>(&'a self, before: Option<&'a Self>, visitor: &Visitor) -> Update<'a> {
         let known = |name: &str| before.and_then(|before| before.servers.get(name));
-        let visible = |server: &&Arc<Server>| visitor.rights.visible(&server.record);
+        let visible = |server: &&Arc<Server>| visitor.permissions.can_view(&server.record);
         let servers = self.servers.values().filter(visible);
         let new = servers.filter(|server| {
             known(&server.view.name).is_none_or(|known| !Arc::ptr_eq(known, server))
@@ -387,7 +387,7 @@ impl Seat {
 
 #[cfg(test)]
 mod tests {
-    use hcc_queue::Event;
+    use hcc_queue::RawEvent;
     use serde_json::json;
     use tokio::time::advance;
 
@@ -397,9 +397,9 @@ mod tests {
         let event = json!({
             "evt": "worker", "worker": "w", "version": "1", "holds": [], "every": every, "at": 1.0,
         });
-        let event: Event = serde_json::from_value(event).unwrap();
-        match News::from(event) {
-            News::Worker(heartbeat) => heartbeat,
+        let event: RawEvent = serde_json::from_value(event).unwrap();
+        match hcc_core::Event::from(event) {
+            hcc_core::Event::Worker(heartbeat) => heartbeat,
             other => panic!("{other:?} is no sign of life"),
         }
     }

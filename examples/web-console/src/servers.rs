@@ -90,7 +90,7 @@ pub(crate) async fn list(
     let commands = entries.iter().filter_map(command).collect();
     let visible = records
         .iter()
-        .filter(|record| visitor.rights.visible(record));
+        .filter(|record| visitor.permissions.can_view(record));
     let servers = visible.map(|record| Shown::new(record, &entries, &visitor));
     Ok(Html(ServersPage {
         servers: servers.collect(),
@@ -135,7 +135,7 @@ impl WebConsole {
     ) -> Result<(ServerName, Record), Refusal> {
         let name: ServerName = name.parse().map_err(|_| Refusal::NotFound)?;
         let record = self.frontend.record(&name).await?;
-        let visible = record.filter(|record| visitor.rights.visible(record));
+        let visible = record.filter(|record| visitor.permissions.can_view(record));
         Ok((name, visible.ok_or(Refusal::NotFound)?))
     }
 }

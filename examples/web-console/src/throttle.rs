@@ -14,7 +14,7 @@ const CROWD: usize = 20_000;
 pub(crate) struct Throttle {
     every: Duration,
     burst: Duration,
-    /// When each would have done it all, had they kept to the pace.
+    /// When each would have done it all, had they kept to the config.
     done_by: Arc<Mutex<HashMap<String, Instant>>>,
 }
 

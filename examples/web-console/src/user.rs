@@ -4,7 +4,7 @@ use std::io::{IsTerminal, read_to_string, stdin};
 
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
-use hcc_core::Rights;
+use hcc_core::Permissions;
 use hcc_store::Sessions;
 use secrecy::{ExposeSecret, SecretString};
 use web_console::{Passwords, add, generate};
@@ -44,8 +44,8 @@ impl User {
         match self.verb {
             Verb::Add { name, admin } => {
                 let rights = match admin {
-                    true => Rights::admin(),
-                    false => Rights::default(),
+                    true => Permissions::admin(),
+                    false => Permissions::default(),
                 };
                 let added = add(&*accounts, &name, &rights, password()?).await?;
                 ensure!(added, "there is a user {name} already");

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use hcc_core::Rights;
+use hcc_core::Permissions;
 use hcc_store::{Accounts, Sessions, User};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -23,12 +23,12 @@ pub(crate) const LONGEST_NAME: usize = 64;
 #[template(path = "users.html")]
 struct UsersPage {
     visitor: Visitor,
-    users: Vec<Listed>,
+    users: Vec<ServerSummary>,
 }
 
-struct Listed {
+struct ServerSummary {
     user: User,
-    rights: Rights,
+    rights: Permissions,
 }
 
 #[derive(Template)]
@@ -36,7 +36,7 @@ struct Listed {
 struct UserPage {
     visitor: Visitor,
     user: User,
-    rights: Rights,
+    rights: Permissions,
     /// A password that was just made, to be handed over.
     password: Option<String>,
 }
@@ -70,7 +70,7 @@ pub(crate) struct Changed {
 pub async fn add(
     accounts: &dyn Accounts,
     name: &str,
-    rights: &Rights,
+    rights: &Permissions,
     password: SecretString,
 ) -> hcc_store::Result<bool> {
     let mut user = User::new(name);
@@ -85,7 +85,7 @@ pub(crate) async fn list(
 ) -> Result<impl IntoResponse, Refusal> {
     visitor.must_be_admin()?;
     let users = console.accounts.users().await?.into_iter();
-    let users = users.map(|user| Listed {
+    let users = users.map(|user| ServerSummary {
         rights: rights(&user),
         user,
     });
@@ -180,10 +180,10 @@ pub(crate) async fn change(
 }
 
 impl Changed {
-    fn rights(&self) -> Result<Rights, Refusal> {
+    fn rights(&self) -> Result<Permissions, Refusal> {
         let invalid = |error: String| Refusal::Invalid(error);
         let waiting = Some(self.waiting.trim()).filter(|text| !text.is_empty());
-        let mut rights = Rights::default();
+        let mut rights = Permissions::default();
         rights.admin = self.admin.is_some();
         rights.grants = grants::parse(&self.rights).map_err(|error| invalid(error.to_string()))?;
         rights.waiting = waiting

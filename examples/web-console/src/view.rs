@@ -269,7 +269,7 @@ impl CommandView {
     pub(crate) fn of(entry: &Entry, record: Option<&Record>, visitor: &Visitor) -> Option<Self> {
         let command = &entry.command;
         let theirs = is_theirs(command, visitor);
-        if !theirs && !record.is_some_and(|record| visitor.rights.visible(record)) {
+        if !theirs && !record.is_some_and(|record| visitor.permissions.can_view(record)) {
             return None;
         }
         Some(Self {

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use axum::extract::{Form, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
-use hcc_core::{Command, Grant, Right, Rights, ServerName};
+use hcc_core::{Command, Grant, Permission, Permissions, ServerName};
 use hcc_store::{AuditEntry, Record, Session, SessionKey, User};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -22,7 +22,7 @@ use crate::refusal::Refusal;
 #[derive(Clone, Debug)]
 pub(crate) struct Visitor {
     pub(crate) user: User,
-    pub(crate) rights: Rights,
+    pub(crate) permissions: Permissions,
     pub(crate) session: Session,
     pub(crate) client: Client,
     /// What forms of their pages carry, and no other site can know.
@@ -42,7 +42,7 @@ impl FromRequestParts<WebConsole> for Visitor {
         }
         console.keep_alive(&session).await?;
         Ok(Self {
-            rights: rights(&user),
+            permissions: rights(&user),
             user,
             session,
             client,
@@ -57,7 +57,7 @@ impl Visitor {
     }
 
     pub(crate) fn is_admin(&self) -> bool {
-        self.rights.admin
+        self.permissions.admin
     }
 
     pub(crate) fn may(
@@ -66,13 +66,13 @@ impl Visitor {
         server: &ServerName,
         record: Option<&Record>,
     ) -> bool {
-        self.rights.may(command, server, record)
+        self.permissions.allows(command, server, record)
     }
 
     /// Whether there may be servers that they may create.
     pub(crate) fn may_create(&self) -> bool {
-        let create = |grant: &Grant| grant.may.contains(&Right::Create);
-        self.is_admin() || self.rights.grants.iter().any(create)
+        let create = |grant: &Grant| grant.permissions.contains(&Permission::Create);
+        self.is_admin() || self.permissions.grants.iter().any(create)
     }
 
     pub(crate) fn must_be_admin(&self) -> Result<(), Refusal> {
@@ -112,10 +112,10 @@ impl<T: DeserializeOwned> FromRequest<WebConsole> for Posted<T> {
 }
 
 /// What a user may do: nothing, if it is not known what.
-pub(crate) fn rights(user: &User) -> Rights {
-    Rights::of(user).unwrap_or_else(|error| {
+pub(crate) fn rights(user: &User) -> Permissions {
+    Permissions::of(user).unwrap_or_else(|error| {
         warn!(%error, "somebody may do nothing");
-        Rights::default()
+        Permissions::default()
     })
 }
 

@@ -89,8 +89,8 @@ impl Console {
             None if self.open => Some(Page::find(self.www.as_deref())?),
             _ => None,
         };
-        let middleware = config.middleware(self.target.guard()).await?;
-        let console = middleware.console(&self.target.name).await?;
+        let project = config.project(self.target.guard()).await?;
+        let console = project.console(&self.target.name).await?;
         if !self.open {
             let link = console.link(base);
             return out.result(link.expose_secret(), &Shown::new(&console, &link));

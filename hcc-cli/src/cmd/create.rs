@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use anyhow::Context;
-use hcc_core::{Guard, Made, Order, Quote, ServerName};
+use hcc_core::{CreateOptions, CreateOutcome, Guard, Quote, ServerName};
 use secrecy::SecretString;
 
 use crate::cmd::action::Done;
@@ -82,25 +82,25 @@ pub(crate) struct Create {
 
 impl Create {
     pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
-        let mut order = Order::default();
+        let mut order = CreateOptions::default();
         order.server_type = self.r#type.or(self.defaults.server_type);
         order.image = self.image.or(self.defaults.image);
         order.location = self.location.or(self.defaults.location);
         order.ssh_keys = self.ssh_keys;
         order.user_data = self.user_data.as_deref().map(read).transpose()?;
 
-        let middleware = config.middleware(Guard::Managed).await?;
+        let project = config.project(Guard::Managed).await?;
         if stderr().is_terminal() {
-            let quote = middleware.quote(&self.name, &order).await?;
+            let quote = project.quote(&self.name, &order).await?;
             eprintln!("hcc: {}", described(&self.name, &quote));
             order = quote.order;
         }
         // Cut off between the order and its record, the root password would be lost.
         let made =
-            interrupt::finish(async { Ok(middleware.create(&self.name, &order).await?) }).await?;
+            interrupt::finish(async { Ok(project.create(&self.name, &order).await?) }).await?;
         let actions = match made {
-            Made::Created(actions) => {
-                interrupt::stop(self.waiting.wait(&middleware, actions)).await?
+            CreateOutcome::Created(actions) => {
+                interrupt::stop(self.waiting.wait(&project, actions)).await?
             }
             _ => {
                 eprintln!("hcc: {} exists already", self.name);

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stdin};
 
 use anyhow::Result;
-use hcc_core::{ErrorKind, Killed, Middleware, ServerName};
+use hcc_core::{DeleteOutcome, ErrorKind, Project, ServerName};
 use hcloud_api::Server;
 
 use crate::age::age;
@@ -31,29 +31,29 @@ pub(crate) struct Kill {
 impl Kill {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let name = &self.target.name;
-        let middleware = config.middleware(self.target.guard()).await?;
+        let project = config.project(self.target.guard()).await?;
         if !self.consent.is_given(config) {
-            let about = about(&middleware, name).await?;
+            let about = about(&project, name).await?;
             let question = format!("{about}Type its name to go on: ");
             self.consent.ask_for(name.as_str(), &question)?;
         }
-        let actions = match middleware.kill(name).await? {
-            Killed::Deleted(action) => action.into_iter().collect(),
+        let actions = match project.kill(name).await? {
+            DeleteOutcome::Deleted(action) => action.into_iter().collect(),
             _ => Vec::new(),
         };
-        let actions = self.waiting.wait(&middleware, actions).await?;
+        let actions = self.waiting.wait(&project, actions).await?;
         out.done(&Done::new(name, &actions))
     }
 }
 
 /// What would be deleted, for a person to read before it is.
-async fn about(middleware: &Middleware, name: &ServerName) -> Result<String> {
+async fn about(project: &Project, name: &ServerName) -> Result<String> {
     if !stdin().is_terminal() {
         return Ok(String::new());
     }
-    match middleware.touchable(name).await {
+    match project.find_managed(name).await {
         Ok(server) => {
-            let currency = middleware.currency().await.unwrap_or_default();
+            let currency = project.currency().await.unwrap_or_default();
             Ok(described(&server, &currency))
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use hcc_core::{Error, Guard, Listed};
+use hcc_core::{Error, Guard, ServerSummary};
 use hcc_store::Record;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -27,12 +27,12 @@ impl List {
             let rows: Vec<Cached> = records.into_iter().map(Cached::from).collect();
             return out.rows(&rows);
         }
-        let servers = config.middleware(Guard::Managed).await?.list().await?;
+        let servers = config.project(Guard::Managed).await?.list().await?;
         out.rows(&servers)
     }
 }
 
-impl Row for Listed {
+impl Row for ServerSummary {
     const COLUMNS: &'static [&'static str] = &[
         "name", "known", "status", "id", "ip4", "ip6", "created", "age", "labels",
     ];

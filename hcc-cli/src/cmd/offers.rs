@@ -22,7 +22,7 @@ pub(crate) struct Types {}
 
 impl Images {
     pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
-        let images = config.middleware_without_records()?.images().await?;
+        let images = config.project_without_records()?.images().await?;
         offered::keep_images(config, &images);
         let rows: Vec<ImageRow> = images.into_iter().map(ImageRow::from).collect();
         out.rows(&rows)
@@ -69,7 +69,7 @@ impl Row for ImageRow {
 
 impl Locations {
     pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
-        let locations = config.middleware_without_records()?.locations().await?;
+        let locations = config.project_without_records()?.locations().await?;
         offered::keep_locations(config, &locations);
         let rows: Vec<LocationRow> = locations.into_iter().map(LocationRow::from).collect();
         out.rows(&rows)
@@ -116,8 +116,8 @@ impl Row for LocationRow {
 
 impl Types {
     pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
-        let middleware = config.middleware_without_records()?;
-        let (types, currency) = tokio::try_join!(middleware.server_types(), middleware.currency())?;
+        let project = config.project_without_records()?;
+        let (types, currency) = tokio::try_join!(project.server_types(), project.currency())?;
         offered::keep_types(config, &types);
         let rows = types
             .iter()

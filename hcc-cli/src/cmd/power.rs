@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use hcc_core::{Middleware, Power};
+use hcc_core::{Power, Project};
 
 use crate::age::span;
 use crate::cmd::action::Done;
@@ -80,17 +80,17 @@ impl Stop {
             return self.change.run(Power::Stop, config, &out).await;
         };
         let Target { name, .. } = &self.change.target;
-        let middleware = self.change.middleware(config).await?;
-        let stop = middleware.power(name, Power::Stop).await?;
+        let project = self.change.project(config).await?;
+        let stop = project.power(name, Power::Stop).await?;
         let mut actions = vec![stop];
         let waiting = wait::spinner(format!("waiting for {name} to shut down"));
-        let is_off = middleware.is_off_within(name, patience).await;
+        let is_off = project.is_off_within(name, patience).await;
         waiting.finish_and_clear();
         if !is_off? {
             eprintln!("hcc: {name} did not shut down; cutting its power");
-            actions.push(middleware.power(name, Power::Force).await?);
+            actions.push(project.power(name, Power::Force).await?);
         }
-        let actions = self.change.waiting.wait(&middleware, actions).await?;
+        let actions = self.change.waiting.wait(&project, actions).await?;
         out.done(&Done::new(name, &actions))
     }
 }
@@ -123,13 +123,13 @@ impl Reboot {
 
 impl Change {
     async fn run(&self, power: Power, config: &Config, out: &Output) -> Result<()> {
-        let middleware = self.middleware(config).await?;
-        let action = middleware.power(&self.target.name, power).await?;
-        let actions = self.waiting.wait(&middleware, vec![action]).await?;
+        let project = self.project(config).await?;
+        let action = project.power(&self.target.name, power).await?;
+        let actions = self.waiting.wait(&project, vec![action]).await?;
         out.done(&Done::new(&self.target.name, &actions))
     }
 
-    async fn middleware(&self, config: &Config) -> Result<Middleware> {
-        config.middleware(self.target.guard()).await
+    async fn project(&self, config: &Config) -> Result<Project> {
+        config.project(self.target.guard()).await
     }
 }

@@ -103,7 +103,7 @@ impl Push {
         command.id = queue.push(&command).await?;
         if let Some(patience) = self.wait {
             let frontend = Frontend::new(config.store().await?, queue);
-            frontend.outcome(&command.id, patience).await?;
+            frontend.wait(&command.id, patience).await?;
         }
         out.item("ok", &Pushed::from(&command))
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::{env, fmt};
 
 use anyhow::Result;
-use hcc_core::{ErrorKind, Offers};
+use hcc_core::{Catalog, ErrorKind};
 use hcloud_api::{ServerType, TypePrice};
 use indexmap::IndexSet;
 use inquire::validator::Validation;
@@ -85,13 +85,13 @@ fn legacy_path(named: Option<PathBuf>) -> Result<PathBuf> {
 }
 
 /// Asks Hetzner whether the settings name what there is.
-pub(crate) async fn check(config: &Config) -> Result<Offers> {
-    let offers = Offers::fetch(&config.middleware_without_records()?).await?;
+pub(crate) async fn check(config: &Config) -> Result<Catalog> {
+    let offers = Catalog::fetch(&config.project_without_records()?).await?;
     offers.check(&config.settings)?;
     Ok(offers)
 }
 
-async fn ask(config: &mut Config) -> Result<Offers> {
+async fn ask(config: &mut Config) -> Result<Catalog> {
     let offers = ask_token(config).await?;
     let settings = config.settings.clone();
 
@@ -177,7 +177,7 @@ async fn ask(config: &mut Config) -> Result<Offers> {
 }
 
 /// Asks until Hetzner takes the token; Return keeps the present one.
-async fn ask_token(config: &mut Config) -> Result<Offers> {
+async fn ask_token(config: &mut Config) -> Result<Catalog> {
     let help = match config.kept().access()? {
         Some(_) => "Return keeps the present one",
         None => {
@@ -202,13 +202,13 @@ async fn ask_token(config: &mut Config) -> Result<Offers> {
 }
 
 /// What the settings are with a token that was typed, whatever the environment says.
-async fn try_token(config: &Config, token: &str) -> Result<(Config, Offers)> {
+async fn try_token(config: &Config, token: &str) -> Result<(Config, Catalog)> {
     let mut config = config.clone();
     if !token.is_empty() {
         config.set(Key::Token, token)?;
     }
-    let middleware = config.kept().middleware_without_records()?;
-    Ok((config, Offers::fetch(&middleware).await?))
+    let project = config.kept().project_without_records()?;
+    Ok((config, Catalog::fetch(&project).await?))
 }
 
 fn may_be_mistyped(error: &anyhow::Error) -> bool {

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use anyhow::Result;
 use hcc_core::ServerName;
-use hcc_queue::{Event, Heard, Subscription};
+use hcc_queue::{RawEvent, Received, Subscription};
 use serde::Serialize;
 
 use crate::config::Config;
@@ -60,8 +60,8 @@ impl Wait {
         self.letters.begin();
         while let Some(heard) = next(&mut *signals, &self.letters).await? {
             let text = match heard {
-                Heard::Message(text) => text,
-                Heard::Lagged => LOOK.to_owned(),
+                Received::Message(text) => text,
+                Received::Lagged => LOOK.to_owned(),
             };
             out.item(one_line(&text), &Message { msg: &text })?;
         }
@@ -74,24 +74,24 @@ impl Events {
         let mut events = config.queue().await?.events().subscribe().await?;
         while let Some(heard) = next(&mut *events, &Letters::default()).await? {
             match heard {
-                Heard::Message(event) if self.concerns(&event) => {
+                Received::Message(event) if self.concerns(&event) => {
                     out.item(one_line(&described(&event)), &event)?;
                 }
-                Heard::Message(_) => {}
-                Heard::Lagged => eprintln!("hcc: events were missed here"),
+                Received::Message(_) => {}
+                Received::Lagged => eprintln!("hcc: events were missed here"),
             }
         }
         Ok(())
     }
 
-    fn concerns(&self, event: &Event) -> bool {
+    fn concerns(&self, event: &RawEvent) -> bool {
         let name = self.name.as_ref().map(ServerName::as_str);
         name.is_none_or(|name| event.server.as_deref() == Some(name))
     }
 }
 
 /// The next message; `None` if nobody would read it.
-async fn next<T>(from: &mut dyn Subscription<T>, letters: &Letters) -> Result<Option<Heard<T>>> {
+async fn next<T>(from: &mut dyn Subscription<T>, letters: &Letters) -> Result<Option<Received<T>>> {
     tokio::select! {
         heard = letters.during(from.next()) => Ok(Some(heard?)),
         () = reader::gone() => Ok(None),
@@ -99,7 +99,7 @@ async fn next<T>(from: &mut dyn Subscription<T>, letters: &Letters) -> Result<Op
 }
 
 /// An event for people: what, whose, and the facts.
-fn described(event: &Event) -> String {
+fn described(event: &RawEvent) -> String {
     let mut words = vec![event.evt.clone()];
     words.extend(event.server.clone());
     let facts = event.facts.iter();

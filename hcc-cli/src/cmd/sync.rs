@@ -1,6 +1,6 @@
 //! `hcc sync`: what Hetzner says, into the records.
 
-use hcc_core::{Error, Fate, Guard, Scope, ServerName, SyncProgress, Synced};
+use hcc_core::{Error, Guard, Scope, ServerName, SyncOutcome, SyncProgress, Synced};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::complete;
@@ -30,16 +30,17 @@ impl Sync {
             (false, names) if names.is_empty() => Scope::Known,
             (false, names) => Scope::Names(names),
         };
-        let middleware = config.middleware(Guard::Managed).await?;
+        let project = config.project(Guard::Managed).await?;
         let bar = bar();
-        let synced = middleware.sync_telling(&scope, self.prune, |progress| show(&bar, progress));
+        let synced =
+            project.sync_with_progress(&scope, self.prune, |progress| show(&bar, progress));
         let synced = synced.await;
         bar.finish_and_clear();
         let synced = synced?;
         out.rows(&synced)?;
         match synced
             .into_iter()
-            .find(|synced| synced.record == Fate::Unknown)
+            .find(|synced| synced.record == SyncOutcome::Unknown)
         {
             Some(unknown) => Err(Error::NoSuchServer {
                 name: unknown.name.parse()?,

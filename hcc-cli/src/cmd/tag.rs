@@ -26,9 +26,9 @@ pub(crate) struct Deltag {
 impl Settag {
     pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
         config
-            .middleware(Guard::Managed)
+            .project(Guard::Managed)
             .await?
-            .tag(&self.name)
+            .manage(&self.name)
             .await?;
         out.done(&Done::new(&self.name, &[]))
     }
@@ -37,9 +37,9 @@ impl Settag {
 impl Deltag {
     pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
         config
-            .middleware(Guard::Managed)
+            .project(Guard::Managed)
             .await?
-            .untag(&self.name)
+            .unmanage(&self.name)
             .await?;
         out.done(&Done::new(&self.name, &[]))
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{IsTerminal, stderr};
 use std::time::Duration;
 
-use hcc_core::Middleware;
+use hcc_core::Project;
 use hcloud_api::{Action, ActionId, ActionStatus};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -30,14 +30,14 @@ impl Waiting {
     /// Waits for the actions if that is wanted; returns them as they were last seen.
     pub(crate) async fn wait(
         &self,
-        middleware: &Middleware,
+        project: &Project,
         actions: Vec<Action>,
     ) -> anyhow::Result<Vec<Action>> {
         let Some(deadline) = self.deadline() else {
             return Ok(actions);
         };
         let mut bars = Bars::default();
-        middleware
+        project
             .wait(actions.clone(), deadline, |action| bars.show(action))
             .await?;
         Ok(actions

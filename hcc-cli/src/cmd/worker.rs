@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use hcc_core::{Guard, Pace, Users};
+use hcc_core::{AccountAuthorizer, Guard, WorkerConfig};
 use tracing::info;
 
 use crate::config::Config;
@@ -34,8 +34,8 @@ pub(crate) struct Worker {
     grace: Option<Duration>,
 
     /// How long the records keep a console's URL and password [default: for ever]
-    #[arg(long, value_name = "TIME", value_parser = crate::age::span)]
-    console_life: Option<Duration>,
+    #[arg(long = "console-life", value_name = "TIME", value_parser = crate::age::span)]
+    console_ttl: Option<Duration>,
 
     /// Refuse commands that do not say which user wants them
     #[arg(long)]
@@ -45,11 +45,11 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) async fn run(self, config: &Config) -> Result<()> {
         ensure!(!config.is_dry_run(), Problem::NoDryRun);
-        let middleware = config.middleware(Guard::Managed).await?;
+        let project = config.project(Guard::Managed).await?;
         let queue = config.queue().await?;
-        let worker = hcc_core::Worker::new(middleware, queue)
-            .with_pace(self.pace())
-            .permitted_by(Arc::new(self.users(config).await?));
+        let worker = hcc_core::Worker::new(project, queue)
+            .with_config(self.pace())
+            .with_authorizer(Arc::new(self.users(config).await?));
 
         let (mut first, mut second) = (interrupt::Ends::listen()?, interrupt::Ends::listen()?);
         let asked = async {
@@ -71,20 +71,20 @@ impl Worker {
         }
     }
 
-    async fn users(&self, config: &Config) -> Result<Users> {
+    async fn users(&self, config: &Config) -> Result<AccountAuthorizer> {
         let accounts = hcc_store::open_accounts(&config.store_url()?).await?;
         Ok(match self.names_required {
-            true => Users::new(accounts).names_required(),
-            false => Users::new(accounts),
+            true => AccountAuthorizer::new(accounts).require_user(),
+            false => AccountAuthorizer::new(accounts),
         })
     }
 
-    fn pace(&self) -> Pace {
-        let mut pace = Pace::default();
-        pace.jobs = self.jobs.unwrap_or(pace.jobs);
-        pace.cycle = self.cycle.unwrap_or(pace.cycle);
-        pace.grace = self.grace.unwrap_or(pace.grace);
-        pace.console_life = self.console_life;
-        pace
+    fn pace(&self) -> WorkerConfig {
+        let mut config = WorkerConfig::default();
+        config.concurrency = self.jobs.unwrap_or(config.concurrency);
+        config.sync_interval = self.cycle.unwrap_or(config.sync_interval);
+        config.shutdown_grace = self.grace.unwrap_or(config.shutdown_grace);
+        config.console_ttl = self.console_ttl;
+        config
     }
 }

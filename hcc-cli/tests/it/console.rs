@@ -195,7 +195,7 @@ async fn ways_to_a_screen_exclude_each_other() {
 #[tokio::test]
 async fn viewer_without_the_password_is_turned_away_and_the_port_stays() {
     let user = simulated().await;
-    let bridge = Bridge::start(&user).await;
+    let bridge = VncProxy::start(&user).await;
     let before = user.requests("POST", "request_console");
 
     for (version, security, refusal) in [
@@ -355,7 +355,7 @@ async fn native_viewers_see_the_screen_and_type_into_it() {
     let typed = vnc.start_typewriter().await;
     let (desk, other_desk) = (Vnc::start_desk(), Vnc::start_desk());
     let user = real(&vnc).await;
-    let bridge = Bridge::start(&user).await;
+    let bridge = VncProxy::start(&user).await;
 
     let viewer = desk.start_viewer(bridge.address, &bridge.password).await;
     viewer.type_line("hello World 42 {|}~@");
@@ -386,13 +386,13 @@ async fn native_viewers_see_the_screen_and_type_into_it() {
 }
 
 /// `hcc console web1 --vnc 0`, ready for viewers.
-struct Bridge {
+struct VncProxy {
     hcc: Child,
     address: SocketAddr,
     password: String,
 }
 
-impl Bridge {
+impl VncProxy {
     async fn start(user: &User) -> Self {
         let mut hcc = user
             .command(&["console", "web1", "--vnc", "0", "-o", "jsonl"])

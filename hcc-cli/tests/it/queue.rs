@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hcc_queue::{Event, Queue};
+use hcc_queue::{Queue, RawEvent};
 use hcloud_sim::Sim;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
@@ -136,7 +136,7 @@ impl Listener {
     }
 
     /// The first line that comes of events; nobody says when it begins to listen.
-    async fn line_of(&mut self, events: &[Event], shell: &Shell) -> String {
+    async fn line_of(&mut self, events: &[RawEvent], shell: &Shell) -> String {
         let queue = shell.queue().await;
         let mut again = interval(Duration::from_millis(20));
         loop {
@@ -281,11 +281,11 @@ async fn command_that_a_worker_has_is_not_dropped(shell: Shell) {
 
 async fn events_are_printed_for_people_and_programs(shell: Shell) {
     let command = hcc_queue::Command::new("start", "m-vm1");
-    let event = Event::of("done", &command).with("ok", true);
+    let event = RawEvent::of("done", &command).with("ok", true);
     let mut text = Listener::of(shell.command(&["events", "m-vm1"]));
 
     let text = text
-        .line_of(&[Event::new("worker"), event.clone()], &shell)
+        .line_of(&[RawEvent::new("worker"), event.clone()], &shell)
         .await;
     let mut json = Listener::of(shell.command(&["events", "-o", "json"]));
     let json = json.line_of(&[event], &shell).await;

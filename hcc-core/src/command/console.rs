@@ -6,7 +6,7 @@ use hcc_store::{Patch, StoreExt};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::facts::facts;
-use crate::{Middleware, Result, ServerName};
+use crate::{Project, Result, ServerName};
 
 /// A way to a server's screen; valid for one minute to connect.
 #[derive(Clone, Debug)]
@@ -31,14 +31,14 @@ impl Console {
     }
 }
 
-impl Middleware {
+impl Project {
     /// Asks Hetzner for a way to the server's screen, and records it.
     ///
     /// # Errors
     ///
     /// The server is missing or not managed, or Hetzner refuses.
     pub async fn console(&self, name: &ServerName) -> Result<Console> {
-        let server = self.touchable(name).await?;
+        let server = self.find_managed(name).await?;
         let answer = self.api.servers().request_console(server.id).await?;
         let patch = Patch::new().facts(&facts(&server)).console(
             &answer.wss_url,

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::str::FromStr;
 
-use hcc_store::{Only, Patch, Stage, StoreExt};
+use hcc_store::{Patch, Precondition, Stage, StoreExt};
 use hcloud_api::{
     Action, ActionStatus, CreateServer, ErrorCode, IdOrName, Labels, ListActions, Server,
     ServerCreated, TypePrice,
@@ -13,16 +13,16 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tracing::warn;
 
+use crate::catalog::{Choice, not_offered};
 use crate::facts::{actions, facts};
 use crate::guard::{check_prefix, is_managed};
-use crate::offers::{Choice, not_offered};
-use crate::{Error, Middleware, Result, ServerName};
+use crate::{Error, Project, Result, ServerName};
 
 /// What a new server is to be. What is not said comes from the settings.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
-pub struct Order {
+pub struct CreateOptions {
     /// Its type, such as `cx23`.
     #[serde(rename = "type")]
     pub server_type: Option<String>,
@@ -37,7 +37,7 @@ pub struct Order {
     pub user_data: Option<SecretString>,
 }
 
-impl Order {
+impl CreateOptions {
     /// Reads the arguments of a queued command. One that we do not know is
     /// refused: a misspelt one must not order another server than was meant.
     pub(super) fn read(args: &Value) -> serde_json::Result<Self> {
@@ -71,7 +71,7 @@ impl Order {
 /// What came of an order.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Made {
+pub enum CreateOutcome {
     /// A new server; these actions are still running.
     Created(Vec<Action>),
     /// A managed server of this name was there already.
@@ -83,14 +83,14 @@ pub enum Made {
 #[non_exhaustive]
 pub struct Quote {
     /// The order, with everything said that it left open.
-    pub order: Order,
+    pub order: CreateOptions,
     /// What the server costs, if its location is known.
     pub price: Option<TypePrice>,
     /// The currency of the price, such as `EUR`, if it could be found out.
     pub currency: Option<String>,
 }
 
-impl Middleware {
+impl Project {
     /// Creates a server and records it with its root password.
     ///
     /// Safe to repeat: a managed server of this name is adopted. Under any
@@ -101,7 +101,7 @@ impl Middleware {
     ///
     /// The name does not fit, belongs to a server that is not ours, Hetzner
     /// refuses, or [`Error::Uncertain`] when no clear answer arrived.
-    pub async fn create(&self, name: &ServerName, order: &Order) -> Result<Made> {
+    pub async fn create(&self, name: &ServerName, order: &CreateOptions) -> Result<CreateOutcome> {
         check_prefix(name, &self.settings)?;
         if let Some(server) = self.find(name).await? {
             return self.adopt(name, &server).await;
@@ -122,7 +122,7 @@ impl Middleware {
     /// # Errors
     ///
     /// Hetzner does not offer what is asked for, or cannot be reached.
-    pub async fn quote(&self, name: &ServerName, order: &Order) -> Result<Quote> {
+    pub async fn quote(&self, name: &ServerName, order: &CreateOptions) -> Result<Quote> {
         let request = self.request(name, order).await?;
         let server_type = request.server_type.to_string();
         let location = request.location.as_ref().map(ToString::to_string);
@@ -134,7 +134,7 @@ impl Middleware {
             None => None,
         });
         Ok(Quote {
-            order: Order {
+            order: CreateOptions {
                 server_type: Some(server_type),
                 image: Some(request.image.to_string()),
                 location,
@@ -159,7 +159,7 @@ impl Middleware {
     }
 
     /// The order with everything said that it leaves open.
-    async fn request(&self, name: &ServerName, order: &Order) -> Result<CreateServer> {
+    async fn request(&self, name: &ServerName, order: &CreateOptions) -> Result<CreateServer> {
         let settings = &self.settings;
         let location = order.location.as_ref().or(settings.location.as_ref());
         let location = location.map(|text| crate::location(text));
@@ -184,23 +184,23 @@ impl Middleware {
         })
     }
 
-    async fn adopt(&self, name: &ServerName, server: &Server) -> Result<Made> {
+    async fn adopt(&self, name: &ServerName, server: &Server) -> Result<CreateOutcome> {
         if !is_managed(server, &self.settings) {
             return Err(Error::NameTaken { name: name.clone() });
         }
         let patch = Patch::new().facts(&facts(server)).stage(Stage::Created);
         self.store.set(name.as_str(), patch).await?;
-        Ok(Made::Adopted)
+        Ok(CreateOutcome::Adopted)
     }
 
-    async fn record(&self, name: &ServerName, created: ServerCreated) -> Result<Made> {
+    async fn record(&self, name: &ServerName, created: ServerCreated) -> Result<CreateOutcome> {
         let running: Vec<Action> = created.actions().cloned().collect();
         let patch = Patch::new()
             .facts(&facts(&created.server))
             .stage(Stage::Created)
             .created(created.root_password.as_ref(), &actions(&running));
         match self.store.set(name.as_str(), patch).await {
-            Ok(()) => Ok(Made::Created(running)),
+            Ok(()) => Ok(CreateOutcome::Created(running)),
             Err(source) => Err(Error::Unrecorded {
                 name: name.clone(),
                 source,
@@ -214,13 +214,17 @@ impl Middleware {
         name: &ServerName,
         request: &CreateServer,
         error: hcloud_api::Error,
-    ) -> Result<Made> {
+    ) -> Result<CreateOutcome> {
         let is_taken = error.code() == Some(&ErrorCode::UniquenessError);
         let may_exist = is_taken || error.may_have_taken_effect();
         if may_exist && let Ok(Some(server)) = self.find(name).await {
             return self.adopt(name, &server).await;
         }
-        if let Err(error) = self.store.remove(name.as_str(), Only::Reserved).await {
+        if let Err(error) = self
+            .store
+            .remove(name.as_str(), Precondition::Reserved)
+            .await
+        {
             warn!(server = %name, %error, "a reservation was left behind");
         }
         if may_exist {

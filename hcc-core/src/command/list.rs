@@ -6,25 +6,25 @@ use hcloud_api::{Labels, ListServers, Server};
 use serde::Serialize;
 
 use crate::facts::{created, ip4, ip6};
-use crate::{Error, Middleware, Result};
+use crate::{Error, Project, Result};
 
 /// A server as `list` shows it.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
-pub struct Listed {
+pub struct ServerSummary {
     /// Its name.
     pub name: String,
     /// Who knows it.
-    pub known: Known,
+    pub known: Presence,
     /// What Hetzner says of it, unless only the records know it.
     #[serde(flatten)]
-    pub remote: Option<Remote>,
+    pub remote: Option<ServerDetails>,
 }
 
 /// What Hetzner says of a listed server, named as in the records.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
-pub struct Remote {
+pub struct ServerDetails {
     /// Its id.
     pub id: u64,
     /// What it is doing, such as `running`.
@@ -42,33 +42,33 @@ pub struct Remote {
 /// Who knows a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Known {
+pub enum Presence {
     /// Hetzner and the records.
     Both,
     /// Hetzner alone.
-    Remote,
+    ServerDetails,
     /// The records alone.
     Local,
 }
 
-impl Known {
+impl Presence {
     /// The word that tables and programs see.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Both => "both",
-            Self::Remote => "remote",
+            Self::ServerDetails => "remote",
             Self::Local => "local",
         }
     }
 }
 
-impl Middleware {
+impl Project {
     /// All servers of the project, then those that only the records know.
     ///
     /// # Errors
     ///
     /// Hetzner or the records cannot be reached.
-    pub async fn list(&self) -> Result<Vec<Listed>> {
+    pub async fn list(&self) -> Result<Vec<ServerSummary>> {
         let all = ListServers::default();
         let servers = async { Ok::<_, Error>(self.api.servers().list(&all).all().await?) };
         let records = async { Ok::<_, Error>(self.store.list().await?) };
@@ -76,26 +76,26 @@ impl Middleware {
 
         let mut recorded: Vec<String> = records.into_iter().map(|record| record.name).collect();
         let known: HashSet<&str> = recorded.iter().map(String::as_str).collect();
-        let mut listed: Vec<Listed> = servers
+        let mut listed: Vec<ServerSummary> = servers
             .into_iter()
-            .map(|server| Listed::remote(server, &known))
+            .map(|server| ServerSummary::remote(server, &known))
             .collect();
 
         let seen: HashSet<String> = listed.iter().map(|server| server.name.clone()).collect();
         recorded.retain(|name| !seen.contains(name));
-        listed.extend(recorded.into_iter().map(Listed::local));
+        listed.extend(recorded.into_iter().map(ServerSummary::local));
         Ok(listed)
     }
 }
 
-impl Listed {
+impl ServerSummary {
     fn remote(server: Server, recorded: &HashSet<&str>) -> Self {
         Self {
             known: match recorded.contains(server.name.as_str()) {
-                true => Known::Both,
-                false => Known::Remote,
+                true => Presence::Both,
+                false => Presence::ServerDetails,
             },
-            remote: Some(Remote {
+            remote: Some(ServerDetails {
                 id: server.id.number(),
                 status: server.status.to_string(),
                 ip4: ip4(&server),
@@ -110,7 +110,7 @@ impl Listed {
     fn local(name: String) -> Self {
         Self {
             name,
-            known: Known::Local,
+            known: Presence::Local,
             remote: None,
         }
     }

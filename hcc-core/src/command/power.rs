@@ -7,7 +7,7 @@ use hcloud_api::{Action, ActionSort, ListActions, ServerId, ServerStatus, Sort, 
 use tokio::time::{sleep, timeout};
 
 use crate::command::Delivery;
-use crate::{Error, Middleware, Result, ServerName};
+use crate::{Error, Project, Result, ServerName};
 
 /// What to do with a server's power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub enum Power {
     Reboot,
 }
 
-impl Middleware {
+impl Project {
     /// Changes a server's power; the returned action is usually still running.
     ///
     /// # Errors
@@ -32,7 +32,7 @@ impl Middleware {
     /// The server is missing or not managed, or Hetzner refuses, such as while
     /// another action has locked the server.
     pub async fn power(&self, name: &ServerName, power: Power) -> Result<Action> {
-        let id = self.touchable(name).await?.id;
+        let id = self.find_managed(name).await?.id;
         Ok(self.switch(id, power).await?)
     }
 
@@ -44,7 +44,7 @@ impl Middleware {
     /// The server is missing or not managed, or Hetzner cannot be reached.
     pub async fn is_off_within(&self, name: &ServerName, patience: Duration) -> Result<bool> {
         let off = async {
-            while self.touchable(name).await?.status != ServerStatus::Off {
+            while self.find_managed(name).await?.status != ServerStatus::Off {
                 sleep(Duration::from_secs(2)).await;
             }
             Ok(true)
@@ -65,7 +65,7 @@ impl Middleware {
         power: Power,
         delivery: &Delivery,
     ) -> Result<Action> {
-        let id = self.touchable(name).await?.id;
+        let id = self.find_managed(name).await?.id;
         if delivery.is_repeated
             && let Some(action) = self.started(id, power, delivery.pushed).await?
         {

@@ -1,14 +1,14 @@
 //! `sync`: copying what Hetzner says into the records, never back.
 
 use futures_util::{StreamExt, stream};
-use hcc_store::{IfMissing, Only, Patch, Record, Stage, Write};
+use hcc_store::{IfMissing, Patch, Precondition, Record, Stage, Write};
 use hcloud_api::{ListServers, Server, ServerStatus};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::facts::{differs, facts};
 use crate::guard::is_managed;
-use crate::{Middleware, Result, ServerName, Settings};
+use crate::{Project, Result, ServerName, Settings};
 
 /// Which servers to sync.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub struct Synced {
     /// The server's name.
     pub name: String,
     /// What became of its record.
-    pub record: Fate,
+    pub record: SyncOutcome,
     /// Whether the record says something else now, traffic aside.
     pub changed: bool,
     /// What the record says of the server, if Hetzner knows it.
@@ -41,7 +41,7 @@ pub struct Synced {
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Fate {
+pub enum SyncOutcome {
     /// It says what Hetzner says.
     Updated,
     /// It was made.
@@ -75,7 +75,7 @@ pub enum SyncProgress {
 /// How many servers are asked for by name at once.
 const PARALLEL: usize = 32;
 
-impl Middleware {
+impl Project {
     /// Copies what Hetzner says into the records: one request for 50 servers.
     ///
     /// A record whose server is gone is removed when it was asked for by name,
@@ -85,7 +85,7 @@ impl Middleware {
     ///
     /// Hetzner or the records cannot be reached; nothing was written then.
     pub async fn sync(&self, scope: &Scope, prune: bool) -> Result<Vec<Synced>> {
-        self.sync_telling(scope, prune, |_| {}).await
+        self.sync_with_progress(scope, prune, |_| {}).await
     }
 
     /// Does what [`sync`](Self::sync) does, and tells how far it is.
@@ -93,7 +93,7 @@ impl Middleware {
     /// # Errors
     ///
     /// Hetzner or the records cannot be reached; nothing was written then.
-    pub async fn sync_telling(
+    pub async fn sync_with_progress(
         &self,
         scope: &Scope,
         prune: bool,
@@ -165,7 +165,7 @@ impl Middleware {
     }
 }
 
-impl Fate {
+impl SyncOutcome {
     /// The word that tables and programs see.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -205,7 +205,7 @@ impl Scope {
 #[derive(Default)]
 struct Plan {
     writes: Vec<Write>,
-    removals: Vec<(String, Only)>,
+    removals: Vec<(String, Precondition)>,
     synced: Vec<Synced>,
 }
 
@@ -222,29 +222,30 @@ impl Plan {
         // A record that is removed meanwhile stays removed.
         self.writes
             .push(Write::new(&record.name, patch, IfMissing::Skip));
-        self.tell(&record.name, Fate::Updated, changed).status = Some(server.status.clone());
+        self.tell(&record.name, SyncOutcome::Updated, changed)
+            .status = Some(server.status.clone());
     }
 
     fn adopt(&mut self, server: &Server) {
         let patch = Patch::new().facts(&facts(server));
         self.writes
             .push(Write::new(&server.name, patch, IfMissing::Insert));
-        self.tell(&server.name, Fate::Adopted, true).status = Some(server.status.clone());
+        self.tell(&server.name, SyncOutcome::Adopted, true).status = Some(server.status.clone());
     }
 
     fn miss(&mut self, record: &Record, remove: bool) {
         if !remove {
-            self.tell(&record.name, Fate::Missing, false);
+            self.tell(&record.name, SyncOutcome::Missing, false);
             return;
         }
         // A new server of this name may have been recorded meanwhile.
         let only = match (record.id, &record.stage) {
-            (Some(id), _) => Only::Id(id),
-            (None, Some(Stage::New)) => Only::Reserved,
-            (None, _) => Only::Any,
+            (Some(id), _) => Precondition::Id(id),
+            (None, Some(Stage::New)) => Precondition::Reserved,
+            (None, _) => Precondition::Any,
         };
         self.removals.push((record.name.clone(), only));
-        self.tell(&record.name, Fate::Removed, true);
+        self.tell(&record.name, SyncOutcome::Removed, true);
     }
 
     fn unknown(&mut self, scope: &Scope) {
@@ -255,12 +256,12 @@ impl Plan {
                 .iter()
                 .any(|synced| synced.name == name.as_str())
             {
-                self.tell(name.as_str(), Fate::Unknown, false);
+                self.tell(name.as_str(), SyncOutcome::Unknown, false);
             }
         }
     }
 
-    fn tell(&mut self, name: &str, record: Fate, changed: bool) -> &mut Synced {
+    fn tell(&mut self, name: &str, record: SyncOutcome, changed: bool) -> &mut Synced {
         self.synced.push_mut(Synced {
             name: name.to_owned(),
             record,

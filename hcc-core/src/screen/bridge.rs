@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::FAREWELL;
 use super::security::{self, Guest};
-use crate::{Error, Middleware, Result, ServerName};
+use crate::{Error, Project, Result, ServerName};
 
 /// How long a viewer may take to say the password: a person may be typing it.
 const PASSWORD_LIMIT: Duration = Duration::from_secs(120);
@@ -19,32 +19,32 @@ const PASSWORD_LIMIT: Duration = Duration::from_secs(120);
 /// its own, and asks Hetzner for a link when a viewer has said it: viewers may come at any time, be
 /// several, and come again.
 #[derive(Clone, Debug)]
-pub struct Bridge {
-    middleware: Middleware,
+pub struct VncProxy {
+    project: Project,
     name: ServerName,
     password: SecretString,
 }
 
 /// How a viewer fared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Visit {
+pub enum ViewerOutcome {
     /// It saw the screen, until it or the screen had enough.
     Seen,
     /// It did not know the password.
     TurnedAway,
 }
 
-impl Bridge {
+impl VncProxy {
     /// A bridge to the screen of a server, which is asked for once, so that what would keep a
     /// viewer from it is known before one comes.
     ///
     /// # Errors
     ///
-    /// As [`console`](Middleware::console).
-    pub async fn new(middleware: Middleware, name: ServerName) -> Result<Self> {
-        middleware.console(&name).await?;
+    /// As [`console`](Project::console).
+    pub async fn new(project: Project, name: ServerName) -> Result<Self> {
+        project.console(&name).await?;
         Ok(Self {
-            middleware,
+            project,
             name,
             password: made_up(),
         })
@@ -60,14 +60,17 @@ impl Bridge {
     /// # Errors
     ///
     /// The viewer said the password, and the screen cannot be shown; it has been told so.
-    pub async fn lead(&self, mut viewer: impl AsyncRead + AsyncWrite + Unpin) -> Result<Visit> {
+    pub async fn serve(
+        &self,
+        mut viewer: impl AsyncRead + AsyncWrite + Unpin,
+    ) -> Result<ViewerOutcome> {
         let asked = security::admit(&mut viewer, &self.password);
         // Who says nothing, or something else than a viewer would, is none.
         let Ok(Ok(Some(guest))) = timeout(PASSWORD_LIMIT, asked).await else {
-            return Ok(Visit::TurnedAway);
+            return Ok(ViewerOutcome::TurnedAway);
         };
         self.show(&mut viewer, guest).await?;
-        Ok(Visit::Seen)
+        Ok(ViewerOutcome::Seen)
     }
 
     async fn show(
@@ -75,9 +78,9 @@ impl Bridge {
         viewer: &mut (impl AsyncRead + AsyncWrite + Unpin),
         guest: Guest,
     ) -> Result<()> {
-        let console = self.middleware.console(&self.name).await;
+        let console = self.project.console(&self.name).await;
         let screen = match console {
-            Ok(console) => self.middleware.enter(&console).await,
+            Ok(console) => self.project.enter(&console).await,
             Err(error) => Err(error),
         };
         let mut screen = match screen {
@@ -139,20 +142,20 @@ mod tests {
     use super::*;
     use crate::{ErrorKind, Settings};
 
-    async fn project() -> Sim {
+    async fn simulator() -> Sim {
         let sim = Sim::builder().server("web1", &[("managed", "1")]);
         sim.speed(1000.0).start().await.unwrap()
     }
 
-    fn middleware(sim: &Sim) -> Middleware {
+    fn project(sim: &Sim) -> Project {
         let api = Client::builder(sim.token()).endpoint(sim.endpoint());
         let store = Arc::new(Memory::default());
-        Middleware::new(api.build().unwrap(), store, Settings::default())
+        Project::new(api.build().unwrap(), store, Settings::default())
     }
 
-    async fn bridge(sim: &Sim) -> Bridge {
+    async fn bridge(sim: &Sim) -> VncProxy {
         let name = "web1".parse().unwrap();
-        Bridge::new(middleware(sim), name).await.unwrap()
+        VncProxy::new(project(sim), name).await.unwrap()
     }
 
     /// Says the password, and goes on once it is let in.
@@ -171,28 +174,28 @@ mod tests {
 
     #[tokio::test]
     async fn every_viewer_gets_a_link_of_its_own() {
-        let sim = project().await;
+        let sim = simulator().await;
         let bridge = bridge(&sim).await;
         sim.clock().advance(Duration::from_secs(3600));
 
         for _ in 0..2 {
             let (ours, theirs) = duplex(64);
-            let (visit, seen) = tokio::join!(bridge.lead(ours), look(theirs, bridge.password()));
+            let (visit, seen) = tokio::join!(bridge.serve(ours), look(theirs, bridge.password()));
 
-            assert_eq!(visit.unwrap(), Visit::Seen);
+            assert_eq!(visit.unwrap(), ViewerOutcome::Seen);
             assert!(seen.ends_with(b"web1"), "{seen:?}");
         }
     }
 
     #[tokio::test]
     async fn viewer_is_told_why_there_is_no_screen() {
-        let sim = project().await;
+        let sim = simulator().await;
         let bridge = bridge(&sim).await;
-        middleware(&sim).kill(&bridge.name).await.unwrap();
+        project(&sim).kill(&bridge.name).await.unwrap();
         let (ours, theirs) = duplex(64);
 
         let (visit, told) = tokio::join!(
-            async { bridge.lead(ours).await },
+            async { bridge.serve(ours).await },
             look(theirs, bridge.password())
         );
 
@@ -202,15 +205,15 @@ mod tests {
 
     #[tokio::test]
     async fn wrong_password_asks_hetzner_for_nothing() {
-        let sim = project().await;
+        let sim = simulator().await;
         let bridge = bridge(&sim).await;
         sim.forget_requests();
         let (ours, theirs) = duplex(64);
 
         let wrong = SecretString::from("wrong");
-        let (visit, told) = tokio::join!(bridge.lead(ours), look(theirs, &wrong));
+        let (visit, told) = tokio::join!(bridge.serve(ours), look(theirs, &wrong));
 
-        assert_eq!(visit.unwrap(), Visit::TurnedAway);
+        assert_eq!(visit.unwrap(), ViewerOutcome::TurnedAway);
         assert!(told.ends_with(b"wrong password"), "{told:?}");
         assert_eq!(sim.requests().len(), 0);
     }

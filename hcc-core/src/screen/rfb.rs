@@ -13,7 +13,7 @@ use tokio::io::{
 };
 
 use super::keyboard::Key;
-use super::{Picture, ScreenError};
+use super::{ScreenError, Screenshot};
 
 // What the server says.
 const UPDATE: u8 = 0;
@@ -103,15 +103,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Rfb<S> {
         self.canvas.clear();
         self.request(part).await?;
         while !self.canvas.shows(part) {
-            if self.listen().await? == Heard::NewSize {
+            if self.listen().await? == Received::NewSize {
                 self.request(part).await?;
             }
         }
         Ok(())
     }
 
-    pub(super) fn picture(&self) -> Picture {
-        self.canvas.picture()
+    pub(super) fn screenshot(&self) -> Screenshot {
+        self.canvas.screenshot()
     }
 
     pub(super) fn into_keyboard(self) -> (impl AsyncRead, Keyboard<WriteHalf<S>>) {
@@ -130,7 +130,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Rfb<S> {
     }
 
     /// Reads one message.
-    async fn listen(&mut self) -> Result<Heard, ScreenError> {
+    async fn listen(&mut self) -> Result<Received, ScreenError> {
         match self.reader.read_u8().await? {
             UPDATE => return self.paint().await,
             COLOURS => {
@@ -149,11 +149,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Rfb<S> {
                 return Err(ScreenError::Foreign { what });
             }
         }
-        Ok(Heard::Nothing)
+        Ok(Received::Nothing)
     }
 
-    async fn paint(&mut self) -> Result<Heard, ScreenError> {
-        let mut heard = Heard::Nothing;
+    async fn paint(&mut self) -> Result<Received, ScreenError> {
+        let mut heard = Received::Nothing;
         self.skip(1).await?;
         for _ in 0..self.reader.read_u16().await? {
             let mut area = [0_u16; 4];
@@ -165,7 +165,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Rfb<S> {
                 SIZE => {
                     let [_, _, width, height] = area;
                     self.canvas = Canvas::new(width, height)?;
-                    heard = Heard::NewSize;
+                    heard = Received::NewSize;
                 }
                 QEMU_KEYS_WELCOME => self.keyboard.knows_scancodes = true,
                 _ => {
@@ -192,7 +192,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Rfb<S> {
 }
 
 #[derive(PartialEq, Eq)]
-enum Heard {
+enum Received {
     NewSize,
     Nothing,
 }
@@ -289,8 +289,8 @@ impl Canvas {
         Ok(())
     }
 
-    fn picture(&self) -> Picture {
-        Picture {
+    fn screenshot(&self) -> Screenshot {
+        Screenshot {
             width: self.width.into(),
             height: self.height.into(),
             rgb: self

@@ -5,12 +5,12 @@ use std::future::pending;
 use std::time::{Duration, SystemTime};
 
 use hcc_queue::State;
-use hcc_store::{Only, Patch, Record, Stage, StoreExt};
+use hcc_store::{Patch, Precondition, Record, Stage, StoreExt};
 use tokio::time::sleep;
 
 use super::outage::Outage;
 use super::shift::Shift;
-use crate::{Fate, Result, Scope};
+use crate::{Result, Scope, SyncOutcome};
 
 /// For each 50 servers, which one request lists. This often, that takes a
 /// quarter of the budget of 3600 requests an hour.
@@ -34,8 +34,8 @@ impl Shift {
         let requests = u32::try_from(records.len().div_ceil(50)).unwrap_or(u32::MAX);
         let cycle = self
             .worker
-            .pace
-            .cycle
+            .config
+            .sync_interval
             .max(PER_REQUEST.saturating_mul(requests));
         self.set_cycle(cycle);
         if are_fresh(&records, cycle) {
@@ -45,7 +45,7 @@ impl Shift {
         for record in records.iter().filter(|record| is_reservation(record)) {
             let is_missing = synced
                 .iter()
-                .any(|one| one.name == record.name && one.record == Fate::Missing);
+                .any(|one| one.name == record.name && one.record == SyncOutcome::Missing);
             if is_missing {
                 self.drop_reservation(&record.name).await?;
             }
@@ -60,15 +60,15 @@ impl Shift {
         let is_expected = queued
             .iter()
             .any(|entry| entry.command.server == name && entry.state != State::Dead);
-        if !is_expected && self.store().remove(name, Only::Reserved).await? {
-            self.changed(name, Fate::Removed).await;
+        if !is_expected && self.store().remove(name, Precondition::Reserved).await? {
+            self.changed(name, SyncOutcome::Removed).await;
         }
         Ok(())
     }
 
     /// Wipes the URLs and passwords of consoles that have lived long enough.
     pub(super) async fn wipe_consoles(&self) -> Infallible {
-        let Some(life) = self.worker.pace.console_life else {
+        let Some(life) = self.worker.config.console_ttl else {
             return pending().await;
         };
         let mut outage = Outage::of("the store");

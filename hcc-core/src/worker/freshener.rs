@@ -9,9 +9,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::failure::Failure;
 use super::lookout::Lookout;
 use super::shift::Shift;
-use crate::{Fate, Scope, ServerName};
+use crate::{Scope, ServerName, SyncOutcome};
 
-type Answer = Result<Fate, Failure>;
+type Answer = Result<SyncOutcome, Failure>;
 
 /// A server whose record a job wants to be fresh.
 pub(super) struct Wanted {
@@ -87,7 +87,10 @@ impl Shift {
             .map_err(Into::into);
         for Wanted { server, answer, .. } in batch {
             let fate = match &fates {
-                Ok(fates) => Ok(fates.get(server.as_str()).copied().unwrap_or(Fate::Unknown)),
+                Ok(fates) => Ok(fates
+                    .get(server.as_str())
+                    .copied()
+                    .unwrap_or(SyncOutcome::Unknown)),
                 Err(failure) => Err(failure.clone()),
             };
             // The job may have been given up meanwhile.

@@ -12,11 +12,11 @@ use tracing::{info, warn};
 use super::failure::Failure;
 use super::shift::Shift;
 use crate::command::Delivery;
-use crate::command::kill::Meant;
+use crate::command::delete::ExpectedServer;
 use crate::frontend::EVERY_SERVER;
 use crate::{
-    Command, Error, Fate, Killed, Made, News, Order, Power, Report, Request, Result, Scope,
-    ServerName,
+    Command, CommandEvent, CreateOptions, CreateOutcome, DeleteOutcome, Error, Event, Power,
+    Request, Result, Scope, ServerName, SyncOutcome,
 };
 
 /// How long a job waits for an action at Hetzner.
@@ -66,32 +66,32 @@ impl Shift {
         record: Option<Record>,
         delivery: &Delivery,
     ) -> Result<Remark, Failure> {
-        let (server, middleware) = (&request.server, self.middleware());
+        let (server, project) = (&request.server, self.project());
         match &request.command {
             Command::Sync => self.sync_one(server, record.is_some()).await?,
             Command::Power(power) => self.power(server, *power, delivery).await?,
             Command::Console => {
-                middleware.console(server).await?;
-                self.changed(server.as_str(), Fate::Updated).await;
+                project.console(server).await?;
+                self.changed(server.as_str(), SyncOutcome::Updated).await;
                 self.console_made.notify_one();
             }
             Command::Kill { id } => {
                 let recorded = record.and_then(|record| record.id);
                 let meant = match id {
-                    Some(id) => Meant::Id(*id),
-                    None => Meant::Before(delivery.pushed, recorded),
+                    Some(id) => ExpectedServer::Id(*id),
+                    None => ExpectedServer::Before(delivery.pushed, recorded),
                 };
                 return self.kill(server, meant, delivery).await;
             }
             Command::Create(order) => return self.create(server, order).await,
             Command::Settag => {
-                middleware.touchable(server).await?;
-                middleware.tag(server).await?;
-                self.changed(server.as_str(), Fate::Updated).await;
+                project.find_managed(server).await?;
+                project.manage(server).await?;
+                self.changed(server.as_str(), SyncOutcome::Updated).await;
             }
             Command::Deltag => {
-                middleware.untag(server).await?;
-                self.changed(server.as_str(), Fate::Updated).await;
+                project.unmanage(server).await?;
+                self.changed(server.as_str(), SyncOutcome::Updated).await;
             }
         }
         Ok(None)
@@ -99,10 +99,10 @@ impl Shift {
 
     async fn sync_one(&self, server: &ServerName, is_recorded: bool) -> Result<(), Failure> {
         if !is_recorded {
-            self.middleware().touchable(server).await?;
+            self.project().find_managed(server).await?;
         }
         match self.freshener.sync(server).await? {
-            Fate::Unknown => Err(Error::NoSuchServer {
+            SyncOutcome::Unknown => Err(Error::NoSuchServer {
                 name: server.clone(),
             }
             .into()),
@@ -116,29 +116,29 @@ impl Shift {
         power: Power,
         delivery: &Delivery,
     ) -> Result<(), Failure> {
-        let middleware = self.middleware();
+        let project = self.project();
         let action = match power.is_unrepeatable() {
-            true => middleware.power_once(server, power, delivery).await?,
-            false => middleware.power(server, power).await?,
+            true => project.power_once(server, power, delivery).await?,
+            false => project.power(server, power).await?,
         };
         self.until_ended(vec![action]).await?;
         self.freshen_after(server, power.leads_to()).await;
         Ok(())
     }
 
-    async fn create(&self, server: &ServerName, order: &Order) -> Result<Remark, Failure> {
-        let middleware = self.middleware();
-        let (actions, remark) = match middleware.create(server, order).await? {
-            Made::Created(actions) => (actions, None),
-            Made::Adopted => {
+    async fn create(&self, server: &ServerName, order: &CreateOptions) -> Result<Remark, Failure> {
+        let project = self.project();
+        let (actions, remark) = match project.create(server, order).await? {
+            CreateOutcome::Created(actions) => (actions, None),
+            CreateOutcome::Adopted => {
                 let record = self.store().get(server.as_str()).await?;
                 let knows_password = record.as_ref().is_some_and(|record| record.pw.is_some());
                 let remark = (order.ssh_keys.is_empty() && !knows_password)
                     .then_some("it was made before; its root password is not known");
-                (middleware.running_actions(server).await?, remark)
+                (project.running_actions(server).await?, remark)
             }
         };
-        self.changed(server.as_str(), Fate::Adopted).await;
+        self.changed(server.as_str(), SyncOutcome::Adopted).await;
         self.until_ended(actions).await?;
         self.freshen_after(server, ServerStatus::Running).await;
         Ok(remark)
@@ -147,18 +147,18 @@ impl Shift {
     async fn kill(
         &self,
         server: &ServerName,
-        meant: Meant,
+        meant: ExpectedServer,
         delivery: &Delivery,
     ) -> Result<Remark, Failure> {
-        let is_named = matches!(meant, Meant::Id(_));
-        match self.middleware().kill_meant(server, meant).await {
-            Ok(Killed::Deleted(action)) => {
-                self.changed(server.as_str(), Fate::Removed).await;
+        let is_named = matches!(meant, ExpectedServer::Id(_));
+        match self.project().delete_expected(server, meant).await {
+            Ok(DeleteOutcome::Deleted(action)) => {
+                self.changed(server.as_str(), SyncOutcome::Removed).await;
                 self.until_ended(action.into_iter().collect()).await?;
                 Ok(None)
             }
-            Ok(Killed::Gone) => {
-                self.changed(server.as_str(), Fate::Removed).await;
+            Ok(DeleteOutcome::Gone) => {
+                self.changed(server.as_str(), SyncOutcome::Removed).await;
                 Ok(Some("it was gone already"))
             }
             // We, or somebody else, did it.
@@ -180,9 +180,7 @@ impl Shift {
                 ));
             };
             // It has ended, so this asks nobody; it only says how.
-            self.middleware()
-                .wait(vec![action], PATIENCE, |_| {})
-                .await?;
+            self.project().wait(vec![action], PATIENCE, |_| {}).await?;
         }
         Ok(())
     }
@@ -196,32 +194,32 @@ impl Shift {
     }
 
     async fn done(&self, lease: Lease, remark: Remark) {
-        let report = Report {
+        let report = CommandEvent {
             ok: true,
             err: remark.map(Into::into),
-            ..Report::of(&lease.command)
+            ..CommandEvent::of(&lease.command)
         };
         self.note(&report).await;
         let acked = self.worker.queue.ack(lease).await;
-        self.end(News::Done(report), acked).await;
+        self.end(Event::Done(report), acked).await;
     }
 
     async fn failed(&self, lease: Lease, failure: Failure) {
         let queue = &self.worker.queue;
-        let mut report = Report {
+        let mut report = CommandEvent {
             code: Some(failure.code),
             err: Some(failure.why.clone()),
-            ..Report::of(&lease.command)
+            ..CommandEvent::of(&lease.command)
         };
         if failure.passes && lease.attempt < queue.policy().attempts {
             let after = queue.policy().delay(lease.attempt);
             report.after = Some(after);
             let released = queue.commands().release(lease, after, &failure.why).await;
-            return self.end(News::Delayed(report), released).await;
+            return self.end(Event::Delayed(report), released).await;
         }
         self.note(&report).await;
         let buried = queue.bury(lease, &failure.why).await;
-        self.end(News::Failed(report), buried).await;
+        self.end(Event::Failed(report), buried).await;
     }
 
     /// Gives a command back that there is no time for.
@@ -230,18 +228,18 @@ impl Shift {
             Ok(request) if request.command.is_unrepeatable() => STRAYS,
             _ => Duration::ZERO,
         };
-        let report = Report {
+        let report = CommandEvent {
             err: Some("its worker stopped".to_owned()),
             after: Some(after),
-            ..Report::of(&lease.command)
+            ..CommandEvent::of(&lease.command)
         };
         let commands = self.worker.queue.commands();
         let released = commands.release(lease, after, "its worker stopped").await;
-        self.end(News::Delayed(report), released).await;
+        self.end(Event::Delayed(report), released).await;
     }
 
     /// Tells how a delivery ended, if the queue has taken note of it.
-    async fn end(&self, news: News, noted: hcc_queue::Result<()>) {
+    async fn end(&self, news: Event, noted: hcc_queue::Result<()>) {
         match noted {
             Ok(()) => {
                 log(&news);
@@ -252,7 +250,7 @@ impl Shift {
     }
 
     /// Notes in the record, if there is one, how a command has ended.
-    async fn note(&self, report: &Report) {
+    async fn note(&self, report: &CommandEvent) {
         let patch = Patch::new().last(&Outcome {
             cmd: report.cmd.clone(),
             ok: report.ok,
@@ -268,17 +266,17 @@ impl Shift {
 }
 
 /// Says how a delivery ended to whoever runs the worker.
-fn log(news: &News) {
-    let (News::Done(report) | News::Failed(report) | News::Delayed(report)) = news else {
+fn log(news: &Event) {
+    let (Event::Done(report) | Event::Failed(report) | Event::Delayed(report)) = news else {
         return;
     };
-    let Report {
+    let CommandEvent {
         cmd, server, by, ..
     } = report;
     let (why, code) = (&report.err, &report.code);
     match news {
-        News::Done(_) => info!(cmd, server, by, note = why, "done"),
-        News::Failed(_) => warn!(cmd, server, by, why, code, "failed, and laid aside"),
+        Event::Done(_) => info!(cmd, server, by, note = why, "done"),
+        Event::Failed(_) => warn!(cmd, server, by, why, code, "failed, and laid aside"),
         _ => info!(cmd, server, by, why, code, after = ?report.after, "put off"),
     }
 }

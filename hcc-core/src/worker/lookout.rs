@@ -95,12 +95,12 @@ impl Lookout {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Fate;
+    use crate::SyncOutcome;
 
     fn synced(name: &str, status: Option<ServerStatus>) -> Synced {
         Synced {
             name: name.to_owned(),
-            record: Fate::Updated,
+            record: SyncOutcome::Updated,
             changed: false,
             status,
         }

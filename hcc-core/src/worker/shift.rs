@@ -13,7 +13,7 @@ use tracing::{debug, info};
 use super::freshener::Freshener;
 use super::outage::Outage;
 use super::tracker::Tracker;
-use crate::{Change, Fate, Heartbeat, Middleware, News, Result, Scope, Synced, Worker};
+use crate::{Event, Heartbeat, Project, RecordEvent, Result, Scope, SyncOutcome, Synced, Worker};
 
 /// One run of a worker.
 #[derive(Debug)]
@@ -42,22 +42,22 @@ impl Shift {
             console_made: Notify::new(),
             give_up: watch::Sender::new(false),
             held: Mutex::default(),
-            cycle: Mutex::new(worker.pace.cycle),
+            cycle: Mutex::new(worker.config.sync_interval),
             hetzner: Mutex::new(Outage::of("Hetzner or the store")),
             worker,
         }
     }
 
-    pub(super) fn middleware(&self) -> &Middleware {
-        &self.worker.middleware
+    pub(super) fn project(&self) -> &Project {
+        &self.worker.project
     }
 
     pub(super) fn store(&self) -> &dyn Store {
-        &*self.worker.middleware.store
+        &*self.worker.project.store
     }
 
     /// Tells whoever listens.
-    pub(super) async fn tell(&self, news: News) {
+    pub(super) async fn tell(&self, news: Event) {
         let told = self.worker.queue.events().send(&news.into()).await;
         if let Err(error) = told {
             // Nothing depends on events: who waits for one looks for himself.
@@ -87,7 +87,7 @@ impl Shift {
 
     /// Syncs, and tells which records say something else now.
     pub(super) async fn sync(&self, scope: &Scope) -> Result<Vec<Synced>> {
-        let synced = self.middleware().sync(scope, false).await?;
+        let synced = self.project().sync(scope, false).await?;
         for one in synced.iter().filter(|one| one.changed) {
             self.changed(&one.name, one.record).await;
         }
@@ -95,9 +95,10 @@ impl Shift {
     }
 
     /// Tells that a record says something else now.
-    pub(super) async fn changed(&self, server: &str, record: Fate) {
+    pub(super) async fn changed(&self, server: &str, record: SyncOutcome) {
         let server = server.to_owned();
-        self.tell(News::Record(Change { server, record })).await;
+        self.tell(Event::Record(RecordEvent { server, record }))
+            .await;
     }
 
     /// Notes that a command is being carried out, until the result is dropped.
@@ -124,11 +125,11 @@ impl Shift {
     /// Gives signs of life.
     pub(super) async fn beat(&self) -> Infallible {
         info!(worker = self.id, "begins to work");
-        let mut ticks = tokio::time::interval(self.worker.pace.heartbeat);
+        let mut ticks = tokio::time::interval(self.worker.config.heartbeat_interval);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            self.heartbeat(self.worker.pace.heartbeat).await;
+            self.heartbeat(self.worker.config.heartbeat_interval).await;
         }
     }
 
@@ -146,7 +147,7 @@ impl Shift {
             every,
             at: SystemTime::now(),
         };
-        self.tell(News::Worker(heartbeat)).await;
+        self.tell(Event::Worker(heartbeat)).await;
     }
 }
 

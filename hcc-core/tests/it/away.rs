@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use hcc_core::{Frontend, Worker};
-use hcc_queue::{Channel, Command, Error, Event, Memory, Queue, QueueUrl, Result, Subscription};
+use hcc_queue::{Channel, Command, Error, Memory, Queue, QueueUrl, RawEvent, Result, Subscription};
 use hcloud_sim::Sim;
 
 use crate::office::{Hired, MINUTE};
-use crate::project::Project;
+use crate::setup::TestProject;
 
 /// Channels of a queue that cannot be subscribed to at first.
 #[derive(Debug)]
@@ -48,19 +48,19 @@ impl Channel<String> for Away {
 }
 
 #[async_trait]
-impl Channel<Event> for Away {
-    async fn send(&self, event: &Event) -> Result<()> {
+impl Channel<RawEvent> for Away {
+    async fn send(&self, event: &RawEvent) -> Result<()> {
         self.queue.events().send(event).await
     }
 
-    async fn subscribe(&self) -> Result<Box<dyn Subscription<Event>>> {
+    async fn subscribe(&self) -> Result<Box<dyn Subscription<RawEvent>>> {
         self.queue.events().subscribe().await
     }
 }
 
 #[tokio::test]
 async fn worker_waits_for_a_queue_that_is_away() {
-    let project = Project::new(Sim::builder().server("web1", &[("managed", "1")])).await;
+    let setup = TestProject::new(Sim::builder().server("web1", &[("managed", "1")])).await;
     let memory = Memory::default();
     let away = Arc::new(Away {
         queue: memory.queue(),
@@ -70,9 +70,9 @@ async fn worker_waits_for_a_queue_that_is_away() {
     let command = Command::new("off", "web1");
     let id = queue.push(&command).await.unwrap();
 
-    let _worker = Hired::new(Worker::new(project.middleware.clone(), queue.clone()));
-    let frontend = Frontend::new(project.store.clone(), queue);
-    frontend.outcome(&id, MINUTE).await.unwrap();
+    let _worker = Hired::new(Worker::new(setup.project.clone(), queue.clone()));
+    let frontend = Frontend::new(setup.store.clone(), queue);
+    frontend.wait(&id, MINUTE).await.unwrap();
 
     assert_eq!(away.failures.load(Ordering::SeqCst), 0);
 }

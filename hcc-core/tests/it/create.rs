@@ -1,24 +1,24 @@
 //! At most one server of a name, and no trace of a failed order.
 
-use hcc_core::{Error, ErrorKind, Made, Order, Settings};
+use hcc_core::{CreateOptions, CreateOutcome, Error, ErrorKind, Settings};
 use hcc_store::{Stage, Store};
 use hcloud_sim::Sim;
 use secrecy::ExposeSecret;
 
-use crate::project::{Project, TOKEN, name};
+use crate::setup::{TOKEN, TestProject, name};
 
 #[tokio::test]
 async fn new_server_is_recorded_with_its_root_password() {
-    let project = Project::new(Sim::builder()).await;
+    let setup = TestProject::new(Sim::builder()).await;
 
-    let made = project
-        .middleware
-        .create(&name("web1"), &Order::default())
+    let made = setup
+        .project
+        .create(&name("web1"), &CreateOptions::default())
         .await
         .unwrap();
 
-    assert!(matches!(made, Made::Created(actions) if actions.len() == 2));
-    let record = project.record("web1").await.unwrap();
+    assert!(matches!(made, CreateOutcome::Created(actions) if actions.len() == 2));
+    let record = setup.record("web1").await.unwrap();
     assert_eq!(record.stage, Some(Stage::Created));
     assert_eq!(record.labels.unwrap()["managed"], "1");
     assert!(!record.pw.unwrap().expose_secret().is_empty());
@@ -27,16 +27,16 @@ async fn new_server_is_recorded_with_its_root_password() {
 
 #[tokio::test]
 async fn server_without_wishes_is_the_cheapest_with_the_newest_debian() {
-    let project = Project::new(Sim::builder()).await;
+    let setup = TestProject::new(Sim::builder()).await;
 
-    project
-        .middleware
-        .create(&name("web1"), &Order::default())
+    setup
+        .project
+        .create(&name("web1"), &CreateOptions::default())
         .await
         .unwrap();
 
-    let record = project.record("web1").await.unwrap();
-    let types = project.middleware.server_types().await.unwrap();
+    let record = setup.record("web1").await.unwrap();
+    let types = setup.project.server_types().await.unwrap();
     let image = record.image.unwrap();
     assert_eq!(record.r#type.unwrap().name.unwrap(), types[0].name);
     assert_eq!(
@@ -51,17 +51,13 @@ async fn order_says_more_than_the_settings_and_data_centres_are_locations() {
     settings.server_type = Some("cx33".to_owned());
     settings.location = Some("hel1".to_owned());
     settings.image = Some("ubuntu-24.04".to_owned());
-    let project = Project::with_settings(Sim::builder(), settings).await;
-    let mut order = Order::default();
+    let setup = TestProject::with_settings(Sim::builder(), settings).await;
+    let mut order = CreateOptions::default();
     order.location = Some("fsn1-dc14".to_owned());
 
-    project
-        .middleware
-        .create(&name("web1"), &order)
-        .await
-        .unwrap();
+    setup.project.create(&name("web1"), &order).await.unwrap();
 
-    let record = project.record("web1").await.unwrap();
+    let record = setup.record("web1").await.unwrap();
     assert_eq!(record.dc.unwrap().name.unwrap(), "fsn1");
     assert_eq!(record.r#type.unwrap().name.unwrap(), "cx33");
     assert_eq!(record.image.unwrap().name.unwrap(), "ubuntu-24.04");
@@ -69,61 +65,61 @@ async fn order_says_more_than_the_settings_and_data_centres_are_locations() {
 
 #[tokio::test]
 async fn repeated_order_adopts_the_server() {
-    let project = Project::new(Sim::builder()).await;
+    let setup = TestProject::new(Sim::builder()).await;
 
-    project
-        .middleware
-        .create(&name("web1"), &Order::default())
+    setup
+        .project
+        .create(&name("web1"), &CreateOptions::default())
         .await
         .unwrap();
-    let again = project
-        .middleware
-        .create(&name("web1"), &Order::default())
+    let again = setup
+        .project
+        .create(&name("web1"), &CreateOptions::default())
         .await
         .unwrap();
 
-    assert!(matches!(again, Made::Adopted));
+    assert!(matches!(again, CreateOutcome::Adopted));
     assert!(
-        project.record("web1").await.unwrap().pw.is_some(),
+        setup.record("web1").await.unwrap().pw.is_some(),
         "the password is kept"
     );
-    assert_eq!(project.servers("web1").await, 1);
+    assert_eq!(setup.servers("web1").await, 1);
 }
 
 #[tokio::test]
 async fn server_of_somebody_else_is_not_adopted() {
-    let project = Project::new(Sim::builder().server("web1", &[])).await;
+    let setup = TestProject::new(Sim::builder().server("web1", &[])).await;
 
-    let error = project
-        .middleware
-        .create(&name("web1"), &Order::default())
+    let error = setup
+        .project
+        .create(&name("web1"), &CreateOptions::default())
         .await
         .unwrap_err();
 
     assert!(matches!(error, Error::NameTaken { .. }));
-    assert!(project.record("web1").await.is_none());
+    assert!(setup.record("web1").await.is_none());
 }
 
 #[tokio::test]
 async fn name_without_our_prefix_costs_no_request() {
     let mut settings = Settings::default();
     settings.prefix = Some("m-".to_owned());
-    let project = Project::with_settings(Sim::builder(), settings).await;
+    let setup = TestProject::with_settings(Sim::builder(), settings).await;
 
-    let error = project
-        .middleware
-        .create(&name("web1"), &Order::default())
+    let error = setup
+        .project
+        .create(&name("web1"), &CreateOptions::default())
         .await
         .unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::Usage);
-    assert!(project.requests().is_empty());
+    assert!(setup.requests().is_empty());
 }
 
 #[tokio::test]
 async fn what_hetzner_does_not_offer_is_named_and_leaves_no_record() {
-    let project = Project::new(Sim::builder()).await;
-    type Wish = fn(&mut Order, String);
+    let setup = TestProject::new(Sim::builder()).await;
+    type Wish = fn(&mut CreateOptions, String);
     let wishes: [(&str, Wish); 3] = [
         ("server type", |order, name| order.server_type = Some(name)),
         ("image", |order, name| order.image = Some(name)),
@@ -131,13 +127,13 @@ async fn what_hetzner_does_not_offer_is_named_and_leaves_no_record() {
     ];
 
     for (what, wish) in wishes {
-        let mut order = Order::default();
+        let mut order = CreateOptions::default();
         order.server_type = Some("cx23".to_owned());
         order.image = Some("debian-13".to_owned());
         wish(&mut order, "nonsense".to_owned());
 
-        let error = project
-            .middleware
+        let error = setup
+            .project
             .create(&name("web1"), &order)
             .await
             .unwrap_err();
@@ -147,7 +143,7 @@ async fn what_hetzner_does_not_offer_is_named_and_leaves_no_record() {
             format!("there is no {what} \"nonsense\"")
         );
         assert_eq!(error.kind(), ErrorKind::NotFound);
-        assert!(project.record("web1").await.is_none(), "{what}");
+        assert!(setup.record("web1").await.is_none(), "{what}");
     }
 }
 
@@ -169,47 +165,50 @@ async fn no_fault_makes_two_servers_or_leaves_a_ghost() {
         "error=conflict POST /v1/servers x1",
         "rate-limit POST /v1/servers x1",
     ] {
-        let project = Project::new(Sim::builder()).await;
-        project.fault(fault);
+        let setup = TestProject::new(Sim::builder()).await;
+        setup.fault(fault);
 
-        let first = project
-            .middleware
-            .create(&name("web1"), &Order::default())
+        let first = setup
+            .project
+            .create(&name("web1"), &CreateOptions::default())
             .await;
 
-        let made = project.servers("web1").await;
+        let made = setup.servers("web1").await;
         assert!(made <= 1, "{fault}");
         match &first {
             Ok(_) => assert_eq!(made, 1, "{fault}"),
             Err(error) => {
-                assert!(project.record("web1").await.is_none(), "{fault}");
+                assert!(setup.record("web1").await.is_none(), "{fault}");
                 assert!(!format!("{error:#?}").contains(TOKEN), "{fault}");
             }
         }
-        project
-            .middleware
-            .create(&name("web1"), &Order::default())
+        setup
+            .project
+            .create(&name("web1"), &CreateOptions::default())
             .await
             .unwrap();
-        assert_eq!(project.servers("web1").await, 1, "{fault}");
-        let record = project.record("web1").await.unwrap();
+        assert_eq!(setup.servers("web1").await, 1, "{fault}");
+        let record = setup.record("web1").await.unwrap();
         assert_eq!(record.stage, Some(Stage::Created), "{fault}");
     }
 }
 
 #[tokio::test]
 async fn order_is_sent_once_although_its_answer_is_lost() {
-    let project = Project::new(Sim::builder()).await;
-    project.fault("hang-after POST /v1/servers x1");
+    let setup = TestProject::new(Sim::builder()).await;
+    setup.fault("hang-after POST /v1/servers x1");
 
-    let made = project
-        .middleware
-        .create(&name("web1"), &Order::default())
+    let made = setup
+        .project
+        .create(&name("web1"), &CreateOptions::default())
         .await
         .unwrap();
 
-    assert!(matches!(made, Made::Adopted), "it was found by its name");
-    let orders = project
+    assert!(
+        matches!(made, CreateOutcome::Adopted),
+        "it was found by its name"
+    );
+    let orders = setup
         .requests()
         .iter()
         .filter(|request| *request == "POST /v1/servers")
@@ -220,62 +219,62 @@ async fn order_is_sent_once_although_its_answer_is_lost() {
 /// Another worker's order may be carried out at this very moment.
 #[tokio::test]
 async fn name_of_a_server_that_cannot_be_seen_yet_is_tried_later() {
-    let project = Project::new(Sim::builder()).await;
-    project.fault("error=uniqueness_error POST x1");
+    let setup = TestProject::new(Sim::builder()).await;
+    setup.fault("error=uniqueness_error POST x1");
 
-    let order = Order::default();
-    let error = project
-        .middleware
+    let order = CreateOptions::default();
+    let error = setup
+        .project
         .create(&name("web1"), &order)
         .await
         .unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::TryLater);
-    assert!(project.record("web1").await.is_none(), "no ghost");
+    assert!(setup.record("web1").await.is_none(), "no ghost");
 }
 
 #[tokio::test]
 async fn creation_that_was_cut_off_is_taken_up_by_the_next() {
-    let project = Project::new(Sim::builder()).await;
-    project.store.reserve("web1").await.unwrap();
+    let setup = TestProject::new(Sim::builder()).await;
+    setup.store.reserve("web1").await.unwrap();
 
-    project
-        .middleware
-        .create(&name("web1"), &Order::default())
+    setup
+        .project
+        .create(&name("web1"), &CreateOptions::default())
         .await
         .unwrap();
 
     assert_eq!(
-        project.record("web1").await.unwrap().stage,
+        setup.record("web1").await.unwrap().stage,
         Some(Stage::Created)
     );
 }
 
 #[tokio::test]
 async fn many_creators_of_one_name_make_one_server() {
-    let project = Project::new(Sim::builder()).await;
-    let (name, order) = (name("web1"), Order::default());
-    let creators = (0..8).map(|_| project.middleware.create(&name, &order));
+    let setup = TestProject::new(Sim::builder()).await;
+    let (name, order) = (name("web1"), CreateOptions::default());
+    let creators = (0..8).map(|_| setup.project.create(&name, &order));
 
     let outcomes = futures_util::future::join_all(creators).await;
 
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
-    assert_eq!(project.servers("web1").await, 1);
-    assert!(project.record("web1").await.unwrap().pw.is_some());
+    assert_eq!(setup.servers("web1").await, 1);
+    assert!(setup.record("web1").await.unwrap().pw.is_some());
 }
 
 #[tokio::test]
 async fn read_only_token_is_refused_as_not_set_up() {
-    let project = Project::new(Sim::builder()).await;
-    project.fault("error=token_readonly POST /v1/servers");
+    let setup = TestProject::new(Sim::builder()).await;
+    setup.fault("error=token_readonly POST /v1/servers");
 
-    let error = project
-        .middleware
-        .create(&name("web1"), &Order::default())
+    let error = setup
+        .project
+        .create(&name("web1"), &CreateOptions::default())
         .await
         .unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::NotSetUp);
     assert_eq!(error.code(), "token_readonly");
-    assert!(project.record("web1").await.is_none());
+    assert!(setup.record("web1").await.is_none());
 }

@@ -1,19 +1,19 @@
-//! A project with a queue, a frontend, and workers that carry out what it asks for.
+//! A setup with a queue, a frontend, and workers that carry out what it asks for.
 
 use std::time::Duration;
 
-use hcc_core::{Command, Frontend, Listener, News, Pace, Request, Result, Worker};
-use hcc_queue::{Heard, Memory, Policy, Queue};
+use hcc_core::{Command, Event, Frontend, Listener, Request, Result, Worker, WorkerConfig};
+use hcc_queue::{Memory, Policy, Queue, Received};
 use hcloud_sim::Builder;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::project::{Project, name};
+use crate::setup::{TestProject, name};
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Office {
-    pub(crate) project: Project,
+    pub(crate) setup: TestProject,
     pub(crate) queue: Queue,
     pub(crate) frontend: Frontend,
 }
@@ -21,26 +21,26 @@ pub(crate) struct Office {
 impl Office {
     /// An office without a worker.
     pub(crate) async fn new(sim: Builder) -> Self {
-        Self::of(Project::new(sim).await)
+        Self::of(TestProject::new(sim).await)
     }
 
-    pub(crate) fn of(project: Project) -> Self {
+    pub(crate) fn of(setup: TestProject) -> Self {
         let policy = Policy {
             backoff: Duration::from_millis(10),
             attempts: 4,
             ..Policy::default()
         };
         let queue = Memory::default().queue().with_policy(policy);
-        let frontend = Frontend::new(project.store.clone(), queue.clone());
+        let frontend = Frontend::new(setup.store.clone(), queue.clone());
         Self {
-            project,
+            setup,
             queue,
             frontend,
         }
     }
 
     pub(crate) fn worker(&self) -> Worker {
-        Worker::new(self.project.middleware.clone(), self.queue.clone())
+        Worker::new(self.setup.project.clone(), self.queue.clone())
     }
 
     /// Lets a worker begin.
@@ -51,14 +51,14 @@ impl Office {
     /// Asks for a command and waits for its end.
     pub(crate) async fn ask(&self, command: Command, server: &str) -> Result<()> {
         let request = Request::new(command, name(server)).by("anna");
-        self.frontend.carry_out(&request, MINUTE).await
+        self.frontend.submit_and_wait(&request, MINUTE).await
     }
 
     /// Does what a program does that knows nothing but `cmd` and `for`.
     pub(crate) async fn push(&self, verb: &str, server: &str) -> Result<()> {
         let command = hcc_queue::Command::new(verb, server);
         let id = self.queue.push(&command).await.unwrap();
-        self.frontend.outcome(&id, MINUTE).await
+        self.frontend.wait(&id, MINUTE).await
     }
 
     /// Why the only dead letter is one.
@@ -102,11 +102,11 @@ impl Hired {
 /// Waits for news that `wanted` picks.
 pub(crate) async fn hear<T>(
     listener: &mut Listener,
-    mut wanted: impl FnMut(News) -> Option<T>,
+    mut wanted: impl FnMut(Event) -> Option<T>,
 ) -> T {
     let heard = async {
         loop {
-            if let Heard::Message(news) = listener.next().await.unwrap()
+            if let Received::Message(news) = listener.next().await.unwrap()
                 && let Some(found) = wanted(news)
             {
                 return found;
@@ -117,8 +117,8 @@ pub(crate) async fn hear<T>(
 }
 
 /// A pace that does nothing unasked.
-pub(crate) fn calm() -> Pace {
-    let mut pace = Pace::default();
-    pace.cycle = 60 * MINUTE;
-    pace
+pub(crate) fn calm() -> WorkerConfig {
+    let mut config = WorkerConfig::default();
+    config.sync_interval = 60 * MINUTE;
+    config
 }

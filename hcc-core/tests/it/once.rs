@@ -7,19 +7,19 @@ use hcloud_api::{CreateServer, Labels};
 use hcloud_sim::Sim;
 
 use crate::office::{MINUTE, Office};
-use crate::project::name;
+use crate::setup::name;
 
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 
 async fn office_with_web1() -> Office {
     let office = Office::new(Sim::builder().server("web1", MANAGED)).await;
-    let middleware = &office.project.middleware;
-    middleware.sync(&Scope::All, false).await.unwrap();
+    let project = &office.setup.project;
+    project.sync(&Scope::All, false).await.unwrap();
     office
 }
 
 fn resets(office: &Office) -> usize {
-    let requests = office.project.requests();
+    let requests = office.setup.requests();
     let is_reset = |request: &&String| request.ends_with("/actions/reset");
     requests.iter().filter(is_reset).count()
 }
@@ -32,11 +32,11 @@ async fn deliver_in_vain(office: &Office) {
 
 /// Deletes web1 and creates another server of this name, past hcc.
 async fn replace_web1(office: &Office) {
-    let api = office.project.api();
+    let api = office.setup.api();
     let old = api.servers().find("web1").await.unwrap().unwrap();
     api.servers().delete(old.id).await.unwrap();
     while api.servers().find("web1").await.unwrap().is_some() {}
-    office.project.sim.clock().advance(Duration::from_secs(2));
+    office.setup.sim.clock().advance(Duration::from_secs(2));
     let labels = Labels::new().with("managed", "1").unwrap();
     let new = CreateServer {
         labels,
@@ -49,13 +49,13 @@ async fn replace_web1(office: &Office) {
 async fn reset_that_a_lost_worker_has_begun_is_not_begun_again() {
     let office = office_with_web1().await;
     let request = Request::new(Command::Power(Power::Reset), name("web1"));
-    let id = office.frontend.request(&request).await.unwrap();
+    let id = office.frontend.submit(&request).await.unwrap();
     deliver_in_vain(&office).await;
-    let middleware = &office.project.middleware;
-    middleware.power(&name("web1"), Power::Reset).await.unwrap();
+    let project = &office.setup.project;
+    project.power(&name("web1"), Power::Reset).await.unwrap();
 
     let _worker = office.hire();
-    office.frontend.outcome(&id, MINUTE).await.unwrap();
+    office.frontend.wait(&id, MINUTE).await.unwrap();
 
     assert_eq!(resets(&office), 1);
 }
@@ -64,11 +64,11 @@ async fn reset_that_a_lost_worker_has_begun_is_not_begun_again() {
 async fn reset_that_a_lost_worker_has_not_begun_is_begun() {
     let office = office_with_web1().await;
     let request = Request::new(Command::Power(Power::Reset), name("web1"));
-    let id = office.frontend.request(&request).await.unwrap();
+    let id = office.frontend.submit(&request).await.unwrap();
     deliver_in_vain(&office).await;
 
     let _worker = office.hire();
-    office.frontend.outcome(&id, MINUTE).await.unwrap();
+    office.frontend.wait(&id, MINUTE).await.unwrap();
 
     assert_eq!(resets(&office), 1);
 }
@@ -76,7 +76,7 @@ async fn reset_that_a_lost_worker_has_not_begun_is_begun() {
 #[tokio::test]
 async fn reset_whose_answer_is_lost_is_found_among_the_actions() {
     let office = office_with_web1().await;
-    office.project.fault("drop-after POST x1");
+    office.setup.fault("drop-after POST x1");
     let _worker = office.hire();
 
     office
@@ -90,7 +90,7 @@ async fn reset_whose_answer_is_lost_is_found_among_the_actions() {
 #[tokio::test]
 async fn reset_that_may_or_may_not_have_arrived_is_not_repeated() {
     let office = office_with_web1().await;
-    office.project.fault("drop POST");
+    office.setup.fault("drop POST");
     let _worker = office.hire();
 
     let error = office
@@ -109,7 +109,7 @@ async fn reset_that_may_or_may_not_have_arrived_is_not_repeated() {
 #[tokio::test]
 async fn refused_reset_is_tried_again() {
     let office = office_with_web1().await;
-    office.project.fault("error=locked POST x2");
+    office.setup.fault("error=locked POST x2");
     let _worker = office.hire();
 
     office
@@ -124,13 +124,13 @@ async fn refused_reset_is_tried_again() {
 async fn kill_spares_a_new_server_of_the_old_name() {
     let office = office_with_web1().await;
     let kill = Request::new(Command::Kill { id: None }, name("web1"));
-    let id = office.frontend.request(&kill).await.unwrap();
+    let id = office.frontend.submit(&kill).await.unwrap();
     replace_web1(&office).await;
 
     let _worker = office.hire();
-    office.frontend.outcome(&id, MINUTE).await.unwrap();
+    office.frontend.wait(&id, MINUTE).await.unwrap();
 
-    assert_eq!(office.project.servers("web1").await, 1);
+    assert_eq!(office.setup.servers("web1").await, 1);
 }
 
 #[tokio::test]
@@ -141,10 +141,10 @@ async fn kill_of_other_programs_spares_a_server_that_is_newer_than_the_wish() {
     replace_web1(&office).await;
 
     let _worker = office.hire();
-    let error = office.frontend.outcome(&id, MINUTE).await.unwrap_err();
+    let error = office.frontend.wait(&id, MINUTE).await.unwrap_err();
 
     assert_eq!(error.code(), "replaced");
-    assert_eq!(office.project.servers("web1").await, 1);
+    assert_eq!(office.setup.servers("web1").await, 1);
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn kill_of_other_programs_spares_a_server_that_the_records_do_not_know() {
     let error = office.push("kill", "web1").await.unwrap_err();
 
     assert_eq!(error.code(), "replaced");
-    assert_eq!(office.project.servers("web1").await, 1);
+    assert_eq!(office.setup.servers("web1").await, 1);
 }
 
 #[tokio::test]
@@ -166,13 +166,13 @@ async fn kill_is_done_when_a_lost_worker_has_done_it() {
     let kill = hcc_queue::Command::new("kill", "web1");
     let id = office.queue.push(&kill).await.unwrap();
     deliver_in_vain(&office).await;
-    let middleware = &office.project.middleware;
-    middleware.kill(&name("web1")).await.unwrap();
+    let project = &office.setup.project;
+    project.kill(&name("web1")).await.unwrap();
 
     let _worker = office.hire();
 
-    office.frontend.outcome(&id, MINUTE).await.unwrap();
-    assert!(office.project.record("web1").await.is_none(), "no ghost");
+    office.frontend.wait(&id, MINUTE).await.unwrap();
+    assert!(office.setup.record("web1").await.is_none(), "no ghost");
 }
 
 #[tokio::test]
@@ -186,10 +186,10 @@ async fn two_workers_share_a_queue_and_no_command_is_carried_out_twice() {
 
     let _workers = [office.hire(), office.hire()];
     for id in &ids {
-        office.frontend.outcome(id, MINUTE).await.unwrap();
+        office.frontend.wait(id, MINUTE).await.unwrap();
     }
 
-    let requests = office.project.requests();
+    let requests = office.setup.requests();
     let orders = requests
         .iter()
         .filter(|request| *request == "POST /v1/servers");

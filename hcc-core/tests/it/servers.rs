@@ -1,17 +1,17 @@
 //! Power, labels, console and deletion.
 
-use hcc_core::{Error, ErrorKind, Guard, Killed, Known, Power};
+use hcc_core::{DeleteOutcome, Error, ErrorKind, Guard, Power, Presence};
 use hcc_store::{Patch, Store, StoreExt};
 use hcloud_sim::Sim;
 use secrecy::ExposeSecret;
 
-use crate::project::{Project, name};
+use crate::setup::{TestProject, name};
 
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 
 #[tokio::test]
 async fn each_power_verb_asks_for_its_own_action() {
-    let project = Project::new(Sim::builder().server("web1", MANAGED)).await;
+    let setup = TestProject::new(Sim::builder().server("web1", MANAGED)).await;
 
     for (power, action) in [
         (Power::Stop, "shutdown"),
@@ -20,19 +20,15 @@ async fn each_power_verb_asks_for_its_own_action() {
         (Power::Reset, "reset"),
         (Power::Force, "poweroff"),
     ] {
-        let started = project
-            .middleware
-            .power(&name("web1"), power)
-            .await
-            .unwrap();
+        let started = setup.project.power(&name("web1"), power).await.unwrap();
         let minute = std::time::Duration::from_secs(60);
-        project
-            .middleware
+        setup
+            .project
             .wait(vec![started], minute, |_| {})
             .await
             .unwrap();
 
-        let requests = project.requests();
+        let requests = setup.requests();
         let asked = requests
             .iter()
             .rev()
@@ -47,19 +43,19 @@ async fn each_power_verb_asks_for_its_own_action() {
 
 #[tokio::test]
 async fn servers_without_our_label_are_not_touched() {
-    let project = Project::new(Sim::builder().server("web1", &[])).await;
+    let setup = TestProject::new(Sim::builder().server("web1", &[])).await;
     let web1 = name("web1");
-    let middleware = &project.middleware;
+    let project = &setup.project;
 
     let refusals = [
-        middleware
+        project
             .power(&web1, Power::Force)
             .await
             .map(drop)
             .unwrap_err(),
-        middleware.console(&web1).await.map(drop).unwrap_err(),
-        middleware.kill(&web1).await.map(drop).unwrap_err(),
-        middleware.untag(&web1).await.unwrap_err(),
+        project.console(&web1).await.map(drop).unwrap_err(),
+        project.kill(&web1).await.map(drop).unwrap_err(),
+        project.unmanage(&web1).await.unwrap_err(),
     ];
 
     for error in refusals {
@@ -67,7 +63,7 @@ async fn servers_without_our_label_are_not_touched() {
         assert_eq!(error.kind(), ErrorKind::Refused);
     }
     assert!(
-        project
+        setup
             .requests()
             .iter()
             .all(|request| request.starts_with("GET"))
@@ -76,28 +72,28 @@ async fn servers_without_our_label_are_not_touched() {
 
 #[tokio::test]
 async fn guard_can_be_lifted_for_one_run() {
-    let project = Project::new(Sim::builder().server("web1", &[])).await;
-    let middleware = project.middleware.clone().guarded_by(Guard::Any);
+    let setup = TestProject::new(Sim::builder().server("web1", &[])).await;
+    let project = setup.project.clone().with_guard(Guard::Any);
 
-    assert!(middleware.power(&name("web1"), Power::Force).await.is_ok());
+    assert!(project.power(&name("web1"), Power::Force).await.is_ok());
 }
 
 #[tokio::test]
 async fn unknown_servers_are_not_found() {
-    let project = Project::new(Sim::builder()).await;
+    let setup = TestProject::new(Sim::builder()).await;
     let none = name("none");
-    let middleware = &project.middleware;
+    let project = &setup.project;
 
     let errors = [
-        middleware
+        project
             .power(&none, Power::Start)
             .await
             .map(drop)
             .unwrap_err(),
-        middleware.console(&none).await.map(drop).unwrap_err(),
-        middleware.kill(&none).await.map(drop).unwrap_err(),
-        middleware.tag(&none).await.unwrap_err(),
-        middleware.untag(&none).await.unwrap_err(),
+        project.console(&none).await.map(drop).unwrap_err(),
+        project.kill(&none).await.map(drop).unwrap_err(),
+        project.manage(&none).await.unwrap_err(),
+        project.unmanage(&none).await.unwrap_err(),
     ];
 
     assert!(
@@ -110,13 +106,13 @@ async fn unknown_servers_are_not_found() {
 
 #[tokio::test]
 async fn tagging_manages_and_untagging_releases() {
-    let project = Project::new(Sim::builder().server("web1", &[("env", "prod")])).await;
+    let setup = TestProject::new(Sim::builder().server("web1", &[("env", "prod")])).await;
     let web1 = name("web1");
 
-    project.middleware.tag(&web1).await.unwrap();
-    let tagged = project.record("web1").await.unwrap().labels.unwrap();
-    project.middleware.untag(&web1).await.unwrap();
-    let untagged = project.record("web1").await.unwrap().labels.unwrap();
+    setup.project.manage(&web1).await.unwrap();
+    let tagged = setup.record("web1").await.unwrap().labels.unwrap();
+    setup.project.unmanage(&web1).await.unwrap();
+    let untagged = setup.record("web1").await.unwrap().labels.unwrap();
 
     assert_eq!(
         (tagged["managed"].as_str(), tagged["env"].as_str()),
@@ -128,11 +124,11 @@ async fn tagging_manages_and_untagging_releases() {
 
 #[tokio::test]
 async fn console_is_recorded_and_its_link_suits_any_page() {
-    let project = Project::new(Sim::builder().server("web1", MANAGED)).await;
+    let setup = TestProject::new(Sim::builder().server("web1", MANAGED)).await;
 
-    let console = project.middleware.console(&name("web1")).await.unwrap();
+    let console = setup.project.console(&name("web1")).await.unwrap();
 
-    let record = project.record("web1").await.unwrap();
+    let record = setup.record("web1").await.unwrap();
     let (url, password) = (
         console.url.expose_secret(),
         console.password.expose_secret(),
@@ -156,53 +152,54 @@ async fn console_is_recorded_and_its_link_suits_any_page() {
 
 #[tokio::test]
 async fn killed_server_is_gone_from_hetzner_and_the_records() {
-    let project = Project::new(Sim::builder().server("web1", MANAGED)).await;
-    project.middleware.tag(&name("web1")).await.unwrap();
+    let setup = TestProject::new(Sim::builder().server("web1", MANAGED)).await;
+    setup.project.manage(&name("web1")).await.unwrap();
 
-    let killed = project.middleware.kill(&name("web1")).await.unwrap();
+    let killed = setup.project.kill(&name("web1")).await.unwrap();
 
-    assert!(matches!(killed, Killed::Deleted(Some(_))));
-    assert!(project.record("web1").await.is_none());
-    assert_eq!(project.servers("web1").await, 0);
+    assert!(matches!(killed, DeleteOutcome::Deleted(Some(_))));
+    assert!(setup.record("web1").await.is_none());
+    assert_eq!(setup.servers("web1").await, 0);
 }
 
 #[tokio::test]
 async fn killing_what_is_gone_clears_its_record() {
-    let project = Project::new(Sim::builder()).await;
-    project
+    let setup = TestProject::new(Sim::builder()).await;
+    setup
         .store
         .set("ghost", Patch::new().status("running"))
         .await
         .unwrap();
 
-    let killed = project.middleware.kill(&name("ghost")).await.unwrap();
+    let killed = setup.project.kill(&name("ghost")).await.unwrap();
 
-    assert!(matches!(killed, Killed::Gone));
-    assert!(project.record("ghost").await.is_none());
+    assert!(matches!(killed, DeleteOutcome::Gone));
+    assert!(setup.record("ghost").await.is_none());
 }
 
 #[tokio::test]
 async fn refused_deletion_keeps_the_record() {
-    let project = Project::new(Sim::builder().server("web1", MANAGED)).await;
-    project.middleware.tag(&name("web1")).await.unwrap();
-    project.fault("error=protected DELETE");
+    let setup = TestProject::new(Sim::builder().server("web1", MANAGED)).await;
+    setup.project.manage(&name("web1")).await.unwrap();
+    setup.fault("error=protected DELETE");
 
-    let error = project.middleware.kill(&name("web1")).await.unwrap_err();
+    let error = setup.project.kill(&name("web1")).await.unwrap_err();
 
     assert_eq!(
         (error.kind(), error.code()),
         (ErrorKind::Refused, "protected")
     );
-    assert!(project.record("web1").await.is_some());
+    assert!(setup.record("web1").await.is_some());
 }
 
 #[tokio::test]
 async fn list_tells_who_knows_a_server() {
-    let project = Project::new(Sim::builder().server("both", MANAGED).server("remote", &[])).await;
-    project.middleware.tag(&name("both")).await.unwrap();
-    project.store.reserve("local").await.unwrap();
+    let setup =
+        TestProject::new(Sim::builder().server("both", MANAGED).server("remote", &[])).await;
+    setup.project.manage(&name("both")).await.unwrap();
+    setup.store.reserve("local").await.unwrap();
 
-    let listed = project.middleware.list().await.unwrap();
+    let listed = setup.project.list().await.unwrap();
 
     let known: Vec<_> = listed
         .iter()
@@ -211,9 +208,9 @@ async fn list_tells_who_knows_a_server() {
     assert_eq!(
         known,
         [
-            ("both", Known::Both),
-            ("remote", Known::Remote),
-            ("local", Known::Local)
+            ("both", Presence::Both),
+            ("remote", Presence::ServerDetails),
+            ("local", Presence::Local)
         ]
     );
 }
@@ -232,11 +229,11 @@ async fn failures_are_sorted_by_what_the_user_would_do() {
         ("hang GET", ErrorKind::TryLater, "no_answer"),
         ("error=locked POST", ErrorKind::TryLater, "locked"),
     ] {
-        let project = Project::new(Sim::builder().server("web1", MANAGED)).await;
-        project.fault(fault);
+        let setup = TestProject::new(Sim::builder().server("web1", MANAGED)).await;
+        setup.fault(fault);
 
-        let error = project
-            .middleware
+        let error = setup
+            .project
             .power(&name("web1"), Power::Stop)
             .await
             .unwrap_err();

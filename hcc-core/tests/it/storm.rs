@@ -9,7 +9,7 @@ use std::process::{Child, Command as Process, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hcc_core::{Frontend, Middleware, Pace, Settings, Worker};
+use hcc_core::{Frontend, Project, Settings, Worker, WorkerConfig};
 use hcc_queue::{Command, Policy, Queue, State};
 use hcc_store::{Stage, Store};
 use hcloud_api::{Client, ListServers, Server};
@@ -90,7 +90,7 @@ async fn kill_after_requests(place: impl FnOnce() -> Place, test: &str) {
             let create = Command::new("new", format!("vm{round}-{number}"));
             queue.push(&create).await.unwrap();
         }
-        let workers = [(); 2].map(|()| Killed::spawn(&place, &sim, test, None));
+        let workers = [(); 2].map(|()| DeleteOutcome::spawn(&place, &sim, test, None));
         // The kill comes after so many requests, wherever the workers are.
         let requests = 1 + round % 12;
         while sim.requests().len() < requests {
@@ -129,7 +129,7 @@ async fn kill_at_each_step(place: impl Fn() -> Place, test: &str) {
                 .unwrap();
             sim.add_fault(fault.parse().unwrap());
 
-            let worker = Killed::spawn(&place, &sim, test, Some((call, step)));
+            let worker = DeleteOutcome::spawn(&place, &sim, test, Some((call, step)));
             let was_killed = worker.dies_before_end_of(&place, &name).await;
             sim.clear_faults();
 
@@ -148,20 +148,20 @@ async fn kill_at_each_step(place: impl Fn() -> Place, test: &str) {
 
 /// How a storm ended.
 #[derive(Debug)]
-struct Made {
+struct CreateOutcome {
     servers: usize,
     refused: usize,
 }
 
 /// Lets a worker that nobody kills do what is left, and compares what Hetzner and
 /// the records say then.
-async fn finish(place: &Place, sim: &Sim) -> Made {
+async fn finish(place: &Place, sim: &Sim) -> CreateOutcome {
     let last = Hired::new(place.worker(sim.endpoint()).await);
     let frontend = Frontend::new(place.store().await, place.queue().await);
     for entry in frontend.commands().await.unwrap() {
         if entry.state != State::Dead {
             // What is not dead then has been done.
-            let _ = frontend.outcome(&entry.command.id, MINUTE).await;
+            let _ = frontend.wait(&entry.command.id, MINUTE).await;
         }
     }
 
@@ -179,7 +179,7 @@ async fn finish(place: &Place, sim: &Sim) -> Made {
     let refused = frontend.commands().await.unwrap();
     assert!(refused.iter().all(|entry| entry.state == State::Dead));
     last.stop().await;
-    Made {
+    CreateOutcome {
         servers: servers.len(),
         refused: refused.len(),
     }
@@ -256,9 +256,9 @@ impl Place {
 }
 
 /// A worker in a process of its own, which is killed when this is dropped.
-struct Killed(Child);
+struct DeleteOutcome(Child);
 
-impl Killed {
+impl DeleteOutcome {
     /// Starts a worker, which is killed at the given call of the given kind, if
     /// there is one.
     fn spawn(place: &Place, sim: &Sim, test: &str, at: Option<(&str, usize)>) -> Self {
@@ -305,7 +305,7 @@ impl Killed {
     }
 }
 
-impl Drop for Killed {
+impl Drop for DeleteOutcome {
     fn drop(&mut self) {
         // It may have panicked, which the ledger shows.
         let _ = self.0.kill();
@@ -327,10 +327,10 @@ async fn worker(store_url: &str, queue_url: &str, endpoint: &str) -> Worker {
     let mut settings = Settings::default();
     settings.server_type = Some("cx23".to_owned());
     settings.image = Some("debian-13".to_owned());
-    let middleware = Middleware::new(client(endpoint), store(store_url).await, settings);
-    let mut pace = Pace::default();
-    pace.cycle = Duration::from_millis(50);
-    Worker::new(middleware, queue(queue_url).await).with_pace(pace)
+    let project = Project::new(client(endpoint), store(store_url).await, settings);
+    let mut config = WorkerConfig::default();
+    config.sync_interval = Duration::from_millis(50);
+    Worker::new(project, queue(queue_url).await).with_config(config)
 }
 
 async fn store(url: &str) -> Arc<dyn Store> {

@@ -1,14 +1,14 @@
 //! Copying into the records.
 
-use hcc_core::{Fate, Scope, SyncProgress};
+use hcc_core::{Scope, SyncOutcome, SyncProgress};
 use hcc_store::{Patch, Stage, Store, StoreExt};
 use hcloud_sim::Sim;
 
-use crate::project::{Project, name};
+use crate::setup::{TestProject, name};
 
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 
-fn fates(synced: &[hcc_core::Synced]) -> Vec<(&str, Fate)> {
+fn fates(synced: &[hcc_core::Synced]) -> Vec<(&str, SyncOutcome)> {
     synced
         .iter()
         .map(|synced| (synced.name.as_str(), synced.record))
@@ -17,24 +17,29 @@ fn fates(synced: &[hcc_core::Synced]) -> Vec<(&str, Fate)> {
 
 #[tokio::test]
 async fn two_thousand_records_cost_forty_requests() {
-    let project = Project::patient(Sim::builder().servers(2000, MANAGED)).await;
-    project.middleware.sync(&Scope::All, false).await.unwrap();
-    project.sim.forget_requests();
+    let setup = TestProject::patient(Sim::builder().servers(2000, MANAGED)).await;
+    setup.project.sync(&Scope::All, false).await.unwrap();
+    setup.sim.forget_requests();
 
-    let synced = project.middleware.sync(&Scope::Known, false).await.unwrap();
+    let synced = setup.project.sync(&Scope::Known, false).await.unwrap();
 
-    assert!(synced.len() == 2000 && synced.iter().all(|synced| synced.record == Fate::Updated));
-    assert_eq!(project.requests().len(), 40);
+    assert!(
+        synced.len() == 2000
+            && synced
+                .iter()
+                .all(|synced| synced.record == SyncOutcome::Updated)
+    );
+    assert_eq!(setup.requests().len(), 40);
 }
 
 #[tokio::test]
 async fn sync_tells_of_each_page_and_then_of_the_records() {
-    let project = Project::patient(Sim::builder().servers(120, MANAGED)).await;
+    let setup = TestProject::patient(Sim::builder().servers(120, MANAGED)).await;
     let mut told = Vec::new();
 
-    let sync = project
-        .middleware
-        .sync_telling(&Scope::All, false, |progress| told.push(progress));
+    let sync = setup
+        .project
+        .sync_with_progress(&Scope::All, false, |progress| told.push(progress));
     sync.await.unwrap();
 
     let asking = |servers| SyncProgress::Asking {
@@ -54,77 +59,81 @@ async fn sync_tells_of_each_page_and_then_of_the_records() {
 
 #[tokio::test]
 async fn known_records_are_updated_and_missing_ones_kept() {
-    let project = Project::new(
+    let setup = TestProject::new(
         Sim::builder()
             .server("web1", MANAGED)
             .server("web2", MANAGED),
     )
     .await;
-    project
+    setup
         .store
         .set("web1", Patch::new().status("stale"))
         .await
         .unwrap();
-    project
+    setup
         .store
         .set("ghost", Patch::new().status("stale"))
         .await
         .unwrap();
 
-    let synced = project.middleware.sync(&Scope::Known, false).await.unwrap();
+    let synced = setup.project.sync(&Scope::Known, false).await.unwrap();
 
     assert_eq!(
         fates(&synced),
-        [("web1", Fate::Updated), ("ghost", Fate::Missing)]
+        [
+            ("web1", SyncOutcome::Updated),
+            ("ghost", SyncOutcome::Missing)
+        ]
     );
     assert_eq!(
-        project.record("web1").await.unwrap().status.unwrap(),
+        setup.record("web1").await.unwrap().status.unwrap(),
         "running"
     );
-    assert!(project.record("web2").await.is_none(), "it was not known");
-    assert!(project.record("ghost").await.is_some());
+    assert!(setup.record("web2").await.is_none(), "it was not known");
+    assert!(setup.record("ghost").await.is_some());
 }
 
 #[tokio::test]
 async fn pruning_removes_what_is_gone() {
-    let project = Project::new(Sim::builder()).await;
-    project.store.reserve("cut-off").await.unwrap();
+    let setup = TestProject::new(Sim::builder()).await;
+    setup.store.reserve("cut-off").await.unwrap();
 
-    let synced = project.middleware.sync(&Scope::Known, true).await.unwrap();
+    let synced = setup.project.sync(&Scope::Known, true).await.unwrap();
 
-    assert_eq!(fates(&synced), [("cut-off", Fate::Removed)]);
-    assert!(project.record("cut-off").await.is_none());
+    assert_eq!(fates(&synced), [("cut-off", SyncOutcome::Removed)]);
+    assert!(setup.record("cut-off").await.is_none());
 }
 
 #[tokio::test]
 async fn sync_from_scratch_adopts_managed_servers_only() {
-    let project = Project::new(Sim::builder().server("ours", MANAGED).server("theirs", &[])).await;
+    let setup =
+        TestProject::new(Sim::builder().server("ours", MANAGED).server("theirs", &[])).await;
 
-    let synced = project.middleware.sync(&Scope::All, false).await.unwrap();
+    let synced = setup.project.sync(&Scope::All, false).await.unwrap();
 
-    assert_eq!(fates(&synced), [("ours", Fate::Adopted)]);
-    let record = project.record("ours").await.unwrap();
+    assert_eq!(fates(&synced), [("ours", SyncOutcome::Adopted)]);
+    let record = setup.record("ours").await.unwrap();
     assert_eq!(record.stage, None, "as a sync has always left it");
     assert_eq!(record.dc.unwrap().loc.unwrap().country.unwrap(), "DE");
 }
 
 #[tokio::test]
 async fn named_servers_are_updated_adopted_removed_or_unknown() {
-    let project = Project::new(Sim::builder().server("web1", MANAGED).server("web2", &[])).await;
-    project
+    let setup = TestProject::new(Sim::builder().server("web1", MANAGED).server("web2", &[])).await;
+    setup
         .store
         .set("web1", Patch::new().status("stale"))
         .await
         .unwrap();
-    project
+    setup
         .store
         .set("ghost", Patch::new().status("stale"))
         .await
         .unwrap();
     let names = ["web1", "web2", "ghost", "none"].map(name).to_vec();
 
-    let synced = project
-        .middleware
+    let synced = setup
+        .project
         .sync(&Scope::Names(names), false)
         .await
         .unwrap();
@@ -132,26 +141,26 @@ async fn named_servers_are_updated_adopted_removed_or_unknown() {
     assert_eq!(
         fates(&synced),
         [
-            ("web1", Fate::Updated),
-            ("ghost", Fate::Removed),
-            ("web2", Fate::Adopted),
-            ("none", Fate::Unknown),
+            ("web1", SyncOutcome::Updated),
+            ("ghost", SyncOutcome::Removed),
+            ("web2", SyncOutcome::Adopted),
+            ("none", SyncOutcome::Unknown),
         ]
     );
-    assert!(project.record("ghost").await.is_none());
+    assert!(setup.record("ghost").await.is_none());
 }
 
 #[tokio::test]
 async fn one_name_costs_one_small_request() {
-    let project = Project::new(Sim::builder().servers(120, MANAGED)).await;
+    let setup = TestProject::new(Sim::builder().servers(120, MANAGED)).await;
 
-    project
-        .middleware
+    setup
+        .project
         .sync(&Scope::Names(vec![name("server-7")]), false)
         .await
         .unwrap();
 
-    let requests = project.sim.requests();
+    let requests = setup.sim.requests();
     assert_eq!(requests.len(), 1);
     assert!(
         requests[0]
@@ -164,30 +173,30 @@ async fn one_name_costs_one_small_request() {
 
 #[tokio::test]
 async fn creation_that_was_cut_off_after_the_order_becomes_a_record() {
-    let project = Project::new(Sim::builder().server("web1", MANAGED)).await;
-    project.store.reserve("web1").await.unwrap();
+    let setup = TestProject::new(Sim::builder().server("web1", MANAGED)).await;
+    setup.store.reserve("web1").await.unwrap();
 
-    project.middleware.sync(&Scope::Known, true).await.unwrap();
+    setup.project.sync(&Scope::Known, true).await.unwrap();
 
-    let record = project.record("web1").await.unwrap();
+    let record = setup.record("web1").await.unwrap();
     assert_eq!(record.stage, Some(Stage::Created));
     assert!(record.id.is_some());
 }
 
 #[tokio::test]
 async fn unreachable_hetzner_changes_no_record() {
-    let project = Project::new(Sim::builder()).await;
-    project
+    let setup = TestProject::new(Sim::builder()).await;
+    setup
         .store
         .set("web1", Patch::new().status("running"))
         .await
         .unwrap();
-    project.fault("status=502 GET");
+    setup.fault("status=502 GET");
 
-    assert!(project.middleware.sync(&Scope::Known, true).await.is_err());
+    assert!(setup.project.sync(&Scope::Known, true).await.is_err());
 
     assert_eq!(
-        project.record("web1").await.unwrap().status.unwrap(),
+        setup.record("web1").await.unwrap().status.unwrap(),
         "running"
     );
 }

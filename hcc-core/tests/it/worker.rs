@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use hcc_core::{
-    Change, Command, Denied, Error, ErrorKind, Fate, News, Order, Permit, Power, Request,
+    Authorizer, Command, CreateOptions, Denied, Error, ErrorKind, Event, Power, RecordEvent,
+    Request, SyncOutcome,
 };
 use hcc_queue::State;
 use hcc_store::{Patch, Record, Stage, Store, StoreExt};
@@ -11,15 +12,15 @@ use hcloud_sim::Sim;
 use secrecy::ExposeSecret;
 
 use crate::office::{Hired, MINUTE, Office, calm, hear};
-use crate::project::{Project, name};
+use crate::setup::{TestProject, name};
 
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 
 async fn office_with_web1() -> Office {
     let office = Office::new(Sim::builder().server("web1", MANAGED)).await;
     let scope = hcc_core::Scope::All;
-    office.project.middleware.sync(&scope, false).await.unwrap();
-    office.project.sim.forget_requests();
+    office.setup.project.sync(&scope, false).await.unwrap();
+    office.setup.sim.forget_requests();
     office
 }
 
@@ -37,7 +38,7 @@ async fn command_has_ended_when_its_action_has_and_the_record_says_so() {
         .await
         .unwrap();
 
-    let record = office.project.record("web1").await.unwrap();
+    let record = office.setup.record("web1").await.unwrap();
     assert_eq!(record.status.unwrap(), "off");
     let last = record.last.unwrap();
     assert_eq!((last.cmd.as_str(), last.ok, last.err), ("off", true, None));
@@ -48,22 +49,22 @@ async fn command_has_ended_when_its_action_has_and_the_record_says_so() {
 #[tokio::test]
 async fn record_of_a_stopped_server_says_off_soon_after_it_is() {
     let sim = Sim::builder().server("web1", MANAGED);
-    let office = Office::of(Project::in_real_time(sim).await);
+    let office = Office::of(TestProject::in_real_time(sim).await);
     let scope = hcc_core::Scope::All;
-    office.project.middleware.sync(&scope, false).await.unwrap();
-    let _worker = Hired::new(office.worker().with_pace(calm()));
+    office.setup.project.sync(&scope, false).await.unwrap();
+    let _worker = Hired::new(office.worker().with_config(calm()));
     office
         .ask(Command::Power(Power::Stop), "web1")
         .await
         .unwrap();
-    let status = async || office.project.record("web1").await.unwrap().status.unwrap();
+    let status = async || office.setup.record("web1").await.unwrap().status.unwrap();
     assert_eq!(status().await, "stopping");
     let mut listener = office.frontend.listen().await.unwrap();
 
-    office.project.sim.clock().advance(MINUTE);
+    office.setup.sim.clock().advance(MINUTE);
 
     hear(&mut listener, |news| match news {
-        News::Record(change) => Some(change),
+        Event::Record(change) => Some(change),
         _ => None,
     })
     .await;
@@ -91,11 +92,11 @@ async fn every_verb_of_other_programs_is_understood() {
         ("kill", "web2", ""),
         ("deltag", "web1", ""),
     ] {
-        office.project.sim.forget_requests();
+        office.setup.sim.forget_requests();
 
         office.push(verb, server).await.unwrap();
 
-        let requests = office.project.requests();
+        let requests = office.setup.requests();
         let posted = requests.iter().find(|request| request.starts_with("POST"));
         let fits = posted.map_or(request.is_empty(), |posted| posted.ends_with(request));
         assert!(fits, "{verb}: {requests:?}");
@@ -127,7 +128,7 @@ async fn what_makes_no_sense_is_put_aside_with_the_reason() {
 
         assert_eq!(error.to_string(), why);
         assert_eq!(office.why().await, why);
-        assert!(office.project.record("none").await.is_none(), "no ghost");
+        assert!(office.setup.record("none").await.is_none(), "no ghost");
     }
 }
 
@@ -143,10 +144,10 @@ async fn failure_is_noted_in_the_record_and_told() {
         (error.code(), error.kind()),
         ("invalid_request", ErrorKind::Failed)
     );
-    let last = office.project.record("web1").await.unwrap().last.unwrap();
+    let last = office.setup.record("web1").await.unwrap().last.unwrap();
     assert_eq!((last.cmd.as_str(), last.ok), ("explode", false));
     let report = hear(&mut listener, |news| match news {
-        News::Failed(report) => Some(report),
+        Event::Failed(report) => Some(report),
         _ => None,
     })
     .await;
@@ -163,9 +164,9 @@ async fn commands_never_touch_a_server_that_is_not_managed() {
 
         assert_eq!(error.code(), "not_managed", "{verb}");
     }
-    let requests = office.project.requests();
+    let requests = office.setup.requests();
     assert!(requests.iter().all(|request| request.starts_with("GET")));
-    assert!(office.project.record("theirs").await.is_none());
+    assert!(office.setup.record("theirs").await.is_none());
 }
 
 #[tokio::test]
@@ -178,7 +179,7 @@ async fn failure_that_passes_is_tried_again() {
     ] {
         let office = office_with_web1().await;
         let mut listener = office.frontend.listen().await.unwrap();
-        office.project.fault(fault);
+        office.setup.fault(fault);
         let _worker = office.hire();
 
         office
@@ -187,7 +188,7 @@ async fn failure_that_passes_is_tried_again() {
             .unwrap();
 
         let delayed = hear(&mut listener, |news| match news {
-            News::Delayed(report) => Some(report),
+            Event::Delayed(report) => Some(report),
             _ => None,
         })
         .await;
@@ -198,7 +199,7 @@ async fn failure_that_passes_is_tried_again() {
 #[tokio::test]
 async fn failure_that_stays_is_a_dead_letter_after_some_attempts() {
     let office = office_with_web1().await;
-    office.project.fault("error=locked POST");
+    office.setup.fault("error=locked POST");
     let _worker = office.hire();
 
     let error = office
@@ -209,22 +210,13 @@ async fn failure_that_stays_is_a_dead_letter_after_some_attempts() {
     assert_eq!(error.code(), "locked");
     let entry = office.frontend.commands().await.unwrap().remove(0);
     assert_eq!((entry.state, entry.attempts), (State::Dead, 4));
-    assert!(
-        !office
-            .project
-            .record("web1")
-            .await
-            .unwrap()
-            .last
-            .unwrap()
-            .ok
-    );
+    assert!(!office.setup.record("web1").await.unwrap().last.unwrap().ok);
 }
 
 #[tokio::test]
 async fn action_that_fails_at_hetzner_is_a_failed_command() {
     let office = office_with_web1().await;
-    office.project.fault("fail-action POST");
+    office.setup.fault("fail-action POST");
     let _worker = office.hire();
 
     let error = office
@@ -248,7 +240,7 @@ async fn console_reaches_who_asked_and_is_told_to_nobody() {
         .await
         .unwrap();
 
-    let record = office.project.record("web1").await.unwrap();
+    let record = office.setup.record("web1").await.unwrap();
     let (url, password) = (record.url.unwrap(), record.auth.unwrap());
     assert_eq!(console.url.expose_secret(), url.expose_secret());
     let secrets = [url.expose_secret(), password.expose_secret()];
@@ -259,7 +251,7 @@ async fn console_reaches_who_asked_and_is_told_to_nobody() {
             !secrets.iter().any(|secret| told.contains(secret)),
             "{told}"
         );
-        if matches!(news, News::Done(_)) {
+        if matches!(news, Event::Done(_)) {
             break;
         }
     }
@@ -268,43 +260,43 @@ async fn console_reaches_who_asked_and_is_told_to_nobody() {
 #[tokio::test]
 async fn console_is_wiped_when_its_life_is_over() {
     let office = office_with_web1().await;
-    let mut pace = calm();
-    pace.console_life = Some(Duration::from_millis(20));
-    let _worker = Hired::new(office.worker().with_pace(pace));
+    let mut config = calm();
+    config.console_ttl = Some(Duration::from_millis(20));
+    let _worker = Hired::new(office.worker().with_config(config));
 
     office.push("console", "web1").await.unwrap();
 
     let wiped = async {
-        while office.project.record("web1").await.unwrap().auth.is_some() {
+        while office.setup.record("web1").await.unwrap().auth.is_some() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     tokio::time::timeout(MINUTE, wiped).await.unwrap();
-    let record = office.project.record("web1").await.unwrap();
+    let record = office.setup.record("web1").await.unwrap();
     assert!(record.url.is_none() && record.ts.is_some());
 }
 
 #[tokio::test]
 async fn hundred_commands_share_the_looks_at_their_actions() {
-    let office = Office::of(Project::patient(Sim::builder().servers(100, MANAGED)).await);
+    let office = Office::of(TestProject::patient(Sim::builder().servers(100, MANAGED)).await);
     let scope = hcc_core::Scope::All;
-    office.project.middleware.sync(&scope, false).await.unwrap();
-    office.project.sim.forget_requests();
-    let mut pace = calm();
-    pace.jobs = 100;
-    let _worker = Hired::new(office.worker().with_pace(pace));
+    office.setup.project.sync(&scope, false).await.unwrap();
+    office.setup.sim.forget_requests();
+    let mut config = calm();
+    config.concurrency = 100;
+    let _worker = Hired::new(office.worker().with_config(config));
 
     let mut ids = Vec::new();
     for number in 1..=100 {
         let start = Command::Power(Power::Start);
         let request = Request::new(start, name(&format!("server-{number}")));
-        ids.push(office.frontend.request(&request).await.unwrap());
+        ids.push(office.frontend.submit(&request).await.unwrap());
     }
     for id in &ids {
-        office.frontend.outcome(id, MINUTE).await.unwrap();
+        office.frontend.wait(id, MINUTE).await.unwrap();
     }
 
-    let requests = office.project.requests();
+    let requests = office.setup.requests();
     let looks = count(&requests, "GET /v1/actions");
     let finds = count(&requests, "GET /v1/servers");
     println!("{} requests, {looks} looks, {finds} finds", requests.len());
@@ -317,24 +309,26 @@ async fn hundred_commands_share_the_looks_at_their_actions() {
 struct OnlyAnna;
 
 #[async_trait::async_trait]
-impl Permit for OnlyAnna {
+impl Authorizer for OnlyAnna {
     async fn check(&self, request: &Request, record: Option<&Record>) -> hcc_core::Result<()> {
         assert_eq!(record.unwrap().name, request.server.as_str());
         match request.by.as_deref() {
             Some("anna") => Ok(()),
-            _ => Err(Denied::because("only anna may").into()),
+            _ => Err(Denied::new("only anna may").into()),
         }
     }
 
     async fn check_sync_of_all(&self, _: Option<&str>) -> hcc_core::Result<()> {
-        Err(Denied::because("nobody may").into())
+        Err(Denied::new("nobody may").into())
     }
 }
 
 #[tokio::test]
 async fn worker_asks_its_permit_before_it_does_anything() {
     let office = office_with_web1().await;
-    let worker = office.worker().permitted_by(std::sync::Arc::new(OnlyAnna));
+    let worker = office
+        .worker()
+        .with_authorizer(std::sync::Arc::new(OnlyAnna));
     let _worker = Hired::new(worker);
 
     let denied = office.push("off", "web1").await.unwrap_err();
@@ -343,7 +337,7 @@ async fn worker_asks_its_permit_before_it_does_anything() {
         (denied.code(), denied.to_string().as_str()),
         ("denied", "denied: only anna may")
     );
-    assert!(office.project.requests().is_empty());
+    assert!(office.setup.requests().is_empty());
     office
         .ask(Command::Power(Power::Force), "web1")
         .await
@@ -354,27 +348,30 @@ async fn worker_asks_its_permit_before_it_does_anything() {
 async fn idle_worker_keeps_the_records_true_and_tells_what_changed() {
     let office = office_with_web1().await;
     let stale = Patch::new().status("stale");
-    office.project.store.update("web1", stale).await.unwrap();
-    office.project.store.reserve("never-made").await.unwrap();
+    office.setup.store.update("web1", stale).await.unwrap();
+    office.setup.store.reserve("never-made").await.unwrap();
     let mut listener = office.frontend.listen().await.unwrap();
-    let mut pace = calm();
-    pace.cycle = Duration::from_millis(1);
-    let _worker = Hired::new(office.worker().with_pace(pace));
+    let mut config = calm();
+    config.sync_interval = Duration::from_millis(1);
+    let _worker = Hired::new(office.worker().with_config(config));
 
     let mut changes = Vec::new();
     while changes.len() < 2 {
         let change = hear(&mut listener, |news| match news {
-            News::Record(Change { server, record, .. }) => Some((server, record)),
+            Event::Record(RecordEvent { server, record, .. }) => Some((server, record)),
             _ => None,
         })
         .await;
         changes.push(change);
     }
 
-    let wanted = [("web1", Fate::Updated), ("never-made", Fate::Removed)];
+    let wanted = [
+        ("web1", SyncOutcome::Updated),
+        ("never-made", SyncOutcome::Removed),
+    ];
     assert_eq!(changes, wanted.map(|(name, fate)| (name.to_owned(), fate)));
     assert_eq!(
-        office.project.record("web1").await.unwrap().status.unwrap(),
+        office.setup.record("web1").await.unwrap().status.unwrap(),
         "running"
     );
 }
@@ -385,7 +382,7 @@ async fn worker_gives_signs_of_life_and_says_when_it_leaves() {
     let mut listener = office.frontend.listen().await.unwrap();
     let mut beat = async || {
         hear(&mut listener, |news| match news {
-            News::Worker(heartbeat) => Some(heartbeat),
+            Event::Worker(heartbeat) => Some(heartbeat),
             _ => None,
         })
         .await
@@ -406,9 +403,9 @@ async fn worker_gives_signs_of_life_and_says_when_it_leaves() {
 #[tokio::test]
 async fn frontend_lists_the_workers_that_are_alive() {
     let office = office_with_web1().await;
-    let mut pace = calm();
-    pace.heartbeat = Duration::from_millis(20);
-    let _both = [(), ()].map(|()| Hired::new(office.worker().with_pace(pace.clone())));
+    let mut config = calm();
+    config.heartbeat_interval = Duration::from_millis(20);
+    let _both = [(), ()].map(|()| Hired::new(office.worker().with_config(config.clone())));
 
     let workers = office
         .frontend
@@ -423,19 +420,19 @@ async fn frontend_lists_the_workers_that_are_alive() {
 async fn worker_that_stops_finishes_what_it_has_begun_and_begins_nothing() {
     let office = Office::new(Sim::builder().servers(2, MANAGED)).await;
     let mut listener = office.frontend.listen().await.unwrap();
-    let mut pace = calm();
-    pace.jobs = 1;
-    let worker = Hired::new(office.worker().with_pace(pace));
+    let mut config = calm();
+    config.concurrency = 1;
+    let worker = Hired::new(office.worker().with_config(config));
     for server in ["server-1", "server-2"] {
         let request = Request::new(Command::Power(Power::Force), name(server));
-        office.frontend.request(&request).await.unwrap();
+        office.frontend.submit(&request).await.unwrap();
     }
     hear(&mut listener, |news| match news {
-        News::Worker(heartbeat) => Some(heartbeat),
+        Event::Worker(heartbeat) => Some(heartbeat),
         _ => None,
     })
     .await;
-    while count(&office.project.requests(), "GET /v1/servers") == 0 {
+    while count(&office.setup.requests(), "GET /v1/servers") == 0 {
         tokio::task::yield_now().await;
     }
 
@@ -449,13 +446,13 @@ async fn worker_that_stops_finishes_what_it_has_begun_and_begins_nothing() {
 #[tokio::test]
 async fn what_cannot_be_finished_in_time_is_free_for_others_at_once() {
     let office = office_with_web1().await;
-    office.project.fault("hang GET /v1/servers");
-    let mut pace = calm();
-    pace.grace = Duration::ZERO;
-    let worker = Hired::new(office.worker().with_pace(pace));
+    office.setup.fault("hang GET /v1/servers");
+    let mut config = calm();
+    config.shutdown_grace = Duration::ZERO;
+    let worker = Hired::new(office.worker().with_config(config));
     let request = Request::new(Command::Power(Power::Force), name("web1"));
-    let id = office.frontend.request(&request).await.unwrap();
-    while office.project.requests().is_empty() {
+    let id = office.frontend.submit(&request).await.unwrap();
+    while office.setup.requests().is_empty() {
         tokio::task::yield_now().await;
     }
 
@@ -464,9 +461,9 @@ async fn what_cannot_be_finished_in_time_is_free_for_others_at_once() {
     let entry = office.queue.commands().get(&id).await.unwrap().unwrap();
     assert_eq!(entry.state, State::Waiting);
     assert_eq!(entry.why.unwrap(), "its worker stopped");
-    office.project.sim.clear_faults();
+    office.setup.sim.clear_faults();
     let _other = office.hire();
-    office.frontend.outcome(&id, MINUTE).await.unwrap();
+    office.frontend.wait(&id, MINUTE).await.unwrap();
 }
 
 #[tokio::test]
@@ -474,10 +471,10 @@ async fn outcome_is_known_long_after_the_end() {
     let office = office_with_web1().await;
     let _worker = office.hire();
     let request = Request::new(Command::Power(Power::Force), name("web1"));
-    let id = office.frontend.request(&request).await.unwrap();
-    office.frontend.outcome(&id, MINUTE).await.unwrap();
+    let id = office.frontend.submit(&request).await.unwrap();
+    office.frontend.wait(&id, MINUTE).await.unwrap();
 
-    assert!(office.frontend.outcome(&id, MINUTE).await.is_ok());
+    assert!(office.frontend.wait(&id, MINUTE).await.is_ok());
 }
 
 #[tokio::test]
@@ -487,7 +484,7 @@ async fn who_waits_for_a_worker_that_is_not_there_is_told_so_at_the_deadline() {
     let request = Request::new(Command::Power(Power::Force), name("web1"));
     let waited = office
         .frontend
-        .carry_out(&request, Duration::from_millis(20))
+        .submit_and_wait(&request, Duration::from_millis(20))
         .await;
 
     assert!(matches!(waited, Err(Error::StillQueued { .. })));
@@ -497,15 +494,15 @@ async fn who_waits_for_a_worker_that_is_not_there_is_told_so_at_the_deadline() {
 #[tokio::test]
 async fn create_says_when_the_root_password_is_lost() {
     let office = Office::new(Sim::builder()).await;
-    office.project.fault("hang-after POST /v1/servers x1");
+    office.setup.fault("hang-after POST /v1/servers x1");
     let _worker = office.hire();
 
     office
-        .ask(Command::Create(Order::default()), "web1")
+        .ask(Command::Create(CreateOptions::default()), "web1")
         .await
         .unwrap();
 
-    let record = office.project.record("web1").await.unwrap();
+    let record = office.setup.record("web1").await.unwrap();
     assert_eq!(
         (record.stage, record.pw.is_none()),
         (Some(Stage::Created), true)

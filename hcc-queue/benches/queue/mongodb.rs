@@ -8,7 +8,7 @@ use ::mongodb::options::{CursorType, WriteConcern};
 use ::mongodb::{Client, Collection, Database};
 use fastrand::Rng;
 use futures_util::{StreamExt, TryStreamExt};
-use hcc_queue::{Heard, Queue};
+use hcc_queue::{Queue, Received};
 use test_services::Mongod;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
@@ -223,7 +223,7 @@ async fn heard_by_queue(queue: &Queue) -> UnboundedReceiver<Instant> {
     let (tell, told) = unbounded_channel();
     let mut signals = queue.signals().subscribe().await.unwrap();
     tokio::spawn(async move {
-        while signals.next().await.unwrap() != Heard::Lagged {
+        while signals.next().await.unwrap() != Received::Lagged {
             tell_now(&tell);
         }
     });

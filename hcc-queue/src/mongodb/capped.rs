@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 
 use super::Server;
 use super::tail::listen;
-use crate::{Channel, Error, Event, Heard, Result, Subscription};
+use crate::{Channel, Error, RawEvent, Received, Result, Subscription};
 
 /// The server's word for "it exists".
 const NAMESPACE_EXISTS: i32 = 48;
@@ -38,12 +38,12 @@ pub(super) trait Message: Clone + Debug + Send + Sync + 'static {
     fn read(document: Document) -> Option<Self>;
 
     /// What a document says; nothing if it was only put there to be one.
-    fn hear(document: Document) -> Option<Heard<Self>> {
+    fn hear(document: Document) -> Option<Received<Self>> {
         if document.get(Self::FIELD) == Some(&Bson::Null) {
             return None;
         }
         // What is not understood may have been meant for us.
-        Some(Self::read(document).map_or(Heard::Lagged, Heard::Message))
+        Some(Self::read(document).map_or(Received::Lagged, Received::Message))
     }
 }
 
@@ -59,7 +59,7 @@ impl Message for String {
     }
 }
 
-impl Message for Event {
+impl Message for RawEvent {
     const FIELD: &'static str = "evt";
 
     fn write(&self) -> bson::error::Result<Document> {

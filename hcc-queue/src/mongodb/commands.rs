@@ -428,7 +428,7 @@ impl Commands for Documents {
         let newest = found.first();
         if let Some(newest) = newest.filter(|newest| !is_begun(newest)) {
             let newest = document::command(newest);
-            if newest.is_same_wish(command) {
+            if newest.is_duplicate_of(command) {
                 return Ok(newest.id);
             }
         }
@@ -474,7 +474,7 @@ impl Commands for Documents {
         }
     }
 
-    async fn due(&self) -> Result<Option<Duration>> {
+    async fn next_due(&self) -> Result<Option<Duration>> {
         let mut stages = first_of_each_server();
         let left = doc! { "$max": [{ "$subtract": ["$due", "$$NOW"] }, 0] };
         stages.push(doc! { "$group": { "_id": null, "left": { "$min": left } } });

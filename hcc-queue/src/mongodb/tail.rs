@@ -22,7 +22,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 use super::capped::{Capped, Message};
-use crate::{Heard, Result, Subscription};
+use crate::{Received, Result, Subscription};
 
 /// How long the server holds a question for news before it says that there are
 /// none. It bounds the delay when a primary becomes a secondary, which is slow
@@ -67,7 +67,7 @@ pub(super) struct Listener<T>(Arc<Mailbox<T>>);
 
 #[async_trait]
 impl<T: Message> Subscription<T> for Listener<T> {
-    async fn next(&mut self) -> Result<Heard<T>> {
+    async fn next(&mut self) -> Result<Received<T>> {
         loop {
             let next = self.0.lock().pop_front();
             match next {
@@ -81,22 +81,22 @@ impl<T: Message> Subscription<T> for Listener<T> {
 /// What a listener has yet to hear.
 #[derive(Debug)]
 struct Mailbox<T> {
-    heard: Mutex<VecDeque<Result<Heard<T>>>>,
+    heard: Mutex<VecDeque<Result<Received<T>>>>,
     woken: Notify,
 }
 
 impl<T> Mailbox<T> {
-    fn put(&self, heard: Result<Heard<T>>) {
+    fn put(&self, heard: Result<Received<T>>) {
         let mut waiting = self.lock();
         if waiting.len() >= BUFFERED {
             waiting.clear();
-            waiting.push_back(Ok(Heard::Lagged));
+            waiting.push_back(Ok(Received::Lagged));
         }
         waiting.push_back(heard);
         self.woken.notify_one();
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Result<Heard<T>>>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Result<Received<T>>>> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -155,7 +155,7 @@ impl<T: Message> Tail<T> {
             let mailbox = self.mailbox.upgrade()?;
             match self.open().await {
                 Ok((cursor, documents)) => {
-                    mailbox.put(Ok(Heard::Lagged));
+                    mailbox.put(Ok(Received::Lagged));
                     self.tell(documents);
                     return Some(cursor);
                 }

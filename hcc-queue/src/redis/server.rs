@@ -152,7 +152,7 @@ impl Server {
     pub(super) fn error(&self, fault: impl Into<Fault>) -> Error {
         let queue = self.url.clone();
         let source = match fault.into() {
-            Fault::Volatile(why) => return Error::Volatile { queue, why },
+            Fault::Volatile(why) => return Error::NotDurable { queue, why },
             Fault::Late => {
                 let source = "no answer came in time".into();
                 return Error::Unreachable { queue, source };
@@ -175,7 +175,7 @@ impl Server {
                 source: Some(source),
             },
             (_, Some("OOM")) => Error::Full { queue, source },
-            (_, Some("WRONGTYPE")) => Error::Foreign { queue },
+            (_, Some("WRONGTYPE")) => Error::WrongFile { queue },
             _ => Error::Failed { queue, source },
         }
     }

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
 use super::server::{Connection, PATIENCE, Server};
-use crate::{Channel, Event, Heard, Result, Subscription};
+use crate::{Channel, RawEvent, Received, Result, Subscription};
 
 /// How long a read waits before the server is asked again, lest a dead connection
 /// or a stream that was emptied goes unnoticed.
@@ -37,7 +37,7 @@ impl Message for String {
     }
 }
 
-impl Message for Event {
+impl Message for RawEvent {
     const STREAM: &'static str = "evt";
 
     fn to_text(&self) -> String {
@@ -81,14 +81,14 @@ impl<T: Message> Channel<T> for Streams {
 
 /// One who listens.
 struct Listener<T> {
-    heard: VecDeque<Heard<T>>,
+    heard: VecDeque<Received<T>>,
     /// Kept when a wait is given up: what was sent cannot be called back.
     reading: Pin<Box<dyn Future<Output = (Place, Result<Read>)> + Send>>,
 }
 
 #[async_trait]
 impl<T: Message> Subscription<T> for Listener<T> {
-    async fn next(&mut self) -> Result<Heard<T>> {
+    async fn next(&mut self) -> Result<Received<T>> {
         loop {
             if let Some(heard) = self.heard.pop_front() {
                 return Ok(heard);
@@ -167,14 +167,14 @@ impl Place {
 }
 
 impl Read {
-    fn heard<T: Message>(self) -> impl Iterator<Item = Heard<T>> {
-        let lagged = self.lagged.then_some(Heard::Lagged);
+    fn heard<T: Message>(self) -> impl Iterator<Item = Received<T>> {
+        let lagged = self.lagged.then_some(Received::Lagged);
         let entries = self.entries.into_iter();
         lagged.into_iter().chain(entries.filter_map(|(_, fields)| {
             let mut fields = fields.chunks_exact(2);
             let field = fields.find(|field| field[0] == T::STREAM.as_bytes())?;
             // What is not understood may have been meant for us.
-            Some(T::from_bytes(&field[1]).map_or(Heard::Lagged, Heard::Message))
+            Some(T::from_bytes(&field[1]).map_or(Received::Lagged, Received::Message))
         }))
     }
 }

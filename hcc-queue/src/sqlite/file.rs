@@ -182,8 +182,8 @@ impl File {
     pub(super) fn error(&self, fault: Fault) -> Error {
         let queue = QueueUrl::sqlite(&self.path);
         match fault {
-            Fault::Foreign => Error::Foreign { queue },
-            Fault::Newer(found) => Error::Newer {
+            Fault::Foreign => Error::WrongFile { queue },
+            Fault::Newer(found) => Error::UnsupportedFormat {
                 queue,
                 found,
                 known: NEWEST,
@@ -317,7 +317,7 @@ fn sqlite_error(queue: QueueUrl, error: rusqlite::Error) -> Error {
         Some(ErrorCode::ReadOnly) => Error::ReadOnly { queue, source },
         Some(ErrorCode::DiskFull) => Error::Full { queue, source },
         Some(ErrorCode::DatabaseCorrupt) => Error::Corrupt { queue, source },
-        Some(ErrorCode::NotADatabase) => Error::Foreign { queue },
+        Some(ErrorCode::NotADatabase) => Error::WrongFile { queue },
         _ => Error::Failed { queue, source },
     }
 }

@@ -23,7 +23,7 @@ use tokio::time::timeout;
 use super::access::{make, make_folder, open_or_make};
 use super::file::folder;
 use super::watch::Watch;
-use crate::{Cause, Channel, Error, Heard, QueueUrl, Result, Subscription};
+use crate::{BoxError, Channel, Error, QueueUrl, Received, Result, Subscription};
 
 /// How long a file may become before it is replaced, in bytes.
 const ROOM: u64 = 100_000;
@@ -174,7 +174,7 @@ struct Tail<T> {
     file: File,
     /// The beginning of a line whose end is not written yet.
     begun: Vec<u8>,
-    heard: VecDeque<Heard<T>>,
+    heard: VecDeque<Received<T>>,
     watch: Watch,
     /// Whether there may have been a change since the last read.
     is_behind: bool,
@@ -207,7 +207,7 @@ impl<T: DeserializeOwned> Tail<T> {
         while !leads_to(&self.path, &self.file.metadata()?)? {
             self.read_lines()?;
             let next = open_watched(&self.path, &mut self.watch)?;
-            self.heard.push_back(Heard::Lagged);
+            self.heard.push_back(Received::Lagged);
             self.file = next;
             self.begun.clear();
         }
@@ -225,7 +225,9 @@ impl<T: DeserializeOwned> Tail<T> {
             lines
                 .filter(|line| !line.is_empty())
                 // What is not understood may have been meant for us.
-                .map(|line| serde_json::from_slice(line).map_or(Heard::Lagged, Heard::Message)),
+                .map(|line| {
+                    serde_json::from_slice(line).map_or(Received::Lagged, Received::Message)
+                }),
         );
         self.begun = rest;
         Ok(())
@@ -243,7 +245,7 @@ fn open_watched(path: &Path, watch: &mut Watch) -> io::Result<File> {
 
 #[async_trait]
 impl<T: DeserializeOwned + Send> Subscription<T> for Tail<T> {
-    async fn next(&mut self) -> Result<Heard<T>> {
+    async fn next(&mut self) -> Result<Received<T>> {
         loop {
             if let Some(heard) = self.heard.pop_front() {
                 return Ok(heard);
@@ -259,7 +261,7 @@ impl<T: DeserializeOwned + Send> Subscription<T> for Tail<T> {
     }
 }
 
-fn failed(queue: &QueueUrl, source: impl Into<Cause>) -> Error {
+fn failed(queue: &QueueUrl, source: impl Into<BoxError>) -> Error {
     Error::Failed {
         queue: queue.clone(),
         source: source.into(),

@@ -67,7 +67,7 @@ mod tests {
         first.push(&start).await.unwrap();
         assert!(is_synced(&first));
         // Only looked, and so far has no log to sync.
-        second.due().await.unwrap();
+        second.next_due().await.unwrap();
         second.sync_log().unwrap();
         assert!(second.wal.0.get().is_none());
 

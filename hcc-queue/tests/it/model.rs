@@ -148,7 +148,10 @@ impl Both {
         };
         same(model.list().await.map(look), real.list().await.map(look));
         let rough = |due: Option<Duration>| due.map(|due| due > HOUR / 2);
-        same(model.due().await.map(rough), real.due().await.map(rough));
+        same(
+            model.next_due().await.map(rough),
+            real.next_due().await.map(rough),
+        );
     }
 }
 

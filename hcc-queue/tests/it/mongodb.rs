@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hcc_queue::conformance::Bench;
-use hcc_queue::{Heard, Policy, Queue, Subscription, open};
+use hcc_queue::{Policy, Queue, Received, Subscription, open};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::{Client, Collection, Database};
 use test_services::ReplicaSet;
@@ -53,7 +53,7 @@ impl Fresh {
     /// A queue whose consumers do not look for themselves while a test runs.
     async fn sleepy(&self) -> Queue {
         self.open().await.with_policy(Policy {
-            safety: Duration::from_secs(60 * 60),
+            poll_interval: Duration::from_secs(60 * 60),
             ..Policy::default()
         })
     }
@@ -121,7 +121,7 @@ mod replica_set {
 /// The next message, after any gap.
 async fn hear(signals: &mut Box<dyn Subscription<String>>) -> String {
     loop {
-        if let Heard::Message(text) = soon(signals.next()).await.unwrap() {
+        if let Received::Message(text) = soon(signals.next()).await.unwrap() {
             return text;
         }
     }

@@ -168,9 +168,9 @@ async fn commands_are_done_though_every_signal_is_lost(test: Test) {
 }
 
 /// Acknowledges what comes, and tells it.
-async fn do_one_by_one(queue: Queue, safety: Duration) {
+async fn do_one_by_one(queue: Queue, poll_interval: Duration) {
     let queue = queue.with_policy(Policy {
-        safety,
+        poll_interval,
         ..Policy::default()
     });
     let mut consumer = queue.consumer().await.unwrap();

@@ -7,7 +7,7 @@ use ::redis::aio::MultiplexedConnection;
 use ::redis::{Client, FromRedisValue, ToRedisArgs, cmd};
 use async_trait::async_trait;
 use hcc_queue::conformance::Bench;
-use hcc_queue::{Command, Error, Heard, Policy, Queue, Redis, State, conformance};
+use hcc_queue::{Command, Error, Policy, Queue, Received, Redis, State, conformance};
 use test_services::Redis as Service;
 use tokio::time::timeout;
 
@@ -74,7 +74,7 @@ conformance!(Fresh::new(), #[ignore = "needs Redis"]);
 async fn another_program_needs_two_entries() {
     let fresh = Fresh::new();
     let queue = fresh.open().with_policy(Policy {
-        safety: 60 * MINUTE,
+        poll_interval: 60 * MINUTE,
         ..Policy::default()
     });
     let mut consumer = queue.consumer().await.unwrap();
@@ -145,9 +145,9 @@ async fn markers_and_nonsense_among_the_messages_are_borne() {
     }
 
     let signal = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
-    assert_eq!(signal, Heard::Message("no JSON".to_owned()));
+    assert_eq!(signal, Received::Message("no JSON".to_owned()));
     let event = timeout(MINUTE, events.next()).await.unwrap().unwrap();
-    assert_eq!(event, Heard::Lagged);
+    assert_eq!(event, Received::Lagged);
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn server_that_may_lose_commands_is_refused() {
         let refused = open(&url).push(&command).await;
 
         assert!(
-            matches!(refused, Err(Error::Volatile { .. })),
+            matches!(refused, Err(Error::NotDurable { .. })),
             "{settings:?}: {refused:?}"
         );
         let careless = open(&format!("{url}?durable=no"));
@@ -216,14 +216,14 @@ async fn subscription_goes_on_where_it_was_when_the_server_returns() {
     open(&url).signals().send(&"one".to_owned()).await.unwrap();
 
     let (heard, mut signals) = timeout(MINUTE, waiting).await.unwrap().unwrap();
-    assert_eq!(heard, Heard::Message("one".to_owned()));
+    assert_eq!(heard, Received::Message("one".to_owned()));
 
     server.process().restart();
     open(&url).signals().send(&"two".to_owned()).await.unwrap();
     server.process().restart();
 
     let heard = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
-    assert_eq!(heard, Heard::Message("two".to_owned()));
+    assert_eq!(heard, Received::Message("two".to_owned()));
 }
 
 #[tokio::test]
@@ -237,10 +237,10 @@ async fn subscription_tells_that_all_was_flushed() {
     let _: String = run(&url, "FLUSHALL", "SYNC").await;
 
     let heard = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
-    assert_eq!(heard, Heard::Lagged);
+    assert_eq!(heard, Received::Lagged);
     queue.signals().send(&"again".to_owned()).await.unwrap();
     let heard = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
-    assert_eq!(heard, Heard::Message("again".to_owned()));
+    assert_eq!(heard, Received::Message("again".to_owned()));
     queue.push(&Command::new("start", "web")).await.unwrap();
     assert_eq!(queue.pull().await.unwrap().unwrap().verb, "start");
 }
@@ -265,7 +265,7 @@ async fn server_that_is_away_is_said_to_be() {
     server.process().restart();
     queue.push(&command).await.unwrap();
     let heard = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
-    assert_eq!(heard, Heard::Message("cmd".to_owned()));
+    assert_eq!(heard, Received::Message("cmd".to_owned()));
 }
 
 #[tokio::test]
@@ -288,7 +288,7 @@ async fn server_that_stands_still_is_given_up_for_a_while() {
     server.process().resume();
     queue.push(&command).await.unwrap();
     let heard = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
-    assert_eq!(heard, Heard::Message("cmd".to_owned()));
+    assert_eq!(heard, Received::Message("cmd".to_owned()));
 }
 
 #[tokio::test]
@@ -317,7 +317,7 @@ async fn database_of_another_program_is_left_alone() {
 
     let pushed = fresh.open().push(&Command::new("start", "web")).await;
 
-    assert!(matches!(pushed, Err(Error::Foreign { .. })), "{pushed:?}");
+    assert!(matches!(pushed, Err(Error::WrongFile { .. })), "{pushed:?}");
     let kept: String = run(&fresh.url, "GET", "cmd").await;
     assert_eq!(kept, "mine");
 }

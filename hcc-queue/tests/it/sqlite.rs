@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hcc_queue::conformance::Bench;
-use hcc_queue::{Command, Error, Heard, Policy, Queue, Sqlite, conformance};
+use hcc_queue::{Command, Error, Policy, Queue, Received, Sqlite, conformance};
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -69,7 +69,7 @@ async fn another_program_needs_a_row_and_a_line() {
     let folder = Folder::new();
     folder.make().await;
     let queue = folder.open().with_policy(Policy {
-        safety: 60 * MINUTE,
+        poll_interval: 60 * MINUTE,
         ..Policy::default()
     });
     let mut consumer = queue.consumer().await.unwrap();
@@ -155,7 +155,7 @@ async fn file_of_another_program_is_left_alone() {
 
     let pushed = folder.open().push(&Command::new("start", "web")).await;
 
-    assert!(matches!(pushed, Err(Error::Foreign { .. })), "{pushed:?}");
+    assert!(matches!(pushed, Err(Error::WrongFile { .. })), "{pushed:?}");
 }
 
 #[tokio::test]
@@ -204,9 +204,9 @@ async fn nothing_is_missed_unsaid_or_heard_twice_while_files_are_replaced() {
     let mut lagged = [false; SENDERS];
     loop {
         let text = match timeout(MINUTE, signals.next()).await.unwrap().unwrap() {
-            Heard::Message(text) if text == "end" => break,
-            Heard::Message(text) => text,
-            Heard::Lagged => {
+            Received::Message(text) if text == "end" => break,
+            Received::Message(text) => text,
+            Received::Lagged => {
                 lagged = [true; SENDERS];
                 continue;
             }
@@ -241,7 +241,7 @@ async fn sender_that_waits_too_long_gives_up() {
     // It may still be sent, and then is.
     log.unlock().unwrap();
     let heard = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
-    assert_eq!(heard, Heard::Message("late".to_owned()));
+    assert_eq!(heard, Received::Message("late".to_owned()));
 }
 
 #[tokio::test]
@@ -254,10 +254,10 @@ async fn subscription_survives_the_loss_of_its_files() {
         fs::remove_dir_all(folder.live("")).unwrap();
         queue.signals().send(&"again".to_owned()).await.unwrap();
 
-        let mut heard = Heard::Lagged;
-        while heard == Heard::Lagged {
+        let mut heard = Received::Lagged;
+        while heard == Received::Lagged {
             heard = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
         }
-        assert_eq!(heard, Heard::Message("again".to_owned()));
+        assert_eq!(heard, Received::Message("again".to_owned()));
     }
 }

@@ -305,7 +305,7 @@ async fn act(queue: Queue, task: &str) {
         backoff: Duration::from_millis(20),
         max_backoff: Duration::from_millis(20),
         // There is no other reason to wake than signals.
-        safety: Duration::from_secs(60 * 60),
+        poll_interval: Duration::from_secs(60 * 60),
         ..Policy::default()
     });
     match task {
@@ -342,7 +342,7 @@ async fn work(queue: &Queue, rng: &mut Rng) {
 /// Works until nothing is left.
 async fn finish(queue: &Queue, rng: &mut Rng) {
     let mut consumer = consumer(queue).await;
-    while queue.commands().due().await.unwrap().is_some() {
+    while queue.commands().next_due().await.unwrap().is_some() {
         work_once(queue, &mut consumer, rng).await.unwrap();
     }
 }

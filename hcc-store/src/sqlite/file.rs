@@ -101,8 +101,8 @@ impl File {
     pub(super) fn error(&self, fault: Fault) -> Error {
         let store = StoreUrl::sqlite(&self.path);
         match fault {
-            Fault::Foreign => Error::Foreign { store },
-            Fault::Newer(found) => Error::Newer {
+            Fault::Foreign => Error::WrongFile { store },
+            Fault::Newer(found) => Error::UnsupportedFormat {
                 store,
                 found,
                 known: NEWEST,
@@ -268,7 +268,7 @@ fn sqlite_error(store: StoreUrl, error: rusqlite::Error) -> Error {
         Some(ErrorCode::ReadOnly) => Error::ReadOnly { store, source },
         Some(ErrorCode::DiskFull) => Error::Full { store, source },
         Some(ErrorCode::DatabaseCorrupt) => Error::Corrupt { store, source },
-        Some(ErrorCode::NotADatabase) => Error::Foreign { store },
+        Some(ErrorCode::NotADatabase) => Error::WrongFile { store },
         _ => Error::Failed { store, source },
     }
 }

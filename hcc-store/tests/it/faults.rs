@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use hcc_store::{Error, IfMissing, Only, Patch, Sqlite, Store, StoreExt, Write};
+use hcc_store::{Error, IfMissing, Patch, Precondition, Sqlite, Store, StoreExt, Write};
 use tempfile::TempDir;
 
 use crate::sqlite::Folder;
@@ -18,7 +18,7 @@ async fn looking_for_records_makes_no_file() {
 
     assert!(store.list().await.unwrap().is_empty());
     assert!(store.get("vm").await.unwrap().is_none());
-    assert!(!store.remove("vm", Only::Any).await.unwrap());
+    assert!(!store.remove("vm", Precondition::Any).await.unwrap());
 
     assert!(!folder.path().exists());
 }
@@ -83,7 +83,7 @@ async fn text_file_is_no_store_and_is_left_alone() {
 
     let error = folder.store().reserve("vm").await.unwrap_err();
 
-    assert!(matches!(error, Error::Foreign { .. }), "{error:?}");
+    assert!(matches!(error, Error::WrongFile { .. }), "{error:?}");
     assert_names(&error, &folder.path());
     assert_eq!(fs::read_to_string(folder.path()).unwrap(), text);
 }
@@ -99,7 +99,7 @@ async fn database_of_another_program_is_left_alone() {
 
     let error = folder.store().reserve("vm").await.unwrap_err();
 
-    assert!(matches!(error, Error::Foreign { .. }), "{error:?}");
+    assert!(matches!(error, Error::WrongFile { .. }), "{error:?}");
     assert_eq!(fs::read(folder.path()).unwrap(), before);
 }
 
@@ -115,7 +115,7 @@ async fn newer_format_is_refused_with_both_numbers() {
     assert!(
         matches!(
             error,
-            Error::Newer {
+            Error::UnsupportedFormat {
                 found: 7,
                 known: 2,
                 ..

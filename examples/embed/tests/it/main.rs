@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use hcc_core::{Frontend, Middleware, Power, Request, Scope, Settings, Worker};
+use hcc_core::{Frontend, Power, Project, Request, Scope, Settings, Worker};
 use hcloud_api::Client;
 use hcloud_sim::Sim;
 use reqwest::StatusCode;
@@ -24,9 +24,9 @@ async fn service_lists_servers_and_starts_one_while_a_worker_works() {
         .speed(1000.0);
     let sim = sim.start().await.unwrap();
     let api = Client::builder(sim.token()).endpoint(sim.endpoint());
-    let middleware = Middleware::new(api.build().unwrap(), store.clone(), Settings::default());
-    middleware.sync(&Scope::All, false).await.unwrap();
-    let worker = Worker::new(middleware, queue.clone());
+    let project = Project::new(api.build().unwrap(), store.clone(), Settings::default());
+    project.sync(&Scope::All, false).await.unwrap();
+    let worker = Worker::new(project, queue.clone());
     let worker = tokio::spawn(worker.run(std::future::pending()));
     let stop = Request::new(
         hcc_core::Command::Power(Power::Stop),
@@ -34,7 +34,7 @@ async fn service_lists_servers_and_starts_one_while_a_worker_works() {
     );
     let frontend = Frontend::new(store, queue);
     let minute = Duration::from_secs(60);
-    frontend.carry_out(&stop, minute).await.unwrap();
+    frontend.submit_and_wait(&stop, minute).await.unwrap();
 
     let service = Program::start(
         Command::new(env!("CARGO_BIN_EXE_embed"))

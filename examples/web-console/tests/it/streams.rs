@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use hcc_queue::Event;
-use hcc_store::{Only, Patch, StoreExt};
+use hcc_queue::RawEvent;
+use hcc_store::{Patch, Precondition, StoreExt};
 use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -70,7 +70,7 @@ impl Stream {
 async fn set_status(site: &Site, server: &str, status: &str) {
     let patch = Patch::new().status(status);
     site.store.set(server, patch).await.unwrap();
-    let event: Event =
+    let event: RawEvent =
         serde_json::from_value(json!({ "evt": "record", "for": server, "record": "updated" }))
             .unwrap();
     site.queue.events().send(&event).await.unwrap();
@@ -141,9 +141,9 @@ async fn removed_server_is_gone() {
     let mut stream = Stream::of(&root).await;
     stream.hear("web", "off").await;
 
-    site.store.remove("web", Only::Any).await.unwrap();
+    site.store.remove("web", Precondition::Any).await.unwrap();
     let event = json!({ "evt": "record", "for": "web", "record": "removed" });
-    let event: Event = serde_json::from_value(event).unwrap();
+    let event: RawEvent = serde_json::from_value(event).unwrap();
     site.queue.events().send(&event).await.unwrap();
 
     let update = stream.next().await.unwrap();

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write, stdout};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use hcc_core::Picture;
+use hcc_core::Screenshot;
 use png::{BitDepth, ColorType, Encoder};
 use serde::Serialize;
 use tempfile::NamedTempFile;
@@ -27,13 +27,13 @@ pub(super) async fn run(target: &Target, file: &Path, config: &Config, out: &Out
     if to_stdout && stdout().is_terminal() {
         return Err(Problem::NoPictures.into());
     }
-    let middleware = config.middleware(target.guard()).await?;
-    let picture = middleware.screen(&target.name).await?.picture().await?;
+    let project = config.project(target.guard()).await?;
+    let picture = project.screen(&target.name).await?.screenshot().await?;
     if to_stdout {
         return write(&picture, stdout().lock());
     }
     save(&picture, file).with_context(|| format!("write {}", file.display()))?;
-    let Picture { width, height, .. } = picture;
+    let Screenshot { width, height, .. } = picture;
     out.done(&Taken {
         file,
         width,
@@ -42,7 +42,7 @@ pub(super) async fn run(target: &Target, file: &Path, config: &Config, out: &Out
 }
 
 /// All or nothing. A screen may show secrets, so its picture is for its owner alone.
-fn save(picture: &Picture, path: &Path) -> Result<()> {
+fn save(picture: &Screenshot, path: &Path) -> Result<()> {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
@@ -53,7 +53,7 @@ fn save(picture: &Picture, path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn write(picture: &Picture, to: impl Write) -> Result<()> {
+fn write(picture: &Screenshot, to: impl Write) -> Result<()> {
     let mut encoder = Encoder::new(to, picture.width, picture.height);
     encoder.set_color(ColorType::Rgb);
     encoder.set_depth(BitDepth::Eight);

@@ -34,8 +34,8 @@ pub(super) async fn run(
     let keystrokes = Keystrokes::new(&text, layout).map_err(Error::from)?;
     let characters = keystrokes.len();
 
-    let middleware = config.middleware(target.guard()).await?;
-    let screen = middleware.screen(&target.name).await?;
+    let project = config.project(target.guard()).await?;
+    let screen = project.screen(&target.name).await?;
     let bar = ProgressBar::new(characters as u64).with_style(style());
     let done = Cell::new(0);
     let typing = screen.type_text(&keystrokes, |count| {

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use hcc_core::{Bridge, Visit};
+use hcc_core::{ViewerOutcome, VncProxy};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
@@ -41,8 +41,8 @@ pub(super) async fn run(
     config: &Config,
     out: &Output,
 ) -> Result<()> {
-    let middleware = config.middleware(target.guard()).await?;
-    let bridge = Bridge::new(middleware, target.name).await?;
+    let project = config.project(target.guard()).await?;
+    let bridge = VncProxy::new(project, target.name).await?;
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("listen at {address}"))?;
@@ -57,7 +57,7 @@ pub(super) async fn run(
 }
 
 /// Leads viewers until the last one that saw the screen has left.
-async fn receive(listener: TcpListener, bridge: Arc<Bridge>) -> Result<()> {
+async fn receive(listener: TcpListener, bridge: Arc<VncProxy>) -> Result<()> {
     let mut viewers = JoinSet::new();
     let mut was_seen = false;
     loop {
@@ -67,8 +67,8 @@ async fn receive(listener: TcpListener, bridge: Arc<Bridge>) -> Result<()> {
                 viewers.spawn(lead(viewer, bridge.clone()));
             }
             Some(visit) = viewers.join_next() => match visit? {
-                Ok(Visit::Seen) => was_seen = true,
-                Ok(Visit::TurnedAway) => {}
+                Ok(ViewerOutcome::Seen) => was_seen = true,
+                Ok(ViewerOutcome::TurnedAway) => {}
                 Err(error) if viewers.is_empty() => return Err(error),
                 Err(error) => eprintln!("hcc: {error:#}"),
             },
@@ -79,8 +79,8 @@ async fn receive(listener: TcpListener, bridge: Arc<Bridge>) -> Result<()> {
     }
 }
 
-async fn lead(viewer: TcpStream, bridge: Arc<Bridge>) -> Result<Visit> {
+async fn lead(viewer: TcpStream, bridge: Arc<VncProxy>) -> Result<ViewerOutcome> {
     // Keystrokes and pointer are small and urgent.
     viewer.set_nodelay(true)?;
-    Ok(bridge.lead(viewer).await?)
+    Ok(bridge.serve(viewer).await?)
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 use std::{env, process};
 
-use hcc_queue::{Command, CommandId, Heard, Queue, State, Subscription, open};
+use hcc_queue::{Command, CommandId, Queue, Received, State, Subscription, open};
 use mongodb::bson::{Bson, doc};
 use test_services::{Mongod, ReplicaSet};
 
@@ -79,16 +79,16 @@ async fn listener_that_is_overrun_hears_that_it_lags() {
     fresh.collection("msg").insert_many(flood).await.unwrap();
 
     // Messages may be lost in each gap, but not those after the last.
-    let end = Heard::Message("end".to_owned());
+    let end = Received::Message("end".to_owned());
     let mut lagged = false;
     loop {
         match soon(signals.next()).await.unwrap() {
-            Heard::Lagged => {
+            Received::Lagged => {
                 lagged = true;
                 send(&queue, "end").await;
             }
             heard if heard == end => break,
-            Heard::Message(_) => {}
+            Received::Message(_) => {}
         }
     }
     assert!(lagged);
@@ -218,5 +218,5 @@ async fn send(queue: &Queue, text: &str) {
 }
 
 async fn until_lagged(signals: &mut Signals) {
-    while soon(signals.next()).await.unwrap() != Heard::Lagged {}
+    while soon(signals.next()).await.unwrap() != Received::Lagged {}
 }

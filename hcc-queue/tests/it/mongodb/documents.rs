@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use hcc_queue::{Collections, Command, Error, Heard, Queue, QueueUrl, State, open, open_with};
+use hcc_queue::{Collections, Command, Error, Queue, QueueUrl, Received, State, open, open_with};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde_json::json;
@@ -48,7 +48,7 @@ async fn push_leaves_what_other_programs_know_a_time_and_a_turn() {
 async fn signals_have_the_room_that_they_had() {
     let fresh = Fresh::standalone().await;
 
-    fresh.open().await.wake().await;
+    fresh.open().await.notify().await;
 
     let stats = doc! { "collStats": "msg" };
     let stats = fresh.database.run_command(stats).await.unwrap();
@@ -286,12 +286,12 @@ async fn messages_of_any_kind_are_heard_or_skipped() {
         .insert("evt", doc! { "evt": "odd", "at": DateTime::from_millis(0) })
         .await;
 
-    let one = Heard::Message("one".to_owned());
-    let three = Heard::Message("three".to_owned());
-    for expected in [one, Heard::Lagged, Heard::Lagged, three] {
+    let one = Received::Message("one".to_owned());
+    let three = Received::Message("three".to_owned());
+    for expected in [one, Received::Lagged, Received::Lagged, three] {
         assert_eq!(soon(signals.next()).await.unwrap(), expected);
     }
-    let Heard::Message(event) = soon(events.next()).await.unwrap() else {
+    let Received::Message(event) = soon(events.next()).await.unwrap() else {
         panic!("lagged");
     };
     assert_eq!(event.evt, "odd");
@@ -316,7 +316,7 @@ async fn ordinary_collection_is_refused_with_a_way_out() {
     fresh.database.run_command(way_out).await.unwrap();
 
     let mut signals = queue.signals().subscribe().await.unwrap();
-    queue.wake().await;
+    queue.notify().await;
     assert_eq!(hear(&mut signals).await, "cmd");
 }
 
@@ -331,7 +331,7 @@ async fn many_who_listen_first_make_one_collection() {
     }
 
     let listeners = starting.join_all().await;
-    fresh.open().await.wake().await;
+    fresh.open().await.notify().await;
 
     for mut signals in listeners {
         assert_eq!(hear(&mut signals).await, "cmd");
@@ -376,7 +376,7 @@ async fn cost_of_a_lease_does_not_grow_with_the_backlog() {
 
     let other = fresh.open().await;
     assert!(other.lease().await.unwrap().is_none());
-    assert!(other.commands().due().await.unwrap().is_some());
+    assert!(other.commands().next_due().await.unwrap().is_some());
     other.push(&Command::new("start", "web")).await.unwrap();
     let lease = other.lease().await.unwrap().unwrap();
     assert_eq!(lease.command.server, "web");

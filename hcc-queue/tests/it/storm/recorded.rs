@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hcc_queue::{
-    Channel, Command, CommandId, Commands, Entry, Error, Event, Lease, Queue, Result, Subscription,
+    Channel, Command, CommandId, Commands, Entry, Error, Lease, Queue, RawEvent, Result,
+    Subscription,
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -159,8 +160,8 @@ impl Commands for Recorded {
         self.0.commands().version().await
     }
 
-    async fn due(&self) -> Result<Option<Duration>> {
-        self.0.commands().due().await
+    async fn next_due(&self) -> Result<Option<Duration>> {
+        self.0.commands().next_due().await
     }
 
     async fn list(&self) -> Result<Vec<Entry>> {
@@ -188,12 +189,12 @@ impl Channel<String> for Recorded {
 }
 
 #[async_trait]
-impl Channel<Event> for Recorded {
-    async fn send(&self, message: &Event) -> Result<()> {
+impl Channel<RawEvent> for Recorded {
+    async fn send(&self, message: &RawEvent) -> Result<()> {
         self.0.events().send(message).await
     }
 
-    async fn subscribe(&self) -> Result<Box<dyn Subscription<Event>>> {
+    async fn subscribe(&self) -> Result<Box<dyn Subscription<RawEvent>>> {
         self.0.events().subscribe().await
     }
 }

@@ -5,7 +5,7 @@ use test_browser::Chromium;
 use test_services::eventually;
 
 use super::person::log_in;
-use super::project::Project;
+use super::project::BrowserProject;
 use crate::installation::{Installation, Place};
 
 /// A line with capitals and symbols.
@@ -14,7 +14,7 @@ const LINE: &str = r##"Hello_World-42 (a>b) & {x|y} #~$ "q""##;
 #[tokio::test]
 #[ignore = "needs Chromium and noVNC"]
 async fn person_logs_in_stops_a_server_starts_it_and_types_on_its_screen() {
-    let project = Project::start().await;
+    let project = BrowserProject::start().await;
     let browser = Chromium::start().await;
     log_in(&browser, &project.site.origin).await;
 
@@ -59,7 +59,7 @@ async fn person_logs_in_stops_a_server_starts_it_and_types_on_its_screen() {
 #[tokio::test]
 #[ignore = "needs Chromium and noVNC"]
 async fn lost_screen_comes_back_with_a_fresh_link() {
-    let project = Project::start().await;
+    let project = BrowserProject::start().await;
     let browser = Chromium::start().await;
     log_in(&browser, &project.site.origin).await;
     let screen = format!("{}/servers/web-1/screen", project.site.origin);
@@ -84,7 +84,7 @@ async fn lost_screen_comes_back_with_a_fresh_link() {
 #[tokio::test]
 #[ignore = "needs Chromium"]
 async fn new_server_appears_and_a_deleted_one_goes_without_a_reload() {
-    let project = Project::start().await;
+    let project = BrowserProject::start().await;
     let browser = Chromium::start().await;
     log_in(&browser, &project.site.origin).await;
     browser.mark().await;
@@ -122,7 +122,7 @@ async fn new_server_appears_and_a_deleted_one_goes_without_a_reload() {
 #[tokio::test]
 #[ignore = "needs Chromium"]
 async fn page_looks_now_and_then_when_its_stream_does_not_come_through() {
-    let project = Project::start_with(|settings| settings.streams = 0).await;
+    let project = BrowserProject::start_with(|settings| settings.streams = 0).await;
     let browser = Chromium::start().await;
     log_in(&browser, &project.site.origin).await;
 
@@ -137,7 +137,7 @@ async fn page_looks_now_and_then_when_its_stream_does_not_come_through() {
 #[ignore = "needs Chromium"]
 async fn script_that_comes_as_a_name_is_shown_and_not_run() {
     const SCRIPT: &str = "<img src=x onerror=\"window.harmed=1\">";
-    let project = Project::start().await;
+    let project = BrowserProject::start().await;
     let browser = Chromium::start().await;
     log_in(&browser, &project.site.origin).await;
 

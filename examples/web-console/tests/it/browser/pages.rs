@@ -3,12 +3,12 @@
 use test_browser::Chromium;
 
 use super::person::{barriers, log_in};
-use super::project::Project;
+use super::project::BrowserProject;
 
 #[tokio::test]
 #[ignore = "needs Chromium, noVNC and axe-core"]
 async fn every_page_fits_every_screen_and_bars_nobody() {
-    let project = Project::start().await;
+    let project = BrowserProject::start().await;
     let origin = &project.site.origin;
     let root = project.site.visitor("root").await;
     root.post("/servers/web-2", &[("verb", "stop")]).await;

@@ -4,7 +4,7 @@ use test_browser::Chromium;
 use test_services::eventually;
 
 use super::person::log_in_as;
-use super::project::Project;
+use super::project::BrowserProject;
 use crate::site::PASSWORD;
 
 /// Loads the page again until it reads so.
@@ -19,7 +19,7 @@ async fn read(browser: &Chromium, css: &str, wanted: &str) {
 #[tokio::test]
 #[ignore = "needs Chromium"]
 async fn all_but_the_screen_works_without_scripts() {
-    let project = Project::start().await;
+    let project = BrowserProject::start().await;
     let origin = &project.site.origin;
     let browser = Chromium::start().await;
     browser.forbid_scripts().await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hcc_core::{Middleware, Pace, Scope, Settings, Users, Worker};
+use hcc_core::{AccountAuthorizer, Project, Scope, Settings, Worker, WorkerConfig};
 use hcloud_api::Client;
 use hcloud_sim::Sim;
 use serde_json::json;
@@ -13,13 +13,13 @@ use crate::site::{Database, Site};
 
 const LABEL: (&str, &str) = ("managed", "1");
 
-pub(super) struct Project {
+pub(super) struct BrowserProject {
     pub(super) sim: Sim,
     pub(super) site: Site,
     _tasks: JoinSet<()>,
 }
 
-impl Project {
+impl BrowserProject {
     /// Three servers, and an admin `root`.
     pub(super) async fn start() -> Self {
         Self::start_with(|_| {}).await
@@ -45,14 +45,14 @@ impl Project {
             .endpoint(sim.endpoint())
             .build()
             .unwrap();
-        let middleware = Middleware::new(api, store, Settings::default());
-        middleware.sync(&Scope::All, false).await.unwrap();
-        let mut pace = Pace::default();
-        pace.cycle = Duration::from_secs(5);
-        pace.console_life = Some(Duration::from_secs(60));
-        let worker = Worker::new(middleware, queue)
-            .with_pace(pace)
-            .permitted_by(Arc::new(Users::new(accounts)));
+        let project = Project::new(api, store, Settings::default());
+        project.sync(&Scope::All, false).await.unwrap();
+        let mut config = WorkerConfig::default();
+        config.sync_interval = Duration::from_secs(5);
+        config.console_ttl = Some(Duration::from_secs(60));
+        let worker = Worker::new(project, queue)
+            .with_config(config)
+            .with_authorizer(Arc::new(AccountAuthorizer::new(accounts)));
         let screens = format!("ws://{}", sim.address());
         let site = Site::of(database, |settings| {
             settings.screens = screens;

@@ -13,7 +13,7 @@ use crate::{Request, Result};
 /// permit before it carries one out, so rights that a web service has checked
 /// hold even if somebody got round it.
 #[async_trait]
-pub trait Permit: Debug + Send + Sync {
+pub trait Authorizer: Debug + Send + Sync {
     /// Whether this may be done with a server of this record; a server that is
     /// to be created has none yet.
     ///
@@ -41,17 +41,17 @@ pub struct Denied {
 
 impl Denied {
     /// Denied, for this reason.
-    pub fn because(why: impl Into<String>) -> Self {
+    pub fn new(why: impl Into<String>) -> Self {
         Self { why: why.into() }
     }
 }
 
 /// Lets everybody do everything: the guard alone decides.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Everything;
+pub(crate) struct AllowAll;
 
 #[async_trait]
-impl Permit for Everything {
+impl Authorizer for AllowAll {
     async fn check(&self, _: &Request, _: Option<&Record>) -> Result<()> {
         Ok(())
     }

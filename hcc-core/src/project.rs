@@ -15,15 +15,15 @@ use crate::{Error, Guard, Result, ServerName, Settings};
 /// accepted by then happens, and the next [`sync`](Self::sync) records it; only
 /// the root password of a server that was just being created is lost then.
 #[derive(Clone, Debug)]
-pub struct Middleware {
+pub struct Project {
     pub(crate) api: Client,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) settings: Settings,
     pub(crate) guard: Guard,
 }
 
-impl Middleware {
-    /// A middleware that touches managed servers only.
+impl Project {
+    /// A project that touches managed servers only.
     pub fn new(api: Client, store: Arc<dyn Store>, settings: Settings) -> Self {
         Self {
             api,
@@ -35,7 +35,7 @@ impl Middleware {
 
     /// The same with another guard.
     #[must_use]
-    pub fn guarded_by(self, guard: Guard) -> Self {
+    pub fn with_guard(self, guard: Guard) -> Self {
         Self { guard, ..self }
     }
 
@@ -63,7 +63,7 @@ impl Middleware {
     /// # Errors
     ///
     /// The server is missing or not managed, or Hetzner cannot be reached.
-    pub async fn touchable(&self, name: &ServerName) -> Result<Server> {
+    pub async fn find_managed(&self, name: &ServerName) -> Result<Server> {
         let server = self
             .find(name)
             .await?

@@ -1,7 +1,7 @@
 //! What a user may do with which servers.
 
+mod accounts;
 mod pattern;
-mod users;
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,8 @@ use hcloud_api::LabelSelector;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use self::accounts::AccountAuthorizer;
 pub use self::pattern::{InvalidPattern, NamePattern};
-pub use self::users::Users;
 use crate::{Command, Power, ServerName};
 
 /// What a user may do: nothing that is not granted.
@@ -21,9 +21,9 @@ use crate::{Command, Power, ServerName};
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use hcc_core::{Command, Power, Rights};
+/// use hcc_core::{Command, Power, Permissions};
 ///
-/// let rights: Rights = serde_json::from_str(
+/// let rights: Permissions = serde_json::from_str(
 ///     r#"{
 ///         "grants": [
 ///             { "servers": "web-*", "may": ["console", "power"] },
@@ -34,13 +34,13 @@ use crate::{Command, Power, ServerName};
 /// )?;
 ///
 /// let web = "web-1".parse()?;
-/// assert!(rights.may(&Command::Power(Power::Start), &web, None));
-/// assert!(!rights.may(&Command::Kill { id: None }, &web, None));
+/// assert!(permissions.allows(&Command::Power(Power::Start), &web, None));
+/// assert!(!permissions.allows(&Command::Kill { id: None }, &web, None));
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Rights {
+pub struct Permissions {
     /// Whether they may do everything, with every server.
     pub admin: bool,
     /// What they may do otherwise.
@@ -67,14 +67,15 @@ pub struct Grant {
     )]
     pub labels: Option<LabelSelector>,
     /// What may be done with them.
-    pub may: BTreeSet<Right>,
+    #[serde(rename = "may")]
+    pub permissions: BTreeSet<Permission>,
 }
 
 /// One kind of thing that can be done with a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum Right {
+pub enum Permission {
     /// See it, and sync its record. Every other right includes this one.
     View,
     /// Open its screen.
@@ -92,13 +93,13 @@ pub enum Right {
 /// A user's rights are not written as they should be.
 #[derive(Debug, thiserror::Error)]
 #[error("the rights of {user} are malformed")]
-pub struct InvalidRights {
+pub struct InvalidPermissions {
     /// Whose rights.
     pub user: String,
     source: serde_json::Error,
 }
 
-impl Rights {
+impl Permissions {
     /// Every right.
     pub fn admin() -> Self {
         Self {
@@ -112,11 +113,11 @@ impl Rights {
     /// # Errors
     ///
     /// Something in them is not understood, so it is not known what was meant.
-    pub fn of(user: &User) -> Result<Self, InvalidRights> {
+    pub fn of(user: &User) -> Result<Self, InvalidPermissions> {
         if user.disabled || user.rights.is_null() {
             return Ok(Self::default());
         }
-        Self::deserialize(&user.rights).map_err(|source| InvalidRights {
+        Self::deserialize(&user.rights).map_err(|source| InvalidPermissions {
             user: user.name.clone(),
             source,
         })
@@ -125,22 +126,22 @@ impl Rights {
     /// Whether this may be done with a server, which has this record.
     ///
     /// To mark servers as managed, or release them, is for admins.
-    pub fn may(&self, command: &Command, server: &ServerName, record: Option<&Record>) -> bool {
-        match Right::needed(command) {
+    pub fn allows(&self, command: &Command, server: &ServerName, record: Option<&Record>) -> bool {
+        match Permission::needed(command) {
             _ if self.admin => true,
-            Some(Right::Create) => self.has(Right::Create, server.as_str(), None),
+            Some(Permission::Create) => self.has(Permission::Create, server.as_str(), None),
             Some(right) => self.has(right, server.as_str(), record),
             None => false,
         }
     }
 
     /// Whether the server of this record may be seen.
-    pub fn visible(&self, record: &Record) -> bool {
-        self.admin || self.has(Right::View, &record.name, Some(record))
+    pub fn can_view(&self, record: &Record) -> bool {
+        self.admin || self.has(Permission::View, &record.name, Some(record))
     }
 
     /// Whether one more command of this user may wait, beside those in the queue.
-    pub fn has_room(&self, user: &str, queue: &[Entry]) -> bool {
+    pub fn within_quota(&self, user: &str, queue: &[Entry]) -> bool {
         let waits = |entry: &&Entry| {
             entry.state != State::Dead && entry.command.by.as_deref() == Some(user)
         };
@@ -148,7 +149,7 @@ impl Rights {
             .is_none_or(|most| queue.iter().filter(waits).count() < most)
     }
 
-    fn has(&self, right: Right, server: &str, record: Option<&Record>) -> bool {
+    fn has(&self, right: Permission, server: &str, record: Option<&Record>) -> bool {
         self.grants
             .iter()
             .any(|grant| grant.includes(right) && grant.covers(server, record))
@@ -156,10 +157,10 @@ impl Rights {
 }
 
 impl Grant {
-    fn includes(&self, right: Right) -> bool {
+    fn includes(&self, right: Permission) -> bool {
         match right {
-            Right::View => !self.may.is_empty(),
-            right => self.may.contains(&right),
+            Permission::View => !self.permissions.is_empty(),
+            right => self.permissions.contains(&right),
         }
     }
 
@@ -183,7 +184,7 @@ fn fits(selector: &LabelSelector, record: Option<&Record>) -> bool {
     labels.is_some_and(|labels| selector.matches(|key| labels.get(key).map(String::as_str)))
 }
 
-impl Right {
+impl Permission {
     /// The right that a command needs; `None` if it is for admins.
     fn needed(command: &Command) -> Option<Self> {
         match command {
@@ -204,15 +205,15 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::Order;
+    use crate::CreateOptions;
 
-    const RIGHTS: [(&str, Right); 6] = [
-        ("view", Right::View),
-        ("console", Right::Console),
-        ("power", Right::Power),
-        ("reset", Right::Reset),
-        ("create", Right::Create),
-        ("kill", Right::Kill),
+    const RIGHTS: [(&str, Permission); 6] = [
+        ("view", Permission::View),
+        ("console", Permission::Console),
+        ("power", Permission::Power),
+        ("reset", Permission::Reset),
+        ("create", Permission::Create),
+        ("kill", Permission::Kill),
     ];
 
     fn commands() -> Vec<Command> {
@@ -220,7 +221,7 @@ mod tests {
             Command::Sync,
             Command::Console,
             Command::Kill { id: None },
-            Command::Create(Order::default()),
+            Command::Create(CreateOptions::default()),
             Command::Settag,
             Command::Deltag,
         ];
@@ -237,23 +238,23 @@ mod tests {
         commands
     }
 
-    fn rights(document: Value) -> Rights {
+    fn permissions(document: Value) -> Permissions {
         let mut user = User::new("mary");
         user.rights = document;
-        Rights::of(&user).unwrap()
+        Permissions::of(&user).unwrap()
     }
 
-    fn grant(grant: Value) -> Rights {
-        rights(json!({ "grants": [grant] }))
+    fn grant(grant: Value) -> Permissions {
+        permissions(json!({ "grants": [grant] }))
     }
 
     /// The verbs that may be carried out.
-    fn allowed(rights: &Rights, server: &str, record: Option<&Record>) -> String {
+    fn allowed(permissions: &Permissions, server: &str, record: Option<&Record>) -> String {
         let server = server.parse().unwrap();
         let commands = commands();
         let allowed = commands
             .iter()
-            .filter(|command| rights.may(command, &server, record));
+            .filter(|command| permissions.allows(command, &server, record));
         let verbs: Vec<_> = allowed.map(Command::verb).collect();
         verbs.join(" ")
     }
@@ -282,11 +283,15 @@ mod tests {
             json!({ "grants": [{ "labels": "env=test", "may": ["view", "kill"] }] }),
             json!({ "grants": [{ "servers": "web", "labels": "!env", "may": ["kill"] }] }),
         ] {
-            let rights = rights(document.clone());
+            let permissions = permissions(document.clone());
 
-            assert_eq!(allowed(&rights, "web", Some(&record)), "", "{document}");
-            assert_eq!(allowed(&rights, "web", None), "", "{document}");
-            assert!(!rights.visible(&record), "{document}");
+            assert_eq!(
+                allowed(&permissions, "web", Some(&record)),
+                "",
+                "{document}"
+            );
+            assert_eq!(allowed(&permissions, "web", None), "", "{document}");
+            assert!(!permissions.can_view(&record), "{document}");
         }
     }
 
@@ -301,11 +306,11 @@ mod tests {
             ("create", "sync new"),
             ("kill", "sync kill"),
         ] {
-            let rights = grant(json!({ "servers": "web", "may": [word] }));
+            let permissions = grant(json!({ "servers": "web", "may": [word] }));
 
-            assert_eq!(allowed(&rights, "web", Some(&record)), verbs);
-            assert_eq!(allowed(&rights, "web2", None), "");
-            assert!(rights.visible(&record));
+            assert_eq!(allowed(&permissions, "web", Some(&record)), verbs);
+            assert_eq!(allowed(&permissions, "web2", None), "");
+            assert!(permissions.can_view(&record));
         }
     }
 
@@ -316,8 +321,8 @@ mod tests {
                 let may = RIGHTS.iter().enumerate();
                 let may = may.filter(|(bit, _)| set & (1 << bit) != 0);
                 let words: Vec<_> = may.map(|(_, (word, _))| *word).collect();
-                let rights = grant(json!({ "servers": "web", "may": words }));
-                (set, allowed(&rights, "web", None))
+                let permissions = grant(json!({ "servers": "web", "may": words }));
+                (set, allowed(&permissions, "web", None))
             })
             .collect();
 
@@ -336,7 +341,7 @@ mod tests {
     fn admins_may_do_everything() {
         let verbs = "sync console kill new settag deltag start stop reboot off reset";
 
-        assert_eq!(allowed(&Rights::admin(), "web", None), verbs);
+        assert_eq!(allowed(&Permissions::admin(), "web", None), verbs);
     }
 
     #[test]
@@ -345,7 +350,7 @@ mod tests {
         user.rights = json!({ "admin": true });
         user.disabled = true;
 
-        assert_eq!(Rights::of(&user).unwrap(), Rights::default());
+        assert_eq!(Permissions::of(&user).unwrap(), Permissions::default());
     }
 
     #[tokio::test]
@@ -403,7 +408,7 @@ mod tests {
             let mut user = User::new("mary");
             user.rights = document.clone();
 
-            let error = Rights::of(&user).expect_err(&document.to_string());
+            let error = Permissions::of(&user).expect_err(&document.to_string());
 
             assert_eq!(error.to_string(), "the rights of mary are malformed");
         }
@@ -420,7 +425,7 @@ mod tests {
             "waiting": 20,
         });
 
-        let written = serde_json::to_value(rights(document.clone())).unwrap();
+        let written = serde_json::to_value(permissions(document.clone())).unwrap();
 
         assert_eq!(written, document);
     }
@@ -439,17 +444,17 @@ mod tests {
             entry(None, State::Waiting),
         ];
 
-        for (most, has_room) in [
+        for (most, within_quota) in [
             (Some(0), false),
             (Some(1), false),
             (Some(2), true),
             (None, true),
         ] {
-            let rights = Rights {
+            let rights = Permissions {
                 waiting: most,
-                ..Rights::default()
+                ..Permissions::default()
             };
-            assert_eq!(rights.has_room("mary", &queue), has_room);
+            assert_eq!(rights.within_quota("mary", &queue), within_quota);
         }
     }
 }

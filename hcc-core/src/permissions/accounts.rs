@@ -6,12 +6,12 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use hcc_store::{Accounts, AuditEntry, Record};
 
-use crate::{Denied, Error, Permit, Request, Result, Rights, ServerName};
+use crate::{Authorizer, Denied, Error, Permissions, Request, Result, ServerName};
 
 /// Permits what the users in a database may do.
 ///
 /// A web service asks for a user's [`rights`](Self::rights) before it asks for a
-/// command; a worker is [permitted by](crate::Worker::permitted_by) them, so
+/// command; a worker is [permitted by](crate::Worker::with_authorizer) them, so
 /// that nobody gets round the web service. What the worker denies is noted in the
 /// audit trail.
 ///
@@ -19,12 +19,12 @@ use crate::{Denied, Error, Permit, Request, Result, Rights, ServerName};
 /// users. They are carried out, unless [`names_required`](Self::names_required).
 /// Nor are names looked up while the database has no users at all.
 #[derive(Clone, Debug)]
-pub struct Users {
+pub struct AccountAuthorizer {
     accounts: Arc<dyn Accounts>,
     names_required: bool,
 }
 
-impl Users {
+impl AccountAuthorizer {
     /// The users of this database.
     pub fn new(accounts: Arc<dyn Accounts>) -> Self {
         Self {
@@ -35,7 +35,7 @@ impl Users {
 
     /// The same, denying commands that do not say who wants them.
     #[must_use]
-    pub fn names_required(self) -> Self {
+    pub fn require_user(self) -> Self {
         Self {
             names_required: true,
             ..self
@@ -48,16 +48,16 @@ impl Users {
     ///
     /// [`Denied`] if there is no such user, if they are disabled, or if their
     /// rights are malformed; otherwise the database cannot be read.
-    pub async fn rights(&self, user: &str) -> Result<Rights> {
+    pub async fn rights(&self, user: &str) -> Result<Permissions> {
         let why = match self.accounts.user(user).await? {
             None => format!("there is no user {user:?}"),
             Some(user) if user.disabled => format!("{} is disabled", user.name),
-            Some(user) => match Rights::of(&user) {
+            Some(user) => match Permissions::of(&user) {
                 Ok(rights) => return Ok(rights),
                 Err(error) => error.to_string(),
             },
         };
-        Err(Denied::because(why).into())
+        Err(Denied::new(why).into())
     }
 
     async fn decide(&self, request: &Request, record: Option<&Record>) -> Result<()> {
@@ -66,7 +66,7 @@ impl Users {
             server,
             by,
         } = request;
-        let may = |rights: &Rights| rights.may(command, server, record);
+        let may = |rights: &Permissions| rights.allows(command, server, record);
         self.demand(by.as_deref(), may, || format!("{command} {server}"))
             .await
     }
@@ -75,12 +75,12 @@ impl Users {
     async fn demand(
         &self,
         by: Option<&str>,
-        may: impl Fn(&Rights) -> bool + Send,
+        may: impl Fn(&Permissions) -> bool + Send,
         what: impl Fn() -> String + Send,
     ) -> Result<()> {
         let Some(by) = by else {
             return match self.names_required {
-                true => Err(Denied::because("nobody says who wants it").into()),
+                true => Err(Denied::new("nobody says who wants it").into()),
                 false => Ok(()),
             };
         };
@@ -90,7 +90,7 @@ impl Users {
         };
         match may(&rights) {
             true => Ok(()),
-            false => Err(Denied::because(format!("{by} may not {}", what())).into()),
+            false => Err(Denied::new(format!("{by} may not {}", what())).into()),
         }
     }
 
@@ -109,7 +109,7 @@ impl Users {
 }
 
 #[async_trait]
-impl Permit for Users {
+impl Authorizer for AccountAuthorizer {
     async fn check(&self, request: &Request, record: Option<&Record>) -> Result<()> {
         let decided = self.decide(request, record).await;
         if let Err(Error::Denied(_)) = decided {
@@ -120,7 +120,7 @@ impl Permit for Users {
     }
 
     async fn check_sync_of_all(&self, by: Option<&str>) -> Result<()> {
-        let may = |rights: &Rights| rights.admin;
+        let may = |rights: &Permissions| rights.admin;
         let decided = self.demand(by, may, || "sync all servers".to_owned()).await;
         if let Err(Error::Denied(_)) = decided {
             self.note(by, "sync", None).await?;
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
     use crate::{Command, Power};
 
-    async fn users(users: impl IntoIterator<Item = (&str, Value)>) -> (Users, Memory) {
+    async fn users(users: impl IntoIterator<Item = (&str, Value)>) -> (AccountAuthorizer, Memory) {
         let accounts = Memory::default();
         for (name, rights) in users {
             let user = User {
@@ -146,7 +146,7 @@ mod tests {
             };
             assert!(accounts.put_user(&user).await.unwrap());
         }
-        (Users::new(Arc::new(accounts.clone())), accounts)
+        (AccountAuthorizer::new(Arc::new(accounts.clone())), accounts)
     }
 
     fn kill(by: Option<&str>) -> Request {
@@ -157,7 +157,7 @@ mod tests {
         }
     }
 
-    async fn reason(users: &Users, request: &Request) -> Option<String> {
+    async fn reason(users: &AccountAuthorizer, request: &Request) -> Option<String> {
         match users.check(request, None).await {
             Ok(()) => None,
             Err(Error::Denied(denied)) => Some(denied.why),
@@ -226,7 +226,7 @@ mod tests {
         let (users, _) = users([("mary", json!({}))]).await;
 
         assert_eq!(reason(&users, &kill(None)).await, None);
-        let users = users.names_required();
+        let users = users.require_user();
         let why = reason(&users, &kill(None)).await;
         assert_eq!(why.as_deref(), Some("nobody says who wants it"));
     }
@@ -265,7 +265,7 @@ mod tests {
     async fn database_that_cannot_be_read_decides_nothing() {
         let folder = std::env::temp_dir();
         let accounts = hcc_store::open_accounts(&StoreUrl::sqlite(folder)).await;
-        let users = Users::new(accounts.unwrap());
+        let users = AccountAuthorizer::new(accounts.unwrap());
 
         let error = users.check(&kill(Some("mary")), None).await.unwrap_err();
 

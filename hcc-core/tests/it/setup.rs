@@ -1,9 +1,9 @@
-//! A simulated project, and a middleware that works on it.
+//! A simulated setup, and a project that works on it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use hcc_core::{Middleware, ServerName, Settings};
+use hcc_core::{Project, ServerName, Settings};
 use hcc_store::{Memory, Record, Store};
 use hcloud_api::{Client, ListServers};
 use hcloud_sim::{Builder, Sim};
@@ -14,13 +14,13 @@ pub(crate) const TOKEN: &str = "canary-token";
 /// How many times faster than Hetzner.
 const FAST: f64 = 1000.0;
 
-pub(crate) struct Project {
+pub(crate) struct TestProject {
     pub(crate) sim: Sim,
     pub(crate) store: Arc<Memory>,
-    pub(crate) middleware: Middleware,
+    pub(crate) project: Project,
 }
 
-impl Project {
+impl TestProject {
     pub(crate) async fn new(sim: Builder) -> Self {
         Self::with_settings(sim, Settings::default()).await
     }
@@ -45,11 +45,11 @@ impl Project {
         let sim = sim.token(TOKEN).start().await.unwrap();
         let store = Arc::new(Memory::default());
         let api = client(&sim, timeout);
-        let middleware = Middleware::new(api, store.clone(), settings);
+        let project = Project::new(api, store.clone(), settings);
         Self {
             sim,
             store,
-            middleware,
+            project,
         }
     }
 

@@ -5,9 +5,9 @@ use hcloud_api::{
     Location, ServerType, TypePrice,
 };
 
-use crate::{Error, Middleware, Offer, Result, Settings};
+use crate::{Error, Project, ResourceKind, Result, Settings};
 
-impl Middleware {
+impl Project {
     /// The images that servers can be created from, by name.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl Middleware {
             .min_by(|(a, _), (b, _)| a.total_cmp(b))
             .map(|(_, choice)| choice)
             .ok_or_else(|| Error::NoSuchOffer {
-                what: Offer::ServerType,
+                what: ResourceKind::ServerType,
                 name: match location {
                     Some(location) => format!("available in {location}"),
                     None => "available".to_owned(),
@@ -79,7 +79,7 @@ impl Middleware {
             name: name.to_owned(),
         };
         let Some(server_type) = self.api.server_types().find(server_type).await? else {
-            return Err(not_offered(Offer::ServerType, server_type));
+            return Err(not_offered(ResourceKind::ServerType, server_type));
         };
         let images = self.images().await?;
         images
@@ -89,14 +89,14 @@ impl Middleware {
             .filter_map(|image| Some((debian(image.name.as_deref()?)?, image.name?)))
             .max()
             .map(|(_, name)| name)
-            .ok_or_else(|| not_offered(Offer::Image, "debian"))
+            .ok_or_else(|| not_offered(ResourceKind::Image, "debian"))
     }
 }
 
 /// What Hetzner offers, all at once.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Offers {
+pub struct Catalog {
     /// The places where servers can be.
     pub locations: Vec<Location>,
     /// The types that servers can have, the cheapest first.
@@ -107,18 +107,18 @@ pub struct Offers {
     pub currency: String,
 }
 
-impl Offers {
+impl Catalog {
     /// Asks Hetzner.
     ///
     /// # Errors
     ///
     /// Hetzner refuses or cannot be reached.
-    pub async fn fetch(middleware: &Middleware) -> Result<Self> {
+    pub async fn fetch(project: &Project) -> Result<Self> {
         let (locations, types, images, currency) = tokio::try_join!(
-            middleware.locations(),
-            middleware.server_types(),
-            middleware.images(),
-            middleware.currency(),
+            project.locations(),
+            project.server_types(),
+            project.images(),
+            project.currency(),
         )?;
         Ok(Self {
             locations,
@@ -136,17 +136,21 @@ impl Offers {
     pub fn check(&self, settings: &Settings) -> Result<()> {
         let location = settings.location.as_deref().map(crate::location);
         let locations = self.locations.iter().map(|location| location.name.as_str());
-        offered(Offer::Location, location, locations)?;
+        offered(ResourceKind::Location, location, locations)?;
         let types = self.types.iter().map(|offer| offer.name.as_str());
-        offered(Offer::ServerType, settings.server_type.as_deref(), types)?;
+        offered(
+            ResourceKind::ServerType,
+            settings.server_type.as_deref(),
+            types,
+        )?;
         let images = self.images.iter().filter_map(|image| image.name.as_deref());
-        offered(Offer::Image, settings.image.as_deref(), images)
+        offered(ResourceKind::Image, settings.image.as_deref(), images)
     }
 }
 
 /// Digits are an id, of a snapshot perhaps, which no list of names holds.
 fn offered<'a>(
-    what: Offer,
+    what: ResourceKind,
     name: Option<&str>,
     mut names: impl Iterator<Item = &'a str>,
 ) -> Result<()> {
@@ -219,10 +223,13 @@ pub(crate) fn not_offered(request: &CreateServer, error: &hcloud_api::Error) -> 
         .into_iter()
         .find(is_about)?;
     let (what, name) = match field {
-        "server_type" => (Offer::ServerType, request.server_type.to_string()),
-        "image" => (Offer::Image, request.image.to_string()),
-        "location" => (Offer::Location, request.location.as_ref()?.to_string()),
-        _ => (Offer::SshKey, request.ssh_keys.first()?.to_string()),
+        "server_type" => (ResourceKind::ServerType, request.server_type.to_string()),
+        "image" => (ResourceKind::Image, request.image.to_string()),
+        "location" => (
+            ResourceKind::Location,
+            request.location.as_ref()?.to_string(),
+        ),
+        _ => (ResourceKind::SshKey, request.ssh_keys.first()?.to_string()),
     };
     Some(Error::NoSuchOffer { what, name })
 }

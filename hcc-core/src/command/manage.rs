@@ -4,15 +4,15 @@ use hcc_store::{IfMissing, Patch, Write};
 use hcloud_api::{Labels, Server, UpdateServer};
 
 use crate::facts::facts;
-use crate::{Error, Middleware, Result, ServerName};
+use crate::{Error, Project, Result, ServerName};
 
-impl Middleware {
+impl Project {
     /// Marks a server as managed, and records it.
     ///
     /// # Errors
     ///
     /// The server is missing, or Hetzner refuses.
-    pub async fn tag(&self, name: &ServerName) -> Result<()> {
+    pub async fn manage(&self, name: &ServerName) -> Result<()> {
         let server = self
             .find(name)
             .await?
@@ -27,8 +27,8 @@ impl Middleware {
     /// # Errors
     ///
     /// The server is missing or not managed, or Hetzner refuses.
-    pub async fn untag(&self, name: &ServerName) -> Result<()> {
-        let server = self.touchable(name).await?;
+    pub async fn unmanage(&self, name: &ServerName) -> Result<()> {
+        let server = self.find_managed(name).await?;
         let mut labels = server.labels.clone();
         labels.remove(&self.settings.label);
         self.relabel(server, labels, IfMissing::Skip).await

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, SystemTime};
 
-use hcc_queue::{Command, CommandId, Event};
+use hcc_queue::{Command, CommandId, RawEvent};
 use serde::{Deserialize, Serialize};
 use serde_with::{
     DurationSecondsWithFrac, TimestampSecondsWithFrac, serde_as, skip_serializing_none,
 };
 
-use crate::{Error, Fate, Result};
+use crate::{Error, Result, SyncOutcome};
 
 /// What happened, as the events of the queue tell it.
 ///
@@ -16,20 +16,20 @@ use crate::{Error, Fate, Result};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "evt", rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum News {
+pub enum Event {
     /// A command did what it should.
-    Done(Report),
+    Done(CommandEvent),
     /// A command did not, and is a dead letter now.
-    Failed(Report),
+    Failed(CommandEvent),
     /// A command did not yet, and is tried again.
-    Delayed(Report),
+    Delayed(CommandEvent),
     /// A record says something else now.
-    Record(Change),
+    Record(RecordEvent),
     /// A worker is alive, or leaves.
     Worker(Heartbeat),
     /// What other programs tell.
     #[serde(untagged)]
-    Other(Event),
+    Other(RawEvent),
 }
 
 /// What came of a command.
@@ -37,7 +37,7 @@ pub enum News {
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Report {
+pub struct CommandEvent {
     /// Which command.
     pub id: CommandId,
     /// What it was to do, in the words of who pushed it: `force` or `off`.
@@ -68,12 +68,12 @@ pub struct Report {
 /// What became of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Change {
+pub struct RecordEvent {
     /// Whose record.
     #[serde(rename = "for")]
     pub server: String,
     /// What became of it: updated, adopted or removed.
-    pub record: Fate,
+    pub record: SyncOutcome,
 }
 
 /// A worker's sign of life.
@@ -96,9 +96,9 @@ pub struct Heartbeat {
     pub at: SystemTime,
 }
 
-impl News {
+impl Event {
     /// What came of a command, if this is the end of one.
-    pub fn end_of(self, id: &CommandId) -> Option<Report> {
+    pub fn end_of(self, id: &CommandId) -> Option<CommandEvent> {
         match self {
             Self::Done(report) | Self::Failed(report) if report.id == *id => Some(report),
             _ => None,
@@ -106,7 +106,7 @@ impl News {
     }
 }
 
-impl Report {
+impl CommandEvent {
     /// A command that did not do what it should, now.
     pub(crate) fn of(command: &Command) -> Self {
         Self {
@@ -138,8 +138,8 @@ impl Report {
     }
 }
 
-impl From<Event> for News {
-    fn from(event: Event) -> Self {
+impl From<RawEvent> for Event {
+    fn from(event: RawEvent) -> Self {
         // Whatever does not read as ours is another program's.
         serde_json::to_value(&event)
             .and_then(serde_json::from_value)
@@ -147,8 +147,8 @@ impl From<Event> for News {
     }
 }
 
-impl From<News> for Event {
-    fn from(news: News) -> Self {
+impl From<Event> for RawEvent {
+    fn from(news: Event) -> Self {
         let value = serde_json::to_value(news).expect("news have text keys");
         serde_json::from_value(value).expect("news are objects that say `evt`")
     }
@@ -158,8 +158,8 @@ impl From<News> for Event {
 mod tests {
     use super::*;
 
-    fn heard(text: &str) -> News {
-        serde_json::from_str::<Event>(text).unwrap().into()
+    fn heard(text: &str) -> Event {
+        serde_json::from_str::<RawEvent>(text).unwrap().into()
     }
 
     #[test]
@@ -172,8 +172,8 @@ mod tests {
         ] {
             let news = heard(text);
 
-            assert!(!matches!(news, News::Other(_)), "{text}");
-            assert_eq!(serde_json::to_string(&Event::from(news)).unwrap(), text);
+            assert!(!matches!(news, Event::Other(_)), "{text}");
+            assert_eq!(serde_json::to_string(&RawEvent::from(news)).unwrap(), text);
         }
     }
 
@@ -185,8 +185,8 @@ mod tests {
         ] {
             let news = heard(text);
 
-            assert!(matches!(news, News::Other(_)), "{text}");
-            assert_eq!(serde_json::to_string(&Event::from(news)).unwrap(), text);
+            assert!(matches!(news, Event::Other(_)), "{text}");
+            assert_eq!(serde_json::to_string(&RawEvent::from(news)).unwrap(), text);
         }
     }
 }

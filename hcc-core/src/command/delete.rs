@@ -1,16 +1,16 @@
 //! `kill`: deleting a server.
 
-use hcc_store::Only;
+use hcc_store::Precondition;
 use hcloud_api::{Action, Server, ServerId, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{Error, Middleware, Result, ServerName};
+use crate::{Error, Project, Result, ServerName};
 
 /// How a server went away.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Killed {
+pub enum DeleteOutcome {
     /// It was deleted; Hetzner may still be busy with that.
     Deleted(Option<Action>),
     /// It was gone already; its record was left.
@@ -26,7 +26,7 @@ pub(super) fn id(args: &Value) -> serde_json::Result<Option<u64>> {
     Ok(Option::<Args>::deserialize(args)?.unwrap_or_default().id)
 }
 
-impl Middleware {
+impl Project {
     /// Deletes a server at Hetzner, and its record.
     ///
     /// The name is looked up once and the server is deleted by its id, so a
@@ -36,40 +36,50 @@ impl Middleware {
     ///
     /// Neither Hetzner nor the records know the server, it is not managed, or
     /// Hetzner refuses, such as when it is protected.
-    pub async fn kill(&self, name: &ServerName) -> Result<Killed> {
-        self.kill_meant(name, Meant::Any).await
+    pub async fn kill(&self, name: &ServerName) -> Result<DeleteOutcome> {
+        self.delete_expected(name, ExpectedServer::Any).await
     }
 
     /// The same, unless another server has the name than the one that was meant.
-    pub(crate) async fn kill_meant(&self, name: &ServerName, meant: Meant) -> Result<Killed> {
+    pub(crate) async fn delete_expected(
+        &self,
+        name: &ServerName,
+        meant: ExpectedServer,
+    ) -> Result<DeleteOutcome> {
         let Some(server) = self.find(name).await? else {
-            return self.forget(name, meant).await;
+            return self.remove_record(name, meant).await;
         };
         self.guard.check(&server, &self.settings)?;
         if !meant.is(&server) {
             return self.spare(name, meant).await;
         }
         let action = self.api.servers().delete(server.id).await?;
-        let only = Only::Id(server.id.number());
+        let only = Precondition::Id(server.id.number());
         self.store.remove(name.as_str(), only).await?;
-        Ok(Killed::Deleted(action))
+        Ok(DeleteOutcome::Deleted(action))
     }
 
-    async fn forget(&self, name: &ServerName, meant: Meant) -> Result<Killed> {
+    async fn remove_record(
+        &self,
+        name: &ServerName,
+        meant: ExpectedServer,
+    ) -> Result<DeleteOutcome> {
         let only = match meant {
-            Meant::Id(id) => Only::Id(id),
-            _ => Only::Any,
+            ExpectedServer::Id(id) => Precondition::Id(id),
+            _ => Precondition::Any,
         };
         match self.store.remove(name.as_str(), only).await? {
-            true => Ok(Killed::Gone),
+            true => Ok(DeleteOutcome::Gone),
             false => Err(Error::NoSuchServer { name: name.clone() }),
         }
     }
 
     /// Lets a server live that has only the name of the one that was meant.
-    async fn spare(&self, name: &ServerName, meant: Meant) -> Result<Killed> {
+    async fn spare(&self, name: &ServerName, meant: ExpectedServer) -> Result<DeleteOutcome> {
         match meant {
-            Meant::Id(id) if !self.exists(id).await? => self.forget(name, meant).await,
+            ExpectedServer::Id(id) if !self.exists(id).await? => {
+                self.remove_record(name, meant).await
+            }
             _ => Err(Error::Replaced { name: name.clone() }),
         }
     }
@@ -85,7 +95,7 @@ impl Middleware {
 
 /// Which server of a name is to be deleted.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Meant {
+pub(crate) enum ExpectedServer {
     /// Whichever has it.
     Any,
     /// The one with this id.
@@ -95,7 +105,7 @@ pub(crate) enum Meant {
     Before(Timestamp, Option<u64>),
 }
 
-impl Meant {
+impl ExpectedServer {
     fn is(self, server: &Server) -> bool {
         let has = |id| server.id.number() == id;
         match self {
