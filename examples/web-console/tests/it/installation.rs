@@ -98,7 +98,7 @@ impl Installation {
 
 fn start_worker(sim: &Sim, place: &Place, args: &[&str]) -> Program {
     let worker = Program::start(hcc(sim, place).arg("worker").args(args));
-    worker.hear(|line| line.contains("begins to work").then_some(()));
+    worker.hear(|line| line.contains("worker started").then_some(()));
     worker
 }
 
