@@ -15,7 +15,7 @@ use hcc_store::{Stage, Store};
 use hcloud_api::{Client, ListServers, Server};
 use hcloud_sim::Sim;
 use tempfile::TempDir;
-use test_services::Fresh;
+use test_services::TestDatabase;
 use tokio::time::sleep;
 
 use crate::harness::{MINUTE, RunningWorker};
@@ -227,7 +227,7 @@ struct Databases {
 /// What exists as long as the databases are used.
 enum Owner {
     Directory { _directory: TempDir },
-    Server { _fresh: Fresh },
+    Server { _database: TestDatabase },
 }
 
 impl Databases {
@@ -244,11 +244,11 @@ impl Databases {
     }
 
     fn mongodb() -> Self {
-        let fresh = Fresh::new();
+        let database = TestDatabase::new();
         Self {
-            store: fresh.url.clone(),
-            queue: fresh.url.clone(),
-            _owner: Owner::Server { _fresh: fresh },
+            store: database.url.clone(),
+            queue: database.url.clone(),
+            _owner: Owner::Server { _database: database },
         }
     }
 
