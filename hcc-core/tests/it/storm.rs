@@ -248,7 +248,9 @@ impl Databases {
         Self {
             store: database.url.clone(),
             queue: database.url.clone(),
-            _owner: Owner::Server { _database: database },
+            _owner: Owner::Server {
+                _database: database,
+            },
         }
     }
 
