@@ -5,12 +5,14 @@ mod collections;
 mod commands;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod consumer;
 mod error;
 mod events;
 mod memory;
 #[cfg(feature = "mongodb")]
 mod mongodb;
 mod open;
+mod page;
 mod policy;
 mod queue;
 #[cfg(feature = "redis")]
@@ -21,15 +23,19 @@ mod url;
 
 pub use channel::{Channel, Received, Subscription};
 pub use collections::Collections;
-pub use commands::{Command, CommandId, Commands, Entry, Lease, State, Token};
+pub use commands::{
+    Command, CommandId, Commands, Counts, Entry, InvalidCommand, Lease, Pushed, State, Token,
+};
+pub use consumer::{Consumer, Handler};
 pub use error::{BoxError, Error, Result};
 pub use events::RawEvent;
 pub use memory::Memory;
 #[cfg(feature = "mongodb")]
 pub use mongodb::Mongodb;
 pub use open::{open, open_with};
+pub use page::{MAX_PAGE, Page, PageCursor};
 pub use policy::Policy;
-pub use queue::{Consumer, Queue};
+pub use queue::{Disposition, Outcome, Queue};
 #[cfg(feature = "redis")]
 pub use redis::Redis;
 #[cfg(feature = "sqlite")]

@@ -14,8 +14,10 @@ use serde_json::Value;
 
 use self::server::Server;
 use self::stream::Streams;
+use crate::page::{clamp, numbered};
 use crate::{
-    Command, CommandId, Commands, Entry, Error, Lease, Queue, QueueUrl, Result, State, Token,
+    Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Pushed, Queue,
+    QueueUrl, Result, State, Token,
 };
 
 /// Commands in a Redis database, for any number of machines.
@@ -71,9 +73,11 @@ impl Commands for Redis {
         self.0.version().await
     }
 
-    async fn push(&self, command: &Command) -> Result<CommandId> {
+    async fn push(&self, command: &Command, delay: Duration) -> Result<Pushed> {
+        let delay = micros(delay).to_string();
         let mut args = vec![
             command.id.as_str(),
+            &delay,
             "cmd",
             &command.verb,
             "for",
@@ -81,7 +85,7 @@ impl Commands for Redis {
         ];
         let text;
         if !command.args.is_null() {
-            // The script compares texts, so equal arguments must be equal texts.
+            // The script compares strings, so equal arguments must be equal strings.
             let mut sorted = command.args.clone();
             sorted.sort_all_objects();
             text = sorted.to_string();
@@ -91,7 +95,7 @@ impl Commands for Redis {
             args.extend(["by", by]);
         }
         let id: String = self.0.call("push", args).await?;
-        Ok(id.into())
+        Ok(Pushed::immediately(id.into()))
     }
 
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
@@ -104,19 +108,19 @@ impl Commands for Redis {
     }
 
     async fn ack(&self, lease: Lease) -> Result<()> {
-        self.settle("ack", &lease, NOTHING).await
+        self.settle("ack", &lease, NO_ARGS).await
     }
 
-    async fn release(&self, lease: Lease, after: Duration, why: &str) -> Result<()> {
-        self.settle("release", &lease, (micros(after), why)).await
+    async fn release(&self, lease: Lease, delay: Duration, reason: &str) -> Result<()> {
+        self.settle("release", &lease, (micros(delay), reason)).await
     }
 
-    async fn bury(&self, lease: Lease, why: &str) -> Result<()> {
-        self.settle("bury", &lease, why).await
+    async fn bury(&self, lease: Lease, reason: &str) -> Result<()> {
+        self.settle("bury", &lease, reason).await
     }
 
     async fn next_due(&self) -> Result<Option<Duration>> {
-        let due: Option<u64> = self.0.call("due", NOTHING).await?;
+        let due: Option<u64> = self.0.call("due", NO_ARGS).await?;
         Ok(due.map(Duration::from_micros))
     }
 
@@ -125,9 +129,29 @@ impl Commands for Redis {
         Ok(row.map(entry))
     }
 
-    async fn list(&self) -> Result<Vec<Entry>> {
-        let rows: Vec<Row> = self.0.call("list", NOTHING).await?;
-        Ok(rows.into_iter().map(entry).collect())
+    async fn pending(&self, server: &str) -> Result<bool> {
+        self.0.call("pending", server).await
+    }
+
+    async fn counts(&self) -> Result<Counts> {
+        let (all, delayed, leased, dead): (u64, u64, u64, u64) =
+            self.0.call("counts", NO_ARGS).await?;
+        Ok(Counts::new(all - delayed - leased, delayed, leased, dead))
+    }
+
+    async fn list(&self, after: Option<&PageCursor>, limit: usize) -> Result<Page> {
+        let limit = clamp(limit);
+        let Some((is_dead, after)) = numbered(after) else {
+            return Ok(Page::default());
+        };
+        let args = (usize::from(is_dead), after, limit);
+        let rows: Vec<(Fields, u64, i64)> = self.0.call("list", args).await?;
+        let rows = rows.into_iter().map(|(fields, now, position)| {
+            let entry = entry((fields, now));
+            let cursor = PageCursor::new(entry.state == State::Dead, position);
+            (cursor, entry)
+        });
+        Ok(Page::new(rows.collect(), limit))
     }
 
     async fn retry(&self, id: &CommandId) -> Result<bool> {
@@ -137,15 +161,19 @@ impl Commands for Redis {
     async fn remove(&self, id: &CommandId) -> Result<bool> {
         self.0.call("remove", id.as_str()).await
     }
+
+    async fn delete_dead(&self, age: Duration) -> Result<u64> {
+        self.0.call("delete_dead", micros(age)).await
+    }
 }
 
-/// What the script tells of a command: its fields, and the time.
+/// A command as the script returns it: its fields, and the time.
 type Row = (Fields, u64);
 
 type Fields = HashMap<String, Vec<u8>>;
 
 /// No arguments.
-const NOTHING: Option<&str> = None;
+const NO_ARGS: Option<&str> = None;
 
 fn lease((fields, now): Row) -> Lease {
     let age = Duration::from_micros(now.saturating_sub(number(&fields, "at")));

@@ -6,26 +6,29 @@ mod local;
 mod log;
 mod wal;
 mod watch;
+mod write;
 
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde_json::Value;
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use self::file::{Fault, File};
 use self::log::Log;
 use self::wal::Wal;
+use self::write::{Begin, WriteTurn};
+use crate::page::{clamp, numbered};
 use crate::{
-    Command, CommandId, Commands, Entry, Error, Lease, Queue, QueueUrl, Result, State, Token,
+    Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Pushed, Queue,
+    QueueUrl, Result, State, Token,
 };
 
 /// Commands in one SQLite file, for any number of processes of one machine.
@@ -40,9 +43,6 @@ pub struct Sqlite {
     path: PathBuf,
     patience: Duration,
 }
-
-/// Asked once the lock is had: whether it is not too late.
-type Begin = Box<dyn FnOnce() -> bool + Send>;
 
 impl Sqlite {
     /// The commands in this file, which is not opened yet.
@@ -77,80 +77,61 @@ impl Sqlite {
         )
     }
 
-    /// Reads, on a thread that may block.
+    /// Reads on a blocking thread.
     async fn read<T, F>(&self, job: F) -> Result<T>
     where
         T: Default + Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     {
-        // Waiting here, not there, keeps a queue to one such thread.
-        let locked = timeout(self.patience, Arc::clone(&self.file).lock_owned());
-        let mut file = locked.await.map_err(|_| self.busy())?;
+        let mut file = self.lock_file().await?;
         spawn_blocking(move || file.existing(job).map_err(|fault| file.error(fault)))
             .await
             .unwrap_or_else(|stopped| resume_unwind(stopped.into_panic()))
     }
 
-    /// Writes in one transaction, durably, on a thread that may block.
+    /// Writes in one transaction and waits until it is durable.
     async fn write<T, F>(&self, job: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        self.change(|file, begin| file.transaction(begin, job), |_| true)
+        let change = |file: &mut File, begin: Begin| file.transaction(begin, job);
+        WriteTurn::start(self, change, |_| true)
+            .await?
+            .durable()
             .await
     }
 
-    /// Writes durably if a look says that there is a reason: who has none stays out of
-    /// the way of those who write.
-    async fn write_if<T, L, F>(&self, look: L, job: F) -> Result<Option<T>>
+    /// Writes durably if `check` returns true. It runs before the writers' lock is taken,
+    /// so a caller without anything to write does not delay writers.
+    async fn write_if<T, L, F>(&self, check: L, job: F) -> Result<Option<T>>
     where
         T: Send + 'static,
         L: FnOnce(&Connection) -> Result<bool, Fault> + Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<Option<T>, Fault> + Send + 'static,
     {
-        let change = |file: &mut File, begin: Begin| match file.existing(look)? {
-            true => file.transaction(begin, job),
-            false => Ok(None),
-        };
-        self.change(change, Option::is_some).await
-    }
-
-    /// Has the file changed on a thread that may block, and syncs the change if it is
-    /// to be durable.
-    async fn change<T, F>(&self, job: F, durable: fn(&T) -> bool) -> Result<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut File, Begin) -> Result<T, Fault> + Send + 'static,
-    {
-        let locked = timeout(self.patience, Arc::clone(&self.file).lock_owned());
-        let mut file = locked.await.map_err(|_| self.busy())?;
-        // The thread cannot be called off while it waits for the writers' lock. Of it and
-        // the end of our patience, the first to set this goes on.
-        let decided = Arc::new(AtomicBool::new(false));
-        let begin: Begin = Box::new({
-            let decided = Arc::clone(&decided);
-            move || !decided.swap(true, Relaxed)
-        });
-        let queue = self.clone();
-        let mut thread = spawn_blocking(move || {
-            let done = job(&mut file, begin).map_err(|fault| file.error(fault))?;
-            // Others may write while this one waits for the disk.
-            drop(file);
-            if durable(&done) {
-                queue.sync_log()?;
+        let change = |file: &mut File, begin: Begin| {
+            if file.existing(check)? {
+                file.transaction(begin, job)
+            } else {
+                Ok(None)
             }
-            Ok(done)
-        });
-        let done = match timeout(self.patience, &mut thread).await {
-            Ok(done) => done,
-            Err(_) if !decided.swap(true, Relaxed) => return Err(self.busy()),
-            Err(_) => thread.await,
         };
-        done.unwrap_or_else(|stopped| resume_unwind(stopped.into_panic()))
+        WriteTurn::start(self, change, Option::is_some)
+            .await?
+            .durable()
+            .await
     }
 
-    /// Makes durable what was committed.
+    /// Waits for the connection. Waiting here and not on a blocking thread limits a queue
+    /// to one such thread.
+    async fn lock_file(&self) -> Result<OwnedMutexGuard<File>> {
+        timeout(self.patience, Arc::clone(&self.file).lock_owned())
+            .await
+            .map_err(|_| self.busy())
+    }
+
+    /// Makes all committed transactions durable.
     fn sync_log(&self) -> Result<()> {
         self.wal.sync().map_err(|error| Error::Failed {
             queue: QueueUrl::sqlite(&self.path),
@@ -158,8 +139,8 @@ impl Sqlite {
         })
     }
 
-    /// Changes the command of a lease, if the lease is the newest: the job gets
-    /// its id and token, and returns how many rows it changed.
+    /// Changes a leased command, if the lease is the newest. The job gets the id and the
+    /// token, and returns the number of changed rows.
     async fn settle<F>(&self, lease: &Lease, job: F) -> Result<()>
     where
         F: FnOnce(&Transaction<'_>, &str, i64) -> rusqlite::Result<usize> + Send + 'static,
@@ -190,52 +171,45 @@ impl Commands for Sqlite {
         Ok(format!("SQLite {}", rusqlite::version()))
     }
 
-    async fn push(&self, command: &Command) -> Result<CommandId> {
-        self.push_notifying(command, oneshot::channel().0).await
-    }
-
-    async fn push_notifying(
-        &self,
-        command: &Command,
-        visible: oneshot::Sender<()>,
-    ) -> Result<CommandId> {
+    async fn push(&self, command: &Command, delay: Duration) -> Result<Pushed> {
         let command = command.clone();
-        let add = |transaction: &Transaction<'_>| {
+        let add = move |transaction: &Transaction<'_>| {
             if is_known(transaction, &command.id)? {
                 return Ok(command.id);
             }
-            match newest(transaction, &command.server)? {
-                Some(same) if same.is_duplicate_of(&command) => return Ok(same.id),
-                _ => {}
+            if delay.is_zero()
+                && let Some(newest) = newest(transaction, &command.server)?
+                && newest.is_duplicate_of(&command)
+            {
+                return Ok(newest.id);
             }
             let args = match &command.args {
                 Value::Null => None,
                 args => Some(args.to_string()),
             };
-            let sql =
-                "INSERT INTO cmd (id, cmd, \"for\", args, \"by\") VALUES (?1, ?2, ?3, ?4, ?5)";
+            let seconds = (!delay.is_zero()).then(|| delay.as_secs_f64());
+            let sql = "INSERT INTO cmd (id, cmd, \"for\", args, \"by\", due)
+                VALUES (?1, ?2, ?3, ?4, ?5, unixepoch('subsec') + ?6)";
             transaction.prepare_cached(sql)?.execute(params![
                 command.id.as_str(),
                 command.verb,
                 command.server,
                 args,
-                command.by
+                command.by,
+                seconds
             ])?;
             Ok(command.id)
         };
-        let change = |file: &mut File, begin: Begin| {
-            let id = file.transaction(begin, add)?;
-            // Perhaps nobody wants to know.
-            let _ = visible.send(());
-            Ok(id)
-        };
-        self.change(change, |_| true).await
+        let change = |file: &mut File, begin: Begin| file.transaction(begin, add);
+        let mut turn = WriteTurn::start(self, change, |_| true).await?;
+        let id: CommandId = turn.committed().await?;
+        Ok(Pushed::new(id, turn.synced()))
     }
 
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
         let is_due = |connection: &Connection| Ok(next_due(connection)? == Some(Duration::ZERO));
         self.write_if(is_due, move |transaction| {
-            // Two look-ups in two partial indexes: one with OR would sort the backlog.
+            // Two subqueries on two partial indexes: a single one with OR would sort the backlog.
             let sql = "UPDATE cmd SET
                     held = TRUE,
                     due = unixepoch('subsec') + ?1,
@@ -277,27 +251,30 @@ impl Commands for Sqlite {
         .await
     }
 
-    async fn release(&self, lease: Lease, after: Duration, why: &str) -> Result<()> {
-        let (seconds, why) = (after.as_secs_f64(), why.to_owned());
+    async fn release(&self, lease: Lease, delay: Duration, reason: &str) -> Result<()> {
+        let (seconds, reason) = (delay.as_secs_f64(), reason.to_owned());
         self.settle(&lease, move |transaction, id, token| {
             let sql = "UPDATE cmd SET held = FALSE, due = unixepoch('subsec') + ?3, err = ?4
                 WHERE id = ?1 AND token = ?2 AND held";
             transaction
                 .prepare_cached(sql)?
-                .execute(params![id, token, seconds, why])
+                .execute(params![id, token, seconds, reason])
         })
         .await
     }
 
-    async fn bury(&self, lease: Lease, why: &str) -> Result<()> {
-        let why = why.to_owned();
+    async fn bury(&self, lease: Lease, reason: &str) -> Result<()> {
+        let reason = reason.to_owned();
         self.settle(&lease, move |transaction, id, token| {
-            // Other programs choose ids as well, perhaps one that died before.
+            // Other programs choose ids as well, possibly that of an older dead letter.
             let sql = "INSERT OR REPLACE INTO cmd_dead
-                    (id, cmd, \"for\", args, \"by\", at, token, attempts, err)
-                SELECT id, cmd, \"for\", args, \"by\", at, token, attempts, ?3
+                    (seq, id, cmd, \"for\", args, \"by\", at, token, attempts, err)
+                SELECT
+                    max(CAST(1e6 * unixepoch('subsec') AS INTEGER),
+                        1 + coalesce((SELECT max(seq) FROM cmd_dead), 0)),
+                    id, cmd, \"for\", args, \"by\", at, token, attempts, ?3
                 FROM cmd WHERE id = ?1 AND token = ?2 AND held";
-            let buried = transaction.execute(sql, params![id, token, why])?;
+            let buried = transaction.execute(sql, params![id, token, reason])?;
             if buried > 0 {
                 transaction.execute("DELETE FROM cmd WHERE id = ?1", [id])?;
             }
@@ -313,19 +290,61 @@ impl Commands for Sqlite {
     async fn get(&self, id: &CommandId) -> Result<Option<Entry>> {
         let id = id.clone();
         self.read(move |connection| {
-            let sql = format!("{ENTRIES} WHERE id = ?1 ORDER BY dead LIMIT 1");
-            let mut look = connection.prepare_cached(&sql)?;
-            let found = look.query_row([id.as_str()], entry);
-            Ok(found.optional()?)
+            for entries in [COMMANDS, DEAD_LETTERS] {
+                let mut find = connection.prepare_cached(&format!("{entries} WHERE id = ?1"))?;
+                let found = find.query_row([id.as_str()], entry).optional()?;
+                if found.is_some() {
+                    return Ok(found.map(|(_, entry)| entry));
+                }
+            }
+            Ok(None)
         })
         .await
     }
 
-    async fn list(&self) -> Result<Vec<Entry>> {
+    async fn pending(&self, server: &str) -> Result<bool> {
+        let server = server.to_owned();
+        self.read(move |connection| {
+            let sql = "SELECT 1 FROM cmd WHERE \"for\" = ?1";
+            Ok(connection.prepare_cached(sql)?.exists([server])?)
+        })
+        .await
+    }
+
+    async fn counts(&self) -> Result<Counts> {
         self.read(|connection| {
-            let mut statement = connection.prepare(&format!("{ENTRIES} ORDER BY dead, seq"))?;
-            let entries = statement.query_map([], entry)?;
-            Ok(entries.collect::<rusqlite::Result<_>>()?)
+            let sql = "SELECT
+                    count(*) - count(iif(due > unixepoch('subsec'), 1, NULL)),
+                    count(iif(due > unixepoch('subsec') AND NOT held, 1, NULL)),
+                    count(iif(due > unixepoch('subsec') AND held, 1, NULL)),
+                    (SELECT count(*) FROM cmd_dead)
+                FROM cmd";
+            Ok(connection.query_row(sql, [], |row| {
+                let count = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
+                Ok(Counts::new(count(0)?, count(1)?, count(2)?, count(3)?))
+            })?)
+        })
+        .await
+    }
+
+    async fn list(&self, after: Option<&PageCursor>, limit: usize) -> Result<Page> {
+        let limit = clamp(limit);
+        let Some((is_dead, mut after)) = numbered(after) else {
+            return Ok(Page::default());
+        };
+        self.read(move |connection| {
+            let mut found = Vec::new();
+            let lists = [COMMANDS, DEAD_LETTERS].into_iter();
+            for entries in lists.skip(usize::from(is_dead)) {
+                let sql = format!("{entries} WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+                let mut page = connection.prepare_cached(&sql)?;
+                let rows = page.query_map(params![after, (limit - found.len()) as i64], entry)?;
+                for row in rows {
+                    found.push(row?);
+                }
+                after = i64::MIN;
+            }
+            Ok(Page::new(found, limit))
         })
         .await
     }
@@ -353,6 +372,22 @@ impl Commands for Sqlite {
         })
         .await
     }
+
+    async fn delete_dead(&self, age: Duration) -> Result<u64> {
+        // The place of a dead letter is the time of its death in microseconds. Earlier
+        // releases counted from 1: for their dead letters, the push has to do.
+        const EXPIRED: &str = "iif(seq > 1e15, 1e-6 * seq, at) <= unixepoch('subsec') - ?1";
+        let seconds = age.as_secs_f64();
+        let is_any = move |connection: &Connection| {
+            let sql = format!("SELECT 1 FROM cmd_dead WHERE {EXPIRED}");
+            Ok(connection.prepare_cached(&sql)?.exists([seconds])?)
+        };
+        let deleted = self.write_if(is_any, move |transaction| {
+            let sql = format!("DELETE FROM cmd_dead WHERE {EXPIRED}");
+            Ok(Some(transaction.execute(&sql, [seconds])?))
+        });
+        Ok(deleted.await?.unwrap_or_default() as u64)
+    }
 }
 
 fn next_due(connection: &Connection) -> Result<Option<Duration>, Fault> {
@@ -362,35 +397,34 @@ fn next_due(connection: &Connection) -> Result<Option<Duration>, Fault> {
         (SELECT max(0.0, due - unixepoch('subsec')) FROM cmd INDEXED BY cmd_later
          WHERE first AND due IS NOT NULL
          ORDER BY due LIMIT 1))";
-    let mut look = connection.prepare_cached(sql)?;
-    let seconds: Option<f64> = look.query_row([], |row| row.get(0))?;
+    let mut query = connection.prepare_cached(sql)?;
+    let seconds: Option<f64> = query.query_row([], |row| row.get(0))?;
     Ok(seconds.map(duration))
 }
 
-/// Everything, for [`entry`].
-const ENTRIES: &str = "SELECT * FROM (
-    SELECT id, cmd, \"for\", args, \"by\", at, attempts, err, FALSE AS dead, held,
-        max(0.0, coalesce(due, 0) - unixepoch('subsec')), seq
-    FROM cmd
-    UNION ALL
-    SELECT id, cmd, \"for\", args, \"by\", at, attempts, err, TRUE, FALSE, 0.0, seq
-    FROM cmd_dead)";
+/// The commands, for [`entry`].
+const COMMANDS: &str = "SELECT id, cmd, \"for\", args, \"by\", at, attempts, err, FALSE, held,
+    max(0.0, coalesce(due, 0) - unixepoch('subsec')), seq FROM cmd";
+
+/// The dead letters, for [`entry`].
+const DEAD_LETTERS: &str = "SELECT id, cmd, \"for\", args, \"by\", at, attempts, err, TRUE, FALSE,
+    0.0, seq FROM cmd_dead";
 
 fn is_known(transaction: &Transaction<'_>, id: &CommandId) -> rusqlite::Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM cmd WHERE id = ?1)
         OR EXISTS (SELECT 1 FROM cmd_dead WHERE id = ?1)";
-    let mut look = transaction.prepare_cached(sql)?;
-    look.query_row([id.as_str()], |row| row.get(0))
+    let mut query = transaction.prepare_cached(sql)?;
+    query.query_row([id.as_str()], |row| row.get(0))
 }
 
-/// The last command of a server, unless a worker has had it.
+/// The last command of a server, unless it was leased or pushed with a delay.
 fn newest(transaction: &Transaction<'_>, server: &str) -> rusqlite::Result<Option<Command>> {
-    let sql = "SELECT id, cmd, \"for\", args, \"by\", at, attempts FROM cmd
+    let sql = "SELECT id, cmd, \"for\", args, \"by\", at, due FROM cmd
         WHERE \"for\" = ?1 ORDER BY seq DESC LIMIT 1";
-    let mut look = transaction.prepare_cached(sql)?;
-    let found = look.query_row([server], |row| {
-        let attempts: u32 = row.get(6)?;
-        Ok((attempts == 0).then_some(command(row)?))
+    let mut query = transaction.prepare_cached(sql)?;
+    let found = query.query_row([server], |row| {
+        let due: Option<f64> = row.get(6)?;
+        Ok(due.is_none().then_some(command(row)?))
     });
     Ok(found.optional()?.flatten())
 }
@@ -400,7 +434,7 @@ fn lease(row: &Row<'_>) -> rusqlite::Result<Lease> {
     Ok(Lease::new(command(row)?, token, attempt, age))
 }
 
-fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+fn entry(row: &Row<'_>) -> rusqlite::Result<(PageCursor, Entry)> {
     let (dead, held, left) = (row.get(8)?, row.get(9)?, duration(row.get(10)?));
     let state = match left {
         _ if dead => State::Dead,
@@ -408,7 +442,9 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         left if held => State::Leased(left),
         left => State::Delayed(left),
     };
-    Ok(Entry::new(command(row)?, row.get(6)?, state, row.get(7)?))
+    let cursor = PageCursor::new(dead, row.get::<_, i64>(11)?);
+    let entry = Entry::new(command(row)?, row.get(6)?, state, row.get(7)?);
+    Ok((cursor, entry))
 }
 
 /// Whatever can be read of a command that anybody may have written, from the

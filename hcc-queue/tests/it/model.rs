@@ -62,7 +62,11 @@ impl Both {
                     by: self.chance.bool().then(|| "mary".to_owned()),
                     ..Command::new(verb, server)
                 };
-                same(model.push(&command).await, real.push(&command).await);
+                let delay = if self.chance.u8(..4) == 0 { HOUR } else { NOW };
+                same(
+                    model.push(&command, delay).await.map(|pushed| pushed.id),
+                    real.push(&command, delay).await.map(|pushed| pushed.id),
+                );
                 self.ids.push(command.id);
             }
             4..6 => self.lease(HOUR).await,
@@ -75,6 +79,9 @@ impl Both {
             }
             7 => same(model.retry(&id).await, real.retry(&id).await),
             8 => same(model.remove(&id).await, real.remove(&id).await),
+            9 if self.chance.u8(..8) == 0 => {
+                same(model.delete_dead(NOW).await, real.delete_dead(NOW).await);
+            }
             _ => self.settle().await,
         }
         self.compare().await;
@@ -141,12 +148,19 @@ impl Both {
                     by,
                     entry.attempts,
                     discriminant(&entry.state),
-                    entry.why,
+                    entry.reason,
                 )
             };
             entries.into_iter().map(told).collect()
         };
-        same(model.list().await.map(look), real.list().await.map(look));
+        same(
+            self.model.list_all().await.map(look),
+            self.real.list_all().await.map(look),
+        );
+        same(model.counts().await, real.counts().await);
+        for server in self.servers {
+            same(model.pending(server).await, real.pending(server).await);
+        }
         let rough = |due: Option<Duration>| due.map(|due| due > HOUR / 2);
         same(
             model.next_due().await.map(rough),

@@ -8,7 +8,7 @@ use std::any::Any;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hcc_queue::conformance::Bench;
+use hcc_queue::conformance::Fixture;
 use hcc_queue::{Policy, Queue, Received, Subscription, open};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::{Client, Collection, Database};
@@ -88,7 +88,7 @@ impl Fresh {
 }
 
 #[async_trait]
-impl Bench for Fresh {
+impl Fixture for Fresh {
     async fn queue(&self) -> Queue {
         self.open().await
     }

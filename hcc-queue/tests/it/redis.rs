@@ -6,7 +6,7 @@ use std::time::Duration;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Client, FromRedisValue, ToRedisArgs, cmd};
 use async_trait::async_trait;
-use hcc_queue::conformance::Bench;
+use hcc_queue::conformance::Fixture;
 use hcc_queue::{Command, Error, Policy, Queue, Received, Redis, State, conformance};
 use test_services::Redis as Service;
 use tokio::time::timeout;
@@ -52,7 +52,7 @@ async fn run<T: FromRedisValue>(url: &str, name: &str, args: impl ToRedisArgs) -
 }
 
 #[async_trait]
-impl Bench for Fresh {
+impl Fixture for Fresh {
     async fn queue(&self) -> Queue {
         self.open()
     }
@@ -106,7 +106,7 @@ async fn another_program_chooses_ids_and_may_repeat_itself() {
     let entry = ("cmd", "*", "cmd", "stop", "for", "web", "id", "\u{7}");
     let given: String = run(&fresh.url, "XADD", entry).await;
 
-    let entries = fresh.open().commands().list().await.unwrap();
+    let entries = fresh.open().list_all().await.unwrap();
 
     let ids: Vec<_> = entries
         .iter()
@@ -128,7 +128,7 @@ async fn bytes_that_are_no_text_do_not_stop_the_queue() {
     let command = queue.pull().await.unwrap().unwrap();
 
     assert_eq!(command.verb, "start");
-    let entries = queue.commands().list().await.unwrap();
+    let entries = queue.list_all().await.unwrap();
     assert_eq!((entries.len(), entries[0].state), (1, State::Dead));
 }
 
@@ -196,7 +196,7 @@ async fn what_was_confirmed_survives_a_kill_of_the_server() {
         server.process().restart();
     }
 
-    let entries = open(&url).commands().list().await.unwrap();
+    let entries = open(&url).list_all().await.unwrap();
     let ids: Vec<_> = entries.into_iter().map(|entry| entry.command.id).collect();
     assert_eq!(ids, pushed);
 }
@@ -337,7 +337,7 @@ async fn full_memory_is_said_and_harms_nothing() {
     assert!(matches!(pushed, Err(Error::Full { .. })), "{pushed:?}");
     queue.ack(lease).await.unwrap();
     let _: String = run(&url, "CONFIG", ("SET", "maxmemory", "0")).await;
-    assert!(queue.commands().list().await.unwrap().is_empty());
+    assert!(queue.list_all().await.unwrap().is_empty());
 }
 
 fn assert_unreachable<T: std::fmt::Debug>(done: Result<T, Error>) {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hcc_queue::conformance::Bench;
+use hcc_queue::conformance::Fixture;
 use hcc_queue::{Command, Error, Policy, Queue, Received, Sqlite, conformance};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -48,7 +48,7 @@ impl Folder {
 }
 
 #[async_trait]
-impl Bench for Folder {
+impl Fixture for Folder {
     async fn queue(&self) -> Queue {
         self.open()
     }
@@ -108,7 +108,7 @@ async fn looking_makes_no_file() {
     let folder = Folder::new();
 
     assert!(folder.open().lease().await.unwrap().is_none());
-    assert!(folder.open().commands().list().await.unwrap().is_empty());
+    assert!(folder.open().list_all().await.unwrap().is_empty());
 
     assert_eq!(fs::read_dir(folder.0.path()).unwrap().count(), 0);
 }
@@ -174,7 +174,7 @@ async fn writer_that_waits_too_long_gives_up_for_good() {
     lock.unlock().unwrap();
     let patient = folder.open();
     patient.push(&Command::new("start", "web")).await.unwrap();
-    assert_eq!(patient.commands().list().await.unwrap().len(), 1);
+    assert_eq!(patient.list_all().await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -167,7 +167,7 @@ async fn clock_of_a_worker_does_not_matter() {
 
         let said = String::from_utf8_lossy(&child.stdout);
         assert!(child.status.success(), "{said}");
-        let entries = queue.commands().list().await.unwrap();
+        let entries = queue.list_all().await.unwrap();
         assert!(matches!(entries[0].state, State::Leased(left) if left <= MINUTE));
         let pushed = entries[1].command.at.unwrap();
         let now = SystemTime::now();
@@ -200,7 +200,7 @@ async fn work_goes_on(set: &ReplicaSet, happen: impl AsyncFnOnce()) {
         send(&queue, &number.to_string()).await;
         while hear(&mut signals).await != number.to_string() {}
     }
-    assert_eq!(fresh.open().await.commands().list().await.unwrap().len(), 1);
+    assert_eq!(fresh.open().await.list_all().await.unwrap().len(), 1);
 }
 
 impl Fresh {

@@ -92,9 +92,9 @@ async fn old_command_of_another_program_dies_by_the_time_in_its_id() {
 
     assert!(queue.lease().await.unwrap().is_none());
 
-    let entries = queue.commands().list().await.unwrap();
+    let entries = queue.list_all().await.unwrap();
     assert_eq!(entries[0].state, State::Dead);
-    assert!(entries[0].why.as_ref().unwrap().contains("waited 72"));
+    assert!(entries[0].reason.as_ref().unwrap().contains("waited 72"));
 }
 
 #[tokio::test]
@@ -221,7 +221,7 @@ async fn fields_of_others_stay_through_lease_death_and_retry() {
 
     let lease = queue.lease().await.unwrap().unwrap();
     let id = lease.command.id.clone();
-    queue.bury(lease, "$no").await.unwrap();
+    queue.commands().bury(lease, "$no").await.unwrap();
     assert!(queue.retry(&id).await.unwrap());
 
     assert_eq!(fresh.documents("cmd_dead").await, Vec::<Document>::new());
@@ -248,7 +248,7 @@ async fn interrupted_burial_is_finished_by_whoever_comes_next() {
     assert_eq!(marked.unwrap().modified_count, 1);
 
     let states = async || -> Vec<_> {
-        let entries = queue.commands().list().await.unwrap();
+        let entries = queue.list_all().await.unwrap();
         entries
             .into_iter()
             .map(|entry| (entry.command.verb, entry.state))
@@ -354,7 +354,7 @@ async fn collections_have_other_names_if_wanted() {
 
     queue.push(&Command::new("start", "web")).await.unwrap();
     let lease = queue.lease().await.unwrap().unwrap();
-    queue.bury(lease, "no").await.unwrap();
+    queue.commands().bury(lease, "no").await.unwrap();
 
     let mut names = fresh.database.list_collection_names().await.unwrap();
     names.sort();
@@ -431,7 +431,7 @@ async fn wrong_password_is_reported_and_not_shown() {
     let url = fresh.url.replace("mongodb://", "mongodb://mary:secret@");
     let queue: Queue = open(&url.parse().unwrap()).await.unwrap();
 
-    let error = queue.commands().list().await.unwrap_err();
+    let error = queue.list_all().await.unwrap_err();
 
     assert!(matches!(error, Error::Denied { .. }), "{error:?}");
     assert!(!error.is_retryable());

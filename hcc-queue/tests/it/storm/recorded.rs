@@ -6,10 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hcc_queue::{
-    Channel, Command, CommandId, Commands, Entry, Error, Lease, Queue, RawEvent, Result,
-    Subscription,
-};
+use hcc_queue::{Channel, Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Pushed, Queue, RawEvent, Result, Subscription};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
@@ -87,18 +84,22 @@ fn record(fact: Fact) {
 
 #[async_trait]
 impl Commands for Recorded {
-    async fn push(&self, command: &Command) -> Result<CommandId> {
+    async fn push(&self, command: &Command, delay: Duration) -> Result<Pushed> {
         let id = command.id.to_string();
         record(Fact::Pushing {
             id: id.clone(),
             server: command.server.clone(),
         });
-        let kept = self.0.commands().push(command).await?;
-        record(Fact::Pushed {
-            id,
-            kept: kept.to_string(),
-        });
-        Ok(kept)
+        let pushed = self.0.commands().push(command, delay).await?;
+        let kept = pushed.id.clone();
+        Ok(Pushed::new(kept.clone(), async move {
+            pushed.durable().await?;
+            record(Fact::Pushed {
+                id,
+                kept: kept.to_string(),
+            });
+            Ok(())
+        }))
     }
 
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
@@ -140,16 +141,16 @@ impl Commands for Recorded {
         acked
     }
 
-    async fn release(&self, lease: Lease, after: Duration, why: &str) -> Result<()> {
+    async fn release(&self, lease: Lease, delay: Duration, reason: &str) -> Result<()> {
         let (id, token) = names(&lease);
         record(Fact::Releasing { id, token });
-        self.0.commands().release(lease, after, why).await
+        self.0.commands().release(lease, delay, reason).await
     }
 
-    async fn bury(&self, lease: Lease, why: &str) -> Result<()> {
+    async fn bury(&self, lease: Lease, reason: &str) -> Result<()> {
         let (id, token) = names(&lease);
         record(Fact::Burying { id, token });
-        self.0.commands().bury(lease, why).await
+        self.0.commands().bury(lease, reason).await
     }
 
     async fn get(&self, id: &CommandId) -> Result<Option<Entry>> {
@@ -164,8 +165,20 @@ impl Commands for Recorded {
         self.0.commands().next_due().await
     }
 
-    async fn list(&self) -> Result<Vec<Entry>> {
-        self.0.commands().list().await
+    async fn pending(&self, server: &str) -> Result<bool> {
+        self.0.commands().pending(server).await
+    }
+
+    async fn counts(&self) -> Result<Counts> {
+        self.0.commands().counts().await
+    }
+
+    async fn list(&self, after: Option<&PageCursor>, limit: usize) -> Result<Page> {
+        self.0.commands().list(after, limit).await
+    }
+
+    async fn delete_dead(&self, age: Duration) -> Result<u64> {
+        self.0.commands().delete_dead(age).await
     }
 
     async fn retry(&self, id: &CommandId) -> Result<bool> {
