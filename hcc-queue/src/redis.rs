@@ -112,7 +112,8 @@ impl Commands for Redis {
     }
 
     async fn release(&self, lease: Lease, delay: Duration, reason: &str) -> Result<()> {
-        self.settle("release", &lease, (micros(delay), reason)).await
+        self.settle("release", &lease, (micros(delay), reason))
+            .await
     }
 
     async fn bury(&self, lease: Lease, reason: &str) -> Result<()> {

@@ -39,7 +39,11 @@ pub(super) struct WriteTurn<T> {
 impl<T: Send + 'static> WriteTurn<T> {
     /// Waits for the connection, then starts the write. It is synced if `is_change` is true
     /// of its result.
-    pub(super) async fn start<F>(queue: &Sqlite, write: F, is_change: fn(&T) -> bool) -> Result<Self>
+    pub(super) async fn start<F>(
+        queue: &Sqlite,
+        write: F,
+        is_change: fn(&T) -> bool,
+    ) -> Result<Self>
     where
         F: FnOnce(&mut File, Begin) -> Result<T, Fault> + Send + 'static,
     {

@@ -165,7 +165,7 @@ async fn nobody_creates_what_their_pattern_does_not_name() {
         StatusCode::FORBIDDEN
     );
 
-    let entries = site.queue.commands().list().await.unwrap();
+    let entries = site.queue.list_all().await.unwrap();
     let [entry] = entries.as_slice() else {
         panic!("{entries:?}")
     };
@@ -193,7 +193,7 @@ async fn failed_command_is_tried_again_or_dropped_by_who_asked() {
     ask(&anna, "web", "start", "").await;
     let lease = site.queue.lease().await.unwrap().unwrap();
     let path = format!("/commands/{}", lease.command.id);
-    site.queue.bury(lease, "it is <locked>").await.unwrap();
+    site.queue.commands().bury(lease, "it is <locked>").await.unwrap();
 
     let page = anna.get("/servers/web").await.text;
     assert!(page.contains("it is &#60;locked&#62;"), "{page}");
