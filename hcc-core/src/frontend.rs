@@ -203,7 +203,7 @@ impl Frontend {
     ///
     /// The queue cannot be read.
     pub async fn commands(&self) -> Result<Vec<Entry>> {
-        Ok(self.queue.commands().list().await?)
+        Ok(self.queue.list_all().await?)
     }
 
     /// The queue itself, to retry dead letters and to remove commands.
@@ -236,7 +236,7 @@ impl Frontend {
         Ok(match self.queue.commands().get(id).await? {
             None => Some(Ok(())),
             Some(entry) if entry.state == State::Dead => Some(Err(Error::Command {
-                why: entry.why.unwrap_or_default(),
+                why: entry.reason.unwrap_or_default(),
                 code: None,
             })),
             Some(_) => None,

@@ -283,7 +283,7 @@ impl CommandView {
                 State::Dead => "bad",
                 _ => "busy",
             },
-            why: entry.why.clone().unwrap_or_default(),
+            why: entry.reason.clone().unwrap_or_default(),
             offers: settlements(entry, record, visitor),
         })
     }

@@ -9,7 +9,6 @@ use anyhow::Result;
 use console::{Style, Term, measure_text_width};
 use hcc_console_page::ConsolePage;
 use hcc_core::{Frontend, Heartbeat};
-use hcc_queue::State;
 use hcloud_api::{Client, Ping};
 use serde::Serialize;
 use tokio::time::timeout;
@@ -339,10 +338,8 @@ async fn queue(config: &Config) -> Finding {
     let look = in_time(async {
         let queue = config.queue().await?;
         let version = queue.commands().version().await?;
-        let entries = queue.commands().list().await?;
-        let dead = entries.iter().filter(|entry| entry.state == State::Dead);
-        let dead = dead.count();
-        let waiting = entries.len() - dead;
+        let counts = queue.commands().counts().await?;
+        let (waiting, dead) = (counts.waiting + counts.delayed + counts.leased, counts.dead);
         let place = config.queue_url()?;
         Ok((format!("{waiting} wait ({version}) in {place}"), dead))
     });

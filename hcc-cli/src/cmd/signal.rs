@@ -102,7 +102,7 @@ async fn next<T>(from: &mut dyn Subscription<T>, letters: &Letters) -> Result<Op
 fn described(event: &RawEvent) -> String {
     let mut words = vec![event.evt.clone()];
     words.extend(event.server.clone());
-    let facts = event.facts.iter();
+    let facts = event.fields.iter();
     words.extend(facts.map(|(name, fact)| match fact.as_str() {
         Some(text) => format!("{name}={text}"),
         None => format!("{name}={fact}"),

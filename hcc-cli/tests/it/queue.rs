@@ -281,7 +281,7 @@ async fn command_that_a_worker_has_is_not_dropped(shell: Shell) {
 
 async fn events_are_printed_for_people_and_programs(shell: Shell) {
     let command = hcc_queue::Command::new("start", "m-vm1");
-    let event = RawEvent::of("done", &command).with("ok", true);
+    let event = RawEvent::for_command("done", &command).with("ok", true);
     let mut text = Listener::of(shell.command(&["events", "m-vm1"]));
 
     let text = text

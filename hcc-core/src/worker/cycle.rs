@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::time::{Duration, SystemTime};
 
-use hcc_queue::State;
 use hcc_store::{Patch, Precondition, Record, Stage, StoreExt};
 use tokio::time::sleep;
 
@@ -56,10 +55,7 @@ impl Shift {
     /// Removes a name that was reserved for a server that was never made, unless
     /// it is still going to be made.
     async fn drop_reservation(&self, name: &str) -> Result<()> {
-        let queued = self.worker.queue.commands().list().await?;
-        let is_expected = queued
-            .iter()
-            .any(|entry| entry.command.server == name && entry.state != State::Dead);
+        let is_expected = self.worker.queue.commands().pending(name).await?;
         if !is_expected && self.store().remove(name, Precondition::Reserved).await? {
             self.changed(name, SyncOutcome::Removed).await;
         }

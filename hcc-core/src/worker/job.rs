@@ -218,7 +218,7 @@ impl Shift {
             return self.end(Event::Delayed(report), released).await;
         }
         self.note(&report).await;
-        let buried = queue.bury(lease, &failure.why).await;
+        let buried = queue.commands().bury(lease, &failure.why).await;
         self.end(Event::Failed(report), buried).await;
     }
 

@@ -297,7 +297,7 @@ impl DeleteOutcome {
             }
             let record = store.get(server).await.unwrap();
             let is_told = record.is_some_and(|record| record.last.is_some());
-            if is_told && queue.commands().list().await.unwrap().is_empty() {
+            if is_told && queue.list_all().await.unwrap().is_empty() {
                 return false;
             }
             sleep(Duration::from_millis(2)).await;

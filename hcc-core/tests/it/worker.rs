@@ -460,7 +460,7 @@ async fn what_cannot_be_finished_in_time_is_free_for_others_at_once() {
 
     let entry = office.queue.commands().get(&id).await.unwrap().unwrap();
     assert_eq!(entry.state, State::Waiting);
-    assert_eq!(entry.why.unwrap(), "its worker stopped");
+    assert_eq!(entry.reason.unwrap(), "its worker stopped");
     office.setup.sim.clear_faults();
     let _other = office.hire();
     office.frontend.wait(&id, MINUTE).await.unwrap();

@@ -165,7 +165,7 @@ async fn nobody_creates_what_their_pattern_does_not_name() {
         StatusCode::FORBIDDEN
     );
 
-    let entries = site.queue.commands().list().await.unwrap();
+    let entries = site.queue.list_all().await.unwrap();
     let [entry] = entries.as_slice() else {
         panic!("{entries:?}")
     };
