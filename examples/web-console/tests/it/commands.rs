@@ -193,7 +193,7 @@ async fn failed_command_is_tried_again_or_dropped_by_who_asked() {
     ask(&anna, "web", "start", "").await;
     let lease = site.queue.lease().await.unwrap().unwrap();
     let path = format!("/commands/{}", lease.command.id);
-    site.queue.bury(lease, "it is <locked>").await.unwrap();
+    site.queue.commands().bury(lease, "it is <locked>").await.unwrap();
 
     let page = anna.get("/servers/web").await.text;
     assert!(page.contains("it is &#60;locked&#62;"), "{page}");
