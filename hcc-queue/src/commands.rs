@@ -295,7 +295,9 @@ impl Pushed {
 
 impl Debug for Pushed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pushed").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Pushed")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 

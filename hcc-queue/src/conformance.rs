@@ -357,7 +357,11 @@ pub async fn buried_command_is_a_dead_letter(fixture: &dyn Fixture) {
     let lease = leased(&queue, HOUR).await;
     let command = lease.command.clone();
 
-    queue.commands().bury(lease, "nobody knows how").await.unwrap();
+    queue
+        .commands()
+        .bury(lease, "nobody knows how")
+        .await
+        .unwrap();
 
     assert!(queue.lease().await.unwrap().is_none());
     let why = Some("nobody knows how".to_owned());
@@ -631,10 +635,7 @@ pub async fn delayed_push_is_never_a_duplicate(fixture: &dyn Fixture) {
         let command = Command::new("sync", "vm");
         let pushed = queue.push_after(&command, delay).await.unwrap();
         assert_eq!(pushed, command.id);
-        assert_eq!(
-            queue.push_after(&command, delay).await.unwrap(),
-            command.id
-        );
+        assert_eq!(queue.push_after(&command, delay).await.unwrap(), command.id);
     }
 
     assert_eq!(entries(&queue).await.len(), 3);
@@ -1135,7 +1136,11 @@ pub async fn consumer_survives_lost_signals(fixture: &dyn Fixture) {
     let waiting = tokio::spawn(async move { consumer.next().await.unwrap().command.id });
 
     let command = Command::new("start", "vm");
-    queue.commands().push(&command, Duration::ZERO).await.unwrap();
+    queue
+        .commands()
+        .push(&command, Duration::ZERO)
+        .await
+        .unwrap();
 
     assert_eq!(soon(waiting).await.unwrap(), command.id);
 }

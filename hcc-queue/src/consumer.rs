@@ -14,9 +14,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, error, info, warn};
 
-use crate::{
-    Command, Disposition, Error, Lease, Outcome, Queue, Received, Result, Subscription,
-};
+use crate::{Command, Disposition, Error, Lease, Outcome, Queue, Received, Result, Subscription};
 
 /// How often expired dead letters are deleted.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(60);
@@ -51,10 +49,7 @@ pub trait Handler: Send + Sync + 'static {
     ///
     /// The future is dropped if the lease is lost, or if it has not finished at the end of
     /// the grace period of a shutdown. If it panics, the attempt has failed.
-    fn handle(
-        &self,
-        lease: Arc<Lease>,
-    ) -> impl Future<Output = (Outcome, Self::Report)> + Send;
+    fn handle(&self, lease: Arc<Lease>) -> impl Future<Output = (Outcome, Self::Report)> + Send;
 
     /// Called instead of [`handle`](Self::handle) before a command is moved to the dead
     /// letters because it is invalid, too old or was attempted too often.
@@ -288,7 +283,11 @@ impl<H: Handler> Runner<H> {
     /// Starts jobs until none is due or all slots are in use.
     async fn fill(self: &Arc<Self>, jobs: &mut JoinSet<()>, concurrency: usize) -> Result<()> {
         while jobs.len() < concurrency
-            && let Some(lease) = self.queue.commands().lease(self.queue.policy().lease).await?
+            && let Some(lease) = self
+                .queue
+                .commands()
+                .lease(self.queue.policy().lease)
+                .await?
         {
             jobs.spawn(Arc::clone(self).execute(lease));
         }

@@ -192,7 +192,9 @@ impl Documents {
         let leased = doc! { "_id": field(document, "_id"), "token": field(document, "token") };
         let attempts = doc! { "$subtract": ["$attempts", 1] };
         let delayed = doc! { "due": "$after", "held": false, "attempts": attempts };
-        let postpone = self.commands.update_one(leased, vec![doc! { "$set": delayed }]);
+        let postpone = self
+            .commands
+            .update_one(leased, vec![doc! { "$set": delayed }]);
         self.server.answer(postpone).await.map(|_| ())
     }
 

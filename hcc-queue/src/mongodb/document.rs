@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ::mongodb::bson::oid::ObjectId;
 use ::mongodb::Cursor;
+use ::mongodb::bson::oid::ObjectId;
 use ::mongodb::bson::{self, Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
 use serde_json::Value;
 
@@ -53,7 +53,10 @@ pub(super) fn command(document: &RawDocument) -> Command {
 
 /// The entry of a query result `{command, now}`.
 pub(super) fn entry(found: &RawDocument) -> Option<Entry> {
-    let (document, now) = (found.get_document("command").ok()?, found.get_datetime("now").ok()?);
+    let (document, now) = (
+        found.get_document("command").ok()?,
+        found.get_datetime("now").ok()?,
+    );
     let time = |field| document.get_datetime(field).ok();
     let due = time("due").max(time("after"));
     let left = due.map_or(Duration::ZERO, |due| between(now, due));
@@ -65,7 +68,12 @@ pub(super) fn entry(found: &RawDocument) -> Option<Entry> {
         left => State::Delayed(left),
     };
     let reason = document.get_str("err").ok().map(str::to_owned);
-    Some(Entry::new(command(document), attempts(document), state, reason))
+    Some(Entry::new(
+        command(document),
+        attempts(document),
+        state,
+        reason,
+    ))
 }
 
 /// The position of a query result `{command, now}` within its page: the dead in the order of

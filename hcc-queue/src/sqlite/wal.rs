@@ -43,10 +43,10 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
     use std::time::Duration;
 
-    use tempfile::TempDir;
     use super::*;
     use crate::sqlite::Sqlite;
     use crate::{Command, Commands, Error};
+    use tempfile::TempDir;
 
     const MINUTE: Duration = Duration::from_secs(60);
 

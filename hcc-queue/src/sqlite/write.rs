@@ -39,7 +39,11 @@ pub(super) struct WriteTurn<T> {
 impl<T: Send + 'static> WriteTurn<T> {
     /// Waits for the connection, then starts the write. It is synced if `is_change` is true
     /// of its result.
-    pub(super) async fn start<F>(queue: &Sqlite, write: F, is_change: fn(&T) -> bool) -> Result<Self>
+    pub(super) async fn start<F>(
+        queue: &Sqlite,
+        write: F,
+        is_change: fn(&T) -> bool,
+    ) -> Result<Self>
     where
         F: FnOnce(&mut File, Begin) -> Result<T, Fault> + Send + 'static,
     {
@@ -71,7 +75,7 @@ impl<T: Send + 'static> WriteTurn<T> {
 
     /// Waits for the commit, and returns what was written.
     pub(super) async fn committed(&mut self) -> Result<T> {
-        let result = match timeout(self.queue.patience, &mut self.result).await {
+        let result = match timeout(self.queue.timeout, &mut self.result).await {
             Ok(result) => result,
             Err(_) if !self.decided.swap(true, Relaxed) => return Err(self.queue.busy()),
             Err(_) => (&mut self.result).await,
@@ -92,7 +96,7 @@ impl<T: Send + 'static> WriteTurn<T> {
 
     /// Waits for the commit and the sync together, which wakes the caller once.
     pub(super) async fn durable(mut self) -> Result<T> {
-        let synced = match timeout(self.queue.patience, &mut self.thread).await {
+        let synced = match timeout(self.queue.timeout, &mut self.thread).await {
             Ok(synced) => synced,
             Err(_) if !self.decided.swap(true, Relaxed) => return Err(self.queue.busy()),
             Err(_) => (&mut self.thread).await,

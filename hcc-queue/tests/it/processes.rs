@@ -161,7 +161,11 @@ async fn commands_are_done_though_every_signal_is_lost(test: Test) {
 
     for _ in 0..5 {
         let command = Command::new("start", "web");
-        queue.commands().push(&command, Duration::ZERO).await.unwrap();
+        queue
+            .commands()
+            .push(&command, Duration::ZERO)
+            .await
+            .unwrap();
 
         assert_eq!(lines.next().unwrap(), command.id.as_str());
     }

@@ -164,7 +164,7 @@ async fn writer_that_waits_too_long_gives_up_for_good() {
     folder.make().await;
     let lock = File::open(folder.live("lock")).unwrap();
     lock.lock().unwrap();
-    let queue = Sqlite::with_patience(folder.path(), Duration::from_millis(20)).queue();
+    let queue = Sqlite::with_timeout(folder.path(), Duration::from_millis(20)).queue();
 
     let pushed = queue.push(&Command::new("late", "web")).await;
 
@@ -227,7 +227,7 @@ async fn nothing_is_missed_unsaid_or_heard_twice_while_files_are_replaced() {
 #[tokio::test]
 async fn sender_that_waits_too_long_gives_up() {
     let folder = Folder::new();
-    let queue = Sqlite::with_patience(folder.path(), Duration::from_millis(20)).queue();
+    let queue = Sqlite::with_timeout(folder.path(), Duration::from_millis(20)).queue();
     queue.signals().send(&"first".to_owned()).await.unwrap();
     let log = File::open(folder.live("msg")).unwrap();
     log.lock().unwrap();

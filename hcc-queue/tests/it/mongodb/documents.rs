@@ -295,7 +295,7 @@ async fn messages_of_any_kind_are_heard_or_skipped() {
         panic!("lagged");
     };
     assert_eq!(event.evt, "odd");
-    assert!(event.facts.contains_key("at"));
+    assert!(event.fields.contains_key("at"));
 }
 
 #[tokio::test]

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hcc_queue::{Channel, Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Pushed, Queue, RawEvent, Result, Subscription};
+use hcc_queue::{
+    Channel, Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Pushed,
+    Queue, RawEvent, Result, Subscription,
+};
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
 
