@@ -187,7 +187,7 @@ impl Commands for Sqlite {
                 Value::Null => None,
                 args => Some(args.to_string()),
             };
-            let seconds = (!delay.is_zero()).then(|| delay.as_secs_f64());
+            let seconds = (!delay.is_zero()).then_some(delay.as_secs_f64());
             let sql = "INSERT INTO cmd (id, cmd, \"for\", args, \"by\", due)
                 VALUES (?1, ?2, ?3, ?4, ?5, unixepoch('subsec') + ?6)";
             transaction.prepare_cached(sql)?.execute(params![

@@ -15,7 +15,7 @@ use super::Server;
 use super::tail::subscribe;
 use crate::{Channel, Error, RawEvent, Received, Result, Subscription};
 
-/// The server's error code NamespaceExists.
+/// The server's error code `NamespaceExists`.
 const NAMESPACE_EXISTS: i32 = 48;
 
 /// A capped collection; clones share it.

@@ -41,8 +41,8 @@ const MIN_BACKOFF: Duration = Duration::from_millis(20);
 /// The maximum of that delay.
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
-/// The server's error codes for the end of a cursor: CursorNotFound, CappedPositionLost,
-/// QueryPlanKilled and CursorKilled.
+/// The server's error codes for the end of a cursor: `CursorNotFound`,
+/// `CappedPositionLost`, `QueryPlanKilled` and `CursorKilled`.
 const CURSOR_ENDED: [i32; 4] = [43, 136, 175, 237];
 
 /// Subscribes to a collection.

@@ -67,7 +67,8 @@ where
     T: Serialize + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
 {
     async fn send(&self, message: &T) -> Result<()> {
-        let mut line = serde_json::to_vec(message).expect("messages are strings or have string keys");
+        let mut line =
+            serde_json::to_vec(message).expect("messages are strings or have string keys");
         line.push(b'\n');
         match self.append_now(&line) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
