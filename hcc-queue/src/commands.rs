@@ -35,8 +35,8 @@ use crate::{Page, PageCursor, Result};
 ///
 /// # Cancel safety
 ///
-/// A call whose future is dropped may have taken effect, or may take effect a little
-/// later. A lease that was acquired that way expires.
+/// If the future of a call is dropped, the call may have taken effect, or may take effect a
+/// little later. A lease that was acquired that way expires.
 ///
 /// [`extend`]: Self::extend
 /// [`ack`]: Self::ack
@@ -163,7 +163,7 @@ pub struct Command {
     pub server: String,
     /// The arguments: an object, or null.
     pub args: Value,
-    /// The user who requested it.
+    /// The user that requested it.
     pub by: Option<String>,
     /// When it was pushed; set by the database.
     pub at: Option<SystemTime>,

@@ -1,8 +1,8 @@
-//! What every backend must do, one function per promise.
+//! The conformance suite for backends, one function per guarantee.
 //!
-//! [`conformance!`](crate::conformance!) stamps a test for each of them. Each
-//! gets a fresh, empty queue as a [`Fixture`] and panics when the promise is
-//! broken. Cases are added as bugs are found, so this is no stable interface.
+//! [`conformance!`](crate::conformance!) creates a test for each case. A case gets a fresh,
+//! empty queue as a [`Fixture`] and panics if the guarantee is violated. Cases are added as
+//! bugs are found, so their set is not a stable interface.
 
 #![expect(clippy::unwrap_used, reason = "a case fails by panicking")]
 
@@ -22,51 +22,50 @@ use crate::{
     Received, State, Subscription,
 };
 
-/// A queue under test: fresh and empty, and gone when dropped.
+/// A queue under test: fresh and empty, and deleted when dropped.
 #[async_trait]
 pub trait Fixture: Send + Sync {
-    /// Opens the queue, as one more process would.
+    /// Opens the queue, as another process would.
     async fn queue(&self) -> Queue;
 
-    /// Adds a command as another program does, without this crate: with whatever
-    /// verb, server and text of arguments.
+    /// Inserts a command as another program does, without this crate and its validation.
     async fn insert(&self, verb: &str, server: &str, args: &str);
 }
 
-/// Stamps one test per case: `conformance!(fresh_fixture().await)`.
+/// Creates one test per case: `conformance!(fresh_fixture().await)`.
 ///
-/// Attributes after the fixture are put on each test:
+/// Attributes after the fixture are added to each test:
 /// `conformance!(fixture().await, #[ignore = "needs a server"])`.
 #[macro_export]
 macro_rules! conformance {
     ($fixture:expr $(, #[$attribute:meta])*) => {
         $crate::conformance! { @cases $fixture, [$(#[$attribute])*],
-            database_says_its_name_and_version
+            version_has_a_name_and_a_number
             empty_queue_has_nothing_to_lease
             command_arrives_as_it_was_pushed
-            commands_of_many_servers_come_in_order
+            commands_of_many_servers_are_leased_in_order
             commands_of_one_server_wait_for_each_other
-            delayed_command_holds_up_its_server_alone
+            delayed_command_blocks_only_its_server
             one_of_many_tasks_leases_a_command
-            lease_that_ran_out_returns_the_command
-            lease_that_ran_out_is_good_until_another
+            expired_lease_returns_the_command
+            expired_lease_is_valid_until_the_next
             stale_lease_changes_nothing
             finished_command_cannot_be_finished_again
-            extended_lease_keeps_others_out
+            extended_lease_excludes_others
             released_command_returns_with_its_reason
-            released_command_waits_as_long_as_it_should
+            released_command_waits_for_its_delay
             buried_command_is_a_dead_letter
-            retried_command_begins_anew
-            removal_spares_what_a_worker_has
-            removal_lets_the_next_command_of_its_server_go
-            same_wish_is_kept_once
-            other_wishes_are_all_kept
-            wishes_of_two_people_are_kept_apart
-            wish_is_new_once_a_worker_has_had_it
-            repeated_push_changes_nothing
-            states_are_shown
+            retried_dead_letter_starts_over
+            leased_command_is_not_removed
+            removal_unblocks_the_next_command_of_the_server
+            duplicates_are_coalesced
+            different_commands_are_all_kept
+            commands_of_two_users_are_not_coalesced
+            leased_command_is_not_coalesced
+            push_is_idempotent
+            entries_have_their_state
             one_command_is_found_by_its_id
-            delayed_push_waits_as_long_as_it_should
+            delayed_push_waits_for_its_delay
             delayed_push_keeps_its_place
             delayed_push_is_never_a_duplicate
             commands_are_counted_by_state
@@ -80,27 +79,27 @@ macro_rules! conformance {
             handler_is_dropped_when_its_lease_is_lost
             running_handlers_finish_after_shutdown
             cancelled_handler_releases_its_command
-            malformed_command_is_not_pushed
-            malformed_commands_of_others_die_and_the_queue_goes_on
-            command_too_old_dies
-            command_that_kills_its_workers_dies
-            command_that_fails_too_often_dies
+            invalid_command_is_not_pushed
+            invalid_commands_of_others_are_dead_letters
+            expired_command_is_a_dead_letter
+            command_that_crashes_workers_is_a_dead_letter
+            command_that_fails_too_often_is_a_dead_letter
             many_pullers_never_share_a_command
             many_workers_keep_the_order_of_each_server
             push_wakes_a_consumer
-            push_between_look_and_wait_wakes
-            pull_wakes_those_who_wait_for_its_server
+            push_between_check_and_wait_wakes
+            pull_wakes_consumers_for_the_next_command
             consumer_survives_lost_signals
             consumer_wakes_when_a_delay_ends
-            consumer_wakes_when_a_lease_runs_out
+            consumer_wakes_when_a_lease_expires
             held_lease_is_renewed
             job_is_dropped_when_its_lease_is_lost
-            subscriber_hears_what_is_sent_after
-            all_subscribers_hear
-            odd_texts_are_heard_as_they_are
-            slow_subscriber_hears_that_it_lags
+            subscriber_receives_later_messages
+            all_subscribers_receive_each_message
+            unusual_strings_are_received_unchanged
+            slow_subscriber_receives_lagged
             dropped_wait_loses_no_message
-            events_are_heard_as_told
+            events_are_received_as_sent
         }
     };
     (@cases $fixture:expr, $attributes:tt, $($case:ident)*) => {
@@ -119,8 +118,8 @@ const NOW: Duration = Duration::ZERO;
 const SOON: Duration = Duration::from_millis(50);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// A person who looks for the cause of trouble wants to know what is there.
-pub async fn database_says_its_name_and_version(fixture: &dyn Fixture) {
+/// The version helps to diagnose problems.
+pub async fn version_has_a_name_and_a_number(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
 
     let version = queue.commands().version().await.unwrap();
@@ -133,7 +132,7 @@ pub async fn database_says_its_name_and_version(fixture: &dyn Fixture) {
     );
 }
 
-/// Looking into a queue that nobody has used is normal.
+/// A queue that was never used can be read.
 pub async fn empty_queue_has_nothing_to_lease(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     let commands = queue.commands();
@@ -146,7 +145,7 @@ pub async fn empty_queue_has_nothing_to_lease(fixture: &dyn Fixture) {
     assert!(!queue.remove(&"x".into()).await.unwrap());
 }
 
-/// Whatever a command says, another process reads the same.
+/// Another process reads a command as it was pushed.
 pub async fn command_arrives_as_it_was_pushed(fixture: &dyn Fixture) {
     let pushed = Command {
         args: json!({"text": "a\0\n\u{1F980}", "deep": [{"n": 0.1}], "long": "x".repeat(1 << 20)}),
@@ -172,7 +171,7 @@ pub async fn command_arrives_as_it_was_pushed(fixture: &dyn Fixture) {
 }
 
 /// First in, first out.
-pub async fn commands_of_many_servers_come_in_order(fixture: &dyn Fixture) {
+pub async fn commands_of_many_servers_are_leased_in_order(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     for server in ["zoe", "adam", "mary"] {
         push(&queue, "start", server).await;
@@ -186,7 +185,7 @@ pub async fn commands_of_many_servers_come_in_order(fixture: &dyn Fixture) {
     assert_eq!(servers, ["zoe", "adam", "mary"]);
 }
 
-/// The second command of a server is leased when the first is gone.
+/// The second command of a server can be leased once the first is gone.
 pub async fn commands_of_one_server_wait_for_each_other(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     push(&queue, "stop", "a").await;
@@ -207,8 +206,8 @@ pub async fn commands_of_one_server_wait_for_each_other(fixture: &dyn Fixture) {
     assert_eq!(verb(&leased(&queue, HOUR).await), "kill");
 }
 
-/// A command that is to be tried again later keeps its place.
-pub async fn delayed_command_holds_up_its_server_alone(fixture: &dyn Fixture) {
+/// A command that waits for a retry keeps its place.
+pub async fn delayed_command_blocks_only_its_server(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     push(&queue, "stop", "a").await;
     push(&queue, "start", "a").await;
@@ -222,7 +221,7 @@ pub async fn delayed_command_holds_up_its_server_alone(fixture: &dyn Fixture) {
     assert!(queue.lease().await.unwrap().is_none());
 }
 
-/// Of all who want a command at the same time, one gets it.
+/// Concurrent calls never lease the same command.
 pub async fn one_of_many_tasks_leases_a_command(fixture: &dyn Fixture) {
     push(&fixture.queue().await, "start", "vm").await;
     let mut tasks = JoinSet::new();
@@ -236,8 +235,8 @@ pub async fn one_of_many_tasks_leases_a_command(fixture: &dyn Fixture) {
     assert_eq!(winners.into_iter().filter(|won| *won).count(), 1);
 }
 
-/// A worker that vanished loses its command to another.
-pub async fn lease_that_ran_out_returns_the_command(fixture: &dyn Fixture) {
+/// The command of a worker that disappeared goes to another.
+pub async fn expired_lease_returns_the_command(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     push(&queue, "start", "vm").await;
 
@@ -250,8 +249,8 @@ pub async fn lease_that_ran_out_returns_the_command(fixture: &dyn Fixture) {
     assert!(queue.lease().await.unwrap().is_none());
 }
 
-/// A worker that was late, but alone, has done the work.
-pub async fn lease_that_ran_out_is_good_until_another(fixture: &dyn Fixture) {
+/// A late worker can complete its command if no other has leased it.
+pub async fn expired_lease_is_valid_until_the_next(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     push(&queue, "start", "vm").await;
     let lease = leased(&queue, NOW).await;
@@ -261,7 +260,7 @@ pub async fn lease_that_ran_out_is_good_until_another(fixture: &dyn Fixture) {
     assert_eq!(entries(&queue).await, []);
 }
 
-/// Who lost a command to another can do nothing to it.
+/// A lease is useless once the command is leased again.
 pub async fn stale_lease_changes_nothing(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     let commands = queue.commands();
@@ -288,7 +287,7 @@ pub async fn stale_lease_changes_nothing(fixture: &dyn Fixture) {
     queue.ack(good).await.unwrap();
 }
 
-/// A command that is gone, or was given back, is nobody's any more.
+/// A lease is useless once its command was completed or released.
 pub async fn finished_command_cannot_be_finished_again(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     let commands = queue.commands();
@@ -310,8 +309,8 @@ pub async fn finished_command_cannot_be_finished_again(fixture: &dyn Fixture) {
     assert_eq!(entries(&queue).await, []);
 }
 
-/// A worker that needs longer says so.
-pub async fn extended_lease_keeps_others_out(fixture: &dyn Fixture) {
+/// A worker that needs longer extends its lease.
+pub async fn extended_lease_excludes_others(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     push(&queue, "create", "vm").await;
     let lease = leased(&queue, NOW).await;
@@ -322,7 +321,7 @@ pub async fn extended_lease_keeps_others_out(fixture: &dyn Fixture) {
     queue.ack(lease).await.unwrap();
 }
 
-/// What is given back can be had at once, and says why it was.
+/// A command that is released without a delay can be leased at once.
 pub async fn released_command_returns_with_its_reason(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     push(&queue, "start", "vm").await;
@@ -335,8 +334,8 @@ pub async fn released_command_returns_with_its_reason(fixture: &dyn Fixture) {
     assert_eq!(leased(&queue, HOUR).await.attempt, 2);
 }
 
-/// Nobody gets a command before its time, and everybody can ask when that is.
-pub async fn released_command_waits_as_long_as_it_should(fixture: &dyn Fixture) {
+/// A released command cannot be leased before its delay has passed.
+pub async fn released_command_waits_for_its_delay(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     let commands = queue.commands();
     push(&queue, "start", "vm").await;
@@ -350,29 +349,25 @@ pub async fn released_command_waits_as_long_as_it_should(fixture: &dyn Fixture) 
     assert!(due > HOUR / 2 && due <= HOUR, "{due:?}");
 }
 
-/// The dead are kept, for a person to look at.
+/// Dead letters are kept.
 pub async fn buried_command_is_a_dead_letter(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     push(&queue, "dance", "vm").await;
     let lease = leased(&queue, HOUR).await;
     let command = lease.command.clone();
 
-    queue
-        .commands()
-        .bury(lease, "nobody knows how")
-        .await
-        .unwrap();
+    queue.commands().bury(lease, "unknown verb").await.unwrap();
 
     assert!(queue.lease().await.unwrap().is_none());
-    let why = Some("nobody knows how".to_owned());
+    let why = Some("unknown verb".to_owned());
     assert_eq!(
         fixture.queue().await.list_all().await.unwrap(),
         [Entry::new(command, 1, State::Dead, why)]
     );
 }
 
-/// A person who has repaired the cause may try again, with all attempts.
-pub async fn retried_command_begins_anew(fixture: &dyn Fixture) {
+/// A retried dead letter has all attempts again.
+pub async fn retried_dead_letter_starts_over(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     let command = Command {
         args: json!({"type": "cx22"}),
@@ -401,8 +396,8 @@ pub async fn retried_command_begins_anew(fixture: &dyn Fixture) {
     assert!(again.token > token);
 }
 
-/// Nobody takes away what a worker is doing.
-pub async fn removal_spares_what_a_worker_has(fixture: &dyn Fixture) {
+/// A leased command cannot be removed.
+pub async fn leased_command_is_not_removed(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     let [had, waiting, dead] = [
         push(&queue, "start", "a").await,
@@ -424,8 +419,8 @@ pub async fn removal_spares_what_a_worker_has(fixture: &dyn Fixture) {
     assert_eq!(entries(&queue).await, []);
 }
 
-/// Who waited behind a command that was removed waits no more.
-pub async fn removal_lets_the_next_command_of_its_server_go(fixture: &dyn Fixture) {
+/// A removed command no longer blocks its server.
+pub async fn removal_unblocks_the_next_command_of_the_server(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     let first = push(&queue, "stop", "vm").await;
     push(&queue, "start", "vm").await;
@@ -440,24 +435,24 @@ pub async fn removal_lets_the_next_command_of_its_server_go(fixture: &dyn Fixtur
     }
 }
 
-/// Many clicks are one command, and all learn its id.
-pub async fn same_wish_is_kept_once(fixture: &dyn Fixture) {
+/// Duplicates are coalesced, and their pushes return the same id.
+pub async fn duplicates_are_coalesced(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
-    let click = || Command {
+    let duplicate = || Command {
         args: json!({"a": 1, "b": [2]}),
         by: Some("mary".to_owned()),
         ..Command::new("console", "vm")
     };
-    let first = queue.push(&click()).await.unwrap();
+    let first = queue.push(&duplicate()).await.unwrap();
 
-    let again = queue.push(&click()).await.unwrap();
+    let again = queue.push(&duplicate()).await.unwrap();
 
     assert_eq!(again, first);
     assert_eq!(entries(&queue).await.len(), 1);
 }
 
-/// Start, stop, start is not start, stop.
-pub async fn other_wishes_are_all_kept(fixture: &dyn Fixture) {
+/// Only the last command of a server can be a duplicate.
+pub async fn different_commands_are_all_kept(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     for verb in ["start", "stop", "start"] {
         push(&queue, verb, "vm").await;
@@ -472,8 +467,8 @@ pub async fn other_wishes_are_all_kept(fixture: &dyn Fixture) {
     assert_eq!(entries(&queue).await.len(), 5);
 }
 
-/// What one may do, another may not: nobody's wish is carried out as another's.
-pub async fn wishes_of_two_people_are_kept_apart(fixture: &dyn Fixture) {
+/// Commands of different users are not duplicates, as their permissions may differ.
+pub async fn commands_of_two_users_are_not_coalesced(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     let people = [Some("mary"), None, Some("adam")];
     for by in people {
@@ -490,8 +485,8 @@ pub async fn wishes_of_two_people_are_kept_apart(fixture: &dyn Fixture) {
     }
 }
 
-/// Who asks while it is being done wants it done after.
-pub async fn wish_is_new_once_a_worker_has_had_it(fixture: &dyn Fixture) {
+/// A request during the execution of a duplicate is executed afterwards.
+pub async fn leased_command_is_not_coalesced(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     let first = push(&queue, "sync", "vm").await;
     let lease = leased(&queue, HOUR).await;
@@ -503,8 +498,8 @@ pub async fn wish_is_new_once_a_worker_has_had_it(fixture: &dyn Fixture) {
     assert_eq!(leased(&queue, HOUR).await.command.id, second);
 }
 
-/// Who does not know whether a push arrived pushes again.
-pub async fn repeated_push_changes_nothing(fixture: &dyn Fixture) {
+/// A push is idempotent by id.
+pub async fn push_is_idempotent(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     let command = Command::new("start", "vm");
     for _ in 0..2 {
@@ -521,8 +516,8 @@ pub async fn repeated_push_changes_nothing(fixture: &dyn Fixture) {
     assert_eq!((entries.len(), entries[0].state), (1, State::Dead));
 }
 
-/// Who looks into the queue sees what everything waits for.
-pub async fn states_are_shown(fixture: &dyn Fixture) {
+/// Entries have the state that they are in.
+pub async fn entries_have_their_state(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     for server in ["a", "b", "c", "d", "e"] {
         push(&queue, "start", server).await;
@@ -532,7 +527,7 @@ pub async fn states_are_shown(fixture: &dyn Fixture) {
     let delayed = leased(&queue, HOUR).await;
     let _held = leased(&queue, HOUR).await;
     commands.release(delayed, HOUR, "").await.unwrap();
-    let _ran_out = leased(&queue, NOW).await;
+    let _expired = leased(&queue, NOW).await;
 
     let states: Vec<_> = entries(&queue)
         .await
@@ -552,7 +547,7 @@ pub async fn states_are_shown(fixture: &dyn Fixture) {
     );
 }
 
-/// Who pushed a command can follow it to its end.
+/// A command can be looked up from its push to its end.
 pub async fn one_command_is_found_by_its_id(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     let commands = queue.commands();
@@ -587,7 +582,7 @@ pub async fn one_command_is_found_by_its_id(fixture: &dyn Fixture) {
 }
 
 /// A command that is pushed with a delay is leased when that has passed.
-pub async fn delayed_push_waits_as_long_as_it_should(fixture: &dyn Fixture) {
+pub async fn delayed_push_waits_for_its_delay(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     let commands = queue.commands();
     let (late, soon) = (Command::new("stop", "late"), Command::new("stop", "soon"));
@@ -601,7 +596,7 @@ pub async fn delayed_push_waits_as_long_as_it_should(fixture: &dyn Fixture) {
     assert_eq!(entry.attempts, 0);
 
     queue.push_after(&soon, SOON).await.unwrap();
-    let mut consumer = sleepy(fixture).await.consumer().await.unwrap();
+    let mut consumer = without_polling(fixture).await.consumer().await.unwrap();
     let lease = self::soon(consumer.next()).await.unwrap();
     assert_eq!((lease.command.id, lease.attempt), (soon.id, 1));
     assert!(queue.lease().await.unwrap().is_none());
@@ -797,7 +792,7 @@ pub async fn outcome_decides_what_happens_to_a_command(fixture: &dyn Fixture) {
 /// A worker runs several commands at once, but only one of each server.
 pub async fn handlers_run_concurrently_and_in_order(fixture: &dyn Fixture) {
     const SERVERS: usize = 3;
-    let queue = sleepy(fixture).await;
+    let queue = without_polling(fixture).await;
     for verb in ["one", "two", "three"] {
         for server in 0..SERVERS {
             push(&queue, verb, &format!("vm{server}")).await;
@@ -920,7 +915,7 @@ async fn until_empty(queue: &Queue) {
 }
 
 /// Invalid commands are refused on push.
-pub async fn malformed_command_is_not_pushed(fixture: &dyn Fixture) {
+pub async fn invalid_command_is_not_pushed(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     let with_args = Command {
         args: json!([1]),
@@ -943,8 +938,8 @@ pub async fn malformed_command_is_not_pushed(fixture: &dyn Fixture) {
     assert_eq!(entries(&queue).await, []);
 }
 
-/// Nonsense of others is put aside, and what is behind it is carried out.
-pub async fn malformed_commands_of_others_die_and_the_queue_goes_on(fixture: &dyn Fixture) {
+/// Invalid commands of other programs become dead letters and do not block the queue.
+pub async fn invalid_commands_of_others_are_dead_letters(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     fixture.insert("", "vm", "").await;
     fixture.insert("start", "", "").await;
@@ -966,24 +961,24 @@ pub async fn malformed_commands_of_others_die_and_the_queue_goes_on(fixture: &dy
     assert_eq!(dead.len(), 5, "{dead:?}");
 }
 
-/// Yesterday's `kill` is not carried out today.
-pub async fn command_too_old_dies(fixture: &dyn Fixture) {
+/// A command that waited too long is not executed.
+pub async fn expired_command_is_a_dead_letter(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     push(&queue, "kill", "vm").await;
 
-    let hasty = queue.with_policy(Policy {
+    let strict = queue.with_policy(Policy {
         max_age: NOW,
         ..Policy::default()
     });
 
-    assert!(hasty.lease().await.unwrap().is_none());
-    let entries = entries(&hasty).await;
+    assert!(strict.lease().await.unwrap().is_none());
+    let entries = entries(&strict).await;
     assert_eq!(entries[0].state, State::Dead);
     assert!(entries[0].reason.as_ref().unwrap().contains("waited"));
 }
 
-/// A command that no worker survives is not tried for ever.
-pub async fn command_that_kills_its_workers_dies(fixture: &dyn Fixture) {
+/// A command that crashes its workers is not retried indefinitely.
+pub async fn command_that_crashes_workers_is_a_dead_letter(fixture: &dyn Fixture) {
     let queue = fixture.queue().await.with_policy(Policy {
         attempts: 2,
         lease: NOW,
@@ -998,8 +993,8 @@ pub async fn command_that_kills_its_workers_dies(fixture: &dyn Fixture) {
     assert_eq!(entries(&queue).await[0].state, State::Dead);
 }
 
-/// The last failure is the reason of death.
-pub async fn command_that_fails_too_often_dies(fixture: &dyn Fixture) {
+/// A dead letter has the reason of its last failure.
+pub async fn command_that_fails_too_often_is_a_dead_letter(fixture: &dyn Fixture) {
     let queue = fixture.queue().await.with_policy(Policy {
         attempts: 2,
         backoff: NOW,
@@ -1018,7 +1013,7 @@ pub async fn command_that_fails_too_often_dies(fixture: &dyn Fixture) {
     assert_eq!(entries[0].reason.as_deref(), Some("still locked"));
 }
 
-/// Scripts that pull at the same time never do the same.
+/// Concurrent pulls never return the same command.
 pub async fn many_pullers_never_share_a_command(fixture: &dyn Fixture) {
     const COMMANDS: usize = 200;
     let queue = fixture.queue().await;
@@ -1045,8 +1040,8 @@ pub async fn many_pullers_never_share_a_command(fixture: &dyn Fixture) {
     assert_eq!(pulled, pushed);
 }
 
-/// However many workers there are, each server sees its commands one by one and
-/// in their order.
+/// With any number of workers, the commands of a server are executed one by one and in
+/// order.
 pub async fn many_workers_keep_the_order_of_each_server(fixture: &dyn Fixture) {
     const EACH: usize = 20;
     const SERVERS: [&str; 4] = ["a", "b", "c", "d"];
@@ -1077,8 +1072,7 @@ pub async fn many_workers_keep_the_order_of_each_server(fixture: &dyn Fixture) {
     for number in 0..6 {
         push(&queue, "end", &format!("worker{number}")).await;
     }
-    // A worker that ends leaves what is behind its last command to others, so
-    // the last of them does what is left.
+    // A worker that ends may leave commands behind its last one, which are executed here.
     timeout(HOUR, workers.join_all()).await.unwrap();
     while let Some(command) = queue.pull().await.unwrap() {
         let mut done = done.lock().unwrap();
@@ -1092,9 +1086,9 @@ pub async fn many_workers_keep_the_order_of_each_server(fixture: &dyn Fixture) {
     }
 }
 
-/// A consumer sleeps until somebody pushes, however long that is.
+/// A consumer waits until a command is pushed.
 pub async fn push_wakes_a_consumer(fixture: &dyn Fixture) {
-    let mut consumer = sleepy(fixture).await.consumer().await.unwrap();
+    let mut consumer = without_polling(fixture).await.consumer().await.unwrap();
     let waiting = tokio::spawn(async move { consumer.next().await.unwrap().command.id });
 
     let id = push(&fixture.queue().await, "start", "vm").await;
@@ -1102,8 +1096,8 @@ pub async fn push_wakes_a_consumer(fixture: &dyn Fixture) {
     assert_eq!(soon(waiting).await.unwrap(), id);
 }
 
-/// The signal of a push that comes after a look, but before the wait, is heard.
-pub async fn push_between_look_and_wait_wakes(fixture: &dyn Fixture) {
+/// The signal of a push between a check and the wait is received.
+pub async fn push_between_check_and_wait_wakes(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     let mut signals = queue.signals().subscribe().await.unwrap();
     assert!(queue.lease().await.unwrap().is_none());
@@ -1114,9 +1108,9 @@ pub async fn push_between_look_and_wait_wakes(fixture: &dyn Fixture) {
     assert!(queue.lease().await.unwrap().is_some());
 }
 
-/// What was behind a pulled command can be had by somebody who waits already.
-pub async fn pull_wakes_those_who_wait_for_its_server(fixture: &dyn Fixture) {
-    let queue = sleepy(fixture).await;
+/// Pulling a command wakes consumers for the next command of its server.
+pub async fn pull_wakes_consumers_for_the_next_command(fixture: &dyn Fixture) {
+    let queue = without_polling(fixture).await;
     push(&queue, "stop", "vm").await;
     push(&queue, "start", "vm").await;
     let mut signals = queue.signals().subscribe().await.unwrap();
@@ -1126,7 +1120,7 @@ pub async fn pull_wakes_those_who_wait_for_its_server(fixture: &dyn Fixture) {
     soon(signals.next()).await.unwrap();
 }
 
-/// No command waits for a signal that never comes.
+/// A consumer polls, in case a signal is lost.
 pub async fn consumer_survives_lost_signals(fixture: &dyn Fixture) {
     let queue = fixture.queue().await.with_policy(Policy {
         poll_interval: SOON,
@@ -1145,9 +1139,9 @@ pub async fn consumer_survives_lost_signals(fixture: &dyn Fixture) {
     assert_eq!(soon(waiting).await.unwrap(), command.id);
 }
 
-/// Nobody signals that a delay is over; the consumer knows.
+/// A consumer wakes at the end of a delay, without a signal.
 pub async fn consumer_wakes_when_a_delay_ends(fixture: &dyn Fixture) {
-    let queue = sleepy(fixture).await;
+    let queue = without_polling(fixture).await;
     push(&queue, "start", "vm").await;
     let lease = leased(&queue, HOUR).await;
     let mut consumer = queue.consumer().await.unwrap();
@@ -1158,11 +1152,11 @@ pub async fn consumer_wakes_when_a_delay_ends(fixture: &dyn Fixture) {
     assert_eq!(lease.attempt, 2);
 }
 
-/// Nobody signals that a worker has vanished; the consumer knows.
-pub async fn consumer_wakes_when_a_lease_runs_out(fixture: &dyn Fixture) {
-    let queue = sleepy(fixture).await;
+/// A consumer wakes when a lease expires, without a signal.
+pub async fn consumer_wakes_when_a_lease_expires(fixture: &dyn Fixture) {
+    let queue = without_polling(fixture).await;
     push(&queue, "start", "vm").await;
-    let _vanished = leased(&queue, SOON).await;
+    let _disappeared = leased(&queue, SOON).await;
     let mut consumer = queue.consumer().await.unwrap();
 
     let lease = soon(consumer.next()).await.unwrap();
@@ -1170,7 +1164,7 @@ pub async fn consumer_wakes_when_a_lease_runs_out(fixture: &dyn Fixture) {
     assert_eq!(lease.attempt, 2);
 }
 
-/// A job that lasts longer than a lease keeps its command.
+/// A job may last longer than its lease.
 pub async fn held_lease_is_renewed(fixture: &dyn Fixture) {
     let queue = fixture.queue().await.with_policy(Policy {
         lease: Duration::from_secs(1),
@@ -1186,7 +1180,7 @@ pub async fn held_lease_is_renewed(fixture: &dyn Fixture) {
     queue.ack(lease).await.unwrap();
 }
 
-/// A worker that lost its command stops working on it.
+/// A job is dropped once another worker has its command.
 pub async fn job_is_dropped_when_its_lease_is_lost(fixture: &dyn Fixture) {
     let queue = fixture.queue().await.with_policy(Policy {
         lease: NOW,
@@ -1201,8 +1195,8 @@ pub async fn job_is_dropped_when_its_lease_is_lost(fixture: &dyn Fixture) {
     assert_lost(held);
 }
 
-/// A subscription begins with what comes next.
-pub async fn subscriber_hears_what_is_sent_after(fixture: &dyn Fixture) {
+/// A subscription begins with the next message.
+pub async fn subscriber_receives_later_messages(fixture: &dyn Fixture) {
     let (queue, other) = (fixture.queue().await, fixture.queue().await);
     send(&other, "before").await;
 
@@ -1210,24 +1204,24 @@ pub async fn subscriber_hears_what_is_sent_after(fixture: &dyn Fixture) {
     send(&other, "one").await;
     send(&queue, "two").await;
 
-    assert_eq!(hear(&mut subscription).await, "one");
-    assert_eq!(hear(&mut subscription).await, "two");
+    assert_eq!(receive(&mut subscription).await, "one");
+    assert_eq!(receive(&mut subscription).await, "two");
 }
 
-/// No listener takes a message from another.
-pub async fn all_subscribers_hear(fixture: &dyn Fixture) {
+/// Every subscriber receives every message.
+pub async fn all_subscribers_receive_each_message(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     let mut one = queue.signals().subscribe().await.unwrap();
     let mut two = fixture.queue().await.signals().subscribe().await.unwrap();
 
     send(&queue, "hello").await;
 
-    assert_eq!(hear(&mut one).await, "hello");
-    assert_eq!(hear(&mut two).await, "hello");
+    assert_eq!(receive(&mut one).await, "hello");
+    assert_eq!(receive(&mut two).await, "hello");
 }
 
-/// A text is heard as it was sent.
-pub async fn odd_texts_are_heard_as_they_are(fixture: &dyn Fixture) {
+/// Messages are received as they were sent.
+pub async fn unusual_strings_are_received_unchanged(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     let mut subscription = queue.signals().subscribe().await.unwrap();
 
@@ -1240,13 +1234,12 @@ pub async fn odd_texts_are_heard_as_they_are(fixture: &dyn Fixture) {
     ] {
         send(&queue, text).await;
 
-        assert_eq!(hear(&mut subscription).await, text);
+        assert_eq!(receive(&mut subscription).await, text);
     }
 }
 
-/// Who cannot keep up may miss messages, but not without being told, and hears
-/// what comes after.
-pub async fn slow_subscriber_hears_that_it_lags(fixture: &dyn Fixture) {
+/// A slow subscriber may miss messages, but then receives `Lagged`, and the messages after.
+pub async fn slow_subscriber_receives_lagged(fixture: &dyn Fixture) {
     const MESSAGES: usize = 3000;
     let queue = fixture.queue().await;
     let mut subscription = queue.signals().subscribe().await.unwrap();
@@ -1256,60 +1249,60 @@ pub async fn slow_subscriber_hears_that_it_lags(fixture: &dyn Fixture) {
     }
     send(&queue, "end").await;
 
-    let (mut heard, mut lagged) = (0, false);
+    let (mut received, mut lagged) = (0, false);
     loop {
         match soon(subscription.next()).await.unwrap() {
             Received::Message(text) if text == "end" => break,
-            Received::Message(_) => heard += 1,
+            Received::Message(_) => received += 1,
             Received::Lagged => lagged = true,
         }
     }
-    assert!(lagged || heard == MESSAGES, "{heard}");
+    assert!(lagged || received == MESSAGES, "{received}");
 }
 
-/// A wait may be given up and begun again.
+/// A wait can be cancelled and repeated.
 pub async fn dropped_wait_loses_no_message(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     let mut subscription = queue.signals().subscribe().await.unwrap();
 
     for number in 0..50 {
         let text = number.to_string();
-        let (_, given_up) = tokio::join!(
+        let (_, cancelled) = tokio::join!(
             send(&queue, &text),
             timeout(Duration::from_micros(number * 10), subscription.next())
         );
-        let heard = match given_up {
-            Ok(heard) => heard.unwrap(),
+        let received = match cancelled {
+            Ok(received) => received.unwrap(),
             Err(_) => soon(subscription.next()).await.unwrap(),
         };
-        assert_eq!(heard, Received::Message(text));
+        assert_eq!(received, Received::Message(text));
     }
 }
 
-/// Events go the other way, and do not mix with signals.
-pub async fn events_are_heard_as_told(fixture: &dyn Fixture) {
+/// Events are separate from signals.
+pub async fn events_are_received_as_sent(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     let mut events = queue.events().subscribe().await.unwrap();
     let mut signals = queue.signals().subscribe().await.unwrap();
     let command = Command::new("start", "vm");
-    let told = [
+    let sent = [
         RawEvent::for_command("ended", &command).with("ok", true),
         RawEvent::new("alive").with("load", json!({"leases": 2})),
     ];
 
     send(&queue, "hello").await;
-    for event in &told {
+    for event in &sent {
         queue.events().send(event).await.unwrap();
     }
 
-    for event in told {
+    for event in sent {
         assert_eq!(soon(events.next()).await.unwrap(), Received::Message(event));
     }
-    assert_eq!(hear(&mut signals).await, "hello");
+    assert_eq!(receive(&mut signals).await, "hello");
 }
 
-/// A queue whose consumers do not look for themselves while a test runs.
-async fn sleepy(fixture: &dyn Fixture) -> Queue {
+/// A queue whose consumers do not poll while a test runs.
+async fn without_polling(fixture: &dyn Fixture) -> Queue {
     fixture.queue().await.with_policy(Policy {
         poll_interval: HOUR,
         ..Policy::default()
@@ -1332,17 +1325,17 @@ async fn send(queue: &Queue, text: &str) {
     queue.signals().send(&text.to_owned()).await.unwrap();
 }
 
-async fn hear(subscription: &mut Box<dyn Subscription<String>>) -> String {
+async fn receive(subscription: &mut Box<dyn Subscription<String>>) -> String {
     match soon(subscription.next()).await.unwrap() {
         Received::Message(text) => text,
         Received::Lagged => panic!("lagged"),
     }
 }
 
-/// Fails instead of waiting for ever.
+/// Fails instead of waiting indefinitely.
 async fn soon<F: Future>(future: F) -> F::Output {
-    let patience = Duration::from_secs(20);
-    timeout(patience, future).await.expect("nothing happened")
+    let limit = Duration::from_secs(20);
+    timeout(limit, future).await.expect("timed out")
 }
 
 fn verb(lease: &Lease) -> &str {

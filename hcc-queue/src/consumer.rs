@@ -58,7 +58,7 @@ pub trait Handler: Send + Sync + 'static {
         ready(Self::Report::default())
     }
 
-    /// Decides what happens to a command whose handler was cancelled by a shutdown. By
+    /// Decides what happens to a command after its handler was cancelled by a shutdown. By
     /// default another worker can lease it at once.
     fn cancelled(&self, lease: &Lease) -> (Outcome, Self::Report) {
         let _ = lease;

@@ -329,21 +329,21 @@ impl<T: Clone + Debug + Send + Sync + 'static> Channel<T> for Broadcast<T> {
     async fn subscribe(&self) -> Result<Box<dyn Subscription<T>>> {
         let receiver = self.0.subscribe();
         let sender = self.0.clone();
-        Ok(Box::new(Listener {
+        Ok(Box::new(Receiving {
             receiver,
             _sender: sender,
         }))
     }
 }
 
-struct Listener<T> {
+struct Receiving<T> {
     receiver: Receiver<T>,
     /// Keeps the channel open when the queue is dropped.
     _sender: Sender<T>,
 }
 
 #[async_trait]
-impl<T: Clone + Send + 'static> Subscription<T> for Listener<T> {
+impl<T: Clone + Send + 'static> Subscription<T> for Receiving<T> {
     async fn next(&mut self) -> Result<Received<T>> {
         match self.receiver.recv().await {
             Ok(message) => Ok(Received::Message(message)),

@@ -65,8 +65,8 @@ impl fmt::Display for PageCursor {
     }
 }
 
-/// Where a page of a backend begins whose positions are numbers: among the dead letters
-/// or not, and behind which one. `None` if the cursor is invalid.
+/// Parses a cursor with a number as position: whether it is among the dead letters, and the
+/// position. `None` if it is invalid.
 pub(crate) fn numbered(after: Option<&PageCursor>) -> Option<(bool, i64)> {
     let Some(cursor) = after else {
         return Some((false, i64::MIN));

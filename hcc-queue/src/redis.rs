@@ -20,17 +20,17 @@ use crate::{
     QueueUrl, Result, State, Token,
 };
 
-/// Commands in a Redis database, for any number of machines.
+/// Commands in a Redis database, shared by any number of machines.
 ///
-/// The server must write each change to its disk before it confirms it
-/// (`appendonly yes`, `appendfsync always`) and must not evict what it holds; calls
-/// fail with [`Volatile`](crate::Error::NotDurable) otherwise, unless the URL says
-/// `?durable=no`. Every call answers or fails within five seconds.
+/// The server must sync each write to disk before it confirms it (`appendonly yes`,
+/// `appendfsync always`) and must not evict keys. Otherwise calls fail with
+/// [`NotDurable`](crate::Error::NotDurable), unless the URL has `?durable=no`. Calls time
+/// out after five seconds.
 #[derive(Clone, Debug)]
 pub struct Redis(Arc<Server>);
 
 impl Redis {
-    /// The commands in the database that a URL names, which is not connected yet.
+    /// Creates the backend of a URL; the first call connects.
     ///
     /// # Errors
     ///
@@ -39,9 +39,9 @@ impl Redis {
         Ok(Self(Arc::new(Server::new(url)?)))
     }
 
-    /// The commands with the signals and events beside them.
+    /// Returns the queue: commands, signals and events.
     ///
-    /// Each subscription has a connection of its own.
+    /// Each subscription has its own connection.
     pub fn queue(&self) -> Queue {
         let streams = Arc::new(Streams::new(&self.0));
         Queue::new(
@@ -51,19 +51,16 @@ impl Redis {
         )
     }
 
-    /// Changes the command of a lease, if the lease is the newest.
+    /// Changes a leased command, if the lease is the newest.
     async fn settle(&self, name: &str, lease: &Lease, args: impl ToRedisArgs) -> Result<()> {
         let command = &lease.command.id;
-        match self
-            .0
-            .call(name, (command.as_str(), lease.token.0, args))
-            .await?
-        {
-            true => Ok(()),
-            false => Err(Error::LeaseLost {
-                command: command.clone(),
-            }),
+        let args = (command.as_str(), lease.token.0, args);
+        if self.0.call(name, args).await? {
+            return Ok(());
         }
+        Err(Error::LeaseLost {
+            command: command.clone(),
+        })
     }
 }
 
@@ -194,7 +191,7 @@ fn entry((fields, now): Row) -> Entry {
     Entry::new(command(&fields), attempts, state, text(&fields, "err"))
 }
 
-/// Whatever can be read of a command that anybody may have written.
+/// Reads a command, possibly of another program, as far as it can be interpreted.
 fn command(fields: &Fields) -> Command {
     let args = match text(fields, "args") {
         None => Value::Null,
@@ -221,7 +218,7 @@ fn number<N: FromStr + Default>(fields: &Fields, name: &str) -> N {
     text.and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
-/// As the script reckons, exactly up to a century.
+/// At most a century, which the script can compute with exactly.
 fn micros(duration: Duration) -> u64 {
     let century = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     duration.min(century).as_micros() as u64

@@ -1,4 +1,4 @@
-//! Commands in one SQLite file, signals and events in files beside it.
+//! Commands in one SQLite file, signals and events in files next to it.
 
 mod access;
 mod file;
@@ -31,49 +31,49 @@ use crate::{
     QueueUrl, Result, State, Token,
 };
 
-/// Commands in one SQLite file, for any number of processes of one machine.
+/// Commands in one SQLite file, shared by any number of processes on one machine.
 ///
-/// The file must lie on a local file system, as network file systems lack the
-/// shared memory that SQLite's write-ahead log needs. The first write makes it,
-/// readable by its owner alone.
+/// The file must be on a local file system: network file systems lack the shared memory
+/// that SQLite's write-ahead log needs. The first write creates it, readable only by its
+/// owner.
 #[derive(Clone, Debug)]
 pub struct Sqlite {
     file: Arc<Mutex<File>>,
     wal: Wal,
     path: PathBuf,
-    patience: Duration,
+    timeout: Duration,
 }
 
 impl Sqlite {
-    /// The commands in this file, which is not opened yet.
+    /// Creates the backend; the file is opened by the first call.
     ///
-    /// A call waits five seconds for the writes of other processes.
+    /// Calls wait up to five seconds for writes of other processes.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self::with_patience(path, Duration::from_secs(5))
+        Self::with_timeout(path, Duration::from_secs(5))
     }
 
-    /// The same, waiting longer or shorter for the writes of other processes.
-    pub fn with_patience(path: impl Into<PathBuf>, patience: Duration) -> Self {
+    /// Creates the backend with another timeout for writes of other processes.
+    pub fn with_timeout(path: impl Into<PathBuf>, timeout: Duration) -> Self {
         let path = path.into();
-        let file = File::new(path.clone(), patience);
+        let file = File::new(path.clone(), timeout);
         Self {
             wal: file.wal().clone(),
             file: Arc::new(Mutex::new(file)),
             path,
-            patience,
+            timeout,
         }
     }
 
-    /// The commands with the signals and events beside them.
+    /// Returns the queue: commands, signals and events.
     ///
-    /// Each subscription has a watcher of the system, of which Linux by default
-    /// allows a user 128: a service with many listeners shares one among them.
-    /// The runtime that subscribes must have I/O enabled, as Tokio's own macros do.
+    /// Each subscription uses an inotify instance, of which Linux allows a user 128 by
+    /// default: a service with many subscribers should share one. The runtime must have
+    /// I/O enabled, as Tokio's macros do.
     pub fn queue(&self) -> Queue {
         Queue::new(
             Arc::new(self.clone()),
-            Arc::new(Log::new(&self.path, "msg", self.patience)),
-            Arc::new(Log::new(&self.path, "evt", self.patience)),
+            Arc::new(Log::new(&self.path, "msg", self.timeout)),
+            Arc::new(Log::new(&self.path, "evt", self.timeout)),
         )
     }
 
@@ -126,7 +126,7 @@ impl Sqlite {
     /// Waits for the connection. Waiting here and not on a blocking thread limits a queue
     /// to one such thread.
     async fn lock_file(&self) -> Result<OwnedMutexGuard<File>> {
-        timeout(self.patience, Arc::clone(&self.file).lock_owned())
+        timeout(self.timeout, Arc::clone(&self.file).lock_owned())
             .await
             .map_err(|_| self.busy())
     }
@@ -187,7 +187,7 @@ impl Commands for Sqlite {
                 Value::Null => None,
                 args => Some(args.to_string()),
             };
-            let seconds = (!delay.is_zero()).then(|| delay.as_secs_f64());
+            let seconds = (!delay.is_zero()).then_some(delay.as_secs_f64());
             let sql = "INSERT INTO cmd (id, cmd, \"for\", args, \"by\", due)
                 VALUES (?1, ?2, ?3, ?4, ?5, unixepoch('subsec') + ?6)";
             transaction.prepare_cached(sql)?.execute(params![
@@ -374,8 +374,8 @@ impl Commands for Sqlite {
     }
 
     async fn delete_dead(&self, age: Duration) -> Result<u64> {
-        // The place of a dead letter is the time of its death in microseconds. Earlier
-        // releases counted from 1: for their dead letters, the push has to do.
+        // The `seq` of a dead letter is the time of its death in microseconds. Earlier
+        // releases counted from 1; of theirs only the time of the push is known.
         const EXPIRED: &str = "iif(seq > 1e15, 1e-6 * seq, at) <= unixepoch('subsec') - ?1";
         let seconds = age.as_secs_f64();
         let is_any = move |connection: &Connection| {
@@ -447,7 +447,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<(PageCursor, Entry)> {
     Ok((cursor, entry))
 }
 
-/// Whatever can be read of a command that anybody may have written, from the
+/// Reads a command, possibly of another program, as far as it can be interpreted, from the
 /// columns `id cmd for args by at`.
 fn command(row: &Row<'_>) -> rusqlite::Result<Command> {
     let args = match text(row, 3)? {
@@ -465,7 +465,7 @@ fn command(row: &Row<'_>) -> rusqlite::Result<Command> {
     })
 }
 
-/// A column as text, whatever it holds.
+/// A column of any type as a string.
 fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
     Ok(match row.get_ref(column)? {
         ValueRef::Null => None,
@@ -477,7 +477,7 @@ fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
     })
 }
 
-/// Seconds that SQLite has reckoned.
+/// Seconds computed by SQLite.
 fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }

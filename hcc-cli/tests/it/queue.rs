@@ -238,7 +238,7 @@ async fn dead_commands_are_listed_retried_and_dropped(shell: Shell) {
     for server in ["m-vm1", "m-vm2"] {
         shell.ok(&["push", "start", server]).await;
         let lease = queue.lease().await.unwrap().unwrap();
-        queue.bury(lease, "no such server").await.unwrap();
+        queue.commands().bury(lease, "no such server").await.unwrap();
     }
 
     let list = shell.ok(&["queue", "list"]).await;

@@ -1,4 +1,4 @@
-//! The search for servers whose next command can be leased.
+//! The search for servers with a command that can be leased.
 //!
 //! A lease must not cost more when many commands wait, so workers do not query for each one.
 //! They share a list of candidates: servers that had a due command a moment ago.

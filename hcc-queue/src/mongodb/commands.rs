@@ -17,8 +17,8 @@
 //! do not agree on it. A command of another program has no turn until one of ours is
 //! pushed behind it, and is ordered after those that have one.
 //!
-//! At most one command of a server has `due`, which a unique index enforces. So whoever
-//! leases a command also holds its server, in one write.
+//! At most one command of a server has `due`, which a unique index enforces. Leasing a
+//! command therefore reserves its server in the same write.
 
 use std::collections::HashSet;
 use std::fmt;

@@ -89,7 +89,7 @@ mod tests {
         assert!(is_synced(&third));
     }
 
-    /// A queue whose log cannot be synced.
+    /// A queue with a log that cannot be synced.
     fn with_failing_sync(path: &Path) -> Sqlite {
         let queue = Sqlite::new(path);
         // Syncing a device is an error.

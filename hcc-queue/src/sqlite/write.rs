@@ -75,7 +75,7 @@ impl<T: Send + 'static> WriteTurn<T> {
 
     /// Waits for the commit, and returns what was written.
     pub(super) async fn committed(&mut self) -> Result<T> {
-        let result = match timeout(self.queue.patience, &mut self.result).await {
+        let result = match timeout(self.queue.timeout, &mut self.result).await {
             Ok(result) => result,
             Err(_) if !self.decided.swap(true, Relaxed) => return Err(self.queue.busy()),
             Err(_) => (&mut self.result).await,
@@ -96,7 +96,7 @@ impl<T: Send + 'static> WriteTurn<T> {
 
     /// Waits for the commit and the sync together, which wakes the caller once.
     pub(super) async fn durable(mut self) -> Result<T> {
-        let synced = match timeout(self.queue.patience, &mut self.thread).await {
+        let synced = match timeout(self.queue.timeout, &mut self.thread).await {
             Ok(synced) => synced,
             Err(_) if !self.decided.swap(true, Relaxed) => return Err(self.queue.busy()),
             Err(_) => (&mut self.thread).await,

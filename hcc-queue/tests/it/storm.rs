@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use fastrand::Rng;
-use hcc_queue::{Command, Consumer, Error, Policy, Queue};
+use hcc_queue::{Command, Consumer, Error, Outcome, Policy, Queue};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -369,7 +369,10 @@ async fn work_once(queue: &Queue, consumer: &mut Consumer, rng: &mut Rng) -> Res
         queue.hold(&lease, sleep(time)).await?;
     }
     match rng.u8(..50) {
-        0 => queue.fail(lease, "in vain").await,
+        0 => {
+            let failed = Outcome::Retry("failed".to_owned());
+            queue.settle(lease, &failed).await.map(|_| ())
+        }
         _ => queue.ack(lease).await,
     }
 }
