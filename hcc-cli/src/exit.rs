@@ -8,8 +8,7 @@ use clap::error::ErrorKind::{
 };
 use clap::{Command, CommandFactory};
 use hcc_core::ErrorKind;
-use hcc_queue::InvalidQueueUrl;
-use hcc_store::InvalidStoreUrl;
+use hcc_store::InvalidUrl;
 use inquire::InquireError;
 use serde::Serialize;
 
@@ -104,7 +103,7 @@ impl Failure {
             };
             return Some(Self::new(exit, "queue", None));
         }
-        if cause.is::<InvalidStoreUrl>() || cause.is::<InvalidQueueUrl>() {
+        if cause.is::<InvalidUrl>() {
             return Some(Self::new(Exit::Usage, "usage", None));
         }
         match cause.downcast_ref()? {
