@@ -18,7 +18,6 @@ mod letters;
 mod log;
 mod offered;
 mod output;
-mod page;
 mod price;
 mod problem;
 mod reader;

@@ -1,4 +1,4 @@
-//! A queue that is away.
+//! A queue that is unavailable.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,17 +11,17 @@ use hcc_queue::{
 };
 use hcloud_sim::Sim;
 
-use crate::office::{Hired, MINUTE};
+use crate::harness::{MINUTE, RunningWorker};
 use crate::setup::TestProject;
 
-/// Channels of a queue that cannot be subscribed to at first.
+/// Channels whose first subscriptions fail.
 #[derive(Debug)]
-struct Away {
+struct Unavailable {
     queue: Queue,
     failures: AtomicU32,
 }
 
-impl Away {
+impl Unavailable {
     fn fail(&self) -> Result<()> {
         let left = |left: u32| left.checked_sub(1);
         match self
@@ -29,7 +29,7 @@ impl Away {
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left)
         {
             Ok(_) => {
-                let error = DatabaseError::new(QueueUrl::sqlite("away"), Failure::Failed);
+                let error = DatabaseError::new(QueueUrl::sqlite("unavailable"), Failure::Failed);
                 Err(error.into())
             }
             Err(_) => Ok(()),
@@ -38,7 +38,7 @@ impl Away {
 }
 
 #[async_trait]
-impl Channel<String> for Away {
+impl Channel<String> for Unavailable {
     async fn send(&self, signal: &String) -> Result<()> {
         self.queue.signals().send(signal).await
     }
@@ -50,7 +50,7 @@ impl Channel<String> for Away {
 }
 
 #[async_trait]
-impl Channel<RawEvent> for Away {
+impl Channel<RawEvent> for Unavailable {
     async fn send(&self, event: &RawEvent) -> Result<()> {
         self.queue.events().send(event).await
     }
@@ -61,20 +61,20 @@ impl Channel<RawEvent> for Away {
 }
 
 #[tokio::test]
-async fn worker_waits_for_a_queue_that_is_away() {
+async fn worker_retries_until_the_queue_is_available() {
     let setup = TestProject::new(Sim::builder().server("web1", &[("managed", "1")])).await;
     let memory = Memory::default();
-    let away = Arc::new(Away {
+    let channels = Arc::new(Unavailable {
         queue: memory.queue(),
         failures: AtomicU32::new(2),
     });
-    let queue = Queue::new(Arc::new(memory), away.clone(), away.clone());
+    let queue = Queue::new(Arc::new(memory), channels.clone(), channels.clone());
     let command = Command::new("off", "web1");
     let id = queue.push(&command).await.unwrap();
 
-    let _worker = Hired::new(Worker::new(setup.project.clone(), queue.clone()));
+    let _worker = RunningWorker::start(Worker::new(setup.project.clone(), queue.clone()));
     let frontend = Frontend::new(setup.store.clone(), queue);
     frontend.wait(&id, MINUTE).await.unwrap();
 
-    assert_eq!(away.failures.load(Ordering::SeqCst), 0);
+    assert_eq!(channels.failures.load(Ordering::SeqCst), 0);
 }
