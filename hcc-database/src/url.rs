@@ -151,7 +151,6 @@ fn location(rest: &str, shows_user: bool) -> Option<String> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 mod tests {
     use super::*;
 

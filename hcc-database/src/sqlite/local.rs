@@ -35,7 +35,6 @@ fn refuse_network(number: u32) -> io::Result<()> {
 }
 
 #[cfg(all(test, target_os = "linux"))]
-#[expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 mod tests {
     use super::*;
 
