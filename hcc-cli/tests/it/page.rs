@@ -141,7 +141,7 @@ fn folder_without_a_page_is_named() {
 
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(
-        message.contains("holds no console page (no_page)"),
+        message.contains("no console page in ") && message.contains("(no_page)"),
         "{message}"
     );
 }

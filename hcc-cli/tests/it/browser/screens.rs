@@ -88,7 +88,7 @@ async fn text_that_the_keyboard_lacks_is_named_before_anything_is_typed() {
 
     assert_eq!(
         page.text("#untypable").await,
-        "This keyboard has no key for: ü ß €"
+        "This layout has no key for: ü ß €"
     );
 }
 
@@ -255,7 +255,7 @@ async fn server_that_says_nothing_is_given_up() {
         .await;
     page.wait_for_state("silent").await;
 
-    assert_eq!(page.text("#status").await, "No answer");
+    assert_eq!(page.text("#status").await, "No response");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Why a request gets no page, and what the person is told.
+//! Why a request fails, and the page that says so.
 
 use std::time::Duration;
 
@@ -8,40 +8,40 @@ use axum::response::{IntoResponse, Redirect, Response};
 use hcc_core::ErrorKind;
 use tracing::error;
 
-use crate::guard::Origin;
 use crate::page::Html;
+use crate::security::Origin;
 
-/// Why somebody does not get what they asked for.
+/// Why a request fails.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refusal {
+pub(crate) enum AppError {
     #[error("Please log in.")]
     NotLoggedIn,
 
-    /// Also said of what exists, to those who may not know that.
-    #[error("There is nothing here.")]
+    /// Also reported for what exists, to users who must not know that.
+    #[error("Not found.")]
     NotFound,
 
-    #[error("You may not do this.")]
+    #[error("You are not allowed to do this.")]
     NotPermitted,
 
     #[error(
-        "This came from another site, or from a page that is too old. Reload it and try again."
+        "This form came from another site or from an outdated page. Reload the page and try again."
     )]
-    Forged,
+    CsrfFailed,
 
-    #[error("This is {0}, and goes by no other name.")]
-    Misdirected(Origin),
+    #[error("Unknown host; use {0}.")]
+    WrongHost(Origin),
 
     #[error("{0}")]
     Invalid(String),
 
-    #[error("Too often. Try again in {} s.", .0.as_secs() + 1)]
-    TooOften(Duration),
+    #[error("Too many requests. Try again in {} s.", .0.as_secs() + 1)]
+    RateLimited(Duration),
 
-    #[error("Too many of your commands wait. Try again when some are done.")]
-    Full,
+    #[error("Too many of your commands are waiting. Try again when some have finished.")]
+    QuotaExceeded,
 
-    #[error("Too many people are here right now. Try again in a while.")]
+    #[error("The server is busy. Try again later.")]
     Busy,
 
     #[error(transparent)]
@@ -51,25 +51,26 @@ pub(crate) enum Refusal {
     Store(#[from] hcc_store::Error),
 }
 
-/// The same for those who run no browser, in [`guard`](crate::guard).
+/// The message alone, for clients that accept only plain text. A response
+/// extension, read by [`secure`](crate::security::secure).
 #[derive(Clone, Debug)]
-pub(crate) struct Reason(pub(crate) String);
+pub(crate) struct PlainText(pub(crate) String);
 
 #[derive(Template)]
-#[template(path = "refusal.html")]
-struct RefusalPage {
-    reason: String,
+#[template(path = "error.html")]
+struct ErrorPage {
+    message: String,
 }
 
-impl Refusal {
+impl AppError {
     fn status(&self) -> StatusCode {
         match self {
             Self::NotLoggedIn => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::NotPermitted | Self::Forged => StatusCode::FORBIDDEN,
-            Self::Misdirected(_) => StatusCode::MISDIRECTED_REQUEST,
+            Self::NotPermitted | Self::CsrfFailed => StatusCode::FORBIDDEN,
+            Self::WrongHost(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooOften(_) | Self::Full => StatusCode::TOO_MANY_REQUESTS,
+            Self::RateLimited(_) | Self::QuotaExceeded => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Core(error) => match error.kind() {
                 ErrorKind::Usage => StatusCode::UNPROCESSABLE_ENTITY,
@@ -82,40 +83,40 @@ impl Refusal {
         }
     }
 
-    /// What the person is told. Which database fails, and how, is for the log.
-    fn reason(&self) -> String {
+    /// The message for the user. Details of database errors go to the log only.
+    fn message(&self) -> String {
         match self {
             Self::Store(error) | Self::Core(hcc_core::Error::Store(error)) => {
-                error!(%error, "the database failed");
-                "The database does not answer. Try again in a while.".to_owned()
+                error!(%error, "database request failed");
+                "The database is not available. Try again later.".to_owned()
             }
             Self::Core(hcc_core::Error::Queue(error)) => {
-                error!(%error, "the queue failed");
-                "The queue does not answer. Try again in a while.".to_owned()
+                error!(%error, "queue request failed");
+                "The queue is not available. Try again later.".to_owned()
             }
             Self::Core(hcc_core::Error::StillQueued { .. }) => {
-                "No worker has answered in time. The command is still in the queue.".to_owned()
+                "No worker responded in time. The command is still in the queue.".to_owned()
             }
             other => other.to_string(),
         }
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for AppError {
     fn into_response(self) -> Response {
         if let Self::NotLoggedIn = self {
             return Redirect::to("/login").into_response();
         }
-        let (status, reason) = (self.status(), self.reason());
-        let page = RefusalPage {
-            reason: reason.clone(),
+        let (status, message) = (self.status(), self.message());
+        let page = ErrorPage {
+            message: message.clone(),
         };
         let mut response = (status, Html(page)).into_response();
-        if let Self::TooOften(wait) = self {
+        if let Self::RateLimited(wait) = self {
             let wait = HeaderValue::from(wait.as_secs() + 1);
             response.headers_mut().insert(header::RETRY_AFTER, wait);
         }
-        response.extensions_mut().insert(Reason(reason));
+        response.extensions_mut().insert(PlainText(message));
         response
     }
 }

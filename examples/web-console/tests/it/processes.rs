@@ -1,4 +1,4 @@
-//! What travels from the web console to a worker and back, through SQLite and through MongoDB.
+//! Commands and events between a web console and a worker, with SQLite and with MongoDB.
 
 use hcc_core::{Command, Power, Request};
 use reqwest::StatusCode;
@@ -6,8 +6,8 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use test_services::wait_until;
 
-use crate::installation::{Installation, Place};
-use crate::streams::Stream;
+use crate::installation::{DatabaseUrls, Installation};
+use crate::streams::EventStream;
 
 /// Runs a case on SQLite and on MongoDB.
 macro_rules! on_each_database {
@@ -16,7 +16,7 @@ macro_rules! on_each_database {
             $(#[tokio::test]
             #[ignore = "needs hcc"]
             async fn $case() {
-                super::$case(super::Place::sqlite()).await;
+                super::$case(super::DatabaseUrls::sqlite()).await;
             })*
         }
 
@@ -25,31 +25,31 @@ macro_rules! on_each_database {
             $(#[tokio::test]
             #[ignore = "needs hcc and MongoDB"]
             async fn $case() {
-                super::$case(super::Place::mongodb()).await;
+                super::$case(super::DatabaseUrls::mongodb()).await;
             })*
         }
     };
 }
 
 on_each_database! {
-    click_is_carried_out_and_seen_on_open_pages
-    worker_denies_what_the_web_console_never_allowed
-    right_that_is_taken_before_the_worker_comes_is_gone
-    link_to_a_screen_reaches_who_asked_and_is_wiped
-    link_to_a_screen_stays_for_other_readers_unless_told_otherwise
+    command_is_executed_and_shown_on_open_pages
+    worker_denies_commands_that_bypass_the_web_console
+    permission_revoked_before_the_worker_runs_does_not_count
+    console_link_is_in_the_response_and_expires_from_the_record
+    console_link_stays_in_the_record_by_default
 }
 
-async fn click_is_carried_out_and_seen_on_open_pages(place: Place) {
-    let installation = Installation::start(place, &[]).await;
+async fn command_is_executed_and_shown_on_open_pages(urls: DatabaseUrls) {
+    let installation = Installation::start(urls, &[]).await;
     let root = installation.root().await;
-    let mut stream = Stream::of(&root).await;
-    stream.hear("web-1", "running").await;
+    let mut stream = EventStream::open(&root).await;
+    stream.wait_for("web-1", "running").await;
 
     root.post("/servers/web-1", &[("verb", "stop")]).await;
-    stream.hear("web-1", "off").await;
+    stream.wait_for("web-1", "off").await;
     root.post("/servers/db-1", &[("verb", "kill"), ("sure", "db-1")])
         .await;
-    while stream.next().await.expect("it goes on")["gone"] != json!(["db-1"]) {}
+    while stream.next().await.expect("the stream continues")["gone"] != json!(["db-1"]) {}
 
     let record = installation.database.store.get("web-1").await.unwrap();
     let last = record.unwrap().last.unwrap();
@@ -61,8 +61,8 @@ async fn click_is_carried_out_and_seen_on_open_pages(place: Place) {
     assert!(audit.contains("kill"), "{audit}");
 }
 
-async fn worker_denies_what_the_web_console_never_allowed(place: Place) {
-    let installation = Installation::start(place, &["--names-required"]).await;
+async fn worker_denies_commands_that_bypass_the_web_console(urls: DatabaseUrls) {
+    let installation = Installation::start(urls, &["--names-required"]).await;
     let root = installation.root().await;
     root.post("/users", &[("name", "anna")]).await;
     let form = [("do", "save"), ("rights", "web-*: console power")];
@@ -89,8 +89,8 @@ async fn worker_denies_what_the_web_console_never_allowed(place: Place) {
     assert!(audit.contains("denied"), "{audit}");
 }
 
-async fn right_that_is_taken_before_the_worker_comes_is_gone(place: Place) {
-    let mut installation = Installation::start(place, &[]).await;
+async fn permission_revoked_before_the_worker_runs_does_not_count(urls: DatabaseUrls) {
+    let mut installation = Installation::start(urls, &[]).await;
     let root = installation.root().await;
     root.post("/users", &[("name", "anna")]).await;
     let stop = Command::Power(Power::Stop);
@@ -98,12 +98,7 @@ async fn right_that_is_taken_before_the_worker_comes_is_gone(place: Place) {
     let stop = hcc_queue::Command::from(&stop);
     installation.worker.stop();
     installation.database.queue.push(&stop).await.unwrap();
-    assert!(
-        root.get("/")
-            .await
-            .text
-            .contains("No worker gives a sign of life")
-    );
+    assert!(root.get("/").await.text.contains("No worker is running"));
     let form = [("do", "remove"), ("sure", "anna")];
     root.post("/users/anna", &form).await;
 
@@ -114,15 +109,15 @@ async fn right_that_is_taken_before_the_worker_comes_is_gone(place: Place) {
     wait_until(page, true).await;
 }
 
-async fn link_to_a_screen_reaches_who_asked_and_is_wiped(place: Place) {
-    let installation = Installation::start(place, &["--console-life", "1s"]).await;
+async fn console_link_is_in_the_response_and_expires_from_the_record(urls: DatabaseUrls) {
+    let installation = Installation::start(urls, &["--console-life", "1s"]).await;
     let root = installation.root().await;
 
-    let answer = root.post("/screen/l.html", &[("server", "web-1")]).await;
+    let response = root.post("/screen/l.html", &[("server", "web-1")]).await;
 
-    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(response.status, StatusCode::OK);
     let link = format!("content=\"ws://{}/", installation.sim.address());
-    assert!(answer.text.contains(&link), "{}", answer.text);
+    assert!(response.text.contains(&link), "{}", response.text);
     let is_wiped = async || {
         let record = installation.database.store.get("web-1").await.unwrap();
         let record = record.unwrap();
@@ -131,37 +126,37 @@ async fn link_to_a_screen_reaches_who_asked_and_is_wiped(place: Place) {
     wait_until(is_wiped, true).await;
 }
 
-async fn link_to_a_screen_stays_for_other_readers_unless_told_otherwise(place: Place) {
-    let installation = Installation::start(place, &[]).await;
+async fn console_link_stays_in_the_record_by_default(urls: DatabaseUrls) {
+    let installation = Installation::start(urls, &[]).await;
     let root = installation.root().await;
 
-    let answer = root.post("/screen/l.html", &[("server", "web-1")]).await;
+    let response = root.post("/screen/l.html", &[("server", "web-1")]).await;
 
     let record = installation.database.store.get("web-1").await.unwrap();
     let record = record.unwrap();
     let (url, password) = (record.url.unwrap(), record.auth.unwrap());
     let link = format!("{}#{}", url.expose_secret(), password.expose_secret());
     let link = link.replace('&', "&amp;");
-    assert!(answer.text.contains(&link), "{}", answer.text);
+    assert!(response.text.contains(&link), "{}", response.text);
 }
 
 #[tokio::test]
 #[ignore = "needs hcc"]
-async fn five_hundred_streams_cost_little_memory() {
-    let installation = Installation::start(Place::sqlite(), &[]).await;
+async fn five_hundred_streams_need_little_memory() {
+    let installation = Installation::start(DatabaseUrls::sqlite(), &[]).await;
     let root = installation.root().await;
     let before = installation.console.memory_kib();
     let mut streams = Vec::new();
     for _ in 0..500 {
-        streams.push(Stream::of(&root).await);
+        streams.push(EventStream::open(&root).await);
     }
 
     root.post("/servers/web-1", &[("verb", "stop")]).await;
     for stream in &mut streams {
-        stream.hear("web-1", "off").await;
+        stream.wait_for("web-1", "off").await;
     }
 
     let grown = installation.console.memory_kib().saturating_sub(before);
-    println!("500 event streams: {grown} KiB, beside {before} KiB");
+    println!("500 event streams: {grown} KiB more than {before} KiB");
     assert!(grown < 64 * 1024, "{grown} KiB");
 }

@@ -1,4 +1,4 @@
-//! What a person does first, and what may bar them from doing more.
+//! Logging in, and checks of accessibility.
 
 use std::fs;
 
@@ -24,8 +24,8 @@ pub(crate) async fn log_in_as(browser: &Chromium, origin: &str, name: &str, pass
     browser.follow("button.main").await;
 }
 
-/// What bars people from using the page, by day and by night.
-pub(super) async fn barriers(browser: &Chromium) -> Vec<String> {
+/// Serious violations of accessibility rules, in light and in dark colors.
+pub(super) async fn accessibility_violations(browser: &Chromium) -> Vec<String> {
     let axe = fs::read_to_string(AXE).expect("npm ci has been run in tests/axe");
     browser.execute(&axe, vec![]).await.unwrap();
     let script = "

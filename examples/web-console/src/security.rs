@@ -1,20 +1,16 @@
-//! What every request must bring, and what every answer carries.
+//! What every request has to carry, and the headers of every response.
 
 use std::fmt;
 use std::str::FromStr;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use hcc_console_page::{NO_STORE, add_security_headers, has_host};
 
 use crate::WebConsole;
-use crate::refusal::{Reason, Refusal};
-
-const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
-    HeaderName::from_static("cross-origin-opener-policy");
-const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
-    HeaderName::from_static("cross-origin-resource-policy");
+use crate::error::{AppError, PlainText};
 
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -29,23 +25,23 @@ pub struct Origin {
     host: String,
 }
 
-/// A text that is no origin.
+/// A string that is not a valid origin.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an origin is https://HOST or http://HOST:PORT, without a path")]
+#[error("invalid origin: expected https://HOST or http://HOST:PORT, without a path")]
 pub struct InvalidOrigin;
 
 impl Origin {
-    /// The host, with the port if it is an unusual one.
+    /// Returns the host, with the port unless it is the default one.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Whether browsers come by TLS.
+    /// Returns whether browsers connect with TLS.
     pub fn is_secure(&self) -> bool {
         self.scheme == "https"
     }
 
-    fn is_of(&self, headers: &HeaderMap) -> bool {
+    fn is_in(&self, headers: &HeaderMap) -> bool {
         let origin = headers.get(header::ORIGIN);
         origin.is_some_and(|origin| origin.as_bytes() == self.to_string().as_bytes())
     }
@@ -54,8 +50,8 @@ impl Origin {
 impl FromStr for Origin {
     type Err = InvalidOrigin;
 
-    fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
-        let uri: Uri = text.parse().map_err(|_| InvalidOrigin)?;
+    fn from_str(origin: &str) -> Result<Self, InvalidOrigin> {
+        let uri: Uri = origin.parse().map_err(|_| InvalidOrigin)?;
         let (scheme, host) = uri.scheme_str().zip(uri.authority()).ok_or(InvalidOrigin)?;
         let plain = uri.path() == "/" && uri.query().is_none() && !host.as_str().contains('@');
         if !plain || !matches!(scheme, "http" | "https") {
@@ -74,70 +70,43 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Turns away who came by another name or from another site, and adds the
-/// headers of every answer.
-pub(crate) async fn guard(
+/// Refuses requests for another host or from another site, and adds the
+/// security headers to every response.
+pub(crate) async fn secure(
     State(console): State<WebConsole>,
     request: Request,
     next: Next,
 ) -> Response {
-    let headers = request.headers();
-    let wants_text = headers
-        .get(header::ACCEPT)
-        .is_some_and(|it| it == "text/plain");
+    let accept = request.headers().get(header::ACCEPT);
+    let wants_text = accept.is_some_and(|accept| accept == "text/plain");
     let response = match check(&console.settings.origin, &request) {
         Ok(()) => next.run(request).await,
-        Err(refusal) => refusal.into_response(),
+        Err(error) => error.into_response(),
     };
     let mut response = match response.extensions().get() {
-        Some(Reason(reason)) if wants_text => (response.status(), reason.clone()).into_response(),
+        Some(PlainText(text)) if wants_text => (response.status(), text.clone()).into_response(),
         _ => response,
     };
-    let headers = response.headers_mut();
-    for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    ] {
-        headers.entry(name).or_insert(value);
-    }
-    headers.extend([
-        (
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ),
-        (
-            header::REFERRER_POLICY,
-            HeaderValue::from_static("no-referrer"),
-        ),
-        (
-            CROSS_ORIGIN_OPENER_POLICY,
-            HeaderValue::from_static("same-origin"),
-        ),
-        (
-            CROSS_ORIGIN_RESOURCE_POLICY,
-            HeaderValue::from_static("same-origin"),
-        ),
-    ]);
+    add_security_headers(response.headers_mut(), POLICY, NO_STORE);
     response
 }
 
-fn check(origin: &Origin, request: &Request) -> Result<(), Refusal> {
+fn check(origin: &Origin, request: &Request) -> Result<(), AppError> {
     let headers = request.headers();
-    // A foreign page whose name was bent to our address must not read what we serve.
-    let host = headers.get(header::HOST).map(HeaderValue::as_bytes);
-    if !host.is_some_and(|host| host.eq_ignore_ascii_case(origin.host.as_bytes())) {
-        return Err(Refusal::Misdirected(origin.clone()));
+    if !has_host(headers, [origin.host()]) {
+        return Err(AppError::WrongHost(origin.clone()));
     }
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return Ok(());
     }
-    let own = match headers.get("sec-fetch-site") {
+    let is_same_origin = match headers.get("sec-fetch-site") {
         Some(site) => site == "same-origin",
-        None => origin.is_of(headers),
+        None => origin.is_in(headers),
     };
-    match own {
-        true => Ok(()),
-        false => Err(Refusal::Forged),
+    if is_same_origin {
+        Ok(())
+    } else {
+        Err(AppError::CsrfFailed)
     }
 }
 
@@ -146,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn origins_are_read_as_browsers_write_them() {
+    fn origins_are_parsed_as_browsers_write_them() {
         for (text, shown, secure) in [
             (
                 "https://Console.example.org",

@@ -8,16 +8,16 @@ use axum::http::request::Parts;
 
 use crate::WebConsole;
 
-/// Who has sent a request, and what their proxy says of them.
+/// The sender of a request, according to the connection and to trusted proxies.
 #[derive(Clone, Debug)]
-pub(crate) struct Client {
-    /// The address, as the last proxy that we believe saw it.
+pub(crate) struct Peer {
+    /// The address, as seen by the outermost trusted proxy.
     pub(crate) address: Option<IpAddr>,
-    /// The user that such a proxy names.
+    /// The user that a trusted proxy names.
     pub(crate) user: Option<String>,
 }
 
-impl FromRequestParts<WebConsole> for Client {
+impl FromRequestParts<WebConsole> for Peer {
     type Rejection = Infallible;
 
     async fn from_request_parts(
@@ -26,31 +26,38 @@ impl FromRequestParts<WebConsole> for Client {
     ) -> Result<Self, Infallible> {
         let settings = &console.settings;
         let connection = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let peer = connection.map(|ConnectInfo(address)| address.ip().to_canonical());
-        let believed = |address: &IpAddr| settings.proxies.contains(address);
-        if !peer.as_ref().is_some_and(believed) {
-            let (address, user) = (peer, None);
-            return Ok(Self { address, user });
+        let sender = connection.map(|ConnectInfo(address)| address.ip().to_canonical());
+        let is_trusted = |address: &IpAddr| settings.trusted_proxies.contains(address);
+        if !sender.as_ref().is_some_and(is_trusted) {
+            return Ok(Self {
+                address: sender,
+                user: None,
+            });
         }
-        let text = |name| parts.headers.get(name)?.to_str().ok();
+        let value = |name| parts.headers.get(name)?.to_str().ok();
         let forwarded = parts.headers.get_all("x-forwarded-for").iter();
         let forwarded: Vec<IpAddr> = forwarded
             .filter_map(|list| list.to_str().ok())
             .flat_map(|list| list.split(','))
             .filter_map(|address| address.trim().parse().ok())
             .collect();
-        // Everything before the last one that we do not believe may be invented.
-        let address = forwarded.iter().rfind(|address| !believed(address));
+        // Clients can forge everything before the last address that is no trusted proxy.
+        let address = forwarded.iter().rfind(|address| !is_trusted(address));
         Ok(Self {
-            address: address.copied().or(peer),
-            user: settings.user_header.as_ref().and_then(text).map(Into::into),
+            address: address.copied().or(sender),
+            user: settings
+                .user_header
+                .as_ref()
+                .and_then(value)
+                .map(Into::into),
         })
     }
 }
 
-impl Client {
-    /// What counts as one place: who has one IPv6 address has 2⁶⁴.
-    pub(crate) fn place(&self) -> String {
+impl Peer {
+    /// Returns the key for rate limits: an IPv4 address, or the /64 network of
+    /// an IPv6 address, as one customer has all of it.
+    pub(crate) fn network(&self) -> String {
         match self.address {
             Some(IpAddr::V6(address)) => {
                 let [a, b, c, d, ..] = address.segments();
