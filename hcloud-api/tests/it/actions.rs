@@ -148,7 +148,7 @@ async fn an_action_that_vanished_is_an_error() {
 
     let error = client(&api).wait(ids([1, 2, 3])).await.unwrap_err();
 
-    assert_eq!(error.to_string(), "the API does not know action 2");
+    assert_eq!(error.to_string(), "action 2 not found");
     assert!(matches!(error, Error::ActionsVanished { ids } if ids == [ActionId::new(2)]));
 }
 
@@ -162,7 +162,7 @@ async fn the_deadline_names_what_remains() {
 
     assert_eq!(
         error.to_string(),
-        "after 0.3 s, still running: actions 2, 3"
+        "timed out after 0.3 s; still running: actions 2, 3"
     );
     assert!(error.is_retryable());
 }

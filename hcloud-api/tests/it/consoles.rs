@@ -75,17 +75,17 @@ async fn refusal_and_what_is_no_console_are_told_apart() {
     for (answer, message) in [
         (
             "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n",
-            "the console was not opened; its answer is 403 Forbidden",
+            "the console refused the connection with status 403 Forbidden",
         ),
         (
             "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
              sec-websocket-accept: wrong\r\n\r\n",
-            "the link leads to no console: it is no WebSocket",
+            "not a console: not a WebSocket",
         ),
         (
             "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
              sec-websocket-accept: ACCEPT\r\nsec-websocket-protocol: base64\r\n\r\n",
-            "the link leads to no console: it speaks another subprotocol",
+            "not a console: unexpected WebSocket subprotocol",
         ),
     ] {
         let (link, _) = console(answer, b"").await;

@@ -27,7 +27,7 @@ async fn a_server_learns_about_itself() {
     ])
     .await;
 
-    assert!(metadata.is_there().await);
+    assert!(metadata.is_available().await);
     assert_eq!(metadata.hostname().await.unwrap(), "my-server");
     assert_eq!(metadata.instance_id().await.unwrap(), ServerId::new(42));
     let ip = metadata.public_ipv4().await.unwrap();
@@ -54,5 +54,5 @@ async fn another_clouds_service_is_not_taken_for_ours() {
     let error = metadata.instance_id().await.unwrap_err();
 
     assert!(matches!(error, Error::Decode { .. }), "{error:?}");
-    assert!(!metadata.is_there().await);
+    assert!(!metadata.is_available().await);
 }
