@@ -36,6 +36,8 @@ mod error;
 mod error_code;
 #[cfg(feature = "client")]
 mod firewalls;
+#[cfg(feature = "test-util")]
+pub mod fixtures;
 #[cfg(feature = "client")]
 mod floating_ips;
 #[cfg(feature = "client")]

@@ -181,7 +181,7 @@ mod tests {
 
     use super::*;
 
-    const AT_ONCE: Duration = Duration::ZERO;
+    const IMMEDIATELY: Duration = Duration::ZERO;
     const SECOND: Duration = Duration::from_secs(1);
 
     /// The API's side: a bucket that refills by one request a second.
@@ -228,7 +228,7 @@ mod tests {
     /// Sends requests until one is granted.
     async fn request(pacer: &Pacer, api: &RefCell<Api>) {
         loop {
-            let mut permit = pacer.permit(AT_ONCE);
+            let mut permit = pacer.permit(IMMEDIATELY);
             permit.ready().await;
             let (status, headers) = api.borrow_mut().respond();
             permit.observe(status, &headers);
@@ -267,7 +267,7 @@ mod tests {
 
         join_all((0..1000).map(|_| request(&pacer, &api))).await;
 
-        assert_eq!(start.elapsed(), AT_ONCE);
+        assert_eq!(start.elapsed(), IMMEDIATELY);
     }
 
     #[tokio::test(start_paused = true)]
@@ -286,27 +286,27 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_dropped_permit_is_returned() {
         let pacer = Pacer::default();
-        let mut permit = pacer.permit(AT_ONCE);
+        let mut permit = pacer.permit(IMMEDIATELY);
         permit.ready().await;
         permit.observe(StatusCode::OK, &budget(3600, 1));
-        drop(pacer.permit(AT_ONCE));
+        drop(pacer.permit(IMMEDIATELY));
 
-        let permit = pacer.permit(AT_ONCE);
+        let permit = pacer.permit(IMMEDIATELY);
 
-        assert_eq!(wait(&permit), AT_ONCE);
+        assert_eq!(wait(&permit), IMMEDIATELY);
     }
 
     #[tokio::test(start_paused = true)]
     async fn other_users_of_the_budget_are_noticed() {
         let pacer = Pacer::default();
-        let mut permit = pacer.permit(AT_ONCE);
+        let mut permit = pacer.permit(IMMEDIATELY);
         permit.ready().await;
         permit.observe(StatusCode::OK, &budget(3600, 1000));
-        let mut permit = pacer.permit(AT_ONCE);
+        let mut permit = pacer.permit(IMMEDIATELY);
         permit.ready().await;
         permit.observe(StatusCode::OK, &budget(3600, 0));
 
-        let permit = pacer.permit(AT_ONCE);
+        let permit = pacer.permit(IMMEDIATELY);
 
         assert_eq!(wait(&permit), SECOND);
     }
@@ -314,7 +314,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_refusal_without_headers_delays_by_a_second() {
         let pacer = Pacer::default();
-        let mut permit = pacer.permit(AT_ONCE);
+        let mut permit = pacer.permit(IMMEDIATELY);
         permit.ready().await;
         permit.observe(StatusCode::TOO_MANY_REQUESTS, &HeaderMap::new());
 
