@@ -98,7 +98,7 @@ impl Api {
         for source in files(&client.join("src"), "rs")? {
             known.add_source(&read(&source)?);
         }
-        for answer in files(&fixtures, "json")? {
+        for answer in files(&client.join("src/fixtures"), "json")? {
             let mut fields = BTreeSet::new();
             add_fields(&json(&answer)?, "", &mut fields);
             known.add_answer(fields);
