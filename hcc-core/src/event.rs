@@ -8,7 +8,7 @@ use serde_with::{
     DurationSecondsWithFrac, TimestampSecondsWithFrac, serde_as, skip_serializing_none,
 };
 
-use crate::{Error, Result, SyncOutcome};
+use crate::{Error, Result};
 
 /// What happened, as the events of the queue tell it.
 ///
@@ -76,6 +76,22 @@ pub struct RecordEvent {
     pub record: SyncOutcome,
 }
 
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SyncOutcome {
+    /// It says what Hetzner says.
+    Updated,
+    /// It was made.
+    Adopted,
+    /// Hetzner does not know the server; the record was left.
+    Missing,
+    /// Hetzner does not know the server; the record was removed.
+    Removed,
+    /// Neither Hetzner nor the records know the server.
+    Unknown,
+}
+
 /// A worker's sign of life.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,14 +142,27 @@ impl CommandEvent {
     ///
     /// # Errors
     ///
-    /// [`Error::Command`].
+    /// [`Error::CommandFailed`].
     pub fn result(self) -> Result<()> {
         match self.ok {
             true => Ok(()),
-            false => Err(Error::Command {
-                why: self.err.unwrap_or_default(),
+            false => Err(Error::CommandFailed {
+                message: self.err.unwrap_or_default(),
                 code: self.code,
             }),
+        }
+    }
+}
+
+impl SyncOutcome {
+    /// The word that tables and programs see.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Updated => "updated",
+            Self::Adopted => "adopted",
+            Self::Missing => "missing",
+            Self::Removed => "removed",
+            Self::Unknown => "unknown",
         }
     }
 }

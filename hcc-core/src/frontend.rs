@@ -7,6 +7,7 @@ use hcc_queue::{CommandId, Entry, Queue, RawEvent, Received, State, Subscription
 use hcc_store::{Record, Store};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use crate::request::EVERY_SERVER;
 use crate::{Command, Console, Error, Event, Heartbeat, Request, Result, ServerName};
 
 /// How long a waiter trusts that it hears of the end. After that it looks for
@@ -80,7 +81,7 @@ impl Frontend {
     ///
     /// # Errors
     ///
-    /// [`Error::Command`] if it failed, and [`Error::StillQueued`] after the
+    /// [`Error::CommandFailed`] if it failed, and [`Error::StillQueued`] after the
     /// deadline.
     pub async fn wait(&self, id: &CommandId, timeout: Duration) -> Result<()> {
         let end = Instant::now() + timeout;
@@ -235,17 +236,14 @@ impl Frontend {
     async fn look(&self, id: &CommandId) -> Result<Option<Result<()>>> {
         Ok(match self.queue.commands().get(id).await? {
             None => Some(Ok(())),
-            Some(entry) if entry.state == State::Dead => Some(Err(Error::Command {
-                why: entry.why.unwrap_or_default(),
+            Some(entry) if entry.state == State::Dead => Some(Err(Error::CommandFailed {
+                message: entry.why.unwrap_or_default(),
                 code: None,
             })),
             Some(_) => None,
         })
     }
 }
-
-/// Stands for every server that the records know, in a `sync`.
-pub(crate) const EVERY_SERVER: &str = "*";
 
 /// Somebody who listens; made by [`Frontend::listen`].
 pub struct Listener(Box<dyn Subscription<RawEvent>>);

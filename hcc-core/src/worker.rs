@@ -22,7 +22,7 @@ use self::freshener::Freshener;
 use self::outage::Outage;
 use self::shift::Shift;
 use self::tracker::{Tracker, track};
-use crate::authorizer::AllowAll;
+use crate::authz::AllowAll;
 use crate::{Authorizer, Guard, Project};
 
 /// How long giving commands back may take.

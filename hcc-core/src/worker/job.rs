@@ -11,9 +11,9 @@ use tracing::{info, warn};
 
 use super::failure::Failure;
 use super::shift::Shift;
-use crate::command::Delivery;
-use crate::command::delete::ExpectedServer;
-use crate::frontend::EVERY_SERVER;
+use crate::project::delete::ExpectedServer;
+use crate::project::delivery::Delivery;
+use crate::request::EVERY_SERVER;
 use crate::{
     Command, CommandEvent, CreateOptions, CreateOutcome, DeleteOutcome, Error, Event, Power,
     Request, Result, Scope, ServerName, SyncOutcome,

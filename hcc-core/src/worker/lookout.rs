@@ -9,7 +9,7 @@ use std::time::Duration;
 use hcloud_api::ServerStatus;
 use tokio::time::{Instant, sleep_until};
 
-use crate::{ServerName, Synced};
+use crate::{ServerName, SyncedRecord};
 
 /// The pause before the first look, from which they grow.
 const FIRST: Duration = Duration::from_secs(1);
@@ -80,7 +80,7 @@ impl Lookout {
     }
 
     /// Forgets those that have arrived, or are gone.
-    pub(super) fn heed(&mut self, synced: &[Synced]) {
+    pub(super) fn heed(&mut self, synced: &[SyncedRecord]) {
         self.expected.retain(|expected| {
             let found = synced
                 .iter()
@@ -97,8 +97,8 @@ mod tests {
     use super::*;
     use crate::SyncOutcome;
 
-    fn synced(name: &str, status: Option<ServerStatus>) -> Synced {
-        Synced {
+    fn synced(name: &str, status: Option<ServerStatus>) -> SyncedRecord {
+        SyncedRecord {
             name: name.to_owned(),
             record: SyncOutcome::Updated,
             changed: false,

@@ -13,7 +13,7 @@ use tracing::{debug, info};
 use super::freshener::Freshener;
 use super::outage::Outage;
 use super::tracker::Tracker;
-use crate::{Event, Heartbeat, Project, RecordEvent, Result, Scope, SyncOutcome, Synced, Worker};
+use crate::{Event, Heartbeat, Project, RecordEvent, Result, Scope, SyncOutcome, SyncedRecord, Worker};
 
 /// One run of a worker.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ impl Shift {
     }
 
     /// Syncs, and tells which records say something else now.
-    pub(super) async fn sync(&self, scope: &Scope) -> Result<Vec<Synced>> {
+    pub(super) async fn sync(&self, scope: &Scope) -> Result<Vec<SyncedRecord>> {
         let synced = self.project().sync(scope, false).await?;
         for one in synced.iter().filter(|one| one.changed) {
             self.changed(&one.name, one.record).await;

@@ -160,7 +160,7 @@ mod tests {
     async fn reason(users: &AccountAuthorizer, request: &Request) -> Option<String> {
         match users.check(request, None).await {
             Ok(()) => None,
-            Err(Error::Denied(denied)) => Some(denied.why),
+            Err(Error::Denied(denied)) => Some(denied.reason),
             Err(error) => panic!("{error}"),
         }
     }

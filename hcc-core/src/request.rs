@@ -2,19 +2,14 @@
 
 use std::fmt;
 
-use hcc_queue::Lease;
-use hcloud_api::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{CreateOptions, InvalidName, Power, ServerName};
 
-pub(crate) mod console;
-pub(crate) mod create;
-pub(crate) mod delete;
-pub(crate) mod list;
-pub(crate) mod manage;
-pub(crate) mod power;
-pub(crate) mod sync;
+
+/// Stands for every server that has a record, in a `sync`.
+pub(crate) const EVERY_SERVER: &str = "*";
 
 /// What a user may ask for.
 ///
@@ -123,7 +118,7 @@ impl Command {
             "reboot" => Self::Power(Power::Reboot),
             "console" => Self::Console,
             "kill" => Self::Kill {
-                id: delete::id(args).map_err(arguments)?,
+                id: expected_id(args).map_err(arguments)?,
             },
             "new" | "create" => Self::Create(CreateOptions::read(args).map_err(arguments)?),
             "settag" => Self::Settag,
@@ -142,6 +137,15 @@ impl Command {
             _ => Value::Null,
         }
     }
+}
+
+/// Reads the arguments of a queued `kill`.
+fn expected_id(args: &Value) -> serde_json::Result<Option<u64>> {
+    #[derive(Default, Deserialize)]
+    struct Args {
+        id: Option<u64>,
+    }
+    Ok(Option::<Args>::deserialize(args)?.unwrap_or_default().id)
 }
 
 impl fmt::Display for Command {
@@ -166,24 +170,6 @@ impl Request {
         Self {
             by: Some(who.into()),
             ..self
-        }
-    }
-}
-
-/// What a worker knows of the delivery of a command.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Delivery {
-    /// When the command was pushed, by the clock of this machine.
-    pub(crate) pushed: Timestamp,
-    /// Whether another delivery came before, which may have done something.
-    pub(crate) is_repeated: bool,
-}
-
-impl Delivery {
-    pub(crate) fn of(lease: &Lease) -> Self {
-        Self {
-            pushed: Timestamp::now() - lease.age,
-            is_repeated: lease.attempt > 1,
         }
     }
 }

@@ -1,8 +1,5 @@
 //! What a user may do with which servers.
 
-mod accounts;
-mod pattern;
-
 use std::collections::BTreeSet;
 
 use hcc_queue::{Entry, State};
@@ -11,8 +8,7 @@ use hcloud_api::LabelSelector;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use self::accounts::AccountAuthorizer;
-pub use self::pattern::{InvalidPattern, NamePattern};
+use super::NamePattern;
 use crate::{Command, Power, ServerName};
 
 /// What a user may do: nothing that is not granted.
@@ -23,7 +19,7 @@ use crate::{Command, Power, ServerName};
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use hcc_core::{Command, Power, Permissions};
 ///
-/// let rights: Permissions = serde_json::from_str(
+/// let permissions: Permissions = serde_json::from_str(
 ///     r#"{
 ///         "grants": [
 ///             { "servers": "web-*", "may": ["console", "power"] },
