@@ -296,7 +296,7 @@ impl Config {
         let (access, _) = self.access()?.ok_or(Problem::NoToken)?;
         let mut builder = Client::builder(access.token()?)
             .user_agent("hcc", env!("CARGO_PKG_VERSION"))
-            .read_only(self.flags.dry_run());
+            .dry_run(self.flags.dry_run());
         if let Some(endpoint) = self.endpoint(&access)? {
             builder = builder.endpoint(endpoint);
         }

@@ -168,7 +168,7 @@ fn withheld(error: &anyhow::Error) -> Option<&hcloud_api::Error> {
         hcc_core::Error::Api(error) => Some(&**error),
         _ => None,
     })?;
-    matches!(api, hcloud_api::Error::Withheld { .. }).then_some(api)
+    matches!(api, hcloud_api::Error::DryRun { .. }).then_some(api)
 }
 
 /// Says what is wrong with the command line; `--help` comes this way too.

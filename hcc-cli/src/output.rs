@@ -173,7 +173,7 @@ impl Output {
 
     /// What a dry run would have sent.
     pub(crate) fn request(&self, withheld: &hcloud_api::Error) -> anyhow::Result<()> {
-        let hcloud_api::Error::Withheld {
+        let hcloud_api::Error::DryRun {
             method, path, body, ..
         } = withheld
         else {
