@@ -14,6 +14,7 @@ use inquire::InquireError;
 use serde::Serialize;
 
 use crate::cli::Cli;
+use crate::hint;
 use crate::output::Output;
 use crate::problem::Problem;
 

@@ -1,21 +1,20 @@
-//! How a browser reaches a server's screen.
+//! The URL and password of a server's screen.
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// A way to a server's screen; valid for one minute to connect.
+/// The URL and password of a server's screen. The URL expires after one minute.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Console {
-    /// The WebSocket of the screen; its query holds a token.
+    /// The WebSocket URL, with a token in its query.
     pub url: SecretString,
-    /// The VNC password, which only works together with the URL.
+    /// The VNC password, which is valid for this URL only.
     pub password: SecretString,
 }
 
 impl Console {
-    /// The link that the console page at `base` understands.
-    ///
-    /// Without a page it is the bare URL and password.
+    /// Returns a link to the console page at `base` that opens this console; without `base`, the
+    /// URL and password alone.
     pub fn link(&self, base: Option<&str>) -> SecretString {
         let (url, password) = (self.url.expose_secret(), self.password.expose_secret());
         match base {

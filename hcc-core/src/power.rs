@@ -1,22 +1,23 @@
-//! What can be done with a server's power.
+//! Changes of a server's power state.
 
-/// What to do with a server's power.
+/// A change of a server's power state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Power {
-    /// Switch it on.
+    /// Switches the server on.
     Start,
-    /// Ask its operating system to shut down.
+    /// Requests a shutdown of the operating system.
     Stop,
-    /// Cut its power.
+    /// Cuts the power.
     Force,
-    /// Cut its power and switch it on again.
+    /// Cuts the power and switches the server on again.
     Reset,
-    /// Ask its operating system to restart.
+    /// Requests a restart of the operating system.
     Reboot,
 }
 
+#[cfg(feature = "worker")]
 impl Power {
-    /// Whether a second execution has an effect of its own.
+    /// Returns whether a second execution has an effect of its own.
     pub(crate) fn is_unrepeatable(self) -> bool {
         matches!(self, Self::Reset | Self::Reboot)
     }

@@ -1,11 +1,11 @@
 //! The screen and the keyboard of a server, without a browser.
 
-mod vnc_proxy;
 mod error;
 mod keyboard;
 mod rfb;
 mod screenshot;
 mod security;
+mod vnc_proxy;
 
 use std::fmt;
 use std::io;
@@ -17,10 +17,10 @@ use tokio::time::{sleep, timeout};
 use self::rfb::{Part, Rfb};
 use crate::{Console, Project, Result, ServerName};
 
-pub use self::vnc_proxy::{ViewerOutcome, VncProxy};
 pub use self::error::ScreenError;
 pub use self::keyboard::{Keystrokes, Layout, UnknownLayout, Untypable};
 pub use self::screenshot::Screenshot;
+pub use self::vnc_proxy::{ViewerOutcome, VncProxy};
 
 /// Time limit for one response of a screen.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(15);

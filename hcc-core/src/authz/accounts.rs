@@ -1,4 +1,4 @@
-//! Asking the database what a user may do.
+//! Permissions that are stored with user accounts.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -6,58 +6,58 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use hcc_store::{Accounts, AuditEntry, Record};
 
-use crate::{Authorizer, Denied, Error, Permissions, Request, Result, ServerName};
+use super::{Authorizer, Denied, Permissions};
+use crate::{Command, Error, Request, Result, ServerName};
 
-/// Permits what the users in a database may do.
+/// Allows what the permissions of the accounts in a database allow.
 ///
-/// A web service asks for a user's [`rights`](Self::rights) before it asks for a
-/// command; a worker is [permitted by](crate::Worker::with_authorizer) them, so
-/// that nobody gets round the web service. What the worker denies is noted in the
-/// audit trail.
+/// A web service checks a user's [`permissions`](Self::permissions) before it submits a command. A
+/// worker that uses [the same authorizer](Authorizer) checks again, so that the web service cannot
+/// be bypassed, and adds denied commands to the audit log.
 ///
-/// Commands that do not say who wants them come from programs that know no
-/// users. They are carried out, unless [`names_required`](Self::names_required).
-/// Nor are names looked up while the database has no users at all.
+/// Commands without a user come from programs that have no users, and are allowed unless
+/// [`require_user`](Self::require_user) is set. User names are not checked as long as the database
+/// has no accounts at all.
 #[derive(Clone, Debug)]
 pub struct AccountAuthorizer {
     accounts: Arc<dyn Accounts>,
-    names_required: bool,
+    requires_user: bool,
 }
 
 impl AccountAuthorizer {
-    /// The users of this database.
+    /// Creates an authorizer for the accounts of a database.
     pub fn new(accounts: Arc<dyn Accounts>) -> Self {
         Self {
             accounts,
-            names_required: false,
+            requires_user: false,
         }
     }
 
-    /// The same, denying commands that do not say who wants them.
+    /// Denies commands without a user.
     #[must_use]
     pub fn require_user(self) -> Self {
         Self {
-            names_required: true,
+            requires_user: true,
             ..self
         }
     }
 
-    /// What a user may do.
+    /// Returns the permissions of a user.
     ///
     /// # Errors
     ///
-    /// [`Denied`] if there is no such user, if they are disabled, or if their
-    /// rights are malformed; otherwise the database cannot be read.
-    pub async fn rights(&self, user: &str) -> Result<Permissions> {
-        let why = match self.accounts.user(user).await? {
-            None => format!("there is no user {user:?}"),
-            Some(user) if user.disabled => format!("{} is disabled", user.name),
+    /// [`Denied`] if the user does not exist or is disabled, or if the permissions are invalid;
+    /// otherwise the database cannot be read.
+    pub async fn permissions(&self, user: &str) -> Result<Permissions> {
+        let reason = match self.accounts.user(user).await? {
+            None => format!("user {user:?} not found"),
+            Some(user) if user.disabled => format!("user {} is disabled", user.name),
             Some(user) => match Permissions::of(&user) {
-                Ok(rights) => return Ok(rights),
+                Ok(permissions) => return Ok(permissions),
                 Err(error) => error.to_string(),
             },
         };
-        Err(Denied::new(why).into())
+        Err(Denied::new(reason).into())
     }
 
     async fn decide(&self, request: &Request, record: Option<&Record>) -> Result<()> {
@@ -66,45 +66,59 @@ impl AccountAuthorizer {
             server,
             by,
         } = request;
-        let may = |rights: &Permissions| rights.allows(command, server, record);
-        self.demand(by.as_deref(), may, || format!("{command} {server}"))
-            .await
+        let allows = |permissions: &Permissions| permissions.allows(command, server, record);
+        self.require(by.as_deref(), allows, || {
+            format!("{} {server}", name(command))
+        })
+        .await
     }
 
-    /// Insists that whoever asks may do it, if it matters who asks.
-    async fn demand(
+    /// Denies an operation unless the permissions of the user allow it.
+    async fn require(
         &self,
         by: Option<&str>,
-        may: impl Fn(&Permissions) -> bool + Send,
-        what: impl Fn() -> String + Send,
+        allows: impl Fn(&Permissions) -> bool + Send,
+        operation: impl Fn() -> String + Send,
     ) -> Result<()> {
         let Some(by) = by else {
-            return match self.names_required {
-                true => Err(Denied::new("nobody says who wants it").into()),
-                false => Ok(()),
-            };
+            if self.requires_user {
+                return Err(Denied::new("the command names no user").into());
+            }
+            return Ok(());
         };
-        let rights = match self.rights(by).await {
+        let permissions = match self.permissions(by).await {
             Err(Error::Denied(_)) if self.accounts.users().await?.is_empty() => return Ok(()),
-            rights => rights?,
+            permissions => permissions?,
         };
-        match may(&rights) {
-            true => Ok(()),
-            false => Err(Denied::new(format!("{by} may not {}", what())).into()),
+        if !allows(&permissions) {
+            return Err(Denied::new(format!("{by} may not {}", operation())).into());
         }
+        Ok(())
     }
 
-    /// Writes down what was denied.
-    async fn note(&self, by: Option<&str>, what: &str, server: Option<&ServerName>) -> Result<()> {
+    /// Adds a denied command to the audit log.
+    async fn audit(&self, by: Option<&str>, verb: &str, server: Option<&ServerName>) -> Result<()> {
         let entry = AuditEntry {
             at: SystemTime::now(),
             by: by.map(Into::into),
             ip: None,
-            what: what.to_owned(),
+            what: verb.to_owned(),
             server: server.map(ToString::to_string),
             outcome: "denied".to_owned(),
         };
         Ok(self.accounts.append(&entry).await?)
+    }
+}
+
+/// Returns the verb of a command as on the command line, which is an English one.
+fn name(command: &Command) -> &'static str {
+    match command.verb() {
+        "new" => "create",
+        "off" => "force off",
+        "settag" => "manage",
+        "deltag" => "unmanage",
+        "console" => "open the console of",
+        verb => verb,
     }
 }
 
@@ -114,16 +128,18 @@ impl Authorizer for AccountAuthorizer {
         let decided = self.decide(request, record).await;
         if let Err(Error::Denied(_)) = decided {
             let (by, verb) = (request.by.as_deref(), request.command.verb());
-            self.note(by, verb, Some(&request.server)).await?;
+            self.audit(by, verb, Some(&request.server)).await?;
         }
         decided
     }
 
     async fn check_sync_of_all(&self, by: Option<&str>) -> Result<()> {
-        let may = |rights: &Permissions| rights.admin;
-        let decided = self.demand(by, may, || "sync all servers".to_owned()).await;
+        let is_admin = |permissions: &Permissions| permissions.admin;
+        let decided = self
+            .require(by, is_admin, || "sync all servers".to_owned())
+            .await;
         if let Err(Error::Denied(_)) = decided {
-            self.note(by, "sync", None).await?;
+            self.audit(by, "sync", None).await?;
         }
         decided
     }
@@ -135,13 +151,15 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{Command, Power};
+    use crate::{CreateOptions, Power};
 
-    async fn users(users: impl IntoIterator<Item = (&str, Value)>) -> (AccountAuthorizer, Memory) {
+    async fn authorizer(
+        users: impl IntoIterator<Item = (&str, Value)>,
+    ) -> (AccountAuthorizer, Memory) {
         let accounts = Memory::default();
-        for (name, rights) in users {
+        for (name, permissions) in users {
             let user = User {
-                rights,
+                rights: permissions,
                 ..User::new(name)
             };
             assert!(accounts.put_user(&user).await.unwrap());
@@ -151,14 +169,14 @@ mod tests {
 
     fn kill(by: Option<&str>) -> Request {
         let request = Request::new(Command::Kill { id: None }, "web".parse().unwrap());
-        match by {
-            Some(name) => request.by(name),
-            None => request,
+        Request {
+            by: by.map(Into::into),
+            ..request
         }
     }
 
-    async fn reason(users: &AccountAuthorizer, request: &Request) -> Option<String> {
-        match users.check(request, None).await {
+    async fn reason(authorizer: &AccountAuthorizer, request: &Request) -> Option<String> {
+        match authorizer.check(request, None).await {
             Ok(()) => None,
             Err(Error::Denied(denied)) => Some(denied.reason),
             Err(error) => panic!("{error}"),
@@ -170,82 +188,99 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn user_may_do_what_is_granted_and_no_more() {
+    async fn user_may_do_only_what_is_granted() {
         let console = json!({ "grants": [{ "servers": "*", "may": ["console"] }] });
-        let (users, _) = users([("mary", all_of_web()), ("zoe", console)]).await;
+        let (authorizer, _) = authorizer([("mary", all_of_web()), ("zoe", console)]).await;
 
-        assert_eq!(reason(&users, &kill(Some("mary"))).await, None);
-        let why = reason(&users, &kill(Some("zoe"))).await;
-        assert_eq!(why.as_deref(), Some("zoe may not kill web"));
+        assert_eq!(reason(&authorizer, &kill(Some("mary"))).await, None);
+        let denied = reason(&authorizer, &kill(Some("zoe"))).await;
+        assert_eq!(denied.as_deref(), Some("zoe may not kill web"));
     }
 
     #[tokio::test]
-    async fn invented_name_is_denied_once_there_are_users() {
-        let (users, _) = users([("mary", all_of_web())]).await;
+    async fn denials_name_the_operation_in_english() {
+        let (authorizer, _) = authorizer([("mary", json!({}))]).await;
 
-        for name in ["", "Mary", "mary ", "root", "*"] {
-            let why = reason(&users, &kill(Some(name))).await;
-            assert_eq!(why, Some(format!("there is no user {name:?}")));
+        for (command, message) in [
+            (Command::Create(CreateOptions::default()), "create web"),
+            (Command::Power(Power::Force), "force off web"),
+            (Command::Console, "open the console of web"),
+            (Command::Settag, "manage web"),
+            (Command::Deltag, "unmanage web"),
+        ] {
+            let request = Request::new(command, "web".parse().unwrap()).by("mary");
+            let denied = reason(&authorizer, &request).await;
+            assert_eq!(denied, Some(format!("mary may not {message}")));
         }
     }
 
     #[tokio::test]
-    async fn command_of_a_user_who_was_removed_is_denied() {
-        let (users, accounts) = users([("mary", all_of_web()), ("zoe", json!({}))]).await;
+    async fn unknown_user_is_denied_once_there_are_accounts() {
+        let (authorizer, _) = authorizer([("mary", all_of_web())]).await;
+
+        for name in ["", "Mary", "mary ", "root", "*"] {
+            let denied = reason(&authorizer, &kill(Some(name))).await;
+            assert_eq!(denied, Some(format!("user {name:?} not found")));
+        }
+    }
+
+    #[tokio::test]
+    async fn command_of_a_removed_user_is_denied() {
+        let (authorizer, accounts) = authorizer([("mary", all_of_web()), ("zoe", json!({}))]).await;
         let request = kill(Some("mary"));
 
         accounts.remove_user("mary").await.unwrap();
 
-        let why = reason(&users, &request).await;
-        assert_eq!(why.as_deref(), Some("there is no user \"mary\""));
+        let denied = reason(&authorizer, &request).await;
+        assert_eq!(denied.as_deref(), Some("user \"mary\" not found"));
     }
 
     #[tokio::test]
-    async fn command_of_a_user_who_was_disabled_is_denied() {
-        let (users, accounts) = users([("mary", json!({ "admin": true }))]).await;
+    async fn command_of_a_disabled_user_is_denied() {
+        let (authorizer, accounts) = authorizer([("mary", json!({ "admin": true }))]).await;
         let mut mary = accounts.user("mary").await.unwrap().unwrap();
         mary.disabled = true;
         accounts.put_user(&mary).await.unwrap();
 
-        let why = reason(&users, &kill(Some("mary"))).await;
+        let denied = reason(&authorizer, &kill(Some("mary"))).await;
 
-        assert_eq!(why.as_deref(), Some("mary is disabled"));
+        assert_eq!(denied.as_deref(), Some("user mary is disabled"));
     }
 
     #[tokio::test]
-    async fn user_with_malformed_rights_may_do_nothing() {
-        let (users, _) = users([("mary", json!({ "admin": "yes" }))]).await;
+    async fn user_with_invalid_permissions_may_do_nothing() {
+        let (authorizer, _) = authorizer([("mary", json!({ "admin": "yes" }))]).await;
 
-        let why = reason(&users, &kill(Some("mary"))).await;
+        let denied = reason(&authorizer, &kill(Some("mary"))).await;
 
-        assert_eq!(why.as_deref(), Some("the rights of mary are malformed"));
+        assert_eq!(denied.as_deref(), Some("invalid permissions of user mary"));
     }
 
     #[tokio::test]
-    async fn command_of_nobody_passes_unless_names_are_required() {
-        let (users, _) = users([("mary", json!({}))]).await;
+    async fn command_without_user_is_allowed_unless_users_are_required() {
+        let (authorizer, _) = authorizer([("mary", json!({}))]).await;
 
-        assert_eq!(reason(&users, &kill(None)).await, None);
-        let users = users.require_user();
-        let why = reason(&users, &kill(None)).await;
-        assert_eq!(why.as_deref(), Some("nobody says who wants it"));
+        assert_eq!(reason(&authorizer, &kill(None)).await, None);
+        let authorizer = authorizer.require_user();
+        let denied = reason(&authorizer, &kill(None)).await;
+        assert_eq!(denied.as_deref(), Some("the command names no user"));
     }
 
     #[tokio::test]
-    async fn names_mean_nothing_while_there_are_no_users() {
-        let (users, _) = users([]).await;
+    async fn names_are_not_checked_without_accounts() {
+        let (authorizer, _) = authorizer([]).await;
 
-        assert_eq!(reason(&users, &kill(Some("mary"))).await, None);
-        assert!(users.rights("mary").await.is_err());
+        assert_eq!(reason(&authorizer, &kill(Some("mary"))).await, None);
+        assert!(authorizer.permissions("mary").await.is_err());
     }
 
     #[tokio::test]
-    async fn what_is_denied_stands_in_the_audit_trail() {
-        let (users, accounts) = users([("mary", all_of_web())]).await;
+    async fn denied_commands_are_in_the_audit_log() {
+        let (authorizer, accounts) = authorizer([("mary", all_of_web())]).await;
         let reset = Request::new(Command::Power(Power::Reset), "web".parse().unwrap());
 
-        assert_eq!(reason(&users, &kill(Some("mary"))).await, None);
-        assert!(reason(&users, &reset.by("mary")).await.is_some());
+        assert_eq!(reason(&authorizer, &kill(Some("mary"))).await, None);
+        assert!(reason(&authorizer, &reset.by("mary")).await.is_some());
 
         let query = AuditQuery {
             limit: 10,
@@ -255,19 +290,22 @@ mod tests {
         let [entry] = &*entries else {
             panic!("{entries:?}");
         };
-        let shown = (entry.what.as_str(), entry.outcome.as_str());
-        assert_eq!(shown, ("reset", "denied"));
+        let operation = (entry.what.as_str(), entry.outcome.as_str());
+        assert_eq!(operation, ("reset", "denied"));
         assert_eq!(entry.by.as_deref(), Some("mary"));
         assert_eq!(entry.server.as_deref(), Some("web"));
     }
 
     #[tokio::test]
-    async fn database_that_cannot_be_read_decides_nothing() {
-        let folder = std::env::temp_dir();
-        let accounts = hcc_store::open_accounts(&StoreUrl::sqlite(folder)).await;
-        let users = AccountAuthorizer::new(accounts.unwrap());
+    async fn database_that_cannot_be_read_is_not_a_denial() {
+        let directory = std::env::temp_dir();
+        let accounts = hcc_store::open_accounts(&StoreUrl::sqlite(directory)).await;
+        let authorizer = AccountAuthorizer::new(accounts.unwrap());
 
-        let error = users.check(&kill(Some("mary")), None).await.unwrap_err();
+        let error = authorizer
+            .check(&kill(Some("mary")), None)
+            .await
+            .unwrap_err();
 
         assert!(matches!(error, Error::Store(_)), "{error:?}");
     }

@@ -1,11 +1,11 @@
-//! Patterns for names of servers.
+//! Patterns for server names.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde_with::{DeserializeFromStr, SerializeDisplay};
 
-/// A name, or many: `*` stands for any characters, dots too, or none.
+/// A pattern for server names: `*` matches any number of characters, including dots.
 ///
 /// ```
 /// use hcc_core::NamePattern;
@@ -19,13 +19,13 @@ use serde_with::{DeserializeFromStr, SerializeDisplay};
 #[derive(Clone, Debug, PartialEq, Eq, DeserializeFromStr, SerializeDisplay)]
 pub struct NamePattern(String);
 
-/// A text that no name of a server fits.
+/// The error for a pattern that cannot match any server name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no pattern for names: it is made of letters, digits, dashes, dots and *")]
+#[error("invalid name pattern {0:?}: only letters, digits, '-', '.' and '*' are allowed")]
 pub struct InvalidPattern(String);
 
 impl NamePattern {
-    /// Whether a server of this name is meant.
+    /// Returns whether the pattern matches a server name.
     pub fn matches(&self, name: &str) -> bool {
         let Some((start, rest)) = self.0.split_once('*') else {
             return self.0 == name;
@@ -37,21 +37,21 @@ impl NamePattern {
     }
 }
 
-fn contains_in_order<'a>(text: &str, mut parts: impl Iterator<Item = &'a str>) -> bool {
+fn contains_in_order<'a>(name: &str, mut parts: impl Iterator<Item = &'a str>) -> bool {
     parts
-        .try_fold(text, |text, part| Some(text.split_once(part)?.1))
+        .try_fold(name, |rest, part| Some(rest.split_once(part)?.1))
         .is_some()
 }
 
 impl FromStr for NamePattern {
     type Err = InvalidPattern;
 
-    fn from_str(text: &str) -> Result<Self, InvalidPattern> {
-        let is_known = |b: u8| b.is_ascii_alphanumeric() || b"-.*".contains(&b);
-        match !text.is_empty() && text.bytes().all(is_known) {
-            true => Ok(Self(text.to_owned())),
-            false => Err(InvalidPattern(text.to_owned())),
+    fn from_str(pattern: &str) -> Result<Self, InvalidPattern> {
+        let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"-.*".contains(&b);
+        if pattern.is_empty() || !pattern.bytes().all(is_allowed) {
+            return Err(InvalidPattern(pattern.to_owned()));
         }
+        Ok(Self(pattern.to_owned()))
     }
 }
 
@@ -65,49 +65,51 @@ impl fmt::Display for NamePattern {
 mod tests {
     use super::*;
 
-    /// Every text of these characters, up to a length.
-    fn texts(characters: &str, longest: u32) -> Vec<String> {
+    /// Returns all strings of these characters up to a length.
+    fn strings(characters: &str, max_len: u32) -> Vec<String> {
         let mut all = vec![String::new()];
         let mut last = all.clone();
-        for _ in 0..longest {
+        for _ in 0..max_len {
             last = last
                 .iter()
-                .flat_map(|text| characters.chars().map(move |c| format!("{text}{c}")))
+                .flat_map(|start| characters.chars().map(move |c| format!("{start}{c}")))
                 .collect();
             all.extend_from_slice(&last);
         }
         all
     }
 
-    /// What a pattern means, character by character.
-    fn means(pattern: &[u8], name: &[u8]) -> bool {
+    /// A reference implementation, character by character.
+    fn matches(pattern: &[u8], name: &[u8]) -> bool {
         match (pattern, name) {
             ([], []) => true,
-            ([b'*', rest @ ..], []) => means(rest, name),
-            ([b'*', rest @ ..], [_, shorter @ ..]) => means(rest, name) || means(pattern, shorter),
-            ([p, rest @ ..], [n, shorter @ ..]) => p == n && means(rest, shorter),
+            ([b'*', rest @ ..], []) => matches(rest, name),
+            ([b'*', rest @ ..], [_, shorter @ ..]) => {
+                matches(rest, name) || matches(pattern, shorter)
+            }
+            ([p, rest @ ..], [n, shorter @ ..]) => p == n && matches(rest, shorter),
             _ => false,
         }
     }
 
     #[test]
-    fn every_short_pattern_matches_what_it_means() {
-        let names = texts("ab-", 5);
+    fn every_short_pattern_agrees_with_the_reference() {
+        let names = strings("ab-", 5);
 
-        for text in texts("ab*", 5).iter().filter(|text| !text.is_empty()) {
-            let pattern: NamePattern = text.parse().unwrap();
+        for source in strings("ab*", 5).iter().filter(|it| !it.is_empty()) {
+            let pattern: NamePattern = source.parse().unwrap();
             for name in &names {
-                let expected = means(text.as_bytes(), name.as_bytes());
-                assert_eq!(pattern.matches(name), expected, "{text} {name}");
+                let expected = matches(source.as_bytes(), name.as_bytes());
+                assert_eq!(pattern.matches(name), expected, "{source} {name}");
             }
         }
     }
 
     #[test]
-    fn pattern_without_star_is_one_name() {
-        let names = texts("aA-.", 4);
+    fn pattern_without_star_matches_one_name() {
+        let names = strings("aA-.", 4);
 
-        for one in names.iter().filter(|text| !text.is_empty()) {
+        for one in names.iter().filter(|name| !name.is_empty()) {
             let pattern: NamePattern = one.parse().unwrap();
             let matches = names.iter().filter(|name| pattern.matches(name));
             assert_eq!(matches.collect::<Vec<_>>(), [one]);
@@ -115,11 +117,11 @@ mod tests {
     }
 
     #[test]
-    fn text_that_no_name_fits_is_refused() {
-        for text in [
+    fn invalid_patterns_are_rejected() {
+        for pattern in [
             "", "web?", "web-[12]", "web_1", "wéb*", "web *", "web*\n", "%",
         ] {
-            assert!(text.parse::<NamePattern>().is_err(), "{text}");
+            assert!(pattern.parse::<NamePattern>().is_err(), "{pattern}");
         }
     }
 }

@@ -1,14 +1,14 @@
-//! What is known of the delivery of a command.
+//! The delivery of a queued command.
 
 use hcc_queue::Lease;
 use hcloud_api::Timestamp;
 
-/// What a worker knows of the delivery of a command.
+/// The properties of a delivery that decide what a repeated command may do.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Delivery {
-    /// When the command was pushed, by the clock of this machine.
+    /// The time of the push, by the clock of this machine.
     pub(crate) pushed: Timestamp,
-    /// Whether another delivery came before, which may have done something.
+    /// Whether an earlier delivery may have had an effect.
     pub(crate) is_repeated: bool,
 }
 

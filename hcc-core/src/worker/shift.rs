@@ -13,7 +13,9 @@ use tracing::{debug, info};
 use super::freshener::Freshener;
 use super::outage::Outage;
 use super::tracker::Tracker;
-use crate::{Event, Heartbeat, Project, RecordEvent, Result, Scope, SyncOutcome, SyncedRecord, Worker};
+use crate::{
+    Event, Heartbeat, Project, RecordEvent, Result, Scope, SyncOutcome, SyncedRecord, Worker,
+};
 
 /// One run of a worker.
 #[derive(Debug)]

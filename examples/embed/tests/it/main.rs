@@ -56,7 +56,7 @@ async fn service_lists_servers_and_starts_one_while_a_worker_works() {
     assert_eq!(refused.status(), StatusCode::CONFLICT);
     assert_eq!(
         refused.text().await.unwrap(),
-        "there is no server elsewhere"
+        "server elsewhere not found"
     );
     worker.abort();
 }

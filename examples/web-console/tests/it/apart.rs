@@ -71,8 +71,8 @@ async fn worker_denies_what_the_web_console_never_allowed(place: Place) {
 
     for (by, why) in [
         (Some("anna"), "denied: anna may not kill web-1"),
-        (Some("nobody"), "denied: there is no user &#34;nobody&#34;"),
-        (None, "denied: nobody says who wants it"),
+        (Some("nobody"), "denied: user &#34;nobody&#34; not found"),
+        (None, "denied: the command names no user"),
     ] {
         let command = hcc_queue::Command {
             by: by.map(Into::into),
@@ -109,7 +109,7 @@ async fn right_that_is_taken_before_the_worker_comes_is_gone(place: Place) {
 
     installation.restart_worker();
 
-    let why = "denied: there is no user &#34;anna&#34;";
+    let why = "denied: user &#34;anna&#34; not found";
     let page = async || root.get("/servers/web-1").await.text.contains(why);
     wait_until(page, true).await;
 }
