@@ -19,7 +19,6 @@ mod letters;
 mod log;
 mod offered;
 mod output;
-mod page;
 mod price;
 mod problem;
 mod reader;

@@ -80,12 +80,8 @@ pub(crate) enum Problem {
     #[error("standard output is a terminal, which shows no pictures")]
     NoPictures,
 
-    #[error("the console page is not installed")]
-    PageNotInstalled,
-    #[error("{} holds no console page", .0.display())]
-    NoPage(PathBuf),
-    #[error("the console page lacks noVNC")]
-    NoVnc(PathBuf),
+    #[error(transparent)]
+    Page(#[from] hcc_console_page::Error),
     #[error("no browser can be started")]
     NoBrowser(#[source] io::Error),
     /// What failed was told, each with its own advice.
@@ -111,9 +107,7 @@ impl Problem {
             | Self::Exposed(_)
             | Self::Unreadable { .. }
             | Self::Malformed { .. }
-            | Self::PageNotInstalled
-            | Self::NoPage(_)
-            | Self::NoVnc(_)
+            | Self::Page(_)
             | Self::NoBrowser(_) => Exit::NotSetUp,
             Self::Declined
             | Self::NobodyToAsk
@@ -160,8 +154,8 @@ impl Problem {
             Self::NoColumn { .. } => "no_column",
             Self::NoRecord(_) => "no_record",
             Self::NoPassword => "no_password",
-            Self::PageNotInstalled | Self::NoPage(_) => "no_page",
-            Self::NoVnc(_) => "no_novnc",
+            Self::Page(hcc_console_page::Error::NoVnc { .. }) => "no_novnc",
+            Self::Page(_) => "no_page",
             Self::NoBrowser(_) | Self::NoVisit => "no_browser",
             Self::NoAnswer(_) => "no_answer",
             Self::Unwell { .. } => "unwell",
@@ -184,8 +178,7 @@ impl Problem {
             Self::NoLevel(_) => "it is debug, say, or info,hcloud_api=debug".to_owned(),
             Self::NoCommand(_) => "to see them: hcc queue list".to_owned(),
             Self::NoColumn { columns, .. } => format!("there are {}", columns.join(", ")),
-            Self::PageNotInstalled => "name its folder with --www or HCC_WWW".to_owned(),
-            Self::NoVnc(path) => format!("run: npm ci --prefix {}", path.display()),
+            Self::Page(error) => error.hint()?.to_owned(),
             _ => return None,
         })
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 use console::{Style, Term, measure_text_width};
+use hcc_console_page::ConsolePage;
 use hcc_core::{Frontend, Heartbeat};
 use hcc_queue::State;
 use hcloud_api::{Client, Ping};
@@ -16,7 +17,6 @@ use tokio::time::timeout;
 use crate::config::{Config, Flags, Key, Source};
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, Row};
-use crate::page::Page;
 use crate::problem::Problem;
 
 /// How long one check may take.
@@ -368,12 +368,12 @@ fn page(config: &Config, www: Option<&std::path::Path>) -> Finding {
     if let Some(address) = &config.settings.console {
         return Finding::ok("console", format!("links lead to {address}"));
     }
-    match Page::find(www) {
-        Ok(page) => Finding::ok("console", format!("page and noVNC in {}", page.folder())),
+    match ConsolePage::find(www) {
+        Ok(page) => Finding::ok("console", format!("page and noVNC {page}")),
         // Links can be printed without it.
-        Err(problem) => {
-            let advice = problem.hint().unwrap_or_default();
-            Finding::warning("console", problem.to_string(), &advice)
+        Err(error) => {
+            let hint = error.hint().unwrap_or_default();
+            Finding::warning("console", error.to_string(), hint)
         }
     }
 }

@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
+use hcc_console_page::ConsolePage;
 use tokio::net::TcpListener;
 
-use crate::page;
+use crate::problem::Problem;
 
 /// Serve the console page to browsers on this machine, until Ctrl-C
 #[derive(Debug, clap::Args)]
@@ -23,12 +24,12 @@ pub(crate) struct Page {
 
 impl Page {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
-        let page = page::Page::find(self.www.as_deref())?;
+        let page = ConsolePage::find(self.www.as_deref()).map_err(Problem::from)?;
         let listener = TcpListener::bind(self.listen)
             .await
             .with_context(|| format!("listen on {}", self.listen))?;
         let address = listener.local_addr()?;
-        writeln!(stdout(), "http://{address}{}", page::Page::PATH)?;
+        writeln!(stdout(), "http://{address}{}", ConsolePage::PATH)?;
         stdout().flush()?;
         page.serve(listener).await?;
         Ok(())

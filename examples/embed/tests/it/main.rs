@@ -54,10 +54,7 @@ async fn service_lists_servers_and_starts_one_while_a_worker_works() {
     assert_eq!(text(&servers).await, r#"{"web1":"running"}"#);
     let refused = start("elsewhere").await.unwrap();
     assert_eq!(refused.status(), StatusCode::CONFLICT);
-    assert_eq!(
-        refused.text().await.unwrap(),
-        "server elsewhere not found"
-    );
+    assert_eq!(refused.text().await.unwrap(), "server elsewhere not found");
     worker.abort();
 }
 
