@@ -13,6 +13,7 @@ use inquire::InquireError;
 use serde::Serialize;
 
 use crate::cli::Cli;
+use crate::hint;
 use crate::output::Output;
 use crate::problem::Problem;
 
@@ -85,7 +86,7 @@ impl Failure {
     fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<Self> {
         if let Some(error) = cause.downcast_ref::<hcc_core::Error>() {
             let exit = error.kind().into();
-            return Some(Self::new(exit, error.code(), error.hint()));
+            return Some(Self::new(exit, error.code(), hint::of(error)));
         }
         if let Some(problem) = cause.downcast_ref::<Problem>() {
             return Some(Self::new(problem.exit(), problem.code(), problem.hint()));

@@ -12,6 +12,7 @@ mod cmd;
 mod complete;
 mod config;
 mod exit;
+mod hint;
 mod interrupt;
 mod legacy;
 mod letters;

@@ -1,6 +1,6 @@
 //! `hcc sync`: what Hetzner says, into the records.
 
-use hcc_core::{Error, Guard, Scope, ServerName, SyncOutcome, SyncProgress, Synced};
+use hcc_core::{Error, Guard, Scope, ServerName, SyncOutcome, SyncProgress, SyncedRecord};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::complete;
@@ -74,7 +74,7 @@ fn show(bar: &ProgressBar, progress: SyncProgress) {
     }
 }
 
-impl Row for Synced {
+impl Row for SyncedRecord {
     const COLUMNS: &'static [&'static str] = &["name", "record"];
 
     fn cells(&self) -> Vec<String> {

@@ -8,7 +8,7 @@ use crate::setup::{TestProject, name};
 
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 
-fn fates(synced: &[hcc_core::Synced]) -> Vec<(&str, SyncOutcome)> {
+fn fates(synced: &[hcc_core::SyncedRecord]) -> Vec<(&str, SyncOutcome)> {
     synced
         .iter()
         .map(|synced| (synced.name.as_str(), synced.record))

@@ -114,15 +114,15 @@ async fn every_verb_of_other_programs_is_accepted() {
 #[tokio::test]
 async fn invalid_command_is_moved_to_the_dead_letters_with_the_reason() {
     for (verb, server, why) in [
-        ("explode", "web1", "there is no command \"explode\""),
+        ("explode", "web1", "unknown command \"explode\""),
         (
             "start",
             "web1 web2",
-            "\"web1 web2\" is no host name: only letters, digits, dashes and dots are allowed",
+            "invalid server name \"web1 web2\": only letters, digits, '-' and '.' are allowed",
         ),
-        ("start", "none", "there is no server none"),
-        ("sync", "none", "there is no server none"),
-        ("kill", "none", "there is no server none"),
+        ("start", "none", "server none not found"),
+        ("sync", "none", "server none not found"),
+        ("kill", "none", "server none not found"),
     ] {
         let harness = harness_with_web1().await;
         let _worker = harness.start_worker();

@@ -67,8 +67,8 @@ async fn receive(listener: TcpListener, bridge: Arc<VncProxy>) -> Result<()> {
                 viewers.spawn(lead(viewer, bridge.clone()));
             }
             Some(visit) = viewers.join_next() => match visit? {
-                Ok(ViewerOutcome::Seen) => was_seen = true,
-                Ok(ViewerOutcome::TurnedAway) => {}
+                Ok(ViewerOutcome::Connected) => was_seen = true,
+                Ok(ViewerOutcome::Rejected) => {}
                 Err(error) if viewers.is_empty() => return Err(error),
                 Err(error) => eprintln!("hcc: {error:#}"),
             },

@@ -1,22 +1,16 @@
-//! What a user may ask for, and how a request for it travels through the queue.
+//! Commands, requests for them, and their form in the queue.
 
 use std::fmt;
 
-use hcc_queue::Lease;
-use hcloud_api::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{CreateOptions, InvalidName, Power, ServerName};
 
-pub(crate) mod console;
-pub(crate) mod create;
-pub(crate) mod delete;
-pub(crate) mod list;
-pub(crate) mod manage;
-pub(crate) mod power;
-pub(crate) mod sync;
+/// The server name of a `sync` of all records.
+pub(crate) const EVERY_SERVER: &str = "*";
 
-/// What a user may ask for.
+/// A command for one server.
 ///
 /// ```
 /// use hcc_core::{Command, Power, Request};
@@ -29,65 +23,65 @@ pub(crate) mod sync;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Command {
-    /// Copy what Hetzner says of the server into its record.
+    /// Update the record of the server from Hetzner.
     Sync,
-    /// Change its power.
+    /// Change the power state.
     Power(Power),
-    /// Make a way to its screen, and record it.
+    /// Request a console and store its URL and password in the record.
     Console,
-    /// Delete it, and its record.
+    /// Delete the server and its record.
     Kill {
-        /// Which server of that name is meant. If `None`, the one that had the
-        /// name when this was asked for.
+        /// The id of the server. If `None`, the server that had the name at the time of the
+        /// request.
         id: Option<u64>,
     },
-    /// Create it, as this says.
+    /// Create the server.
     Create(CreateOptions),
-    /// Mark it as managed.
+    /// Add the label of managed servers.
     Settag,
-    /// Release it: mark it as not managed.
+    /// Remove the label of managed servers.
     Deltag,
 }
 
-/// A command for one server, from somebody.
+/// A command for a server, with the user who requested it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Request {
-    /// What is to be done.
+    /// The command.
     pub command: Command,
-    /// With which server.
+    /// The server.
     pub server: ServerName,
-    /// Who asks for it.
+    /// The user who requested it, if known.
     pub by: Option<String>,
 }
 
-/// Why a queued command is no request.
+/// The error for a queued command that is not a valid request.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidRequest {
-    /// There is no such command.
-    #[error("there is no command {verb:?}")]
+    /// The verb is unknown.
+    #[error("unknown command {verb:?}")]
     Verb {
-        /// What was asked for.
+        /// The verb.
         verb: String,
     },
 
-    /// It is not for a server.
+    /// The server name is invalid.
     #[error(transparent)]
     Name(#[from] InvalidName),
 
-    /// Its arguments are not those of the command.
-    #[error("the arguments of {verb} are malformed")]
+    /// The arguments are invalid for the command.
+    #[error("invalid arguments of {verb}")]
     Arguments {
-        /// The command.
+        /// The verb.
         verb: String,
-        /// What is wrong with them.
+        /// The reason.
         source: serde_json::Error,
     },
 }
 
 impl Command {
-    /// The name that the command has in the queue.
+    /// Returns the name of the command in the queue.
     pub fn verb(&self) -> &'static str {
         match self {
             Self::Sync => "sync",
@@ -104,7 +98,8 @@ impl Command {
         }
     }
 
-    /// Whether doing it twice is another thing than doing it once.
+    /// Returns whether a second execution has an effect of its own.
+    #[cfg(feature = "worker")]
     pub(crate) fn is_unrepeatable(&self) -> bool {
         matches!(self, Self::Power(power) if power.is_unrepeatable())
     }
@@ -123,7 +118,7 @@ impl Command {
             "reboot" => Self::Power(Power::Reboot),
             "console" => Self::Console,
             "kill" => Self::Kill {
-                id: delete::id(args).map_err(arguments)?,
+                id: expected_id(args).map_err(arguments)?,
             },
             "new" | "create" => Self::Create(CreateOptions::read(args).map_err(arguments)?),
             "settag" => Self::Settag,
@@ -138,10 +133,19 @@ impl Command {
     pub(crate) fn args(&self) -> Value {
         match self {
             Self::Kill { id: Some(id) } => json!({ "id": id }),
-            Self::Create(order) => order.args(),
+            Self::Create(options) => options.args(),
             _ => Value::Null,
         }
     }
+}
+
+/// Reads the arguments of a queued `kill`.
+fn expected_id(args: &Value) -> serde_json::Result<Option<u64>> {
+    #[derive(Default, Deserialize)]
+    struct Args {
+        id: Option<u64>,
+    }
+    Ok(Option::<Args>::deserialize(args)?.unwrap_or_default().id)
 }
 
 impl fmt::Display for Command {
@@ -151,7 +155,7 @@ impl fmt::Display for Command {
 }
 
 impl Request {
-    /// A request that nobody in particular makes.
+    /// Creates a request without a user.
     pub fn new(command: Command, server: ServerName) -> Self {
         Self {
             command,
@@ -160,30 +164,12 @@ impl Request {
         }
     }
 
-    /// The same, made by somebody.
+    /// Sets the user who requests the command.
     #[must_use]
-    pub fn by(self, who: impl Into<String>) -> Self {
+    pub fn by(self, user: impl Into<String>) -> Self {
         Self {
-            by: Some(who.into()),
+            by: Some(user.into()),
             ..self
-        }
-    }
-}
-
-/// What a worker knows of the delivery of a command.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Delivery {
-    /// When the command was pushed, by the clock of this machine.
-    pub(crate) pushed: Timestamp,
-    /// Whether another delivery came before, which may have done something.
-    pub(crate) is_repeated: bool,
-}
-
-impl Delivery {
-    pub(crate) fn of(lease: &Lease) -> Self {
-        Self {
-            pushed: Timestamp::now() - lease.age,
-            is_repeated: lease.attempt > 1,
         }
     }
 }
@@ -226,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn verb_of_the_command_line_means_what_its_wire_name_means() {
+    fn aliases_of_the_command_line_have_the_same_meaning() {
         for (verb, wire) in [("force", "off"), ("create", "new")] {
             let request = read(verb, "web1", Value::Null).unwrap();
 
@@ -262,31 +248,31 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_is_refused_with_the_reason() {
+    fn invalid_requests_are_rejected_with_the_reason() {
         for (verb, server, args, reason) in [
             (
                 "explode",
                 "web1",
                 Value::Null,
-                "there is no command \"explode\"",
+                "unknown command \"explode\"",
             ),
             (
                 "start",
                 "web 1",
                 Value::Null,
-                "\"web 1\" is no host name: only letters, digits, dashes and dots are allowed",
+                "invalid server name \"web 1\": only letters, digits, '-' and '.' are allowed",
             ),
             (
                 "new",
                 "web1",
                 json!({ "typ": "cx23" }),
-                "the arguments of new are malformed",
+                "invalid arguments of new",
             ),
             (
                 "kill",
                 "web1",
                 json!({ "id": "42" }),
-                "the arguments of kill are malformed",
+                "invalid arguments of kill",
             ),
         ] {
             let error = read(verb, server, args).unwrap_err();
@@ -296,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn instructions_for_cloud_init_are_not_shown() {
+    fn debug_output_omits_user_data() {
         let request = read("new", "web1", json!({ "user_data": "canary" })).unwrap();
 
         assert!(!format!("{request:?}").contains("canary"));

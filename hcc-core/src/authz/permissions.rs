@@ -1,7 +1,4 @@
-//! What a user may do with which servers.
-
-mod accounts;
-mod pattern;
+//! The permissions of a user.
 
 use std::collections::BTreeSet;
 
@@ -11,19 +8,18 @@ use hcloud_api::LabelSelector;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use self::accounts::AccountAuthorizer;
-pub use self::pattern::{InvalidPattern, NamePattern};
+use super::NamePattern;
 use crate::{Command, Power, ServerName};
 
-/// What a user may do: nothing that is not granted.
+/// The permissions of a user. Whatever is not granted is denied.
 ///
-/// It is kept as a document that a person can read and write:
+/// They are stored as a JSON document:
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use hcc_core::{Command, Power, Permissions};
 ///
-/// let rights: Permissions = serde_json::from_str(
+/// let permissions: Permissions = serde_json::from_str(
 ///     r#"{
 ///         "grants": [
 ///             { "servers": "web-*", "may": ["console", "power"] },
@@ -40,67 +36,68 @@ use crate::{Command, Power, ServerName};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Permissions {
-    /// Whether they may do everything, with every server.
+    /// Whether everything is allowed, for all servers.
     pub admin: bool,
-    /// What they may do otherwise.
+    /// What is allowed for some servers.
     pub grants: Vec<Grant>,
-    /// How many of their commands may wait at once; any number if `None`.
+    /// The maximum number of waiting commands; unlimited if `None`.
     pub waiting: Option<usize>,
 }
 
-/// What may be done with some servers.
-///
-/// With those that fit both the pattern and the selector, if it has both; with
-/// none if it has neither.
+/// Permissions for the servers that match both the name pattern and the label selector. A grant
+/// with neither of them matches no server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Grant {
-    /// Servers of such names.
+    /// The pattern for server names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub servers: Option<NamePattern>,
-    /// Servers with such labels, as far as their records tell. A server whose
-    /// labels are not known fits no selector, nor does one that is to be created.
+    /// The selector for labels, which are read from the record. A server without known labels
+    /// matches no selector, nor does one that is to be created.
     #[serde(
-        deserialize_with = "conditions",
+        deserialize_with = "nonempty_selector",
         skip_serializing_if = "Option::is_none"
     )]
     pub labels: Option<LabelSelector>,
-    /// What may be done with them.
+    /// What is allowed for these servers.
     #[serde(rename = "may")]
     pub permissions: BTreeSet<Permission>,
 }
 
-/// One kind of thing that can be done with a server.
+/// A permission for a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Permission {
-    /// See it, and sync its record. Every other right includes this one.
+    /// See the server and sync its record. Every other permission implies this one.
     View,
-    /// Open its screen.
+    /// Open the console.
     Console,
-    /// Start it, stop it and reboot it: what its operating system can take.
+    /// Start, stop and reboot: what is safe for the operating system.
     Power,
-    /// Reset it and cut its power.
+    /// Reset the server and cut its power.
     Reset,
-    /// Create servers of such names.
+    /// Create servers of these names.
     Create,
-    /// Delete it.
+    /// Delete the server.
     Kill,
 }
 
-/// A user's rights are not written as they should be.
+/// The error for permissions that cannot be parsed.
 #[derive(Debug, thiserror::Error)]
-#[error("the rights of {user} are malformed")]
+#[error("invalid permissions of user {user}")]
+#[non_exhaustive]
 pub struct InvalidPermissions {
-    /// Whose rights.
+    /// The user name.
     pub user: String,
     source: serde_json::Error,
 }
 
 impl Permissions {
-    /// Every right.
+    /// Returns the permissions of an administrator: everything.
     pub fn admin() -> Self {
         Self {
             admin: true,
@@ -108,11 +105,25 @@ impl Permissions {
         }
     }
 
-    /// The rights of a user; one who is disabled has none.
+    /// Adds a grant.
+    #[must_use]
+    pub fn with_grant(mut self, grant: Grant) -> Self {
+        self.grants.push(grant);
+        self
+    }
+
+    /// Sets the maximum number of waiting commands.
+    #[must_use]
+    pub fn with_waiting(self, waiting: usize) -> Self {
+        let waiting = Some(waiting);
+        Self { waiting, ..self }
+    }
+
+    /// Returns the permissions of a user; a disabled one has none.
     ///
     /// # Errors
     ///
-    /// Something in them is not understood, so it is not known what was meant.
+    /// The document cannot be parsed, or has unknown fields.
     pub fn of(user: &User) -> Result<Self, InvalidPermissions> {
         if user.disabled || user.rights.is_null() {
             return Ok(Self::default());
@@ -123,69 +134,94 @@ impl Permissions {
         })
     }
 
-    /// Whether this may be done with a server, which has this record.
+    /// Returns whether a command is allowed for a server, given its record if there is one.
     ///
-    /// To mark servers as managed, or release them, is for admins.
+    /// [`Command::Settag`] and [`Command::Deltag`] are for administrators.
     pub fn allows(&self, command: &Command, server: &ServerName, record: Option<&Record>) -> bool {
         match Permission::needed(command) {
             _ if self.admin => true,
             Some(Permission::Create) => self.has(Permission::Create, server.as_str(), None),
-            Some(right) => self.has(right, server.as_str(), record),
+            Some(permission) => self.has(permission, server.as_str(), record),
             None => false,
         }
     }
 
-    /// Whether the server of this record may be seen.
+    /// Returns whether the server of this record may be seen.
     pub fn can_view(&self, record: &Record) -> bool {
         self.admin || self.has(Permission::View, &record.name, Some(record))
     }
 
-    /// Whether one more command of this user may wait, beside those in the queue.
+    /// Returns whether the user may queue one more command, given the commands in the queue.
     pub fn within_quota(&self, user: &str, queue: &[Entry]) -> bool {
-        let waits = |entry: &&Entry| {
+        let is_waiting = |entry: &&Entry| {
             entry.state != State::Dead && entry.command.by.as_deref() == Some(user)
         };
         self.waiting
-            .is_none_or(|most| queue.iter().filter(waits).count() < most)
+            .is_none_or(|max| queue.iter().filter(is_waiting).count() < max)
     }
 
-    fn has(&self, right: Permission, server: &str, record: Option<&Record>) -> bool {
+    fn has(&self, permission: Permission, server: &str, record: Option<&Record>) -> bool {
         self.grants
             .iter()
-            .any(|grant| grant.includes(right) && grant.covers(server, record))
+            .any(|grant| grant.includes(permission) && grant.covers(server, record))
     }
 }
 
 impl Grant {
-    fn includes(&self, right: Permission) -> bool {
-        match right {
+    /// Creates a grant that matches no server yet.
+    pub fn new(permissions: impl IntoIterator<Item = Permission>) -> Self {
+        Self {
+            permissions: permissions.into_iter().collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Sets the pattern for server names.
+    #[must_use]
+    pub fn with_servers(self, servers: NamePattern) -> Self {
+        let servers = Some(servers);
+        Self { servers, ..self }
+    }
+
+    /// Sets the selector for labels.
+    #[must_use]
+    pub fn with_labels(self, labels: LabelSelector) -> Self {
+        let labels = Some(labels);
+        Self { labels, ..self }
+    }
+
+    fn includes(&self, permission: Permission) -> bool {
+        match permission {
             Permission::View => !self.permissions.is_empty(),
-            right => self.permissions.contains(&right),
+            permission => self.permissions.contains(&permission),
         }
     }
 
     fn covers(&self, server: &str, record: Option<&Record>) -> bool {
-        let named = (self.servers.as_ref()).is_none_or(|pattern| pattern.matches(server));
-        let labelled = (self.labels.as_ref()).is_none_or(|selector| fits(selector, record));
-        (self.servers.is_some() || self.labels.is_some()) && named && labelled
+        let matches_name = (self.servers.as_ref()).is_none_or(|pattern| pattern.matches(server));
+        let matches_labels =
+            (self.labels.as_ref()).is_none_or(|selector| matches(selector, record));
+        (self.servers.is_some() || self.labels.is_some()) && matches_name && matches_labels
     }
 }
 
-/// Reads a selector, but none that would select everything by saying nothing.
-fn conditions<'de, D: Deserializer<'de>>(input: D) -> Result<Option<LabelSelector>, D::Error> {
+/// Reads a selector; an empty one is an error, since it would select everything.
+fn nonempty_selector<'de, D: Deserializer<'de>>(
+    input: D,
+) -> Result<Option<LabelSelector>, D::Error> {
     match Option::<LabelSelector>::deserialize(input)? {
-        Some(selector) if selector.is_empty() => Err(D::Error::custom("there is no condition")),
+        Some(selector) if selector.is_empty() => Err(D::Error::custom("empty label selector")),
         selector => Ok(selector),
     }
 }
 
-fn fits(selector: &LabelSelector, record: Option<&Record>) -> bool {
+fn matches(selector: &LabelSelector, record: Option<&Record>) -> bool {
     let labels = record.and_then(|record| record.labels.as_ref());
     labels.is_some_and(|labels| selector.matches(|key| labels.get(key).map(String::as_str)))
 }
 
 impl Permission {
-    /// The right that a command needs; `None` if it is for admins.
+    /// Returns the permission for a command; `None` if it is for administrators.
     fn needed(command: &Command) -> Option<Self> {
         match command {
             Command::Sync => Some(Self::View),
@@ -207,7 +243,7 @@ mod tests {
     use super::*;
     use crate::CreateOptions;
 
-    const RIGHTS: [(&str, Permission); 6] = [
+    const PERMISSIONS: [(&str, Permission); 6] = [
         ("view", Permission::View),
         ("console", Permission::Console),
         ("power", Permission::Power),
@@ -248,7 +284,7 @@ mod tests {
         permissions(json!({ "grants": [grant] }))
     }
 
-    /// The verbs that may be carried out.
+    /// Returns the verbs that are allowed.
     fn allowed(permissions: &Permissions, server: &str, record: Option<&Record>) -> String {
         let server = server.parse().unwrap();
         let commands = commands();
@@ -296,9 +332,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_right_allows_its_commands_and_no_others() {
+    async fn each_permission_allows_its_commands_only() {
         let record = record("web", &[]).await;
-        for (word, verbs) in [
+        for (permission, verbs) in [
             ("view", "sync"),
             ("console", "sync console"),
             ("power", "sync start stop reboot"),
@@ -306,7 +342,7 @@ mod tests {
             ("create", "sync new"),
             ("kill", "sync kill"),
         ] {
-            let permissions = grant(json!({ "servers": "web", "may": [word] }));
+            let permissions = grant(json!({ "servers": "web", "may": [permission] }));
 
             assert_eq!(allowed(&permissions, "web", Some(&record)), verbs);
             assert_eq!(allowed(&permissions, "web2", None), "");
@@ -315,13 +351,13 @@ mod tests {
     }
 
     #[test]
-    fn rights_add_up_and_never_take_away() {
+    fn permissions_only_ever_add() {
         let all: Vec<_> = (0_u32..64)
             .map(|set| {
-                let may = RIGHTS.iter().enumerate();
+                let may = PERMISSIONS.iter().enumerate();
                 let may = may.filter(|(bit, _)| set & (1 << bit) != 0);
-                let words: Vec<_> = may.map(|(_, (word, _))| *word).collect();
-                let permissions = grant(json!({ "servers": "web", "may": words }));
+                let names: Vec<_> = may.map(|(_, (name, _))| *name).collect();
+                let permissions = grant(json!({ "servers": "web", "may": names }));
                 (set, allowed(&permissions, "web", None))
             })
             .collect();
@@ -345,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn who_is_disabled_may_do_nothing() {
+    fn disabled_user_may_do_nothing() {
         let mut user = User::new("mary");
         user.rights = json!({ "admin": true });
         user.disabled = true;
@@ -354,8 +390,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn grant_with_name_and_labels_wants_both() {
-        let rights = grant(json!({ "servers": "web-*", "labels": "env=test", "may": ["kill"] }));
+    async fn grant_with_name_and_labels_requires_both() {
+        let permissions =
+            grant(json!({ "servers": "web-*", "labels": "env=test", "may": ["kill"] }));
 
         for (name, env, expected) in [
             ("web-1", "test", "sync kill"),
@@ -363,26 +400,26 @@ mod tests {
             ("db-1", "test", ""),
         ] {
             let record = record(name, &[("env", env)]).await;
-            assert_eq!(allowed(&rights, name, Some(&record)), expected);
+            assert_eq!(allowed(&permissions, name, Some(&record)), expected);
         }
     }
 
     #[tokio::test]
-    async fn unknown_labels_fit_no_selector() {
+    async fn unknown_labels_match_no_selector() {
         let store = Memory::default();
         store.reserve("web").await.unwrap();
         let reserved = store.get("web").await.unwrap().unwrap();
 
         for selector in ["!env", "env!=prod", "env notin (prod)"] {
-            let rights = grant(json!({ "labels": selector, "may": ["kill"] }));
+            let permissions = grant(json!({ "labels": selector, "may": ["kill"] }));
 
-            assert_eq!(allowed(&rights, "web", Some(&reserved)), "");
-            assert_eq!(allowed(&rights, "web", None), "");
+            assert_eq!(allowed(&permissions, "web", Some(&reserved)), "");
+            assert_eq!(allowed(&permissions, "web", None), "");
         }
     }
 
     #[tokio::test]
-    async fn labels_do_not_say_which_servers_may_be_created() {
+    async fn labels_do_not_allow_the_creation_of_servers() {
         let record = record("web", &[("env", "test")]).await;
         let labelled = grant(json!({ "labels": "env=test", "may": ["create"] }));
         let named = grant(json!({ "servers": "web*", "may": ["create"] }));
@@ -392,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn rights_that_are_not_understood_are_an_error() {
+    fn invalid_permissions_are_an_error() {
         for document in [
             json!("admin"),
             json!({ "admin": "yes" }),
@@ -410,12 +447,12 @@ mod tests {
 
             let error = Permissions::of(&user).expect_err(&document.to_string());
 
-            assert_eq!(error.to_string(), "the rights of mary are malformed");
+            assert_eq!(error.to_string(), "invalid permissions of user mary");
         }
     }
 
     #[test]
-    fn rights_are_written_as_a_person_would() {
+    fn permissions_are_written_in_their_documented_form() {
         let document = json!({
             "admin": false,
             "grants": [
@@ -431,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn only_commands_of_the_user_that_wait_take_room() {
+    fn only_waiting_commands_of_the_user_count() {
         let entry = |by: Option<&str>, state| {
             let mut command = hcc_queue::Command::new("start", "web");
             command.by = by.map(str::to_owned);
@@ -444,17 +481,17 @@ mod tests {
             entry(None, State::Waiting),
         ];
 
-        for (most, within_quota) in [
+        for (max, within_quota) in [
             (Some(0), false),
             (Some(1), false),
             (Some(2), true),
             (None, true),
         ] {
-            let rights = Permissions {
-                waiting: most,
+            let permissions = Permissions {
+                waiting: max,
                 ..Permissions::default()
             };
-            assert_eq!(rights.within_quota("mary", &queue), within_quota);
+            assert_eq!(permissions.within_quota("mary", &queue), within_quota);
         }
     }
 }

@@ -5,7 +5,8 @@ use hcloud_api::{
     Location, ServerType, TypePrice,
 };
 
-use crate::{Error, Project, ResourceKind, Result, Settings};
+use super::Project;
+use crate::{Error, ResourceKind, Result, Settings};
 
 impl Project {
     /// The images that servers can be created from, by name.
@@ -63,19 +64,15 @@ impl Project {
             .flat_map(|server_type| choices(server_type, location))
             .min_by(|(a, _), (b, _)| a.total_cmp(b))
             .map(|(_, choice)| choice)
-            .ok_or_else(|| Error::NoSuchOffer {
-                what: ResourceKind::ServerType,
-                name: match location {
-                    Some(location) => format!("available in {location}"),
-                    None => "available".to_owned(),
-                },
+            .ok_or_else(|| Error::NoTypeAvailable {
+                location: location.map(str::to_owned),
             })
     }
 
     /// The image of an order that names none: the newest Debian for its type.
     pub(crate) async fn newest_debian(&self, server_type: &str) -> Result<String> {
-        let not_offered = |what, name: &str| Error::NoSuchOffer {
-            what,
+        let not_offered = |kind, name: &str| Error::NotOffered {
+            kind,
             name: name.to_owned(),
         };
         let Some(server_type) = self.api.server_types().find(server_type).await? else {
@@ -132,7 +129,7 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchOffer`].
+    /// [`Error::NotOffered`].
     pub fn check(&self, settings: &Settings) -> Result<()> {
         let location = settings.location.as_deref().map(crate::location);
         let locations = self.locations.iter().map(|location| location.name.as_str());
@@ -150,14 +147,14 @@ impl Catalog {
 
 /// Digits are an id, of a snapshot perhaps, which no list of names holds.
 fn offered<'a>(
-    what: ResourceKind,
+    kind: ResourceKind,
     name: Option<&str>,
     mut names: impl Iterator<Item = &'a str>,
 ) -> Result<()> {
     match name {
         Some(name) if name.parse::<u64>().is_err() && !names.any(|known| known == name) => {
             let name = name.to_owned();
-            Err(Error::NoSuchOffer { what, name })
+            Err(Error::NotOffered { kind, name })
         }
         _ => Ok(()),
     }
@@ -222,7 +219,7 @@ pub(crate) fn not_offered(request: &CreateServer, error: &hcloud_api::Error) -> 
     let field = ["server_type", "image", "location", "ssh_keys"]
         .into_iter()
         .find(is_about)?;
-    let (what, name) = match field {
+    let (kind, name) = match field {
         "server_type" => (ResourceKind::ServerType, request.server_type.to_string()),
         "image" => (ResourceKind::Image, request.image.to_string()),
         "location" => (
@@ -231,5 +228,5 @@ pub(crate) fn not_offered(request: &CreateServer, error: &hcloud_api::Error) -> 
         ),
         _ => (ResourceKind::SshKey, request.ssh_keys.first()?.to_string()),
     };
-    Some(Error::NoSuchOffer { what, name })
+    Some(Error::NotOffered { kind, name })
 }

@@ -8,65 +8,13 @@ use hcloud_api::{
     Action, ActionStatus, CreateServer, ErrorCode, IdOrName, Labels, ListActions, Server,
     ServerCreated, TypePrice,
 };
-use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
 use tracing::warn;
 
-use crate::catalog::{Choice, not_offered};
-use crate::facts::{actions, facts};
-use crate::guard::{check_prefix, is_managed};
-use crate::{Error, Project, Result, ServerName};
-
-/// What a new server is to be. What is not said comes from the settings.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct CreateOptions {
-    /// Its type, such as `cx23`.
-    #[serde(rename = "type")]
-    pub server_type: Option<String>,
-    /// Its image, such as `debian-13`.
-    pub image: Option<String>,
-    /// Its location, such as `fsn1`.
-    pub location: Option<String>,
-    /// Names or ids of the project's SSH keys; with one there is no root password.
-    pub ssh_keys: Vec<String>,
-    /// What cloud-init is to do. In the queue it lies as plain text, until the
-    /// command has ended.
-    pub user_data: Option<SecretString>,
-}
-
-impl CreateOptions {
-    /// Reads the arguments of a queued command. One that we do not know is
-    /// refused: a misspelt one must not order another server than was meant.
-    pub(super) fn read(args: &Value) -> serde_json::Result<Self> {
-        match args {
-            Value::Null => Ok(Self::default()),
-            args => Self::deserialize(args),
-        }
-    }
-
-    /// The arguments of a queued command: what is said.
-    pub(super) fn args(&self) -> Value {
-        let user_data = self.user_data.as_ref().map(ExposeSecret::expose_secret);
-        let ssh_keys = Some(&self.ssh_keys).filter(|keys| !keys.is_empty());
-        let said: Map<String, Value> = [
-            ("type", self.server_type.as_ref().map(|text| json!(text))),
-            ("image", self.image.as_ref().map(|text| json!(text))),
-            ("location", self.location.as_ref().map(|text| json!(text))),
-            ("ssh_keys", ssh_keys.map(|keys| json!(keys))),
-            ("user_data", user_data.map(|text| json!(text))),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
-        .collect();
-        match said.is_empty() {
-            true => Value::Null,
-            false => Value::Object(said),
-        }
-    }
-}
+use super::Project;
+use super::catalog::{Choice, not_offered};
+use super::guard::{check_prefix, is_managed};
+use super::snapshot::{actions, facts};
+use crate::{CreateOptions, Error, Result, ServerName};
 
 /// What came of an order.
 #[derive(Clone, Debug)]
@@ -100,7 +48,7 @@ impl Project {
     /// # Errors
     ///
     /// The name does not fit, belongs to a server that is not ours, Hetzner
-    /// refuses, or [`Error::Uncertain`] when no clear answer arrived.
+    /// refuses, or [`Error::CreateUnconfirmed`] when no clear answer arrived.
     pub async fn create(&self, name: &ServerName, order: &CreateOptions) -> Result<CreateOutcome> {
         check_prefix(name, &self.settings)?;
         if let Some(server) = self.find(name).await? {
@@ -229,7 +177,7 @@ impl Project {
         }
         if may_exist {
             let (name, source) = (name.clone(), Box::new(error));
-            return Err(Error::Uncertain { name, source });
+            return Err(Error::CreateUnconfirmed { name, source });
         }
         Err(not_offered(request, &error).unwrap_or_else(|| error.into()))
     }

@@ -2,10 +2,9 @@
 
 use hcc_store::Precondition;
 use hcloud_api::{Action, Server, ServerId, Timestamp};
-use serde::Deserialize;
-use serde_json::Value;
 
-use crate::{Error, Project, Result, ServerName};
+use super::Project;
+use crate::{Error, Result, ServerName};
 
 /// How a server went away.
 #[derive(Clone, Debug)]
@@ -15,15 +14,6 @@ pub enum DeleteOutcome {
     Deleted(Option<Action>),
     /// It was gone already; its record was left.
     Gone,
-}
-
-/// Reads the argument of a queued command.
-pub(super) fn id(args: &Value) -> serde_json::Result<Option<u64>> {
-    #[derive(Default, Deserialize)]
-    struct Args {
-        id: Option<u64>,
-    }
-    Ok(Option::<Args>::deserialize(args)?.unwrap_or_default().id)
 }
 
 impl Project {

@@ -3,8 +3,9 @@
 use hcc_store::{IfMissing, Patch, Write};
 use hcloud_api::{Labels, Server, UpdateServer};
 
-use crate::facts::facts;
-use crate::{Error, Project, Result, ServerName};
+use super::Project;
+use super::snapshot::facts;
+use crate::{Error, Result, ServerName};
 
 impl Project {
     /// Marks a server as managed, and records it.

@@ -6,23 +6,9 @@ use futures_util::TryStreamExt;
 use hcloud_api::{Action, ActionSort, ListActions, ServerId, ServerStatus, Sort, Timestamp};
 use tokio::time::{sleep, timeout};
 
-use crate::command::Delivery;
-use crate::{Error, Project, Result, ServerName};
-
-/// What to do with a server's power.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Power {
-    /// Switch it on.
-    Start,
-    /// Ask its operating system to shut down.
-    Stop,
-    /// Cut its power.
-    Force,
-    /// Cut its power and switch it on again.
-    Reset,
-    /// Ask its operating system to restart.
-    Reboot,
-}
+use super::Project;
+use super::delivery::Delivery;
+use crate::{Error, Power, Result, ServerName};
 
 impl Project {
     /// Changes a server's power; the returned action is usually still running.
@@ -57,7 +43,7 @@ impl Project {
     ///
     /// # Errors
     ///
-    /// As [`power`](Self::power); [`Error::Unclear`] if the answer was lost and
+    /// As [`power`](Self::power); [`Error::RestartUnconfirmed`] if the answer was lost and
     /// no action shows that the request arrived.
     pub(crate) async fn power_once(
         &self,
@@ -74,7 +60,7 @@ impl Project {
         match self.switch(id, power).await {
             Err(error) if error.may_have_taken_effect() => {
                 let started = self.started(id, power, delivery.pushed).await;
-                let unclear = || Error::Unclear { name: name.clone() };
+                let unclear = || Error::RestartUnconfirmed { name: name.clone() };
                 started.ok().flatten().ok_or_else(unclear)
             }
             action => Ok(action?),
@@ -120,11 +106,6 @@ impl Project {
 }
 
 impl Power {
-    /// Whether doing it twice is another thing than doing it once.
-    pub(crate) fn is_unrepeatable(self) -> bool {
-        matches!(self, Self::Reset | Self::Reboot)
-    }
-
     /// What the server's status is when all has come of it.
     pub(crate) fn leads_to(self) -> ServerStatus {
         match self {

@@ -4,11 +4,12 @@ use futures_util::{StreamExt, stream};
 use hcc_store::{IfMissing, Patch, Precondition, Record, Stage, Write};
 use hcloud_api::{ListServers, Server, ServerStatus};
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use crate::facts::{differs, facts};
-use crate::guard::is_managed;
-use crate::{Project, Result, ServerName, Settings};
+use super::Project;
+use super::guard::is_managed;
+use super::snapshot::{differs, facts};
+use crate::{Result, ServerName, Settings, SyncOutcome};
 
 /// Which servers to sync.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub enum Scope {
 /// What became of one record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Synced {
+pub struct SyncedRecord {
     /// The server's name.
     pub name: String,
     /// What became of its record.
@@ -36,22 +37,6 @@ pub struct Synced {
     /// What the record says of the server, if Hetzner knows it.
     #[serde(skip)]
     pub(crate) status: Option<ServerStatus>,
-}
-
-/// What became of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SyncOutcome {
-    /// It says what Hetzner says.
-    Updated,
-    /// It was made.
-    Adopted,
-    /// Hetzner does not know the server; the record was left.
-    Missing,
-    /// Hetzner does not know the server; the record was removed.
-    Removed,
-    /// Neither Hetzner nor the records know the server.
-    Unknown,
 }
 
 /// How far a sync is.
@@ -84,7 +69,7 @@ impl Project {
     /// # Errors
     ///
     /// Hetzner or the records cannot be reached; nothing was written then.
-    pub async fn sync(&self, scope: &Scope, prune: bool) -> Result<Vec<Synced>> {
+    pub async fn sync(&self, scope: &Scope, prune: bool) -> Result<Vec<SyncedRecord>> {
         self.sync_with_progress(scope, prune, |_| {}).await
     }
 
@@ -98,7 +83,7 @@ impl Project {
         scope: &Scope,
         prune: bool,
         mut progress: impl FnMut(SyncProgress) + Send,
-    ) -> Result<Vec<Synced>> {
+    ) -> Result<Vec<SyncedRecord>> {
         let records = self.store.list().await?;
         let servers = self.servers(scope, records.len(), &mut progress).await?;
 
@@ -165,19 +150,6 @@ impl Project {
     }
 }
 
-impl SyncOutcome {
-    /// The word that tables and programs see.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Updated => "updated",
-            Self::Adopted => "adopted",
-            Self::Missing => "missing",
-            Self::Removed => "removed",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
 impl Scope {
     fn is_named(&self) -> bool {
         matches!(self, Self::Names(_))
@@ -206,7 +178,7 @@ impl Scope {
 struct Plan {
     writes: Vec<Write>,
     removals: Vec<(String, Precondition)>,
-    synced: Vec<Synced>,
+    synced: Vec<SyncedRecord>,
 }
 
 impl Plan {
@@ -261,8 +233,8 @@ impl Plan {
         }
     }
 
-    fn tell(&mut self, name: &str, record: SyncOutcome, changed: bool) -> &mut Synced {
-        self.synced.push_mut(Synced {
+    fn tell(&mut self, name: &str, record: SyncOutcome, changed: bool) -> &mut SyncedRecord {
+        self.synced.push_mut(SyncedRecord {
             name: name.to_owned(),
             record,
             changed,

@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use hcloud_api::{Labels, ListServers, Server};
 use serde::Serialize;
 
-use crate::facts::{created, ip4, ip6};
-use crate::{Error, Project, Result};
+use super::Project;
+use super::snapshot::{created, ip4, ip6};
+use crate::{Error, Result};
 
 /// A server as `list` shows it.
 #[derive(Clone, Debug, Serialize)]
@@ -46,7 +47,7 @@ pub enum Presence {
     /// Hetzner and the records.
     Both,
     /// Hetzner alone.
-    ServerDetails,
+    Remote,
     /// The records alone.
     Local,
 }
@@ -56,7 +57,7 @@ impl Presence {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Both => "both",
-            Self::ServerDetails => "remote",
+            Self::Remote => "remote",
             Self::Local => "local",
         }
     }
@@ -93,7 +94,7 @@ impl ServerSummary {
         Self {
             known: match recorded.contains(server.name.as_str()) {
                 true => Presence::Both,
-                false => Presence::ServerDetails,
+                false => Presence::Remote,
             },
             remote: Some(ServerDetails {
                 id: server.id.number(),
