@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::page::{NO_STORE, Page, guarded};
-use crate::problem::Problem;
+use crate::error::{CliError, Exit, Result};
 
 /// Hetzner takes a link for one minute; a browser that asks later comes in vain.
 const LINK_LIFE: Duration = Duration::from_secs(60);
@@ -32,7 +32,7 @@ const QUIET: Duration = Duration::from_secs(5);
 ///
 /// The link, an address with the password behind its `#`, travels within the page: browsers
 /// remember for months where they have been.
-pub(crate) async fn open(page: &Page, link: &SecretString) -> anyhow::Result<()> {
+pub(crate) async fn open(page: &Page, link: &SecretString) -> Result<()> {
     let html = Html(page.with_link(link)?);
     let answer = ([(header::CACHE_CONTROL, NO_STORE)], html).into_response();
     let door = Door::new(answer, QUIET);
@@ -40,12 +40,12 @@ pub(crate) async fn open(page: &Page, link: &SecretString) -> anyhow::Result<()>
 }
 
 /// Opens a console on a page that is served elsewhere; the link is all of its address.
-pub(crate) async fn open_elsewhere(link: &SecretString) -> anyhow::Result<()> {
+pub(crate) async fn open_elsewhere(link: &SecretString) -> Result<()> {
     redirect(link)?.open(webbrowser::open, Router::new()).await
 }
 
-fn redirect(link: &SecretString) -> anyhow::Result<Door> {
-    let location = HeaderValue::from_str(link.expose_secret())?;
+fn redirect(link: &SecretString) -> Result<Door> {
+    let location = HeaderValue::from_str(link.expose_secret()).map_err(io::Error::other)?;
     let answer = (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
     Ok(Door::new(answer, Duration::ZERO))
 }
@@ -70,24 +70,27 @@ impl Door {
     }
 
     /// Sends a browser here, gives it the answer and what else it asks for.
-    async fn open<F>(self, browse: F, others: Router) -> anyhow::Result<()>
+    async fn open<F>(self, browse: F, others: Router) -> Result<()>
     where
         F: FnOnce(&str) -> io::Result<()>,
     {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let path = random_path()?;
+        let path = random_path().map_err(io::Error::from)?;
         let app = others
             .route(&path, get(Self::enter).with_state(self.clone()))
             .layer(middleware::from_fn_with_state(self.clone(), Self::notice));
 
         let visits = self.visit.subscribe();
-        browse(&format!("http://{address}{path}")).map_err(Problem::NoBrowser)?;
+        browse(&format!("http://{address}{path}")).map_err(|cause| {
+            CliError::new(Exit::NotSetUp, "no_browser", "cannot start a browser").source(cause)
+        })?;
         axum::serve(listener, guarded(app, address))
             .with_graceful_shutdown(farewell(visits, self.quiet))
             .await?;
         if !*self.visit.borrow() {
-            return Err(Problem::NoVisit.into());
+            let message = "the browser did not open the console within a minute";
+            return Err(CliError::new(Exit::TimedOut, "no_browser", message));
         }
         Ok(())
     }
@@ -164,7 +167,7 @@ mod tests {
             .await
             .unwrap_err();
 
-        assert!(matches!(error.downcast(), Ok(Problem::NoVisit)));
+        assert_eq!(error.exit(), Exit::TimedOut);
     }
 
     fn get(url: &str) -> String {

@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 use tower_http::services::ServeDir;
 
-use crate::problem::Problem;
+use crate::error::{CliError, Exit, Result};
 
 /// Modules of two noVNC releases do not mix, so a browser asks before it reuses one.
 const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
@@ -48,16 +48,22 @@ impl Page {
     pub(crate) const PATH: &str = "/l.html";
 
     /// Finds the page in the folder that the user names, or where it comes with `hcc`.
-    pub(crate) fn find(www: Option<&Path>) -> Result<Self, Problem> {
+    pub(crate) fn find(www: Option<&Path>) -> Result<Self> {
         let www = match www {
             Some(www) => www.to_owned(),
-            None => installed().ok_or(Problem::PageNotInstalled)?,
+            None => installed().ok_or_else(|| {
+                missing("no_page", "the console page is not installed")
+                    .hint("pass its directory with --www or HCC_WWW")
+            })?,
         };
         if !holds_page(&www) {
-            return Err(Problem::NoPage(www));
+            let message = format!("no console page in {}", www.display());
+            return Err(missing("no_page", message));
         }
         if !www.join("novnc/core/rfb.js").is_file() {
-            return Err(Problem::NoVnc(www.with_file_name("noVNC")));
+            let novnc = www.with_file_name("noVNC");
+            let hint = format!("run npm ci --prefix {}", novnc.display());
+            return Err(missing("no_novnc", "the console page lacks noVNC").hint(hint));
         }
         Ok(Self { www })
     }
@@ -88,6 +94,10 @@ impl Page {
         let files = ServeDir::new(&self.www).append_index_html_on_directories(false);
         Router::new().fallback_service(files)
     }
+}
+
+fn missing(code: &'static str, message: impl Into<String>) -> CliError {
+    CliError::new(Exit::NotSetUp, code, message)
 }
 
 /// Beside the executable, or in the source tree that it was built from.

@@ -7,7 +7,7 @@ use std::process::Command;
 use test_browser::Chromium;
 use test_services::Program;
 
-/// The folder of the page in the source tree.
+/// The directory of the page in the source tree.
 pub(super) const WWW: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../www");
 
 /// A browser, and the page for it.
@@ -23,7 +23,7 @@ impl Page {
         Self::start_with(Path::new(WWW)).await
     }
 
-    /// Serves another folder.
+    /// Serves another directory.
     pub(super) async fn start_with(www: &Path) -> Self {
         Self::start_in(Chromium::start().await, www)
     }
