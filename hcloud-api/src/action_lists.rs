@@ -29,9 +29,9 @@ open_enum! {
 
 /// The actions of all resources of one kind, such as all servers.
 #[derive(Clone, Copy, Debug)]
-pub struct ActionsOfAll<'a>(pub(crate) &'a Client, pub(crate) &'static str);
+pub struct KindActions<'a>(pub(crate) &'a Client, pub(crate) &'static str);
 
-impl ActionsOfAll<'_> {
+impl KindActions<'_> {
     /// Lists the actions that match `filter`, finished ones too.
     pub fn list(self, filter: &ListActions) -> Listing<Action> {
         self.0
@@ -48,9 +48,9 @@ impl ActionsOfAll<'_> {
 
 /// The actions of a single resource, such as one server.
 #[derive(Clone, Debug)]
-pub struct ActionsOfOne<'a>(pub(crate) &'a Client, pub(crate) String);
+pub struct ResourceActions<'a>(pub(crate) &'a Client, pub(crate) String);
 
-impl ActionsOfOne<'_> {
+impl ResourceActions<'_> {
     /// Lists the actions that match `filter`, finished ones too.
     pub fn list(&self, filter: &ListActions) -> Listing<Action> {
         self.0

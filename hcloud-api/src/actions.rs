@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::number::Integer;
 use crate::request::Request;
-use crate::{ActionId, ActionsOfOne, Client, Error, ErrorCode, ListActions, Result};
+use crate::{ActionId, Client, Error, ErrorCode, ListActions, ResourceActions, Result};
 
 /// How many actions one request asks for, so that its URL stays short.
 const BATCH: usize = 25;
@@ -138,14 +138,14 @@ impl Actions<'_> {
 
 /// An action to wait for: as the API returned it, or by its id.
 #[derive(Clone, Debug)]
-pub enum Awaited {
+pub enum ActionRef {
     /// An action that may have ended already.
     Action(Action),
     /// An action of which only the id is known.
     Id(ActionId),
 }
 
-impl Awaited {
+impl ActionRef {
     fn id(&self) -> ActionId {
         match self {
             Self::Action(action) => action.id,
@@ -154,19 +154,19 @@ impl Awaited {
     }
 }
 
-impl From<Action> for Awaited {
+impl From<Action> for ActionRef {
     fn from(action: Action) -> Self {
         Self::Action(action)
     }
 }
 
-impl From<&Action> for Awaited {
+impl From<&Action> for ActionRef {
     fn from(action: &Action) -> Self {
         Self::Action(action.clone())
     }
 }
 
-impl From<ActionId> for Awaited {
+impl From<ActionId> for ActionRef {
     fn from(id: ActionId) -> Self {
         Self::Id(id)
     }
@@ -195,7 +195,7 @@ impl Client {
     ///     .await?;
     /// # Ok(()) }
     /// ```
-    pub fn wait(&self, actions: impl IntoIterator<Item: Into<Awaited>>) -> Wait<'_> {
+    pub fn wait(&self, actions: impl IntoIterator<Item: Into<ActionRef>>) -> Wait<'_> {
         Wait {
             client: self,
             actions: actions.into_iter().map(Into::into).collect(),
@@ -205,7 +205,7 @@ impl Client {
     }
 }
 
-impl ActionsOfOne<'_> {
+impl ResourceActions<'_> {
     /// Waits until none of these actions runs any more, however they end: what was refused with
     /// [`ErrorCode::Locked`] may succeed then.
     ///
@@ -217,11 +217,11 @@ impl ActionsOfOne<'_> {
     /// # async fn example(client: &hcloud_api::Client, id: hcloud_api::ServerId)
     /// # -> hcloud_api::Result<()> {
     /// let servers = client.servers();
-    /// servers.actions_of(id).settle(std::time::Duration::from_secs(60)).await?;
+    /// servers.actions_for(id).wait_until_idle(std::time::Duration::from_secs(60)).await?;
     /// servers.power_on(id).await?;
     /// # Ok(()) }
     /// ```
-    pub async fn settle(&self, deadline: Duration) -> Result<()> {
+    pub async fn wait_until_idle(&self, deadline: Duration) -> Result<()> {
         let until = Instant::now() + deadline;
         let running = ListActions {
             status: vec![ActionStatus::Running],
@@ -241,11 +241,11 @@ impl ActionsOfOne<'_> {
     }
 }
 
-/// Waiting for actions, to be awaited; made by [`Client::wait`].
+/// Waiting for actions, to be awaited; returned by [`Client::wait`].
 #[must_use = "nothing is waited for until this is awaited"]
 pub struct Wait<'a> {
     client: &'a Client,
-    actions: Vec<Awaited>,
+    actions: Vec<ActionRef>,
     deadline: Duration,
     on_progress: Box<dyn FnMut(&Action) + Send + 'a>,
 }
@@ -265,14 +265,14 @@ impl<'a> Wait<'a> {
     }
 
     async fn run(self) -> Result<Vec<Action>> {
-        let order: Vec<ActionId> = self.actions.iter().map(Awaited::id).collect();
+        let order: Vec<ActionId> = self.actions.iter().map(ActionRef::id).collect();
         let mut watch = Watch {
             running: order.clone(),
             seen: HashMap::new(),
             on_progress: self.on_progress,
         };
-        for awaited in self.actions {
-            if let Awaited::Action(action) = awaited {
+        for reference in self.actions {
+            if let ActionRef::Action(action) = reference {
                 watch.look(action)?;
             }
         }

@@ -10,8 +10,8 @@ use serde_with::{serde_as, skip_serializing_none};
 use crate::number::Integer;
 use crate::secret::Secret;
 use crate::{
-    Action, ActionError, ActionsOfAll, ActionsOfOne, CertificateId, Client, IdOrName,
-    LabelSelector, Labels, Listing, Result, Sort,
+    Action, ActionError, CertificateId, Client, IdOrName, KindActions, LabelSelector, Labels,
+    Listing, ResourceActions, Result, Sort,
 };
 
 /// The certificates of one project; made by [`Client::certificates`].
@@ -81,13 +81,13 @@ impl<'a> Certificates<'a> {
     }
 
     /// The actions of all certificates.
-    pub fn actions(self) -> ActionsOfAll<'a> {
-        ActionsOfAll(self.0, "/certificates")
+    pub fn actions(self) -> KindActions<'a> {
+        KindActions(self.0, "/certificates")
     }
 
     /// The actions of one certificate.
-    pub fn actions_of(self, id: CertificateId) -> ActionsOfOne<'a> {
-        ActionsOfOne(self.0, format!("/certificates/{id}"))
+    pub fn actions_for(self, id: CertificateId) -> ResourceActions<'a> {
+        ResourceActions(self.0, format!("/certificates/{id}"))
     }
 
     /// Tries again to issue or renew a managed certificate after that failed.

@@ -39,7 +39,7 @@ pub(crate) struct Shared {
     pub(crate) http: reqwest::Client,
     #[cfg(feature = "console")]
     pub(crate) setup: ClientBuilder,
-    pub(crate) read_only: bool,
+    pub(crate) dry_run: bool,
     pub(crate) cloud: Url,
     pub(crate) storage_boxes: Url,
     pub(crate) pacers: Pacers,
@@ -244,7 +244,7 @@ pub struct ClientBuilder {
     retry: RetryPolicy,
     parallel_pages: usize,
     poll: Poll,
-    read_only: bool,
+    dry_run: bool,
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
     tls: tls::Backend,
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -266,7 +266,7 @@ impl ClientBuilder {
                 first: Duration::from_millis(250),
                 longest: Duration::from_secs(5),
             },
-            read_only: false,
+            dry_run: false,
             #[cfg(any(feature = "rustls", feature = "native-tls"))]
             tls: tls::Backend::default(),
             #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -310,10 +310,10 @@ impl ClientBuilder {
         self
     }
 
-    /// Sends no request that could change something: it ends with
-    /// [`Error::Withheld`](crate::Error::Withheld), which says what would have been sent.
-    pub fn read_only(mut self, read_only: bool) -> Self {
-        self.read_only = read_only;
+    /// Makes a dry run: requests that could change something are not sent but return
+    /// [`Error::DryRun`](crate::Error::DryRun) with what would have been sent.
+    pub fn dry_run(mut self, dry_run: bool) -> Self {
+        self.dry_run = dry_run;
         self
     }
 
@@ -358,7 +358,7 @@ impl ClientBuilder {
                 http: self.http()?,
                 #[cfg(feature = "console")]
                 setup: self.clone(),
-                read_only: self.read_only,
+                dry_run: self.dry_run,
                 cloud: endpoint(&self.endpoint)?,
                 storage_boxes: endpoint(&self.storage_box_endpoint)?,
                 pacers: Pacers::default(),

@@ -70,10 +70,9 @@ pub enum Error {
         source: serde_json::Error,
     },
 
-    /// The client only reads, see [`read_only`](crate::ClientBuilder::read_only): the request was
-    /// not sent.
-    #[error("{method} {path} was withheld")]
-    Withheld {
+    /// The client makes a [dry run](crate::ClientBuilder::dry_run): the request was not sent.
+    #[error("dry run: {method} {path} was not sent")]
+    DryRun {
         /// The request's method.
         method: Method,
         /// The request's path, below the endpoint.
@@ -273,7 +272,7 @@ impl Error {
     }
 
     /// Whether another location or server type may do instead.
-    pub fn is_lack_of_room(&self) -> bool {
+    pub fn is_out_of_capacity(&self) -> bool {
         matches!(
             self.code(),
             Some(ErrorCode::ResourceUnavailable | ErrorCode::PlacementError)

@@ -11,8 +11,8 @@ use serde_with::{serde_as, skip_serializing_none};
 use crate::request::Request;
 use crate::wrapped::{InId, InSelector};
 use crate::{
-    Action, ActionsOfAll, ActionsOfOne, Client, FirewallId, IdOrName, LabelSelector, Labels,
-    Listing, Result, ServerId, Sort,
+    Action, Client, FirewallId, IdOrName, KindActions, LabelSelector, Labels, Listing,
+    ResourceActions, Result, ServerId, Sort,
 };
 
 /// The firewalls of one project; made by [`Client::firewalls`].
@@ -90,13 +90,13 @@ impl<'a> Firewalls<'a> {
     }
 
     /// The actions of all firewalls.
-    pub fn actions(self) -> ActionsOfAll<'a> {
-        ActionsOfAll(self.0, "/firewalls")
+    pub fn actions(self) -> KindActions<'a> {
+        KindActions(self.0, "/firewalls")
     }
 
     /// The actions of one firewall.
-    pub fn actions_of(self, id: FirewallId) -> ActionsOfOne<'a> {
-        ActionsOfOne(self.0, format!("/firewalls/{id}"))
+    pub fn actions_for(self, id: FirewallId) -> ResourceActions<'a> {
+        ResourceActions(self.0, format!("/firewalls/{id}"))
     }
 
     /// Replaces all rules of a firewall: one action for the rules, and one for each server.

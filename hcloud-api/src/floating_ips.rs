@@ -11,9 +11,9 @@ use serde_with::skip_serializing_none;
 use crate::dns_ptr::ChangeDnsPtr;
 use crate::request::Request;
 use crate::{
-    Action, ActionsOfAll, ActionsOfOne, ChangeProtection, Client, DnsPtr, FloatingIpId, IdOrName,
-    IpType, LabelSelector, Labels, Listing, Location, LocationId, Patch, Protection, Result,
-    ServerId, Sort,
+    Action, ChangeProtection, Client, DnsPtr, FloatingIpId, IdOrName, IpType, KindActions,
+    LabelSelector, Labels, Listing, Location, LocationId, Patch, Protection, ResourceActions,
+    Result, ServerId, Sort,
 };
 
 /// The Floating IPs of one project; made by [`Client::floating_ips`].
@@ -85,13 +85,13 @@ impl<'a> FloatingIps<'a> {
     }
 
     /// The actions of all Floating IPs.
-    pub fn actions(self) -> ActionsOfAll<'a> {
-        ActionsOfAll(self.0, "/floating_ips")
+    pub fn actions(self) -> KindActions<'a> {
+        KindActions(self.0, "/floating_ips")
     }
 
     /// The actions of one Floating IP.
-    pub fn actions_of(self, id: FloatingIpId) -> ActionsOfOne<'a> {
-        ActionsOfOne(self.0, format!("/floating_ips/{id}"))
+    pub fn actions_for(self, id: FloatingIpId) -> ResourceActions<'a> {
+        ResourceActions(self.0, format!("/floating_ips/{id}"))
     }
 
     /// Assigns a Floating IP to a server, also of another location.

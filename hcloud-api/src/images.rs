@@ -8,8 +8,8 @@ use serde_with::{serde_as, skip_serializing_none};
 
 use crate::number::Integer;
 use crate::{
-    Action, ActionsOfAll, ActionsOfOne, Architecture, ChangeProtection, Client, Deprecation,
-    IdOrName, ImageId, LabelSelector, Labels, Listing, Protection, Result, ServerId, Sort,
+    Action, Architecture, ChangeProtection, Client, Deprecation, IdOrName, ImageId, KindActions,
+    LabelSelector, Labels, Listing, Protection, ResourceActions, Result, ServerId, Sort,
 };
 
 /// The images that one project can use; made by [`Client::images`].
@@ -81,13 +81,13 @@ impl<'a> Images<'a> {
     }
 
     /// The actions of all images.
-    pub fn actions(self) -> ActionsOfAll<'a> {
-        ActionsOfAll(self.0, "/images")
+    pub fn actions(self) -> KindActions<'a> {
+        KindActions(self.0, "/images")
     }
 
     /// The actions of one image.
-    pub fn actions_of(self, id: ImageId) -> ActionsOfOne<'a> {
-        ActionsOfOne(self.0, format!("/images/{id}"))
+    pub fn actions_for(self, id: ImageId) -> ResourceActions<'a> {
+        ResourceActions(self.0, format!("/images/{id}"))
     }
 }
 

@@ -5,8 +5,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map;
 
-use serde::{Deserialize, Serialize};
-use serde_with::{DefaultOnNull, serde_as};
+use serde::{Deserialize, Deserializer, Serialize};
 
 const LONGEST_NAME: usize = 63;
 const LONGEST_PREFIX: usize = 253;
@@ -25,13 +24,9 @@ const RESERVED_PREFIX: &str = "hetzner.cloud";
 /// assert_eq!(labels.get("env"), Some("prod"));
 /// # Ok(()) }
 /// ```
-#[serde_as]
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Labels(
-    // Hetzner's examples of storage boxes have null where others have the empty text.
-    #[serde_as(deserialize_as = "BTreeMap<_, DefaultOnNull>")] BTreeMap<String, String>,
-);
+pub struct Labels(BTreeMap<String, String>);
 
 /// A label's key or value is not one that the API takes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -110,6 +105,17 @@ impl Labels {
     /// Keys and values, ordered by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.into_iter()
+    }
+}
+
+impl<'de> Deserialize<'de> for Labels {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        // Hetzner's examples of storage boxes have null where others have an empty string.
+        let labels = BTreeMap::<String, Option<String>>::deserialize(input)?;
+        let values = labels
+            .into_iter()
+            .map(|(key, value)| (key, value.unwrap_or_default()));
+        Ok(Self(values.collect()))
     }
 }
 

@@ -1,184 +1,242 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "client", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "client"),
+    doc = "Labels and label selectors of the Hetzner Cloud API."
+)]
+#![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(feature = "client"))))]
 
 #[macro_use]
 mod open_enum;
+#[cfg(feature = "client")]
 #[macro_use]
 mod resource;
 
+#[cfg(feature = "client")]
 mod action_lists;
+#[cfg(feature = "client")]
 mod actions;
 #[cfg(feature = "blocking")]
 pub mod blocking;
+#[cfg(feature = "client")]
 mod certificates;
+#[cfg(feature = "client")]
 mod client;
 #[cfg(feature = "console")]
 mod consoles;
+#[cfg(feature = "client")]
 mod deprecation;
+#[cfg(feature = "client")]
 mod dns_ptr;
+#[cfg(feature = "client")]
 mod envelope;
+#[cfg(feature = "client")]
 mod error;
 mod error_code;
+#[cfg(feature = "client")]
 mod firewalls;
+#[cfg(feature = "client")]
 mod floating_ips;
+#[cfg(feature = "client")]
 mod id;
+#[cfg(feature = "client")]
 mod images;
+#[cfg(feature = "client")]
 mod isos;
 mod labels;
+#[cfg(feature = "client")]
 mod load_balancer_types;
+#[cfg(feature = "client")]
 mod load_balancers;
+#[cfg(feature = "client")]
 mod locations;
+#[cfg(feature = "client")]
 mod lookup;
 #[cfg(feature = "metadata")]
 mod metadata;
+#[cfg(feature = "client")]
 mod metrics;
+#[cfg(feature = "client")]
 mod networks;
+#[cfg(feature = "client")]
 mod number;
+#[cfg(feature = "client")]
 mod pagination;
+#[cfg(feature = "client")]
 mod patch;
+#[cfg(feature = "client")]
 mod ping;
+#[cfg(feature = "client")]
 mod placement_groups;
+#[cfg(feature = "client")]
 mod pricing;
+#[cfg(feature = "client")]
 mod primary_ips;
+#[cfg(feature = "client")]
 mod protection;
+#[cfg(feature = "client")]
 mod rate_limit;
+#[cfg(feature = "client")]
 mod raw;
+#[cfg(feature = "client")]
 mod request;
+#[cfg(feature = "client")]
 mod retry;
+#[cfg(feature = "client")]
 mod rrsets;
+#[cfg(feature = "client")]
 mod secret;
 mod selector;
+#[cfg(feature = "client")]
 mod server_types;
+#[cfg(feature = "client")]
 mod servers;
+#[cfg(feature = "client")]
 mod sort;
+#[cfg(feature = "client")]
 mod ssh_keys;
+#[cfg(feature = "client")]
 mod storage_box_snapshots;
+#[cfg(feature = "client")]
 mod storage_box_subaccounts;
+#[cfg(feature = "client")]
 mod storage_box_types;
+#[cfg(feature = "client")]
 mod storage_boxes;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod tls;
+#[cfg(feature = "client")]
 mod volumes;
+#[cfg(feature = "client")]
 mod wrapped;
+#[cfg(feature = "client")]
 mod zones;
 
-pub use action_lists::{ActionSort, ActionsOfAll, ActionsOfOne, ListActions};
-pub use actions::{Action, ActionError, ActionResource, ActionStatus, Actions, Awaited, Wait};
-pub use certificates::{
-    Certificate, CertificateCreated, CertificateIssuance, CertificateRenewal, CertificateSort,
-    CertificateSource, CertificateStatus, CertificateType, CertificateUser, Certificates,
-    CreateCertificate, ListCertificates, UpdateCertificate,
-};
-pub use client::{Client, ClientBuilder};
-pub use deprecation::Deprecation;
-pub use dns_ptr::DnsPtr;
-pub use error::{ApiError, Error, ErrorDetails, FieldError, Limit, Result};
 pub use error_code::ErrorCode;
-pub use firewalls::{
-    ANYWHERE, AppliedTo, CreateFirewall, Firewall, FirewallCreated, FirewallDirection,
-    FirewallProtocol, FirewallRule, FirewallSort, FirewallTarget, FirewallTargetType, Firewalls,
-    ListFirewalls, UpdateFirewall,
-};
-pub use floating_ips::{
-    CreateFloatingIp, FloatingIp, FloatingIpCreated, FloatingIpSort, FloatingIps, ListFloatingIps,
-    UpdateFloatingIp,
-};
-pub use id::{
-    ActionId, CertificateId, FirewallId, FloatingIpId, IdOrName, ImageId, InvalidId, IsoId,
-    LoadBalancerId, LoadBalancerTypeId, LocationId, NetworkId, PlacementGroupId, PrimaryIpId,
-    ServerId, ServerTypeId, SshKeyId, StorageBoxId, StorageBoxSnapshotId, StorageBoxSubaccountId,
-    StorageBoxTypeId, VolumeId, ZoneId,
-};
-pub use images::{
-    Image, ImageOrigin, ImageSort, ImageStatus, ImageType, Images, ListImages, OsFlavor,
-    UpdateImage,
-};
-pub use isos::{Iso, IsoType, Isos, ListIsos};
 pub use labels::{InvalidLabel, Labels};
-pub use load_balancer_types::{ListLoadBalancerTypes, LoadBalancerType, LoadBalancerTypes};
-pub use load_balancers::{
-    AddTarget, AttachLoadBalancerToNetwork, CreateLoadBalancer, CreateLoadBalancerPublicNet,
-    HealthCheck, HealthCheckHttp, HealthCheckProtocol, ListLoadBalancers, LoadBalancer,
-    LoadBalancerAlgorithm, LoadBalancerAlgorithmType, LoadBalancerCreated, LoadBalancerIp,
-    LoadBalancerMetric, LoadBalancerMetricsQuery, LoadBalancerPrivateNet, LoadBalancerPublicNet,
-    LoadBalancerService, LoadBalancerSort, LoadBalancerTarget, LoadBalancers, ServiceHttp,
-    ServiceProtocol, Target, TargetHealth, TargetHealthDetail, TargetHealthStatus, TargetType,
-    UpdateHealthCheck, UpdateHealthCheckHttp, UpdateLoadBalancer, UpdateService, UpdateServiceHttp,
+pub use selector::{InvalidSelector, LabelSelector};
+
+#[cfg(feature = "client")]
+pub use self::{
+    action_lists::{ActionSort, KindActions, ListActions, ResourceActions},
+    actions::{Action, ActionError, ActionRef, ActionResource, ActionStatus, Actions, Wait},
+    certificates::{
+        Certificate, CertificateCreated, CertificateIssuance, CertificateRenewal, CertificateSort,
+        CertificateSource, CertificateStatus, CertificateType, CertificateUser, Certificates,
+        CreateCertificate, ListCertificates, UpdateCertificate,
+    },
+    client::{Client, ClientBuilder},
+    deprecation::Deprecation,
+    dns_ptr::DnsPtr,
+    error::{ApiError, Error, ErrorDetails, FieldError, Limit, Result},
+    firewalls::{
+        ANYWHERE, AppliedTo, CreateFirewall, Firewall, FirewallCreated, FirewallDirection,
+        FirewallProtocol, FirewallRule, FirewallSort, FirewallTarget, FirewallTargetType,
+        Firewalls, ListFirewalls, UpdateFirewall,
+    },
+    floating_ips::{
+        CreateFloatingIp, FloatingIp, FloatingIpCreated, FloatingIpSort, FloatingIps,
+        ListFloatingIps, UpdateFloatingIp,
+    },
+    id::{
+        ActionId, CertificateId, FirewallId, FloatingIpId, IdOrName, ImageId, InvalidId, IsoId,
+        LoadBalancerId, LoadBalancerTypeId, LocationId, NetworkId, PlacementGroupId, PrimaryIpId,
+        ServerId, ServerTypeId, SshKeyId, StorageBoxId, StorageBoxSnapshotId,
+        StorageBoxSubaccountId, StorageBoxTypeId, VolumeId, ZoneId,
+    },
+    images::{
+        Image, ImageOrigin, ImageSort, ImageStatus, ImageType, Images, ListImages, OsFlavor,
+        UpdateImage,
+    },
+    isos::{Iso, IsoType, Isos, ListIsos},
+    load_balancer_types::{ListLoadBalancerTypes, LoadBalancerType, LoadBalancerTypes},
+    load_balancers::{
+        AddTarget, AttachLoadBalancerToNetwork, CreateLoadBalancer, CreateLoadBalancerPublicNet,
+        HealthCheck, HealthCheckHttp, HealthCheckProtocol, ListLoadBalancers, LoadBalancer,
+        LoadBalancerAlgorithm, LoadBalancerAlgorithmType, LoadBalancerCreated, LoadBalancerIp,
+        LoadBalancerMetric, LoadBalancerMetricsQuery, LoadBalancerPrivateNet,
+        LoadBalancerPublicNet, LoadBalancerService, LoadBalancerSort, LoadBalancerTarget,
+        LoadBalancers, ServiceHttp, ServiceProtocol, Target, TargetHealth, TargetHealthDetail,
+        TargetHealthStatus, TargetType, UpdateHealthCheck, UpdateHealthCheckHttp,
+        UpdateLoadBalancer, UpdateService, UpdateServiceHttp,
+    },
+    locations::{ListLocations, Location, LocationSort, Locations},
+    metrics::{Metrics, MetricsQuery, Sample, TimeSeries},
+    networks::{
+        CreateNetwork, CreateSubnet, ListNetworkMembers, ListNetworks, Network, NetworkMember,
+        NetworkMemberSort, NetworkMemberStatus, NetworkMemberType, NetworkSort, Networks, Route,
+        Subnet, SubnetType, UpdateNetwork,
+    },
+    number::Decimal,
+    pagination::{Listing, Progress},
+    patch::Patch,
+    ping::Ping,
+    placement_groups::{
+        CreatePlacementGroup, ListPlacementGroups, PlacementGroup, PlacementGroupCreated,
+        PlacementGroupSort, PlacementGroupType, PlacementGroups, UpdatePlacementGroup,
+    },
+    pricing::{
+        BackupPricing, FloatingIpPrice, IpPrice, IpPricing, Price, Pricing, StoragePricing,
+        TypePrice, TypePricing,
+    },
+    primary_ips::{
+        AssigneeType, CreatePrimaryIp, IpType, ListPrimaryIps, PrimaryIp, PrimaryIpCreated,
+        PrimaryIpSort, PrimaryIps, UpdatePrimaryIp,
+    },
+    protection::{ChangeProtection, Protection},
+    raw::RawRequest,
+    resource::Resource,
+    retry::RetryPolicy,
+    rrsets::{
+        AddRecords, ChangeRrsetProtection, CreateRrset, InvalidRrsetId, ListRrsets, Record, Rrset,
+        RrsetCreated, RrsetId, RrsetProtection, RrsetSort, RrsetType, Rrsets, UpdateRecord,
+        UpdateRrset,
+    },
+    server_types::{
+        Architecture, CpuType, ListServerTypes, ServerType, ServerTypeLocation, ServerTypes,
+        StorageType,
+    },
+    servers::{
+        AttachToNetwork, ChangeServerProtection, ChangeServerType, Console, CreateImage,
+        CreatePublicNet, CreateServer, EnableRescue, ImageCreated, ListServers, PrivateNet,
+        PublicIpv4, PublicIpv6, PublicNet, RebuildServer, RescueType, RootAccess, Server,
+        ServerCreated, ServerFirewall, ServerFirewallStatus, ServerMetric, ServerMetricsQuery,
+        ServerProtection, ServerSort, ServerStatus, Servers, UpdateServer,
+    },
+    sort::Sort,
+    ssh_keys::{CreateSshKey, ListSshKeys, SshKey, SshKeySort, SshKeys, UpdateSshKey},
+    storage_box_snapshots::{
+        CreateStorageBoxSnapshot, ListStorageBoxSnapshots, NewStorageBoxSnapshot,
+        StorageBoxSnapshot, StorageBoxSnapshotCreated, StorageBoxSnapshotSort,
+        StorageBoxSnapshotStats, StorageBoxSnapshots, UpdateStorageBoxSnapshot,
+    },
+    storage_box_subaccounts::{
+        CreateStorageBoxSubaccount, ListStorageBoxSubaccounts, NewStorageBoxSubaccount,
+        StorageBoxSubaccount, StorageBoxSubaccountCreated, StorageBoxSubaccountSort,
+        StorageBoxSubaccounts, SubaccountAccess, UpdateStorageBoxSubaccount,
+        UpdateSubaccountAccess,
+    },
+    storage_box_types::{ListStorageBoxTypes, StorageBoxPrice, StorageBoxType, StorageBoxTypes},
+    storage_boxes::{
+        CreateStorageBox, ListStorageBoxes, SnapshotPlan, StorageBox, StorageBoxAccess,
+        StorageBoxCreated, StorageBoxSort, StorageBoxStats, StorageBoxStatus, StorageBoxes,
+        UpdateStorageBox, UpdateStorageBoxAccess,
+    },
+    volumes::{
+        AttachVolume, CreateVolume, ListVolumes, UpdateVolume, Volume, VolumeCreated, VolumeFormat,
+        VolumeSort, VolumeStatus, Volumes,
+    },
+    zones::{
+        AuthoritativeNameservers, CreateZone, DelegationStatus, ListZones, PrimaryNameserver,
+        Registrar, TsigAlgorithm, UpdateZone, Zone, ZoneCreated, ZoneMode, ZoneSort, ZoneStatus,
+        Zones,
+    },
 };
-pub use locations::{ListLocations, Location, LocationSort, Locations};
 #[cfg(feature = "metadata")]
 pub use metadata::Metadata;
-pub use metrics::{Metrics, MetricsQuery, Sample, TimeSeries};
-pub use networks::{
-    CreateNetwork, CreateSubnet, ListNetworkMembers, ListNetworks, Network, NetworkMember,
-    NetworkMemberSort, NetworkMemberStatus, NetworkMemberType, NetworkSort, Networks, Route,
-    Subnet, SubnetType, UpdateNetwork,
-};
-pub use number::Decimal;
-pub use pagination::{Fetched, Listing};
-pub use patch::Patch;
-pub use ping::Ping;
-pub use placement_groups::{
-    CreatePlacementGroup, ListPlacementGroups, PlacementGroup, PlacementGroupCreated,
-    PlacementGroupSort, PlacementGroupType, PlacementGroups, UpdatePlacementGroup,
-};
-pub use pricing::{
-    BackupPricing, FloatingIpPrice, IpPrice, IpPricing, Price, Pricing, StoragePricing, TypePrice,
-    TypePricing,
-};
-pub use primary_ips::{
-    AssigneeType, CreatePrimaryIp, IpType, ListPrimaryIps, PrimaryIp, PrimaryIpCreated,
-    PrimaryIpSort, PrimaryIps, UpdatePrimaryIp,
-};
-pub use protection::{ChangeProtection, Protection};
-pub use raw::RawRequest;
-pub use resource::Resource;
-pub use retry::RetryPolicy;
-pub use rrsets::{
-    AddRecords, ChangeRrsetProtection, CreateRrset, InvalidRrsetId, ListRrsets, Record, Rrset,
-    RrsetCreated, RrsetId, RrsetProtection, RrsetSort, RrsetType, Rrsets, UpdateRecord,
-    UpdateRrset,
-};
-pub use selector::{InvalidSelector, LabelSelector};
-pub use server_types::{
-    Architecture, CpuType, ListServerTypes, ServerType, ServerTypeLocation, ServerTypes,
-    StorageType,
-};
-pub use servers::{
-    AttachToNetwork, ChangeServerProtection, ChangeServerType, Console, CreateImage,
-    CreatePublicNet, CreateServer, EnableRescue, ImageCreated, ListServers, PrivateNet, PublicIpv4,
-    PublicIpv6, PublicNet, RebuildServer, RescueType, RootAccess, Server, ServerCreated,
-    ServerFirewall, ServerFirewallStatus, ServerMetric, ServerMetricsQuery, ServerProtection,
-    ServerSort, ServerStatus, Servers, UpdateServer,
-};
-pub use sort::Sort;
-pub use ssh_keys::{CreateSshKey, ListSshKeys, SshKey, SshKeySort, SshKeys, UpdateSshKey};
-pub use storage_box_snapshots::{
-    CreateStorageBoxSnapshot, ListStorageBoxSnapshots, NewStorageBoxSnapshot, StorageBoxSnapshot,
-    StorageBoxSnapshotCreated, StorageBoxSnapshotSort, StorageBoxSnapshotStats,
-    StorageBoxSnapshots, UpdateStorageBoxSnapshot,
-};
-pub use storage_box_subaccounts::{
-    CreateStorageBoxSubaccount, ListStorageBoxSubaccounts, NewStorageBoxSubaccount,
-    StorageBoxSubaccount, StorageBoxSubaccountCreated, StorageBoxSubaccountSort,
-    StorageBoxSubaccounts, SubaccountAccess, UpdateStorageBoxSubaccount, UpdateSubaccountAccess,
-};
-pub use storage_box_types::{
-    ListStorageBoxTypes, StorageBoxPrice, StorageBoxType, StorageBoxTypes,
-};
-pub use storage_boxes::{
-    CreateStorageBox, ListStorageBoxes, SnapshotPlan, StorageBox, StorageBoxAccess,
-    StorageBoxCreated, StorageBoxSort, StorageBoxStats, StorageBoxStatus, StorageBoxes,
-    UpdateStorageBox, UpdateStorageBoxAccess,
-};
-pub use volumes::{
-    AttachVolume, CreateVolume, ListVolumes, UpdateVolume, Volume, VolumeCreated, VolumeFormat,
-    VolumeSort, VolumeStatus, Volumes,
-};
-pub use zones::{
-    AuthoritativeNameservers, CreateZone, DelegationStatus, ListZones, PrimaryNameserver,
-    Registrar, TsigAlgorithm, UpdateZone, Zone, ZoneCreated, ZoneMode, ZoneSort, ZoneStatus, Zones,
-};
 
+#[cfg(feature = "client")]
 pub use jiff::Timestamp;
+#[cfg(feature = "client")]
 pub use reqwest::{Method, StatusCode};
+#[cfg(feature = "client")]
 pub use secrecy::{ExposeSecret, SecretString};

@@ -13,9 +13,9 @@ use crate::number::Integer;
 use crate::request::Request;
 use crate::wrapped::{InId, InIp, InSelector};
 use crate::{
-    Action, ActionsOfAll, ActionsOfOne, CertificateId, ChangeProtection, Client, IdOrName,
-    LabelSelector, Labels, Listing, LoadBalancerId, LoadBalancerType, LoadBalancerTypeId, Location,
-    LocationId, Metrics, MetricsQuery, NetworkId, Patch, PrimaryIpId, Protection, Result, ServerId,
+    Action, CertificateId, ChangeProtection, Client, IdOrName, KindActions, LabelSelector, Labels,
+    Listing, LoadBalancerId, LoadBalancerType, LoadBalancerTypeId, Location, LocationId, Metrics,
+    MetricsQuery, NetworkId, Patch, PrimaryIpId, Protection, ResourceActions, Result, ServerId,
     Sort,
 };
 
@@ -259,13 +259,13 @@ impl<'a> LoadBalancers<'a> {
     }
 
     /// The actions of all load balancers.
-    pub fn actions(self) -> ActionsOfAll<'a> {
-        ActionsOfAll(self.0, "/load_balancers")
+    pub fn actions(self) -> KindActions<'a> {
+        KindActions(self.0, "/load_balancers")
     }
 
     /// The actions of one load balancer.
-    pub fn actions_of(self, id: LoadBalancerId) -> ActionsOfOne<'a> {
-        ActionsOfOne(self.0, format!("/load_balancers/{id}"))
+    pub fn actions_for(self, id: LoadBalancerId) -> ResourceActions<'a> {
+        ResourceActions(self.0, format!("/load_balancers/{id}"))
     }
 
     fn act(self, id: LoadBalancerId, command: &str) -> Request {

@@ -11,8 +11,8 @@ use serde_with::{serde_as, skip_serializing_none};
 use crate::number::Integer;
 use crate::request::Request;
 use crate::{
-    Action, ActionsOfAll, ActionsOfOne, ChangeProtection, Client, IdOrName, LabelSelector, Labels,
-    Listing, LoadBalancerId, NetworkId, Protection, Resource, Result, ServerId, Sort,
+    Action, ChangeProtection, Client, IdOrName, KindActions, LabelSelector, Labels, Listing,
+    LoadBalancerId, NetworkId, Protection, Resource, ResourceActions, Result, ServerId, Sort,
 };
 
 /// The private networks of one project; made by [`Client::networks`].
@@ -92,13 +92,13 @@ impl<'a> Networks<'a> {
     }
 
     /// The actions of all networks.
-    pub fn actions(self) -> ActionsOfAll<'a> {
-        ActionsOfAll(self.0, "/networks")
+    pub fn actions(self) -> KindActions<'a> {
+        KindActions(self.0, "/networks")
     }
 
     /// The actions of one network.
-    pub fn actions_of(self, id: NetworkId) -> ActionsOfOne<'a> {
-        ActionsOfOne(self.0, format!("/networks/{id}"))
+    pub fn actions_for(self, id: NetworkId) -> ResourceActions<'a> {
+        ResourceActions(self.0, format!("/networks/{id}"))
     }
 
     /// Adds a subnet to a network.

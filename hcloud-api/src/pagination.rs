@@ -29,7 +29,7 @@ pub struct Listing<T> {
 /// How much of a list has been fetched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Fetched {
+pub struct Progress {
     /// How many items have come.
     pub items: u64,
     /// How many there are, if the API says so.
@@ -61,7 +61,7 @@ impl<T: Resource> Listing<T> {
     ///
     /// The first error of any page.
     pub async fn all(self) -> Result<Vec<T>> {
-        self.all_telling(|_| {}).await
+        self.all_with_progress(|_| {}).await
     }
 
     /// Fetches everything as [`all`](Self::all) does, and tells of each page that has come.
@@ -69,7 +69,7 @@ impl<T: Resource> Listing<T> {
     /// # Errors
     ///
     /// The first error of any page.
-    pub async fn all_telling(self, mut progress: impl FnMut(Fetched)) -> Result<Vec<T>> {
+    pub async fn all_with_progress(self, mut progress: impl FnMut(Progress)) -> Result<Vec<T>> {
         let mut items = Vec::new();
         for _ in 0..PASSES {
             let pages = self.pages(&mut progress).await?;
@@ -106,10 +106,10 @@ impl<T: Resource> Listing<T> {
         Ok(page.items.into_iter().next())
     }
 
-    async fn pages(&self, progress: &mut impl FnMut(Fetched)) -> Result<Vec<Page<T>>> {
+    async fn pages(&self, progress: &mut impl FnMut(Progress)) -> Result<Vec<Page<T>>> {
         let first = self.page(1).await?;
         let last = first.last.unwrap_or(1);
-        let mut fetched = Fetched::default();
+        let mut fetched = Progress::default();
         let mut tell = |page: &Page<T>| {
             fetched.items += page.items.len() as u64;
             fetched.total = page.total.or(fetched.total);

@@ -11,8 +11,9 @@ use serde_with::skip_serializing_none;
 use crate::dns_ptr::ChangeDnsPtr;
 use crate::request::Request;
 use crate::{
-    Action, ActionsOfAll, ActionsOfOne, ChangeProtection, Client, DnsPtr, IdOrName, LabelSelector,
-    Labels, Listing, Location, LocationId, Patch, PrimaryIpId, Protection, Result, ServerId, Sort,
+    Action, ChangeProtection, Client, DnsPtr, IdOrName, KindActions, LabelSelector, Labels,
+    Listing, Location, LocationId, Patch, PrimaryIpId, Protection, ResourceActions, Result,
+    ServerId, Sort,
 };
 
 /// The Primary IPs of one project; made by [`Client::primary_ips`].
@@ -117,13 +118,13 @@ impl<'a> PrimaryIps<'a> {
     }
 
     /// The actions of all Primary IPs.
-    pub fn actions(self) -> ActionsOfAll<'a> {
-        ActionsOfAll(self.0, "/primary_ips")
+    pub fn actions(self) -> KindActions<'a> {
+        KindActions(self.0, "/primary_ips")
     }
 
     /// The actions of one Primary IP.
-    pub fn actions_of(self, id: PrimaryIpId) -> ActionsOfOne<'a> {
-        ActionsOfOne(self.0, format!("/primary_ips/{id}"))
+    pub fn actions_for(self, id: PrimaryIpId) -> ResourceActions<'a> {
+        ResourceActions(self.0, format!("/primary_ips/{id}"))
     }
 
     fn act(self, id: PrimaryIpId, command: &str) -> Request {

@@ -51,7 +51,7 @@ impl Pacers {
     }
 }
 
-/// Hands out turns so that all callers together stay within one budget.
+/// Hands out permits so that all callers together stay within one budget.
 #[derive(Debug, Default)]
 pub(crate) struct Pacer(Mutex<State>);
 
@@ -89,8 +89,8 @@ impl Bucket {
 }
 
 impl Pacer {
-    /// A turn that comes `pause` after the budget allows it.
-    pub(crate) fn turn(&self, pause: Duration) -> Turn<'_> {
+    /// A permit that comes `pause` after the budget allows it.
+    pub(crate) fn permit(&self, pause: Duration) -> Permit<'_> {
         let now = Instant::now();
         let mut state = self.lock();
         state.waiting += 1;
@@ -98,7 +98,7 @@ impl Pacer {
             .bucket
             .as_mut()
             .map_or(Duration::ZERO, |bucket| bucket.take(now));
-        Turn {
+        Permit {
             pacer: self,
             at: now + wait + pause,
             sent: false,
@@ -113,20 +113,20 @@ impl Pacer {
 
 /// One request's place in the queue; given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Turn<'a> {
+pub(crate) struct Permit<'a> {
     pacer: &'a Pacer,
     at: Instant,
     sent: bool,
 }
 
-impl Turn<'_> {
+impl Permit<'_> {
     /// When the request may be sent.
     pub(crate) fn at(&self) -> Instant {
         self.at
     }
 
     /// Waits until the request may be sent; it counts as sent from then on.
-    pub(crate) async fn come(&mut self) {
+    pub(crate) async fn ready(&mut self) {
         tokio::time::sleep_until(self.at).await;
         let mut state = self.pacer.lock();
         state.waiting -= 1;
@@ -135,7 +135,7 @@ impl Turn<'_> {
     }
 
     /// Learns from the answer what is left of the budget.
-    pub(crate) fn answered(self, status: StatusCode, headers: &HeaderMap) {
+    pub(crate) fn observe(self, status: StatusCode, headers: &HeaderMap) {
         let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
         let limit = number("ratelimit-limit").filter(|limit| *limit >= 1.0);
         let remaining = number("ratelimit-remaining").filter(|left| *left >= 0.0);
@@ -159,7 +159,7 @@ impl Turn<'_> {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let mut state = self.pacer.lock();
         if self.sent {
@@ -228,18 +228,18 @@ mod tests {
     /// Asks until the API grants it.
     async fn ask(pacer: &Pacer, api: &RefCell<Api>) {
         loop {
-            let mut turn = pacer.turn(AT_ONCE);
-            turn.come().await;
+            let mut permit = pacer.permit(AT_ONCE);
+            permit.ready().await;
             let (status, headers) = api.borrow_mut().answer();
-            turn.answered(status, &headers);
+            permit.observe(status, &headers);
             if status.is_success() {
                 return;
             }
         }
     }
 
-    fn wait(turn: &Turn<'_>) -> Duration {
-        turn.at() - Instant::now()
+    fn wait(permit: &Permit<'_>) -> Duration {
+        permit.at() - Instant::now()
     }
 
     #[tokio::test(start_paused = true)]
@@ -284,42 +284,42 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_dropped_turn_is_given_back() {
+    async fn a_dropped_permit_is_given_back() {
         let pacer = Pacer::default();
-        let mut turn = pacer.turn(AT_ONCE);
-        turn.come().await;
-        turn.answered(StatusCode::OK, &budget(3600, 1));
-        drop(pacer.turn(AT_ONCE));
+        let mut permit = pacer.permit(AT_ONCE);
+        permit.ready().await;
+        permit.observe(StatusCode::OK, &budget(3600, 1));
+        drop(pacer.permit(AT_ONCE));
 
-        let turn = pacer.turn(AT_ONCE);
+        let permit = pacer.permit(AT_ONCE);
 
-        assert_eq!(wait(&turn), AT_ONCE);
+        assert_eq!(wait(&permit), AT_ONCE);
     }
 
     #[tokio::test(start_paused = true)]
     async fn other_users_of_the_budget_are_noticed() {
         let pacer = Pacer::default();
-        let mut turn = pacer.turn(AT_ONCE);
-        turn.come().await;
-        turn.answered(StatusCode::OK, &budget(3600, 1000));
-        let mut turn = pacer.turn(AT_ONCE);
-        turn.come().await;
-        turn.answered(StatusCode::OK, &budget(3600, 0));
+        let mut permit = pacer.permit(AT_ONCE);
+        permit.ready().await;
+        permit.observe(StatusCode::OK, &budget(3600, 1000));
+        let mut permit = pacer.permit(AT_ONCE);
+        permit.ready().await;
+        permit.observe(StatusCode::OK, &budget(3600, 0));
 
-        let turn = pacer.turn(AT_ONCE);
+        let permit = pacer.permit(AT_ONCE);
 
-        assert_eq!(wait(&turn), SECOND);
+        assert_eq!(wait(&permit), SECOND);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_refusal_without_headers_means_a_second() {
         let pacer = Pacer::default();
-        let mut turn = pacer.turn(AT_ONCE);
-        turn.come().await;
-        turn.answered(StatusCode::TOO_MANY_REQUESTS, &HeaderMap::new());
+        let mut permit = pacer.permit(AT_ONCE);
+        permit.ready().await;
+        permit.observe(StatusCode::TOO_MANY_REQUESTS, &HeaderMap::new());
 
-        let turn = pacer.turn(SECOND / 4);
+        let permit = pacer.permit(SECOND / 4);
 
-        assert_eq!(wait(&turn), SECOND * 5 / 4);
+        assert_eq!(wait(&permit), SECOND * 5 / 4);
     }
 }

@@ -13,7 +13,7 @@ use tracing::{Instrument, debug, debug_span};
 
 use crate::envelope;
 use crate::pagination::Listing;
-use crate::rate_limit::{Budget, Turn};
+use crate::rate_limit::{Budget, Permit};
 use crate::{ApiError, Client, Error, Resource, Result};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -111,7 +111,7 @@ impl Request {
 
     /// Sends the request, again and again where the retry policy allows it.
     pub(crate) async fn send(&self) -> Result<Answer> {
-        if self.client.shared.read_only && self.method != Method::GET {
+        if self.client.shared.dry_run && self.method != Method::GET {
             return Err(self.withheld());
         }
         let span = debug_span!("request", method = %self.method, path = self.path);
@@ -120,34 +120,34 @@ impl Request {
 
     async fn attempts(&self) -> Result<Answer> {
         let pacer = self.client.shared.pacers.of(self.budget);
-        let mut turn = pacer.turn(Duration::ZERO);
-        turn.come().await;
+        let mut permit = pacer.permit(Duration::ZERO);
+        permit.ready().await;
         let mut retries = self.client.retry.begin();
         loop {
-            let error = match self.attempt(turn).await {
+            let error = match self.attempt(permit).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
             let Some(pause) = retries.pause_after(&self.method, &error) else {
                 return Err(error);
             };
-            turn = pacer.turn(pause);
-            if !retries.reach(turn.at()) {
+            permit = pacer.permit(pause);
+            if !retries.reach(permit.at()) {
                 return Err(error);
             }
             debug!(error = &error as &dyn std::error::Error, "trying again");
-            turn.come().await;
+            permit.ready().await;
         }
     }
 
-    async fn attempt(&self, turn: Turn<'_>) -> Result<Answer> {
+    async fn attempt(&self, permit: Permit<'_>) -> Result<Answer> {
         let response = self
             .http()
             .send()
             .await
             .map_err(|error| self.failed(error))?;
         let status = response.status();
-        turn.answered(status, response.headers());
+        permit.observe(status, response.headers());
         let headers = response.headers().clone();
         let correlation_id = correlation_id(&headers);
         debug!(status = status.as_u16(), correlation_id, "answered");
@@ -198,7 +198,7 @@ impl Request {
 
     fn withheld(&self) -> Error {
         let body = self.body.as_deref().map(String::from_utf8_lossy);
-        Error::Withheld {
+        Error::DryRun {
             method: self.method.clone(),
             path: self.path.clone(),
             body: body.map(|body| body.into_owned().into()),

@@ -35,8 +35,8 @@ use crate::{Error, ErrorCode};
 pub struct RetryPolicy {
     attempts: u32,
     deadline: Duration,
-    first_pause: Duration,
-    longest_pause: Duration,
+    initial_backoff: Duration,
+    max_backoff: Duration,
     resend_posts: bool,
     wait_for_locks: bool,
 }
@@ -47,8 +47,8 @@ impl Default for RetryPolicy {
         Self {
             attempts: 5,
             deadline: Duration::from_secs(300),
-            first_pause: Duration::from_millis(300),
-            longest_pause: Duration::from_secs(10),
+            initial_backoff: Duration::from_millis(300),
+            max_backoff: Duration::from_secs(10),
             resend_posts: false,
             wait_for_locks: false,
         }
@@ -73,11 +73,12 @@ impl RetryPolicy {
         Self { deadline, ..self }
     }
 
-    /// The pause before the second attempt, which doubles from then on, and its limit.
-    pub fn pauses(self, first: Duration, longest: Duration) -> Self {
+    /// Sets the backoff: the delay before the second attempt, which doubles with each further
+    /// attempt, and its maximum.
+    pub fn backoff(self, initial: Duration, max: Duration) -> Self {
         Self {
-            first_pause: first,
-            longest_pause: longest,
+            initial_backoff: initial,
+            max_backoff: max,
             ..self
         }
     }
@@ -159,15 +160,15 @@ impl Retries {
     }
 
     fn pause(&self, nth: u32) -> Duration {
-        backoff(self.policy.first_pause, self.policy.longest_pause, nth).mul_f64(jitter())
+        delay(self.policy.initial_backoff, self.policy.max_backoff, nth).mul_f64(jitter())
     }
 }
 
-/// `first`, doubled with every try, at most `longest`.
-pub(crate) fn backoff(first: Duration, longest: Duration, nth: u32) -> Duration {
-    first
+/// Returns `initial`, doubled with every attempt, at most `max`.
+pub(crate) fn delay(initial: Duration, max: Duration, nth: u32) -> Duration {
+    initial
         .saturating_mul(2_u32.saturating_pow(nth.saturating_sub(1)))
-        .min(longest)
+        .min(max)
 }
 
 /// A factor from 0.5 to 1, so that clients that failed together do not return together.

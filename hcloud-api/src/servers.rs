@@ -16,10 +16,10 @@ use crate::request::Request;
 use crate::secret::Secret;
 use crate::wrapped::InFirewall;
 use crate::{
-    Action, ActionsOfAll, ActionsOfOne, Client, DnsPtr, FirewallId, FloatingIpId, IdOrName, Image,
-    ImageId, ImageType, Iso, IsoId, LabelSelector, Labels, Listing, LoadBalancerId, Location,
-    LocationId, Metrics, MetricsQuery, NetworkId, Patch, PlacementGroup, PlacementGroupId,
-    PrimaryIpId, Result, ServerId, ServerType, ServerTypeId, Sort, SshKeyId, VolumeId,
+    Action, Client, DnsPtr, FirewallId, FloatingIpId, IdOrName, Image, ImageId, ImageType, Iso,
+    IsoId, KindActions, LabelSelector, Labels, Listing, LoadBalancerId, Location, LocationId,
+    Metrics, MetricsQuery, NetworkId, Patch, PlacementGroup, PlacementGroupId, PrimaryIpId,
+    ResourceActions, Result, ServerId, ServerType, ServerTypeId, Sort, SshKeyId, VolumeId,
 };
 
 /// The servers of one project; made by [`Client::servers`].
@@ -91,7 +91,7 @@ impl<'a> Servers<'a> {
         loop {
             server.location = locations.next();
             match self.create(&server).await {
-                Err(error) if error.is_lack_of_room() && locations.peek().is_some() => {}
+                Err(error) if error.is_out_of_capacity() && locations.peek().is_some() => {}
                 done => return done,
             }
         }
@@ -115,13 +115,13 @@ impl<'a> Servers<'a> {
     }
 
     /// The actions of all servers.
-    pub fn actions(self) -> ActionsOfAll<'a> {
-        ActionsOfAll(self.0, "/servers")
+    pub fn actions(self) -> KindActions<'a> {
+        KindActions(self.0, "/servers")
     }
 
     /// The actions of one server.
-    pub fn actions_of(self, id: ServerId) -> ActionsOfOne<'a> {
-        ActionsOfOne(self.0, format!("/servers/{id}"))
+    pub fn actions_for(self, id: ServerId) -> ResourceActions<'a> {
+        ResourceActions(self.0, format!("/servers/{id}"))
     }
 
     /// Switches a server on.

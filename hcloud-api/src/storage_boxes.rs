@@ -13,9 +13,10 @@ use crate::number::Integer;
 use crate::request::Request;
 use crate::secret::Secret;
 use crate::{
-    Action, ActionsOfAll, ActionsOfOne, ChangeProtection, Client, IdOrName, LabelSelector, Labels,
-    Listing, Location, LocationId, Protection, Result, Sort, StorageBoxId, StorageBoxSnapshotId,
-    StorageBoxSnapshots, StorageBoxSubaccounts, StorageBoxType, StorageBoxTypeId,
+    Action, ChangeProtection, Client, IdOrName, KindActions, LabelSelector, Labels, Listing,
+    Location, LocationId, Protection, ResourceActions, Result, Sort, StorageBoxId,
+    StorageBoxSnapshotId, StorageBoxSnapshots, StorageBoxSubaccounts, StorageBoxType,
+    StorageBoxTypeId,
 };
 
 /// The storage boxes of one project; made by [`Client::storage_boxes`].
@@ -179,13 +180,13 @@ impl<'a> StorageBoxes<'a> {
     }
 
     /// The actions of all storage boxes.
-    pub fn actions(self) -> ActionsOfAll<'a> {
-        ActionsOfAll(self.0, "/storage_boxes")
+    pub fn actions(self) -> KindActions<'a> {
+        KindActions(self.0, "/storage_boxes")
     }
 
     /// The actions of one storage box.
-    pub fn actions_of(self, id: StorageBoxId) -> ActionsOfOne<'a> {
-        ActionsOfOne(self.0, format!("/storage_boxes/{id}"))
+    pub fn actions_for(self, id: StorageBoxId) -> ResourceActions<'a> {
+        ResourceActions(self.0, format!("/storage_boxes/{id}"))
     }
 
     fn act(self, id: StorageBoxId, command: &str) -> Request {

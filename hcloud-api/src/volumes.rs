@@ -11,8 +11,8 @@ use serde_with::{serde_as, skip_serializing_none};
 use crate::number::Integer;
 use crate::request::Request;
 use crate::{
-    Action, ActionsOfAll, ActionsOfOne, ChangeProtection, Client, IdOrName, LabelSelector, Labels,
-    Listing, Location, LocationId, Protection, Result, ServerId, Sort, VolumeId,
+    Action, ChangeProtection, Client, IdOrName, KindActions, LabelSelector, Labels, Listing,
+    Location, LocationId, Protection, ResourceActions, Result, ServerId, Sort, VolumeId,
 };
 
 /// The volumes of one project; made by [`Client::volumes`].
@@ -85,13 +85,13 @@ impl<'a> Volumes<'a> {
     }
 
     /// The actions of all volumes.
-    pub fn actions(self) -> ActionsOfAll<'a> {
-        ActionsOfAll(self.0, "/volumes")
+    pub fn actions(self) -> KindActions<'a> {
+        KindActions(self.0, "/volumes")
     }
 
     /// The actions of one volume.
-    pub fn actions_of(self, id: VolumeId) -> ActionsOfOne<'a> {
-        ActionsOfOne(self.0, format!("/volumes/{id}"))
+    pub fn actions_for(self, id: VolumeId) -> ResourceActions<'a> {
+        ResourceActions(self.0, format!("/volumes/{id}"))
     }
 
     /// Attaches a volume to a server in the same location.

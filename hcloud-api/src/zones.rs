@@ -11,8 +11,8 @@ use crate::number::Integer;
 use crate::request::{Request, segment};
 use crate::secret::Secret;
 use crate::{
-    Action, ActionsOfAll, ActionsOfOne, ChangeProtection, Client, CreateRrset, IdOrName,
-    LabelSelector, Labels, Listing, Protection, Result, Rrsets, Sort, ZoneId,
+    Action, ChangeProtection, Client, CreateRrset, IdOrName, KindActions, LabelSelector, Labels,
+    Listing, Protection, ResourceActions, Result, Rrsets, Sort, ZoneId,
 };
 
 /// The DNS zones of one project; made by [`Client::zones`].
@@ -141,13 +141,13 @@ impl<'a> Zones<'a> {
     }
 
     /// The actions of all zones.
-    pub fn actions(self) -> ActionsOfAll<'a> {
-        ActionsOfAll(self.0, "/zones")
+    pub fn actions(self) -> KindActions<'a> {
+        KindActions(self.0, "/zones")
     }
 
     /// The actions of one zone.
-    pub fn actions_of(self, zone: impl Into<IdOrName<ZoneId>>) -> ActionsOfOne<'a> {
-        ActionsOfOne(self.0, path(zone))
+    pub fn actions_for(self, zone: impl Into<IdOrName<ZoneId>>) -> ResourceActions<'a> {
+        ResourceActions(self.0, path(zone))
     }
 
     fn act(self, zone: impl Into<IdOrName<ZoneId>>, command: &str) -> Request {

@@ -7,6 +7,7 @@ mod vnc;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use hcc_console_page::ConsolePage;
 use hcc_core::Layout;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -16,7 +17,7 @@ use crate::cmd::args::Target;
 use crate::config::Config;
 use crate::error::Result;
 use crate::output::Output;
-use crate::page::Page;
+use crate::problem::Problem;
 
 /// Print a link to a server's screen, valid for one minute
 #[derive(Debug, clap::Args)]
@@ -77,7 +78,9 @@ impl Console {
         }
         let base = config.settings.console.as_deref();
         let page = match base {
-            None if self.open => Some(Page::find(self.www.as_deref())?),
+            None if self.open => {
+                Some(ConsolePage::find(self.www.as_deref()).map_err(Problem::from)?)
+            }
             _ => None,
         };
         let project = config.project(self.target.guard()).await?;

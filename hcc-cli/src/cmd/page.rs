@@ -4,10 +4,10 @@ use std::io::{Write, stdout};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use hcc_console_page::ConsolePage;
 use tokio::net::TcpListener;
 
 use crate::error::{CliError, Context, Result};
-use crate::page;
 
 /// Serve the console page to browsers on this machine, until Ctrl-C
 #[derive(Debug, clap::Args)]
@@ -23,12 +23,12 @@ pub(crate) struct Page {
 
 impl Page {
     pub(crate) async fn run(self) -> Result<()> {
-        let page = page::Page::find(self.www.as_deref())?;
+        let page = ConsolePage::find(self.www.as_deref())?;
         let listener = TcpListener::bind(self.listen)
             .await
             .context(|| format!("cannot listen on {}", self.listen))?;
         let address = listener.local_addr()?;
-        writeln!(stdout(), "http://{address}{}", page::Page::PATH)?;
+        writeln!(stdout(), "http://{address}{}", ConsolePage::PATH)?;
         stdout().flush()?;
         page.serve(listener).await?;
         Ok(())

@@ -9,7 +9,7 @@ use hcloud_sim::Sim;
 use png::Decoder;
 use serde_json::Value;
 use test_browser::Vnc;
-use test_services::{PATIENCE, eventually};
+use test_services::{WAIT_TIMEOUT, wait_until};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
@@ -26,7 +26,7 @@ const CHARACTERS: &str = r##"Hello_World-42 (a>b) & {x|y} #~$ "q" '[\]' `^` <%>@
 async fn simulated() -> User {
     let user = User::of(Sim::builder().server("web1", MANAGED)).await;
     let id = user.id("web1").await;
-    eventually(async || screen(&user, id).contains("login:"), true).await;
+    wait_until(async || screen(&user, id).contains("login:"), true).await;
     user
 }
 
@@ -131,11 +131,11 @@ async fn typed_text_arrives() {
 
     assert_eq!(user.ok(&["console", "web1", "--type", CHARACTERS]).await, "ok\n");
     let screen = || screen(&user, id);
-    eventually(async || screen().contains(CHARACTERS), true).await;
+    wait_until(async || screen().contains(CHARACTERS), true).await;
 
     let run = typing(user.command(&["console", "web1", "--type", "-"]), "-\n").await;
     assert_eq!(run.code, Some(0), "{run:?}");
-    eventually(async || screen().contains("Password:"), true).await;
+    wait_until(async || screen().contains("Password:"), true).await;
 }
 
 #[tokio::test]
@@ -221,7 +221,7 @@ async fn viewer_with_a_wrong_password_is_refused_and_the_port_stays_open() {
     let mut stranger = TcpStream::connect(proxy.address).await.unwrap();
     stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     // The connection ends, perhaps by a reset, as not all of the request is read.
-    let _ = timeout(PATIENCE, stranger.read_to_end(&mut Vec::new()))
+    let _ = timeout(WAIT_TIMEOUT, stranger.read_to_end(&mut Vec::new()))
         .await
         .unwrap();
 
@@ -242,11 +242,11 @@ async fn screenshot_is_that_of_a_real_screen() {
     let user = real(&vnc).await;
     let file = user.path("web1.png");
     vnc.paint("#336699");
-    vnc.start_typewriter().await;
+    vnc.start_terminal().await;
     // In the middle, the server paints the pointer, which X leaves out.
     let above = 800 * 280 * 3;
 
-    eventually(
+    wait_until(
         async || {
             let name = file.to_str().unwrap();
             user.ok(&["console", "web1", "--screenshot", name]).await;
@@ -261,7 +261,7 @@ async fn screenshot_is_that_of_a_real_screen() {
 #[tokio::test]
 #[ignore = "needs TigerVNC, websockify and openssl"]
 async fn encrypted_console_needs_a_trusted_certificate() {
-    let vnc = Vnc::start_as("localhost");
+    let vnc = Vnc::start_with_tls("localhost");
     let url = format!("wss://localhost:{}/?token=t0k3n", vnc.address().port());
     let project = Sim::builder().server("web1", MANAGED);
     let user = User::of(project.console(url, Vnc::PASSWORD)).await;
@@ -309,7 +309,7 @@ async fn failures_of_the_screen_are_reported_on_one_line() {
         assert!(line.contains(wanted.1) && !line.contains("t0k3n"), "{line}");
     }
 
-    vnc.switch_off();
+    vnc.stop_server();
     let user = real(&vnc).await;
     let run = user.hcc(&["console", "web1", "--type", "x"]).await;
     assert_eq!(run.failure().0, 6);
@@ -319,7 +319,7 @@ async fn failures_of_the_screen_are_reported_on_one_line() {
 #[ignore = "needs TigerVNC, websockify, xterm and xdotool"]
 async fn typed_text_arrives_unchanged_on_either_keyboard() {
     let mut vnc = Vnc::start();
-    let typed = vnc.start_typewriter().await;
+    let typed = vnc.start_terminal().await;
     let user = real(&vnc).await;
     let mut wanted = String::new();
 
@@ -329,7 +329,7 @@ async fn typed_text_arrives_unchanged_on_either_keyboard() {
 
         assert_eq!(run.code, Some(0), "{run:?}");
         wanted += &format!("{CHARACTERS}\n");
-        eventually(async || fs::read_to_string(&typed).unwrap(), wanted.clone()).await;
+        wait_until(async || fs::read_to_string(&typed).unwrap(), wanted.clone()).await;
     }
 }
 
@@ -337,7 +337,7 @@ async fn typed_text_arrives_unchanged_on_either_keyboard() {
 #[ignore = "needs TigerVNC, websockify, xterm, xdotool and setxkbmap"]
 async fn german_layout_types_the_text_on_a_german_keyboard() {
     let mut vnc = Vnc::start_with_keyboard("de");
-    let typed = vnc.start_typewriter().await;
+    let typed = vnc.start_terminal().await;
     let user = real(&vnc).await;
     let text = format!("{CHARACTERS} äÖüß€µ|°\n");
 
@@ -345,33 +345,33 @@ async fn german_layout_types_the_text_on_a_german_keyboard() {
     let run = typing(hcc, &text).await;
 
     assert_eq!(run.code, Some(0), "{run:?}");
-    eventually(async || fs::read_to_string(&typed).unwrap(), text).await;
+    wait_until(async || fs::read_to_string(&typed).unwrap(), text).await;
 }
 
 #[tokio::test]
 #[ignore = "needs TigerVNC, websockify, xterm, xdotool and ImageMagick"]
 async fn native_viewers_see_the_screen_and_type_into_it() {
     let mut vnc = Vnc::start();
-    let typed = vnc.start_typewriter().await;
-    let (desk, other_desk) = (Vnc::start_desk(), Vnc::start_desk());
+    let typed = vnc.start_terminal().await;
+    let (desk, other_desk) = (Vnc::start_large(), Vnc::start_large());
     let user = real(&vnc).await;
     let proxy = VncProxy::start(&user).await;
 
     let viewer = desk.start_viewer(proxy.address, &proxy.password).await;
     viewer.type_line("hello World 42 {|}~@");
-    eventually(
+    wait_until(
         async || fs::read_to_string(&typed).unwrap(),
         "hello World 42 {|}~@\n".to_owned(),
     )
     .await;
-    eventually(async || viewer.pixels() == vnc.pixels(), true).await;
+    wait_until(async || viewer.pixels() == vnc.pixels(), true).await;
 
     let second = other_desk
         .start_viewer(proxy.address, &proxy.password)
         .await;
     drop(viewer);
     second.type_line("still there");
-    eventually(
+    wait_until(
         async || {
             let typed = fs::read_to_string(&typed).unwrap();
             typed.ends_with("still there\n")

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use hcloud_sim::Sim;
-use test_services::Fresh;
+use test_services::TestDatabase;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -13,14 +13,14 @@ use crate::user::{Run, User};
 /// One managed server, `web1`, and its record.
 pub(crate) struct OnMongodb {
     pub(crate) user: User,
-    server: Fresh,
+    server: TestDatabase,
     // Killed when it is dropped.
     _worker: Child,
 }
 
 impl OnMongodb {
     pub(crate) async fn start() -> Self {
-        let server = Fresh::new();
+        let server = TestDatabase::new();
         let user = User::of(Sim::builder().server("web1", &[("managed", "1")])).await;
         let hcc = |args| {
             let mut hcc = user.command(args);

@@ -33,6 +33,22 @@ fn page_and_its_modules_have_their_content_types() {
 }
 
 #[test]
+#[ignore = "needs noVNC"]
+fn page_that_is_built_in_needs_no_directory() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut hcc = Command::new(HCC);
+    hcc.args(["page", "--listen", "127.0.0.1:0"])
+        .env_clear()
+        .current_dir(&elsewhere);
+    let server = Server::run(hcc, elsewhere);
+
+    for path in ["/l.html", "/novnc/core/rfb.js"] {
+        let response = server.get(path);
+        assert!(response.starts_with("HTTP/1.1 200 "), "{path}: {response}");
+    }
+}
+
+#[test]
 fn every_response_has_security_headers() {
     let server = Server::start();
 
@@ -181,12 +197,14 @@ struct Server {
 impl Server {
     fn start() -> Self {
         let directory = directory();
-        let mut child = Command::new(HCC)
-            .args(["page", "--listen", "127.0.0.1:0", "--www"])
-            .arg(directory.path().join("www"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut hcc = Command::new(HCC);
+        hcc.args(["page", "--listen", "127.0.0.1:0", "--www"])
+            .arg(directory.path().join("www"));
+        Self::run(hcc, folder)
+    }
+
+    fn run(mut hcc: Command, folder: TempDir) -> Self {
+        let mut child = hcc.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let stdout = child.stdout.take().expect("it is piped");
         BufReader::new(stdout).read_line(&mut line).unwrap();

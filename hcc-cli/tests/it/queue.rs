@@ -25,7 +25,7 @@ macro_rules! on_each_queue {
             $(#[tokio::test]
             #[ignore = "needs MongoDB"]
             async fn $case() {
-                let fresh = test_services::Fresh::new();
+                let fresh = test_services::TestDatabase::new();
                 super::$case(super::Shell::on(&fresh.url).await).await;
             })+
         }

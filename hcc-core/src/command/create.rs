@@ -155,7 +155,7 @@ impl Project {
             ..ListActions::default()
         };
         let servers = self.api.servers();
-        Ok(servers.actions_of(server.id).list(&running).all().await?)
+        Ok(servers.actions_for(server.id).list(&running).all().await?)
     }
 
     /// The order with everything said that it leaves open.

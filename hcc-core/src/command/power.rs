@@ -105,7 +105,7 @@ impl Project {
             ..ListActions::default()
         };
         let servers = self.api.servers();
-        let mut actions = servers.actions_of(id).list(&newest_first).stream();
+        let mut actions = servers.actions_for(id).list(&newest_first).stream();
         while let Some(action) = actions.try_next().await? {
             // Hetzner cuts off the fractions of seconds.
             if action.started.as_second() < since.as_second() {

@@ -136,7 +136,7 @@ impl Project {
             }
             _ => {
                 let all = self.api.servers().list(&ListServers::default());
-                let all = all.all_telling(|page| asking(page.items, page.total));
+                let all = all.all_with_progress(|page| asking(page.items, page.total));
                 Ok(all.await?)
             }
         }

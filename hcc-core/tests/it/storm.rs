@@ -15,7 +15,7 @@ use hcc_store::{Stage, Store};
 use hcloud_api::{Client, ListServers, Server};
 use hcloud_sim::Sim;
 use tempfile::TempDir;
-use test_services::Fresh;
+use test_services::TestDatabase;
 use tokio::time::sleep;
 
 use crate::office::{Hired, MINUTE};
@@ -219,7 +219,7 @@ struct Place {
 /// What lives as long as a place is used.
 enum Keeper {
     Folder { _folder: TempDir },
-    Server { _fresh: Fresh },
+    Server { _fresh: TestDatabase },
 }
 
 impl Place {
@@ -234,7 +234,7 @@ impl Place {
     }
 
     fn mongodb() -> Self {
-        let fresh = Fresh::new();
+        let fresh = TestDatabase::new();
         Self {
             store: fresh.url.clone(),
             queue: fresh.url.clone(),

@@ -25,7 +25,7 @@ struct Fresh {
 impl Fresh {
     /// On the server that the tests share.
     async fn standalone() -> Self {
-        let server = test_services::Fresh::new();
+        let server = test_services::TestDatabase::new();
         let url = server.url.clone();
         Self::at(&url, server).await
     }

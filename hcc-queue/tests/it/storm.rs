@@ -224,7 +224,7 @@ impl<'a> Storm<'a> {
     async fn strike(&mut self, blow: &Blow) {
         let (place, alone) = (self.place, self.place.replica_set().is_none());
         let election = || {
-            let elected = place.replica_set()?.elected();
+            let elected = place.replica_set()?.wait_for_primary();
             Some(tokio::spawn(async {
                 elected.await;
                 now()

@@ -298,12 +298,12 @@ struct Fresh {
     address: String,
     url: StoreUrl,
     database: Database,
-    _server: test_services::Fresh,
+    _server: test_services::TestDatabase,
 }
 
 impl Fresh {
     async fn new() -> Self {
-        let server = test_services::Fresh::new();
+        let server = test_services::TestDatabase::new();
         let client = Client::with_uri_str(&server.url).await.unwrap();
         Self {
             database: client.default_database().unwrap(),

@@ -254,8 +254,11 @@ async fn a_server_settles_when_its_actions_have_ended_well_or_not() {
     answers(&api, "GET", "/servers/42/actions", lists).await;
 
     let client = client(&api);
-    let actions = client.servers().actions_of(ServerId::new(42));
-    actions.settle(Duration::from_secs(60)).await.unwrap();
+    let actions = client.servers().actions_for(ServerId::new(42));
+    actions
+        .wait_until_idle(Duration::from_secs(60))
+        .await
+        .unwrap();
 
     let requests = api.received_requests().await.unwrap();
     let asked: Vec<_> = requests.iter().map(|request| request.url.path()).collect();
@@ -272,9 +275,9 @@ async fn settling_ends_at_its_deadline() {
     answers(&api, "GET", "/servers/42/actions", [list]).await;
 
     let client = client(&api);
-    let actions = client.servers().actions_of(ServerId::new(42));
+    let actions = client.servers().actions_for(ServerId::new(42));
     let error = actions
-        .settle(Duration::from_millis(100))
+        .wait_until_idle(Duration::from_millis(100))
         .await
         .unwrap_err();
 

@@ -20,7 +20,7 @@ pub(crate) fn builder(api: &MockServer) -> ClientBuilder {
     let at_once = Duration::from_millis(1);
     Client::builder(TOKEN)
         .endpoint(api.uri())
-        .retry(RetryPolicy::default().pauses(at_once, at_once))
+        .retry(RetryPolicy::default().backoff(at_once, at_once))
         .poll_interval(at_once, at_once)
 }
 

@@ -28,7 +28,7 @@ impl Abrupt {
             }
         });
         let at_once = Duration::from_millis(1);
-        let policy = RetryPolicy::default().attempts(3).pauses(at_once, at_once);
+        let policy = RetryPolicy::default().attempts(3).backoff(at_once, at_once);
         let client = Client::builder(TOKEN).endpoint(endpoint).retry(policy);
         Self {
             client: client.build().unwrap(),

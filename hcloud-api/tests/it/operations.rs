@@ -220,7 +220,7 @@ async fn images(client: &Client) -> Result<()> {
     images.delete(id).await?;
     let protection = ChangeProtection { delete: true };
     images.change_protection(id, &protection).await?;
-    history(images.actions(), images.actions_of(id)).await
+    history(images.actions(), images.actions_for(id)).await
 }
 
 async fn isos(client: &Client) -> Result<()> {
@@ -283,7 +283,7 @@ async fn primary_ips(client: &Client) -> Result<()> {
     ips.change_dns_ptr(id, IPV4, None).await?;
     ips.change_protection(id, &ChangeProtection { delete: false })
         .await?;
-    history(ips.actions(), ips.actions_of(id)).await
+    history(ips.actions(), ips.actions_for(id)).await
 }
 
 async fn server_types(client: &Client) -> Result<()> {
@@ -358,7 +358,7 @@ async fn servers(client: &Client) -> Result<()> {
     servers.metrics(id, &query).await?;
     query.step = Some(60);
     servers.metrics(id, &query).await?;
-    history(servers.actions(), servers.actions_of(id)).await
+    history(servers.actions(), servers.actions_for(id)).await
 }
 
 fn everything_about_a_server() -> CreateServer {
@@ -455,7 +455,7 @@ async fn server_actions(client: &Client) -> Result<()> {
 }
 
 #[expect(deprecated, reason = "the API still answers it")]
-async fn history(of_all: ActionsOfAll<'_>, of_one: ActionsOfOne<'_>) -> Result<()> {
+async fn history(of_all: KindActions<'_>, of_one: ResourceActions<'_>) -> Result<()> {
     let id = ActionId::new(1004);
     let filter = ListActions {
         id: vec![id],

@@ -189,7 +189,7 @@ async fn a_caller_may_want_posts_sent_again() {
     answers(&api, "POST", POWER_ON, [html(502), started()]).await;
     let at_once = Duration::from_millis(1);
     let policy = RetryPolicy::default()
-        .pauses(at_once, at_once)
+        .backoff(at_once, at_once)
         .resend_posts();
 
     let client = client(&api).with_retry(policy);
@@ -204,7 +204,7 @@ async fn a_caller_may_want_to_wait_for_locks() {
     answers(&api, "POST", POWER_ON, [refusal(423, "locked"), started()]).await;
     let at_once = Duration::from_millis(1);
     let policy = RetryPolicy::default()
-        .pauses(at_once, at_once)
+        .backoff(at_once, at_once)
         .wait_for_locks();
 
     let client = client(&api).with_retry(policy);

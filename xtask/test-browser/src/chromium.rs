@@ -17,10 +17,10 @@ use tempfile::TempDir;
 use test_services::Program;
 use url::{ParseError, Url};
 
-/// How long what belongs to a browser may take to end after it.
-const FAREWELL: Duration = Duration::from_secs(5);
+/// How long helper processes of a browser may outlive it.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A browser; dropping it ends it.
+/// A browser; dropping it closes it.
 #[derive(Debug)]
 pub struct Chromium {
     client: Client,
@@ -29,12 +29,12 @@ pub struct Chromium {
     profile: Profile,
 }
 
-/// What a browser remembers; dropping it removes it.
+/// The profile directory of a browser; dropping it removes it.
 #[derive(Debug)]
 pub struct Profile(TempDir);
 
 impl Profile {
-    /// The folder that it is in.
+    /// Returns the path of the directory.
     pub fn path(&self) -> &Path {
         self.0.path()
     }
@@ -42,8 +42,8 @@ impl Profile {
 
 impl Drop for Profile {
     fn drop(&mut self) {
-        // The browser's helpers end a little later than it, and write until then.
-        let deadline = Instant::now() + FAREWELL;
+        // Helper processes of the browser may still be writing to it.
+        let deadline = Instant::now() + SHUTDOWN_TIMEOUT;
         while fs::remove_dir_all(self.path()).is_err() && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(5));
         }
@@ -51,15 +51,15 @@ impl Drop for Profile {
 }
 
 impl Chromium {
-    /// Starts a browser that speaks English.
+    /// Starts a browser with English as its language.
     pub async fn start() -> Self {
-        Self::start_with(&[]).await
+        Self::start_with_flags(&[]).await
     }
 
-    /// Starts it with flags of its own, such as another view of the network.
+    /// Starts a browser with additional command-line flags.
     ///
-    /// The browser is our child, not the driver's: ending it is then up to us.
-    pub async fn start_with(flags: &[&str]) -> Self {
+    /// The browser is a child of this process, not of the driver, so that dropping `self` stops it.
+    pub async fn start_with_flags(flags: &[&str]) -> Self {
         let profile = Profile(tempfile::tempdir().unwrap());
         let browser = Program::start(
             Command::new("chromium")
@@ -83,7 +83,7 @@ impl Chromium {
                 .arg(format!("--user-data-dir={}", profile.path().display()))
                 .args(flags),
         );
-        let debugger = browser.hear(|line| {
+        let debugger = browser.wait_for_line(|line| {
             let address = line.split_once("listening on ws://")?.1;
             Some(address.split_once('/')?.0.to_owned())
         });
@@ -94,7 +94,7 @@ impl Chromium {
             "goog:loggingPrefs": { "browser": "ALL" },
         });
         let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities.as_object().expect("it is one").clone())
+            .capabilities(capabilities.as_object().expect("an object").clone())
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .unwrap();
@@ -106,30 +106,30 @@ impl Chromium {
         }
     }
 
-    /// Starts it in a network in which the host is at that address, and no other
-    /// host can be found. Certificates are taken as they are.
-    pub async fn start_where(host: &str, address: SocketAddr) -> Self {
+    /// Starts a browser that resolves `host` to `address` and no other name, and accepts every
+    /// certificate.
+    pub async fn start_with_host(host: &str, address: SocketAddr) -> Self {
         let rules = format!("MAP {host}:443 {address}, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1");
-        Self::start_with(&[
+        Self::start_with_flags(&[
             &format!("--host-resolver-rules={rules}"),
             "--ignore-certificate-errors",
         ])
         .await
     }
 
-    /// Ends the browser, so that it writes all that it remembers into its profile.
-    pub fn end(mut self) -> Profile {
-        self.browser.end();
+    /// Closes the browser, which flushes its profile to disk.
+    pub fn close(mut self) -> Profile {
+        self.browser.stop();
         self.profile
     }
 
-    /// The errors that the browser's console shows: exceptions, failed and blocked requests.
-    pub async fn errors(&self) -> Vec<String> {
+    /// Returns the errors in the browser's console: exceptions, failed and blocked requests.
+    pub async fn console_errors(&self) -> Vec<String> {
         let entries = self
             .vendor("se/log", json!({ "type": "browser" }))
             .await
             .unwrap();
-        let entries = entries.as_array().expect("a log is a list");
+        let entries = entries.as_array().expect("an array");
         entries
             .iter()
             .filter(|entry| entry["level"] == "SEVERE")
@@ -137,8 +137,8 @@ impl Chromium {
             .collect()
     }
 
-    /// Looks as on a screen of this size, in the dark if so wished.
-    pub async fn look(&self, width: u32, height: u32, scheme: &str) {
+    /// Emulates a screen of this size and a colour scheme (`light` or `dark`).
+    pub async fn emulate(&self, width: u32, height: u32, scheme: &str) {
         let metrics = json!({
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600,
         });
@@ -150,24 +150,24 @@ impl Chromium {
         self.devtools("Emulation.setEmulatedMedia", media).await;
     }
 
-    /// Lets pages run no scripts from the next one on.
-    pub async fn forbid_scripts(&self) {
+    /// Disables JavaScript for the pages loaded from now on.
+    pub async fn disable_scripts(&self) {
         let params = json!({ "value": true });
         self.devtools("Emulation.setScriptExecutionDisabled", params)
             .await;
     }
 
-    /// Keeps a picture of the page, for people to look at.
-    pub async fn keep_picture(&self, name: &str) {
-        let folder = pictures();
-        fs::create_dir_all(&folder).unwrap();
+    /// Saves a screenshot of the page, for visual inspection.
+    pub async fn save_screenshot(&self, name: &str) {
+        let directory = screenshots();
+        fs::create_dir_all(&directory).unwrap();
         let png = self.client.screenshot().await.unwrap();
-        fs::write(folder.join(format!("{name}.png")), png).unwrap();
+        fs::write(directory.join(format!("{name}.png")), png).unwrap();
     }
 
-    /// Lets pages save files into the folder.
-    pub async fn keep_downloads(&self, folder: &Path) {
-        let params = json!({ "behavior": "allow", "downloadPath": folder });
+    /// Allows downloads and saves them in `directory`.
+    pub async fn save_downloads_in(&self, directory: &Path) {
+        let params = json!({ "behavior": "allow", "downloadPath": directory });
         self.devtools("Browser.setDownloadBehavior", params).await;
     }
 
@@ -189,13 +189,13 @@ impl Deref for Chromium {
     }
 }
 
-/// Starts a driver, and says which port it listens on.
+/// Starts a driver and returns the port that it listens on.
 ///
-/// It takes a port that is free with IPv6, and ends if another program has that with IPv4.
+/// chromedriver chooses a port that is free on IPv6 and exits if that port is in use on IPv4.
 fn start_driver() -> (Program, u16) {
     for _ in 0..20 {
         let driver = Program::start(Command::new("chromedriver").arg("--port=0"));
-        let port = driver.hear(|line| {
+        let port = driver.wait_for_line(|line| {
             if line.contains("port not available") {
                 return Some(None);
             }
@@ -206,17 +206,20 @@ fn start_driver() -> (Program, u16) {
             return (driver, port);
         }
     }
-    panic!("chromedriver finds no free port");
+    panic!("chromedriver found no free port");
 }
 
-/// Where pictures are kept: in cargo's target folder, whose `debug/deps` holds the test.
-fn pictures() -> PathBuf {
+/// Returns the directory for screenshots; the test program is in `debug/deps` of the target directory.
+fn screenshots() -> PathBuf {
     let test = env::current_exe().unwrap();
-    let target = test.ancestors().nth(3).expect("cargo has built it");
-    target.join("tmp/pictures")
+    let target = test
+        .ancestors()
+        .nth(3)
+        .expect("a test program built by cargo");
+    target.join("tmp/screenshots")
 }
 
-/// What chromedriver offers beyond the standard commands.
+/// A vendor-specific command of chromedriver.
 #[derive(Debug)]
 struct Vendor {
     path: &'static str,

@@ -1,12 +1,12 @@
-//! A real browser for tests of pages, and a real VNC server for their screens.
+//! A real browser for tests of web pages, and a real VNC server for the screens on them.
 //!
-//! What goes wrong here fails the test, so nothing returns an error.
+//! Failures panic, which fails the test, so no function returns an error.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod chromium;
-mod person;
-mod screen;
+mod console;
+mod page;
 mod vnc;
 
 pub use chromium::{Chromium, Profile};

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
-use test_services::{Program, eventually};
+use test_services::{Program, wait_until};
 
 const NAME: &str = "vnc-test";
 const SIZE: &str = "800x600";
 
-/// An X display that is seen through VNC.
+/// An X display with a VNC server.
 #[derive(Debug)]
 pub struct Vnc {
     clients: Vec<Program>,
@@ -25,31 +25,31 @@ pub struct Vnc {
 }
 
 impl Vnc {
-    /// What lets one see it.
+    /// The password of every server.
     pub const PASSWORD: &str = "Sekr1tPw";
 
-    /// Starts a display that shows nothing.
+    /// Starts a display without any program on it.
     pub fn start() -> Self {
         Self::start_with(tempfile::tempdir().unwrap(), &[], &[])
     }
 
-    /// Starts one that goes by the places of keys on a keyboard of this layout, as machines do.
+    /// Starts a display that interprets key codes by this keyboard layout, as machines do.
     pub fn start_with_keyboard(layout: &str) -> Self {
         let vnc = Self::start_with(tempfile::tempdir().unwrap(), &["-RawKeyboard"], &[]);
         vnc.run("setxkbmap", &[layout]);
         vnc
     }
 
-    /// Starts a larger one, on which there is room for the window of a viewer.
-    pub fn start_desk() -> Self {
-        let larger = ["-geometry", "1024x768"];
-        Self::start_with(tempfile::tempdir().unwrap(), &larger, &[])
+    /// Starts a display large enough for the window of a VNC viewer.
+    pub fn start_large() -> Self {
+        let size = ["-geometry", "1024x768"];
+        Self::start_with(tempfile::tempdir().unwrap(), &size, &[])
     }
 
-    /// Starts it behind TLS, as a host of that name.
-    pub fn start_as(host: &str) -> Self {
+    /// Starts a display whose WebSocket uses TLS with a certificate for `host`.
+    pub fn start_with_tls(host: &str) -> Self {
         let scratch = tempfile::tempdir().unwrap();
-        let (key, certificate) = certify(host, scratch.path());
+        let (key, certificate) = create_certificate(host, scratch.path());
         Self::start_with(
             scratch,
             &[],
@@ -57,12 +57,12 @@ impl Vnc {
         )
     }
 
-    /// The certificate by which it is recognised behind TLS.
+    /// Returns the path of the TLS certificate.
     pub fn certificate(&self) -> PathBuf {
         self.scratch.path().join("cert.pem")
     }
 
-    /// Starts it with flags for the server and for websockify.
+    /// Starts a display with additional flags for the server and for websockify.
     fn start_with(scratch: TempDir, server_flags: &[&str], flags: &[&str]) -> Self {
         let socket = scratch.path().join("vnc");
         let password = scratch.path().join("password");
@@ -87,9 +87,9 @@ impl Vnc {
                 .arg(&password)
                 .args(server_flags),
         );
-        let display = server.hear(|line| line.parse::<u32>().ok());
+        let display = server.wait_for_line(|line| line.parse::<u32>().ok());
 
-        // Who connects before websockify is up waits in the listener's queue.
+        // Connections made before websockify is up wait in the listener's backlog.
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let bridge = Program::start(
@@ -109,39 +109,39 @@ impl Vnc {
         }
     }
 
-    /// Where browsers reach it.
+    /// Returns the address of the WebSocket.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The link without its password.
+    /// Returns the URL of the WebSocket.
     pub fn url(&self) -> String {
         format!("ws://{}/?token=t0k3n", self.address)
     }
 
-    /// The link with its password.
+    /// Returns the URL of the WebSocket with the password as its fragment.
     pub fn link(&self) -> String {
         format!("{}#{}", self.url(), Self::PASSWORD)
     }
 
-    /// Gives it one colour.
+    /// Fills the display with one colour.
     pub fn paint(&self, colour: &str) {
         self.run("xsetroot", &["-solid", colour]);
     }
 
-    /// What the display shows, three bytes per pixel.
+    /// Returns the display's pixels, three bytes each.
     pub fn pixels(&self) -> Vec<u8> {
         self.run("import", &["-window", "root", "-depth", "8", "rgb:-"])
     }
 
-    /// Whether the PNG file shows what the display shows.
-    pub fn is_shown_by(&self, png: &Path) -> bool {
+    /// Returns whether a PNG file is identical to what the display shows.
+    pub fn matches_png(&self, png: &Path) -> bool {
         let png = png.display().to_string();
         self.run("convert", &[&png, "-depth", "8", "rgb:-"]) == self.pixels()
     }
 
-    /// Opens a terminal whose keyboard ends up in a file.
-    pub async fn start_typewriter(&mut self) -> PathBuf {
+    /// Opens a terminal that writes its keyboard input to a file, and returns the file's path.
+    pub async fn start_terminal(&mut self) -> PathBuf {
         let typed = self.scratch.path().join("typed");
         let script = format!("cat > {}", typed.display());
         let xterm = Program::start(self.command("xterm").args([
@@ -154,11 +154,11 @@ impl Vnc {
         ]));
         self.clients.push(xterm);
         self.window("--class", "xterm").await;
-        eventually(async || typed.exists(), true).await;
+        wait_until(async || typed.exists(), true).await;
         typed
     }
 
-    /// Opens a viewer of another VNC server there, and gives it the keyboard.
+    /// Opens a viewer of another VNC server on this display, and focuses it.
     pub async fn start_viewer(&self, address: SocketAddr, password: &str) -> Viewer<'_> {
         let file = self.scratch.path().join("viewer");
         write_password(&file, password);
@@ -171,36 +171,36 @@ impl Vnc {
         let window = self.window("--name", "TigerVNC").await;
         self.run("xdotool", &["windowfocus", &window]);
         Viewer {
-            desk: self,
+            display: self,
             window,
             _program: program,
         }
     }
 
-    /// Opens a window that tells which keys it gets.
+    /// Opens a window that reports key and mouse events.
     pub fn start_key_reader(&self) -> KeyReader {
         let xev = Program::start(
             self.command("stdbuf")
                 .args(["-oL", "xev", "-event", "keyboard", "-event", "mouse"])
                 .args(["-geometry", "780x580+0+0"]),
         );
-        xev.hear(|line| line.starts_with("Outer window").then_some(()));
+        xev.wait_for_line(|line| line.starts_with("Outer window").then_some(()));
         KeyReader(xev)
     }
 
-    /// Switches the display off, with everything on it. The link still leads to websockify.
-    pub fn switch_off(&mut self) {
-        self.server.end();
+    /// Stops the display and the programs on it; websockify goes on.
+    pub fn stop_server(&mut self) {
+        self.server.stop();
     }
 
-    /// Waits until a window is there.
+    /// Waits for a window and returns its ID.
     async fn window(&self, by: &str, pattern: &str) -> String {
         let window = || {
             let mut search = self.command("xdotool");
             let found = search.args(["search", "--onlyvisible", by, pattern]);
             String::from_utf8(found.output().unwrap().stdout).unwrap()
         };
-        eventually(async || window().is_empty(), false).await;
+        wait_until(async || window().is_empty(), false).await;
         window().trim().to_owned()
     }
 
@@ -217,47 +217,48 @@ impl Vnc {
     }
 }
 
-/// A native VNC viewer on a display; dropping it closes it.
+/// A native VNC viewer; dropping it closes it.
 #[derive(Debug)]
 pub struct Viewer<'a> {
-    desk: &'a Vnc,
+    display: &'a Vnc,
     window: String,
     _program: Program,
 }
 
 impl Viewer<'_> {
-    /// What it shows, three bytes per pixel.
+    /// Returns the pixels of the window, three bytes each.
     pub fn pixels(&self) -> Vec<u8> {
-        self.desk
+        self.display
             .run("import", &["-window", &self.window, "-depth", "8", "rgb:-"])
     }
 
-    /// Types a line into it, as a person would.
+    /// Types a line at the speed of a human.
     pub fn type_line(&self, line: &str) {
-        self.desk.run("xdotool", &["type", "--delay", "30", line]);
-        self.desk.run("xdotool", &["key", "Return"]);
+        self.display
+            .run("xdotool", &["type", "--delay", "30", line]);
+        self.display.run("xdotool", &["key", "Return"]);
     }
 }
 
-/// The X program `xev`.
+/// A window of `xev` that reports the events that it receives.
 #[derive(Debug)]
 pub struct KeyReader(Program);
 
 impl KeyReader {
-    /// Waits until the pointer has been there, which gives it the keyboard.
+    /// Waits for a click, which focuses the window.
     pub fn wait_for_click(&self) {
         self.0
-            .hear(|line| line.starts_with("ButtonPress").then_some(()));
+            .wait_for_line(|line| line.starts_with("ButtonPress").then_some(()));
     }
 
-    /// The names of the next keys that go down (`+`) or up (`-`).
+    /// Returns the names of the next keys that are pressed (`+`) or released (`-`).
     pub fn keys(&self, count: usize) -> Vec<String> {
         (0..count).map(|_| self.key()).collect()
     }
 
     fn key(&self) -> String {
         let mut direction = '?';
-        self.0.hear(|line| {
+        self.0.wait_for_line(|line| {
             match line.split_once(" event").map(|(event, _)| event) {
                 Some("KeyPress") => direction = '+',
                 Some("KeyRelease") => direction = '-',
@@ -283,9 +284,9 @@ fn write_password(path: &Path, password: &str) {
     assert!(tool.wait().unwrap().success());
 }
 
-/// Makes a key and a certificate for the host.
-fn certify(host: &str, folder: &Path) -> (String, String) {
-    let file = |name: &str| folder.join(name).display().to_string();
+/// Creates a key and a self-signed certificate for a host.
+fn create_certificate(host: &str, directory: &Path) -> (String, String) {
+    let file = |name: &str| directory.join(name).display().to_string();
     let (key, certificate) = (file("key.pem"), file("cert.pem"));
     let output = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "2"])
@@ -293,7 +294,7 @@ fn certify(host: &str, folder: &Path) -> (String, String) {
         .args(["-keyout", &key, "-out", &certificate])
         .args(["-subj", &format!("/CN={host}")])
         .args(["-addext", &format!("subjectAltName=DNS:{host}")])
-        // Only then it may be a server's.
+        // Clients reject a CA certificate as that of a server.
         .args(["-addext", "basicConstraints=critical,CA:FALSE"])
         .output()
         .unwrap();

@@ -1,8 +1,8 @@
-//! Real database servers for tests: started, disturbed and ended by them; and
-//! the programs that are tested.
+//! Real database servers and the programs under test, as fixtures: tests start, pause, kill and
+//! restart them.
 //!
-//! Each server has a folder of its own and ends with its guard. What goes wrong
-//! here fails the test, so nothing returns an error.
+//! Each server has its own data directory and is stopped when its guard is dropped. Failures panic,
+//! which fails the test, so no function returns an error.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -10,8 +10,10 @@ mod mongodb;
 mod process;
 mod program;
 mod redis;
+mod wait;
 
-pub use mongodb::{Fresh, Mongod, ReplicaSet};
+pub use mongodb::{Mongod, ReplicaSet, TestDatabase};
 pub use process::Process;
-pub use program::{PATIENCE, Program, eventually};
+pub use program::Program;
 pub use redis::Redis;
+pub use wait::{WAIT_TIMEOUT, retry, wait_until};

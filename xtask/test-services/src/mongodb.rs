@@ -13,20 +13,20 @@ use tempfile::TempDir;
 
 use crate::process::Process;
 
-/// What `mongod` says when it accepts connections.
+/// The log line of `mongod` that says that it accepts connections.
 const READY: &str = "Waiting for connections";
 
-/// A database of its own, on a server that the tests of a program share: the
-/// one that `HCC_TEST_MONGODB_URI` names, or else a [`Mongod`] of their own.
+/// An unused database on a server that the tests of a program share: the server at
+/// `HCC_TEST_MONGODB_URI`, or a [`Mongod`] if that variable is not set.
 #[derive(Debug)]
-pub struct Fresh {
-    /// Where the database is.
+pub struct TestDatabase {
+    /// The URL of the database.
     pub url: String,
     _server: Option<Arc<Mongod>>,
 }
 
-impl Fresh {
-    /// A database that nobody has used.
+impl TestDatabase {
+    /// Creates an unused database.
     pub fn new() -> Self {
         let name = fresh_name();
         match env::var("HCC_TEST_MONGODB_URI") {
@@ -45,43 +45,43 @@ impl Fresh {
     }
 }
 
-impl Default for Fresh {
+impl Default for TestDatabase {
     fn default() -> Self {
         Self::new()
     }
 }
 
-/// The name of a database that nobody has used.
+/// Returns the name of an unused database.
 pub(crate) fn fresh_name() -> String {
     format!("hcc-test-{}", ObjectId::new())
 }
 
-/// A `mongod`: the one that `HCC_TEST_MONGOD` names, or else that on the `PATH`.
+/// A `mongod`: the program in `HCC_TEST_MONGOD`, or the one on the `PATH`.
 #[derive(Debug)]
 pub struct Mongod {
-    // Ended before its folder goes.
+    // Dropped before its data directory.
     process: Process,
-    /// As in a URL.
+    /// The host in URLs, with `/` escaped.
     host: String,
-    _folder: TempDir,
+    _directory: TempDir,
 }
 
 impl Mongod {
-    /// Starts a server that is reached by a socket in its folder.
+    /// Starts a server on a Unix socket in its data directory.
     pub fn start() -> Self {
-        let folder = TempDir::new().unwrap();
-        let socket = folder.path().join("mongod.sock");
-        let mut mongod = mongod(&folder);
+        let directory = TempDir::new().unwrap();
+        let socket = directory.path().join("mongod.sock");
+        let mut mongod = mongod(&directory);
         mongod.arg("--bind_ip").arg(&socket);
-        mongod.arg("--unixSocketPrefix").arg(folder.path());
+        mongod.arg("--unixSocketPrefix").arg(directory.path());
         Self {
             process: Process::start(mongod, READY),
             host: socket.display().to_string().replace('/', "%2F"),
-            _folder: folder,
+            _directory: directory,
         }
     }
 
-    /// The server of all tests that run now; the last of them ends it.
+    /// Returns the server that concurrent tests share; the last one to drop it stops it.
     pub fn shared() -> Arc<Self> {
         static SHARED: Mutex<Weak<Mongod>> = Mutex::new(Weak::new());
 
@@ -93,51 +93,51 @@ impl Mongod {
         })
     }
 
-    /// Starts a member of a replica set, on an address of its own.
+    /// Starts a member of a replica set on its own loopback address.
     fn start_member() -> Self {
         static STARTED: AtomicU8 = AtomicU8::new(0);
 
         let number = STARTED.fetch_add(1, Ordering::Relaxed) + 1;
         let [.., high, low] = process::id().to_be_bytes();
         let address = Ipv4Addr::new(127, number, high, low).to_string();
-        let folder = TempDir::new().unwrap();
-        let mut mongod = mongod(&folder);
+        let directory = TempDir::new().unwrap();
+        let mut mongod = mongod(&directory);
         let port = ReplicaSet::PORT;
         mongod.args(["--bind_ip", &address, "--port", &port.to_string()]);
         mongod.args(["--nounixsocket", "--replSet", "hcc", "--oplogSize", "100"]);
         Self {
             process: Process::start(mongod, READY),
             host: format!("{address}:{port}"),
-            _folder: folder,
+            _directory: directory,
         }
     }
 
-    /// Where a database of this server is.
+    /// Returns the URL of a database on this server.
     pub fn url(&self, database: &str) -> String {
         format!("mongodb://{}/{database}", self.host)
     }
 
-    /// Where a database is that nobody has used.
+    /// Returns the URL of an unused database.
     pub fn fresh_url(&self) -> String {
         self.url(&fresh_name())
     }
 
-    /// The server itself.
+    /// Returns the server's process.
     pub fn process(&self) -> &Process {
         &self.process
     }
 
-    /// Kills the server without a warning.
+    /// Sends SIGKILL.
     pub fn kill(&self) {
         self.process.kill();
     }
 
-    /// Kills the server without a warning, unless it is dead, and starts it again.
+    /// Kills the server if it is running, and starts it again.
     pub fn restart(&self) {
         self.process.restart();
     }
 
-    /// Lets the server stand still, as a network that swallows all would.
+    /// Suspends the server: its connections stay open and receive nothing.
     pub fn pause(&self) {
         self.process.pause();
     }
@@ -148,23 +148,23 @@ impl Mongod {
     }
 }
 
-fn mongod(folder: &TempDir) -> Command {
+fn mongod(directory: &TempDir) -> Command {
     let program = env::var_os("HCC_TEST_MONGOD").unwrap_or_else(|| "mongod".into());
     let mut mongod = Command::new(program);
-    mongod.arg("--dbpath").arg(folder.path());
+    mongod.arg("--dbpath").arg(directory.path());
     mongod.args(["--wiredTigerCacheSizeGB", "0.25"]);
     mongod
 }
 
-/// Three members, which elect another primary within two seconds.
+/// A replica set of three members; it elects a new primary within two seconds.
 #[derive(Debug)]
 pub struct ReplicaSet {
     members: Vec<Mongod>,
 }
 
 impl ReplicaSet {
-    /// The port of all members. The system gives it to nobody else, so that a
-    /// member finds it free when it comes back.
+    /// The port of all members, outside the range of ephemeral ports, so that it is free when a
+    /// member restarts.
     pub const PORT: u16 = 27017;
 
     /// Starts the members and waits until they have a primary.
@@ -188,7 +188,7 @@ impl ReplicaSet {
         set
     }
 
-    /// The set of all tests that run now; the last of them ends it.
+    /// Returns the replica set that concurrent tests share; the last one to drop it stops it.
     pub async fn shared() -> Arc<Self> {
         static SHARED: tokio::sync::Mutex<Weak<ReplicaSet>> =
             tokio::sync::Mutex::const_new(Weak::new());
@@ -202,23 +202,23 @@ impl ReplicaSet {
         set
     }
 
-    /// Where a database of this set is.
+    /// Returns the URL of a database on this replica set.
     pub fn url(&self, database: &str) -> String {
         let hosts: Vec<_> = self.members.iter().map(|member| &*member.host).collect();
         format!("mongodb://{}/{database}?replicaSet=hcc", hosts.join(","))
     }
 
-    /// Where a database is that nobody has used.
+    /// Returns the URL of an unused database.
     pub fn fresh_url(&self) -> String {
         self.url(&fresh_name())
     }
 
-    /// The three servers.
+    /// Returns the three servers.
     pub fn members(&self) -> &[Mongod] {
         &self.members
     }
 
-    /// The server that takes writes now, as soon as there is one.
+    /// Waits for a primary and returns it.
     pub async fn primary(&self) -> &Mongod {
         let hello = self.hello().await;
         self.member(hello.get_str("me").unwrap())
@@ -229,22 +229,22 @@ impl ReplicaSet {
         members.find(|member| member.host == host).unwrap()
     }
 
-    /// Makes the primary a secondary, and keeps it one for ten seconds.
+    /// Makes the primary a secondary for ten seconds.
     pub async fn step_down(&self) {
         let step_down = doc! { "replSetStepDown": 10, "secondaryCatchUpPeriodSecs": 5 };
         let admin = admin(&self.url("")).await;
         admin.run_command(step_down).await.unwrap();
     }
 
-    /// Ends as soon as a member that answers takes writes.
-    pub fn elected(&self) -> impl Future<Output = ()> + Send + 'static {
+    /// Waits for a primary; the future borrows nothing.
+    pub fn wait_for_primary(&self) -> impl Future<Output = ()> + Send + 'static {
         let url = self.url("");
         async move {
             hello(&url).await;
         }
     }
 
-    /// What the primary says of itself, as soon as there is one.
+    /// Waits for a primary and returns its response to `hello`.
     async fn hello(&self) -> Document {
         hello(&self.url("")).await
     }
@@ -265,7 +265,7 @@ mod tests {
 
     #[tokio::test]
     #[ignore = "needs MongoDB"]
-    async fn another_primary_follows_one_that_is_gone() {
+    async fn new_primary_is_elected_when_the_old_one_is_gone() {
         let set = ReplicaSet::start().await;
 
         let first = set.primary().await.host.clone();

@@ -1,4 +1,4 @@
-//! A server process that ends with its guard.
+//! A server process, killed when its guard is dropped.
 
 use std::fmt;
 use std::io::{BufRead, BufReader, copy, sink};
@@ -8,7 +8,7 @@ use std::thread;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// A server that tells on its output when it is ready.
+/// A server that reports on its output when it is ready.
 pub struct Process(Mutex<Inner>);
 
 struct Inner {
@@ -18,7 +18,7 @@ struct Inner {
 }
 
 impl Process {
-    /// Starts a server and waits until it has written `ready`.
+    /// Starts a server and waits until its output contains `ready`.
     pub(crate) fn start(mut command: Command, ready: &'static str) -> Self {
         let child = spawn(&mut command, ready);
         Self(Mutex::new(Inner {
@@ -28,12 +28,12 @@ impl Process {
         }))
     }
 
-    /// Kills the server without a warning.
+    /// Sends SIGKILL.
     pub fn kill(&self) {
         self.lock().kill();
     }
 
-    /// Kills the server, unless it is dead, and starts it again.
+    /// Kills the server if it is running, and starts it again.
     pub fn restart(&self) {
         let mut inner = self.lock();
         inner.kill();
@@ -41,12 +41,12 @@ impl Process {
         inner.child = spawn(&mut inner.command, ready);
     }
 
-    /// Lets the server stand still, its connections open.
+    /// Suspends the server (SIGSTOP); its connections stay open.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
     }
 
-    /// Lets a server that stands still go on.
+    /// Ends a [`pause`](Self::pause) (SIGCONT).
     pub fn resume(&self) {
         self.signal(Signal::CONT);
     }
@@ -57,14 +57,14 @@ impl Process {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Whatever panicked meanwhile, the child is there to be ended.
+        // The child must be killed even after a panic.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Inner {
     fn kill(&mut self) {
-        // It does nothing to a child that has been waited for.
+        // A no-op for a child that has been waited for.
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -88,14 +88,14 @@ fn spawn(command: &mut Command, ready: &str) -> Child {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
-        .unwrap_or_else(|error| panic!("{program} cannot be started: {error}"));
+        .unwrap_or_else(|error| panic!("failed to start {program}: {error}"));
     let mut log = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     while !line.contains(ready) {
         line.clear();
         assert!(log.read_line(&mut line).unwrap() > 0, "{program} ended");
     }
-    // A full pipe would stop the server.
+    // A full pipe would block the server.
     thread::spawn(move || copy(&mut log, &mut sink()));
     child
 }

@@ -1,6 +1,5 @@
-//! A program that a test starts, listens to, and ends.
+//! A program under test, whose output lines can be awaited.
 
-use std::fmt::Debug;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -10,13 +9,12 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How long a test waits for anything before it fails.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+use crate::WAIT_TIMEOUT;
 
-/// How long a program may take to end when it is asked to.
-const FAREWELL: Duration = Duration::from_secs(5);
+/// The time between a signal and SIGKILL.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A running program; dropping it ends it.
+/// A running program; dropping it stops it.
 #[derive(Debug)]
 pub struct Program {
     child: Child,
@@ -24,7 +22,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts a program and listens to it.
+    /// Starts a program and collects its output.
     pub fn start(command: &mut Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
@@ -37,24 +35,24 @@ impl Program {
         Self { child, lines }
     }
 
-    /// Waits until the program says a line in which `find` finds something.
-    pub fn hear<T>(&self, mut find: impl FnMut(&str) -> Option<T>) -> T {
-        let deadline = Instant::now() + PATIENCE;
-        let mut heard = Vec::new();
+    /// Waits for an output line for which `find` returns a value; panics after [`WAIT_TIMEOUT`].
+    pub fn wait_for_line<T>(&self, mut find: impl FnMut(&str) -> Option<T>) -> T {
+        let deadline = Instant::now() + WAIT_TIMEOUT;
+        let mut lines = Vec::new();
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.lines.recv_timeout(left) {
                 Ok(line) => match find(&line) {
                     Some(found) => return found,
-                    None => heard.push(line),
+                    None => lines.push(line),
                 },
-                Err(RecvTimeoutError::Timeout) => panic!("it says too little: {heard:#?}"),
-                Err(RecvTimeoutError::Disconnected) => panic!("it ended: {heard:#?}"),
+                Err(RecvTimeoutError::Timeout) => panic!("expected line missing in {lines:#?}"),
+                Err(RecvTimeoutError::Disconnected) => panic!("program ended; output: {lines:#?}"),
             }
         }
     }
 
-    /// How much memory the program takes.
+    /// Returns the resident memory of the program, in KiB.
     pub fn memory_kib(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -62,26 +60,26 @@ impl Program {
         number.and_then(|number| number.parse().ok()).unwrap()
     }
 
-    /// Asks the program to end, and waits until it did.
-    pub fn end(&mut self) {
-        self.end_by(Signal::TERM);
+    /// Sends SIGTERM and waits until the program has ended.
+    pub fn stop(&mut self) {
+        self.stop_with(Signal::TERM);
     }
 
-    /// Does what Ctrl-C does, and waits until the program has ended.
+    /// Sends SIGINT, as Ctrl-C does, and waits until the program has ended.
     pub fn interrupt(&mut self) {
-        self.end_by(Signal::INT);
+        self.stop_with(Signal::INT);
     }
 
-    fn end_by(&mut self, signal: Signal) {
+    fn stop_with(&mut self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
         if self.has_ended() || kill_process(pid, signal).is_err() {
             return;
         }
-        let deadline = Instant::now() + FAREWELL;
+        let deadline = Instant::now() + SHUTDOWN_TIMEOUT;
         while !self.has_ended() && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(5));
         }
-        // What does not listen is made to end; what has ended cannot be.
+        // Fails if it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -93,29 +91,16 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        self.end();
+        self.stop();
     }
 }
 
-/// Reads to the end, so that the program never waits for a reader.
+/// Drains a stream, so that a full pipe never blocks the program.
 fn forward(stream: impl Read + Send + 'static, lines: Sender<String>) {
     thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            // Nobody listens any more; the program may still talk.
+            // The receiver may be gone already.
             let _ = lines.send(line);
         }
     });
-}
-
-/// Asks again until the answer is the one that is waited for.
-pub async fn eventually<T: Debug + PartialEq>(mut ask: impl AsyncFnMut() -> T, wanted: T) {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let answer = ask().await;
-        if answer == wanted {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{answer:?} is not {wanted:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }

@@ -1,4 +1,4 @@
-//! Redis: a server whose databases the tests of a program share, or one of one's own.
+//! Redis: a server that tests share, each with its own database, or a dedicated one.
 
 use std::net::Ipv4Addr;
 use std::process::{self, Command};
@@ -9,23 +9,23 @@ use tempfile::TempDir;
 
 use crate::process::Process;
 
-/// What `redis-server` says when it accepts connections.
+/// The log line of `redis-server` that says that it accepts connections.
 const READY: &str = "Ready to accept connections";
 
 const DATABASES: u32 = 1000;
 
-/// A `redis-server` that confirms what is on its disk.
+/// A `redis-server` that syncs every write to disk.
 #[derive(Debug)]
 pub struct Redis {
-    // Ended before its folder goes.
+    // Dropped before its data directory.
     process: Process,
     address: String,
     used: AtomicU32,
-    _folder: TempDir,
+    _directory: TempDir,
 }
 
 impl Redis {
-    /// Starts a server on an address of its own.
+    /// Starts a server on its own loopback address.
     pub fn start() -> Self {
         Self::with_settings(&["--appendonly", "yes", "--appendfsync", "always"])
     }
@@ -36,22 +36,22 @@ impl Redis {
 
         let number = STARTED.fetch_add(1, Ordering::Relaxed) + 1;
         let [.., high, low] = process::id().to_be_bytes();
-        // Nobody else is given that address, so that it is free after a restart.
+        // Derived from the process ID, so that the address is free after a restart.
         let address = Ipv4Addr::new(127, number, high, low).to_string();
-        let folder = TempDir::new().unwrap();
+        let directory = TempDir::new().unwrap();
         let mut redis = Command::new("redis-server");
         redis.args(["--bind", &address, "--port", "6379", "--save", ""]);
         redis.args(["--databases", &DATABASES.to_string()]);
-        redis.arg("--dir").arg(folder.path()).args(settings);
+        redis.arg("--dir").arg(directory.path()).args(settings);
         Self {
             process: Process::start(redis, READY),
             address,
             used: AtomicU32::new(0),
-            _folder: folder,
+            _directory: directory,
         }
     }
 
-    /// The server of all tests that run now; the last of them ends it.
+    /// Returns the server that concurrent tests share; the last one to drop it stops it.
     pub fn shared() -> Arc<Self> {
         static SHARED: Mutex<Weak<Redis>> = Mutex::new(Weak::new());
 
@@ -63,19 +63,19 @@ impl Redis {
         })
     }
 
-    /// Where the server is, as `HOST:PORT`.
+    /// Returns the address of the server as `HOST:PORT`.
     pub fn host(&self) -> String {
         format!("{}:6379", self.address)
     }
 
-    /// Where a database is that nobody has used.
+    /// Returns the URL of an unused database.
     pub fn fresh_url(&self) -> String {
         let number = self.used.fetch_add(1, Ordering::Relaxed);
         assert!(number < DATABASES, "all databases are used");
         format!("redis://{}/{number}", self.host())
     }
 
-    /// The server's process.
+    /// Returns the server's process.
     pub fn process(&self) -> &Process {
         &self.process
     }

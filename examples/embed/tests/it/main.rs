@@ -42,7 +42,7 @@ async fn service_lists_servers_and_starts_one_while_a_worker_works() {
             .env("HCC_STORE", url("hcc.db"))
             .env("HCC_QUEUE", url("queue.db")),
     );
-    let origin = service.hear(|line| line.starts_with("http://").then(|| line.to_owned()));
+    let origin = service.wait_for_line(|line| line.starts_with("http://").then(|| line.to_owned()));
     let servers = format!("{origin}/servers");
 
     let client = client();

@@ -4,7 +4,7 @@ use hcc_core::{Command, Power, Request};
 use reqwest::StatusCode;
 use secrecy::ExposeSecret;
 use serde_json::json;
-use test_services::eventually;
+use test_services::wait_until;
 
 use crate::installation::{Installation, Place};
 use crate::streams::Stream;
@@ -80,7 +80,7 @@ async fn worker_denies_what_the_web_console_never_allowed(place: Place) {
         };
         queue.push(&command).await.unwrap();
         let page = async || root.get("/servers/web-1").await.text.contains(why);
-        eventually(page, true).await;
+        wait_until(page, true).await;
     }
 
     let requests = installation.sim.requests();
@@ -96,7 +96,7 @@ async fn right_that_is_taken_before_the_worker_comes_is_gone(place: Place) {
     let stop = Command::Power(Power::Stop);
     let stop = Request::new(stop, "web-1".parse().unwrap()).by("anna");
     let stop = hcc_queue::Command::from(&stop);
-    installation.worker.end();
+    installation.worker.stop();
     installation.database.queue.push(&stop).await.unwrap();
     assert!(
         root.get("/")
@@ -111,7 +111,7 @@ async fn right_that_is_taken_before_the_worker_comes_is_gone(place: Place) {
 
     let why = "denied: there is no user &#34;anna&#34;";
     let page = async || root.get("/servers/web-1").await.text.contains(why);
-    eventually(page, true).await;
+    wait_until(page, true).await;
 }
 
 async fn link_to_a_screen_reaches_who_asked_and_is_wiped(place: Place) {
@@ -128,7 +128,7 @@ async fn link_to_a_screen_reaches_who_asked_and_is_wiped(place: Place) {
         let record = record.unwrap();
         record.url.is_none() && record.auth.is_none() && record.ts.is_some()
     };
-    eventually(is_wiped, true).await;
+    wait_until(is_wiped, true).await;
 }
 
 async fn link_to_a_screen_stays_for_other_readers_unless_told_otherwise(place: Place) {

@@ -10,7 +10,7 @@ use reqwest::{Method, StatusCode};
 use tempfile::TempDir;
 #[cfg(feature = "mongodb")]
 use test_services::ReplicaSet;
-use test_services::{Program, eventually};
+use test_services::{Program, wait_until};
 
 use crate::installation::{WEB_CONSOLE, add_admin};
 use crate::site::{PASSWORD, Visitor};
@@ -55,11 +55,11 @@ async fn connections(store: &str, folder: &TempDir) -> BTreeSet<u16> {
             .env("HCLOUD_TOKEN", sim.token())
             .env("HCLOUD_ENDPOINT", sim.endpoint()),
     );
-    let origin = program.hear(|line| line.starts_with("http://").then(|| line.to_owned()));
+    let origin = program.wait_for_line(|line| line.starts_with("http://").then(|| line.to_owned()));
 
     use_it(&origin).await;
-    program.end();
-    eventually(async || is_whole(&trace), true).await;
+    program.stop();
+    wait_until(async || is_whole(&trace), true).await;
 
     assert!(sim.requests().is_empty(), "it asked Hetzner");
     let trace = fs::read_to_string(trace).unwrap();

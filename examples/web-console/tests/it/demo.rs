@@ -7,7 +7,7 @@ use std::time::Instant;
 use reqwest::StatusCode;
 use tempfile::TempDir;
 use test_browser::Chromium;
-use test_services::{Program, eventually};
+use test_services::{Program, wait_until};
 
 use crate::browser::person::log_in_as;
 use crate::installation::WEB_CONSOLE;
@@ -32,10 +32,10 @@ impl Demo {
         let value = |key: &'static str| {
             move |line: &str| Some(line.trim().strip_prefix(key)?.trim().to_owned())
         };
-        let host = program.hear(value("http://"));
+        let host = program.wait_for_line(value("http://"));
         Self {
             origin: format!("http://{host}"),
-            password: program.hear(value("password")),
+            password: program.wait_for_line(value("password")),
             program,
             folder,
         }
@@ -67,7 +67,7 @@ async fn demo_works_and_leaves_nothing_behind() {
             .text
             .contains("Cut power: done")
     };
-    eventually(is_off, true).await;
+    wait_until(is_off, true).await;
     let screen = visitor.post("/screen/l.html", &[("server", "web-2")]).await;
     assert!(
         screen
@@ -78,7 +78,7 @@ async fn demo_works_and_leaves_nothing_behind() {
     );
     assert_ne!(demo.files(), 0);
 
-    demo.program.end();
+    demo.program.stop();
 
     assert_eq!(demo.files(), 0);
 }
@@ -123,15 +123,15 @@ async fn demo_shows_a_screen() {
     let demo = Demo::start();
     log_in_as(&browser, &demo.origin, "demo", &demo.password).await;
     let screen = format!("{}/servers/web-1/screen", demo.origin);
-    browser.see("h1", "Servers").await;
+    browser.wait_for_text("h1", "Servers").await;
     browser.goto(&screen).await.unwrap();
-    browser.state("connected").await;
+    browser.wait_for_state("connected").await;
     let shows_something = async || {
         let pixels = browser.pixels().await;
         pixels.iter().any(|it| *it != pixels[0])
     };
-    eventually(shows_something, true).await;
+    wait_until(shows_something, true).await;
 
     println!("first picture after {:.1?}", begun.elapsed());
-    browser.keep_pictures("demo").await;
+    browser.save_screenshots("demo").await;
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use hcloud_sim::Sim;
 use tempfile::TempDir;
-use test_services::{Fresh, Program};
+use test_services::{Program, TestDatabase};
 
 use crate::site::{Database, PASSWORD, Visitor};
 
@@ -17,7 +17,7 @@ pub(crate) struct Place {
     pub(crate) store: String,
     queue: String,
     folder: TempDir,
-    _server: Option<Fresh>,
+    _server: Option<TestDatabase>,
 }
 
 impl Place {
@@ -34,7 +34,7 @@ impl Place {
 
     #[cfg(feature = "mongodb")]
     pub(crate) fn mongodb() -> Self {
-        let server = Fresh::new();
+        let server = TestDatabase::new();
         Self {
             store: server.url.clone(),
             queue: server.url.clone(),
@@ -72,7 +72,8 @@ impl Installation {
                 .arg(format!("ws://{}", sim.address()))
                 .env("HCC_STORE", &place.store),
         );
-        let origin = console.hear(|line| line.starts_with("http://").then(|| line.to_owned()));
+        let origin =
+            console.wait_for_line(|line| line.starts_with("http://").then(|| line.to_owned()));
         Self {
             worker: start_worker(&sim, &place, worker),
             database: Database::open(&place.store, &place.queue).await,
@@ -98,7 +99,7 @@ impl Installation {
 
 fn start_worker(sim: &Sim, place: &Place, args: &[&str]) -> Program {
     let worker = Program::start(hcc(sim, place).arg("worker").args(args));
-    worker.hear(|line| line.contains("begins to work").then_some(()));
+    worker.wait_for_line(|line| line.contains("begins to work").then_some(()));
     worker
 }
 

@@ -34,7 +34,8 @@ impl Page {
                 .args(["page", "--listen", "127.0.0.1:0", "--www"])
                 .arg(www),
         );
-        let address = server.hear(|line| line.starts_with("http://").then(|| line.to_owned()));
+        let address =
+            server.wait_for_line(|line| line.starts_with("http://").then(|| line.to_owned()));
         Self {
             browser,
             _server: server,

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 
 use test_browser::{Chromium, Vnc};
-use test_services::eventually;
+use test_services::wait_until;
 
 use super::page::{Page, WWW};
 
@@ -17,45 +17,45 @@ async fn page_shows_the_screen_of_the_server() {
     let page = Page::start().await;
 
     page.open(&vnc.link()).await;
-    page.state("connected").await;
+    page.wait_for_state("connected").await;
 
     assert_eq!(page.text("#status").await, "Connected to vnc-test");
-    eventually(async || page.pixels().await == vnc.pixels(), true).await;
+    wait_until(async || page.pixels().await == vnc.pixels(), true).await;
     assert_eq!(page.pixels().await[..3], [0x33, 0x66, 0x99]);
-    page.keep_picture("connected").await;
+    page.save_screenshot("connected").await;
 
     vnc.paint("#102030");
-    eventually(async || page.pixels().await == vnc.pixels(), true).await;
-    assert_eq!(page.errors().await, [""; 0]);
+    wait_until(async || page.pixels().await == vnc.pixels(), true).await;
+    assert_eq!(page.console_errors().await, [""; 0]);
 }
 
 #[tokio::test]
 #[ignore = "needs Chromium, TigerVNC, websockify, xterm, xdotool and noVNC"]
 async fn typed_text_arrives() {
     let mut vnc = Vnc::start();
-    let typed = vnc.start_typewriter().await;
+    let typed = vnc.start_terminal().await;
     let page = Page::start().await;
     page.open(&vnc.link()).await;
-    page.state("connected").await;
+    page.wait_for_state("connected").await;
 
     page.type_into_screen("hello World 42 {|}~@ zyZY\n").await;
 
-    eventually(
+    wait_until(
         async || fs::read_to_string(&typed).unwrap(),
         "hello World 42 {|}~@ zyZY\n".to_owned(),
     )
     .await;
-    page.keep_picture("typed").await;
+    page.save_screenshot("typed").await;
 }
 
 #[tokio::test]
 #[ignore = "needs Chromium, TigerVNC, websockify, xterm, xdotool and noVNC"]
 async fn pasted_text_arrives_unchanged_on_either_keyboard() {
     let mut vnc = Vnc::start();
-    let typed = vnc.start_typewriter().await;
+    let typed = vnc.start_terminal().await;
     let page = Page::start().await;
     page.open(&vnc.link()).await;
-    page.state("connected").await;
+    page.wait_for_state("connected").await;
     let text = r##"Hello_World-42 (a>b) & {x|y} #~$ "q" '[\]' `^` <%>@*+=?!;:,./ yYzZ"##;
 
     page.click("#screen canvas").await;
@@ -64,14 +64,14 @@ async fn pasted_text_arrives_unchanged_on_either_keyboard() {
     page.click("#enter").await;
     page.click("#type").await;
     let mut expected = format!("{text}\n");
-    eventually(async || fs::read_to_string(&typed).unwrap(), expected.clone()).await;
+    wait_until(async || fs::read_to_string(&typed).unwrap(), expected.clone()).await;
 
     page.fill("#layout", "German").await;
-    page.keep_picture("pasting").await;
-    page.wait_for_idle_typist().await;
+    page.save_screenshot("pasting").await;
+    page.wait_until_typed().await;
     page.click("#type").await;
     expected = expected.repeat(2);
-    eventually(async || fs::read_to_string(&typed).unwrap(), expected.clone()).await;
+    wait_until(async || fs::read_to_string(&typed).unwrap(), expected.clone()).await;
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn untypable_characters_are_reported_before_anything_is_typed() {
     let vnc = Vnc::start();
     let page = Page::start().await;
     page.open(&vnc.link()).await;
-    page.state("connected").await;
+    page.wait_for_state("connected").await;
 
     page.click("[popovertarget=typing]").await;
     page.fill("#text", "Grüße an €").await;
@@ -99,7 +99,7 @@ async fn ctrl_alt_del_arrives() {
     let keys = vnc.start_key_reader();
     let page = Page::start().await;
     page.open(&vnc.link()).await;
-    page.state("connected").await;
+    page.wait_for_state("connected").await;
     page.click("#screen canvas").await;
     keys.wait_for_click();
 
@@ -125,7 +125,7 @@ async fn held_key_stays_down_while_others_are_pressed() {
     let keys = vnc.start_key_reader();
     let page = Page::start().await;
     page.open(&vnc.link()).await;
-    page.state("connected").await;
+    page.wait_for_state("connected").await;
     page.click("#screen canvas").await;
     keys.wait_for_click();
 
@@ -143,7 +143,7 @@ async fn keyboard_shortcut_moves_the_focus_out_of_the_screen() {
     let vnc = Vnc::start();
     let page = Page::start().await;
     page.open(&vnc.link()).await;
-    page.state("connected").await;
+    page.wait_for_state("connected").await;
     let (control, alt, shift) = ('\u{E009}', '\u{E00A}', '\u{E008}');
 
     page.type_into_screen(&format!("{control}{alt}{shift}"))
@@ -157,20 +157,20 @@ async fn keyboard_shortcut_moves_the_focus_out_of_the_screen() {
 #[ignore = "needs Chromium, TigerVNC, websockify, xterm, xdotool and noVNC"]
 async fn typing_can_be_stopped() {
     let mut vnc = Vnc::start();
-    let typed = vnc.start_typewriter().await;
+    let typed = vnc.start_terminal().await;
     let page = Page::start().await;
     page.open(&vnc.link()).await;
-    page.state("connected").await;
+    page.wait_for_state("connected").await;
     page.click("#screen canvas").await;
 
     page.click("[popovertarget=typing]").await;
     page.fill("#text", &"a".repeat(500)).await;
     page.click("#type").await;
     page.click("#stop").await;
-    page.wait_for_idle_typist().await;
+    page.wait_until_typed().await;
     page.type_into_screen("\n").await;
 
-    eventually(
+    wait_until(
         async || fs::read_to_string(&typed).unwrap().ends_with('\n'),
         true,
     )
@@ -181,22 +181,22 @@ async fn typing_can_be_stopped() {
 
 #[tokio::test]
 #[ignore = "needs Chromium, TigerVNC, websockify, xsetroot, ImageMagick and noVNC"]
-async fn saved_page_shows_the_screen_of_the_server() {
+async fn saved_screenshot_shows_the_screen_of_the_server() {
     let vnc = Vnc::start();
     vnc.paint("#336699");
     let page = Page::start().await;
     let directory = tempfile::tempdir().unwrap();
-    page.keep_downloads(directory.path()).await;
+    page.save_downloads_in(directory.path()).await;
     page.open(&vnc.link()).await;
-    page.state("connected").await;
-    eventually(async || page.pixels().await == vnc.pixels(), true).await;
+    page.wait_for_state("connected").await;
+    wait_until(async || page.pixels().await == vnc.pixels(), true).await;
 
     page.click("[popovertarget=view]").await;
     page.click("#picture").await;
 
     let picture = directory.path().join("vnc-test.png");
-    eventually(async || picture.exists(), true).await;
-    assert!(vnc.is_shown_by(&picture));
+    wait_until(async || picture.exists(), true).await;
+    assert!(vnc.matches_png(&picture));
 }
 
 #[tokio::test]
@@ -206,13 +206,13 @@ async fn wrong_password_is_reported_and_another_one_accepted() {
     let page = Page::start().await;
 
     page.open(&format!("{}#wrong", vnc.url())).await;
-    page.state("wrong").await;
+    page.wait_for_state("wrong").await;
     assert_eq!(page.text("#status").await, "Wrong password");
-    page.keep_picture("wrong-password").await;
+    page.save_screenshot("wrong-password").await;
 
     page.fill("#password", Vnc::PASSWORD).await;
     page.click("#asking button").await;
-    page.state("connected").await;
+    page.wait_for_state("connected").await;
 }
 
 #[tokio::test]
@@ -222,11 +222,11 @@ async fn missing_password_is_asked_for() {
     let page = Page::start().await;
 
     page.open(&vnc.url()).await;
-    page.state("password").await;
+    page.wait_for_state("password").await;
 
     page.fill("#password", Vnc::PASSWORD).await;
     page.click("#asking button").await;
-    page.state("connected").await;
+    page.wait_for_state("connected").await;
 }
 
 #[tokio::test]
@@ -239,10 +239,10 @@ async fn closed_port_is_reported_as_refused_link() {
         .unwrap();
 
     page.open(&format!("ws://{closed}/#x")).await;
-    page.state("refused").await;
+    page.wait_for_state("refused").await;
 
     assert_eq!(page.text("#status").await, "Link expired or refused");
-    page.keep_picture("refused").await;
+    page.save_screenshot("refused").await;
 }
 
 #[tokio::test]
@@ -253,7 +253,7 @@ async fn silent_server_is_reported_after_a_timeout() {
 
     page.open(&format!("ws://{}/#x", silent.local_addr().unwrap()))
         .await;
-    page.state("silent").await;
+    page.wait_for_state("silent").await;
 
     assert_eq!(page.text("#status").await, "No answer");
 }
@@ -264,10 +264,10 @@ async fn address_outside_the_policy_is_reported_as_blocked() {
     let page = Page::start().await;
 
     page.open("wss://elsewhere.example/#x").await;
-    page.state("blocked").await;
+    page.wait_for_state("blocked").await;
 
     assert_eq!(page.text("#status").await, "Blocked by the security policy");
-    let errors = page.errors().await;
+    let errors = page.console_errors().await;
     assert!(errors[0].contains("Content Security Policy"), "{errors:?}");
 }
 
@@ -282,11 +282,11 @@ async fn only_encrypted_or_local_addresses_are_accepted() {
         "nonsense",
     ] {
         page.open(link).await;
-        page.state("foreign").await;
+        page.wait_for_state("foreign").await;
     }
     page.goto(page.address()).await.unwrap();
-    page.state("empty").await;
-    assert_eq!(page.errors().await, [""; 0]);
+    page.wait_for_state("empty").await;
+    assert_eq!(page.console_errors().await, [""; 0]);
 }
 
 #[tokio::test]
@@ -295,14 +295,14 @@ async fn closed_connection_is_reported_as_lost() {
     let mut vnc = Vnc::start();
     let page = Page::start().await;
     page.open(&vnc.link()).await;
-    page.state("connected").await;
+    page.wait_for_state("connected").await;
 
-    vnc.switch_off();
-    page.state("lost").await;
-    page.keep_picture("lost").await;
+    vnc.stop_server();
+    page.wait_for_state("lost").await;
+    page.save_screenshot("lost").await;
 
     page.click("#again").await;
-    page.state("failed").await;
+    page.wait_for_state("failed").await;
     assert_eq!(page.text("#status").await, "No screen");
 }
 
@@ -313,7 +313,7 @@ async fn secrets_leave_the_address_bar() {
     let page = Page::start().await;
 
     page.open(&vnc.link()).await;
-    page.state("connected").await;
+    page.wait_for_state("connected").await;
 
     assert_eq!(page.current_url().await.unwrap().as_str(), page.address());
     let body = page.source().await.unwrap();
@@ -324,10 +324,10 @@ async fn secrets_leave_the_address_bar() {
 #[ignore = "needs Chromium, TigerVNC, websockify, xterm, xdotool and noVNC"]
 async fn view_only_sends_no_keys() {
     let mut vnc = Vnc::start();
-    let typed = vnc.start_typewriter().await;
+    let typed = vnc.start_terminal().await;
     let page = Page::start().await;
     page.open(&vnc.link()).await;
-    page.state("connected").await;
+    page.wait_for_state("connected").await;
 
     page.click("[popovertarget=view]").await;
     page.click("#only").await;
@@ -336,7 +336,7 @@ async fn view_only_sends_no_keys() {
     page.click("#only").await;
     page.type_into_screen("seen\n").await;
 
-    eventually(
+    wait_until(
         async || fs::read_to_string(&typed).unwrap(),
         "seen\n".to_owned(),
     )
@@ -348,15 +348,15 @@ async fn view_only_sends_no_keys() {
 async fn screen_has_the_selected_size() {
     let vnc = Vnc::start();
     let page = Page::start().await;
-    page.look(1800, 1300, "light").await;
+    page.emulate(1800, 1300, "light").await;
     page.open(&vnc.link()).await;
-    page.state("connected").await;
+    page.wait_for_state("connected").await;
 
     for (size, width) in [("actual", 800), ("whole", 1600)] {
         page.click("[popovertarget=view]").await;
         page.click(&format!("[value={size}]")).await;
-        eventually(async || page.width("#screen canvas").await, width).await;
-        page.keep_picture(size).await;
+        wait_until(async || page.width("#screen canvas").await, width).await;
+        page.save_screenshot(size).await;
         page.click("[popovertarget=view]").await;
     }
 }
@@ -365,17 +365,17 @@ async fn screen_has_the_selected_size() {
 #[ignore = "needs Chromium, TigerVNC, websockify and noVNC"]
 async fn page_is_german_in_a_german_browser() {
     let vnc = Vnc::start();
-    let browser = Chromium::start_with(&["--accept-lang=de-CH"]).await;
+    let browser = Chromium::start_with_flags(&["--accept-lang=de-CH"]).await;
     let page = Page::start_in(browser, Path::new(WWW));
 
     page.open(&vnc.link()).await;
-    page.state("connected").await;
+    page.wait_for_state("connected").await;
     assert_eq!(page.text("#status").await, "Verbunden mit vnc-test");
     assert_eq!(page.text("#first").await, "Strg-Alt-Entf");
 
-    page.look(390, 844, "light").await;
+    page.emulate(390, 844, "light").await;
     page.click("[popovertarget=keys]").await;
-    page.keep_picture("german").await;
+    page.save_screenshot("german").await;
 }
 
 #[tokio::test]
@@ -391,7 +391,7 @@ async fn missing_novnc_is_reported() {
     let page = Page::start_with(www.path()).await;
 
     page.open("ws://127.0.0.1:5900/#x").await;
-    page.state("missing").await;
+    page.wait_for_state("missing").await;
 
     assert_eq!(page.text("#command").await, "npm ci");
 }
@@ -405,12 +405,12 @@ async fn page_fits_desktop_and_phone_in_light_and_dark_mode() {
 
     for (device, width, height) in [("desktop", 1280, 800), ("phone", 390, 844)] {
         for scheme in ["light", "dark"] {
-            page.look(width, height, scheme).await;
+            page.emulate(width, height, scheme).await;
             page.open(&vnc.link()).await;
-            page.state("connected").await;
+            page.wait_for_state("connected").await;
             for panel in ["keys", "typing", "view"] {
                 page.click(&format!("[popovertarget={panel}]")).await;
-                page.keep_picture(&format!("{device}-{scheme}-{panel}"))
+                page.save_screenshot(&format!("{device}-{scheme}-{panel}"))
                     .await;
                 assert_eq!(page.overflow().await, 0, "{device}, {panel}");
                 page.click(&format!("[popovertarget={panel}]")).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hcloud_sim::Sim;
 use test_browser::Chromium;
-use test_services::eventually;
+use test_services::wait_until;
 
 use super::page::{Page, WWW};
 use crate::text_screen::shows;
@@ -23,25 +23,25 @@ async fn created_server_shows_its_screen_and_accepts_typed_text() {
 
     let console = Console::open(&user, "web1").await;
     browser.goto(&console.address).await.unwrap();
-    browser.state("connected").await;
+    browser.wait_for_state("connected").await;
     assert_eq!(browser.text("#status").await, "Connected to web1");
 
-    eventually(async || screen().contains("web1 login:"), true).await;
-    eventually(async || shows(&browser.pixels().await, &screen()), true).await;
-    browser.keep_picture("simulator-login").await;
+    wait_until(async || screen().contains("web1 login:"), true).await;
+    wait_until(async || shows(&browser.pixels().await, &screen()), true).await;
+    browser.save_screenshot("simulator-login").await;
 
     browser.type_into_screen("Alice|42\n").await;
-    eventually(
+    wait_until(
         async || screen().contains("web1 login: Alice|42\nPassword:"),
         true,
     )
     .await;
-    eventually(async || shows(&browser.pixels().await, &screen()), true).await;
-    browser.keep_picture("simulator-typed").await;
-    assert_eq!(browser.errors().await, [""; 0]);
+    wait_until(async || shows(&browser.pixels().await, &screen()), true).await;
+    browser.save_screenshot("simulator-typed").await;
+    assert_eq!(browser.console_errors().await, [""; 0]);
 
     user.ok(&["force", "web1", "--wait"]).await;
-    browser.state("lost").await;
+    browser.wait_for_state("lost").await;
     console.ended().await;
 }
 
@@ -55,13 +55,13 @@ async fn opened_console_leaves_no_secret_in_the_profile() {
     let console = Console::open(&user, "web1").await;
     assert!(!console.address.contains("token"), "{}", console.address);
     browser.goto(&console.address).await.unwrap();
-    browser.state("connected").await;
+    browser.wait_for_state("connected").await;
     browser.goto(&console.address).await.unwrap();
     assert_eq!(browser.text("body").await, "This address has been used.");
     let address = console.address.clone();
     console.ended().await;
 
-    let profile = browser.end();
+    let profile = browser.close();
     assert_ne!(
         files_with(profile.path(), &address),
         [""; 0],
@@ -82,7 +82,7 @@ async fn expired_link_is_reported() {
     user.sim.clock().advance(Duration::from_secs(61));
     page.open(link.trim_end()).await;
 
-    page.state("refused").await;
+    page.wait_for_state("refused").await;
 }
 
 #[tokio::test]
@@ -95,15 +95,15 @@ async fn pasted_text_arrives_unchanged_at_a_simulated_server() {
     let page = Page::start().await;
     let link = user.ok(&["console", "web1"]).await;
     page.open(link.trim_end()).await;
-    page.state("connected").await;
-    eventually(async || screen().contains("login:"), true).await;
+    page.wait_for_state("connected").await;
+    wait_until(async || screen().contains("login:"), true).await;
     let text = r#"Hello_World-42 (a>b) & {x|y} #~$ "q" '[\]' `^` <%>"#;
 
     page.click("[popovertarget=typing]").await;
     page.fill("#text", text).await;
     page.click("#type").await;
 
-    eventually(async || screen().contains(text), true).await;
+    wait_until(async || screen().contains(text), true).await;
 }
 
 /// `hcc console NAME --open`, and the address that the browser opens.
@@ -126,7 +126,7 @@ impl Console {
             .env("BROWSER", browser)
             .spawn()
             .unwrap();
-        eventually(async || opened.exists(), true).await;
+        wait_until(async || opened.exists(), true).await;
         Self {
             hcc,
             address: fs::read_to_string(opened).unwrap(),

@@ -27,5 +27,5 @@ pub(super) async fn call(client: &Client) -> Result<()> {
     certificates.update(id, &change).await?;
     certificates.delete(id).await?;
     certificates.retry(id).await?;
-    history(certificates.actions(), certificates.actions_of(id)).await
+    history(certificates.actions(), certificates.actions_for(id)).await
 }

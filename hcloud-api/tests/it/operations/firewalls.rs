@@ -38,5 +38,5 @@ pub(super) async fn call(client: &Client) -> Result<()> {
     firewalls.set_rules(id, &[]).await?;
     firewalls.apply_to(id, &targets).await?;
     firewalls.remove_from(id, &targets).await?;
-    history(firewalls.actions(), firewalls.actions_of(id)).await
+    history(firewalls.actions(), firewalls.actions_for(id)).await
 }

@@ -48,5 +48,5 @@ pub(super) async fn call(client: &Client) -> Result<()> {
     ips.change_dns_ptr(id, IPV4, None).await?;
     ips.change_protection(id, &ChangeProtection { delete: true })
         .await?;
-    history(ips.actions(), ips.actions_of(id)).await
+    history(ips.actions(), ips.actions_for(id)).await
 }

@@ -45,7 +45,7 @@ pub(super) async fn call(client: &Client) -> Result<()> {
     load_balancers
         .change_protection(id, &ChangeProtection { delete: true })
         .await?;
-    history(load_balancers.actions(), load_balancers.actions_of(id)).await?;
+    history(load_balancers.actions(), load_balancers.actions_for(id)).await?;
     types(client).await
 }
 

@@ -56,5 +56,5 @@ pub(super) async fn call(client: &Client) -> Result<()> {
     networks
         .change_protection(id, &ChangeProtection { delete: true })
         .await?;
-    history(networks.actions(), networks.actions_of(id)).await
+    history(networks.actions(), networks.actions_for(id)).await
 }

@@ -45,7 +45,7 @@ pub(super) async fn call(client: &Client) -> Result<()> {
     boxes
         .change_protection(BOX, &ChangeProtection { delete: true })
         .await?;
-    history(boxes.actions(), boxes.actions_of(BOX)).await?;
+    history(boxes.actions(), boxes.actions_for(BOX)).await?;
     snapshots(boxes.snapshots(BOX)).await?;
     subaccounts(boxes.subaccounts(BOX)).await?;
     types(client).await

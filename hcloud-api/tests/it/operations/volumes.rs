@@ -41,5 +41,5 @@ pub(super) async fn call(client: &Client) -> Result<()> {
     volumes
         .change_protection(id, &ChangeProtection { delete: true })
         .await?;
-    history(volumes.actions(), volumes.actions_of(id)).await
+    history(volumes.actions(), volumes.actions_for(id)).await
 }

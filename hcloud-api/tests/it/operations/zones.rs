@@ -30,7 +30,7 @@ pub(super) async fn call(client: &Client) -> Result<()> {
     zones
         .change_protection(ZONE, &ChangeProtection { delete: true })
         .await?;
-    history(zones.actions(), zones.actions_of(ZONE)).await?;
+    history(zones.actions(), zones.actions_for(ZONE)).await?;
     rrsets(zones.rrsets(ZONE)).await
 }
 

@@ -2,7 +2,7 @@
 
 use hcc_store::{Patch, StoreExt};
 use test_browser::Chromium;
-use test_services::eventually;
+use test_services::wait_until;
 
 use super::person::log_in;
 use super::project::BrowserProject;
@@ -21,28 +21,28 @@ async fn person_logs_in_stops_a_server_starts_it_and_types_on_its_screen() {
     browser.mark().await;
     browser.click("[data-server=web-1] [value=stop]").await;
     browser
-        .see("[data-server=web-1] [data-field=status]", "off")
+        .wait_for_text("[data-server=web-1] [data-field=status]", "off")
         .await;
     browser
         .click("[data-server=web-1] [value=start]:enabled")
         .await;
     browser
-        .see("[data-server=web-1] [data-field=status]", "running")
+        .wait_for_text("[data-server=web-1] [data-field=status]", "running")
         .await;
     assert!(browser.is_marked().await, "the page was never loaded again");
 
     let screen = format!("{}/servers/web-1/screen", project.site.origin);
     browser.goto(&screen).await.unwrap();
-    browser.see("#status", "Connected to web-1").await;
+    browser.wait_for_text("#status", "Connected to web-1").await;
     assert_eq!(browser.current_url().await.unwrap().as_str(), screen);
-    eventually(
+    wait_until(
         async || project.screen("web-1").await.contains("login:"),
         true,
     )
     .await;
     browser.type_into_screen("Alice|42 ").await;
     browser.paste(LINE).await;
-    eventually(
+    wait_until(
         async || {
             let screen = project.screen("web-1").await;
             screen.contains(&format!("login: Alice|42 {LINE}"))
@@ -50,10 +50,10 @@ async fn person_logs_in_stops_a_server_starts_it_and_types_on_its_screen() {
         true,
     )
     .await;
-    browser.wait_for_idle_typist().await;
+    browser.wait_until_typed().await;
     browser.click("[popovertarget=typing]").await;
-    browser.keep_pictures("screen").await;
-    assert_eq!(browser.errors().await, [""; 0]);
+    browser.save_screenshots("screen").await;
+    assert_eq!(browser.console_errors().await, [""; 0]);
 }
 
 #[tokio::test]
@@ -64,21 +64,21 @@ async fn lost_screen_comes_back_with_a_fresh_link() {
     log_in(&browser, &project.site.origin).await;
     let screen = format!("{}/servers/web-1/screen", project.site.origin);
     browser.goto(&screen).await.unwrap();
-    browser.see("#status", "Connected to web-1").await;
+    browser.wait_for_text("#status", "Connected to web-1").await;
 
     let root = project.site.visitor("root").await;
     root.post("/servers/web-1", &[("verb", "off"), ("sure", "yes")])
         .await;
-    browser.see("#status", "Connection lost").await;
+    browser.wait_for_text("#status", "Connection lost").await;
     root.post("/servers/web-1", &[("verb", "start")]).await;
-    eventually(
+    wait_until(
         async || project.screen("web-1").await.contains("login:"),
         true,
     )
     .await;
     browser.click("#again").await;
 
-    browser.see("#status", "Connected to web-1").await;
+    browser.wait_for_text("#status", "Connected to web-1").await;
 }
 
 #[tokio::test]
@@ -100,17 +100,17 @@ async fn new_server_appears_and_a_deleted_one_goes_without_a_reload() {
     ];
     root.post("/new", &order).await;
     browser
-        .see("[data-server=web-3] [data-field=status]", "running")
+        .wait_for_text("[data-server=web-3] [data-field=status]", "running")
         .await;
     browser.click("[data-server=web-3] [value=stop]").await;
     browser
-        .see("[data-server=web-3] [data-field=status]", "off")
+        .wait_for_text("[data-server=web-3] [data-field=status]", "off")
         .await;
     root.post("/servers/web-3", &[("verb", "kill"), ("sure", "web-3")])
         .await;
     let names =
         "return [...document.querySelectorAll('[data-server]')].map((row) => row.dataset.server)";
-    eventually(
+    wait_until(
         async || browser.execute(names, vec![]).await.unwrap(),
         serde_json::json!(["db-1", "web-1", "web-2"]),
     )
@@ -129,7 +129,7 @@ async fn page_looks_now_and_then_when_its_stream_does_not_come_through() {
     browser.click("[data-server=web-1] [value=stop]").await;
 
     browser
-        .see("[data-server=web-1] [data-field=status]", "off")
+        .wait_for_text("[data-server=web-1] [data-field=status]", "off")
         .await;
 }
 
@@ -146,11 +146,11 @@ async fn script_that_comes_as_a_name_is_shown_and_not_run() {
     let command = hcc_queue::Command::new(SCRIPT, SCRIPT);
     project.site.queue.push(&command).await.unwrap();
 
-    browser.see("#servers", SCRIPT).await;
-    browser.see("#commands", SCRIPT).await;
+    browser.wait_for_text("#servers", SCRIPT).await;
+    browser.wait_for_text("#commands", SCRIPT).await;
     let harmed = browser.execute("return 'harmed' in window", vec![]).await;
     assert_eq!(harmed.unwrap(), false);
-    assert_eq!(browser.errors().await, [""; 0]);
+    assert_eq!(browser.console_errors().await, [""; 0]);
 }
 
 #[tokio::test]
@@ -161,9 +161,9 @@ async fn page_tells_that_no_worker_is_there_until_one_comes() {
     log_in(&browser, &installation.origin).await;
     browser.element("#silent[hidden]").await;
 
-    installation.worker.end();
+    installation.worker.stop();
     browser.element("#silent:not([hidden])").await;
-    browser.keep_pictures("silent").await;
+    browser.save_screenshots("silent").await;
     installation.restart_worker();
 
     browser.element("#silent[hidden]").await;

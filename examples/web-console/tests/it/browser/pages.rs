@@ -26,14 +26,14 @@ async fn every_page_fits_every_screen_and_bars_nobody() {
     let browser = Chromium::start().await;
 
     browser.goto(&format!("{origin}/login")).await.unwrap();
-    browser.keep_pictures("login").await;
+    browser.save_screenshots("login").await;
     assert_eq!(barriers(&browser).await, [""; 0]);
 
     log_in(&browser, origin).await;
     browser
-        .see("[data-server=web-2] [data-field=status]", "off")
+        .wait_for_text("[data-server=web-2] [data-field=status]", "off")
         .await;
-    browser.see("#commands", "failed").await;
+    browser.wait_for_text("#commands", "failed").await;
     for (name, path) in [
         ("servers", "/"),
         ("server", "/servers/web-2"),
@@ -46,7 +46,7 @@ async fn every_page_fits_every_screen_and_bars_nobody() {
     ] {
         browser.goto(&format!("{origin}{path}")).await.unwrap();
         browser.element("h1").await;
-        browser.keep_pictures(name).await;
+        browser.save_screenshots(name).await;
         assert_eq!(barriers(&browser).await, [""; 0], "{path}");
     }
 
@@ -55,14 +55,14 @@ async fn every_page_fits_every_screen_and_bars_nobody() {
         .await
         .unwrap();
     browser.follow("[value=kill]").await;
-    browser.see("h1", "Delete web-1?").await;
-    browser.keep_pictures("confirm").await;
+    browser.wait_for_text("h1", "Delete web-1?").await;
+    browser.save_screenshots("confirm").await;
     assert_eq!(barriers(&browser).await, [""; 0]);
 
     browser
         .goto(&format!("{origin}/servers/web-1/screen"))
         .await
         .unwrap();
-    browser.see("#status", "Connected to web-1").await;
+    browser.wait_for_text("#status", "Connected to web-1").await;
     assert_eq!(barriers(&browser).await, [""; 0]);
 }

@@ -14,7 +14,7 @@ const AXE: &str = concat!(
 
 pub(super) async fn log_in(browser: &Chromium, origin: &str) {
     log_in_as(browser, origin, "root", PASSWORD).await;
-    browser.see("h1", "Servers").await;
+    browser.wait_for_text("h1", "Servers").await;
 }
 
 pub(crate) async fn log_in_as(browser: &Chromium, origin: &str, name: &str, password: &str) {
@@ -35,7 +35,7 @@ pub(super) async fn barriers(browser: &Chromium) -> Vec<String> {
             .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)));";
     let mut found = Vec::new();
     for scheme in ["light", "dark"] {
-        browser.look(1280, 800, scheme).await;
+        browser.emulate(1280, 800, scheme).await;
         let violations = browser.execute_async(script, vec![]).await.unwrap();
         let violations: Vec<String> = serde_json::from_value(violations).unwrap();
         found.extend(violations.into_iter().map(|it| format!("{scheme}: {it}")));

@@ -1,7 +1,7 @@
 //! The pages in a browser that runs no scripts.
 
 use test_browser::Chromium;
-use test_services::eventually;
+use test_services::wait_until;
 
 use super::person::log_in_as;
 use super::project::BrowserProject;
@@ -13,7 +13,7 @@ async fn read(browser: &Chromium, css: &str, wanted: &str) {
         browser.refresh().await.unwrap();
         browser.text(css).await.contains(wanted)
     };
-    eventually(reads, true).await;
+    wait_until(reads, true).await;
 }
 
 #[tokio::test]
@@ -22,7 +22,7 @@ async fn all_but_the_screen_works_without_scripts() {
     let project = BrowserProject::start().await;
     let origin = &project.site.origin;
     let browser = Chromium::start().await;
-    browser.forbid_scripts().await;
+    browser.disable_scripts().await;
 
     log_in_as(&browser, origin, "root", PASSWORD).await;
     read(&browser, "h1", "Servers").await;
@@ -36,7 +36,7 @@ async fn all_but_the_screen_works_without_scripts() {
     assert_eq!(browser.text("h1").await, "Delete web-1?");
     browser.fill("[name=sure]", "web-1").await;
     browser.follow("button.grave").await;
-    eventually(
+    wait_until(
         async || project.site.store.get("web-1").await.unwrap().is_none(),
         true,
     )

@@ -8,7 +8,7 @@ use hcloud_sim::Sim;
 use secrecy::ExposeSecret;
 use serde_json::json;
 use test_browser::{Chromium, Vnc};
-use test_services::eventually;
+use test_services::wait_until;
 
 use super::person::log_in;
 use crate::screens::serve_screens;
@@ -38,40 +38,40 @@ async fn open(browser: &Chromium, site: &Site) {
 #[ignore = "needs Chromium, TigerVNC, websockify, xterm, openssl and noVNC"]
 async fn line_that_is_pasted_arrives_unchanged_at_a_real_screen_of_hetzners_address() {
     let text = r##"Hello_World-42 (a>b) & {x|y} #~$ "q" '[\]' `^` <%>@*+=?!;:,./ yYzZ"##;
-    let mut vnc = Vnc::start_as(HOST);
-    let typed = vnc.start_typewriter().await;
+    let mut vnc = Vnc::start_with_tls(HOST);
+    let typed = vnc.start_terminal().await;
     let site = site().await;
     let _worker = serve_screens(&site, [(URL, Vnc::PASSWORD)]);
-    let browser = Chromium::start_where(HOST, vnc.address()).await;
+    let browser = Chromium::start_with_host(HOST, vnc.address()).await;
 
     open(&browser, &site).await;
-    browser.state("connected").await;
+    browser.wait_for_state("connected").await;
     browser.click("#screen canvas").await;
     browser.paste(text).await;
-    browser.wait_for_idle_typist().await;
+    browser.wait_until_typed().await;
     browser.type_into_screen("\n").await;
 
     let wanted = format!("{text}\n");
-    eventually(async || fs::read_to_string(&typed).unwrap(), wanted).await;
-    browser.keep_pictures("screen-pasted").await;
-    assert_eq!(browser.errors().await, [""; 0]);
+    wait_until(async || fs::read_to_string(&typed).unwrap(), wanted).await;
+    browser.save_screenshots("screen-pasted").await;
+    assert_eq!(browser.console_errors().await, [""; 0]);
 }
 
 #[tokio::test]
 #[ignore = "needs Chromium, TigerVNC, websockify, openssl and noVNC"]
 async fn wrong_password_is_told_and_another_one_taken() {
-    let vnc = Vnc::start_as(HOST);
+    let vnc = Vnc::start_with_tls(HOST);
     let site = site().await;
     let _worker = serve_screens(&site, [(URL, "wrong")]);
-    let browser = Chromium::start_where(HOST, vnc.address()).await;
+    let browser = Chromium::start_with_host(HOST, vnc.address()).await;
 
     open(&browser, &site).await;
-    browser.state("wrong").await;
-    browser.keep_pictures("screen-wrong-password").await;
+    browser.wait_for_state("wrong").await;
+    browser.save_screenshots("screen-wrong-password").await;
     browser.fill("#password", Vnc::PASSWORD).await;
     browser.click("#asking button").await;
 
-    browser.state("connected").await;
+    browser.wait_for_state("connected").await;
 }
 
 #[tokio::test]
@@ -90,11 +90,11 @@ async fn expired_link_is_told_and_a_fresh_one_fetched() {
     let browser = Chromium::start().await;
 
     open(&browser, &site).await;
-    browser.state("refused").await;
-    browser.keep_pictures("screen-expired").await;
+    browser.wait_for_state("refused").await;
+    browser.save_screenshots("screen-expired").await;
     browser.click("#again").await;
 
-    browser.state("connected").await;
+    browser.wait_for_state("connected").await;
 }
 
 /// The address and the password of the only server's screen.
@@ -125,8 +125,8 @@ async fn address_that_the_policy_does_not_name_reads_as_blocked() {
 
     open(&browser, &site).await;
 
-    browser.state("blocked").await;
-    browser.keep_pictures("screen-blocked").await;
-    let errors = browser.errors().await;
+    browser.wait_for_state("blocked").await;
+    browser.save_screenshots("screen-blocked").await;
+    let errors = browser.console_errors().await;
     assert!(errors[0].contains("Content Security Policy"), "{errors:?}");
 }

@@ -41,7 +41,7 @@ async fn measure(database: &str, place: Place) {
     for name in PEOPLE {
         add_user(&**accounts, name, json!({ "admin": true })).await;
         log_in_as(&browser, &installation.origin, name, PASSWORD).await;
-        browser.see("h1", "Servers").await;
+        browser.wait_for_text("h1", "Servers").await;
         times.extend(click(&browser).await);
         browser.delete_all_cookies().await.unwrap();
     }

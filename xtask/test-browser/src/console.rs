@@ -1,44 +1,47 @@
-//! What a person sees and does on the console page.
+//! Actions on the console page.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use fantoccini::Locator;
 use serde_json::Value;
+use test_services::retry;
 
 use crate::Chromium;
-use crate::person::patiently;
 
 impl Chromium {
-    /// Waits until the page is in that state.
-    pub async fn state(&self, state: &str) {
+    /// Waits until the page is in the connection state `state`.
+    pub async fn wait_for_state(&self, state: &str) {
         let body = format!("body[data-state={state}]");
-        let reached = patiently(async || self.find(Locator::Css(&body)).await).await;
+        let reached = retry(async || self.find(Locator::Css(&body)).await).await;
         if reached.is_err() {
-            self.keep_picture(&format!("not-{state}")).await;
-            panic!("the page is not {state} but: {}", self.text("body").await);
+            self.save_screenshot(&format!("not-{state}")).await;
+            panic!(
+                "the page is not in state {state:?}; it shows: {}",
+                self.text("body").await
+            );
         }
     }
 
-    /// Clicks into the screen, which gives it the keyboard, and types.
+    /// Focuses the screen with a click and types.
     pub async fn type_into_screen(&self, keys: &str) {
         let canvas = self.element("#screen canvas").await;
         canvas.click().await.unwrap();
         canvas.send_keys(keys).await.unwrap();
     }
 
-    /// Lets the page type a text, key by key.
+    /// Uses the page's "type text" dialog, which sends the text key by key.
     pub async fn paste(&self, text: &str) {
         self.click("[popovertarget=typing]").await;
         self.fill("#text", text).await;
         self.click("#type").await;
     }
 
-    /// Waits until the last text has been typed to its end.
-    pub async fn wait_for_idle_typist(&self) {
+    /// Waits until the page has finished typing the last text.
+    pub async fn wait_until_typed(&self) {
         self.element("#type:enabled").await;
     }
 
-    /// The picture that the server sent, three bytes per pixel.
+    /// Returns the screen's pixels, three bytes each.
     pub async fn pixels(&self) -> Vec<u8> {
         let script = "
             const canvas = document.querySelector('#screen canvas');
@@ -50,7 +53,7 @@ impl Chromium {
             return btoa(bytes);";
         match self.execute(script, vec![]).await.unwrap() {
             Value::String(bytes) => BASE64.decode(bytes).unwrap(),
-            other => panic!("{other} is no picture"),
+            other => panic!("expected a string of pixels but got {other}"),
         }
     }
 }
