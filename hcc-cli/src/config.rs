@@ -331,7 +331,7 @@ impl Config {
         let (source, _) = self.token_source()?.ok_or_else(no_token)?;
         let mut builder = Client::builder(source.token()?)
             .user_agent("hcc", env!("CARGO_PKG_VERSION"))
-            .read_only(self.flags.dry_run());
+            .dry_run(self.flags.dry_run());
         if let Some(endpoint) = self.endpoint(&source)? {
             builder = builder.endpoint(endpoint);
         }

@@ -17,7 +17,6 @@ mod duration;
 mod error;
 pub mod health;
 mod output;
-mod page;
 mod platform;
 mod price;
 mod report;

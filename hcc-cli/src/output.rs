@@ -131,10 +131,7 @@ impl Output {
         match self.style {
             Style::Text => line(text),
             Style::Json | Style::JsonLines => line(serde_json::to_string(value)?),
-            Style::Yaml => line(format!(
-                "---\n{}",
-                yaml(value)?.trim_end()
-            )),
+            Style::Yaml => line(format!("---\n{}", yaml(value)?.trim_end())),
         }
     }
 
@@ -178,7 +175,7 @@ impl Output {
 
     /// Prints the request that a dry run did not send.
     pub(crate) fn request(&self, unsent: &hcloud_api::Error) -> Result<()> {
-        let hcloud_api::Error::Withheld {
+        let hcloud_api::Error::DryRun {
             method, path, body, ..
         } = unsent
         else {
@@ -205,13 +202,11 @@ impl Output {
         };
         let position = |name: &String| {
             let mut columns = R::COLUMNS.iter();
-            columns
-                .position(|column| column == name)
-                .ok_or_else(|| {
-                    let message = format!("unknown column {name:?}");
-                    let hint = format!("columns: {}", R::COLUMNS.join(", "));
-                    CliError::new(Exit::Usage, "no_column", message).hint(hint)
-                })
+            columns.position(|column| column == name).ok_or_else(|| {
+                let message = format!("unknown column {name:?}");
+                let hint = format!("columns: {}", R::COLUMNS.join(", "));
+                CliError::new(Exit::Usage, "no_column", message).hint(hint)
+            })
         };
         names.iter().map(position).collect()
     }

@@ -21,7 +21,7 @@ pub(crate) fn report(outcome: Result<()>, out: &Output) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if let Some(hcc_core::Error::Api(api)) = error.cause()
-        && let hcloud_api::Error::Withheld { .. } = **api
+        && let hcloud_api::Error::DryRun { .. } = **api
     {
         return report(out.request(api), out);
     }
@@ -200,6 +200,19 @@ impl From<hcc_queue::Error> for CliError {
 impl From<hcloud_api::Error> for CliError {
     fn from(error: hcloud_api::Error) -> Self {
         hcc_core::Error::from(error).into()
+    }
+}
+
+impl From<hcc_console_page::Error> for CliError {
+    fn from(error: hcc_console_page::Error) -> Self {
+        let code = match error {
+            hcc_console_page::Error::NoVnc { .. } => "no_novnc",
+            _ => "no_page",
+        };
+        let hint = error.hint().map(str::to_owned);
+        let mut cli = Self::from_source(Exit::NotSetUp, code, error);
+        cli.hint = hint;
+        cli
     }
 }
 

@@ -195,7 +195,11 @@ impl Row for Setting {
         let value = self.value.clone().unwrap_or_default();
         vec![
             self.key.to_owned(),
-            if is_hidden { "(hidden)".to_owned() } else { value },
+            if is_hidden {
+                "(hidden)".to_owned()
+            } else {
+                value
+            },
             self.source.clone().unwrap_or_default(),
         ]
     }

@@ -17,7 +17,6 @@ use crate::cmd::args::Target;
 use crate::config::Config;
 use crate::error::Result;
 use crate::output::Output;
-use crate::problem::Problem;
 
 /// Print a link to a server's screen, valid for one minute
 #[derive(Debug, clap::Args)]
@@ -78,9 +77,7 @@ impl Console {
         }
         let base = config.settings.console.as_deref();
         let page = match base {
-            None if self.open => {
-                Some(ConsolePage::find(self.www.as_deref()).map_err(Problem::from)?)
-            }
+            None if self.open => Some(ConsolePage::find(self.www.as_deref())?),
             _ => None,
         };
         let project = config.project(self.target.guard()).await?;

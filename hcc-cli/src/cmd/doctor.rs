@@ -5,12 +5,12 @@ use std::io::{IsTerminal, stderr, stdout};
 use std::path::{Path, PathBuf};
 
 use console::{Style, Term, measure_text_width};
+use hcc_console_page::ConsolePage;
 
 use crate::config::{Config, Flags};
 use crate::error::{CliError, Result};
 use crate::health::{self, Finding, HEARTBEAT_TIMEOUT, Health};
 use crate::output::{Output, Row};
-use crate::page::Page;
 
 /// Check settings, token, API, databases, clock, console page and worker
 ///
@@ -158,12 +158,12 @@ fn page(config: &Config, www: Option<&Path>) -> Finding {
     if let Some(url) = &config.settings.console {
         return Finding::ok("console", format!("links open {url}"));
     }
-    match Page::find(www) {
-        Ok(page) => Finding::ok("console", format!("page and noVNC in {}", page.folder())),
+    match ConsolePage::find(www) {
+        Ok(page) => Finding::ok("console", format!("page and noVNC {page}")),
         // Links can be printed without it.
         Err(error) => {
-            let advice = error.hint.clone().unwrap_or_default();
-            Finding::warning("console", error.message(), &advice)
+            let hint = error.hint().unwrap_or_default();
+            Finding::warning("console", error.to_string(), hint)
         }
     }
 }

@@ -105,8 +105,10 @@ impl Force {
 impl Reset {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let name = &self.change.target.name;
-        self.confirmation
-            .ask(config, &format!("Power off {name} immediately and on again?"))?;
+        self.confirmation.ask(
+            config,
+            &format!("Power off {name} immediately and on again?"),
+        )?;
         self.change.run(Power::Reset, config, &out).await
     }
 }

@@ -33,9 +33,7 @@ impl Sync {
         let project = config.project(Guard::Managed).await?;
         let bar = bar(0, "{msg:20} {bar:30} {human_pos} of {human_len}");
         let update = |progress| update(&bar, progress);
-        let outcome = project
-            .sync_with_progress(&scope, self.prune, update)
-            .await;
+        let outcome = project.sync_with_progress(&scope, self.prune, update).await;
         bar.finish_and_clear();
         let synced = outcome?;
         out.rows(&synced)?;

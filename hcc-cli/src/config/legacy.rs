@@ -72,9 +72,7 @@ fn convert(legacy: Legacy) -> Result<Values> {
         (key, value.map(SecretString::from))
     });
     let all = plain.chain([(Key::Token, token), (Key::Store, store)]);
-    Ok(all
-        .filter_map(|(key, value)| Some((key, value?)))
-        .collect())
+    Ok(all.filter_map(|(key, value)| Some((key, value?))).collect())
 }
 
 /// Decodes `base64(zlib(token) XOR key) SPACE base64(key)`, which only hides the token from a

@@ -69,7 +69,11 @@ impl Table {
     pub(crate) fn write(&self, out: &mut impl Write, header: bool) -> io::Result<()> {
         if header {
             let bold = Style::new().bold();
-            let names: Vec<String> = self.columns.iter().map(|name| name.to_uppercase()).collect();
+            let names: Vec<String> = self
+                .columns
+                .iter()
+                .map(|name| name.to_uppercase())
+                .collect();
             self.line(out, &names, |_, _| Some(bold.clone()))?;
         }
         for row in &self.rows {

@@ -129,7 +129,10 @@ async fn typed_text_arrives() {
     let user = simulated().await;
     let id = user.id("web1").await;
 
-    assert_eq!(user.ok(&["console", "web1", "--type", CHARACTERS]).await, "ok\n");
+    assert_eq!(
+        user.ok(&["console", "web1", "--type", CHARACTERS]).await,
+        "ok\n"
+    );
     let screen = || screen(&user, id);
     wait_until(async || screen().contains(CHARACTERS), true).await;
 

@@ -80,7 +80,11 @@ async fn failed_checks_determine_the_exit_code() {
         Run::of(user.command_without_token(&["doctor", "-o", "json"])),
     );
 
-    for (run, code, about) in [(&wrong, 5, "token"), (&unreachable, 6, "api"), (&none, 5, "token")] {
+    for (run, code, about) in [
+        (&wrong, 5, "token"),
+        (&unreachable, 6, "api"),
+        (&none, 5, "token"),
+    ] {
         let (check, finding) = found(run)(about);
         assert_eq!(run.code, Some(code), "{run:?}");
         assert_eq!(check, "failed", "{finding}");

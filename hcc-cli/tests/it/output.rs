@@ -62,7 +62,10 @@ async fn programs_get_results_and_failures_as_json() {
     let refused: Value = serde_json::from_str(line).unwrap();
     assert_eq!(code, 4);
     assert_eq!(refused["error"]["code"], "not_managed");
-    assert_eq!(refused["error"]["hint"], "run hcc settag foreign to manage it");
+    assert_eq!(
+        refused["error"]["hint"],
+        "run hcc settag foreign to manage it"
+    );
     let (code, line) = misused.failure();
     let misused: Value = serde_json::from_str(line).unwrap();
     assert_eq!((code, &misused["error"]["code"]), (2, &"usage".into()));

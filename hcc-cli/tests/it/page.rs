@@ -60,7 +60,10 @@ fn every_response_has_security_headers() {
             "x-content-type-options: nosniff",
             "cache-control: no-cache",
         ] {
-            assert!(response.contains(header), "{path} lacks {header}: {response}");
+            assert!(
+                response.contains(header),
+                "{path} lacks {header}: {response}"
+            );
         }
     }
 }
@@ -71,7 +74,10 @@ fn response_to_a_link_is_not_stored() {
 
     let response = server.get("/l.html?wss://console.example/?token=t0k3n");
 
-    assert!(response.contains("cache-control: no-store\r\n"), "{response}");
+    assert!(
+        response.contains("cache-control: no-store\r\n"),
+        "{response}"
+    );
 }
 
 #[test]

@@ -92,8 +92,5 @@ async fn typing_shows_its_progress_and_can_be_cancelled() {
     .await;
 
     assert_eq!(code, 130, "{shown}");
-    assert!(
-        shown.contains("of 2000 characters: interrupted"),
-        "{shown}"
-    );
+    assert!(shown.contains("of 2000 characters: interrupted"), "{shown}");
 }

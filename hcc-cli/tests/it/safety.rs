@@ -26,7 +26,14 @@ async fn kill_shows_the_server_and_asks_for_its_name() {
     let (_, code) = Terminal::with(&user, &["kill", "web1"], move |terminal| {
         terminal.see("This deletes web1 and its disk:");
         for fact in [
-            "id", &id, "status", "running", "address", "age", "price", "per month",
+            "id",
+            &id,
+            "status",
+            "running",
+            "address",
+            "age",
+            "price",
+            "per month",
         ] {
             terminal.see(fact);
         }

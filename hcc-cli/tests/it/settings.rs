@@ -263,7 +263,11 @@ async fn settings_are_checked_before_they_are_written() {
     user.write(CONFIG, &format!("token = \"{TOKEN}\"\n"));
 
     for (args, code, message) in [
-        (&["config", "set", "label", "a b"][..], 2, "invalid value for label"),
+        (
+            &["config", "set", "label", "a b"][..],
+            2,
+            "invalid value for label",
+        ),
         (&["config", "set", "store", "hcc.db"], 2, "sqlite:PATH"),
         (&["config", "set", "location", "mars1"], 3, "\"mars1\""),
         (&["config", "set", "token", "secret"], 2, "stdin"),

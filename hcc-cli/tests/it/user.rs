@@ -52,7 +52,8 @@ impl User {
     pub(crate) fn requests(&self, method: &str, suffix: &str) -> usize {
         let requests = self.sim.requests();
         let hits = requests.iter().filter(|request| request.method == method);
-        hits.filter(|request| request.path.ends_with(suffix)).count()
+        hits.filter(|request| request.path.ends_with(suffix))
+            .count()
     }
 
     /// `hcc` with a token and the settings in the home directory.

@@ -21,7 +21,10 @@ impl Worker {
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
         log.read_line(&mut line).await.unwrap();
-        assert!(line.contains("INFO") && line.contains("worker started"), "{line}");
+        assert!(
+            line.contains("INFO") && line.contains("worker started"),
+            "{line}"
+        );
         Self { child, log }
     }
 

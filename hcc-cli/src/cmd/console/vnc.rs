@@ -29,8 +29,10 @@ pub(super) fn address(address: &str) -> Result<SocketAddr, &'static str> {
     };
     match parsed {
         Ok(address) if address.ip().is_loopback() => Ok(address),
-        Ok(_) => Err("VNC is not encrypted, so only addresses of this machine are served; \
-             use ssh -L from elsewhere"),
+        Ok(_) => Err(
+            "VNC is not encrypted, so only addresses of this machine are served; \
+             use ssh -L from elsewhere",
+        ),
         Err(_) => Err("expected a port such as 5900, or an address such as 127.0.0.1:5900"),
     }
 }

@@ -64,14 +64,22 @@ async fn pasted_text_arrives_unchanged_on_either_keyboard() {
     page.click("#enter").await;
     page.click("#type").await;
     let mut expected = format!("{text}\n");
-    wait_until(async || fs::read_to_string(&typed).unwrap(), expected.clone()).await;
+    wait_until(
+        async || fs::read_to_string(&typed).unwrap(),
+        expected.clone(),
+    )
+    .await;
 
     page.fill("#layout", "German").await;
     page.save_screenshot("pasting").await;
     page.wait_until_typed().await;
     page.click("#type").await;
     expected = expected.repeat(2);
-    wait_until(async || fs::read_to_string(&typed).unwrap(), expected.clone()).await;
+    wait_until(
+        async || fs::read_to_string(&typed).unwrap(),
+        expected.clone(),
+    )
+    .await;
 }
 
 #[tokio::test]
