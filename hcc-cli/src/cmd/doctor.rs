@@ -52,7 +52,7 @@ impl Doctor {
                 let seconds = HEARTBEAT_TIMEOUT.as_secs();
                 eprint!("waiting up to {seconds} s for the heartbeat of a worker\r");
             }
-            Ok(())
+            Ok::<_, CliError>(())
         };
         let (quick, worker) = tokio::join!(quick_checks, health::worker(config));
         quick?;

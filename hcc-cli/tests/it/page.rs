@@ -206,10 +206,10 @@ impl Server {
         let mut hcc = Command::new(HCC);
         hcc.args(["page", "--listen", "127.0.0.1:0", "--www"])
             .arg(directory.path().join("www"));
-        Self::run(hcc, folder)
+        Self::run(hcc, directory)
     }
 
-    fn run(mut hcc: Command, folder: TempDir) -> Self {
+    fn run(mut hcc: Command, directory: TempDir) -> Self {
         let mut child = hcc.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let stdout = child.stdout.take().expect("it is piped");
