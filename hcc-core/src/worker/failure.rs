@@ -1,33 +1,34 @@
-//! Why a command was not carried out, and what follows from that.
+//! Why a command failed, and whether it is retried.
 
 use std::error::Error as StdError;
+use std::iter::successors;
 
 use crate::{Error, ErrorKind, InvalidRequest};
 
-/// Why a command was not carried out.
+/// Why a command failed.
 #[derive(Clone, Debug)]
 pub(super) struct Failure {
-    /// For people, in full.
-    pub(super) why: String,
+    /// The error with all its causes, for people.
+    pub(super) message: String,
     /// For programs.
     pub(super) code: String,
     /// Whether the same command may succeed later.
-    pub(super) passes: bool,
+    pub(super) is_transient: bool,
 }
 
 impl Failure {
-    pub(super) fn later(why: &str, code: &str) -> Self {
+    pub(super) fn transient(message: &str, code: &str) -> Self {
         Self {
-            passes: true,
-            ..Self::never(why, code)
+            is_transient: true,
+            ..Self::permanent(message, code)
         }
     }
 
-    pub(super) fn never(why: &str, code: &str) -> Self {
+    pub(super) fn permanent(message: &str, code: &str) -> Self {
         Self {
-            why: why.to_owned(),
+            message: message.to_owned(),
             code: code.to_owned(),
-            passes: false,
+            is_transient: false,
         }
     }
 }
@@ -35,9 +36,9 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self {
-            why: in_full(&error),
+            message: with_causes(&error),
             code: error.code().to_owned(),
-            passes: passes(&error),
+            is_transient: is_transient(&error),
         }
     }
 }
@@ -55,14 +56,14 @@ impl From<InvalidRequest> for Failure {
 }
 
 /// Whether the same command may succeed later.
-fn passes(error: &Error) -> bool {
+fn is_transient(error: &Error) -> bool {
     match error.kind() {
-        // A worker without a good token is set up anew; the commands can wait.
+        // The commands can wait until the worker is given a valid token.
         ErrorKind::TryLater | ErrorKind::TimedOut | ErrorKind::NotSetUp => true,
         ErrorKind::Failed => match error {
-            // A server that was made, but not recorded, is adopted then.
+            // The next attempt adopts a server that was created but not recorded.
             Error::Unrecorded { .. } | Error::Store(_) => true,
-            // What stands between us and Hetzner has garbled an answer.
+            // A proxy on the way to Hetzner has corrupted a response.
             Error::Api(error) => matches!(**error, hcloud_api::Error::Decode { .. }),
             _ => false,
         },
@@ -70,13 +71,10 @@ fn passes(error: &Error) -> bool {
     }
 }
 
-/// An error with all that lies behind it, in one line.
-fn in_full(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
+/// The error and its causes in one line.
+fn with_causes(error: &(dyn StdError + 'static)) -> String {
+    let messages: Vec<_> = successors(Some(error), |error| (*error).source())
+        .map(ToString::to_string)
+        .collect();
+    messages.join(": ")
 }

@@ -2,13 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-mod away;
 mod create;
-mod office;
+mod harness;
 mod once;
 mod permissions;
 mod servers;
 mod setup;
 mod storm;
 mod sync;
+mod unavailable;
 mod worker;

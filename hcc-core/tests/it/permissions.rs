@@ -7,24 +7,24 @@ use hcc_store::{Accounts, Memory, User};
 use hcloud_sim::Sim;
 use serde_json::{Value, json};
 
-use crate::office::{Hired, MINUTE, Office};
+use crate::harness::{Harness, MINUTE, RunningWorker};
 use crate::setup::name;
 
-/// An office with the server `web1`, and the users `mary` and `zoe`.
+/// A harness with the server `web1`, and the users `mary` and `zoe`.
 struct House {
-    office: Office,
+    harness: Harness,
     accounts: Memory,
 }
 
 impl House {
     async fn new() -> Self {
         let sim = Sim::builder().server("web1", &[("managed", "1")]);
-        let office = Office::new(sim).await;
+        let harness = Harness::new(sim).await;
         let scope = hcc_core::Scope::All;
-        office.setup.project.sync(&scope, false).await.unwrap();
-        office.setup.sim.forget_requests();
+        harness.setup.project.sync(&scope, false).await.unwrap();
+        harness.setup.sim.forget_requests();
         let house = Self {
-            office,
+            harness,
             accounts: Memory::default(),
         };
         let may = |right| json!({ "grants": [{ "servers": "web*", "may": [right] }] });
@@ -41,31 +41,37 @@ impl House {
         assert!(self.accounts.put_user(&user).await.unwrap());
     }
 
-    fn hire(&self) -> Hired {
+    fn start_worker(&self) -> RunningWorker {
         let users = AccountAuthorizer::new(Arc::new(self.accounts.clone()));
-        Hired::new(self.office.worker().with_authorizer(Arc::new(users)))
+        RunningWorker::start(self.harness.worker().with_authorizer(Arc::new(users)))
     }
 
     /// Pushes a command past the web service.
     async fn push(&self, command: Command, by: &str) -> hcc_core::Result<()> {
         let request = Request::new(command, name("web1")).by(by);
-        self.office.frontend.submit_and_wait(&request, MINUTE).await
+        self.harness
+            .frontend
+            .submit_and_wait(&request, MINUTE)
+            .await
     }
 }
 
 #[tokio::test]
 async fn console_right_kills_no_server() {
     let house = House::new().await;
-    let _worker = house.hire();
+    let _worker = house.start_worker();
 
     let error = house.push(Command::Kill { id: None }, "mary").await;
 
     let error = error.unwrap_err();
     assert_eq!(error.code(), "denied");
     assert_eq!(error.to_string(), "denied: mary may not kill web1");
-    assert!(house.office.setup.requests().is_empty());
-    assert_eq!(house.office.why().await, "denied: mary may not kill web1");
-    let record = house.office.setup.record("web1").await.unwrap();
+    assert!(house.harness.setup.requests().is_empty());
+    assert_eq!(
+        house.harness.dead_letter_reason().await,
+        "denied: mary may not kill web1"
+    );
+    let record = house.harness.setup.record("web1").await.unwrap();
     let last = record.last.unwrap();
     assert_eq!((last.ok, last.by.as_deref()), (false, Some("mary")));
     house.push(Command::Console, "mary").await.unwrap();
@@ -75,8 +81,8 @@ async fn console_right_kills_no_server() {
 async fn sync_of_all_servers_is_for_admins() {
     let house = House::new().await;
     house.add("root", json!({ "admin": true })).await;
-    let _worker = house.hire();
-    let frontend = &house.office.frontend;
+    let _worker = house.start_worker();
+    let frontend = &house.harness.frontend;
     let sync = async |by| {
         let id = frontend.submit_sync_all(by).await.unwrap();
         frontend.wait(&id, MINUTE).await
@@ -85,7 +91,7 @@ async fn sync_of_all_servers_is_for_admins() {
     let error = sync(Some("zoe")).await.unwrap_err();
 
     assert_eq!(error.to_string(), "denied: zoe may not sync all servers");
-    assert!(house.office.setup.requests().is_empty());
+    assert!(house.harness.setup.requests().is_empty());
     sync(Some("root")).await.unwrap();
     // Programs that know no users say no name.
     sync(None).await.unwrap();
@@ -94,7 +100,7 @@ async fn sync_of_all_servers_is_for_admins() {
 #[tokio::test]
 async fn invented_user_changes_nothing() {
     let house = House::new().await;
-    let _worker = house.hire();
+    let _worker = house.start_worker();
 
     for by in ["root", "", "zoe ", "Zoe"] {
         let power = Command::Power(Power::Force);
@@ -105,20 +111,20 @@ async fn invented_user_changes_nothing() {
         );
     }
 
-    assert!(house.office.setup.requests().is_empty());
+    assert!(house.harness.setup.requests().is_empty());
 }
 
 #[tokio::test]
 async fn command_outlives_neither_its_user_nor_the_right() {
     let house = House::new().await;
     let kill = Request::new(Command::Kill { id: None }, name("web1")).by("zoe");
-    let id = house.office.frontend.submit(&kill).await.unwrap();
+    let id = house.harness.frontend.submit(&kill).await.unwrap();
     house.accounts.remove_user("zoe").await.unwrap();
 
-    let _worker = house.hire();
+    let _worker = house.start_worker();
 
-    let ended = house.office.frontend.wait(&id, MINUTE).await;
+    let ended = house.harness.frontend.wait(&id, MINUTE).await;
     let error = ended.unwrap_err().to_string();
     assert_eq!(error, "denied: there is no user \"zoe\"");
-    assert_eq!(house.office.setup.servers("web1").await, 1);
+    assert_eq!(house.harness.setup.servers("web1").await, 1);
 }

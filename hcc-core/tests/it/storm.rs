@@ -1,6 +1,6 @@
-//! Workers that are killed while they create servers, at a Hetzner that fails.
+//! Workers that are killed while they create servers, with faults injected into the API.
 //!
-//! The test starts itself again, as a worker of its own process.
+//! Each worker is a process: the test binary, started again by the test.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use test_services::TestDatabase;
 use tokio::time::sleep;
 
-use crate::office::{Hired, MINUTE};
+use crate::harness::{MINUTE, RunningWorker};
 
 const STORE: &str = "HCC_CORE_TEST_STORE";
 const QUEUE: &str = "HCC_CORE_TEST_QUEUE";
@@ -37,51 +37,59 @@ const FAULTS: &[&str] = &[
     "drop GET /v1/servers x1",
 ];
 
-/// The calls to the system by which a worker talks to Hetzner and to databases:
-/// between two of them, nothing outside of the process changes.
+/// The system calls by which a worker communicates with the API and with databases.
+/// Between two of them, nothing outside of the process changes.
 const STEPS: &[&str] = &["sendto", "writev", "write", "pwrite64", "fdatasync"];
 
 #[tokio::test]
-async fn kills_and_faults_make_no_twin_and_no_ghost() {
-    kill_after_requests(Place::sqlite, "kills_and_faults_make_no_twin_and_no_ghost").await;
+async fn kills_and_faults_leave_no_duplicate_server_and_no_stale_record() {
+    kill_after_requests(
+        Databases::sqlite,
+        "kills_and_faults_leave_no_duplicate_server_and_no_stale_record",
+    )
+    .await;
 }
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn kills_and_faults_make_no_twin_and_no_ghost_in_mongodb() {
+async fn kills_and_faults_leave_no_duplicate_server_and_no_stale_record_in_mongodb() {
     kill_after_requests(
-        Place::mongodb,
-        "kills_and_faults_make_no_twin_and_no_ghost_in_mongodb",
+        Databases::mongodb,
+        "kills_and_faults_leave_no_duplicate_server_and_no_stale_record_in_mongodb",
     )
     .await;
 }
 
 #[tokio::test]
 #[ignore = "needs strace"]
-async fn kill_at_any_step_makes_no_twin_and_no_ghost() {
-    kill_at_each_step(Place::sqlite, "kill_at_any_step_makes_no_twin_and_no_ghost").await;
-}
-
-#[tokio::test]
-#[ignore = "needs MongoDB and strace"]
-async fn kill_at_any_step_makes_no_twin_and_no_ghost_in_mongodb() {
+async fn kill_at_any_step_leaves_no_duplicate_server_and_no_stale_record() {
     kill_at_each_step(
-        Place::mongodb,
-        "kill_at_any_step_makes_no_twin_and_no_ghost_in_mongodb",
+        Databases::sqlite,
+        "kill_at_any_step_leaves_no_duplicate_server_and_no_stale_record",
     )
     .await;
 }
 
-/// Each round kills two workers; `HCC_STORM_ROUNDS=500` is a long form.
-async fn kill_after_requests(place: impl FnOnce() -> Place, test: &str) {
-    // A worker that is killed could not put a place of its own away.
-    if act_as_worker().await {
+#[tokio::test]
+#[ignore = "needs MongoDB and strace"]
+async fn kill_at_any_step_leaves_no_duplicate_server_and_no_stale_record_in_mongodb() {
+    kill_at_each_step(
+        Databases::mongodb,
+        "kill_at_any_step_leaves_no_duplicate_server_and_no_stale_record_in_mongodb",
+    )
+    .await;
+}
+
+/// Each round kills two workers; `HCC_STORM_ROUNDS` sets the number of rounds.
+async fn kill_after_requests(databases: impl FnOnce() -> Databases, test: &str) {
+    // A worker that is killed could not clean up databases of its own.
+    if run_as_worker().await {
         return;
     }
-    let place = place();
+    let databases = databases();
     let rounds = number("HCC_STORM_ROUNDS").unwrap_or(18);
     let sim = simulator().await;
-    let queue = place.queue().await;
+    let queue = databases.queue().await;
 
     for round in 0..rounds {
         sim.forget_requests();
@@ -90,8 +98,8 @@ async fn kill_after_requests(place: impl FnOnce() -> Place, test: &str) {
             let create = Command::new("new", format!("vm{round}-{number}"));
             queue.push(&create).await.unwrap();
         }
-        let workers = [(); 2].map(|()| DeleteOutcome::spawn(&place, &sim, test, None));
-        // The kill comes after so many requests, wherever the workers are.
+        let workers = [(); 2].map(|()| WorkerProcess::spawn(&databases, &sim, test, None));
+        // The workers are killed after this many requests, wherever they are.
         let requests = 1 + round % 12;
         while sim.requests().len() < requests {
             sleep(Duration::from_millis(1)).await;
@@ -100,16 +108,16 @@ async fn kill_after_requests(place: impl FnOnce() -> Place, test: &str) {
         sim.clear_faults();
     }
 
-    let made = finish(&place, &sim).await;
-    println!("{made:?} after {} kills", 2 * rounds);
-    assert_eq!(made.servers + made.refused, 3 * rounds);
+    let summary = finish(&databases, &sim).await;
+    println!("{summary:?} after {} kills", 2 * rounds);
+    assert_eq!(summary.servers + summary.refused, 3 * rounds);
 }
 
-/// For each step that a worker takes to create a server, one is killed there.
+/// For each step that a worker takes to create a server, a worker is killed there.
 ///
-/// `HCC_STORM_STRIDE=1` leaves out none.
-async fn kill_at_each_step(place: impl Fn() -> Place, test: &str) {
-    if act_as_worker().await {
+/// `HCC_STORM_STRIDE=1` includes every step.
+async fn kill_at_each_step(databases: impl Fn() -> Databases, test: &str) {
+    if run_as_worker().await {
         return;
     }
     let stride = number("HCC_STORM_STRIDE").unwrap_or(6);
@@ -119,9 +127,9 @@ async fn kill_at_each_step(place: impl Fn() -> Place, test: &str) {
     for (&call, first) in STEPS.iter().zip(1..) {
         let steps = (first..).step_by(stride);
         for (step, fault) in steps.zip(FAULTS.iter().cycle()) {
-            let place = place();
+            let databases = databases();
             let name = format!("{call}-{step}");
-            place
+            databases
                 .queue()
                 .await
                 .push(&Command::new("new", &name))
@@ -129,12 +137,12 @@ async fn kill_at_each_step(place: impl Fn() -> Place, test: &str) {
                 .unwrap();
             sim.add_fault(fault.parse().unwrap());
 
-            let worker = DeleteOutcome::spawn(&place, &sim, test, Some((call, step)));
-            let was_killed = worker.dies_before_end_of(&place, &name).await;
+            let worker = WorkerProcess::spawn(&databases, &sim, test, Some((call, step)));
+            let was_killed = worker.killed_before_end_of(&databases, &name).await;
             sim.clear_faults();
 
-            let made = finish(&place, &sim).await;
-            assert_eq!(made.servers + made.refused, 1, "{name}: {made:?}");
+            let summary = finish(&databases, &sim).await;
+            assert_eq!(summary.servers + summary.refused, 1, "{name}: {summary:?}");
             clear(&sim).await;
             if !was_killed {
                 break;
@@ -146,29 +154,29 @@ async fn kill_at_each_step(place: impl Fn() -> Place, test: &str) {
     assert!(kills > STEPS.len());
 }
 
-/// How a storm ended.
+/// What is left at the end.
 #[derive(Debug)]
-struct CreateOutcome {
+struct Summary {
     servers: usize,
     refused: usize,
 }
 
-/// Lets a worker that nobody kills do what is left, and compares what Hetzner and
-/// the records say then.
-async fn finish(place: &Place, sim: &Sim) -> CreateOutcome {
-    let last = Hired::new(place.worker(sim.endpoint()).await);
-    let frontend = Frontend::new(place.store().await, place.queue().await);
+/// Has a worker finish the commands that are left, and compares the servers of the API with
+/// the records.
+async fn finish(databases: &Databases, sim: &Sim) -> Summary {
+    let last = RunningWorker::start(databases.worker(sim.endpoint()).await);
+    let frontend = Frontend::new(databases.store().await, databases.queue().await);
     for entry in frontend.commands().await.unwrap() {
         if entry.state != State::Dead {
-            // What is not dead then has been done.
+            // Commands that are not dead afterwards have succeeded.
             let _ = frontend.wait(&entry.command.id, MINUTE).await;
         }
     }
 
     let mut servers = BTreeMap::new();
     for server in all_servers(sim).await {
-        let twin = servers.insert(server.name, server.id.number());
-        assert_eq!(twin, None);
+        let duplicate = servers.insert(server.name, server.id.number());
+        assert_eq!(duplicate, None);
     }
     let mut records = BTreeMap::new();
     for record in frontend.records().await.unwrap() {
@@ -179,7 +187,7 @@ async fn finish(place: &Place, sim: &Sim) -> CreateOutcome {
     let refused = frontend.commands().await.unwrap();
     assert!(refused.iter().all(|entry| entry.state == State::Dead));
     last.stop().await;
-    CreateOutcome {
+    Summary {
         servers: servers.len(),
         refused: refused.len(),
     }
@@ -191,7 +199,7 @@ async fn all_servers(sim: &Sim) -> Vec<Server> {
     servers.servers().list(&all).all().await.unwrap()
 }
 
-/// Deletes all servers, for the next storm.
+/// Deletes all servers.
 async fn clear(sim: &Sim) {
     for server in all_servers(sim).await {
         let api = client(sim.endpoint());
@@ -206,39 +214,43 @@ async fn simulator() -> Sim {
 
 fn number(name: &str) -> Option<usize> {
     let text = env::var(name).ok()?;
-    Some(text.parse().expect("it is a number"))
+    Some(text.parse().expect("the value is a number"))
 }
 
-/// Where the records and the queue of a storm lie.
-struct Place {
+/// The databases of the records and of the queue.
+struct Databases {
     store: String,
     queue: String,
-    _keeper: Keeper,
+    _owner: Owner,
 }
 
-/// What lives as long as a place is used.
-enum Keeper {
-    Folder { _folder: TempDir },
-    Server { _fresh: TestDatabase },
+/// What exists as long as the databases are used.
+enum Owner {
+    Directory { _directory: TempDir },
+    Server { _database: TestDatabase },
 }
 
-impl Place {
+impl Databases {
     fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let file = |name| format!("sqlite:{}/{name}.db", folder.path().display());
+        let directory = tempfile::tempdir().unwrap();
+        let file = |name| format!("sqlite:{}/{name}.db", directory.path().display());
         Self {
             store: file("store"),
             queue: file("queue"),
-            _keeper: Keeper::Folder { _folder: folder },
+            _owner: Owner::Directory {
+                _directory: directory,
+            },
         }
     }
 
     fn mongodb() -> Self {
-        let fresh = TestDatabase::new();
+        let database = TestDatabase::new();
         Self {
-            store: fresh.url.clone(),
-            queue: fresh.url.clone(),
-            _keeper: Keeper::Server { _fresh: fresh },
+            store: database.url.clone(),
+            queue: database.url.clone(),
+            _owner: Owner::Server {
+                _database: database,
+            },
         }
     }
 
@@ -255,19 +267,18 @@ impl Place {
     }
 }
 
-/// A worker in a process of its own, which is killed when this is dropped.
-struct DeleteOutcome(Child);
+/// A worker process, which is killed when this is dropped.
+struct WorkerProcess(Child);
 
-impl DeleteOutcome {
-    /// Starts a worker, which is killed at the given call of the given kind, if
-    /// there is one.
-    fn spawn(place: &Place, sim: &Sim, test: &str, at: Option<(&str, usize)>) -> Self {
+impl WorkerProcess {
+    /// Starts a worker. With `at`, strace kills it at that call of that kind.
+    fn spawn(databases: &Databases, sim: &Sim, test: &str, at: Option<(&str, usize)>) -> Self {
         let this = env::current_exe().unwrap();
         let mut worker = match at {
             None => Process::new(this),
             Some((call, number)) => {
                 let mut strace = Process::new("strace");
-                // As its grandchild, so that the child is the worker.
+                // strace becomes a grandchild, so that the child is the worker.
                 strace.arg("--daemonize");
                 strace.args(["--follow-forks", "--quiet=all", "--output=/dev/null"]);
                 strace.arg(format!("--trace={call}"));
@@ -279,25 +290,25 @@ impl DeleteOutcome {
         worker
             .arg(format!("storm::{test}"))
             .args(["--exact", "--include-ignored", "--nocapture"])
-            .env(STORE, &place.store)
-            .env(QUEUE, &place.queue)
+            .env(STORE, &databases.store)
+            .env(QUEUE, &databases.queue)
             .env(ENDPOINT, sim.endpoint())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         Self(worker.spawn().expect("strace is installed"))
     }
 
-    /// Waits until the worker is dead, or has done all that there was.
-    async fn dies_before_end_of(mut self, place: &Place, server: &str) -> bool {
-        let queue = place.queue().await;
-        let store = place.store().await;
+    /// Returns whether the worker was killed before it had completed the command.
+    async fn killed_before_end_of(mut self, databases: &Databases, server: &str) -> bool {
+        let queue = databases.queue().await;
+        let store = databases.store().await;
         loop {
             if self.0.try_wait().unwrap().is_some() {
                 return true;
             }
             let record = store.get(server).await.unwrap();
-            let is_told = record.is_some_and(|record| record.last.is_some());
-            if is_told && queue.commands().list().await.unwrap().is_empty() {
+            let has_outcome = record.is_some_and(|record| record.last.is_some());
+            if has_outcome && queue.commands().list().await.unwrap().is_empty() {
                 return false;
             }
             sleep(Duration::from_millis(2)).await;
@@ -305,16 +316,16 @@ impl DeleteOutcome {
     }
 }
 
-impl Drop for DeleteOutcome {
+impl Drop for WorkerProcess {
     fn drop(&mut self) {
-        // It may have panicked, which the ledger shows.
+        // It may have exited already; the comparison at the end shows what it did.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Works until it is killed, if this process was started for that.
-async fn act_as_worker() -> bool {
+/// Runs a worker until it is killed, if this process was started for that.
+async fn run_as_worker() -> bool {
     let [Ok(store), Ok(queue), Ok(endpoint)] = [STORE, QUEUE, ENDPOINT].map(env::var) else {
         return false;
     };
@@ -337,7 +348,7 @@ async fn store(url: &str) -> Arc<dyn Store> {
     hcc_store::open(&url.parse().unwrap()).await.unwrap()
 }
 
-/// Short leases, so that what the killed have held is done soon.
+/// Opens the queue with short leases, so that commands of killed workers are delivered soon.
 async fn queue(url: &str) -> Queue {
     let queue = hcc_queue::open(&url.parse().unwrap()).await.unwrap();
     queue.with_policy(Policy {

@@ -1,4 +1,4 @@
-//! Commands on their way through the queue.
+//! Commands that are pushed to the queue and executed by a worker.
 
 use std::time::Duration;
 
@@ -11,59 +11,62 @@ use hcc_store::{Patch, Record, Stage, Store, StoreExt};
 use hcloud_sim::Sim;
 use secrecy::ExposeSecret;
 
-use crate::office::{Hired, MINUTE, Office, calm, hear};
+use crate::harness::{Harness, MINUTE, RunningWorker, config_without_sync, wait_for_event};
 use crate::setup::{TestProject, name};
 
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 
-async fn office_with_web1() -> Office {
-    let office = Office::new(Sim::builder().server("web1", MANAGED)).await;
+async fn harness_with_web1() -> Harness {
+    let harness = Harness::new(Sim::builder().server("web1", MANAGED)).await;
     let scope = hcc_core::Scope::All;
-    office.setup.project.sync(&scope, false).await.unwrap();
-    office.setup.sim.forget_requests();
-    office
+    harness.setup.project.sync(&scope, false).await.unwrap();
+    harness.setup.sim.forget_requests();
+    harness
 }
 
-fn count(requests: &[String], wanted: &str) -> usize {
-    requests.iter().filter(|request| *request == wanted).count()
+fn count(requests: &[String], expected: &str) -> usize {
+    requests
+        .iter()
+        .filter(|request| *request == expected)
+        .count()
 }
 
 #[tokio::test]
-async fn command_has_ended_when_its_action_has_and_the_record_says_so() {
-    let office = office_with_web1().await;
-    let _worker = office.hire();
+async fn command_ends_when_its_action_has_ended_and_the_record_is_updated() {
+    let harness = harness_with_web1().await;
+    let _worker = harness.start_worker();
 
-    office
-        .ask(Command::Power(Power::Force), "web1")
+    harness
+        .run(Command::Power(Power::Force), "web1")
         .await
         .unwrap();
 
-    let record = office.setup.record("web1").await.unwrap();
+    let record = harness.setup.record("web1").await.unwrap();
     assert_eq!(record.status.unwrap(), "off");
     let last = record.last.unwrap();
     assert_eq!((last.cmd.as_str(), last.ok, last.err), ("off", true, None));
     assert_eq!(last.by.unwrap(), "anna");
-    assert!(office.frontend.commands().await.unwrap().is_empty());
+    assert!(harness.frontend.commands().await.unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn record_of_a_stopped_server_says_off_soon_after_it_is() {
+async fn record_of_a_stopped_server_is_updated_soon_after_it_is_off() {
     let sim = Sim::builder().server("web1", MANAGED);
-    let office = Office::of(TestProject::in_real_time(sim).await);
+    let harness = Harness::with_project(TestProject::in_real_time(sim).await);
     let scope = hcc_core::Scope::All;
-    office.setup.project.sync(&scope, false).await.unwrap();
-    let _worker = Hired::new(office.worker().with_config(calm()));
-    office
-        .ask(Command::Power(Power::Stop), "web1")
+    harness.setup.project.sync(&scope, false).await.unwrap();
+    let _worker = RunningWorker::start(harness.worker().with_config(config_without_sync()));
+    harness
+        .run(Command::Power(Power::Stop), "web1")
         .await
         .unwrap();
-    let status = async || office.setup.record("web1").await.unwrap().status.unwrap();
+    let status = async || harness.setup.record("web1").await.unwrap().status.unwrap();
     assert_eq!(status().await, "stopping");
-    let mut listener = office.frontend.listen().await.unwrap();
+    let mut listener = harness.frontend.listen().await.unwrap();
 
-    office.setup.sim.clock().advance(MINUTE);
+    harness.setup.sim.clock().advance(MINUTE);
 
-    hear(&mut listener, |news| match news {
+    wait_for_event(&mut listener, |event| match event {
         Event::Record(change) => Some(change),
         _ => None,
     })
@@ -72,9 +75,9 @@ async fn record_of_a_stopped_server_says_off_soon_after_it_is() {
 }
 
 #[tokio::test]
-async fn every_verb_of_other_programs_is_understood() {
-    let office = office_with_web1().await;
-    let _worker = office.hire();
+async fn every_verb_of_other_programs_is_accepted() {
+    let harness = harness_with_web1().await;
+    let _worker = harness.start_worker();
 
     for (verb, server, request) in [
         ("off", "web1", "poweroff"),
@@ -92,24 +95,24 @@ async fn every_verb_of_other_programs_is_understood() {
         ("kill", "web2", ""),
         ("deltag", "web1", ""),
     ] {
-        office.setup.sim.forget_requests();
+        harness.setup.sim.forget_requests();
 
-        office.push(verb, server).await.unwrap();
+        harness.push(verb, server).await.unwrap();
 
-        let requests = office.setup.requests();
+        let requests = harness.setup.requests();
         let posted = requests.iter().find(|request| request.starts_with("POST"));
-        let fits = posted.map_or(request.is_empty(), |posted| posted.ends_with(request));
-        assert!(fits, "{verb}: {requests:?}");
+        let matches = posted.map_or(request.is_empty(), |posted| posted.ends_with(request));
+        assert!(matches, "{verb}: {requests:?}");
     }
 
-    let records = office.frontend.records().await.unwrap();
+    let records = harness.frontend.records().await.unwrap();
     let names: Vec<&str> = records.iter().map(|record| record.name.as_str()).collect();
     assert_eq!(names, ["web1", "web3"]);
     assert!(!records[0].labels.as_ref().unwrap().contains_key("managed"));
 }
 
 #[tokio::test]
-async fn what_makes_no_sense_is_put_aside_with_the_reason() {
+async fn invalid_command_is_moved_to_the_dead_letters_with_the_reason() {
     for (verb, server, why) in [
         ("explode", "web1", "there is no command \"explode\""),
         (
@@ -121,74 +124,77 @@ async fn what_makes_no_sense_is_put_aside_with_the_reason() {
         ("sync", "none", "there is no server none"),
         ("kill", "none", "there is no server none"),
     ] {
-        let office = office_with_web1().await;
-        let _worker = office.hire();
+        let harness = harness_with_web1().await;
+        let _worker = harness.start_worker();
 
-        let error = office.push(verb, server).await.unwrap_err();
+        let error = harness.push(verb, server).await.unwrap_err();
 
         assert_eq!(error.to_string(), why);
-        assert_eq!(office.why().await, why);
-        assert!(office.setup.record("none").await.is_none(), "no ghost");
+        assert_eq!(harness.dead_letter_reason().await, why);
+        assert!(
+            harness.setup.record("none").await.is_none(),
+            "no record without a server"
+        );
     }
 }
 
 #[tokio::test]
-async fn failure_is_noted_in_the_record_and_told() {
-    let office = office_with_web1().await;
-    let mut listener = office.frontend.listen().await.unwrap();
-    let _worker = office.hire();
+async fn failure_is_recorded_and_published() {
+    let harness = harness_with_web1().await;
+    let mut listener = harness.frontend.listen().await.unwrap();
+    let _worker = harness.start_worker();
 
-    let error = office.push("explode", "web1").await.unwrap_err();
+    let error = harness.push("explode", "web1").await.unwrap_err();
 
     assert_eq!(
         (error.code(), error.kind()),
         ("invalid_request", ErrorKind::Failed)
     );
-    let last = office.setup.record("web1").await.unwrap().last.unwrap();
+    let last = harness.setup.record("web1").await.unwrap().last.unwrap();
     assert_eq!((last.cmd.as_str(), last.ok), ("explode", false));
-    let report = hear(&mut listener, |news| match news {
-        Event::Failed(report) => Some(report),
+    let outcome = wait_for_event(&mut listener, |event| match event {
+        Event::Failed(outcome) => Some(outcome),
         _ => None,
     })
     .await;
-    assert_eq!(report.err, last.err);
+    assert_eq!(outcome.err, last.err);
 }
 
 #[tokio::test]
-async fn commands_never_touch_a_server_that_is_not_managed() {
-    let office = Office::new(Sim::builder().server("theirs", &[])).await;
-    let _worker = office.hire();
+async fn commands_never_change_a_server_that_is_not_managed() {
+    let harness = Harness::new(Sim::builder().server("theirs", &[])).await;
+    let _worker = harness.start_worker();
 
     for verb in ["off", "console", "kill", "settag", "deltag", "sync"] {
-        let error = office.push(verb, "theirs").await.unwrap_err();
+        let error = harness.push(verb, "theirs").await.unwrap_err();
 
         assert_eq!(error.code(), "not_managed", "{verb}");
     }
-    let requests = office.setup.requests();
+    let requests = harness.setup.requests();
     assert!(requests.iter().all(|request| request.starts_with("GET")));
-    assert!(office.setup.record("theirs").await.is_none());
+    assert!(harness.setup.record("theirs").await.is_none());
 }
 
 #[tokio::test]
-async fn failure_that_passes_is_tried_again() {
+async fn transient_failure_is_retried() {
     for fault in [
         "error=locked POST /v1/servers/*/actions/poweroff x2",
         "status=502 POST /v1/servers/*/actions/poweroff x2",
         "truncate GET /v1/servers x1",
         "hang-after POST /v1/servers/*/actions/poweroff x1",
     ] {
-        let office = office_with_web1().await;
-        let mut listener = office.frontend.listen().await.unwrap();
-        office.setup.fault(fault);
-        let _worker = office.hire();
+        let harness = harness_with_web1().await;
+        let mut listener = harness.frontend.listen().await.unwrap();
+        harness.setup.fault(fault);
+        let _worker = harness.start_worker();
 
-        office
-            .ask(Command::Power(Power::Force), "web1")
+        harness
+            .run(Command::Power(Power::Force), "web1")
             .await
             .unwrap();
 
-        let delayed = hear(&mut listener, |news| match news {
-            Event::Delayed(report) => Some(report),
+        let delayed = wait_for_event(&mut listener, |event| match event {
+            Event::Delayed(outcome) => Some(outcome),
             _ => None,
         })
         .await;
@@ -197,112 +203,113 @@ async fn failure_that_passes_is_tried_again() {
 }
 
 #[tokio::test]
-async fn failure_that_stays_is_a_dead_letter_after_some_attempts() {
-    let office = office_with_web1().await;
-    office.setup.fault("error=locked POST");
-    let _worker = office.hire();
+async fn command_is_a_dead_letter_after_the_last_attempt() {
+    let harness = harness_with_web1().await;
+    harness.setup.fault("error=locked POST");
+    let _worker = harness.start_worker();
 
-    let error = office
-        .ask(Command::Power(Power::Force), "web1")
+    let error = harness
+        .run(Command::Power(Power::Force), "web1")
         .await
         .unwrap_err();
 
     assert_eq!(error.code(), "locked");
-    let entry = office.frontend.commands().await.unwrap().remove(0);
+    let entry = harness.frontend.commands().await.unwrap().remove(0);
     assert_eq!((entry.state, entry.attempts), (State::Dead, 4));
-    assert!(!office.setup.record("web1").await.unwrap().last.unwrap().ok);
+    assert!(!harness.setup.record("web1").await.unwrap().last.unwrap().ok);
 }
 
 #[tokio::test]
-async fn action_that_fails_at_hetzner_is_a_failed_command() {
-    let office = office_with_web1().await;
-    office.setup.fault("fail-action POST");
-    let _worker = office.hire();
+async fn failed_action_fails_the_command() {
+    let harness = harness_with_web1().await;
+    harness.setup.fault("fail-action POST");
+    let _worker = harness.start_worker();
 
-    let error = office
-        .ask(Command::Power(Power::Force), "web1")
+    let error = harness
+        .run(Command::Power(Power::Force), "web1")
         .await
         .unwrap_err();
 
     assert_eq!(error.code(), "action_failed");
-    assert!(office.why().await.contains("failed"));
+    assert!(harness.dead_letter_reason().await.contains("failed"));
 }
 
 #[tokio::test]
-async fn console_reaches_who_asked_and_is_told_to_nobody() {
-    let office = office_with_web1().await;
-    let mut listener = office.frontend.listen().await.unwrap();
-    let _worker = office.hire();
+async fn console_credentials_are_recorded_and_not_published() {
+    let harness = harness_with_web1().await;
+    let mut listener = harness.frontend.listen().await.unwrap();
+    let _worker = harness.start_worker();
 
-    let console = office
+    let console = harness
         .frontend
         .console(&name("web1"), Some("anna"), MINUTE)
         .await
         .unwrap();
 
-    let record = office.setup.record("web1").await.unwrap();
+    let record = harness.setup.record("web1").await.unwrap();
     let (url, password) = (record.url.unwrap(), record.auth.unwrap());
     assert_eq!(console.url.expose_secret(), url.expose_secret());
     let secrets = [url.expose_secret(), password.expose_secret()];
     loop {
-        let news = hear(&mut listener, Some).await;
-        let told = format!("{news:?}");
+        let event = wait_for_event(&mut listener, Some).await;
+        let event_text = format!("{event:?}");
         assert!(
-            !secrets.iter().any(|secret| told.contains(secret)),
-            "{told}"
+            !secrets.iter().any(|secret| event_text.contains(secret)),
+            "{event_text}"
         );
-        if matches!(news, Event::Done(_)) {
+        if matches!(event, Event::Done(_)) {
             break;
         }
     }
 }
 
 #[tokio::test]
-async fn console_is_wiped_when_its_life_is_over() {
-    let office = office_with_web1().await;
-    let mut config = calm();
+async fn console_expires_after_its_ttl() {
+    let harness = harness_with_web1().await;
+    let mut config = config_without_sync();
     config.console_ttl = Some(Duration::from_millis(20));
-    let _worker = Hired::new(office.worker().with_config(config));
+    let _worker = RunningWorker::start(harness.worker().with_config(config));
 
-    office.push("console", "web1").await.unwrap();
+    harness.push("console", "web1").await.unwrap();
 
-    let wiped = async {
-        while office.setup.record("web1").await.unwrap().auth.is_some() {
+    let expired = async {
+        while harness.setup.record("web1").await.unwrap().auth.is_some() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(MINUTE, wiped).await.unwrap();
-    let record = office.setup.record("web1").await.unwrap();
+    tokio::time::timeout(MINUTE, expired).await.unwrap();
+    let record = harness.setup.record("web1").await.unwrap();
     assert!(record.url.is_none() && record.ts.is_some());
 }
 
 #[tokio::test]
-async fn hundred_commands_share_the_looks_at_their_actions() {
-    let office = Office::of(TestProject::patient(Sim::builder().servers(100, MANAGED)).await);
+async fn hundred_commands_share_the_polls_of_their_actions() {
+    let harness =
+        Harness::with_project(TestProject::patient(Sim::builder().servers(100, MANAGED)).await);
     let scope = hcc_core::Scope::All;
-    office.setup.project.sync(&scope, false).await.unwrap();
-    office.setup.sim.forget_requests();
-    let mut config = calm();
+    harness.setup.project.sync(&scope, false).await.unwrap();
+    harness.setup.sim.forget_requests();
+    let mut config = config_without_sync();
     config.concurrency = 100;
-    let _worker = Hired::new(office.worker().with_config(config));
+    let _worker = RunningWorker::start(harness.worker().with_config(config));
 
     let mut ids = Vec::new();
     for number in 1..=100 {
         let start = Command::Power(Power::Start);
         let request = Request::new(start, name(&format!("server-{number}")));
-        ids.push(office.frontend.submit(&request).await.unwrap());
+        ids.push(harness.frontend.submit(&request).await.unwrap());
     }
     for id in &ids {
-        office.frontend.wait(id, MINUTE).await.unwrap();
+        harness.frontend.wait(id, MINUTE).await.unwrap();
     }
 
-    let requests = office.setup.requests();
-    let looks = count(&requests, "GET /v1/actions");
-    let finds = count(&requests, "GET /v1/servers");
-    println!("{} requests, {looks} looks, {finds} finds", requests.len());
-    assert!(looks <= 24, "{looks} looks");
-    assert!(finds <= 100 + 40, "{finds} finds and lists");
-    assert_eq!(requests.len(), 100 + looks + finds);
+    let requests = harness.setup.requests();
+    let polls = count(&requests, "GET /v1/actions");
+    let lists = count(&requests, "GET /v1/servers");
+    println!("{} requests, {polls} polls, {lists} lists", requests.len());
+    assert!(polls <= 24, "{polls} polls");
+    assert!(lists <= 100 + 40, "{lists} lists");
+    assert_eq!(requests.len(), 100 + polls + lists);
 }
 
 #[derive(Debug)]
@@ -314,50 +321,50 @@ impl Authorizer for OnlyAnna {
         assert_eq!(record.unwrap().name, request.server.as_str());
         match request.by.as_deref() {
             Some("anna") => Ok(()),
-            _ => Err(Denied::new("only anna may").into()),
+            _ => Err(Denied::new("only anna is allowed").into()),
         }
     }
 
     async fn check_sync_of_all(&self, _: Option<&str>) -> hcc_core::Result<()> {
-        Err(Denied::new("nobody may").into())
+        Err(Denied::new("not allowed").into())
     }
 }
 
 #[tokio::test]
-async fn worker_asks_its_permit_before_it_does_anything() {
-    let office = office_with_web1().await;
-    let worker = office
+async fn worker_checks_the_authorizer_before_it_executes_a_command() {
+    let harness = harness_with_web1().await;
+    let worker = harness
         .worker()
         .with_authorizer(std::sync::Arc::new(OnlyAnna));
-    let _worker = Hired::new(worker);
+    let _worker = RunningWorker::start(worker);
 
-    let denied = office.push("off", "web1").await.unwrap_err();
+    let denied = harness.push("off", "web1").await.unwrap_err();
 
     assert_eq!(
         (denied.code(), denied.to_string().as_str()),
-        ("denied", "denied: only anna may")
+        ("denied", "denied: only anna is allowed")
     );
-    assert!(office.setup.requests().is_empty());
-    office
-        .ask(Command::Power(Power::Force), "web1")
+    assert!(harness.setup.requests().is_empty());
+    harness
+        .run(Command::Power(Power::Force), "web1")
         .await
         .unwrap();
 }
 
 #[tokio::test]
-async fn idle_worker_keeps_the_records_true_and_tells_what_changed() {
-    let office = office_with_web1().await;
+async fn idle_worker_updates_the_records_and_publishes_the_changes() {
+    let harness = harness_with_web1().await;
     let stale = Patch::new().status("stale");
-    office.setup.store.update("web1", stale).await.unwrap();
-    office.setup.store.reserve("never-made").await.unwrap();
-    let mut listener = office.frontend.listen().await.unwrap();
-    let mut config = calm();
+    harness.setup.store.update("web1", stale).await.unwrap();
+    harness.setup.store.reserve("never-made").await.unwrap();
+    let mut listener = harness.frontend.listen().await.unwrap();
+    let mut config = config_without_sync();
     config.sync_interval = Duration::from_millis(1);
-    let _worker = Hired::new(office.worker().with_config(config));
+    let _worker = RunningWorker::start(harness.worker().with_config(config));
 
     let mut changes = Vec::new();
     while changes.len() < 2 {
-        let change = hear(&mut listener, |news| match news {
+        let change = wait_for_event(&mut listener, |event| match event {
             Event::Record(RecordEvent { server, record, .. }) => Some((server, record)),
             _ => None,
         })
@@ -365,33 +372,36 @@ async fn idle_worker_keeps_the_records_true_and_tells_what_changed() {
         changes.push(change);
     }
 
-    let wanted = [
+    let expected = [
         ("web1", SyncOutcome::Updated),
         ("never-made", SyncOutcome::Removed),
     ];
-    assert_eq!(changes, wanted.map(|(name, fate)| (name.to_owned(), fate)));
     assert_eq!(
-        office.setup.record("web1").await.unwrap().status.unwrap(),
+        changes,
+        expected.map(|(name, outcome)| (name.to_owned(), outcome))
+    );
+    assert_eq!(
+        harness.setup.record("web1").await.unwrap().status.unwrap(),
         "running"
     );
 }
 
 #[tokio::test]
-async fn worker_gives_signs_of_life_and_says_when_it_leaves() {
-    let office = office_with_web1().await;
-    let mut listener = office.frontend.listen().await.unwrap();
-    let mut beat = async || {
-        hear(&mut listener, |news| match news {
+async fn worker_publishes_heartbeats_and_announces_its_shutdown() {
+    let harness = harness_with_web1().await;
+    let mut listener = harness.frontend.listen().await.unwrap();
+    let mut next_heartbeat = async || {
+        wait_for_event(&mut listener, |event| match event {
             Event::Worker(heartbeat) => Some(heartbeat),
             _ => None,
         })
         .await
     };
-    let worker = office.hire();
+    let worker = harness.start_worker();
 
-    let first = beat().await;
+    let first = next_heartbeat().await;
     worker.stop().await;
-    let last = beat().await;
+    let last = next_heartbeat().await;
 
     assert_eq!(
         (first.worker.clone(), first.every),
@@ -401,13 +411,14 @@ async fn worker_gives_signs_of_life_and_says_when_it_leaves() {
 }
 
 #[tokio::test]
-async fn frontend_lists_the_workers_that_are_alive() {
-    let office = office_with_web1().await;
-    let mut config = calm();
+async fn frontend_lists_the_running_workers() {
+    let harness = harness_with_web1().await;
+    let mut config = config_without_sync();
     config.heartbeat_interval = Duration::from_millis(20);
-    let _both = [(), ()].map(|()| Hired::new(office.worker().with_config(config.clone())));
+    let _both =
+        [(), ()].map(|()| RunningWorker::start(harness.worker().with_config(config.clone())));
 
-    let workers = office
+    let workers = harness
         .frontend
         .workers(Duration::from_millis(500))
         .await
@@ -417,72 +428,72 @@ async fn frontend_lists_the_workers_that_are_alive() {
 }
 
 #[tokio::test]
-async fn worker_that_stops_finishes_what_it_has_begun_and_begins_nothing() {
-    let office = Office::new(Sim::builder().servers(2, MANAGED)).await;
-    let mut listener = office.frontend.listen().await.unwrap();
-    let mut config = calm();
+async fn stopping_worker_finishes_the_started_commands_and_starts_no_others() {
+    let harness = Harness::new(Sim::builder().servers(2, MANAGED)).await;
+    let mut listener = harness.frontend.listen().await.unwrap();
+    let mut config = config_without_sync();
     config.concurrency = 1;
-    let worker = Hired::new(office.worker().with_config(config));
+    let worker = RunningWorker::start(harness.worker().with_config(config));
     for server in ["server-1", "server-2"] {
         let request = Request::new(Command::Power(Power::Force), name(server));
-        office.frontend.submit(&request).await.unwrap();
+        harness.frontend.submit(&request).await.unwrap();
     }
-    hear(&mut listener, |news| match news {
+    wait_for_event(&mut listener, |event| match event {
         Event::Worker(heartbeat) => Some(heartbeat),
         _ => None,
     })
     .await;
-    while count(&office.setup.requests(), "GET /v1/servers") == 0 {
+    while count(&harness.setup.requests(), "GET /v1/servers") == 0 {
         tokio::task::yield_now().await;
     }
 
     worker.stop().await;
 
-    let left = office.frontend.commands().await.unwrap();
+    let left = harness.frontend.commands().await.unwrap();
     assert_eq!((left.len(), left[0].attempts), (1, 0));
     assert_eq!(left[0].command.server, "server-2");
 }
 
 #[tokio::test]
-async fn what_cannot_be_finished_in_time_is_free_for_others_at_once() {
-    let office = office_with_web1().await;
-    office.setup.fault("hang GET /v1/servers");
-    let mut config = calm();
+async fn command_that_exceeds_the_shutdown_grace_is_released_at_once() {
+    let harness = harness_with_web1().await;
+    harness.setup.fault("hang GET /v1/servers");
+    let mut config = config_without_sync();
     config.shutdown_grace = Duration::ZERO;
-    let worker = Hired::new(office.worker().with_config(config));
+    let worker = RunningWorker::start(harness.worker().with_config(config));
     let request = Request::new(Command::Power(Power::Force), name("web1"));
-    let id = office.frontend.submit(&request).await.unwrap();
-    while office.setup.requests().is_empty() {
+    let id = harness.frontend.submit(&request).await.unwrap();
+    while harness.setup.requests().is_empty() {
         tokio::task::yield_now().await;
     }
 
     worker.stop().await;
 
-    let entry = office.queue.commands().get(&id).await.unwrap().unwrap();
+    let entry = harness.queue.commands().get(&id).await.unwrap().unwrap();
     assert_eq!(entry.state, State::Waiting);
-    assert_eq!(entry.why.unwrap(), "its worker stopped");
-    office.setup.sim.clear_faults();
-    let _other = office.hire();
-    office.frontend.wait(&id, MINUTE).await.unwrap();
+    assert_eq!(entry.why.unwrap(), "the worker stopped");
+    harness.setup.sim.clear_faults();
+    let _other = harness.start_worker();
+    harness.frontend.wait(&id, MINUTE).await.unwrap();
 }
 
 #[tokio::test]
-async fn outcome_is_known_long_after_the_end() {
-    let office = office_with_web1().await;
-    let _worker = office.hire();
+async fn outcome_is_available_after_the_command_has_ended() {
+    let harness = harness_with_web1().await;
+    let _worker = harness.start_worker();
     let request = Request::new(Command::Power(Power::Force), name("web1"));
-    let id = office.frontend.submit(&request).await.unwrap();
-    office.frontend.wait(&id, MINUTE).await.unwrap();
+    let id = harness.frontend.submit(&request).await.unwrap();
+    harness.frontend.wait(&id, MINUTE).await.unwrap();
 
-    assert!(office.frontend.wait(&id, MINUTE).await.is_ok());
+    assert!(harness.frontend.wait(&id, MINUTE).await.is_ok());
 }
 
 #[tokio::test]
-async fn who_waits_for_a_worker_that_is_not_there_is_told_so_at_the_deadline() {
-    let office = office_with_web1().await;
+async fn wait_without_a_worker_times_out() {
+    let harness = harness_with_web1().await;
 
     let request = Request::new(Command::Power(Power::Force), name("web1"));
-    let waited = office
+    let waited = harness
         .frontend
         .submit_and_wait(&request, Duration::from_millis(20))
         .await;
@@ -492,17 +503,17 @@ async fn who_waits_for_a_worker_that_is_not_there_is_told_so_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn create_says_when_the_root_password_is_lost() {
-    let office = Office::new(Sim::builder()).await;
-    office.setup.fault("hang-after POST /v1/servers x1");
-    let _worker = office.hire();
+async fn create_notes_that_the_root_password_is_lost() {
+    let harness = Harness::new(Sim::builder()).await;
+    harness.setup.fault("hang-after POST /v1/servers x1");
+    let _worker = harness.start_worker();
 
-    office
-        .ask(Command::Create(CreateOptions::default()), "web1")
+    harness
+        .run(Command::Create(CreateOptions::default()), "web1")
         .await
         .unwrap();
 
-    let record = office.setup.record("web1").await.unwrap();
+    let record = harness.setup.record("web1").await.unwrap();
     assert_eq!(
         (record.stage, record.pw.is_none()),
         (Some(Stage::Created), true)
@@ -511,6 +522,6 @@ async fn create_says_when_the_root_password_is_lost() {
     assert!(last.ok);
     assert_eq!(
         last.err.unwrap(),
-        "it was made before; its root password is not known"
+        "the server already existed; its root password is unknown"
     );
 }

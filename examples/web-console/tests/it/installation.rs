@@ -99,7 +99,7 @@ impl Installation {
 
 fn start_worker(sim: &Sim, place: &Place, args: &[&str]) -> Program {
     let worker = Program::start(hcc(sim, place).arg("worker").args(args));
-    worker.wait_for_line(|line| line.contains("begins to work").then_some(()));
+    worker.wait_for_line(|line| line.contains("worker started").then_some(()));
     worker
 }
 

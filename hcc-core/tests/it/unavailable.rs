@@ -1,4 +1,4 @@
-//! A queue that is away.
+//! A queue that is unavailable.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use hcc_core::{Frontend, Worker};
 use hcc_queue::{Channel, Command, Error, Memory, Queue, QueueUrl, RawEvent, Result, Subscription};
 use hcloud_sim::Sim;
 
-use crate::office::{Hired, MINUTE};
+use crate::harness::{MINUTE, RunningWorker};
 use crate::setup::TestProject;
 
-/// Channels of a queue that cannot be subscribed to at first.
+/// Channels whose first subscriptions fail.
 #[derive(Debug)]
-struct Away {
+struct Unavailable {
     queue: Queue,
     failures: AtomicU32,
 }
 
-impl Away {
+impl Unavailable {
     fn fail(&self) -> Result<()> {
         let left = |left: u32| left.checked_sub(1);
         match self
@@ -27,7 +27,7 @@ impl Away {
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left)
         {
             Ok(_) => Err(Error::Failed {
-                queue: QueueUrl::sqlite("away"),
+                queue: QueueUrl::sqlite("unavailable"),
                 source: fmt::Error.into(),
             }),
             Err(_) => Ok(()),
@@ -36,7 +36,7 @@ impl Away {
 }
 
 #[async_trait]
-impl Channel<String> for Away {
+impl Channel<String> for Unavailable {
     async fn send(&self, signal: &String) -> Result<()> {
         self.queue.signals().send(signal).await
     }
@@ -48,7 +48,7 @@ impl Channel<String> for Away {
 }
 
 #[async_trait]
-impl Channel<RawEvent> for Away {
+impl Channel<RawEvent> for Unavailable {
     async fn send(&self, event: &RawEvent) -> Result<()> {
         self.queue.events().send(event).await
     }
@@ -59,20 +59,20 @@ impl Channel<RawEvent> for Away {
 }
 
 #[tokio::test]
-async fn worker_waits_for_a_queue_that_is_away() {
+async fn worker_retries_until_the_queue_is_available() {
     let setup = TestProject::new(Sim::builder().server("web1", &[("managed", "1")])).await;
     let memory = Memory::default();
-    let away = Arc::new(Away {
+    let channels = Arc::new(Unavailable {
         queue: memory.queue(),
         failures: AtomicU32::new(2),
     });
-    let queue = Queue::new(Arc::new(memory), away.clone(), away.clone());
+    let queue = Queue::new(Arc::new(memory), channels.clone(), channels.clone());
     let command = Command::new("off", "web1");
     let id = queue.push(&command).await.unwrap();
 
-    let _worker = Hired::new(Worker::new(setup.project.clone(), queue.clone()));
+    let _worker = RunningWorker::start(Worker::new(setup.project.clone(), queue.clone()));
     let frontend = Frontend::new(setup.store.clone(), queue);
     frontend.wait(&id, MINUTE).await.unwrap();
 
-    assert_eq!(away.failures.load(Ordering::SeqCst), 0);
+    assert_eq!(channels.failures.load(Ordering::SeqCst), 0);
 }

@@ -1,4 +1,4 @@
-//! A setup with a queue, a frontend, and workers that carry out what it asks for.
+//! A test project with a queue, a frontend and workers.
 
 use std::time::Duration;
 
@@ -12,19 +12,19 @@ use crate::setup::{TestProject, name};
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
-pub(crate) struct Office {
+pub(crate) struct Harness {
     pub(crate) setup: TestProject,
     pub(crate) queue: Queue,
     pub(crate) frontend: Frontend,
 }
 
-impl Office {
-    /// An office without a worker.
+impl Harness {
+    /// Returns a harness without a worker.
     pub(crate) async fn new(sim: Builder) -> Self {
-        Self::of(TestProject::new(sim).await)
+        Self::with_project(TestProject::new(sim).await)
     }
 
-    pub(crate) fn of(setup: TestProject) -> Self {
+    pub(crate) fn with_project(setup: TestProject) -> Self {
         let policy = Policy {
             backoff: Duration::from_millis(10),
             attempts: 4,
@@ -43,26 +43,26 @@ impl Office {
         Worker::new(self.setup.project.clone(), self.queue.clone())
     }
 
-    /// Lets a worker begin.
-    pub(crate) fn hire(&self) -> Hired {
-        Hired::new(self.worker())
+    /// Starts a worker.
+    pub(crate) fn start_worker(&self) -> RunningWorker {
+        RunningWorker::start(self.worker())
     }
 
-    /// Asks for a command and waits for its end.
-    pub(crate) async fn ask(&self, command: Command, server: &str) -> Result<()> {
+    /// Submits a command as anna and waits until it has ended.
+    pub(crate) async fn run(&self, command: Command, server: &str) -> Result<()> {
         let request = Request::new(command, name(server)).by("anna");
         self.frontend.submit_and_wait(&request, MINUTE).await
     }
 
-    /// Does what a program does that knows nothing but `cmd` and `for`.
+    /// Pushes a command that has only `cmd` and `for`, and waits until it has ended.
     pub(crate) async fn push(&self, verb: &str, server: &str) -> Result<()> {
         let command = hcc_queue::Command::new(verb, server);
         let id = self.queue.push(&command).await.unwrap();
         self.frontend.wait(&id, MINUTE).await
     }
 
-    /// Why the only dead letter is one.
-    pub(crate) async fn why(&self) -> String {
+    /// Returns the reason of the only dead letter.
+    pub(crate) async fn dead_letter_reason(&self) -> String {
         let entries = self.frontend.commands().await.unwrap();
         assert_eq!(entries.len(), 1, "{entries:?}");
         assert_eq!(entries[0].state, hcc_queue::State::Dead);
@@ -70,25 +70,25 @@ impl Office {
     }
 }
 
-/// A worker at work.
-pub(crate) struct Hired {
+/// A worker that runs in a task.
+pub(crate) struct RunningWorker {
     shutdown: oneshot::Sender<()>,
     run: JoinHandle<()>,
 }
 
-impl Hired {
-    pub(crate) fn new(worker: Worker) -> Self {
-        let (shutdown, asked) = oneshot::channel();
+impl RunningWorker {
+    pub(crate) fn start(worker: Worker) -> Self {
+        let (shutdown, requested) = oneshot::channel();
         let run = tokio::spawn(worker.run(async {
-            // Without a sender nobody asks for it any more.
-            if asked.await.is_err() {
+            // Runs on if the sender was dropped.
+            if requested.await.is_err() {
                 std::future::pending::<()>().await;
             }
         }));
         Self { shutdown, run }
     }
 
-    /// Asks the worker to stop, and waits until it has.
+    /// Stops the worker and waits until it has stopped.
     pub(crate) async fn stop(self) {
         let Self { shutdown, mut run } = self;
         shutdown.send(()).unwrap();
@@ -99,25 +99,25 @@ impl Hired {
     }
 }
 
-/// Waits for news that `wanted` picks.
-pub(crate) async fn hear<T>(
+/// Waits for the first event that `select` accepts.
+pub(crate) async fn wait_for_event<T>(
     listener: &mut Listener,
-    mut wanted: impl FnMut(Event) -> Option<T>,
+    mut select: impl FnMut(Event) -> Option<T>,
 ) -> T {
-    let heard = async {
+    let selected = async {
         loop {
-            if let Received::Message(news) = listener.next().await.unwrap()
-                && let Some(found) = wanted(news)
+            if let Received::Message(event) = listener.next().await.unwrap()
+                && let Some(found) = select(event)
             {
                 return found;
             }
         }
     };
-    tokio::time::timeout(MINUTE, heard).await.unwrap()
+    tokio::time::timeout(MINUTE, selected).await.unwrap()
 }
 
-/// A pace that does nothing unasked.
-pub(crate) fn calm() -> WorkerConfig {
+/// Returns a configuration without periodic syncs during a test.
+pub(crate) fn config_without_sync() -> WorkerConfig {
     let mut config = WorkerConfig::default();
     config.sync_interval = 60 * MINUTE;
     config

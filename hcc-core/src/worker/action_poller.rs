@@ -1,0 +1,103 @@
+//! Polls the actions of all running commands together, with few requests.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use hcloud_api::{Action, ActionId, ActionStatus, Client};
+use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
+
+use super::backoff::{Backoff, PollSet};
+
+const POLL: Backoff = Backoff {
+    initial: Duration::from_millis(250),
+    max: Duration::from_secs(5),
+    factor: 1.5,
+};
+
+/// A handle to the task that polls actions.
+#[derive(Clone, Debug)]
+pub(super) struct ActionPoller(mpsc::UnboundedSender<PendingAction>);
+
+#[derive(Debug)]
+struct PendingAction {
+    id: ActionId,
+    ended: oneshot::Sender<Action>,
+}
+
+impl ActionPoller {
+    pub(super) fn new(api: Client) -> (Self, PollTask) {
+        let (sender, added) = mpsc::unbounded_channel();
+        let pending = PollSet::new(POLL);
+        (
+            Self(sender),
+            PollTask {
+                api,
+                added,
+                pending,
+            },
+        )
+    }
+
+    /// Waits until an action has ended, successfully or not; `None` if the API no longer knows it
+    /// or cannot be polled.
+    pub(super) async fn wait(&self, action: Action) -> Option<Action> {
+        if has_ended(&action) {
+            return Some(action);
+        }
+        let (ended, end) = oneshot::channel();
+        let id = action.id;
+        self.0.send(PendingAction { id, ended }).ok()?;
+        end.await.ok()
+    }
+}
+
+/// The task that polls actions.
+pub(super) struct PollTask {
+    api: Client,
+    added: mpsc::UnboundedReceiver<PendingAction>,
+    pending: PollSet<PendingAction>,
+}
+
+impl PollTask {
+    pub(super) async fn run(mut self) -> Infallible {
+        loop {
+            tokio::select! {
+                Some(action) = self.added.recv() => self.pending.push(action),
+                () = self.pending.due() => self.poll().await,
+            }
+        }
+    }
+
+    async fn poll(&mut self) {
+        let pending = &mut self.pending.items;
+        pending.retain(|action| !action.ended.is_closed());
+        let ids: Vec<ActionId> = pending.iter().map(|action| action.id).collect();
+        match self.api.actions().list(&ids).await {
+            Ok(actions) => report_ended(pending, &actions),
+            Err(error) if error.is_retryable() => {}
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                warn!(error, "cannot poll actions");
+                pending.clear();
+            }
+        }
+        self.pending.polled();
+    }
+}
+
+/// Keeps those that are still running.
+fn report_ended(pending: &mut Vec<PendingAction>, actions: &[Action]) {
+    for PendingAction { id, ended } in std::mem::take(pending) {
+        match actions.iter().find(|action| action.id == id) {
+            // The command may have been cancelled meanwhile.
+            Some(action) if has_ended(action) => drop(ended.send(action.clone())),
+            Some(_) => pending.push(PendingAction { id, ended }),
+            None => drop(ended),
+        }
+    }
+}
+
+fn has_ended(action: &Action) -> bool {
+    matches!(action.status, ActionStatus::Success | ActionStatus::Error)
+}

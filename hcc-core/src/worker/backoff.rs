@@ -1,0 +1,126 @@
+//! Growing delays: between polls, and between attempts to reach a database.
+
+use std::error::Error;
+use std::future::pending;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+use tracing::{info, warn};
+
+/// Delays that grow by a factor, up to a maximum.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Backoff {
+    pub(super) initial: Duration,
+    pub(super) max: Duration,
+    pub(super) factor: f64,
+}
+
+impl Backoff {
+    fn after(&self, delay: Duration) -> Duration {
+        delay.mul_f64(self.factor).min(self.max)
+    }
+}
+
+/// Items that are polled together: soon after one is added, then less and less often.
+#[derive(Debug)]
+pub(super) struct PollSet<T> {
+    pub(super) items: Vec<T>,
+    backoff: Backoff,
+    delay: Duration,
+    next_poll: Instant,
+}
+
+impl<T> PollSet<T> {
+    pub(super) fn new(backoff: Backoff) -> Self {
+        Self {
+            items: Vec::new(),
+            backoff,
+            delay: backoff.initial,
+            next_poll: Instant::now(),
+        }
+    }
+
+    /// Adds an item; the newest one decides how often all of them are polled.
+    pub(super) fn push(&mut self, item: T) {
+        self.delay = self.backoff.initial;
+        let soon = Instant::now() + self.delay;
+        self.next_poll = if self.items.is_empty() {
+            soon
+        } else {
+            self.next_poll.min(soon)
+        };
+        self.items.push(item);
+    }
+
+    /// Waits until the next poll is due; indefinitely while there are no items.
+    pub(super) async fn due(&self) {
+        if self.items.is_empty() {
+            return pending().await;
+        }
+        sleep_until(self.next_poll).await;
+    }
+
+    /// Schedules the next poll.
+    pub(super) fn polled(&mut self) {
+        self.delay = self.backoff.after(self.delay);
+        self.next_poll = Instant::now() + self.delay;
+    }
+}
+
+/// How often an unavailable service is retried.
+const RETRY: Backoff = Backoff {
+    initial: Duration::from_millis(500),
+    max: Duration::from_secs(30),
+    factor: 2.0,
+};
+
+/// The failures of one service in a row: logs the first of them and the recovery.
+#[derive(Debug)]
+pub(super) struct Outage {
+    service: &'static str,
+    delay: Option<Duration>,
+}
+
+impl Outage {
+    pub(super) fn of(service: &'static str) -> Self {
+        Self {
+            service,
+            delay: None,
+        }
+    }
+
+    /// Records a failure and returns the delay before the next attempt.
+    pub(super) fn failed(&mut self, error: &(dyn Error + 'static)) -> Duration {
+        if self.delay.is_none() {
+            warn!(service = self.service, error, "unavailable, retrying");
+        }
+        let delay = self.delay.map_or(RETRY.initial, |last| RETRY.after(last));
+        self.delay = Some(delay);
+        delay
+    }
+
+    /// Records a success.
+    pub(super) fn succeeded(&mut self) {
+        if self.delay.take().is_some() {
+            info!(service = self.service, "available again");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_delay_doubles_until_the_service_recovers() {
+        let mut outage = Outage::of("queue");
+        let error = std::fmt::Error;
+
+        let delays: Vec<_> = (0..40).map(|_| outage.failed(&error)).collect();
+        outage.succeeded();
+
+        assert_eq!((delays[0], delays[1]), (RETRY.initial, 2 * RETRY.initial));
+        assert_eq!((delays[8], delays[39]), (RETRY.max, RETRY.max));
+        assert_eq!(outage.failed(&error), RETRY.initial);
+    }
+}

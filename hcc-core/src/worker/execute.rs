@@ -1,0 +1,194 @@
+//! What a worker does for each command.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hcloud_api::{Action, ServerStatus};
+use tokio::sync::Notify;
+use tokio::time::timeout;
+use tracing::warn;
+
+use super::action_poller::ActionPoller;
+use super::context::WorkerContext;
+use super::failure::Failure;
+use super::refresher::RecordRefresher;
+use crate::command::Delivery;
+use crate::command::delete::ExpectedServer;
+use crate::{
+    Command, CreateOptions, CreateOutcome, DeleteOutcome, Error, Power, Request, Scope, ServerName,
+    SyncOutcome,
+};
+
+/// How long a command waits for an action at Hetzner.
+const ACTION_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+/// What the outcome of a command that succeeded says in addition.
+pub(super) type Note = Option<&'static str>;
+
+/// Executes commands.
+#[derive(Debug)]
+pub(super) struct Executor {
+    pub(super) context: Arc<WorkerContext>,
+    pub(super) action_poller: ActionPoller,
+    pub(super) refresher: RecordRefresher,
+    pub(super) console_created: Arc<Notify>,
+}
+
+impl Executor {
+    /// Syncs all records.
+    pub(super) async fn sync_all(&self, by: Option<&str>) -> Result<Note, Failure> {
+        self.context.authorizer.check_sync_of_all(by).await?;
+        self.context.sync(&Scope::Known).await?;
+        Ok(None)
+    }
+
+    /// Executes a command for one server.
+    pub(super) async fn execute(
+        &self,
+        request: &Request,
+        delivery: &Delivery,
+    ) -> Result<Note, Failure> {
+        let (server, context) = (&request.server, &self.context);
+        let record = context.store().get(server.as_str()).await?;
+        context.authorizer.check(request, record.as_ref()).await?;
+        match &request.command {
+            Command::Sync => self.sync(server, record.is_some()).await?,
+            Command::Power(power) => self.power(server, *power, delivery).await?,
+            Command::Console => {
+                context.project.console(server).await?;
+                self.publish(server, SyncOutcome::Updated).await;
+                self.console_created.notify_one();
+            }
+            Command::Kill { id } => {
+                let recorded = record.and_then(|record| record.id);
+                let before = ExpectedServer::Before(delivery.pushed, recorded);
+                let expected = id.map_or(before, ExpectedServer::Id);
+                return self.delete(server, expected, delivery).await;
+            }
+            Command::Create(options) => return self.create(server, options).await,
+            Command::Settag => {
+                context.project.find_managed(server).await?;
+                context.project.manage(server).await?;
+                self.publish(server, SyncOutcome::Updated).await;
+            }
+            Command::Deltag => {
+                context.project.unmanage(server).await?;
+                self.publish(server, SyncOutcome::Updated).await;
+            }
+        }
+        Ok(None)
+    }
+
+    async fn sync(&self, server: &ServerName, is_recorded: bool) -> Result<(), Failure> {
+        if !is_recorded {
+            self.context.project.find_managed(server).await?;
+        }
+        match self.refresher.sync(server).await? {
+            SyncOutcome::Unknown => Err(Error::NoSuchServer {
+                name: server.clone(),
+            }
+            .into()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn power(
+        &self,
+        server: &ServerName,
+        power: Power,
+        delivery: &Delivery,
+    ) -> Result<(), Failure> {
+        let project = &self.context.project;
+        let action = if power.is_unrepeatable() {
+            project.power_once(server, power, delivery).await?
+        } else {
+            project.power(server, power).await?
+        };
+        self.wait(vec![action]).await?;
+        self.refresh(server, power.leads_to()).await;
+        Ok(())
+    }
+
+    async fn create(&self, server: &ServerName, options: &CreateOptions) -> Result<Note, Failure> {
+        let project = &self.context.project;
+        let (actions, note) = match project.create(server, options).await? {
+            CreateOutcome::Created(actions) => (actions, None),
+            CreateOutcome::Adopted => {
+                let note = self.password_note(server, options).await?;
+                (project.running_actions(server).await?, note)
+            }
+        };
+        self.publish(server, SyncOutcome::Adopted).await;
+        self.wait(actions).await?;
+        self.refresh(server, ServerStatus::Running).await;
+        Ok(note)
+    }
+
+    /// Says so if the root password of an adopted server was lost.
+    async fn password_note(
+        &self,
+        server: &ServerName,
+        options: &CreateOptions,
+    ) -> Result<Note, Failure> {
+        let record = self.context.store().get(server.as_str()).await?;
+        let has_password = record.is_some_and(|record| record.pw.is_some());
+        let is_lost = options.ssh_keys.is_empty() && !has_password;
+        Ok(is_lost.then_some("the server already existed; its root password is unknown"))
+    }
+
+    async fn delete(
+        &self,
+        server: &ServerName,
+        expected: ExpectedServer,
+        delivery: &Delivery,
+    ) -> Result<Note, Failure> {
+        const GONE: Note = Some("the server was already deleted");
+        let has_id = matches!(expected, ExpectedServer::Id(_));
+        match self.context.project.delete_expected(server, expected).await {
+            Ok(DeleteOutcome::Deleted(action)) => {
+                self.publish(server, SyncOutcome::Removed).await;
+                self.wait(action.into_iter().collect()).await?;
+                Ok(None)
+            }
+            Ok(DeleteOutcome::Gone) => {
+                self.publish(server, SyncOutcome::Removed).await;
+                Ok(GONE)
+            }
+            // An earlier delivery or another program deleted it.
+            Err(Error::NoSuchServer { .. }) if has_id || delivery.is_repeated => Ok(GONE),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits until all actions have succeeded.
+    async fn wait(&self, actions: Vec<Action>) -> Result<(), Failure> {
+        for action in actions {
+            let ended = timeout(ACTION_TIMEOUT, self.action_poller.wait(action)).await;
+            let action = match ended {
+                Ok(Some(action)) => action,
+                Ok(None) => return Err(unknown("the action cannot be polled")),
+                Err(_) => return Err(unknown("the action did not finish within 15 minutes")),
+            };
+            // Makes no request, since the action has ended: returns its error, if any.
+            let project = &self.context.project;
+            project.wait(vec![action], ACTION_TIMEOUT, |_| {}).await?;
+        }
+        Ok(())
+    }
+
+    /// Updates the record of a server now, and until it has this status.
+    async fn refresh(&self, server: &ServerName, status: ServerStatus) {
+        if let Err(failure) = self.refresher.sync_until(server, status).await {
+            // The command has succeeded; the next periodic sync updates the record.
+            warn!(%server, error = failure.message, "record not synced");
+        }
+    }
+
+    async fn publish(&self, server: &ServerName, record: SyncOutcome) {
+        self.context.publish_record(server.as_str(), record).await;
+    }
+}
+
+fn unknown(why: &str) -> Failure {
+    Failure::transient(&format!("outcome unknown: {why}"), "still_running")
+}
