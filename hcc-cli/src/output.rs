@@ -59,8 +59,16 @@ pub(crate) trait Row: Serialize {
     /// Columns that are dropped on narrow terminals, in this order.
     const DROP_IF_NARROW: &'static [&'static str] = &[];
 
-    /// The values of all columns.
-    fn cells(&self) -> Vec<String>;
+    /// The values of all columns: the fields with these names, unless overridden.
+    fn cells(&self) -> Vec<String> {
+        let row = serde_json::to_value(self).unwrap_or_default();
+        let cell = |name: &&str| match &row[*name] {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            value => value.to_string(),
+        };
+        Self::COLUMNS.iter().map(cell).collect()
+    }
 }
 
 /// How results are printed.

@@ -55,17 +55,6 @@ impl From<Image> for ImageRow {
 
 impl Row for ImageRow {
     const COLUMNS: &'static [&'static str] = &["name", "arch", "desc", "os", "v", "id"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.name.clone().unwrap_or_default(),
-            self.arch.clone(),
-            self.desc.clone(),
-            self.os.clone(),
-            self.v.clone().unwrap_or_default(),
-            self.id.to_string(),
-        ]
-    }
 }
 
 impl Locations {
@@ -102,17 +91,6 @@ impl From<Location> for LocationRow {
 
 impl Row for LocationRow {
     const COLUMNS: &'static [&'static str] = &["name", "desc", "city", "country", "zone", "id"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.name.clone(),
-            self.desc.clone(),
-            self.city.clone(),
-            self.country.clone(),
-            self.zone.clone(),
-            self.id.to_string(),
-        ]
-    }
 }
 
 impl Types {

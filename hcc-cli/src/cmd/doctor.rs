@@ -143,15 +143,6 @@ fn wrapped(text: &str) -> String {
 
 impl Row for Finding {
     const COLUMNS: &'static [&'static str] = &["about", "check", "finding", "advice"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.about.to_owned(),
-            self.check.as_str().to_owned(),
-            self.finding.clone(),
-            self.advice.clone().unwrap_or_default(),
-        ]
-    }
 }
 
 fn page(config: &Config, www: Option<&Path>) -> Finding {

@@ -33,8 +33,8 @@ pub(crate) struct Push {
     #[arg(hide_default_value = true)]
     args: Value,
 
-    /// User on whose behalf it is carried out
-    #[arg(long, value_name = "WHO", value_parser = line)]
+    /// User that the command is carried out for
+    #[arg(long, value_name = "USER", value_parser = line)]
     by: Option<String>,
 
     /// Wait until a worker has carried it out, for 5 minutes or as given, such as 30s

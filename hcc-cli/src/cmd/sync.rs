@@ -64,8 +64,4 @@ fn update(bar: &ProgressBar, progress: SyncProgress) {
 
 impl Row for Synced {
     const COLUMNS: &'static [&'static str] = &["name", "record"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![self.name.clone(), self.record.as_str().to_owned()]
-    }
 }

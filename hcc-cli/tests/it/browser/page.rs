@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::path::Path;
 use std::process::Command;
 
-use test_browser::Chromium;
+use test_browser::{Chromium, Vnc};
 use test_services::Program;
 
 /// The directory of the page in the source tree.
@@ -21,6 +21,14 @@ pub(super) struct Page {
 impl Page {
     pub(super) async fn start() -> Self {
         Self::start_with(Path::new(WWW)).await
+    }
+
+    /// Opens the screen of a VNC server.
+    pub(super) async fn connected_to(vnc: &Vnc) -> Self {
+        let page = Self::start().await;
+        page.open(&vnc.link()).await;
+        page.wait_for_state("connected").await;
+        page
     }
 
     /// Serves another directory.

@@ -34,9 +34,7 @@ async fn page_shows_the_screen_of_the_server() {
 async fn typed_text_arrives() {
     let mut vnc = Vnc::start();
     let typed = vnc.start_terminal().await;
-    let page = Page::start().await;
-    page.open(&vnc.link()).await;
-    page.wait_for_state("connected").await;
+    let page = Page::connected_to(&vnc).await;
 
     page.type_into_screen("hello World 42 {|}~@ zyZY\n").await;
 
@@ -53,9 +51,7 @@ async fn typed_text_arrives() {
 async fn pasted_text_arrives_unchanged_on_either_keyboard() {
     let mut vnc = Vnc::start();
     let typed = vnc.start_terminal().await;
-    let page = Page::start().await;
-    page.open(&vnc.link()).await;
-    page.wait_for_state("connected").await;
+    let page = Page::connected_to(&vnc).await;
     let text = r##"Hello_World-42 (a>b) & {x|y} #~$ "q" '[\]' `^` <%>@*+=?!;:,./ yYzZ"##;
 
     page.click("#screen canvas").await;
@@ -86,9 +82,7 @@ async fn pasted_text_arrives_unchanged_on_either_keyboard() {
 #[ignore = "needs Chromium, TigerVNC, websockify and noVNC"]
 async fn untypable_characters_are_reported_before_anything_is_typed() {
     let vnc = Vnc::start();
-    let page = Page::start().await;
-    page.open(&vnc.link()).await;
-    page.wait_for_state("connected").await;
+    let page = Page::connected_to(&vnc).await;
 
     page.click("[popovertarget=typing]").await;
     page.fill("#text", "Grüße an €").await;
@@ -105,9 +99,7 @@ async fn untypable_characters_are_reported_before_anything_is_typed() {
 async fn ctrl_alt_del_arrives() {
     let vnc = Vnc::start();
     let keys = vnc.start_key_reader();
-    let page = Page::start().await;
-    page.open(&vnc.link()).await;
-    page.wait_for_state("connected").await;
+    let page = Page::connected_to(&vnc).await;
     page.click("#screen canvas").await;
     keys.wait_for_click();
 
@@ -131,9 +123,7 @@ async fn ctrl_alt_del_arrives() {
 async fn held_key_stays_down_while_others_are_pressed() {
     let vnc = Vnc::start();
     let keys = vnc.start_key_reader();
-    let page = Page::start().await;
-    page.open(&vnc.link()).await;
-    page.wait_for_state("connected").await;
+    let page = Page::connected_to(&vnc).await;
     page.click("#screen canvas").await;
     keys.wait_for_click();
 
@@ -149,9 +139,7 @@ async fn held_key_stays_down_while_others_are_pressed() {
 #[ignore = "needs Chromium, TigerVNC, websockify and noVNC"]
 async fn keyboard_shortcut_moves_the_focus_out_of_the_screen() {
     let vnc = Vnc::start();
-    let page = Page::start().await;
-    page.open(&vnc.link()).await;
-    page.wait_for_state("connected").await;
+    let page = Page::connected_to(&vnc).await;
     let (control, alt, shift) = ('\u{E009}', '\u{E00A}', '\u{E008}');
 
     page.type_into_screen(&format!("{control}{alt}{shift}"))
@@ -166,9 +154,7 @@ async fn keyboard_shortcut_moves_the_focus_out_of_the_screen() {
 async fn typing_can_be_stopped() {
     let mut vnc = Vnc::start();
     let typed = vnc.start_terminal().await;
-    let page = Page::start().await;
-    page.open(&vnc.link()).await;
-    page.wait_for_state("connected").await;
+    let page = Page::connected_to(&vnc).await;
     page.click("#screen canvas").await;
 
     page.click("[popovertarget=typing]").await;
@@ -301,9 +287,7 @@ async fn only_encrypted_or_local_addresses_are_accepted() {
 #[ignore = "needs Chromium, TigerVNC, websockify and noVNC"]
 async fn closed_connection_is_reported_as_lost() {
     let mut vnc = Vnc::start();
-    let page = Page::start().await;
-    page.open(&vnc.link()).await;
-    page.wait_for_state("connected").await;
+    let page = Page::connected_to(&vnc).await;
 
     vnc.stop_server();
     page.wait_for_state("lost").await;
@@ -333,9 +317,7 @@ async fn secrets_leave_the_address_bar() {
 async fn view_only_sends_no_keys() {
     let mut vnc = Vnc::start();
     let typed = vnc.start_terminal().await;
-    let page = Page::start().await;
-    page.open(&vnc.link()).await;
-    page.wait_for_state("connected").await;
+    let page = Page::connected_to(&vnc).await;
 
     page.click("[popovertarget=view]").await;
     page.click("#only").await;
