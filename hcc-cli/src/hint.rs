@@ -6,14 +6,14 @@ use hcc_core::{Error, ResourceKind, ScreenError};
 /// Returns the hint for an error, if there is one clear next step.
 pub(crate) fn of(error: &Error) -> Option<String> {
     Some(match error {
-        Error::NotManaged { name, .. } => format!("to manage it: hcc settag {name}"),
-        Error::NameTaken { name } => format!("to manage it: hcc settag {name}"),
-        Error::NotOffered { kind, .. } => format!("to see what there is: hcc {}", list(*kind)?),
-        Error::NoTypeAvailable { .. } => "to see what there is: hcc types".to_owned(),
-        Error::CreateUnconfirmed { name, .. } => format!("safe to repeat: hcc create {name}"),
-        Error::Unrecorded { name, .. } => format!("to record it: hcc sync {name}"),
+        Error::NotManaged { name, .. } => format!("run hcc settag {name} to manage it"),
+        Error::NameTaken { name } => format!("run hcc settag {name} to manage it"),
+        Error::NotOffered { kind, .. } => format!("run hcc {} to list what is available", list(*kind)?),
+        Error::NoTypeAvailable { .. } => "run hcc types to list what is available".to_owned(),
+        Error::CreateUnconfirmed { name, .. } => format!("run hcc create {name} again; it is safe to repeat"),
+        Error::Unrecorded { name, .. } => format!("run hcc sync {name} to record it"),
         Error::Screen(ScreenError::Lost(_)) => "a server that is off has no screen".to_owned(),
-        Error::Untypable(_) => "another keyboard may have them: --layout".to_owned(),
+        Error::Untypable(_) => "pass --layout for another keyboard layout".to_owned(),
         Error::Api(error) => return of_api(error),
         _ => return None,
     })
@@ -31,14 +31,14 @@ fn list(kind: ResourceKind) -> Option<&'static str> {
 
 fn of_api(error: &hcloud_api::Error) -> Option<String> {
     let hint = match error.code()? {
-        ErrorCode::Unauthorized => "to set another token: hcc setup",
+        ErrorCode::Unauthorized => "run hcc setup to set another token",
         ErrorCode::TokenReadonly | ErrorCode::Forbidden => {
-            "this needs a token that may read and write: hcc setup"
+            "run hcc setup to set a token with read and write permission"
         }
         ErrorCode::ResourceUnavailable | ErrorCode::PlacementError => {
-            "another location or type may do: hcc types"
+            "try another location or type; hcc types lists them"
         }
-        ErrorCode::Locked => "another action holds it; try again when that is done",
+        ErrorCode::Locked => "another action is running; try again when it has ended",
         _ => return None,
     };
     Some(hint.to_owned())

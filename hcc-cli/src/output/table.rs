@@ -1,14 +1,14 @@
-//! Tables for people: they fit the terminal, and have colours there.
+//! Tables that fit the terminal, with colors.
 
 use std::io::{self, Write};
 
 use console::{Style, Term, measure_text_width, truncate_str};
 
-/// Between two columns.
+/// The space between two columns.
 const GAP: &str = "  ";
 
-/// No column is made narrower than this.
-const NARROWEST: usize = 6;
+/// The width that no column is narrowed below.
+const MIN_WIDTH: usize = 6;
 
 /// Rows of cells under the names of their columns.
 pub(crate) struct Table {
@@ -23,7 +23,7 @@ impl Table {
         for row in &mut rows {
             for (cell, width) in row.iter_mut().zip(&mut widths) {
                 if cell.contains(char::is_control) {
-                    // What others have written must not move the cursor.
+                    // A value must not move the cursor.
                     *cell = cell.replace(char::is_control, " ");
                 }
                 *width = measure_text_width(cell).max(*width);
@@ -36,26 +36,26 @@ impl Table {
         }
     }
 
-    /// The same, as wide as the terminal at most if it goes to one: without some of the columns
-    /// that are spare, the first of them first, and then with narrower ones.
-    pub(crate) fn fitted(mut self, spare: &[&str]) -> Self {
+    /// Fits the table to the terminal, if there is one: drops optional columns in their order, then
+    /// narrows the widest ones.
+    pub(crate) fn fitted(mut self, optional: &[&str]) -> Self {
         if let Some((_, columns)) = Term::stdout().size_checked() {
-            self.fit(columns.into(), spare);
+            self.fit(columns.into(), optional);
         }
         self
     }
 
-    fn fit(&mut self, limit: usize, spare: &[&str]) {
-        for name in spare {
+    fn fit(&mut self, limit: usize, optional: &[&str]) {
+        for name in optional {
             if line_width(&self.widths) <= limit {
                 return;
             }
-            self.leave_out(name);
+            self.drop_column(name);
         }
         narrow(&mut self.widths, limit);
     }
 
-    fn leave_out(&mut self, name: &str) {
+    fn drop_column(&mut self, name: &str) {
         if let Some(column) = self.columns.iter().position(|column| *column == name) {
             self.columns.remove(column);
             self.widths.remove(column);
@@ -65,16 +65,19 @@ impl Table {
         }
     }
 
-    /// Writes a line for each row, below the names of the columns.
+    /// Writes a header, and a line for each row.
     pub(crate) fn write(&self, out: &mut impl Write, header: bool) -> io::Result<()> {
         if header {
             let bold = Style::new().bold();
-            let names = self.columns.iter().map(|name| name.to_uppercase());
-            let names: Vec<String> = names.collect();
+            let names: Vec<String> = self
+                .columns
+                .iter()
+                .map(|name| name.to_uppercase())
+                .collect();
             self.line(out, &names, |_, _| Some(bold.clone()))?;
         }
         for row in &self.rows {
-            self.line(out, row, tone)?;
+            self.line(out, row, style)?;
         }
         Ok(())
     }
@@ -83,7 +86,7 @@ impl Table {
         &self,
         out: &mut impl Write,
         cells: &[String],
-        tone: impl Fn(&str, &str) -> Option<Style>,
+        style: impl Fn(&str, &str) -> Option<Style>,
     ) -> io::Result<()> {
         let last = cells.iter().rposition(|cell| !cell.is_empty());
         for (column, cell) in cells
@@ -92,7 +95,7 @@ impl Table {
             .take(last.map_or(0, |last| last + 1))
         {
             let text = truncate_str(cell, self.widths[column], "…");
-            match tone(self.columns[column], cell) {
+            match style(self.columns[column], cell) {
                 Some(style) => write!(out, "{}", style.apply_to(&text))?,
                 None => write!(out, "{text}")?,
             }
@@ -105,8 +108,8 @@ impl Table {
     }
 }
 
-/// What deserves a second look, and what is well.
-fn tone(column: &str, cell: &str) -> Option<Style> {
+/// Highlights what is well, and what needs attention.
+fn style(column: &str, cell: &str) -> Option<Style> {
     let style = Style::new();
     match (column, cell) {
         ("status", "running" | "success") | ("check", "ok") => Some(style.green()),
@@ -128,7 +131,7 @@ fn line_width(widths: &[usize]) -> usize {
 fn narrow(widths: &mut [usize], limit: usize) {
     while line_width(widths) > limit {
         match widths.iter_mut().max() {
-            Some(widest) if *widest > NARROWEST => *widest -= 1,
+            Some(widest) if *widest > MIN_WIDTH => *widest -= 1,
             _ => return,
         }
     }
@@ -139,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn widest_columns_give_way_to_a_narrow_terminal() {
+    fn widest_columns_are_narrowed_to_fit() {
         let mut widths = [4, 30, 20, 7];
 
         narrow(&mut widths, 57);
@@ -149,16 +152,16 @@ mod tests {
     }
 
     #[test]
-    fn columns_stay_legible_on_the_narrowest_terminal() {
+    fn columns_keep_a_minimal_width() {
         let mut widths = [4, 30, 20];
 
         narrow(&mut widths, 1);
 
-        assert_eq!(widths, [4, NARROWEST, NARROWEST]);
+        assert_eq!(widths, [4, MIN_WIDTH, MIN_WIDTH]);
     }
 
     #[test]
-    fn spare_columns_go_one_by_one_before_others_are_narrowed() {
+    fn optional_columns_are_dropped_one_by_one_before_others_are_narrowed() {
         let row = ["web1", "x86", "shared", "0.0067"].map(str::to_owned);
         let table = || Table::new(vec!["name", "arch", "cpu", "hourly"], vec![row.to_vec()]);
         let fitted = |limit| {
@@ -175,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_are_aligned_and_lines_end_with_their_last_word() {
+    fn cells_are_aligned_and_lines_have_no_trailing_spaces() {
         let cells = |row: [&str; 3]| row.map(str::to_owned).to_vec();
         let rows = vec![cells(["web1", "", ""]), cells(["ä\u{7}b", "日本", "x"])];
         let mut out = Vec::new();

@@ -1,29 +1,30 @@
-//! `hcc images locations types`: what can be ordered.
+//! `hcc images locations types`: what new servers are created from.
 
 use hcloud_api::{Image, Location, ServerType};
 use serde::Serialize;
 
+use crate::completion_cache;
 use crate::config::Config;
-use crate::offered;
+use crate::error::Result;
 use crate::output::{Output, Row};
 use crate::price::rounded;
 
-/// List the images that servers are created from
+/// List the images for new servers
 #[derive(Debug, clap::Args)]
 pub(crate) struct Images {}
 
-/// List the places where servers can be
+/// List the locations for new servers
 #[derive(Debug, clap::Args)]
 pub(crate) struct Locations {}
 
-/// List the types that servers can have, with price and availability
+/// List the types of servers, with price and availability
 #[derive(Debug, clap::Args)]
 pub(crate) struct Types {}
 
 impl Images {
-    pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let images = config.project_without_records()?.images().await?;
-        offered::keep_images(config, &images);
+        completion_cache::store_images(config, &images);
         let rows: Vec<ImageRow> = images.into_iter().map(ImageRow::from).collect();
         out.rows(&rows)
     }
@@ -54,23 +55,12 @@ impl From<Image> for ImageRow {
 
 impl Row for ImageRow {
     const COLUMNS: &'static [&'static str] = &["name", "arch", "desc", "os", "v", "id"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.name.clone().unwrap_or_default(),
-            self.arch.clone(),
-            self.desc.clone(),
-            self.os.clone(),
-            self.v.clone().unwrap_or_default(),
-            self.id.to_string(),
-        ]
-    }
 }
 
 impl Locations {
-    pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let locations = config.project_without_records()?.locations().await?;
-        offered::keep_locations(config, &locations);
+        completion_cache::store_locations(config, &locations);
         let rows: Vec<LocationRow> = locations.into_iter().map(LocationRow::from).collect();
         out.rows(&rows)
     }
@@ -101,32 +91,21 @@ impl From<Location> for LocationRow {
 
 impl Row for LocationRow {
     const COLUMNS: &'static [&'static str] = &["name", "desc", "city", "country", "zone", "id"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.name.clone(),
-            self.desc.clone(),
-            self.city.clone(),
-            self.country.clone(),
-            self.zone.clone(),
-            self.id.to_string(),
-        ]
-    }
 }
 
 impl Types {
-    pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let project = config.project_without_records()?;
         let (types, currency) = tokio::try_join!(project.server_types(), project.currency())?;
-        offered::keep_types(config, &types);
+        completion_cache::store_types(config, &types);
         let rows = types
             .iter()
-            .flat_map(|offer| TypeRow::all(offer, &currency));
+            .flat_map(|server_type| TypeRow::all(server_type, &currency));
         out.rows(&rows.collect::<Vec<_>>())
     }
 }
 
-/// A type in one location: price and availability differ from place to place.
+/// A type in one location: price and availability differ by location.
 #[derive(Serialize)]
 struct TypeRow {
     name: String,
@@ -145,15 +124,15 @@ struct TypeRow {
 
 impl TypeRow {
     fn all<'a>(server_type: &'a ServerType, currency: &'a str) -> impl Iterator<Item = Self> + 'a {
-        server_type.locations.iter().map(move |place| {
-            let price = server_type.price(&place.name);
-            let ends = place
+        server_type.locations.iter().map(move |location| {
+            let price = server_type.price(&location.name);
+            let ends = location
                 .deprecation
                 .as_ref()
                 .map(|deprecation| deprecation.unavailable_after);
             Self {
                 name: server_type.name.clone(),
-                location: place.name.clone(),
+                location: location.name.clone(),
                 cores: server_type.cores,
                 memory: server_type.memory,
                 disk: server_type.disk,
@@ -162,7 +141,7 @@ impl TypeRow {
                 hourly: price.map(|price| price.price_hourly.gross.to_string()),
                 monthly: price.map(|price| price.price_monthly.gross.to_string()),
                 currency: currency.to_owned(),
-                available: place.available,
+                available: location.available,
                 ends: ends.map(|at| at.strftime("%F").to_string()),
             }
         })
@@ -184,7 +163,7 @@ impl Row for TypeRow {
         "available",
         "ends",
     ];
-    const SPARE: &'static [&'static str] = &["cpu", "arch", "currency"];
+    const DROP_IF_NARROW: &'static [&'static str] = &["cpu", "arch", "currency"];
 
     fn cells(&self) -> Vec<String> {
         vec![

@@ -1,17 +1,14 @@
-//! The server that a verb is about.
+//! The server that a verb acts on.
 
 use hcc_core::{Guard, ServerName};
 
-use crate::complete;
-
-/// Which server, and whether it must be ours.
+/// Which server, and whether it must be managed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Target {
     /// Name of the server
-    #[arg(add = complete::servers())]
     pub(crate) name: ServerName,
 
-    /// Also if the server is not managed
+    /// Allow a server that is not managed
     #[arg(long)]
     unmanaged: bool,
 }

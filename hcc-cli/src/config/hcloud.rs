@@ -1,20 +1,20 @@
-//! The settings file of the official CLI, as far as we read it.
+//! The settings file of the official CLI, `hcloud`.
 
 use std::path::PathBuf;
 use std::{fs, io};
 
-use anyhow::Result;
 use etcetera::BaseStrategy;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{parse, variable};
-use crate::problem::Problem;
+use super::environment::{directories, variable};
+use super::toml;
+use crate::error::{CliError, Exit, Result};
 
 /// Its contexts: a project each.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Official {
+pub(super) struct HcloudConfig {
     active_context: Option<String>,
     contexts: Vec<Context>,
     preferences: Preferences,
@@ -28,25 +28,25 @@ struct Context {
     preferences: Preferences,
 }
 
-/// What newer releases keep for a context, or for all.
+/// What newer releases store for one context, or for all.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Preferences {
     endpoint: Option<String>,
 }
 
-impl Official {
-    pub(crate) fn read() -> Result<Self> {
+impl HcloudConfig {
+    pub(super) fn read() -> Result<Self> {
         let path = path()?;
         match fs::read_to_string(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(cause) => Err(Problem::Unreadable { path, cause }.into()),
-            Ok(text) => parse(&text, &path),
+            Err(cause) => Err(CliError::unreadable(&path, cause)),
+            Ok(text) => toml::parse(&text, &path),
         }
     }
 
-    /// The context that counts when nobody names one.
-    pub(crate) fn active(&self) -> Option<&str> {
+    /// The context in force unless another one is named.
+    pub(super) fn active(&self) -> Option<&str> {
         self.active_context
             .as_deref()
             .filter(|name| !name.is_empty())
@@ -54,16 +54,17 @@ impl Official {
 
     /// The token of a context.
     ///
-    /// The official CLI takes another one if there is no such context. That may be the token of
+    /// The official CLI uses another token if there is no such context. That may be the token of
     /// another project, so it is an error here.
-    pub(crate) fn token(&self, context: &str) -> Result<SecretString> {
-        match self.context(context) {
-            Some(found) => Ok(found.token.clone()),
-            None => Err(Problem::NoContext(context.to_owned()).into()),
-        }
+    pub(super) fn token(&self, context: &str) -> Result<SecretString> {
+        let found = self.context(context).map(|found| found.token.clone());
+        found.ok_or_else(|| {
+            let message = format!("the official CLI has no context {context:?}");
+            CliError::new(Exit::NotSetUp, "no_context", message).hint("run hcloud context list")
+        })
     }
 
-    pub(crate) fn endpoint(&self, context: &str) -> Option<&str> {
+    pub(super) fn endpoint(&self, context: &str) -> Option<&str> {
         let own = self
             .context(context)
             .and_then(|context| context.preferences.endpoint.as_deref());
@@ -75,13 +76,13 @@ impl Official {
     }
 }
 
-/// It keeps its file there whatever `XDG_CONFIG_HOME` says.
+/// The official CLI ignores `XDG_CONFIG_HOME`.
 fn path() -> Result<PathBuf> {
     if let Some(path) = variable("HCLOUD_CONFIG") {
         return Ok(path.into());
     }
     let config = if cfg!(windows) {
-        super::base()?.config_dir()
+        directories()?.config_dir()
     } else {
         etcetera::home_dir()?.join(".config")
     };

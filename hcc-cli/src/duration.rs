@@ -1,28 +1,29 @@
-//! Spans of time as people read them at a glance.
+//! Durations as people write and read them.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// How long ago it was, such as `3m`.
+use crate::error::{CliError, Result};
+
+/// Formats how long ago it was, such as `3m`.
 pub(crate) fn age(at: Timestamp) -> String {
     short(Timestamp::now().duration_since(at).unsigned_abs())
 }
 
-/// Reads a span such as `30s` or `1h 30m`; a number alone counts seconds.
-pub(crate) fn span(text: &str) -> anyhow::Result<Duration> {
-    if let Ok(seconds) = text.parse() {
+/// Parses a duration such as `30s` or `1h 30m`; a bare number counts seconds.
+pub(crate) fn parse(duration: &str) -> Result<Duration> {
+    if let Ok(seconds) = duration.parse() {
         return Ok(Duration::from_secs(seconds));
     }
-    let span: SignedDuration = text
-        .parse()
-        .map_err(|_| anyhow::anyhow!("it is no time such as 30s or 5m"))?;
-    Ok(span.try_into()?)
+    let invalid = || CliError::usage("expected a duration such as 30s or 5m");
+    let parsed: SignedDuration = duration.parse().map_err(|_| invalid())?;
+    parsed.try_into().map_err(|_| invalid())
 }
 
-/// A span in its largest unit, rounded down.
-pub(crate) fn short(span: Duration) -> String {
-    let seconds = span.as_secs();
+/// Formats a duration in its largest unit, rounded down.
+pub(crate) fn short(duration: Duration) -> String {
+    let seconds = duration.as_secs();
     match seconds {
         0..60 => format!("{seconds}s"),
         60..3600 => format!("{}m", seconds / 60),
@@ -36,8 +37,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_are_read_in_seconds_or_with_their_units() {
-        let seconds = |text| span(text).ok().map(|span| span.as_secs());
+    fn durations_are_parsed_as_seconds_or_with_units() {
+        let seconds = |text| parse(text).ok().map(|duration| duration.as_secs());
 
         assert_eq!(
             ["90", "30s", "1h 30m", "2 minutes"].map(seconds),
@@ -47,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_told_in_their_largest_unit() {
+    fn durations_are_formatted_in_their_largest_unit() {
         let short = |seconds| short(Duration::from_secs(seconds));
 
         assert_eq!(

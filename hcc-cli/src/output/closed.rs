@@ -1,12 +1,13 @@
-//! Whoever reads what we print, and may go away.
+//! Noticing that standard output was closed.
 
 use std::future::pending;
 use std::io;
 
-/// Returns when nobody reads standard output any more; never, where the system does not tell.
+/// Returns when the reader of standard output has closed it; never, if the system cannot report
+/// that.
 ///
-/// Who waits for messages would otherwise learn it from the next one, in an hour perhaps.
-pub(crate) async fn gone() {
+/// A verb that waits for messages would otherwise notice only when it prints the next one.
+pub(crate) async fn stdout_closed() {
     #[cfg(unix)]
     // Files and devices have no reader, and cannot be watched.
     if let Ok(()) = watch().await {
@@ -23,7 +24,8 @@ async fn watch() -> io::Result<()> {
     use tokio::net::unix::pipe::Sender;
 
     let stdout = io::stdout().as_fd().try_clone_to_owned()?;
-    // Not checked, as that would make standard output non-blocking, for all who share it.
+    // The checked constructor would make standard output non-blocking for all processes that share
+    // it.
     let pipe = Sender::from_owned_fd_unchecked(stdout)?;
     pipe.ready(Interest::ERROR).await?;
     Ok(())

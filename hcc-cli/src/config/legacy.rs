@@ -4,18 +4,17 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use flate2::read::ZlibDecoder;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::config::{Key, Values};
-use crate::problem::Problem;
+use super::key::{Key, Values};
+use crate::error::{CliError, Context, Exit, Result};
 
-/// A token is 64 characters; nothing that unpacks to more than this is one.
-const TOKEN_LIMIT: u64 = 1024;
+/// A token has 64 characters; larger output of the decompression is an attack.
+const MAX_TOKEN_BYTES: u64 = 1024;
 
 #[derive(Deserialize)]
 struct Legacy {
@@ -34,35 +33,29 @@ struct Legacy {
     mongo_cap: Option<String>,
 }
 
-/// Reads the settings of `server.py`, unscrambling the token.
+/// Reads the settings of `server.py`, and decodes the token.
 pub(crate) fn read(path: &Path) -> Result<Values> {
-    let text = fs::read_to_string(path).map_err(|cause| Problem::Unreadable {
-        path: path.to_owned(),
-        cause,
+    let text = fs::read_to_string(path).map_err(|cause| CliError::unreadable(path, cause))?;
+    let legacy = serde_json::from_str(&text).map_err(|error| {
+        let message = format!("not a settings file of server.py: {error}");
+        CliError::malformed(path, error.line(), &message)
     })?;
-    let legacy = serde_json::from_str(&text).map_err(|error| Problem::Malformed {
-        path: path.to_owned(),
-        line: error.line(),
-        message: format!("no settings file of server.py: {error}"),
-    })?;
-    convert(legacy).with_context(|| format!("take over {}", path.display()))
+    convert(legacy).context(|| format!("cannot import {}", path.display()))
 }
 
 fn convert(legacy: Legacy) -> Result<Values> {
-    let token = legacy.token.as_deref().map(unscramble).transpose()?;
+    let token = legacy.token.as_deref().map(decode_token).transpose()?;
     let store = match legacy.driver.as_deref() {
         Some("mongo") => {
             let database = legacy.mongo_db.as_deref().unwrap_or("hetzner");
             Some(format!("mongodb://127.0.0.1:27017/{database}").into())
         }
-        Some(other) => bail!("the database driver {other:?} is not known"),
+        Some(other) => return Err(failed(format!("unknown database driver {other:?}"))),
         None => None,
     };
+    let location = legacy.dc.map(|dc| hcc_core::location(&dc).to_owned());
     let plain = [
-        (
-            Key::Location,
-            legacy.dc.map(|dc| hcc_core::location(&dc).to_owned()),
-        ),
+        (Key::Location, location),
         (Key::Type, legacy.typ),
         (Key::Image, legacy.os),
         (Key::Label, legacy.label),
@@ -72,30 +65,26 @@ fn convert(legacy: Legacy) -> Result<Values> {
         (Key::Commands, legacy.mongo_cmd),
         (Key::Signals, legacy.mongo_queue),
         (Key::SignalBytes, legacy.mongo_cap),
-    ];
-    let plain = plain
-        .into_iter()
-        .filter_map(|(key, text)| Some((key, text?)))
-        .filter(|(_, text)| !text.is_empty())
-        .map(|(key, text)| (key, text.into()));
-    let secret = [(Key::Token, token), (Key::Store, store)];
-    let secret = secret
-        .into_iter()
-        .filter_map(|(key, text)| Some((key, text?)));
-    Ok(plain.chain(secret).collect())
+    ]
+    .into_iter()
+    .map(|(key, value)| {
+        let value = value.filter(|value| !value.is_empty());
+        (key, value.map(SecretString::from))
+    });
+    let all = plain.chain([(Key::Token, token), (Key::Store, store)]);
+    Ok(all.filter_map(|(key, value)| Some((key, value?))).collect())
 }
 
-/// `base64(zlib(token) XOR key) SPACE base64(key)`: hides the token from a
-/// glance, protects it from nobody.
-fn unscramble(scrambled: &str) -> Result<SecretString> {
-    let (data, key) = scrambled
-        .split_once(' ')
-        .context("the token is not scrambled as expected")?;
-    let (data, key) = (BASE64.decode(data)?, BASE64.decode(key)?);
-    ensure!(
-        data.len() == key.len(),
-        "the token and its key differ in length"
-    );
+/// Decodes `base64(zlib(token) XOR key) SPACE base64(key)`, which only hides the token from a
+/// glance.
+fn decode_token(encoded: &str) -> Result<SecretString> {
+    let malformed = || failed("the token is not encoded as expected");
+    let base64 = |text| BASE64.decode(text).map_err(|_| malformed());
+    let (data, key) = encoded.split_once(' ').ok_or_else(malformed)?;
+    let (data, key) = (base64(data)?, base64(key)?);
+    if data.len() != key.len() {
+        return Err(failed("the token and its key differ in length"));
+    }
 
     let packed: Vec<u8> = data
         .iter()
@@ -104,10 +93,14 @@ fn unscramble(scrambled: &str) -> Result<SecretString> {
         .collect();
     let mut token = String::new();
     ZlibDecoder::new(packed.as_slice())
-        .take(TOKEN_LIMIT)
+        .take(MAX_TOKEN_BYTES)
         .read_to_string(&mut token)
-        .context("the token does not unpack")?;
+        .context(|| "cannot decompress the token")?;
     Ok(token.into())
+}
+
+fn failed(message: impl Into<String>) -> CliError {
+    CliError::new(Exit::Failed, "", message)
 }
 
 #[cfg(test)]
@@ -127,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_of_the_original_are_carried_over() {
+    fn settings_of_server_py_are_converted() {
         let values = convert(parsed(CONF)).unwrap();
 
         for (key, value) in [
@@ -143,12 +136,12 @@ mod tests {
     }
 
     #[test]
-    fn damaged_token_is_refused_without_showing_it() {
+    fn damaged_token_is_refused_without_printing_it() {
         let damaged = CONF.replace("tJUYTHDY", "AAAAAAAA");
 
         let error = format!("{:#}", convert(parsed(&damaged)).unwrap_err());
 
-        assert!(error.contains("does not unpack"), "{error}");
+        assert!(error.contains("cannot decompress"), "{error}");
         assert!(!error.contains("AAAA"), "{error}");
     }
 }

@@ -1,13 +1,11 @@
-//! Ctrl-C, and what must not be cut in the middle.
+//! Ctrl-C and SIGTERM, and work that they must not cut off.
 
 use std::io;
 use std::pin::pin;
 
-use anyhow::Result;
+use crate::error::{CliError, Result};
 
-use crate::problem::Problem;
-
-/// The next Ctrl-C; it is listened for before this returns.
+/// Returns a future of the next Ctrl-C, which is caught from now on.
 pub(crate) fn ctrl_c() -> io::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
     let mut signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
@@ -18,16 +16,16 @@ pub(crate) fn ctrl_c() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// The signals that ask a service to end: Ctrl-C, and what `kill` sends.
-pub(crate) struct Ends {
+/// The signals that shut a service down: Ctrl-C, and SIGTERM.
+pub(crate) struct ShutdownSignals {
     #[cfg(unix)]
     signals: [tokio::signal::unix::Signal; 2],
     #[cfg(windows)]
     signal: tokio::signal::windows::CtrlC,
 }
 
-impl Ends {
-    /// Listens from now on, so that they do not end the process by themselves.
+impl ShutdownSignals {
+    /// Catches them from now on: they no longer end the process by themselves.
     pub(crate) fn listen() -> io::Result<Self> {
         #[cfg(unix)]
         {
@@ -46,7 +44,7 @@ impl Ends {
         }
     }
 
-    /// The next of them.
+    /// Waits for the next one.
     pub(crate) async fn next(&mut self) {
         #[cfg(unix)]
         {
@@ -61,27 +59,29 @@ impl Ends {
     }
 }
 
-/// Lets `work` end although Ctrl-C comes; a second one gives it up.
+/// Finishes `work` although Ctrl-C is pressed; a second Ctrl-C cancels it.
 ///
-/// After a Ctrl-C the outcome is [`Interrupted`](Problem::Interrupted), unless the work failed.
+/// After a Ctrl-C the outcome is an interruption, unless the work failed.
 pub(crate) async fn finish<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let mut work = pin!(work);
-    let first = ctrl_c()?;
+    let interrupt = ctrl_c()?;
     tokio::select! {
         outcome = &mut work => return outcome,
-        () = first => {}
+        () = interrupt => {}
     }
-    eprintln!("hcc: finishing what was begun; Ctrl-C again gives it up");
-    stop(work).await.and(Err(Problem::Interrupted.into()))
+    eprintln!("hcc: finishing the request in progress; press Ctrl-C again to cancel it");
+    cancel_on_ctrl_c(work)
+        .await
+        .and(Err(CliError::interrupted()))
 }
 
-/// Drops `work` when Ctrl-C comes.
+/// Drops `work` when Ctrl-C is pressed.
 ///
-/// Where [`finish`] was used before, Ctrl-C no longer ends the process by itself.
-pub(crate) async fn stop<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let interrupted = ctrl_c()?;
+/// Needed after [`finish`]: Ctrl-C no longer ends the process by itself.
+pub(crate) async fn cancel_on_ctrl_c<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let interrupt = ctrl_c()?;
     tokio::select! {
         outcome = work => outcome,
-        () = interrupted => Err(Problem::Interrupted.into()),
+        () = interrupt => Err(CliError::interrupted()),
     }
 }
