@@ -17,6 +17,7 @@ mod workspace;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::Parser;
 
 /// Development tasks of the workspace
@@ -39,24 +40,29 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    let result = match Task::parse() {
-        Task::Bench(bench) => bench.run(),
-        Task::Chaos(chaos) => chaos.run(),
-        Task::Deb(deb) => deb.run(),
-        Task::Demo(demo) => demo.run(),
-        Task::DistFiles(files) => files.run(),
-        Task::Drift(drift) => drift.run(),
-        Task::PublicApi(public_api) => public_api.run(),
-        Task::Screenshots(screenshots) => screenshots.run(),
-        Task::Services(services) => services.run(),
-        Task::Test(test) => test.run(),
-        Task::Words(words) => words.run(),
-    };
-    match result {
+    match public_api::exec_rustdoc().and_then(|()| Task::parse().run()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("xtask: {error:#}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+impl Task {
+    fn run(self) -> Result<()> {
+        match self {
+            Self::Bench(bench) => bench.run(),
+            Self::Chaos(chaos) => chaos.run(),
+            Self::Deb(deb) => deb.run(),
+            Self::Demo(demo) => demo.run(),
+            Self::DistFiles(files) => files.run(),
+            Self::Drift(drift) => drift.run(),
+            Self::PublicApi(public_api) => public_api.run(),
+            Self::Screenshots(screenshots) => screenshots.run(),
+            Self::Services(services) => services.run(),
+            Self::Test(test) => test.run(),
+            Self::Words(words) => words.run(),
         }
     }
 }

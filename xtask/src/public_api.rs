@@ -1,8 +1,10 @@
 //! `cargo xtask public-api`: a listing of the public API of each library.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
 
 use anyhow::{Context, Result, ensure};
 
@@ -49,19 +51,40 @@ impl PublicApi {
 
 /// Runs rustdoc and returns the directory of its JSON files.
 ///
-/// The JSON format is unstable, so rustdoc must accept unstable options. The separate target
-/// directory keeps that setting from invalidating other builds.
+/// The packages and features are those of `cargo doc` in `.ci/run`, so that dependencies are shared.
 fn generate_json() -> Result<PathBuf> {
-    let directory = target().join("public-api");
     let mut doc = cargo();
-    doc.args(["doc", "--quiet", "--no-deps", "--lib", "--all-features"])
-        .args(LIBRARIES.iter().flat_map(|library| ["-p", library]))
-        .arg("--target-dir")
-        .arg(&directory)
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env("RUSTDOCFLAGS", "-Zunstable-options --output-format=json");
+    doc.args([
+        "doc",
+        "--quiet",
+        "--no-deps",
+        "--lib",
+        "--workspace",
+        "--all-features",
+    ])
+    .env("RUSTDOC", env::current_exe()?)
+    .env("RUSTDOCFLAGS", "-Zunstable-options --output-format=json")
+    .env(AS_RUSTDOC, "1");
     run(&mut doc)?;
-    Ok(directory.join("doc"))
+    Ok(target().join("doc"))
+}
+
+/// Set for the processes that Cargo starts in place of rustdoc.
+const AS_RUSTDOC: &str = "XTASK_AS_RUSTDOC";
+
+/// Replaces this process by rustdoc if Cargo has started it in its place; otherwise returns.
+///
+/// The JSON format is unstable. `RUSTC_BOOTSTRAP` enables it, but would invalidate the build of many
+/// dependencies if it were set for Cargo.
+pub(crate) fn exec_rustdoc() -> Result<()> {
+    if env::var_os(AS_RUSTDOC).is_none() {
+        return Ok(());
+    }
+    let mut rustdoc = Command::new("rustdoc");
+    rustdoc
+        .args(env::args_os().skip(1))
+        .env("RUSTC_BOOTSTRAP", "1");
+    Err(rustdoc.exec()).context("failed to start rustdoc")
 }
 
 /// Returns one line per public item; blanket and auto trait implementations are omitted.

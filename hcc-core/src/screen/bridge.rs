@@ -207,7 +207,7 @@ mod tests {
     async fn wrong_password_asks_hetzner_for_nothing() {
         let sim = simulator().await;
         let bridge = bridge(&sim).await;
-        sim.forget_requests();
+        sim.clear_requests();
         let (ours, theirs) = duplex(64);
 
         let wrong = SecretString::from("wrong");

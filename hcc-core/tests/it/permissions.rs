@@ -22,7 +22,7 @@ impl House {
         let office = Office::new(sim).await;
         let scope = hcc_core::Scope::All;
         office.setup.project.sync(&scope, false).await.unwrap();
-        office.setup.sim.forget_requests();
+        office.setup.sim.clear_requests();
         let house = Self {
             office,
             accounts: Memory::default(),

@@ -84,7 +84,7 @@ async fn kill_after_requests(place: impl FnOnce() -> Place, test: &str) {
     let queue = place.queue().await;
 
     for round in 0..rounds {
-        sim.forget_requests();
+        sim.clear_requests();
         sim.add_fault(FAULTS[round % FAULTS.len()].parse().unwrap());
         for number in 0..3 {
             let create = Command::new("new", format!("vm{round}-{number}"));

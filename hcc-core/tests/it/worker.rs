@@ -20,7 +20,7 @@ async fn office_with_web1() -> Office {
     let office = Office::new(Sim::builder().server("web1", MANAGED)).await;
     let scope = hcc_core::Scope::All;
     office.setup.project.sync(&scope, false).await.unwrap();
-    office.setup.sim.forget_requests();
+    office.setup.sim.clear_requests();
     office
 }
 
@@ -92,7 +92,7 @@ async fn every_verb_of_other_programs_is_understood() {
         ("kill", "web2", ""),
         ("deltag", "web1", ""),
     ] {
-        office.setup.sim.forget_requests();
+        office.setup.sim.clear_requests();
 
         office.push(verb, server).await.unwrap();
 
@@ -281,7 +281,7 @@ async fn hundred_commands_share_the_looks_at_their_actions() {
     let office = Office::of(TestProject::patient(Sim::builder().servers(100, MANAGED)).await);
     let scope = hcc_core::Scope::All;
     office.setup.project.sync(&scope, false).await.unwrap();
-    office.setup.sim.forget_requests();
+    office.setup.sim.clear_requests();
     let mut config = calm();
     config.concurrency = 100;
     let _worker = Hired::new(office.worker().with_config(config));
