@@ -22,7 +22,7 @@ impl House {
         let harness = Harness::new(sim).await;
         let scope = hcc_core::Scope::All;
         harness.setup.project.sync(&scope, false).await.unwrap();
-        harness.setup.sim.forget_requests();
+        harness.setup.sim.clear_requests();
         let house = Self {
             harness,
             accounts: Memory::default(),

@@ -19,7 +19,7 @@ fn fates(synced: &[hcc_core::SyncedRecord]) -> Vec<(&str, SyncOutcome)> {
 async fn two_thousand_records_cost_forty_requests() {
     let setup = TestProject::patient(Sim::builder().servers(2000, MANAGED)).await;
     setup.project.sync(&Scope::All, false).await.unwrap();
-    setup.sim.forget_requests();
+    setup.sim.clear_requests();
 
     let synced = setup.project.sync(&Scope::Known, false).await.unwrap();
 

@@ -20,7 +20,7 @@ async fn harness_with_web1() -> Harness {
     let harness = Harness::new(Sim::builder().server("web1", MANAGED)).await;
     let scope = hcc_core::Scope::All;
     harness.setup.project.sync(&scope, false).await.unwrap();
-    harness.setup.sim.forget_requests();
+    harness.setup.sim.clear_requests();
     harness
 }
 
@@ -95,7 +95,7 @@ async fn every_verb_of_other_programs_is_accepted() {
         ("kill", "web2", ""),
         ("deltag", "web1", ""),
     ] {
-        harness.setup.sim.forget_requests();
+        harness.setup.sim.clear_requests();
 
         harness.push(verb, server).await.unwrap();
 
@@ -288,7 +288,7 @@ async fn hundred_commands_share_the_polls_of_their_actions() {
         Harness::with_project(TestProject::patient(Sim::builder().servers(100, MANAGED)).await);
     let scope = hcc_core::Scope::All;
     harness.setup.project.sync(&scope, false).await.unwrap();
-    harness.setup.sim.forget_requests();
+    harness.setup.sim.clear_requests();
     let mut config = config_without_sync();
     config.concurrency = 100;
     let _worker = RunningWorker::start(harness.worker().with_config(config));

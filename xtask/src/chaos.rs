@@ -1,4 +1,4 @@
-//! `cargo xtask storm`: the queue under processes and servers that are killed, in the long form.
+//! `cargo xtask chaos`: the long form of the queue's fault injection tests.
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -6,29 +6,29 @@ use clap::ValueEnum;
 use crate::services;
 use crate::workspace::{cargo, run};
 
-/// Kill those who use a queue, and its servers, and account for every command
+/// Kill workers and database servers while a queue is in use; verify that no command is lost
 #[derive(clap::Args)]
-pub(crate) struct Storm {
-    /// Which databases; all, if none is named
+pub(crate) struct Chaos {
+    /// Databases to test [default: all]
     backends: Vec<Backend>,
 
-    /// How many commands are pushed [default: 100000 to SQLite, 20000 to others]
+    /// Number of commands to push [default: 100000 for SQLite, 20000 for others]
     #[arg(long)]
     commands: Option<u32>,
 
-    /// How many processes are killed
+    /// Number of processes to kill
     #[arg(long, default_value_t = 500)]
     kills: u32,
 
-    /// How many times the server is killed
+    /// Number of times to kill the server
     #[arg(long, default_value_t = 10)]
     server_kills: u32,
 
-    /// How many seconds the server stands still
+    /// Seconds to suspend the server
     #[arg(long, default_value_t = 20)]
     pause: u32,
 
-    /// What chance depends on, to repeat the choices of a run
+    /// Seed of the random choices, to repeat a run
     #[arg(long)]
     seed: Option<u64>,
 }
@@ -42,7 +42,7 @@ enum Backend {
 }
 
 impl Backend {
-    /// As in the name of its test.
+    /// Returns the name of the backend's test module.
     fn module(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
@@ -53,11 +53,11 @@ impl Backend {
     }
 }
 
-impl Storm {
+impl Chaos {
     pub(crate) fn run(self) -> Result<()> {
         let backends = match &*self.backends {
             [] => Backend::value_variants(),
-            some => some,
+            backends => backends,
         };
         let mongod = services::mongod(&services::python()?)?;
 
@@ -67,9 +67,8 @@ impl Storm {
                 _ => 20_000,
             });
             let name = format!("storm::storm_costs_no_command::{}", backend.module());
-            let mut storm = cargo();
-            storm
-                .args(["test", "--quiet", "-p", "hcc-queue", "--all-features"])
+            let mut test = cargo();
+            test.args(["test", "--quiet", "-p", "hcc-queue", "--all-features"])
                 .args(["--test", "it", "--", &name, "--exact"])
                 .args(["--include-ignored", "--nocapture"])
                 .env("HCC_TEST_MONGOD", &mongod)
@@ -78,7 +77,7 @@ impl Storm {
                 .env("HCC_STORM_SERVER_KILLS", self.server_kills.to_string())
                 .env("HCC_STORM_PAUSE", self.pause.to_string())
                 .envs(self.seed.map(|seed| ("HCC_STORM_SEED", seed.to_string())));
-            run(&mut storm)?;
+            run(&mut test)?;
         }
         Ok(())
     }
