@@ -8,9 +8,13 @@ pub(crate) fn of(error: &Error) -> Option<String> {
     Some(match error {
         Error::NotManaged { name, .. } => format!("run hcc settag {name} to manage it"),
         Error::NameTaken { name } => format!("run hcc settag {name} to manage it"),
-        Error::NotOffered { kind, .. } => format!("run hcc {} to list what is available", list(*kind)?),
+        Error::NotOffered { kind, .. } => {
+            format!("run hcc {} to list what is available", list(*kind)?)
+        }
         Error::NoTypeAvailable { .. } => "run hcc types to list what is available".to_owned(),
-        Error::CreateUnconfirmed { name, .. } => format!("run hcc create {name} again; it is safe to repeat"),
+        Error::CreateUnconfirmed { name, .. } => {
+            format!("run hcc create {name} again; it is safe to repeat")
+        }
         Error::Unrecorded { name, .. } => format!("run hcc sync {name} to record it"),
         Error::Screen(ScreenError::Lost(_)) => "a server that is off has no screen".to_owned(),
         Error::Untypable(_) => "pass --layout for another keyboard layout".to_owned(),

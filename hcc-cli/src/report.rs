@@ -238,5 +238,5 @@ macro_rules! from_errors {
     )+ };
 }
 
-from_errors!(Exit::Usage, "usage": hcc_store::InvalidStoreUrl, hcc_queue::InvalidQueueUrl);
+from_errors!(Exit::Usage, "usage": hcc_store::InvalidUrl);
 from_errors!(Exit::Failed, "": io::Error, serde_json::Error, etcetera::HomeDirError, tokio::task::JoinError);

@@ -37,7 +37,7 @@ impl Sync {
         bar.finish_and_clear();
         let synced = outcome?;
         out.rows(&synced)?;
-        let is_unknown = |synced: &Synced| synced.record == SyncOutcome::Unknown;
+        let is_unknown = |synced: &SyncedRecord| synced.record == SyncOutcome::Unknown;
         let Some(unknown) = synced.into_iter().find(is_unknown) else {
             return Ok(());
         };

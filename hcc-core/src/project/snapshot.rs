@@ -81,7 +81,7 @@ pub(crate) fn actions(actions: &[hcloud_api::Action]) -> Vec<hcc_store::Action> 
                 .iter()
                 .map(|resource| Resource {
                     id: resource.id,
-                    r#type: resource.kind.clone(),
+                    r#type: resource.kind.to_string(),
                 })
                 .collect(),
         })

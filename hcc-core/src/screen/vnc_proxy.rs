@@ -208,7 +208,7 @@ mod tests {
     async fn wrong_password_makes_no_request() {
         let sim = simulator().await;
         let proxy = proxy(&sim).await;
-        sim.forget_requests();
+        sim.clear_requests();
         let (ours, theirs) = duplex(64);
 
         let wrong = SecretString::from("wrong");

@@ -52,18 +52,9 @@ async fn service_lists_servers_and_starts_one_with_a_running_worker() {
     let start = |server: &str| client.post(format!("{servers}/{server}/start")).send();
     assert_eq!(start("web1").await.unwrap().status(), StatusCode::OK);
     assert_eq!(text(&servers).await, r#"{"web1":"running"}"#);
-<<<<<<< HEAD
     let response = start("elsewhere").await.unwrap();
     assert_eq!(response.status(), StatusCode::CONFLICT);
-    assert_eq!(
-        response.text().await.unwrap(),
-        "there is no server elsewhere"
-    );
-=======
-    let refused = start("elsewhere").await.unwrap();
-    assert_eq!(refused.status(), StatusCode::CONFLICT);
-    assert_eq!(refused.text().await.unwrap(), "server elsewhere not found");
->>>>>>> edges
+    assert_eq!(response.text().await.unwrap(), "server elsewhere not found");
     worker.abort();
 }
 
