@@ -32,7 +32,7 @@ use self::heartbeat::Heartbeats;
 use self::in_flight::InFlight;
 use self::periodic_sync::PeriodicSync;
 use self::refresher::RecordRefresher;
-use crate::authorizer::AllowAll;
+use crate::authz::AllowAll;
 use crate::{Authorizer, Guard, Project};
 
 /// Executes the commands of a queue, and keeps the records up to date.

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod channel;
 mod collections;
@@ -27,8 +28,9 @@ pub use commands::{
     Command, CommandId, Commands, Counts, Entry, InvalidCommand, Lease, Pushed, State, Token,
 };
 pub use consumer::{Consumer, Handler};
-pub use error::{BoxError, Error, Result};
+pub use error::{Error, Result};
 pub use events::RawEvent;
+pub use hcc_database::{BoxError, DatabaseUrl, Error as DatabaseError, Failure, InvalidUrl};
 pub use memory::Memory;
 #[cfg(feature = "mongodb")]
 pub use mongodb::Mongodb;
@@ -40,4 +42,4 @@ pub use queue::{Disposition, Outcome, Queue};
 pub use redis::Redis;
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
-pub use url::{InvalidQueueUrl, QueueUrl};
+pub use url::QueueUrl;

@@ -1,34 +1,28 @@
 //! Commands in one SQLite file, signals and events in files next to it.
 
-mod access;
 mod file;
-mod local;
 mod log;
 mod wal;
 mod watch;
-mod write;
 
-use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use hcc_database::sqlite::{Database, Fault, File, Permit};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde_json::Value;
-use tokio::sync::{Mutex, OwnedMutexGuard};
-use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::sync::oneshot;
 
-use self::file::{Fault, File};
+use self::file::SCHEMA;
 use self::log::Log;
 use self::wal::Wal;
-use self::write::{Begin, WriteTurn};
 use crate::page::{clamp, numbered};
 use crate::{
-    Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Pushed, Queue,
-    QueueUrl, Result, State, Token,
+    Command, CommandId, Commands, Counts, Entry, Error, Failure, Lease, Page, PageCursor, Pushed,
+    Queue, Result, State, Token,
 };
 
 /// Commands in one SQLite file, shared by any number of processes on one machine.
@@ -38,29 +32,23 @@ use crate::{
 /// owner.
 #[derive(Clone, Debug)]
 pub struct Sqlite {
-    file: Arc<Mutex<File>>,
+    database: Database,
     wal: Wal,
-    path: PathBuf,
-    timeout: Duration,
 }
 
 impl Sqlite {
-    /// Creates the backend; the file is opened by the first call.
+    /// Creates the queue of a file, which is opened by the first call.
     ///
     /// Calls wait up to five seconds for writes of other processes.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self::with_timeout(path, Duration::from_secs(5))
     }
 
-    /// Creates the backend with another timeout for writes of other processes.
+    /// Creates the queue of a file with another timeout for writes of other processes.
     pub fn with_timeout(path: impl Into<PathBuf>, timeout: Duration) -> Self {
-        let path = path.into();
-        let file = File::new(path.clone(), timeout);
         Self {
-            wal: file.wal().clone(),
-            file: Arc::new(Mutex::new(file)),
-            path,
-            timeout,
+            database: Database::new(path, &SCHEMA, timeout),
+            wal: Wal::default(),
         }
     }
 
@@ -70,73 +58,79 @@ impl Sqlite {
     /// default: a service with many subscribers should share one. The runtime must have
     /// I/O enabled, as Tokio's macros do.
     pub fn queue(&self) -> Queue {
+        let (path, timeout) = (self.database.path(), self.database.timeout());
         Queue::new(
             Arc::new(self.clone()),
-            Arc::new(Log::new(&self.path, "msg", self.timeout)),
-            Arc::new(Log::new(&self.path, "evt", self.timeout)),
+            Arc::new(Log::new(path, "msg", timeout)),
+            Arc::new(Log::new(path, "evt", timeout)),
         )
     }
 
-    /// Reads on a blocking thread.
+    /// Reads, on a thread that may block.
     async fn read<T, F>(&self, job: F) -> Result<T>
     where
         T: Default + Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     {
-        let mut file = self.lock_file().await?;
-        spawn_blocking(move || file.existing(job).map_err(|fault| file.error(fault)))
-            .await
-            .unwrap_or_else(|stopped| resume_unwind(stopped.into_panic()))
+        Ok(self.database.read(job).await?)
     }
 
-    /// Writes in one transaction and waits until it is durable.
+    /// Writes in one transaction, durably, on a thread that may block.
     async fn write<T, F>(&self, job: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        let change = |file: &mut File, begin: Begin| file.transaction(begin, job);
-        WriteTurn::start(self, change, |_| true)
-            .await?
-            .durable()
-            .await
+        let change = |file: &mut File, permit: &Permit| file.transaction(permit, job);
+        self.change(change, |_| true).await
     }
 
-    /// Writes durably if `check` returns true. It runs before the writers' lock is taken,
-    /// so a caller without anything to write does not delay writers.
-    async fn write_if<T, L, F>(&self, check: L, job: F) -> Result<Option<T>>
+    /// Writes durably if `is_needed`, which only reads and does not lock out writers.
+    async fn write_if<T, L, F>(&self, is_needed: L, job: F) -> Result<Option<T>>
     where
         T: Send + 'static,
         L: FnOnce(&Connection) -> Result<bool, Fault> + Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<Option<T>, Fault> + Send + 'static,
     {
-        let change = |file: &mut File, begin: Begin| {
-            if file.existing(check)? {
-                file.transaction(begin, job)
+        let change = |file: &mut File, permit: &Permit| {
+            if file.existing(is_needed)? {
+                file.transaction(permit, job)
             } else {
                 Ok(None)
             }
         };
-        WriteTurn::start(self, change, Option::is_some)
-            .await?
-            .durable()
-            .await
+        self.change(change, Option::is_some).await
     }
 
-    /// Waits for the connection. Waiting here and not on a blocking thread limits a queue
-    /// to one such thread.
-    async fn lock_file(&self) -> Result<OwnedMutexGuard<File>> {
-        timeout(self.timeout, Arc::clone(&self.file).lock_owned())
-            .await
-            .map_err(|_| self.busy())
+    /// Changes the file on a thread that may block, and syncs the change if it is to be durable,
+    /// while others may write.
+    async fn change<T, F>(&self, job: F, durable: fn(&T) -> bool) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut File, &Permit) -> Result<T, Fault> + Send + 'static,
+    {
+        let (queue, unsynced) = (self.clone(), self.clone());
+        let job = move |file: &mut File, permit: &Permit| {
+            let done = job(file, permit)?;
+            if durable(&done) {
+                let found = unsynced.wal.find(unsynced.database.path());
+                found.map_err(|error| Fault::new(Failure::Failed, error))?;
+            }
+            Ok(done)
+        };
+        let finish = move |done| {
+            if durable(&done) {
+                queue.sync_log()?;
+            }
+            Ok(done)
+        };
+        Ok(self.database.run(job, finish).await?)
     }
 
     /// Makes all committed transactions durable.
-    fn sync_log(&self) -> Result<()> {
-        self.wal.sync().map_err(|error| Error::Failed {
-            queue: QueueUrl::sqlite(&self.path),
-            source: error.into(),
-        })
+    fn sync_log(&self) -> Result<(), crate::DatabaseError> {
+        let synced = self.wal.sync();
+        synced.map_err(|error| self.database.error(Failure::Failed).with_source(error))
     }
 
     /// Changes a leased command, if the lease is the newest. The job gets the id and the
@@ -155,20 +149,12 @@ impl Sqlite {
             _ => Ok(()),
         }
     }
-
-    fn busy(&self) -> Error {
-        Error::Busy {
-            queue: QueueUrl::sqlite(&self.path),
-            source: None,
-        }
-    }
 }
 
 #[async_trait]
 impl Commands for Sqlite {
     async fn version(&self) -> Result<String> {
-        self.read(|_| Ok(())).await?;
-        Ok(format!("SQLite {}", rusqlite::version()))
+        Ok(self.database.version().await?)
     }
 
     async fn push(&self, command: &Command, delay: Duration) -> Result<Pushed> {
@@ -200,10 +186,22 @@ impl Commands for Sqlite {
             ])?;
             Ok(command.id)
         };
-        let change = |file: &mut File, begin: Begin| file.transaction(begin, add);
-        let mut turn = WriteTurn::start(self, change, |_| true).await?;
-        let id: CommandId = turn.committed().await?;
-        Ok(Pushed::new(id, turn.synced()))
+        let (visible, mut committed) = oneshot::channel();
+        let change = |file: &mut File, permit: &Permit| {
+            let id: CommandId = file.transaction(permit, add)?;
+            // The caller may have stopped waiting.
+            let _ = visible.send(id.clone());
+            Ok(id)
+        };
+        let queue = self.clone();
+        let mut writing = Box::pin(async move { queue.change(change, |_| true).await });
+        tokio::select! {
+            biased;
+            Ok(id) = &mut committed => {
+                Ok(Pushed::new(id, async move { writing.await.map(drop) }))
+            }
+            written = &mut writing => Ok(Pushed::immediately(written?)),
+        }
     }
 
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {

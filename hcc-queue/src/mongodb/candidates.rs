@@ -24,9 +24,9 @@ use std::time::{Duration, Instant};
 use ::mongodb::Collection;
 use ::mongodb::bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
 use ::mongodb::options::Hint;
+use hcc_database::mongodb::Server;
 use tokio::time::timeout;
 
-use super::Server;
 use super::document::{field, is_later, read_all};
 use crate::Result;
 

@@ -29,13 +29,13 @@ use ::mongodb::bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc
 use ::mongodb::options::{Hint, IndexOptions, ReturnDocument};
 use ::mongodb::{Collection, IndexModel};
 use async_trait::async_trait;
+use hcc_database::mongodb::{Server, is_bad_value, is_duplicate_key, is_type_mismatch};
 use tokio::sync::OnceCell;
 
 use super::candidates::{Candidates, MAX_MISSES, first_of_each_server, in_turn};
 use super::document::{
     self, attempts, between, field, is_dead, is_later, pushed, read_all, stored_id,
 };
-use super::{Server, is_duplicate_key, is_missing_index, is_type_mismatch};
 use crate::page::clamp;
 use crate::{
     Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Pushed, Result,
@@ -60,12 +60,12 @@ pub(super) struct Documents {
 
 impl Documents {
     pub(super) fn new(server: &Server, name: &str) -> Self {
-        let commands = server.database.collection(name);
+        let commands = server.database().collection(name);
         Self {
             server: server.clone(),
             candidates: Candidates::new(server, &commands),
             commands,
-            dead: server.database.collection(&format!("{name}_dead")),
+            dead: server.database().collection(&format!("{name}_dead")),
             indexed: Arc::default(),
         }
     }
@@ -92,7 +92,7 @@ impl Documents {
         );
         let indexes = [turns.build(), single.build()];
         let create = self.commands.create_indexes(indexes);
-        self.server.answer(create).await.map(|_| ())
+        Ok(self.server.answer(create).await.map(drop)?)
     }
 
     /// Tries the known candidates until one of their commands could be leased.
@@ -153,11 +153,11 @@ impl Documents {
                 }
                 Err(error) if is_type_mismatch(&error) => self.reset_counters(server).await?,
                 // The collection was dropped.
-                Err(error) if is_missing_index(&error) && !is_complete => {
+                Err(error) if is_bad_value(&error) && !is_complete => {
                     self.create_indexes().await?;
                     is_complete = true;
                 }
-                Err(error) => return Err(self.server.error(error)),
+                Err(error) => return Err(self.server.error(error).into()),
             }
         }
     }
@@ -183,7 +183,7 @@ impl Documents {
         let others = doc! { "for": { "$eq": server } };
         let replaced = vec![doc! { "$set": numbers }];
         let replace = self.commands.update_many(others, replaced);
-        self.server.answer(replace).await.map(|_| ())
+        Ok(self.server.answer(replace).await.map(drop)?)
     }
 
     /// Returns a leased command to the queue because its delay has not passed. From then on
@@ -195,7 +195,7 @@ impl Documents {
         let postpone = self
             .commands
             .update_one(leased, vec![doc! { "$set": delayed }]);
-        self.server.answer(postpone).await.map(|_| ())
+        Ok(self.server.answer(postpone).await.map(drop)?)
     }
 
     /// Moves a command that is marked as dead. Every process that finds one does so, as the
@@ -209,7 +209,7 @@ impl Documents {
         let keep = self.dead.replace_one(id, letter).upsert(true);
         self.server.answer(keep).await?;
         let remove = self.commands.delete_one(marked);
-        self.server.answer(remove).await.map(|_| ())
+        Ok(self.server.answer(remove).await.map(drop)?)
     }
 
     /// Adds a document behind the newest of its server, unless its id exists.
@@ -243,7 +243,7 @@ impl Documents {
             .update_one(doc! { "_id": id }, vec![doc! { "$replaceWith": fields }])
             .upsert(true);
         match self.server.bounded(insert).await {
-            Err(error) if !is_duplicate_key(&error) => Err(self.server.error(error)),
+            Err(error) if !is_duplicate_key(&error) => Err(self.server.error(error).into()),
             _ => Ok(()),
         }
     }
@@ -279,7 +279,7 @@ impl Documents {
             let is_after = doc! { "$gt": ["$_id", { "$literal": id }] };
             stages.insert(0, doc! { "$match": { "$expr": is_after } });
         }
-        let collection = self.server.database.collection::<Document>(collection);
+        let collection = self.server.database().collection::<Document>(collection);
         let query = collection.aggregate(stages).with_type();
         read_all(&self.server, query).await
     }
@@ -288,7 +288,7 @@ impl Documents {
 #[async_trait]
 impl Commands for Documents {
     async fn version(&self) -> Result<String> {
-        let database = &self.server.database;
+        let database = self.server.database();
         let about = database.run_command(doc! { "buildInfo": 1 });
         let about = self.server.answer(about).await?;
         let version = about.get_str("version").unwrap_or_default();

@@ -7,7 +7,8 @@ use ::mongodb::bson::oid::ObjectId;
 use ::mongodb::bson::{self, Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
 use serde_json::Value;
 
-use super::Server;
+use hcc_database::mongodb::Server;
+
 use crate::{Command, CommandId, Entry, Result, State};
 
 /// Reads all results of a query.
@@ -23,7 +24,7 @@ pub(super) async fn read_all(
         }
         Ok(documents)
     };
-    server.answer(read).await
+    Ok(server.answer(read).await?)
 }
 
 /// The fields of a command that other programs use; those without a value are left out.

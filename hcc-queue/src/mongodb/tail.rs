@@ -49,7 +49,7 @@ const CURSOR_ENDED: [i32; 4] = [43, 136, 175, 237];
 pub(super) async fn subscribe<T: Message>(messages: Capped<T>) -> Result<Subscriber<T>> {
     let mailbox = Arc::new(Mailbox::default());
     let tail = Tail {
-        election: messages.server.election.clone(),
+        election: messages.server.election(),
         messages,
         mailbox: Arc::downgrade(&mailbox),
     };
@@ -156,7 +156,7 @@ impl<T: Message> Tail<T> {
             let mailbox = self.mailbox.upgrade()?;
             match self.open().await {
                 Ok((cursor, documents)) => {
-                    debug!(queue = %self.messages.server.url, "cursor reopened");
+                    debug!(queue = %self.messages.server.url(), "cursor reopened");
                     mailbox.put(Ok(Received::Lagged));
                     self.deliver(documents);
                     return Some(cursor);
@@ -187,7 +187,7 @@ impl<T: Message> Tail<T> {
                 messages.insert_one(doc! { T::FIELD: null }).await?;
             }
         };
-        server.answer(open).await
+        Ok(server.answer(open).await?)
     }
 
     /// Returns false if the subscriber is gone.

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 use tracing::debug;
 
-use super::server::{Connection, PATIENCE, Server};
+use super::server::{Connection, RESPONSE_TIMEOUT, Server};
 use crate::{Channel, RawEvent, Received, Result, Subscription};
 
 /// How long a read blocks before it is repeated, so that a dead connection or a deleted
@@ -134,7 +134,7 @@ impl Position {
             match read {
                 Err(error) if error.is_retryable() => {
                     self.connection = None;
-                    let end = *end.get_or_insert_with(|| Instant::now() + PATIENCE);
+                    let end = *end.get_or_insert_with(|| Instant::now() + RESPONSE_TIMEOUT);
                     if Instant::now() + backoff > end {
                         return (self, Err(error));
                     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hcc_queue::conformance::Fixture;
-use hcc_queue::{Command, Error, Policy, Queue, Received, Sqlite, conformance};
+use hcc_queue::{Command, Error, Failure, Policy, Queue, Received, Sqlite, conformance};
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -155,7 +155,9 @@ async fn file_of_another_program_is_not_changed() {
 
     let pushed = folder.open().push(&Command::new("start", "web")).await;
 
-    assert!(matches!(pushed, Err(Error::WrongFile { .. })), "{pushed:?}");
+    let failure = pushed.as_ref().err().and_then(Error::failure);
+    let wrong_file = Failure::WrongFile { expected: "queue" };
+    assert_eq!(failure, Some(wrong_file), "{pushed:?}");
 }
 
 #[tokio::test]
@@ -169,7 +171,7 @@ async fn writer_that_times_out_does_not_write_later() {
     let pushed = queue.push(&Command::new("late", "web")).await;
 
     let error = pushed.unwrap_err();
-    assert!(matches!(error, Error::Busy { .. }), "{error:?}");
+    assert_eq!(error.failure(), Some(Failure::Busy), "{error:?}");
     assert!(error.is_retryable());
     lock.unlock().unwrap();
     let other = folder.open();
@@ -236,7 +238,7 @@ async fn sender_that_waits_too_long_times_out() {
     let sent = queue.signals().send(&"late".to_owned()).await;
 
     let error = sent.unwrap_err();
-    assert!(matches!(error, Error::Busy { .. }), "{error:?}");
+    assert_eq!(error.failure(), Some(Failure::Busy), "{error:?}");
     assert!(error.is_retryable());
     // It may still be sent, and is sent here.
     log.unlock().unwrap();
