@@ -3,7 +3,6 @@
 use std::time::{Duration, SystemTime};
 
 use hcc_core::Frontend;
-use hcc_queue::State;
 use hcloud_api::{Client, Ping};
 use serde::Serialize;
 use tokio::time::timeout;
@@ -199,10 +198,8 @@ pub async fn queue(config: &Config) -> Finding {
     let check = in_time(async {
         let queue = config.queue().await?;
         let version = queue.commands().version().await?;
-        let entries = queue.commands().list().await?;
-        let dead = entries.iter().filter(|entry| entry.state == State::Dead);
-        let dead = dead.count();
-        let active = entries.len() - dead;
+        let counts = queue.commands().counts().await?;
+        let (active, dead) = (counts.waiting + counts.delayed + counts.leased, counts.dead);
         let url = config.queue_url()?;
         Ok((format!("{active} commands in {url} ({version})"), dead))
     });

@@ -214,7 +214,7 @@ impl Frontend {
     ///
     /// The queue cannot be read.
     pub async fn commands(&self) -> Result<Vec<Entry>> {
-        Ok(self.queue.commands().list().await?)
+        Ok(self.queue.list_all().await?)
     }
 
     /// Returns the queue, for example to retry dead letters or to remove commands.
@@ -247,7 +247,7 @@ impl Frontend {
         Ok(match self.queue.commands().get(id).await? {
             None => Some(Ok(())),
             Some(entry) if entry.state == State::Dead => Some(Err(Error::CommandFailed {
-                message: entry.why.unwrap_or_default(),
+                message: entry.reason.unwrap_or_default(),
                 code: None,
             })),
             Some(_) => None,

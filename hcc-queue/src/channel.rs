@@ -1,4 +1,4 @@
-//! Messages that may be lost: signals one way, events the other.
+//! Channels: messages that may be lost. Signals go to workers, events come from them.
 
 use std::fmt::Debug;
 
@@ -6,41 +6,47 @@ use async_trait::async_trait;
 
 use crate::Result;
 
-/// Messages to whoever listens at the time.
+/// Messages to the current subscribers.
 ///
-/// - A message is lost if nobody is subscribed. It is never the only place where
-///   something is said: who hears nothing looks for himself now and then.
-/// - Who is subscribed hears each message once, in the order of its sender, or
-///   hears that there is a gap ([`Received::Lagged`]). A subscription does not end
-///   because a database restarts or a buffer overflows: it goes on after the gap.
-/// - Waiting costs nothing: a subscription is woken, it does not ask.
+/// - A message without subscribers is lost, so nothing may depend on it: subscribers also
+///   poll the state that messages are about.
+/// - A subscriber receives each message once, in the order of its sender, or
+///   [`Received::Lagged`] if there is a gap. A subscription does not end when the database
+///   restarts or a buffer overflows: it continues after the gap.
+/// - Subscribers are woken by the database; they do not poll for messages.
 #[async_trait]
 pub trait Channel<T>: Debug + Send + Sync {
-    /// Sends a message to all who are subscribed, in every process.
+    /// Sends a message to all subscribers, in every process.
     ///
-    /// When its future is dropped, the message may have been sent.
+    /// # Cancel safety
+    ///
+    /// If its future is dropped, the message may have been sent.
     async fn send(&self, message: &T) -> Result<()>;
 
-    /// Listens: whatever is sent after this returns is heard, nothing that was
-    /// sent before it was called.
+    /// Subscribes to messages that are sent after this returns. Earlier ones are not
+    /// received.
     async fn subscribe(&self) -> Result<Box<dyn Subscription<T>>>;
 }
 
-/// One listener of a [`Channel`].
+/// One subscription to a [`Channel`].
 #[async_trait]
 pub trait Subscription<T>: Send {
     /// Waits for the next message.
     ///
-    /// Nothing is lost when its future is dropped. After an error it may be
-    /// called again, and begins with [`Received::Lagged`] if there was a gap.
+    /// After an error it can be called again, and returns [`Received::Lagged`] first if
+    /// there was a gap.
+    ///
+    /// # Cancel safety
+    ///
+    /// No message is lost if its future is dropped.
     async fn next(&mut self) -> Result<Received<T>>;
 }
 
-/// What a [`Subscription`] brings.
+/// An item of a [`Subscription`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received<T> {
     /// A message.
     Message(T),
-    /// Messages may have been missed: look at what they speak of.
+    /// Messages may have been missed; check the state that they are about.
     Lagged,
 }

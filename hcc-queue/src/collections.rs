@@ -1,16 +1,18 @@
-//! What the collections of a MongoDB queue are called.
+//! The names of the collections of a MongoDB queue.
 
-/// The collections of a queue in MongoDB; programs of others may use them as well.
+/// The collections of a queue in MongoDB.
+///
+/// Build it with `..Collections::default()`, so that fields can be added later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Collections {
-    /// Of the commands: `cmd`. Dead letters lie in `cmd_dead`.
+    /// The commands: `cmd`. Dead letters are stored in `cmd_dead`.
     pub commands: String,
-    /// Of the signals: `msg`.
+    /// The signals: `msg`.
     pub signals: String,
-    /// Of the events: `evt`.
+    /// The events: `evt`.
     pub events: String,
-    /// How much room signals have, and events as well, before new ones replace
-    /// the oldest: 100,000 bytes.
+    /// The size of the capped collections of signals and events, in bytes: 100,000. When
+    /// they are full, new messages replace the oldest.
     pub signal_bytes: u64,
 }
 

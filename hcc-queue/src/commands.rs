@@ -1,39 +1,42 @@
-//! The commands: durable, in order, and carried out by one worker at a time.
+//! Commands: durable, in order, and leased by one worker at a time.
 
 use std::fmt::{self, Debug};
+use std::future::ready;
+use std::pin::Pin;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::oneshot;
 
-use crate::Result;
+use crate::{Page, PageCursor, Result};
 
-/// Commands in a database, which any number of processes may share.
+/// Commands in a database, shared by any number of processes.
 ///
-/// - **Durable.** What a call has confirmed survives `kill -9` of everything and
-///   a power cut.
-/// - **At least once.** A command stays until it is acknowledged, removed or dead.
-///   A worker that vanishes loses its lease, and another gets the command.
-/// - **One at a time.** Of all leases of a command only the newest counts:
-///   [`extend`], [`ack`], [`release`] and [`bury`] with an older one change nothing
-///   and say [`LeaseLost`]. A worker that stalls may still *do* something after
-///   it lost its lease; it cannot say that it was done.
-/// - **In order, per server.** The next command of a server is leased when the
-///   one before it is gone: neither while that is leased nor while it waits to
-///   be tried again. Between servers, who waited longer comes first, roughly.
-/// - **Tolerant.** Other programs may add commands in their own way. One that
-///   makes no sense is leased like any other, and [`Command::fault`] says what is
-///   wrong with it.
-/// - A call whose future is dropped may have happened, or happen a little later. A
-///   lease that nobody received that way runs out.
+/// - **Durable.** Confirmed writes survive `kill -9` of every process and a power
+///   failure.
+/// - **At least once.** A command stays in the queue until it is acknowledged,
+///   removed or dead. If a worker disappears, its lease expires and another worker
+///   receives the command.
+/// - **One lease at a time.** Only the newest lease of a command is valid: [`extend`],
+///   [`ack`], [`release`] and [`bury`] with an older one change nothing and return
+///   [`LeaseLost`]. A stalled worker may still *act* after its lease is lost; it
+///   cannot complete the command.
+/// - **Ordered per server.** The next command of a server can be leased once the
+///   previous one is gone, not while that one is leased or waits for a retry.
+///   Across servers the order is roughly first in, first out.
+/// - **Tolerant.** Other programs may insert commands in their own way. Invalid ones
+///   are leased like any other; [`Command::validate`] returns the reason.
 ///
-/// Durations are measured by the clock of the database, not by those of its
-/// users.
+/// Durations are measured by the clock of the database, not of its clients.
 ///
-/// What follows from these (waiting, renewing, giving up) is written once, in
-/// [`Queue`](crate::Queue).
+/// Waiting, renewing leases and retry decisions are implemented once for all
+/// backends, in [`Queue`](crate::Queue).
+///
+/// # Cancel safety
+///
+/// If the future of a call is dropped, the call may have taken effect, or may take effect a
+/// little later. A lease that was acquired that way expires.
 ///
 /// [`extend`]: Self::extend
 /// [`ack`]: Self::ack
@@ -42,96 +45,132 @@ use crate::Result;
 /// [`LeaseLost`]: crate::Error::LeaseLost
 #[async_trait]
 pub trait Commands: Debug + Send + Sync {
-    /// Adds a command behind all others, and returns the id of what waits now.
+    /// Adds a command behind all others, to be leased after `delay` at the earliest.
     ///
-    /// That is another one if the last command for that server is the
-    /// [same wish](Command::is_duplicate_of) and no worker has had it yet: many
-    /// clicks are one command. Backends that
-    /// cannot do this atomically may keep both when two are pushed at once.
+    /// Returns as soon as other processes can see the command; it is confirmed once
+    /// [`Pushed::durable`] has succeeded.
     ///
-    /// Pushing a command again while it is in the queue or among the dead changes
-    /// nothing, so it can be repeated when the answer was lost.
-    async fn push(&self, command: &Command) -> Result<CommandId>;
+    /// If the last command of the server is a [duplicate](Command::is_duplicate_of),
+    /// has never been leased and neither of the two has a delay, nothing is added and
+    /// the id of that command is returned. Backends that cannot do this atomically may
+    /// keep both commands of two concurrent pushes.
+    ///
+    /// Pushing a command again while it is in the queue or a dead letter changes
+    /// nothing, so a push can be repeated if its result is unknown.
+    ///
+    /// A delayed command keeps its place: later commands of its server wait for it.
+    async fn push(&self, command: &Command, delay: Duration) -> Result<Pushed>;
 
-    /// The same, and says when the command can be leased, if that is before it is durable: a
-    /// worker that is woken then begins while the disk is still at work.
-    async fn push_notifying(
-        &self,
-        command: &Command,
-        visible: oneshot::Sender<()>,
-    ) -> Result<CommandId> {
-        drop(visible);
-        self.push(command).await
-    }
-
-    /// Gives the caller the right to one command for a while; `None` if there is
-    /// nothing to do now. Does not wait.
+    /// Leases the next command; returns `None` without waiting if none is due.
     ///
-    /// What it costs depends neither on how many commands wait nor on how many of
+    /// The cost depends neither on the number of waiting commands nor on how many of
     /// them are for one server.
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>>;
 
-    /// Lets a lease end `duration` from now instead of when it would have.
+    /// Makes a lease end `duration` from now.
     ///
-    /// A lease that ran out is good until somebody else leases the command.
+    /// An expired lease remains valid until the command is leased again.
     async fn extend(&self, lease: &Lease, duration: Duration) -> Result<()>;
 
-    /// The command is done: removes it.
+    /// Removes a completed command.
     async fn ack(&self, lease: Lease) -> Result<()>;
 
-    /// Gives a command back, to be tried again after a while, and notes why.
-    async fn release(&self, lease: Lease, after: Duration, why: &str) -> Result<()>;
+    /// Returns a command to the queue, to be leased again after `delay`, and records
+    /// the reason.
+    async fn release(&self, lease: Lease, delay: Duration, reason: &str) -> Result<()>;
 
-    /// Puts a command among the dead letters, and notes why.
-    async fn bury(&self, lease: Lease, why: &str) -> Result<()>;
+    /// Moves a command to the dead letters, and records the reason.
+    async fn bury(&self, lease: Lease, reason: &str) -> Result<()>;
 
-    /// How long until [`lease`](Self::lease) may find something without a new
-    /// push: zero if it would now, `None` if it never will.
+    /// Returns how long until [`lease`](Self::lease) may find a command without a new
+    /// push: zero if it would now, `None` if the queue is empty.
     async fn next_due(&self) -> Result<Option<Duration>>;
 
-    /// What has become of a command; `None` if it is done, removed or unknown.
+    /// Returns one command or dead letter; `None` if it is completed, removed or
+    /// unknown.
     ///
-    /// Like a lease, it costs the same however many others there are.
+    /// The cost does not depend on the length of the queue.
     async fn get(&self, id: &CommandId) -> Result<Option<Entry>>;
 
-    /// All commands in their order, then the dead ones in the order of their death.
-    async fn list(&self) -> Result<Vec<Entry>>;
-
-    /// Puts a dead command behind all others, as if it had been pushed now.
+    /// Returns whether a server has a command in the queue: waiting, delayed or leased,
+    /// but not dead.
     ///
-    /// Returns whether there was one.
+    /// The cost does not depend on the length of the queue.
+    async fn pending(&self, server: &str) -> Result<bool>;
+
+    /// Counts the commands by state.
+    ///
+    /// Redis keeps these counts; SQLite and MongoDB count in one scan.
+    async fn counts(&self) -> Result<Counts>;
+
+    /// Returns one page of at most `limit` entries, and no more than [`MAX_PAGE`]:
+    /// first the commands in their order, then the dead letters in the order of their
+    /// death.
+    ///
+    /// `after` is the [`Page::next`] of the page before; an invalid cursor gives an
+    /// empty page. The cost of a page does not depend on the length of the queue.
+    ///
+    /// The pages are not a snapshot: an entry that moves between two calls (it dies, or
+    /// is retried) may be in two pages or in none. All others are in exactly one.
+    ///
+    /// MongoDB pages by id, which is the second of the push, and orders the entries
+    /// within each page.
+    ///
+    /// [`MAX_PAGE`]: crate::MAX_PAGE
+    async fn list(&self, after: Option<&PageCursor>, limit: usize) -> Result<Page>;
+
+    /// Moves a dead letter to the end of the queue, as if it were pushed now.
+    ///
+    /// Returns whether it existed.
     async fn retry(&self, id: &CommandId) -> Result<bool>;
 
-    /// Removes a command, dead or not, unless a worker has it.
+    /// Removes a command or dead letter, unless it is leased.
     ///
-    /// Returns whether there was one to remove.
+    /// Returns whether anything was removed.
     async fn remove(&self, id: &CommandId) -> Result<bool>;
 
-    /// Which database keeps the commands, and its version, such as `Redis 8.2.1`.
+    /// Deletes dead letters that died at least `age` ago, the oldest first, and returns
+    /// how many. One call may delete only a part of them.
+    async fn delete_dead(&self, age: Duration) -> Result<u64>;
+
+    /// Returns the name and version of the database, such as `Redis 8.2.1`.
     ///
-    /// It asks the database: one that is away is an error.
+    /// # Errors
+    ///
+    /// The database is asked each time, so this fails if it is unreachable.
     async fn version(&self) -> Result<String>;
 }
 
-/// What somebody wants to be done. To the queue it is data.
+/// A request for a worker, as data: the queue does not interpret it.
+///
+/// Build it with [`new`](Self::new) and `..`, so that fields can be added later:
+///
+/// ```
+/// use hcc_queue::Command;
+///
+/// let command = Command {
+///     by: Some("mary".to_owned()),
+///     ..Command::new("start", "web")
+/// };
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Command {
-    /// Tells commands apart, for ever.
+    /// The unique id.
     pub id: CommandId,
-    /// What to do: `start`.
+    /// The operation, such as `start`.
     pub verb: String,
-    /// With which server.
+    /// The server to operate on.
     pub server: String,
-    /// How: an object, or null.
+    /// The arguments: an object, or null.
     pub args: Value,
-    /// Who wants it.
+    /// The user that requested it.
     pub by: Option<String>,
     /// When it was pushed; set by the database.
     pub at: Option<SystemTime>,
 }
 
 impl Command {
-    /// A command that nobody has asked for before.
+    /// Creates a command with a new id.
     pub fn new(verb: impl Into<String>, server: impl Into<String>) -> Self {
         Self {
             id: CommandId::random(),
@@ -143,26 +182,35 @@ impl Command {
         }
     }
 
-    /// Why nobody could carry this out; `None` if it makes sense to the queue.
+    /// Checks that a worker can interpret the command.
     ///
-    /// [`Queue`](crate::Queue) refuses such commands and buries those that others
-    /// have pushed.
-    pub fn fault(&self) -> Option<&'static str> {
-        let odd = |text: &str| text.chars().any(char::is_control);
-        match self {
-            _ if self.verb.is_empty() => Some("it has no verb"),
-            _ if self.server.is_empty() => Some("it names no server"),
-            _ if odd(&self.verb) => Some("its verb has control characters"),
-            _ if odd(&self.server) => Some("its server has control characters"),
-            _ if !matches!(self.args, Value::Null | Value::Object(_)) => {
-                Some("its arguments are no object")
-            }
-            _ => None,
-        }
+    /// [`Queue`](crate::Queue) refuses to push invalid commands, and moves those that
+    /// other programs have inserted to the dead letters.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCommand`] with the reason.
+    pub fn validate(&self) -> Result<(), InvalidCommand> {
+        let has_control = |value: &str| value.chars().any(char::is_control);
+        Err(InvalidCommand(if self.verb.is_empty() {
+            "the verb is empty"
+        } else if self.server.is_empty() {
+            "the server name is empty"
+        } else if has_control(&self.verb) {
+            "the verb contains control characters"
+        } else if has_control(&self.server) {
+            "the server name contains control characters"
+        } else if !matches!(self.args, Value::Null | Value::Object(_)) {
+            "the arguments are not an object"
+        } else {
+            return Ok(());
+        }))
     }
 
-    /// Whether the same is wanted by the same person: what one may ask for,
-    /// another may not.
+    /// Returns whether both request the same operation for the same user.
+    ///
+    /// Users may have different permissions, so commands of two users are never
+    /// duplicates.
     pub fn is_duplicate_of(&self, other: &Self) -> bool {
         self.verb == other.verb
             && self.server == other.server
@@ -171,35 +219,40 @@ impl Command {
     }
 }
 
-/// Tells commands apart, in every process and for ever.
+/// Why a command is invalid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidCommand(pub(crate) &'static str);
+
+/// The id of a command, unique across all processes and all time.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CommandId(String);
 
 impl CommandId {
-    /// An id that no other command has: the time in seconds and 64 random bits, in
-    /// the form of MongoDB's own ids.
+    /// Returns a new id: the time in seconds and 64 random bits, in the format of a
+    /// MongoDB `ObjectId`.
     pub fn random() -> Self {
         let now = UNIX_EPOCH.elapsed().unwrap_or_default();
-        let random = getrandom::u64().expect("the system has random numbers");
+        let random = getrandom::u64().expect("the system has a random number generator");
         Self(format!("{:08x}{random:016x}", now.as_secs() as u32))
     }
 
-    /// The id as text.
+    /// Returns the id as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl From<String> for CommandId {
-    fn from(text: String) -> Self {
-        Self(text)
+    fn from(id: String) -> Self {
+        Self(id)
     }
 }
 
 impl From<&str> for CommandId {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
+    fn from(id: &str) -> Self {
+        Self(id.to_owned())
     }
 }
 
@@ -209,26 +262,65 @@ impl fmt::Display for CommandId {
     }
 }
 
-/// A worker's right to one command.
+/// The receipt of a push: visible to other processes, and durable soon.
+#[non_exhaustive]
+pub struct Pushed {
+    /// The id of the command in the queue: the pushed one, or its duplicate.
+    pub id: CommandId,
+    durable: Pin<Box<dyn Future<Output = Result<()>> + Send>>,
+}
+
+impl Pushed {
+    /// Creates the receipt of a command that is durable once `durable` succeeds.
+    pub fn new(id: CommandId, durable: impl Future<Output = Result<()>> + Send + 'static) -> Self {
+        let durable = Box::pin(durable);
+        Self { id, durable }
+    }
+
+    /// Creates the receipt of a command that is durable already.
+    pub fn immediately(id: CommandId) -> Self {
+        Self::new(id, ready(Ok(())))
+    }
+
+    /// Waits until the push is durable.
+    ///
+    /// # Errors
+    ///
+    /// The write is visible but could not be made durable.
+    pub async fn durable(self) -> Result<CommandId> {
+        self.durable.await?;
+        Ok(self.id)
+    }
+}
+
+impl Debug for Pushed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pushed")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A worker's exclusive right to one command, until it expires.
 ///
-/// There is no `Clone`: who acknowledges or releases a lease has it no more.
-/// Dropping it does nothing; it runs out.
+/// Not `Clone`: [`ack`](Commands::ack), [`release`](Commands::release) and
+/// [`bury`](Commands::bury) consume it. Dropping it has no effect; it expires.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Lease {
-    /// What is to be done.
+    /// The command.
     pub command: Command,
-    /// Grows with each lease of this command, so that whoever is told it can
-    /// refuse those that came before.
+    /// A fencing token: it grows with each lease of this command, so that a resource
+    /// that is given the token can refuse older ones.
     pub token: Token,
-    /// Which delivery this is: 1 for the first since the push.
+    /// The number of this delivery: 1 for the first since the push.
     pub attempt: u32,
     /// How long the command had been in the queue.
     pub age: Duration,
 }
 
 impl Lease {
-    /// A lease, as a backend gives it.
+    /// Creates a lease; called by backends.
     pub fn new(command: Command, token: Token, attempt: u32, age: Duration) -> Self {
         Self {
             command,
@@ -237,48 +329,82 @@ impl Lease {
             age,
         }
     }
+
+    /// The same lease, for callers that settle it at most once.
+    pub(crate) fn copy(&self) -> Self {
+        Self {
+            command: self.command.clone(),
+            ..*self
+        }
+    }
 }
 
 /// Orders the leases of one command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub i64);
 
-/// A command as somebody who looks into the queue sees it.
+/// A command or dead letter, as listed.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Entry {
     /// The command.
     pub command: Command,
-    /// How often it was delivered.
+    /// How many times it was delivered.
     pub attempts: u32,
-    /// What it waits for.
+    /// The state.
     pub state: State,
-    /// Why it failed last, or died.
-    pub why: Option<String>,
+    /// Why the last attempt failed, or why the command is dead.
+    pub reason: Option<String>,
 }
 
 impl Entry {
-    /// An entry, as a backend finds it.
-    pub fn new(command: Command, attempts: u32, state: State, why: Option<String>) -> Self {
+    /// Creates an entry; called by backends.
+    pub fn new(command: Command, attempts: u32, state: State, reason: Option<String>) -> Self {
         Self {
             command,
             attempts,
             state,
-            why,
+            reason,
         }
     }
 }
 
-/// What a command in the queue waits for.
+/// The state of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
-    /// For a worker, and for the commands of its server before it.
+    /// Waits for a worker, or for earlier commands of its server.
     Waiting,
-    /// For its next attempt, this long.
+    /// Waits for its next attempt, or for the end of the delay it was pushed with.
     Delayed(Duration),
-    /// For the worker that has it, at most this long.
+    /// Leased by a worker, for at most this long.
     Leased(Duration),
-    /// For a person.
+    /// A dead letter.
     Dead,
+}
+
+/// How many commands are in each [`State`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Commands that wait for a worker, or for earlier commands of their server.
+    pub waiting: u64,
+    /// Commands that wait for a retry, or for the end of the delay they were pushed with.
+    pub delayed: u64,
+    /// Commands that a worker has leased.
+    pub leased: u64,
+    /// Dead letters.
+    pub dead: u64,
+}
+
+impl Counts {
+    /// Creates counts; called by backends.
+    pub fn new(waiting: u64, delayed: u64, leased: u64, dead: u64) -> Self {
+        Self {
+            waiting,
+            delayed,
+            leased,
+            dead,
+        }
+    }
 }

@@ -1,8 +1,8 @@
-//! What every backend must do, one function per promise.
+//! The conformance suite for backends, one function per guarantee.
 //!
-//! [`conformance!`](crate::conformance!) stamps a test for each of them. Each
-//! gets a fresh, empty queue as a [`Bench`] and panics when the promise is
-//! broken. Cases are added as bugs are found, so this is no stable interface.
+//! [`conformance!`](crate::conformance!) creates a test for each case. A case gets a fresh,
+//! empty queue as a [`Fixture`] and panics if the guarantee is violated. Cases are added as
+//! bugs are found, so their set is not a stable interface.
 
 #![expect(clippy::unwrap_used, reason = "a case fails by panicking")]
 
@@ -13,88 +13,103 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use serde_json::json;
+use tokio::sync::{Barrier, Notify};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    Command, CommandId, Entry, Error, Lease, Policy, Queue, RawEvent, Received, State, Subscription,
+    Command, CommandId, Counts, Disposition, Entry, Error, Lease, Outcome, Policy, Queue, RawEvent,
+    Received, State, Subscription,
 };
 
-/// A queue under test: fresh and empty, and gone when dropped.
+/// A queue under test: fresh and empty, and deleted when dropped.
 #[async_trait]
-pub trait Bench: Send + Sync {
-    /// Opens the queue, as one more process would.
+pub trait Fixture: Send + Sync {
+    /// Opens the queue, as another process would.
     async fn queue(&self) -> Queue;
 
-    /// Adds a command as another program does, without this crate: with whatever
-    /// verb, server and text of arguments.
+    /// Inserts a command as another program does, without this crate and its validation.
     async fn insert(&self, verb: &str, server: &str, args: &str);
 }
 
-/// Stamps one test per case: `conformance!(fresh_bench().await)`.
+/// Creates one test per case: `conformance!(fresh_fixture().await)`.
 ///
-/// Attributes after the bench are put on each test:
-/// `conformance!(bench().await, #[ignore = "needs a server"])`.
+/// Attributes after the fixture are added to each test:
+/// `conformance!(fixture().await, #[ignore = "needs a server"])`.
 #[macro_export]
 macro_rules! conformance {
-    ($bench:expr $(, #[$attribute:meta])*) => {
-        $crate::conformance! { @cases $bench, [$(#[$attribute])*],
-            database_says_its_name_and_version
+    ($fixture:expr $(, #[$attribute:meta])*) => {
+        $crate::conformance! { @cases $fixture, [$(#[$attribute])*],
+            version_has_a_name_and_a_number
             empty_queue_has_nothing_to_lease
             command_arrives_as_it_was_pushed
-            commands_of_many_servers_come_in_order
+            commands_of_many_servers_are_leased_in_order
             commands_of_one_server_wait_for_each_other
-            delayed_command_holds_up_its_server_alone
+            delayed_command_blocks_only_its_server
             one_of_many_tasks_leases_a_command
-            lease_that_ran_out_returns_the_command
-            lease_that_ran_out_is_good_until_another
+            expired_lease_returns_the_command
+            expired_lease_is_valid_until_the_next
             stale_lease_changes_nothing
             finished_command_cannot_be_finished_again
-            extended_lease_keeps_others_out
+            extended_lease_excludes_others
             released_command_returns_with_its_reason
-            released_command_waits_as_long_as_it_should
+            released_command_waits_for_its_delay
             buried_command_is_a_dead_letter
-            retried_command_begins_anew
-            removal_spares_what_a_worker_has
-            removal_lets_the_next_command_of_its_server_go
-            same_wish_is_kept_once
-            other_wishes_are_all_kept
-            wishes_of_two_people_are_kept_apart
-            wish_is_new_once_a_worker_has_had_it
-            repeated_push_changes_nothing
-            states_are_shown
+            retried_dead_letter_starts_over
+            leased_command_is_not_removed
+            removal_unblocks_the_next_command_of_the_server
+            duplicates_are_coalesced
+            different_commands_are_all_kept
+            commands_of_two_users_are_not_coalesced
+            leased_command_is_not_coalesced
+            push_is_idempotent
+            entries_have_their_state
             one_command_is_found_by_its_id
-            malformed_command_is_not_pushed
-            malformed_commands_of_others_die_and_the_queue_goes_on
-            command_too_old_dies
-            command_that_kills_its_workers_dies
-            command_that_fails_too_often_dies
+            delayed_push_waits_for_its_delay
+            delayed_push_keeps_its_place
+            delayed_push_is_never_a_duplicate
+            commands_are_counted_by_state
+            server_has_pending_commands_until_they_end
+            pages_have_every_entry_once_and_in_order
+            expired_dead_letters_are_deleted
+            consumer_deletes_expired_dead_letters
+            outcome_decides_what_happens_to_a_command
+            handlers_run_concurrently_and_in_order
+            handler_that_panics_has_failed
+            handler_is_dropped_when_its_lease_is_lost
+            running_handlers_finish_after_shutdown
+            cancelled_handler_releases_its_command
+            invalid_command_is_not_pushed
+            invalid_commands_of_others_are_dead_letters
+            expired_command_is_a_dead_letter
+            command_that_crashes_workers_is_a_dead_letter
+            command_that_fails_too_often_is_a_dead_letter
             many_pullers_never_share_a_command
             many_workers_keep_the_order_of_each_server
             push_wakes_a_consumer
-            push_between_look_and_wait_wakes
-            pull_wakes_those_who_wait_for_its_server
+            push_between_check_and_wait_wakes
+            pull_wakes_consumers_for_the_next_command
             consumer_survives_lost_signals
             consumer_wakes_when_a_delay_ends
-            consumer_wakes_when_a_lease_runs_out
+            consumer_wakes_when_a_lease_expires
             held_lease_is_renewed
             job_is_dropped_when_its_lease_is_lost
-            subscriber_hears_what_is_sent_after
-            all_subscribers_hear
-            odd_texts_are_heard_as_they_are
-            slow_subscriber_hears_that_it_lags
+            subscriber_receives_later_messages
+            all_subscribers_receive_each_message
+            unusual_strings_are_received_unchanged
+            slow_subscriber_receives_lagged
             dropped_wait_loses_no_message
-            events_are_heard_as_told
+            events_are_received_as_sent
         }
     };
-    (@cases $bench:expr, $attributes:tt, $($case:ident)*) => {
-        $($crate::conformance! { @case $bench, $attributes, $case })*
+    (@cases $fixture:expr, $attributes:tt, $($case:ident)*) => {
+        $($crate::conformance! { @case $fixture, $attributes, $case })*
     };
-    (@case $bench:expr, [$(#[$attribute:meta])*], $case:ident) => {
+    (@case $fixture:expr, [$(#[$attribute:meta])*], $case:ident) => {
         #[::tokio::test(flavor = "multi_thread")]
         $(#[$attribute])*
         async fn $case() {
-            $crate::conformance::$case(&$bench).await;
+            $crate::conformance::$case(&$fixture).await;
         }
     };
 }
@@ -103,9 +118,9 @@ const NOW: Duration = Duration::ZERO;
 const SOON: Duration = Duration::from_millis(50);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
-/// A person who looks for the cause of trouble wants to know what is there.
-pub async fn database_says_its_name_and_version(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// The version helps to diagnose problems.
+pub async fn version_has_a_name_and_a_number(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
 
     let version = queue.commands().version().await.unwrap();
 
@@ -117,21 +132,21 @@ pub async fn database_says_its_name_and_version(bench: &dyn Bench) {
     );
 }
 
-/// Looking into a queue that nobody has used is normal.
-pub async fn empty_queue_has_nothing_to_lease(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// A queue that was never used can be read.
+pub async fn empty_queue_has_nothing_to_lease(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     let commands = queue.commands();
 
     assert!(commands.lease(HOUR).await.unwrap().is_none());
     assert_eq!(commands.next_due().await.unwrap(), None);
-    assert_eq!(commands.list().await.unwrap(), []);
+    assert_eq!(queue.list_all().await.unwrap(), []);
     assert_eq!(queue.pull().await.unwrap(), None);
     assert!(!queue.retry(&"x".into()).await.unwrap());
     assert!(!queue.remove(&"x".into()).await.unwrap());
 }
 
-/// Whatever a command says, another process reads the same.
-pub async fn command_arrives_as_it_was_pushed(bench: &dyn Bench) {
+/// Another process reads a command as it was pushed.
+pub async fn command_arrives_as_it_was_pushed(fixture: &dyn Fixture) {
     let pushed = Command {
         args: json!({"text": "a\0\n\u{1F980}", "deep": [{"n": 0.1}], "long": "x".repeat(1 << 20)}),
         by: Some("mary\n".to_owned()),
@@ -139,9 +154,9 @@ pub async fn command_arrives_as_it_was_pushed(bench: &dyn Bench) {
     };
     let before = SystemTime::now();
 
-    let id = bench.queue().await.push(&pushed).await.unwrap();
+    let id = fixture.queue().await.push(&pushed).await.unwrap();
 
-    let lease = leased(&bench.queue().await, HOUR).await;
+    let lease = leased(&fixture.queue().await, HOUR).await;
     assert_eq!(id, pushed.id);
     let skew = Duration::from_secs(60);
     let at = lease.command.at.unwrap();
@@ -156,8 +171,8 @@ pub async fn command_arrives_as_it_was_pushed(bench: &dyn Bench) {
 }
 
 /// First in, first out.
-pub async fn commands_of_many_servers_come_in_order(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+pub async fn commands_of_many_servers_are_leased_in_order(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     for server in ["zoe", "adam", "mary"] {
         push(&queue, "start", server).await;
     }
@@ -170,9 +185,9 @@ pub async fn commands_of_many_servers_come_in_order(bench: &dyn Bench) {
     assert_eq!(servers, ["zoe", "adam", "mary"]);
 }
 
-/// The second command of a server is leased when the first is gone.
-pub async fn commands_of_one_server_wait_for_each_other(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// The second command of a server can be leased once the first is gone.
+pub async fn commands_of_one_server_wait_for_each_other(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     push(&queue, "stop", "a").await;
     push(&queue, "start", "a").await;
     push(&queue, "kill", "a").await;
@@ -187,13 +202,13 @@ pub async fn commands_of_one_server_wait_for_each_other(bench: &dyn Bench) {
     let start = leased(&queue, HOUR).await;
     assert_eq!(verb(&start), "start");
     assert!(queue.lease().await.unwrap().is_none());
-    queue.bury(start, "no").await.unwrap();
+    queue.commands().bury(start, "no").await.unwrap();
     assert_eq!(verb(&leased(&queue, HOUR).await), "kill");
 }
 
-/// A command that is to be tried again later keeps its place.
-pub async fn delayed_command_holds_up_its_server_alone(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// A command that waits for a retry keeps its place.
+pub async fn delayed_command_blocks_only_its_server(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     push(&queue, "stop", "a").await;
     push(&queue, "start", "a").await;
     let lease = leased(&queue, HOUR).await;
@@ -206,12 +221,12 @@ pub async fn delayed_command_holds_up_its_server_alone(bench: &dyn Bench) {
     assert!(queue.lease().await.unwrap().is_none());
 }
 
-/// Of all who want a command at the same time, one gets it.
-pub async fn one_of_many_tasks_leases_a_command(bench: &dyn Bench) {
-    push(&bench.queue().await, "start", "vm").await;
+/// Concurrent calls never lease the same command.
+pub async fn one_of_many_tasks_leases_a_command(fixture: &dyn Fixture) {
+    push(&fixture.queue().await, "start", "vm").await;
     let mut tasks = JoinSet::new();
     for _ in 0..20 {
-        let queue = bench.queue().await;
+        let queue = fixture.queue().await;
         tasks.spawn(async move { queue.commands().lease(HOUR).await.unwrap().is_some() });
     }
 
@@ -220,9 +235,9 @@ pub async fn one_of_many_tasks_leases_a_command(bench: &dyn Bench) {
     assert_eq!(winners.into_iter().filter(|won| *won).count(), 1);
 }
 
-/// A worker that vanished loses its command to another.
-pub async fn lease_that_ran_out_returns_the_command(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// The command of a worker that disappeared goes to another.
+pub async fn expired_lease_returns_the_command(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     push(&queue, "start", "vm").await;
 
     let first = leased(&queue, NOW).await;
@@ -234,9 +249,9 @@ pub async fn lease_that_ran_out_returns_the_command(bench: &dyn Bench) {
     assert!(queue.lease().await.unwrap().is_none());
 }
 
-/// A worker that was late, but alone, has done the work.
-pub async fn lease_that_ran_out_is_good_until_another(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// A late worker can complete its command if no other has leased it.
+pub async fn expired_lease_is_valid_until_the_next(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     push(&queue, "start", "vm").await;
     let lease = leased(&queue, NOW).await;
 
@@ -245,9 +260,9 @@ pub async fn lease_that_ran_out_is_good_until_another(bench: &dyn Bench) {
     assert_eq!(entries(&queue).await, []);
 }
 
-/// Who lost a command to another can do nothing to it.
-pub async fn stale_lease_changes_nothing(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// A lease is useless once the command is leased again.
+pub async fn stale_lease_changes_nothing(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     let commands = queue.commands();
     push(&queue, "start", "vm").await;
     let stale = [
@@ -266,15 +281,15 @@ pub async fn stale_lease_changes_nothing(bench: &dyn Bench) {
 
     let after = entries(&queue).await;
     assert_eq!(after.len(), 1);
-    assert_eq!((&after[0].why, after[0].attempts), (&None, 4));
+    assert_eq!((&after[0].reason, after[0].attempts), (&None, 4));
     assert_eq!(after[0].command, before[0].command);
     assert!(queue.lease().await.unwrap().is_none());
     queue.ack(good).await.unwrap();
 }
 
-/// A command that is gone, or was given back, is nobody's any more.
-pub async fn finished_command_cannot_be_finished_again(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// A lease is useless once its command was completed or released.
+pub async fn finished_command_cannot_be_finished_again(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     let commands = queue.commands();
     push(&queue, "start", "vm").await;
     let lease = leased(&queue, HOUR).await;
@@ -294,9 +309,9 @@ pub async fn finished_command_cannot_be_finished_again(bench: &dyn Bench) {
     assert_eq!(entries(&queue).await, []);
 }
 
-/// A worker that needs longer says so.
-pub async fn extended_lease_keeps_others_out(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// A worker that needs longer extends its lease.
+pub async fn extended_lease_excludes_others(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     push(&queue, "create", "vm").await;
     let lease = leased(&queue, NOW).await;
 
@@ -306,22 +321,22 @@ pub async fn extended_lease_keeps_others_out(bench: &dyn Bench) {
     queue.ack(lease).await.unwrap();
 }
 
-/// What is given back can be had at once, and says why it was.
-pub async fn released_command_returns_with_its_reason(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// A command that is released without a delay can be leased at once.
+pub async fn released_command_returns_with_its_reason(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     push(&queue, "start", "vm").await;
     let first = leased(&queue, HOUR).await;
 
     let released = queue.commands().release(first, NOW, "locked");
     released.await.unwrap();
 
-    assert_eq!(entries(&queue).await[0].why.as_deref(), Some("locked"));
+    assert_eq!(entries(&queue).await[0].reason.as_deref(), Some("locked"));
     assert_eq!(leased(&queue, HOUR).await.attempt, 2);
 }
 
-/// Nobody gets a command before its time, and everybody can ask when that is.
-pub async fn released_command_waits_as_long_as_it_should(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// A released command cannot be leased before its delay has passed.
+pub async fn released_command_waits_for_its_delay(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     let commands = queue.commands();
     push(&queue, "start", "vm").await;
     assert_eq!(commands.next_due().await.unwrap(), Some(NOW));
@@ -334,26 +349,26 @@ pub async fn released_command_waits_as_long_as_it_should(bench: &dyn Bench) {
     assert!(due > HOUR / 2 && due <= HOUR, "{due:?}");
 }
 
-/// The dead are kept, for a person to look at.
-pub async fn buried_command_is_a_dead_letter(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// Dead letters are kept.
+pub async fn buried_command_is_a_dead_letter(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     push(&queue, "dance", "vm").await;
     let lease = leased(&queue, HOUR).await;
     let command = lease.command.clone();
 
-    queue.bury(lease, "nobody knows how").await.unwrap();
+    queue.commands().bury(lease, "unknown verb").await.unwrap();
 
     assert!(queue.lease().await.unwrap().is_none());
-    let why = Some("nobody knows how".to_owned());
+    let why = Some("unknown verb".to_owned());
     assert_eq!(
-        bench.queue().await.commands().list().await.unwrap(),
+        fixture.queue().await.list_all().await.unwrap(),
         [Entry::new(command, 1, State::Dead, why)]
     );
 }
 
-/// A person who has repaired the cause may try again, with all attempts.
-pub async fn retried_command_begins_anew(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// A retried dead letter has all attempts again.
+pub async fn retried_dead_letter_starts_over(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     let command = Command {
         args: json!({"type": "cx22"}),
         by: Some("mary".to_owned()),
@@ -362,7 +377,7 @@ pub async fn retried_command_begins_anew(bench: &dyn Bench) {
     queue.push(&command).await.unwrap();
     let first = leased(&queue, HOUR).await;
     let token = first.token;
-    queue.bury(first, "no money").await.unwrap();
+    queue.commands().bury(first, "no money").await.unwrap();
     push(&queue, "start", "vm").await;
 
     assert!(queue.retry(&command.id).await.unwrap());
@@ -381,9 +396,9 @@ pub async fn retried_command_begins_anew(bench: &dyn Bench) {
     assert!(again.token > token);
 }
 
-/// Nobody takes away what a worker is doing.
-pub async fn removal_spares_what_a_worker_has(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// A leased command cannot be removed.
+pub async fn leased_command_is_not_removed(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     let [had, waiting, dead] = [
         push(&queue, "start", "a").await,
         push(&queue, "start", "b").await,
@@ -393,7 +408,7 @@ pub async fn removal_spares_what_a_worker_has(bench: &dyn Bench) {
     let back = leased(&queue, HOUR).await;
     let last = leased(&queue, HOUR).await;
     queue.commands().release(back, HOUR, "").await.unwrap();
-    queue.bury(last, "").await.unwrap();
+    queue.commands().bury(last, "").await.unwrap();
 
     assert!(!queue.remove(&had).await.unwrap());
     assert!(queue.remove(&waiting).await.unwrap());
@@ -404,9 +419,9 @@ pub async fn removal_spares_what_a_worker_has(bench: &dyn Bench) {
     assert_eq!(entries(&queue).await, []);
 }
 
-/// Who waited behind a command that was removed waits no more.
-pub async fn removal_lets_the_next_command_of_its_server_go(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// A removed command no longer blocks its server.
+pub async fn removal_unblocks_the_next_command_of_the_server(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     let first = push(&queue, "stop", "vm").await;
     push(&queue, "start", "vm").await;
     let middle = push(&queue, "reset", "vm").await;
@@ -420,25 +435,25 @@ pub async fn removal_lets_the_next_command_of_its_server_go(bench: &dyn Bench) {
     }
 }
 
-/// Many clicks are one command, and all learn its id.
-pub async fn same_wish_is_kept_once(bench: &dyn Bench) {
-    let queue = bench.queue().await;
-    let click = || Command {
+/// Duplicates are coalesced, and their pushes return the same id.
+pub async fn duplicates_are_coalesced(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+    let duplicate = || Command {
         args: json!({"a": 1, "b": [2]}),
         by: Some("mary".to_owned()),
         ..Command::new("console", "vm")
     };
-    let first = queue.push(&click()).await.unwrap();
+    let first = queue.push(&duplicate()).await.unwrap();
 
-    let again = queue.push(&click()).await.unwrap();
+    let again = queue.push(&duplicate()).await.unwrap();
 
     assert_eq!(again, first);
     assert_eq!(entries(&queue).await.len(), 1);
 }
 
-/// Start, stop, start is not start, stop.
-pub async fn other_wishes_are_all_kept(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// Only the last command of a server can be a duplicate.
+pub async fn different_commands_are_all_kept(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     for verb in ["start", "stop", "start"] {
         push(&queue, verb, "vm").await;
     }
@@ -452,9 +467,9 @@ pub async fn other_wishes_are_all_kept(bench: &dyn Bench) {
     assert_eq!(entries(&queue).await.len(), 5);
 }
 
-/// What one may do, another may not: nobody's wish is carried out as another's.
-pub async fn wishes_of_two_people_are_kept_apart(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// Commands of different users are not duplicates, as their permissions may differ.
+pub async fn commands_of_two_users_are_not_coalesced(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     let people = [Some("mary"), None, Some("adam")];
     for by in people {
         let command = Command {
@@ -470,9 +485,9 @@ pub async fn wishes_of_two_people_are_kept_apart(bench: &dyn Bench) {
     }
 }
 
-/// Who asks while it is being done wants it done after.
-pub async fn wish_is_new_once_a_worker_has_had_it(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// A request during the execution of a duplicate is executed afterwards.
+pub async fn leased_command_is_not_coalesced(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     let first = push(&queue, "sync", "vm").await;
     let lease = leased(&queue, HOUR).await;
 
@@ -483,9 +498,9 @@ pub async fn wish_is_new_once_a_worker_has_had_it(bench: &dyn Bench) {
     assert_eq!(leased(&queue, HOUR).await.command.id, second);
 }
 
-/// Who does not know whether a push arrived pushes again.
-pub async fn repeated_push_changes_nothing(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// A push is idempotent by id.
+pub async fn push_is_idempotent(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     let command = Command::new("start", "vm");
     for _ in 0..2 {
         assert_eq!(queue.push(&command).await.unwrap(), command.id);
@@ -494,16 +509,16 @@ pub async fn repeated_push_changes_nothing(bench: &dyn Bench) {
     queue.push(&command).await.unwrap();
     assert_eq!(entries(&queue).await.len(), 1);
 
-    queue.bury(lease, "no").await.unwrap();
+    queue.commands().bury(lease, "no").await.unwrap();
     queue.push(&command).await.unwrap();
 
     let entries = entries(&queue).await;
     assert_eq!((entries.len(), entries[0].state), (1, State::Dead));
 }
 
-/// Who looks into the queue sees what everything waits for.
-pub async fn states_are_shown(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// Entries have the state that they are in.
+pub async fn entries_have_their_state(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     for server in ["a", "b", "c", "d", "e"] {
         push(&queue, "start", server).await;
     }
@@ -512,7 +527,7 @@ pub async fn states_are_shown(bench: &dyn Bench) {
     let delayed = leased(&queue, HOUR).await;
     let _held = leased(&queue, HOUR).await;
     commands.release(delayed, HOUR, "").await.unwrap();
-    let _ran_out = leased(&queue, NOW).await;
+    let _expired = leased(&queue, NOW).await;
 
     let states: Vec<_> = entries(&queue)
         .await
@@ -532,9 +547,9 @@ pub async fn states_are_shown(bench: &dyn Bench) {
     );
 }
 
-/// Who pushed a command can follow it to its end.
-pub async fn one_command_is_found_by_its_id(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// A command can be looked up from its push to its end.
+pub async fn one_command_is_found_by_its_id(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     let commands = queue.commands();
     assert_eq!(commands.get(&"unknown".into()).await.unwrap(), None);
     let command = Command {
@@ -553,22 +568,355 @@ pub async fn one_command_is_found_by_its_id(bench: &dyn Bench) {
     commands.release(lease, NOW, "locked").await.unwrap();
     let entry = commands.get(&id).await.unwrap().unwrap();
     assert_eq!((entry.state, entry.attempts), (State::Waiting, 1));
-    assert_eq!(entry.why.as_deref(), Some("locked"));
+    assert_eq!(entry.reason.as_deref(), Some("locked"));
     assert!(entry.command.is_duplicate_of(&command));
 
     let lease = leased(&queue, HOUR).await;
     commands.bury(lease, "no money").await.unwrap();
     let entry = commands.get(&id).await.unwrap().unwrap();
     assert_eq!((entry.state, entry.attempts), (State::Dead, 2));
-    assert_eq!(entry.why.as_deref(), Some("no money"));
+    assert_eq!(entry.reason.as_deref(), Some("no money"));
 
     assert!(queue.remove(&id).await.unwrap());
     assert_eq!(state().await, None);
 }
 
-/// Nonsense of our own is refused where it is made.
-pub async fn malformed_command_is_not_pushed(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// A command that is pushed with a delay is leased when that has passed.
+pub async fn delayed_push_waits_for_its_delay(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+    let commands = queue.commands();
+    let (late, soon) = (Command::new("stop", "late"), Command::new("stop", "soon"));
+    queue.push_after(&late, HOUR).await.unwrap();
+
+    assert!(queue.lease().await.unwrap().is_none());
+    let due = commands.next_due().await.unwrap().unwrap();
+    assert!(due > HOUR / 2 && due <= HOUR, "{due:?}");
+    let entry = commands.get(&late.id).await.unwrap().unwrap();
+    assert!(matches!(entry.state, State::Delayed(_)), "{entry:?}");
+    assert_eq!(entry.attempts, 0);
+
+    queue.push_after(&soon, SOON).await.unwrap();
+    let mut consumer = without_polling(fixture).await.consumer().await.unwrap();
+    let lease = self::soon(consumer.next()).await.unwrap();
+    assert_eq!((lease.command.id, lease.attempt), (soon.id, 1));
+    assert!(queue.lease().await.unwrap().is_none());
+}
+
+/// Commands of a server keep their order, also behind and before a delayed one.
+pub async fn delayed_push_keeps_its_place(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+    push(&queue, "stop", "vm").await;
+    let middle = Command::new("reset", "vm");
+    queue.push_after(&middle, HOUR).await.unwrap();
+    push(&queue, "start", "vm").await;
+    push(&queue, "start", "other").await;
+
+    let stop = leased(&queue, HOUR).await;
+    assert_eq!(verb(&stop), "stop");
+    queue.ack(stop).await.unwrap();
+
+    assert_eq!(leased(&queue, HOUR).await.command.server, "other");
+    assert!(queue.lease().await.unwrap().is_none());
+    let entry = queue.commands().get(&middle.id).await.unwrap().unwrap();
+    assert!(matches!(entry.state, State::Delayed(_)), "{entry:?}");
+    assert!(queue.remove(&middle.id).await.unwrap());
+    assert_eq!(verb(&leased(&queue, HOUR).await), "start");
+}
+
+/// `sync` now and `sync` in an hour are two commands.
+pub async fn delayed_push_is_never_a_duplicate(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+    for delay in [HOUR, NOW, HOUR] {
+        let command = Command::new("sync", "vm");
+        let pushed = queue.push_after(&command, delay).await.unwrap();
+        assert_eq!(pushed, command.id);
+        assert_eq!(queue.push_after(&command, delay).await.unwrap(), command.id);
+    }
+
+    assert_eq!(entries(&queue).await.len(), 3);
+}
+
+/// Counts agree with the states of the entries.
+pub async fn commands_are_counted_by_state(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+    let commands = queue.commands();
+    assert_eq!(commands.counts().await.unwrap(), Counts::default());
+    for server in ["a", "b", "c", "d", "e"] {
+        push(&queue, "start", server).await;
+    }
+    push(&queue, "stop", "b").await;
+    commands.bury(leased(&queue, HOUR).await, "").await.unwrap();
+    let delayed = leased(&queue, HOUR).await;
+    let _held = leased(&queue, HOUR).await;
+    commands.release(delayed, HOUR, "").await.unwrap();
+    let _expired = leased(&queue, NOW).await;
+    for server in ["d", "f"] {
+        let command = Command::new("reset", server);
+        queue.push_after(&command, HOUR).await.unwrap();
+    }
+
+    assert_eq!(commands.counts().await.unwrap(), Counts::new(3, 3, 1, 1));
+}
+
+/// A server is idle when its commands are done or dead.
+pub async fn server_has_pending_commands_until_they_end(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+    let commands = queue.commands();
+    let pending = async || commands.pending("vm").await.unwrap();
+    push(&queue, "start", "other").await;
+    assert!(!pending().await);
+
+    commands.ack(leased(&queue, HOUR).await).await.unwrap();
+    let id = push(&queue, "start", "vm").await;
+    assert!(pending().await);
+    let lease = leased(&queue, HOUR).await;
+    assert!(pending().await);
+    commands.release(lease, NOW, "").await.unwrap();
+    assert!(pending().await);
+    commands.bury(leased(&queue, HOUR).await, "").await.unwrap();
+    assert!(!pending().await);
+    queue.retry(&id).await.unwrap();
+    assert!(pending().await);
+    commands.ack(leased(&queue, HOUR).await).await.unwrap();
+    assert!(!pending().await);
+}
+
+/// Pages of any size are parts of one list.
+pub async fn pages_have_every_entry_once_and_in_order(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+    let commands = queue.commands();
+    for number in 0..9 {
+        push(&queue, "start", &format!("vm{number}")).await;
+    }
+    for _ in 0..4 {
+        let lease = leased(&queue, HOUR).await;
+        commands.bury(lease, "no").await.unwrap();
+    }
+    let all = entries(&queue).await;
+    assert_eq!(all.len(), 9);
+    assert!(all[5..].iter().all(|entry| entry.state == State::Dead));
+
+    for limit in [0, 1, 2, 5, 9, usize::MAX] {
+        let (mut listed, mut next) = (Vec::new(), None);
+        loop {
+            let page = commands.list(next.as_ref(), limit).await.unwrap();
+            assert!(page.entries.len() <= limit.max(1));
+            listed.extend(page.entries.into_iter().map(|entry| entry.command.id));
+            next = page.next;
+            if next.is_none() {
+                break;
+            }
+        }
+        listed.sort();
+        let mut ids: Vec<_> = all.iter().map(|entry| entry.command.id.clone()).collect();
+        ids.sort();
+        assert_eq!(listed, ids, "{limit}");
+    }
+    let invalid = commands.list(Some(&"?".to_owned().into()), 10).await;
+    assert_eq!(invalid.unwrap().entries, []);
+}
+
+/// Dead letters are deleted by the time since their death, not since their push.
+pub async fn expired_dead_letters_are_deleted(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+    let commands = queue.commands();
+    let dead = push(&queue, "start", "a").await;
+    let alive = push(&queue, "start", "b").await;
+    sleep(2 * SOON).await;
+    let lease = leased(&queue, HOUR).await;
+    commands.bury(lease, "no").await.unwrap();
+
+    assert_eq!(commands.delete_dead(HOUR).await.unwrap(), 0);
+    assert!(commands.get(&dead).await.unwrap().is_some());
+    sleep(SOON).await;
+    assert_eq!(commands.delete_dead(SOON).await.unwrap(), 1);
+
+    assert!(commands.get(&dead).await.unwrap().is_none());
+    assert!(commands.get(&alive).await.unwrap().is_some());
+    assert_eq!(commands.delete_dead(NOW).await.unwrap(), 0);
+}
+
+/// The policy limits how long dead letters are kept.
+pub async fn consumer_deletes_expired_dead_letters(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await.with_policy(Policy {
+        keep_dead: Some(NOW),
+        poll_interval: NOW,
+        ..Policy::default()
+    });
+    push(&queue, "start", "vm").await;
+    let lease = leased(&queue, HOUR).await;
+    queue.commands().bury(lease, "no").await.unwrap();
+    assert_eq!(entries(&queue).await.len(), 1);
+
+    queue.consumer().await.unwrap().wait().await.unwrap();
+
+    assert_eq!(entries(&queue).await, []);
+}
+
+/// Done, retried, dead, or returned.
+pub async fn outcome_decides_what_happens_to_a_command(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+    let reason = || "locked".to_owned();
+    let release = Outcome::Release {
+        delay: HOUR,
+        reason: reason(),
+    };
+    for (outcome, expected, state) in [
+        (Outcome::Done, Disposition::Done, None),
+        (
+            Outcome::Retry(reason()),
+            Disposition::Retry(queue.policy().backoff),
+            Some("delayed"),
+        ),
+        (Outcome::Dead(reason()), Disposition::Dead, Some("dead")),
+        (release, Disposition::Retry(HOUR), Some("delayed")),
+    ] {
+        let id = push(&queue, "start", &format!("{outcome:?}")).await;
+        let lease = queue.lease().await.unwrap().unwrap();
+        assert_eq!(lease.command.id, id);
+
+        assert_eq!(queue.settle(lease, &outcome).await.unwrap(), expected);
+
+        let entry = queue.commands().get(&id).await.unwrap();
+        let found = entry.as_ref().map(|entry| match entry.state {
+            State::Delayed(_) => "delayed",
+            State::Dead => "dead",
+            _ => "waiting",
+        });
+        assert_eq!(found, state, "{outcome:?}");
+        let reason = entry.and_then(|entry| entry.reason);
+        assert_eq!(reason.is_some(), state.is_some());
+    }
+}
+
+/// A worker runs several commands at once, but only one of each server.
+pub async fn handlers_run_concurrently_and_in_order(fixture: &dyn Fixture) {
+    const SERVERS: usize = 3;
+    let queue = without_polling(fixture).await;
+    for verb in ["one", "two", "three"] {
+        for server in 0..SERVERS {
+            push(&queue, verb, &format!("vm{server}")).await;
+        }
+    }
+    let done: Arc<Mutex<BTreeMap<String, Vec<String>>>> = Arc::default();
+    let together = Arc::new(Barrier::new(SERVERS));
+    let handler = {
+        let done = Arc::clone(&done);
+        move |lease: Arc<Lease>| {
+            let (done, together) = (Arc::clone(&done), Arc::clone(&together));
+            async move {
+                together.wait().await;
+                let Command { server, verb, .. } = lease.command.clone();
+                done.lock().unwrap().entry(server).or_default().push(verb);
+                Outcome::Done
+            }
+        }
+    };
+
+    let mut consumer = queue.consumer().await.unwrap();
+    soon(consumer.run(SERVERS, handler, until_empty(&queue))).await;
+
+    let done = done.lock().unwrap();
+    assert_eq!(done.len(), SERVERS);
+    assert!(done.values().all(|verbs| *verbs == ["one", "two", "three"]));
+}
+
+/// A panic is a failed attempt, and the worker goes on.
+pub async fn handler_that_panics_has_failed(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await.with_policy(Policy {
+        backoff: NOW,
+        ..Policy::default()
+    });
+    push(&queue, "start", "vm").await;
+    let handler = |lease: Arc<Lease>| async move {
+        assert!(lease.attempt > 1, "expected by the test");
+        Outcome::Done
+    };
+
+    let mut consumer = queue.consumer().await.unwrap();
+    soon(consumer.run(1, handler, until_empty(&queue))).await;
+}
+
+/// A handler stops when another worker has its command.
+pub async fn handler_is_dropped_when_its_lease_is_lost(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await.with_policy(Policy {
+        lease: SOON,
+        ..Policy::default()
+    });
+    let id = push(&queue, "start", "vm").await;
+    let (thief, other) = (fixture.queue().await, id.clone());
+    let handler = move |lease: Arc<Lease>| {
+        let (thief, other) = (thief.clone(), other.clone());
+        async move {
+            if lease.command.id == other {
+                // Loses its lease because another program resets the command.
+                let stolen = Lease::new(lease.command.clone(), lease.token, 1, NOW);
+                thief.commands().ack(stolen).await.unwrap();
+                push(&thief, "next", "vm").await;
+                pending::<()>().await;
+            }
+            Outcome::Done
+        }
+    };
+
+    let mut consumer = queue.consumer().await.unwrap();
+    soon(consumer.run(1, handler, until_empty(&queue))).await;
+}
+
+/// A handler that is running at a shutdown may finish.
+pub async fn running_handlers_finish_after_shutdown(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+    push(&queue, "start", "vm").await;
+    let started = Arc::new(Notify::new());
+    let shutdown = Arc::clone(&started);
+    let handler = move |_| {
+        let started = Arc::clone(&started);
+        async move {
+            started.notify_one();
+            sleep(SOON).await;
+            Outcome::Done
+        }
+    };
+
+    let mut consumer = queue.consumer().await.unwrap();
+    soon(consumer.run(1, handler, shutdown.notified())).await;
+
+    assert_eq!(entries(&queue).await, []);
+}
+
+/// A handler that does not finish in time is stopped, and another worker gets its command.
+pub async fn cancelled_handler_releases_its_command(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await.with_policy(Policy {
+        shutdown_grace: SOON,
+        ..Policy::default()
+    });
+    push(&queue, "start", "vm").await;
+    let started = Arc::new(Notify::new());
+    let shutdown = Arc::clone(&started);
+    let handler = move |_| {
+        started.notify_one();
+        pending::<Outcome>()
+    };
+
+    let mut consumer = queue.consumer().await.unwrap();
+    soon(consumer.run(1, handler, shutdown.notified())).await;
+
+    let entry = entries(&queue).await.remove(0);
+    assert_eq!(entry.state, State::Waiting);
+    assert_eq!(entry.reason.as_deref(), Some("the worker was stopped"));
+    assert_eq!(leased(&queue, HOUR).await.attempt, 2);
+}
+
+/// Ends when the queue has no commands left.
+async fn until_empty(queue: &Queue) {
+    while queue.commands().next_due().await.unwrap().is_some() {
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Invalid commands are refused on push.
+pub async fn invalid_command_is_not_pushed(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     let with_args = Command {
         args: json!([1]),
         ..Command::new("start", "vm")
@@ -590,15 +938,15 @@ pub async fn malformed_command_is_not_pushed(bench: &dyn Bench) {
     assert_eq!(entries(&queue).await, []);
 }
 
-/// Nonsense of others is put aside, and what is behind it is carried out.
-pub async fn malformed_commands_of_others_die_and_the_queue_goes_on(bench: &dyn Bench) {
-    let queue = bench.queue().await;
-    bench.insert("", "vm", "").await;
-    bench.insert("start", "", "").await;
-    bench.insert("start", "vm\u{7}", "").await;
-    bench.insert("start", "vm", "{not json").await;
-    bench.insert("start", "vm", "7").await;
-    bench.insert("stop", "vm", r#"{"force": true}"#).await;
+/// Invalid commands of other programs become dead letters and do not block the queue.
+pub async fn invalid_commands_of_others_are_dead_letters(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+    fixture.insert("", "vm", "").await;
+    fixture.insert("start", "", "").await;
+    fixture.insert("start", "vm\u{7}", "").await;
+    fixture.insert("start", "vm", "{not json").await;
+    fixture.insert("start", "vm", "7").await;
+    fixture.insert("stop", "vm", r#"{"force": true}"#).await;
 
     let lease = queue.lease().await.unwrap().unwrap();
 
@@ -608,30 +956,30 @@ pub async fn malformed_commands_of_others_die_and_the_queue_goes_on(bench: &dyn 
         .await
         .into_iter()
         .filter(|entry| entry.state == State::Dead)
-        .filter_map(|entry| entry.why)
+        .filter_map(|entry| entry.reason)
         .collect();
     assert_eq!(dead.len(), 5, "{dead:?}");
 }
 
-/// Yesterday's `kill` is not carried out today.
-pub async fn command_too_old_dies(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// A command that waited too long is not executed.
+pub async fn expired_command_is_a_dead_letter(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     push(&queue, "kill", "vm").await;
 
-    let hasty = queue.with_policy(Policy {
+    let strict = queue.with_policy(Policy {
         max_age: NOW,
         ..Policy::default()
     });
 
-    assert!(hasty.lease().await.unwrap().is_none());
-    let entries = entries(&hasty).await;
+    assert!(strict.lease().await.unwrap().is_none());
+    let entries = entries(&strict).await;
     assert_eq!(entries[0].state, State::Dead);
-    assert!(entries[0].why.as_ref().unwrap().contains("waited"));
+    assert!(entries[0].reason.as_ref().unwrap().contains("waited"));
 }
 
-/// A command that no worker survives is not tried for ever.
-pub async fn command_that_kills_its_workers_dies(bench: &dyn Bench) {
-    let queue = bench.queue().await.with_policy(Policy {
+/// A command that crashes its workers is not retried indefinitely.
+pub async fn command_that_crashes_workers_is_a_dead_letter(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await.with_policy(Policy {
         attempts: 2,
         lease: NOW,
         ..Policy::default()
@@ -645,36 +993,37 @@ pub async fn command_that_kills_its_workers_dies(bench: &dyn Bench) {
     assert_eq!(entries(&queue).await[0].state, State::Dead);
 }
 
-/// The last failure is the reason of death.
-pub async fn command_that_fails_too_often_dies(bench: &dyn Bench) {
-    let queue = bench.queue().await.with_policy(Policy {
+/// A dead letter has the reason of its last failure.
+pub async fn command_that_fails_too_often_is_a_dead_letter(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await.with_policy(Policy {
         attempts: 2,
         backoff: NOW,
         ..Policy::default()
     });
     push(&queue, "start", "vm").await;
 
-    for why in ["locked", "still locked"] {
+    for reason in ["locked", "still locked"] {
         let lease = queue.lease().await.unwrap().unwrap();
-        queue.fail(lease, why).await.unwrap();
+        let outcome = Outcome::Retry(reason.to_owned());
+        queue.settle(lease, &outcome).await.unwrap();
     }
 
     let entries = entries(&queue).await;
     assert_eq!(entries[0].state, State::Dead);
-    assert_eq!(entries[0].why.as_deref(), Some("still locked"));
+    assert_eq!(entries[0].reason.as_deref(), Some("still locked"));
 }
 
-/// Scripts that pull at the same time never do the same.
-pub async fn many_pullers_never_share_a_command(bench: &dyn Bench) {
+/// Concurrent pulls never return the same command.
+pub async fn many_pullers_never_share_a_command(fixture: &dyn Fixture) {
     const COMMANDS: usize = 200;
-    let queue = bench.queue().await;
+    let queue = fixture.queue().await;
     let mut pushed = Vec::new();
     for number in 0..COMMANDS {
         pushed.push(push(&queue, "start", &format!("vm{number}")).await);
     }
     let mut pullers = JoinSet::new();
     for _ in 0..4 {
-        let queue = bench.queue().await;
+        let queue = fixture.queue().await;
         pullers.spawn(async move {
             let mut pulled = Vec::new();
             while let Some(command) = queue.pull().await.unwrap() {
@@ -691,17 +1040,17 @@ pub async fn many_pullers_never_share_a_command(bench: &dyn Bench) {
     assert_eq!(pulled, pushed);
 }
 
-/// However many workers there are, each server sees its commands one by one and
-/// in their order.
-pub async fn many_workers_keep_the_order_of_each_server(bench: &dyn Bench) {
+/// With any number of workers, the commands of a server are executed one by one and in
+/// order.
+pub async fn many_workers_keep_the_order_of_each_server(fixture: &dyn Fixture) {
     const EACH: usize = 20;
     const SERVERS: [&str; 4] = ["a", "b", "c", "d"];
-    let queue = bench.queue().await;
+    let queue = fixture.queue().await;
     let done: Arc<Mutex<BTreeMap<String, Vec<String>>>> = Arc::default();
     let mut workers = JoinSet::new();
     for _ in 0..6 {
-        let mut consumer = bench.queue().await.consumer().await.unwrap();
-        let (queue, done) = (bench.queue().await, Arc::clone(&done));
+        let mut consumer = fixture.queue().await.consumer().await.unwrap();
+        let (queue, done) = (fixture.queue().await, Arc::clone(&done));
         workers.spawn(async move {
             loop {
                 let lease = consumer.next().await.unwrap();
@@ -723,8 +1072,7 @@ pub async fn many_workers_keep_the_order_of_each_server(bench: &dyn Bench) {
     for number in 0..6 {
         push(&queue, "end", &format!("worker{number}")).await;
     }
-    // A worker that ends leaves what is behind its last command to others, so
-    // the last of them does what is left.
+    // A worker that ends may leave commands behind its last one, which are executed here.
     timeout(HOUR, workers.join_all()).await.unwrap();
     while let Some(command) = queue.pull().await.unwrap() {
         let mut done = done.lock().unwrap();
@@ -738,31 +1086,31 @@ pub async fn many_workers_keep_the_order_of_each_server(bench: &dyn Bench) {
     }
 }
 
-/// A consumer sleeps until somebody pushes, however long that is.
-pub async fn push_wakes_a_consumer(bench: &dyn Bench) {
-    let mut consumer = sleepy(bench).await.consumer().await.unwrap();
+/// A consumer waits until a command is pushed.
+pub async fn push_wakes_a_consumer(fixture: &dyn Fixture) {
+    let mut consumer = without_polling(fixture).await.consumer().await.unwrap();
     let waiting = tokio::spawn(async move { consumer.next().await.unwrap().command.id });
 
-    let id = push(&bench.queue().await, "start", "vm").await;
+    let id = push(&fixture.queue().await, "start", "vm").await;
 
     assert_eq!(soon(waiting).await.unwrap(), id);
 }
 
-/// The signal of a push that comes after a look, but before the wait, is heard.
-pub async fn push_between_look_and_wait_wakes(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// The signal of a push between a check and the wait is received.
+pub async fn push_between_check_and_wait_wakes(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     let mut signals = queue.signals().subscribe().await.unwrap();
     assert!(queue.lease().await.unwrap().is_none());
 
-    push(&bench.queue().await, "start", "vm").await;
+    push(&fixture.queue().await, "start", "vm").await;
 
     soon(signals.next()).await.unwrap();
     assert!(queue.lease().await.unwrap().is_some());
 }
 
-/// What was behind a pulled command can be had by somebody who waits already.
-pub async fn pull_wakes_those_who_wait_for_its_server(bench: &dyn Bench) {
-    let queue = sleepy(bench).await;
+/// Pulling a command wakes consumers for the next command of its server.
+pub async fn pull_wakes_consumers_for_the_next_command(fixture: &dyn Fixture) {
+    let queue = without_polling(fixture).await;
     push(&queue, "stop", "vm").await;
     push(&queue, "start", "vm").await;
     let mut signals = queue.signals().subscribe().await.unwrap();
@@ -772,9 +1120,9 @@ pub async fn pull_wakes_those_who_wait_for_its_server(bench: &dyn Bench) {
     soon(signals.next()).await.unwrap();
 }
 
-/// No command waits for a signal that never comes.
-pub async fn consumer_survives_lost_signals(bench: &dyn Bench) {
-    let queue = bench.queue().await.with_policy(Policy {
+/// A consumer polls, in case a signal is lost.
+pub async fn consumer_survives_lost_signals(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await.with_policy(Policy {
         poll_interval: SOON,
         ..Policy::default()
     });
@@ -782,14 +1130,18 @@ pub async fn consumer_survives_lost_signals(bench: &dyn Bench) {
     let waiting = tokio::spawn(async move { consumer.next().await.unwrap().command.id });
 
     let command = Command::new("start", "vm");
-    queue.commands().push(&command).await.unwrap();
+    queue
+        .commands()
+        .push(&command, Duration::ZERO)
+        .await
+        .unwrap();
 
     assert_eq!(soon(waiting).await.unwrap(), command.id);
 }
 
-/// Nobody signals that a delay is over; the consumer knows.
-pub async fn consumer_wakes_when_a_delay_ends(bench: &dyn Bench) {
-    let queue = sleepy(bench).await;
+/// A consumer wakes at the end of a delay, without a signal.
+pub async fn consumer_wakes_when_a_delay_ends(fixture: &dyn Fixture) {
+    let queue = without_polling(fixture).await;
     push(&queue, "start", "vm").await;
     let lease = leased(&queue, HOUR).await;
     let mut consumer = queue.consumer().await.unwrap();
@@ -800,11 +1152,11 @@ pub async fn consumer_wakes_when_a_delay_ends(bench: &dyn Bench) {
     assert_eq!(lease.attempt, 2);
 }
 
-/// Nobody signals that a worker has vanished; the consumer knows.
-pub async fn consumer_wakes_when_a_lease_runs_out(bench: &dyn Bench) {
-    let queue = sleepy(bench).await;
+/// A consumer wakes when a lease expires, without a signal.
+pub async fn consumer_wakes_when_a_lease_expires(fixture: &dyn Fixture) {
+    let queue = without_polling(fixture).await;
     push(&queue, "start", "vm").await;
-    let _vanished = leased(&queue, SOON).await;
+    let _disappeared = leased(&queue, SOON).await;
     let mut consumer = queue.consumer().await.unwrap();
 
     let lease = soon(consumer.next()).await.unwrap();
@@ -812,9 +1164,9 @@ pub async fn consumer_wakes_when_a_lease_runs_out(bench: &dyn Bench) {
     assert_eq!(lease.attempt, 2);
 }
 
-/// A job that lasts longer than a lease keeps its command.
-pub async fn held_lease_is_renewed(bench: &dyn Bench) {
-    let queue = bench.queue().await.with_policy(Policy {
+/// A job may last longer than its lease.
+pub async fn held_lease_is_renewed(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await.with_policy(Policy {
         lease: Duration::from_secs(1),
         ..Policy::default()
     });
@@ -828,9 +1180,9 @@ pub async fn held_lease_is_renewed(bench: &dyn Bench) {
     queue.ack(lease).await.unwrap();
 }
 
-/// A worker that lost its command stops working on it.
-pub async fn job_is_dropped_when_its_lease_is_lost(bench: &dyn Bench) {
-    let queue = bench.queue().await.with_policy(Policy {
+/// A job is dropped once another worker has its command.
+pub async fn job_is_dropped_when_its_lease_is_lost(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await.with_policy(Policy {
         lease: NOW,
         ..Policy::default()
     });
@@ -843,34 +1195,34 @@ pub async fn job_is_dropped_when_its_lease_is_lost(bench: &dyn Bench) {
     assert_lost(held);
 }
 
-/// A subscription begins with what comes next.
-pub async fn subscriber_hears_what_is_sent_after(bench: &dyn Bench) {
-    let (queue, other) = (bench.queue().await, bench.queue().await);
+/// A subscription begins with the next message.
+pub async fn subscriber_receives_later_messages(fixture: &dyn Fixture) {
+    let (queue, other) = (fixture.queue().await, fixture.queue().await);
     send(&other, "before").await;
 
     let mut subscription = queue.signals().subscribe().await.unwrap();
     send(&other, "one").await;
     send(&queue, "two").await;
 
-    assert_eq!(hear(&mut subscription).await, "one");
-    assert_eq!(hear(&mut subscription).await, "two");
+    assert_eq!(receive(&mut subscription).await, "one");
+    assert_eq!(receive(&mut subscription).await, "two");
 }
 
-/// No listener takes a message from another.
-pub async fn all_subscribers_hear(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// Every subscriber receives every message.
+pub async fn all_subscribers_receive_each_message(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     let mut one = queue.signals().subscribe().await.unwrap();
-    let mut two = bench.queue().await.signals().subscribe().await.unwrap();
+    let mut two = fixture.queue().await.signals().subscribe().await.unwrap();
 
     send(&queue, "hello").await;
 
-    assert_eq!(hear(&mut one).await, "hello");
-    assert_eq!(hear(&mut two).await, "hello");
+    assert_eq!(receive(&mut one).await, "hello");
+    assert_eq!(receive(&mut two).await, "hello");
 }
 
-/// A text is heard as it was sent.
-pub async fn odd_texts_are_heard_as_they_are(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// Messages are received as they were sent.
+pub async fn unusual_strings_are_received_unchanged(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     let mut subscription = queue.signals().subscribe().await.unwrap();
 
     for text in [
@@ -882,15 +1234,14 @@ pub async fn odd_texts_are_heard_as_they_are(bench: &dyn Bench) {
     ] {
         send(&queue, text).await;
 
-        assert_eq!(hear(&mut subscription).await, text);
+        assert_eq!(receive(&mut subscription).await, text);
     }
 }
 
-/// Who cannot keep up may miss messages, but not without being told, and hears
-/// what comes after.
-pub async fn slow_subscriber_hears_that_it_lags(bench: &dyn Bench) {
+/// A slow subscriber may miss messages, but then receives `Lagged`, and the messages after.
+pub async fn slow_subscriber_receives_lagged(fixture: &dyn Fixture) {
     const MESSAGES: usize = 3000;
-    let queue = bench.queue().await;
+    let queue = fixture.queue().await;
     let mut subscription = queue.signals().subscribe().await.unwrap();
 
     for number in 0..MESSAGES {
@@ -898,61 +1249,61 @@ pub async fn slow_subscriber_hears_that_it_lags(bench: &dyn Bench) {
     }
     send(&queue, "end").await;
 
-    let (mut heard, mut lagged) = (0, false);
+    let (mut received, mut lagged) = (0, false);
     loop {
         match soon(subscription.next()).await.unwrap() {
             Received::Message(text) if text == "end" => break,
-            Received::Message(_) => heard += 1,
+            Received::Message(_) => received += 1,
             Received::Lagged => lagged = true,
         }
     }
-    assert!(lagged || heard == MESSAGES, "{heard}");
+    assert!(lagged || received == MESSAGES, "{received}");
 }
 
-/// A wait may be given up and begun again.
-pub async fn dropped_wait_loses_no_message(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// A wait can be cancelled and repeated.
+pub async fn dropped_wait_loses_no_message(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     let mut subscription = queue.signals().subscribe().await.unwrap();
 
     for number in 0..50 {
         let text = number.to_string();
-        let (_, given_up) = tokio::join!(
+        let (_, cancelled) = tokio::join!(
             send(&queue, &text),
             timeout(Duration::from_micros(number * 10), subscription.next())
         );
-        let heard = match given_up {
-            Ok(heard) => heard.unwrap(),
+        let received = match cancelled {
+            Ok(received) => received.unwrap(),
             Err(_) => soon(subscription.next()).await.unwrap(),
         };
-        assert_eq!(heard, Received::Message(text));
+        assert_eq!(received, Received::Message(text));
     }
 }
 
-/// Events go the other way, and do not mix with signals.
-pub async fn events_are_heard_as_told(bench: &dyn Bench) {
-    let queue = bench.queue().await;
+/// Events are separate from signals.
+pub async fn events_are_received_as_sent(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
     let mut events = queue.events().subscribe().await.unwrap();
     let mut signals = queue.signals().subscribe().await.unwrap();
     let command = Command::new("start", "vm");
-    let told = [
-        RawEvent::of("ended", &command).with("ok", true),
+    let sent = [
+        RawEvent::for_command("ended", &command).with("ok", true),
         RawEvent::new("alive").with("load", json!({"leases": 2})),
     ];
 
     send(&queue, "hello").await;
-    for event in &told {
+    for event in &sent {
         queue.events().send(event).await.unwrap();
     }
 
-    for event in told {
+    for event in sent {
         assert_eq!(soon(events.next()).await.unwrap(), Received::Message(event));
     }
-    assert_eq!(hear(&mut signals).await, "hello");
+    assert_eq!(receive(&mut signals).await, "hello");
 }
 
-/// A queue whose consumers do not look for themselves while a test runs.
-async fn sleepy(bench: &dyn Bench) -> Queue {
-    bench.queue().await.with_policy(Policy {
+/// A queue whose consumers do not poll while a test runs.
+async fn without_polling(fixture: &dyn Fixture) -> Queue {
+    fixture.queue().await.with_policy(Policy {
         poll_interval: HOUR,
         ..Policy::default()
     })
@@ -967,24 +1318,24 @@ async fn leased(queue: &Queue, duration: Duration) -> Lease {
 }
 
 async fn entries(queue: &Queue) -> Vec<Entry> {
-    queue.commands().list().await.unwrap()
+    queue.list_all().await.unwrap()
 }
 
 async fn send(queue: &Queue, text: &str) {
     queue.signals().send(&text.to_owned()).await.unwrap();
 }
 
-async fn hear(subscription: &mut Box<dyn Subscription<String>>) -> String {
+async fn receive(subscription: &mut Box<dyn Subscription<String>>) -> String {
     match soon(subscription.next()).await.unwrap() {
         Received::Message(text) => text,
         Received::Lagged => panic!("lagged"),
     }
 }
 
-/// Fails instead of waiting for ever.
+/// Fails instead of waiting indefinitely.
 async fn soon<F: Future>(future: F) -> F::Output {
-    let patience = Duration::from_secs(20);
-    timeout(patience, future).await.expect("nothing happened")
+    let limit = Duration::from_secs(20);
+    timeout(limit, future).await.expect("timed out")
 }
 
 fn verb(lease: &Lease) -> &str {

@@ -1,45 +1,45 @@
-//! The way back: what happened, for whoever listens.
+//! Events: messages from workers to their subscribers.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{Command, CommandId};
 
-/// Something that happened, as those who carry out commands tell it.
+/// An event, as workers report it.
 ///
-/// In MongoDB it is a document, elsewhere a JSON text, of the same fields.
+/// In MongoDB it is a document, elsewhere a JSON object, with the same fields.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RawEvent {
-    /// What happened, in a word that teller and listener agree on.
+    /// The kind of the event, as agreed between sender and subscriber.
     pub evt: String,
 
-    /// The server it happened to.
+    /// The server it is about.
     #[serde(rename = "for", default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
 
-    /// The command that it is about.
+    /// The command it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<CommandId>,
 
-    /// Whatever else there is to say. No secrets: anyone with access to the
-    /// database can listen.
+    /// All other fields. They must not contain secrets: every user of the database can
+    /// subscribe.
     #[serde(flatten)]
-    pub facts: Map<String, Value>,
+    pub fields: Map<String, Value>,
 }
 
 impl RawEvent {
-    /// An event about nothing in particular.
+    /// Creates an event of this kind.
     pub fn new(evt: impl Into<String>) -> Self {
         Self {
             evt: evt.into(),
             server: None,
             id: None,
-            facts: Map::new(),
+            fields: Map::new(),
         }
     }
 
-    /// An event about a command and its server.
-    pub fn of(evt: impl Into<String>, command: &Command) -> Self {
+    /// Creates an event about a command and its server.
+    pub fn for_command(evt: impl Into<String>, command: &Command) -> Self {
         Self {
             server: Some(command.server.clone()),
             id: Some(command.id.clone()),
@@ -47,9 +47,10 @@ impl RawEvent {
         }
     }
 
-    /// Adds a fact.
-    pub fn with(mut self, name: impl Into<String>, fact: impl Into<Value>) -> Self {
-        self.facts.insert(name.into(), fact.into());
+    /// Sets a field.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.fields.insert(name.into(), value.into());
         self
     }
 }

@@ -6,12 +6,14 @@ mod collections;
 mod commands;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod consumer;
 mod error;
 mod events;
 mod memory;
 #[cfg(feature = "mongodb")]
 mod mongodb;
 mod open;
+mod page;
 mod policy;
 mod queue;
 #[cfg(feature = "redis")]
@@ -22,7 +24,10 @@ mod url;
 
 pub use channel::{Channel, Received, Subscription};
 pub use collections::Collections;
-pub use commands::{Command, CommandId, Commands, Entry, Lease, State, Token};
+pub use commands::{
+    Command, CommandId, Commands, Counts, Entry, InvalidCommand, Lease, Pushed, State, Token,
+};
+pub use consumer::{Consumer, Handler};
 pub use error::{Error, Result};
 pub use events::RawEvent;
 pub use hcc_database::{BoxError, DatabaseUrl, Error as DatabaseError, Failure, InvalidUrl};
@@ -30,8 +35,9 @@ pub use memory::Memory;
 #[cfg(feature = "mongodb")]
 pub use mongodb::Mongodb;
 pub use open::{open, open_with};
+pub use page::{MAX_PAGE, Page, PageCursor};
 pub use policy::Policy;
-pub use queue::{Consumer, Queue};
+pub use queue::{Disposition, Outcome, Queue};
 #[cfg(feature = "redis")]
 pub use redis::Redis;
 #[cfg(feature = "sqlite")]

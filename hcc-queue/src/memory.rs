@@ -1,4 +1,4 @@
-//! A queue in memory: for tests and demonstrations, and the plainest backend to read.
+//! A queue in memory: for tests and demonstrations, and the simplest backend to read.
 
 use std::collections::HashSet;
 use std::fmt::{self, Debug};
@@ -10,57 +10,63 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{self, Receiver, Sender};
 use tokio::time::Instant;
 
+use crate::page::{clamp, numbered};
 use crate::{
-    Channel, Command, CommandId, Commands, Entry, Error, Lease, Queue, RawEvent, Received, Result,
-    State, Subscription, Token,
+    Channel, Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Pushed,
+    Queue, RawEvent, Received, Result, State, Subscription, Token,
 };
 
-/// How many messages a subscriber may be behind.
-const BUFFERED: usize = 1024;
+/// How many messages are kept for a slow subscriber.
+const CHANNEL_CAPACITY: usize = 1024;
 
-/// A queue that ends with its process.
+/// A queue in the memory of this process.
 ///
-/// Unlike other backends, what it holds is neither durable nor shared with
-/// other processes, and a long backlog slows it down; its clones are the same
-/// queue.
+/// Unlike other backends it is neither durable nor shared with other processes, and its
+/// calls scan the queue. Clones are the same queue.
 #[derive(Clone)]
 pub struct Memory(Arc<Shared>);
 
 struct Shared {
     rows: Mutex<Rows>,
-    signals: Arc<Live<String>>,
-    events: Arc<Live<RawEvent>>,
+    signals: Arc<Broadcast<String>>,
+    events: Arc<Broadcast<RawEvent>>,
 }
 
 #[derive(Default)]
 struct Rows {
     queue: Vec<Row>,
     dead: Vec<Row>,
+    /// The last position that was given to a row.
+    last: i64,
 }
 
 struct Row {
     command: Command,
+    /// Grows with each push and each death.
+    position: i64,
     pushed: Instant,
-    /// Nobody may lease it before; while it is held, the end of the lease.
+    /// When it may be leased; the end of the lease if it is held, the death if it is dead.
     due: Instant,
     held: bool,
+    /// Whether it was pushed with a delay.
+    delayed: bool,
     token: Token,
     attempts: u32,
-    why: Option<String>,
+    reason: Option<String>,
 }
 
 impl Memory {
-    /// The commands with the signals and events beside them.
+    /// Returns the queue: commands, signals and events.
     pub fn queue(&self) -> Queue {
         Queue::new(
             Arc::new(self.clone()),
-            Arc::<Live<String>>::clone(&self.0.signals),
-            Arc::<Live<RawEvent>>::clone(&self.0.events),
+            Arc::<Broadcast<String>>::clone(&self.0.signals),
+            Arc::<Broadcast<RawEvent>>::clone(&self.0.events),
         )
     }
 
     fn rows(&self) -> MutexGuard<'_, Rows> {
-        // No row is ever half written, so a panic elsewhere harms none.
+        // Rows are always consistent, even if another thread panicked.
         self.0.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -69,26 +75,28 @@ impl Default for Memory {
     fn default() -> Self {
         Self(Arc::new(Shared {
             rows: Mutex::default(),
-            signals: Arc::new(Live::new()),
-            events: Arc::new(Live::new()),
+            signals: Arc::new(Broadcast::new()),
+            events: Arc::new(Broadcast::new()),
         }))
     }
 }
 
 impl Row {
-    fn new(command: Command) -> Self {
+    fn new(command: Command, delay: Duration) -> Self {
         let now = Instant::now();
         Self {
             command: Command {
                 at: Some(SystemTime::now()),
                 ..command
             },
+            position: 0,
             pushed: now,
-            due: now,
+            due: now + delay,
             held: false,
+            delayed: !delay.is_zero(),
             token: Token(0),
             attempts: 0,
-            why: None,
+            reason: None,
         }
     }
 
@@ -105,11 +113,27 @@ impl Row {
     }
 
     fn entry(&self, state: State) -> Entry {
-        Entry::new(self.command.clone(), self.attempts, state, self.why.clone())
+        let reason = self.reason.clone();
+        Entry::new(self.command.clone(), self.attempts, state, reason)
+    }
+
+    /// Its part of a page, if the page begins before it.
+    fn listed(&self, is_dead: bool, after: i64) -> Option<(PageCursor, Entry)> {
+        let state = if is_dead { State::Dead } else { self.state() };
+        let cursor = PageCursor::new(is_dead, self.position);
+        (self.position > after).then(|| (cursor, self.entry(state)))
     }
 }
 
 impl Rows {
+    fn add(&mut self, row: Row) {
+        self.last += 1;
+        self.queue.push(Row {
+            position: self.last,
+            ..row
+        });
+    }
+
     /// The first command of each server.
     fn first(&self) -> impl Iterator<Item = (usize, &Row)> {
         let mut servers = HashSet::new();
@@ -121,7 +145,7 @@ impl Rows {
         self.queue.iter().position(|row| row.command.id == *id)
     }
 
-    /// Where the command of a lease is, if the lease is the newest.
+    /// The index of a leased command, if the lease is the newest.
     fn leased(&self, lease: &Lease) -> Result<usize> {
         self.position(&lease.command.id)
             .filter(|&at| self.queue[at].held && self.queue[at].token == lease.token)
@@ -137,22 +161,21 @@ impl Commands for Memory {
         Ok(concat!("memory ", env!("CARGO_PKG_VERSION")).to_owned())
     }
 
-    async fn push(&self, command: &Command) -> Result<CommandId> {
+    async fn push(&self, command: &Command, delay: Duration) -> Result<Pushed> {
         let mut rows = self.rows();
         let mut all = rows.queue.iter().chain(&rows.dead);
-        if all.any(|row| row.command.id == command.id) {
-            return Ok(command.id.clone());
-        }
         let mut newest = rows.queue.iter().rev();
-        match newest.find(|row| row.command.server == command.server) {
-            Some(row) if row.attempts == 0 && row.command.is_duplicate_of(command) => {
-                Ok(row.command.id.clone())
-            }
-            _ => {
-                rows.queue.push(Row::new(command.clone()));
-                Ok(command.id.clone())
-            }
+        let is_known = all.any(|row| row.command.id == command.id);
+        let duplicate = newest
+            .find(|row| row.command.server == command.server)
+            .filter(|row| row.attempts == 0 && !row.delayed && delay.is_zero())
+            .filter(|row| !is_known && row.command.is_duplicate_of(command))
+            .map(|row| row.command.id.clone());
+        if duplicate.is_none() && !is_known {
+            rows.add(Row::new(command.clone(), delay));
         }
+        let id = duplicate.unwrap_or_else(|| command.id.clone());
+        Ok(Pushed::immediately(id))
     }
 
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
@@ -186,21 +209,26 @@ impl Commands for Memory {
         Ok(())
     }
 
-    async fn release(&self, lease: Lease, after: Duration, why: &str) -> Result<()> {
+    async fn release(&self, lease: Lease, delay: Duration, reason: &str) -> Result<()> {
         let mut rows = self.rows();
         let at = rows.leased(&lease)?;
         let row = &mut rows.queue[at];
         row.held = false;
-        row.due = Instant::now() + after;
-        row.why = Some(why.to_owned());
+        row.due = Instant::now() + delay;
+        row.reason = Some(reason.to_owned());
         Ok(())
     }
 
-    async fn bury(&self, lease: Lease, why: &str) -> Result<()> {
+    async fn bury(&self, lease: Lease, reason: &str) -> Result<()> {
         let mut rows = self.rows();
         let at = rows.leased(&lease)?;
-        let mut row = rows.queue.remove(at);
-        row.why = Some(why.to_owned());
+        rows.last += 1;
+        let row = Row {
+            position: rows.last,
+            due: Instant::now(),
+            reason: Some(reason.to_owned()),
+            ..rows.queue.remove(at)
+        };
         rows.dead.push(row);
         Ok(())
     }
@@ -219,11 +247,35 @@ impl Commands for Memory {
         Ok(queue.find(is_it).or_else(|| dead.find(is_it)))
     }
 
-    async fn list(&self) -> Result<Vec<Entry>> {
+    async fn pending(&self, server: &str) -> Result<bool> {
         let rows = self.rows();
-        let queue = rows.queue.iter().map(|row| row.entry(row.state()));
-        let dead = rows.dead.iter().map(|row| row.entry(State::Dead));
-        Ok(queue.chain(dead).collect())
+        Ok(rows.queue.iter().any(|row| row.command.server == server))
+    }
+
+    async fn counts(&self) -> Result<Counts> {
+        let rows = self.rows();
+        let mut counts = Counts::new(0, 0, 0, rows.dead.len() as u64);
+        for row in &rows.queue {
+            *match row.state() {
+                State::Delayed(_) => &mut counts.delayed,
+                State::Leased(_) => &mut counts.leased,
+                _ => &mut counts.waiting,
+            } += 1;
+        }
+        Ok(counts)
+    }
+
+    async fn list(&self, after: Option<&PageCursor>, limit: usize) -> Result<Page> {
+        let limit = clamp(limit);
+        let Some((is_dead, after)) = numbered(after) else {
+            return Ok(Page::default());
+        };
+        let rows = self.rows();
+        let queue = if is_dead { &[] } else { &*rows.queue };
+        let queue = queue.iter().filter_map(|row| row.listed(false, after));
+        let after = if is_dead { after } else { i64::MIN };
+        let dead = rows.dead.iter().filter_map(|row| row.listed(true, after));
+        Ok(Page::new(queue.chain(dead).take(limit).collect(), limit))
     }
 
     async fn retry(&self, id: &CommandId) -> Result<bool> {
@@ -232,9 +284,9 @@ impl Commands for Memory {
             return Ok(false);
         };
         let dead = rows.dead.remove(at);
-        rows.queue.push(Row {
+        rows.add(Row {
             token: dead.token,
-            ..Row::new(dead.command)
+            ..Row::new(dead.command, Duration::ZERO)
         });
         Ok(true)
     }
@@ -247,22 +299,29 @@ impl Commands for Memory {
         rows.dead.retain(|row| row.command.id != *id);
         Ok(rows.queue.len() + rows.dead.len() < before)
     }
+
+    async fn delete_dead(&self, age: Duration) -> Result<u64> {
+        let mut rows = self.rows();
+        let before = rows.dead.len();
+        rows.dead.retain(|row| row.due.elapsed() < age);
+        Ok((before - rows.dead.len()) as u64)
+    }
 }
 
 /// A channel in memory.
 #[derive(Debug)]
-struct Live<T>(Sender<T>);
+struct Broadcast<T>(Sender<T>);
 
-impl<T: Clone> Live<T> {
+impl<T: Clone> Broadcast<T> {
     fn new() -> Self {
-        Self(broadcast::channel(BUFFERED).0)
+        Self(broadcast::channel(CHANNEL_CAPACITY).0)
     }
 }
 
 #[async_trait]
-impl<T: Clone + Debug + Send + Sync + 'static> Channel<T> for Live<T> {
+impl<T: Clone + Debug + Send + Sync + 'static> Channel<T> for Broadcast<T> {
     async fn send(&self, message: &T) -> Result<()> {
-        // It fails when nobody listens, which is nobody's loss.
+        // Without subscribers it fails, and the message is lost as documented.
         let _ = self.0.send(message.clone());
         Ok(())
     }
@@ -270,26 +329,26 @@ impl<T: Clone + Debug + Send + Sync + 'static> Channel<T> for Live<T> {
     async fn subscribe(&self) -> Result<Box<dyn Subscription<T>>> {
         let receiver = self.0.subscribe();
         let sender = self.0.clone();
-        Ok(Box::new(Listener {
+        Ok(Box::new(Receiving {
             receiver,
             _sender: sender,
         }))
     }
 }
 
-struct Listener<T> {
+struct Receiving<T> {
     receiver: Receiver<T>,
-    /// Keeps the channel open, as a database would stay.
+    /// Keeps the channel open when the queue is dropped.
     _sender: Sender<T>,
 }
 
 #[async_trait]
-impl<T: Clone + Send + 'static> Subscription<T> for Listener<T> {
+impl<T: Clone + Send + 'static> Subscription<T> for Receiving<T> {
     async fn next(&mut self) -> Result<Received<T>> {
         match self.receiver.recv().await {
             Ok(message) => Ok(Received::Message(message)),
             Err(RecvError::Lagged(_)) => Ok(Received::Lagged),
-            Err(RecvError::Closed) => unreachable!("this listener keeps a sender"),
+            Err(RecvError::Closed) => unreachable!("the subscription holds a sender"),
         }
     }
 }
@@ -308,7 +367,7 @@ impl Debug for Memory {
 
 #[cfg(feature = "conformance")]
 #[async_trait]
-impl crate::conformance::Bench for Memory {
+impl crate::conformance::Fixture for Memory {
     async fn queue(&self) -> Queue {
         Self::queue(self)
     }
@@ -319,6 +378,6 @@ impl crate::conformance::Bench for Memory {
             args,
             ..Command::new(verb, server)
         };
-        self.rows().queue.push(Row::new(command));
+        self.rows().add(Row::new(command, Duration::ZERO));
     }
 }

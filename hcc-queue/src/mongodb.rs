@@ -1,5 +1,6 @@
 //! Commands, signals and events in MongoDB, side by side with programs that know only the documents.
 
+mod candidates;
 mod capped;
 mod commands;
 mod document;

@@ -1,24 +1,23 @@
-//! From a URL to a queue.
+//! Opening a queue by its URL.
 
 use hcc_database::DatabaseUrl;
 
 use crate::{Collections, DatabaseError, Failure, Memory, Queue, QueueUrl, Result};
 
-/// The queue that a URL names.
+/// Opens the queue of a URL.
 ///
-/// The first call that needs the database looks for it.
+/// The database is not contacted before the first call that needs it.
 ///
 /// # Errors
 ///
-/// [`Disabled`](crate::Failure::Disabled) for a database whose feature is off,
+/// [`Disabled`](crate::Failure::Disabled) if the database's feature is disabled,
 /// [`MalformedUrl`](crate::Failure::MalformedUrl), and
-/// [`Unreachable`](crate::Failure::Unreachable) if it names servers by DNS, which
-/// does not answer.
+/// [`Unreachable`](crate::Failure::Unreachable) if a DNS seed list could not be resolved.
 pub async fn open(url: &QueueUrl) -> Result<Queue> {
     open_with(url, &Collections::default()).await
 }
 
-/// The queue that a URL names, in these collections if it is in MongoDB.
+/// Opens the queue of a URL, in these collections if it is in MongoDB.
 ///
 /// # Errors
 ///

@@ -1,26 +1,34 @@
-//! How patient a queue is.
+//! The retry and timeout policy.
 
 use std::time::Duration;
 
-/// How patient a [`Queue`](crate::Queue) is: with workers, with commands that
-/// fail, and with itself.
+/// The retry and timeout policy of a [`Queue`](crate::Queue).
+///
+/// Build it with `..Policy::default()`, so that fields can be added later.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// How long a lease lasts when nobody extends it: a minute.
+    /// The duration of a lease that is not extended: one minute.
     pub lease: Duration,
-    /// How often a command is delivered before it is dead: 10 times, which takes a
-    /// quarter of an hour if it fails at once each time.
+    /// How many times a command is delivered before it is a dead letter: 10, which takes
+    /// about 15 minutes if each attempt fails at once.
     pub attempts: u32,
-    /// From which age on a command is not delivered any more: one hour. Nobody who asked
-    /// yesterday for a server to be deleted expects it today.
+    /// The age from which a command is no longer delivered: one hour. A request to delete
+    /// a server should not be executed a day late.
     pub max_age: Duration,
-    /// The wait before the second attempt, doubled with each further one: 2 s.
+    /// The delay before the second attempt, doubled for each further one: 2 s.
     pub backoff: Duration,
-    /// The longest such wait: five minutes.
+    /// The maximum of that delay: five minutes.
     pub max_backoff: Duration,
-    /// How long a consumer waits at most before it looks for itself, should a
-    /// signal be lost: half a minute.
+    /// How often a consumer polls for commands, in case a signal is lost: every 30 s.
     pub poll_interval: Duration,
+    /// How long dead letters are kept: indefinitely unless set.
+    ///
+    /// Consumers delete expired ones when they begin to wait and once a minute; a queue
+    /// without consumers keeps them.
+    pub keep_dead: Option<Duration>,
+    /// How long [`Consumer::run`](crate::Consumer::run) waits for running handlers at
+    /// shutdown before it cancels them: 30 s.
+    pub shutdown_grace: Duration,
 }
 
 impl Default for Policy {
@@ -32,17 +40,19 @@ impl Default for Policy {
             backoff: Duration::from_secs(2),
             max_backoff: Duration::from_secs(5 * 60),
             poll_interval: Duration::from_secs(30),
+            keep_dead: None,
+            shutdown_grace: Duration::from_secs(30),
         }
     }
 }
 
 impl Policy {
-    /// How long to wait after this attempt has failed.
+    /// Returns the delay before the next attempt, after this one has failed.
     ///
-    /// Commands of one server wait for each other, so there is no herd to spread.
+    /// It has no jitter: the commands of a server are serialized anyway.
     pub fn delay(&self, attempt: u32) -> Duration {
-        let doubled = 1_u32.checked_shl(attempt.saturating_sub(1));
-        let delay = doubled.and_then(|times| self.backoff.checked_mul(times));
+        let factor = 1_u32.checked_shl(attempt.saturating_sub(1));
+        let delay = factor.and_then(|factor| self.backoff.checked_mul(factor));
         delay.map_or(self.max_backoff, |delay| delay.min(self.max_backoff))
     }
 }
@@ -52,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_the_longest() {
+    fn delay_doubles_up_to_the_maximum() {
         let policy = Policy::default();
 
         let seconds = |attempt| policy.delay(attempt).as_secs();

@@ -1,23 +1,22 @@
-//! What is the same for every database: waiting, renewing, giving up.
+//! What is the same for every database: validation, waiting, lease renewal and retries.
 
-use std::fmt;
-use std::future::ready;
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
+use tracing::{debug, warn};
 
 use crate::{
-    Channel, Command, CommandId, Commands, Error, Lease, Policy, RawEvent, Result, Subscription,
+    Channel, Command, CommandId, Commands, Consumer, Entry, Error, Lease, Policy, RawEvent, Result,
 };
 
-/// The signal that commands have come.
+/// The signal that commands can be leased.
 const COMMANDS: &str = "cmd";
 
 /// A queue of commands with its signals and events, in one database.
 ///
-/// Clones are the same queue.
+/// Clones share the same queue.
 #[derive(Clone, Debug)]
 pub struct Queue {
     commands: Arc<dyn Commands>,
@@ -26,8 +25,45 @@ pub struct Queue {
     policy: Policy,
 }
 
+/// How an attempt to execute a command ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The command is done.
+    Done,
+    /// The attempt failed for this reason: the command is retried after a backoff, or
+    /// dead if this was its last attempt.
+    Retry(String),
+    /// The command can never succeed, for this reason.
+    Dead(String),
+    /// The command is returned to the queue, to be leased again after a delay.
+    Release {
+        /// How long to wait; the backoff of the policy does not apply.
+        delay: Duration,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What happens to a command after an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// It is removed from the queue.
+    Done,
+    /// It is attempted again after this delay.
+    Retry(Duration),
+    /// It is a dead letter.
+    Dead,
+}
+
+impl<E: Display> From<Result<(), E>> for Outcome {
+    /// An error is retried.
+    fn from(result: Result<(), E>) -> Self {
+        result.map_or_else(|error| Self::Retry(error.to_string()), |()| Self::Done)
+    }
+}
+
 impl Queue {
-    /// A queue of these parts.
+    /// Creates a queue from its parts.
     pub fn new(
         commands: Arc<dyn Commands>,
         signals: Arc<dyn Channel<String>>,
@@ -41,87 +77,99 @@ impl Queue {
         }
     }
 
-    /// The same queue, with other patience.
+    /// Sets the retry and timeout policy.
+    #[must_use]
     pub fn with_policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// How patient the queue is.
+    /// Returns the retry and timeout policy.
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// The commands, to look at and to work on by hand.
+    /// Returns the backend of the commands, to inspect and modify them directly.
     pub fn commands(&self) -> &dyn Commands {
         &*self.commands
     }
 
-    /// The signals: `cmd` wakes those who wait for commands, any other text is a
-    /// free notification.
+    /// Returns the signals: `cmd` wakes consumers, any other string is a free-form
+    /// notification.
     pub fn signals(&self) -> &dyn Channel<String> {
         &*self.signals
     }
 
-    /// The events.
+    /// Returns the events.
     pub fn events(&self) -> &dyn Channel<RawEvent> {
         &*self.events
     }
 
-    /// Adds a command and wakes those who wait for one.
+    /// Adds a command and wakes the consumers.
     ///
-    /// Returns the id of the command that will be carried out, see
-    /// [`Commands::push`].
+    /// Returns the id of the command that will be executed: a duplicate that is waiting
+    /// already, or this one, see [`Commands::push`].
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if nobody could carry it out.
+    /// [`Error::Malformed`] if the command is not [valid](Command::validate).
     pub async fn push(&self, command: &Command) -> Result<CommandId> {
-        if let Some(why) = command.fault() {
-            return Err(Error::Malformed { why });
-        }
-        let (visible, seen) = oneshot::channel();
-        let mut pushing = self.commands.push_notifying(command, visible);
-        tokio::select! {
-            Ok(()) = seen => {
-                self.notify().await;
-                pushing.await
-            }
-            pushed = &mut pushing => {
-                if pushed.is_ok() {
-                    self.notify().await;
-                }
-                pushed
-            }
-        }
+        self.push_after(command, Duration::ZERO).await
     }
 
-    /// Wakes those who wait for commands, so that they look.
+    /// Adds a command that can be leased after a delay.
     ///
-    /// A worker that stops does so, because the commands behind those that it has
-    /// finished can be leased now.
-    pub async fn notify(&self) {
-        // The command is there; who misses the signal looks for himself in a while.
-        let _ = self.signals.send(&COMMANDS.to_owned()).await;
+    /// It keeps its place: later commands of its server wait for it.
+    ///
+    /// # Errors
+    ///
+    /// As with [`push`](Self::push).
+    pub async fn push_after(&self, command: &Command, delay: Duration) -> Result<CommandId> {
+        command
+            .validate()
+            .map_err(|invalid| Error::Malformed { why: invalid.0 })?;
+        let pushed = self.commands.push(command, delay).await?;
+        // A worker can begin while the write is still being synced to disk.
+        self.notify().await;
+        pushed.durable().await
     }
 
-    /// Leases the next command that makes sense and is neither too old nor tried
-    /// too often; those that are, become dead letters. `None` if there is nothing
-    /// to do now.
+    /// Wakes the consumers.
+    ///
+    /// A worker calls this when it stops, because other workers can now lease the
+    /// commands that waited for those that it has completed.
+    pub async fn notify(&self) {
+        if let Err(error) = self.signals.send(&COMMANDS.to_owned()).await {
+            // The command is in the queue; consumers also poll.
+            debug!(error = &error as &dyn std::error::Error, "signal lost");
+        }
+    }
+
+    /// Leases the next command that should be executed; returns `None` if none is due.
+    ///
+    /// Commands that are [invalid](Command::validate), too old or were attempted too often
+    /// are moved to the dead letters.
     pub async fn lease(&self) -> Result<Option<Lease>> {
         while let Some(lease) = self.commands.lease(self.policy.lease).await? {
-            let Some(why) = self.refusal(&lease) else {
+            let Some(reason) = self.refusal(&lease) else {
                 return Ok(Some(lease));
             };
-            unless_lost(self.commands.bury(lease, &why).await)?;
+            warn!(
+                command.id = %lease.command.id,
+                verb = lease.command.verb,
+                server = lease.command.server,
+                reason,
+                "command moved to the dead letters"
+            );
+            unless_lost(self.commands.bury(lease, &reason).await)?;
         }
         Ok(None)
     }
 
-    /// Takes the next command out of the queue: at most once, for scripts that
-    /// cannot acknowledge.
+    /// Takes the next command out of the queue: delivers it at most once, for scripts
+    /// that cannot acknowledge.
     ///
-    /// Two that pull never get the same command.
+    /// Concurrent calls never return the same command.
     pub async fn pull(&self) -> Result<Option<Command>> {
         while let Some(lease) = self.lease().await? {
             let command = lease.command.clone();
@@ -133,104 +181,123 @@ impl Queue {
         Ok(None)
     }
 
-    /// Runs a job while renewing its lease, three times as often as needed.
+    /// Runs a future while renewing a lease, every third of its duration.
     ///
     /// # Errors
     ///
-    /// When the lease is lost, or could not be renewed before it ran out, the job
-    /// is dropped: somebody else may have the command.
+    /// If the lease is lost, or could not be renewed before it expired, the future is
+    /// dropped: another worker may have the command.
     pub async fn hold<T>(&self, lease: &Lease, job: impl Future<Output = T>) -> Result<T> {
         tokio::select! {
             biased;
-            done = job => Ok(done),
+            output = job => Ok(output),
             lost = self.renew(lease) => Err(lost),
         }
     }
 
-    /// The command is done.
+    /// Returns what [`settle`](Self::settle) will do with a command.
+    pub fn disposition(&self, lease: &Lease, outcome: &Outcome) -> Disposition {
+        match outcome {
+            Outcome::Done => Disposition::Done,
+            Outcome::Retry(_) if lease.attempt < self.policy.attempts => {
+                Disposition::Retry(self.policy.delay(lease.attempt))
+            }
+            Outcome::Retry(_) | Outcome::Dead(_) => Disposition::Dead,
+            Outcome::Release { delay, .. } => Disposition::Retry(*delay),
+        }
+    }
+
+    /// Ends an attempt: acknowledges the command, schedules a retry, or moves it to the
+    /// dead letters.
     ///
     /// # Errors
     ///
-    /// [`Error::LeaseLost`] if somebody else has the command; it is then theirs to
-    /// finish.
+    /// [`Error::LeaseLost`] if another worker has the command, or it is gone. Nothing was
+    /// changed then.
+    pub async fn settle(&self, lease: Lease, outcome: &Outcome) -> Result<Disposition> {
+        let disposition = self.disposition(&lease, outcome);
+        let reason = match outcome {
+            Outcome::Done => "",
+            Outcome::Retry(reason) | Outcome::Dead(reason) | Outcome::Release { reason, .. } => {
+                reason
+            }
+        };
+        match disposition {
+            Disposition::Done => self.commands.ack(lease).await?,
+            Disposition::Retry(delay) => self.commands.release(lease, delay, reason).await?,
+            Disposition::Dead => self.commands.bury(lease, reason).await?,
+        }
+        Ok(disposition)
+    }
+
+    /// Completes a command.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LeaseLost`], as with [`settle`](Self::settle).
     pub async fn ack(&self, lease: Lease) -> Result<()> {
         self.commands.ack(lease).await
     }
 
-    /// The command failed: it is tried again after a while, or is a dead letter
-    /// if this was its last attempt.
+    /// Moves a dead letter to the end of the queue, and wakes the consumers.
     ///
-    /// # Errors
-    ///
-    /// [`Error::LeaseLost`], as with [`ack`](Self::ack).
-    pub async fn fail(&self, lease: Lease, why: &str) -> Result<()> {
-        if lease.attempt >= self.policy.attempts {
-            return self.bury(lease, why).await;
-        }
-        let delay = self.policy.delay(lease.attempt);
-        self.commands.release(lease, delay, why).await
-    }
-
-    /// The command can never succeed: it is a dead letter.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::LeaseLost`], as with [`ack`](Self::ack).
-    pub async fn bury(&self, lease: Lease, why: &str) -> Result<()> {
-        self.commands.bury(lease, why).await
-    }
-
-    /// Puts a dead command into the queue again, and wakes those who wait.
-    ///
-    /// Returns whether there was one.
+    /// Returns whether it existed.
     pub async fn retry(&self, id: &CommandId) -> Result<bool> {
         let found = self.commands.retry(id).await?;
         self.notify().await;
         Ok(found)
     }
 
-    /// Removes a command, dead or not, unless a worker has it.
+    /// Removes a command or dead letter, unless it is leased.
     ///
-    /// Returns whether there was one to remove.
+    /// Returns whether anything was removed.
     pub async fn remove(&self, id: &CommandId) -> Result<bool> {
         let found = self.commands.remove(id).await?;
         self.notify().await;
         Ok(found)
     }
 
-    /// Begins to wait for commands; none that is pushed from now on is missed.
-    pub async fn consumer(&self) -> Result<Consumer> {
-        Ok(Consumer {
-            queue: self.clone(),
-            signals: self.signals.subscribe().await?,
-        })
+    /// Returns all commands and dead letters, page by page, in the order of
+    /// [`Commands::list`].
+    ///
+    /// The result is not bounded; use [`Commands::list`] where the queue may be long.
+    pub async fn list_all(&self) -> Result<Vec<Entry>> {
+        let mut page = self.commands.list(None, crate::MAX_PAGE).await?;
+        let mut entries = page.entries;
+        while let Some(next) = page.next {
+            page = self.commands.list(Some(&next), crate::MAX_PAGE).await?;
+            entries.append(&mut page.entries);
+        }
+        Ok(entries)
     }
 
-    /// Why a command must not be carried out: it makes no sense, is too old, or
-    /// was tried too often.
+    /// Subscribes a consumer; it misses no command that is pushed from now on.
+    pub async fn consumer(&self) -> Result<Consumer> {
+        Ok(Consumer::new(self.clone(), self.signals.subscribe().await?))
+    }
+
+    /// Returns why a command must not be executed: it is invalid, too old, or was
+    /// attempted too often.
     ///
-    /// [`lease`](Self::lease) asks for itself; who leases from
-    /// [`commands`](Self::commands), to tell of such commands as well, asks here.
+    /// [`lease`](Self::lease) and [`Consumer::run`] check this; callers that lease from
+    /// [`commands`](Self::commands) have to.
     pub fn refusal(&self, lease: &Lease) -> Option<String> {
         let Policy {
             attempts, max_age, ..
         } = self.policy;
-        if let Some(why) = lease.command.fault() {
-            Some(why.to_owned())
+        if let Err(invalid) = lease.command.validate() {
+            Some(invalid.to_string())
         } else if lease.attempt > attempts {
-            Some(format!("no worker finished it in {attempts} attempts"))
+            Some(format!("not completed in {attempts} attempts"))
         } else if lease.age >= max_age {
-            Some(format!(
-                "it waited {} s, and must be younger than {} s",
-                lease.age.as_secs(),
-                max_age.as_secs()
-            ))
+            let (age, max_age) = (lease.age.as_secs(), max_age.as_secs());
+            Some(format!("expired: it waited {age} s (limit: {max_age} s)"))
         } else {
             None
         }
     }
 
-    /// Extends a lease again and again; returns why that cannot go on.
+    /// Extends a lease repeatedly; returns why it could not be extended any more.
     async fn renew(&self, lease: &Lease) -> Error {
         let period = (self.policy.lease / 3).max(Duration::from_millis(1));
         let mut ticks = interval_at(Instant::now() + period, period);
@@ -253,68 +320,7 @@ impl Queue {
     }
 }
 
-/// Somebody who waits for commands; made by [`Queue::consumer`].
-pub struct Consumer {
-    queue: Queue,
-    signals: Box<dyn Subscription<String>>,
-}
-
-impl Consumer {
-    /// Waits for the next command that can be carried out, without end: woken by
-    /// a push, by the end of a delay or of another worker's lease, and at the
-    /// latest when the safety interval has passed.
-    ///
-    /// When its future is dropped, a command may have been leased; the lease
-    /// runs out.
-    pub async fn next(&mut self) -> Result<Lease> {
-        loop {
-            if let Some(lease) = self.queue.lease().await? {
-                return Ok(lease);
-            }
-            self.wait().await?;
-        }
-    }
-
-    /// The same, taking the command out of the queue as [`Queue::pull`] does.
-    pub async fn pull(&mut self) -> Result<Command> {
-        loop {
-            if let Some(command) = self.queue.pull().await? {
-                return Ok(command);
-            }
-            self.wait().await?;
-        }
-    }
-
-    /// Waits until there may be a command, for those who lease by themselves.
-    ///
-    /// Nothing is lost when its future is dropped.
-    pub async fn wait(&mut self) -> Result<()> {
-        let poll_interval = self.queue.policy.poll_interval;
-        let due = self.queue.commands.next_due().await?;
-        let wait = due.map_or(poll_interval, |due| due.min(poll_interval));
-        let Ok(signal) = timeout(wait, self.signals.next()).await else {
-            return Ok(());
-        };
-        signal?;
-        // One look answers all the signals that have come by now. (A timeout of
-        // zero would wait for the next tick of the timer, a millisecond.)
-        loop {
-            tokio::select! {
-                biased;
-                signal = self.signals.next() => signal?,
-                () = ready(()) => return Ok(()),
-            };
-        }
-    }
-}
-
-impl fmt::Debug for Consumer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Consumer({:?})", self.queue)
-    }
-}
-
-/// Whether the lease was still good.
+/// Returns whether the lease was still valid.
 fn unless_lost(done: Result<()>) -> Result<bool> {
     match done {
         Ok(()) => Ok(true),

@@ -14,21 +14,23 @@ use serde_json::Value;
 
 use self::server::Server;
 use self::stream::Streams;
+use crate::page::{clamp, numbered};
 use crate::{
-    Command, CommandId, Commands, Entry, Error, Lease, Queue, QueueUrl, Result, State, Token,
+    Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Pushed, Queue,
+    QueueUrl, Result, State, Token,
 };
 
-/// Commands in a Redis database, for any number of machines.
+/// Commands in a Redis database, shared by any number of machines.
 ///
-/// The server must write each change to its disk before it confirms it
-/// (`appendonly yes`, `appendfsync always`) and must not evict what it holds; calls
-/// fail with [`Volatile`](crate::Error::NotDurable) otherwise, unless the URL says
-/// `?durable=no`. Every call answers or fails within five seconds.
+/// The server must sync each write to disk before it confirms it (`appendonly yes`,
+/// `appendfsync always`) and must not evict keys. Otherwise calls fail with
+/// [`NotDurable`](crate::Error::NotDurable), unless the URL has `?durable=no`. Calls time
+/// out after five seconds.
 #[derive(Clone, Debug)]
 pub struct Redis(Arc<Server>);
 
 impl Redis {
-    /// The commands in the database that a URL names, which is not connected yet.
+    /// Creates the backend of a URL; the first call connects.
     ///
     /// # Errors
     ///
@@ -37,9 +39,9 @@ impl Redis {
         Ok(Self(Arc::new(Server::new(url)?)))
     }
 
-    /// The commands with the signals and events beside them.
+    /// Returns the queue: commands, signals and events.
     ///
-    /// Each subscription has a connection of its own.
+    /// Each subscription has its own connection.
     pub fn queue(&self) -> Queue {
         let streams = Arc::new(Streams::new(&self.0));
         Queue::new(
@@ -49,19 +51,16 @@ impl Redis {
         )
     }
 
-    /// Changes the command of a lease, if the lease is the newest.
+    /// Changes a leased command, if the lease is the newest.
     async fn settle(&self, name: &str, lease: &Lease, args: impl ToRedisArgs) -> Result<()> {
         let command = &lease.command.id;
-        match self
-            .0
-            .call(name, (command.as_str(), lease.token.0, args))
-            .await?
-        {
-            true => Ok(()),
-            false => Err(Error::LeaseLost {
-                command: command.clone(),
-            }),
+        let args = (command.as_str(), lease.token.0, args);
+        if self.0.call(name, args).await? {
+            return Ok(());
         }
+        Err(Error::LeaseLost {
+            command: command.clone(),
+        })
     }
 }
 
@@ -71,9 +70,11 @@ impl Commands for Redis {
         self.0.version().await
     }
 
-    async fn push(&self, command: &Command) -> Result<CommandId> {
+    async fn push(&self, command: &Command, delay: Duration) -> Result<Pushed> {
+        let delay = micros(delay).to_string();
         let mut args = vec![
             command.id.as_str(),
+            &delay,
             "cmd",
             &command.verb,
             "for",
@@ -81,7 +82,7 @@ impl Commands for Redis {
         ];
         let text;
         if !command.args.is_null() {
-            // The script compares texts, so equal arguments must be equal texts.
+            // The script compares strings, so equal arguments must be equal strings.
             let mut sorted = command.args.clone();
             sorted.sort_all_objects();
             text = sorted.to_string();
@@ -91,7 +92,7 @@ impl Commands for Redis {
             args.extend(["by", by]);
         }
         let id: String = self.0.call("push", args).await?;
-        Ok(id.into())
+        Ok(Pushed::immediately(id.into()))
     }
 
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
@@ -104,19 +105,20 @@ impl Commands for Redis {
     }
 
     async fn ack(&self, lease: Lease) -> Result<()> {
-        self.settle("ack", &lease, NOTHING).await
+        self.settle("ack", &lease, NO_ARGS).await
     }
 
-    async fn release(&self, lease: Lease, after: Duration, why: &str) -> Result<()> {
-        self.settle("release", &lease, (micros(after), why)).await
+    async fn release(&self, lease: Lease, delay: Duration, reason: &str) -> Result<()> {
+        self.settle("release", &lease, (micros(delay), reason))
+            .await
     }
 
-    async fn bury(&self, lease: Lease, why: &str) -> Result<()> {
-        self.settle("bury", &lease, why).await
+    async fn bury(&self, lease: Lease, reason: &str) -> Result<()> {
+        self.settle("bury", &lease, reason).await
     }
 
     async fn next_due(&self) -> Result<Option<Duration>> {
-        let due: Option<u64> = self.0.call("due", NOTHING).await?;
+        let due: Option<u64> = self.0.call("due", NO_ARGS).await?;
         Ok(due.map(Duration::from_micros))
     }
 
@@ -125,9 +127,29 @@ impl Commands for Redis {
         Ok(row.map(entry))
     }
 
-    async fn list(&self) -> Result<Vec<Entry>> {
-        let rows: Vec<Row> = self.0.call("list", NOTHING).await?;
-        Ok(rows.into_iter().map(entry).collect())
+    async fn pending(&self, server: &str) -> Result<bool> {
+        self.0.call("pending", server).await
+    }
+
+    async fn counts(&self) -> Result<Counts> {
+        let (all, delayed, leased, dead): (u64, u64, u64, u64) =
+            self.0.call("counts", NO_ARGS).await?;
+        Ok(Counts::new(all - delayed - leased, delayed, leased, dead))
+    }
+
+    async fn list(&self, after: Option<&PageCursor>, limit: usize) -> Result<Page> {
+        let limit = clamp(limit);
+        let Some((is_dead, after)) = numbered(after) else {
+            return Ok(Page::default());
+        };
+        let args = (usize::from(is_dead), after, limit);
+        let rows: Vec<(Fields, u64, i64)> = self.0.call("list", args).await?;
+        let rows = rows.into_iter().map(|(fields, now, position)| {
+            let entry = entry((fields, now));
+            let cursor = PageCursor::new(entry.state == State::Dead, position);
+            (cursor, entry)
+        });
+        Ok(Page::new(rows.collect(), limit))
     }
 
     async fn retry(&self, id: &CommandId) -> Result<bool> {
@@ -137,15 +159,19 @@ impl Commands for Redis {
     async fn remove(&self, id: &CommandId) -> Result<bool> {
         self.0.call("remove", id.as_str()).await
     }
+
+    async fn delete_dead(&self, age: Duration) -> Result<u64> {
+        self.0.call("delete_dead", micros(age)).await
+    }
 }
 
-/// What the script tells of a command: its fields, and the time.
+/// A command as the script returns it: its fields, and the time.
 type Row = (Fields, u64);
 
 type Fields = HashMap<String, Vec<u8>>;
 
 /// No arguments.
-const NOTHING: Option<&str> = None;
+const NO_ARGS: Option<&str> = None;
 
 fn lease((fields, now): Row) -> Lease {
     let age = Duration::from_micros(now.saturating_sub(number(&fields, "at")));
@@ -165,7 +191,7 @@ fn entry((fields, now): Row) -> Entry {
     Entry::new(command(&fields), attempts, state, text(&fields, "err"))
 }
 
-/// Whatever can be read of a command that anybody may have written.
+/// Reads a command, possibly of another program, as far as it can be interpreted.
 fn command(fields: &Fields) -> Command {
     let args = match text(fields, "args") {
         None => Value::Null,
@@ -192,7 +218,7 @@ fn number<N: FromStr + Default>(fields: &Fields, name: &str) -> N {
     text.and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
-/// As the script reckons, exactly up to a century.
+/// At most a century, which the script can compute with exactly.
 fn micros(duration: Duration) -> u64 {
     let century = Duration::from_secs(100 * 365 * 24 * 60 * 60);
     duration.min(century).as_micros() as u64

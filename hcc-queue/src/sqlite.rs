@@ -1,4 +1,4 @@
-//! Commands in one SQLite file, signals and events in files beside it.
+//! Commands in one SQLite file, signals and events in files next to it.
 
 mod file;
 mod log;
@@ -19,15 +19,17 @@ use tokio::sync::oneshot;
 use self::file::SCHEMA;
 use self::log::Log;
 use self::wal::Wal;
+use crate::page::{clamp, numbered};
 use crate::{
-    Command, CommandId, Commands, Entry, Error, Failure, Lease, Queue, Result, State, Token,
+    Command, CommandId, Commands, Counts, Entry, Error, Failure, Lease, Page, PageCursor, Pushed,
+    Queue, Result, State, Token,
 };
 
-/// Commands in one SQLite file, for any number of processes of one machine.
+/// Commands in one SQLite file, shared by any number of processes on one machine.
 ///
-/// The file must lie on a local file system, as network file systems lack the
-/// shared memory that SQLite's write-ahead log needs. The first write makes it,
-/// readable by its owner alone.
+/// The file must be on a local file system: network file systems lack the shared memory
+/// that SQLite's write-ahead log needs. The first write creates it, readable only by its
+/// owner.
 #[derive(Clone, Debug)]
 pub struct Sqlite {
     database: Database,
@@ -37,12 +39,12 @@ pub struct Sqlite {
 impl Sqlite {
     /// Creates the queue of a file, which is opened by the first call.
     ///
-    /// A call waits five seconds for the writes of other processes.
+    /// Calls wait up to five seconds for writes of other processes.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self::with_timeout(path, Duration::from_secs(5))
     }
 
-    /// The same, with another limit for the wait for other processes.
+    /// Creates the queue of a file with another timeout for writes of other processes.
     pub fn with_timeout(path: impl Into<PathBuf>, timeout: Duration) -> Self {
         Self {
             database: Database::new(path, &SCHEMA, timeout),
@@ -50,11 +52,11 @@ impl Sqlite {
         }
     }
 
-    /// The commands with the signals and events beside them.
+    /// Returns the queue: commands, signals and events.
     ///
-    /// Each subscription has a watcher of the system, of which Linux by default
-    /// allows a user 128: a service with many listeners shares one among them.
-    /// The runtime that subscribes must have I/O enabled, as Tokio's own macros do.
+    /// Each subscription uses an inotify instance, of which Linux allows a user 128 by
+    /// default: a service with many subscribers should share one. The runtime must have
+    /// I/O enabled, as Tokio's macros do.
     pub fn queue(&self) -> Queue {
         let (path, timeout) = (self.database.path(), self.database.timeout());
         Queue::new(
@@ -125,14 +127,14 @@ impl Sqlite {
         Ok(self.database.run(job, finish).await?)
     }
 
-    /// Makes durable what was committed.
+    /// Makes all committed transactions durable.
     fn sync_log(&self) -> Result<(), crate::DatabaseError> {
         let synced = self.wal.sync();
         synced.map_err(|error| self.database.error(Failure::Failed).with_source(error))
     }
 
-    /// Changes the command of a lease, if the lease is the newest: the job gets
-    /// its id and token, and returns how many rows it changed.
+    /// Changes a leased command, if the lease is the newest. The job gets the id and the
+    /// token, and returns the number of changed rows.
     async fn settle<F>(&self, lease: &Lease, job: F) -> Result<()>
     where
         F: FnOnce(&Transaction<'_>, &str, i64) -> rusqlite::Result<usize> + Send + 'static,
@@ -155,52 +157,57 @@ impl Commands for Sqlite {
         Ok(self.database.version().await?)
     }
 
-    async fn push(&self, command: &Command) -> Result<CommandId> {
-        self.push_notifying(command, oneshot::channel().0).await
-    }
-
-    async fn push_notifying(
-        &self,
-        command: &Command,
-        visible: oneshot::Sender<()>,
-    ) -> Result<CommandId> {
+    async fn push(&self, command: &Command, delay: Duration) -> Result<Pushed> {
         let command = command.clone();
-        let add = |transaction: &Transaction<'_>| {
+        let add = move |transaction: &Transaction<'_>| {
             if is_known(transaction, &command.id)? {
                 return Ok(command.id);
             }
-            match newest(transaction, &command.server)? {
-                Some(same) if same.is_duplicate_of(&command) => return Ok(same.id),
-                _ => {}
+            if delay.is_zero()
+                && let Some(newest) = newest(transaction, &command.server)?
+                && newest.is_duplicate_of(&command)
+            {
+                return Ok(newest.id);
             }
             let args = match &command.args {
                 Value::Null => None,
                 args => Some(args.to_string()),
             };
-            let sql =
-                "INSERT INTO cmd (id, cmd, \"for\", args, \"by\") VALUES (?1, ?2, ?3, ?4, ?5)";
+            let seconds = (!delay.is_zero()).then_some(delay.as_secs_f64());
+            let sql = "INSERT INTO cmd (id, cmd, \"for\", args, \"by\", due)
+                VALUES (?1, ?2, ?3, ?4, ?5, unixepoch('subsec') + ?6)";
             transaction.prepare_cached(sql)?.execute(params![
                 command.id.as_str(),
                 command.verb,
                 command.server,
                 args,
-                command.by
+                command.by,
+                seconds
             ])?;
             Ok(command.id)
         };
+        let (visible, mut committed) = oneshot::channel();
         let change = |file: &mut File, permit: &Permit| {
-            let id = file.transaction(permit, add)?;
-            // Perhaps nobody wants to know.
-            let _ = visible.send(());
+            let id: CommandId = file.transaction(permit, add)?;
+            // The caller may have stopped waiting.
+            let _ = visible.send(id.clone());
             Ok(id)
         };
-        self.change(change, |_| true).await
+        let queue = self.clone();
+        let mut writing = Box::pin(async move { queue.change(change, |_| true).await });
+        tokio::select! {
+            biased;
+            Ok(id) = &mut committed => {
+                Ok(Pushed::new(id, async move { writing.await.map(drop) }))
+            }
+            written = &mut writing => Ok(Pushed::immediately(written?)),
+        }
     }
 
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
         let is_due = |connection: &Connection| Ok(next_due(connection)? == Some(Duration::ZERO));
         self.write_if(is_due, move |transaction| {
-            // Two look-ups in two partial indexes: one with OR would sort the backlog.
+            // Two subqueries on two partial indexes: a single one with OR would sort the backlog.
             let sql = "UPDATE cmd SET
                     held = TRUE,
                     due = unixepoch('subsec') + ?1,
@@ -242,27 +249,30 @@ impl Commands for Sqlite {
         .await
     }
 
-    async fn release(&self, lease: Lease, after: Duration, why: &str) -> Result<()> {
-        let (seconds, why) = (after.as_secs_f64(), why.to_owned());
+    async fn release(&self, lease: Lease, delay: Duration, reason: &str) -> Result<()> {
+        let (seconds, reason) = (delay.as_secs_f64(), reason.to_owned());
         self.settle(&lease, move |transaction, id, token| {
             let sql = "UPDATE cmd SET held = FALSE, due = unixepoch('subsec') + ?3, err = ?4
                 WHERE id = ?1 AND token = ?2 AND held";
             transaction
                 .prepare_cached(sql)?
-                .execute(params![id, token, seconds, why])
+                .execute(params![id, token, seconds, reason])
         })
         .await
     }
 
-    async fn bury(&self, lease: Lease, why: &str) -> Result<()> {
-        let why = why.to_owned();
+    async fn bury(&self, lease: Lease, reason: &str) -> Result<()> {
+        let reason = reason.to_owned();
         self.settle(&lease, move |transaction, id, token| {
-            // Other programs choose ids as well, perhaps one that died before.
+            // Other programs choose ids as well, possibly that of an older dead letter.
             let sql = "INSERT OR REPLACE INTO cmd_dead
-                    (id, cmd, \"for\", args, \"by\", at, token, attempts, err)
-                SELECT id, cmd, \"for\", args, \"by\", at, token, attempts, ?3
+                    (seq, id, cmd, \"for\", args, \"by\", at, token, attempts, err)
+                SELECT
+                    max(CAST(1e6 * unixepoch('subsec') AS INTEGER),
+                        1 + coalesce((SELECT max(seq) FROM cmd_dead), 0)),
+                    id, cmd, \"for\", args, \"by\", at, token, attempts, ?3
                 FROM cmd WHERE id = ?1 AND token = ?2 AND held";
-            let buried = transaction.execute(sql, params![id, token, why])?;
+            let buried = transaction.execute(sql, params![id, token, reason])?;
             if buried > 0 {
                 transaction.execute("DELETE FROM cmd WHERE id = ?1", [id])?;
             }
@@ -278,19 +288,61 @@ impl Commands for Sqlite {
     async fn get(&self, id: &CommandId) -> Result<Option<Entry>> {
         let id = id.clone();
         self.read(move |connection| {
-            let sql = format!("{ENTRIES} WHERE id = ?1 ORDER BY dead LIMIT 1");
-            let mut look = connection.prepare_cached(&sql)?;
-            let found = look.query_row([id.as_str()], entry);
-            Ok(found.optional()?)
+            for entries in [COMMANDS, DEAD_LETTERS] {
+                let mut find = connection.prepare_cached(&format!("{entries} WHERE id = ?1"))?;
+                let found = find.query_row([id.as_str()], entry).optional()?;
+                if found.is_some() {
+                    return Ok(found.map(|(_, entry)| entry));
+                }
+            }
+            Ok(None)
         })
         .await
     }
 
-    async fn list(&self) -> Result<Vec<Entry>> {
+    async fn pending(&self, server: &str) -> Result<bool> {
+        let server = server.to_owned();
+        self.read(move |connection| {
+            let sql = "SELECT 1 FROM cmd WHERE \"for\" = ?1";
+            Ok(connection.prepare_cached(sql)?.exists([server])?)
+        })
+        .await
+    }
+
+    async fn counts(&self) -> Result<Counts> {
         self.read(|connection| {
-            let mut statement = connection.prepare(&format!("{ENTRIES} ORDER BY dead, seq"))?;
-            let entries = statement.query_map([], entry)?;
-            Ok(entries.collect::<rusqlite::Result<_>>()?)
+            let sql = "SELECT
+                    count(*) - count(iif(due > unixepoch('subsec'), 1, NULL)),
+                    count(iif(due > unixepoch('subsec') AND NOT held, 1, NULL)),
+                    count(iif(due > unixepoch('subsec') AND held, 1, NULL)),
+                    (SELECT count(*) FROM cmd_dead)
+                FROM cmd";
+            Ok(connection.query_row(sql, [], |row| {
+                let count = |column| row.get::<_, i64>(column).map(i64::unsigned_abs);
+                Ok(Counts::new(count(0)?, count(1)?, count(2)?, count(3)?))
+            })?)
+        })
+        .await
+    }
+
+    async fn list(&self, after: Option<&PageCursor>, limit: usize) -> Result<Page> {
+        let limit = clamp(limit);
+        let Some((is_dead, mut after)) = numbered(after) else {
+            return Ok(Page::default());
+        };
+        self.read(move |connection| {
+            let mut found = Vec::new();
+            let lists = [COMMANDS, DEAD_LETTERS].into_iter();
+            for entries in lists.skip(usize::from(is_dead)) {
+                let sql = format!("{entries} WHERE seq > ?1 ORDER BY seq LIMIT ?2");
+                let mut page = connection.prepare_cached(&sql)?;
+                let rows = page.query_map(params![after, (limit - found.len()) as i64], entry)?;
+                for row in rows {
+                    found.push(row?);
+                }
+                after = i64::MIN;
+            }
+            Ok(Page::new(found, limit))
         })
         .await
     }
@@ -318,6 +370,22 @@ impl Commands for Sqlite {
         })
         .await
     }
+
+    async fn delete_dead(&self, age: Duration) -> Result<u64> {
+        // The `seq` of a dead letter is the time of its death in microseconds. Earlier
+        // releases counted from 1; of theirs only the time of the push is known.
+        const EXPIRED: &str = "iif(seq > 1e15, 1e-6 * seq, at) <= unixepoch('subsec') - ?1";
+        let seconds = age.as_secs_f64();
+        let is_any = move |connection: &Connection| {
+            let sql = format!("SELECT 1 FROM cmd_dead WHERE {EXPIRED}");
+            Ok(connection.prepare_cached(&sql)?.exists([seconds])?)
+        };
+        let deleted = self.write_if(is_any, move |transaction| {
+            let sql = format!("DELETE FROM cmd_dead WHERE {EXPIRED}");
+            Ok(Some(transaction.execute(&sql, [seconds])?))
+        });
+        Ok(deleted.await?.unwrap_or_default() as u64)
+    }
 }
 
 fn next_due(connection: &Connection) -> Result<Option<Duration>, Fault> {
@@ -327,35 +395,34 @@ fn next_due(connection: &Connection) -> Result<Option<Duration>, Fault> {
         (SELECT max(0.0, due - unixepoch('subsec')) FROM cmd INDEXED BY cmd_later
          WHERE first AND due IS NOT NULL
          ORDER BY due LIMIT 1))";
-    let mut look = connection.prepare_cached(sql)?;
-    let seconds: Option<f64> = look.query_row([], |row| row.get(0))?;
+    let mut query = connection.prepare_cached(sql)?;
+    let seconds: Option<f64> = query.query_row([], |row| row.get(0))?;
     Ok(seconds.map(duration))
 }
 
-/// Everything, for [`entry`].
-const ENTRIES: &str = "SELECT * FROM (
-    SELECT id, cmd, \"for\", args, \"by\", at, attempts, err, FALSE AS dead, held,
-        max(0.0, coalesce(due, 0) - unixepoch('subsec')), seq
-    FROM cmd
-    UNION ALL
-    SELECT id, cmd, \"for\", args, \"by\", at, attempts, err, TRUE, FALSE, 0.0, seq
-    FROM cmd_dead)";
+/// The commands, for [`entry`].
+const COMMANDS: &str = "SELECT id, cmd, \"for\", args, \"by\", at, attempts, err, FALSE, held,
+    max(0.0, coalesce(due, 0) - unixepoch('subsec')), seq FROM cmd";
+
+/// The dead letters, for [`entry`].
+const DEAD_LETTERS: &str = "SELECT id, cmd, \"for\", args, \"by\", at, attempts, err, TRUE, FALSE,
+    0.0, seq FROM cmd_dead";
 
 fn is_known(transaction: &Transaction<'_>, id: &CommandId) -> rusqlite::Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM cmd WHERE id = ?1)
         OR EXISTS (SELECT 1 FROM cmd_dead WHERE id = ?1)";
-    let mut look = transaction.prepare_cached(sql)?;
-    look.query_row([id.as_str()], |row| row.get(0))
+    let mut query = transaction.prepare_cached(sql)?;
+    query.query_row([id.as_str()], |row| row.get(0))
 }
 
-/// The last command of a server, unless a worker has had it.
+/// The last command of a server, unless it was leased or pushed with a delay.
 fn newest(transaction: &Transaction<'_>, server: &str) -> rusqlite::Result<Option<Command>> {
-    let sql = "SELECT id, cmd, \"for\", args, \"by\", at, attempts FROM cmd
+    let sql = "SELECT id, cmd, \"for\", args, \"by\", at, due FROM cmd
         WHERE \"for\" = ?1 ORDER BY seq DESC LIMIT 1";
-    let mut look = transaction.prepare_cached(sql)?;
-    let found = look.query_row([server], |row| {
-        let attempts: u32 = row.get(6)?;
-        Ok((attempts == 0).then_some(command(row)?))
+    let mut query = transaction.prepare_cached(sql)?;
+    let found = query.query_row([server], |row| {
+        let due: Option<f64> = row.get(6)?;
+        Ok(due.is_none().then_some(command(row)?))
     });
     Ok(found.optional()?.flatten())
 }
@@ -365,7 +432,7 @@ fn lease(row: &Row<'_>) -> rusqlite::Result<Lease> {
     Ok(Lease::new(command(row)?, token, attempt, age))
 }
 
-fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+fn entry(row: &Row<'_>) -> rusqlite::Result<(PageCursor, Entry)> {
     let (dead, held, left) = (row.get(8)?, row.get(9)?, duration(row.get(10)?));
     let state = match left {
         _ if dead => State::Dead,
@@ -373,10 +440,12 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         left if held => State::Leased(left),
         left => State::Delayed(left),
     };
-    Ok(Entry::new(command(row)?, row.get(6)?, state, row.get(7)?))
+    let cursor = PageCursor::new(dead, row.get::<_, i64>(11)?);
+    let entry = Entry::new(command(row)?, row.get(6)?, state, row.get(7)?);
+    Ok((cursor, entry))
 }
 
-/// Whatever can be read of a command that anybody may have written, from the
+/// Reads a command, possibly of another program, as far as it can be interpreted, from the
 /// columns `id cmd for args by at`.
 fn command(row: &Row<'_>) -> rusqlite::Result<Command> {
     let args = match text(row, 3)? {
@@ -394,7 +463,7 @@ fn command(row: &Row<'_>) -> rusqlite::Result<Command> {
     })
 }
 
-/// A column as text, whatever it holds.
+/// A column of any type as a string.
 fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
     Ok(match row.get_ref(column)? {
         ValueRef::Null => None,
@@ -406,7 +475,7 @@ fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
     })
 }
 
-/// Seconds that SQLite has reckoned.
+/// Seconds computed by SQLite.
 fn duration(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }

@@ -284,7 +284,7 @@ impl CommandView {
                 State::Dead => "bad",
                 _ => "busy",
             },
-            why: entry.why.clone().unwrap_or_default(),
+            why: entry.reason.clone().unwrap_or_default(),
             offers: resolutions(entry, record, auth),
         })
     }

@@ -132,7 +132,7 @@ fn print(command: &Command, out: &Output) -> Result<()> {
 impl QueueCommand {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let queue = config.queue().await?;
-        let entries = queue.commands().list().await?;
+        let entries = queue.list_all().await?;
         match self.verb {
             Verb::List {} => {
                 let width = prefix_length(&entries);
@@ -273,7 +273,7 @@ impl EntryRow {
             state,
             due: due.map(|due| due.as_secs()),
             attempts: entry.attempts,
-            why: entry.why.clone(),
+            why: entry.reason.clone(),
             width,
         }
     }

@@ -103,7 +103,7 @@ async fn next<T>(
 fn describe(event: &RawEvent) -> String {
     let mut parts = vec![event.evt.clone()];
     parts.extend(event.server.clone());
-    let facts = event.facts.iter();
+    let facts = event.fields.iter();
     parts.extend(facts.map(|(name, fact)| match fact.as_str() {
         Some(text) => format!("{name}={text}"),
         None => format!("{name}={fact}"),

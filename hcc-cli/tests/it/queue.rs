@@ -238,7 +238,11 @@ async fn dead_letters_are_listed_retried_and_dropped(shell: Shell) {
     for server in ["m-vm1", "m-vm2"] {
         shell.ok(&["push", "start", server]).await;
         let lease = queue.lease().await.unwrap().unwrap();
-        queue.bury(lease, "no such server").await.unwrap();
+        queue
+            .commands()
+            .bury(lease, "no such server")
+            .await
+            .unwrap();
     }
 
     let list = shell.ok(&["queue", "list"]).await;
@@ -281,7 +285,7 @@ async fn command_in_progress_is_not_dropped(shell: Shell) {
 
 async fn events_are_printed_for_people_and_programs(shell: Shell) {
     let command = hcc_queue::Command::new("start", "m-vm1");
-    let event = RawEvent::of("done", &command).with("ok", true);
+    let event = RawEvent::for_command("done", &command).with("ok", true);
     let mut text = Listener::of(shell.command(&["events", "m-vm1"]));
 
     let text = text

@@ -85,7 +85,7 @@ impl JobRunner {
             return self.finish(Event::Delayed(event), settled).await;
         }
         self.record(&event).await;
-        let settled = queue.bury(lease, &failure.message).await;
+        let settled = queue.commands().bury(lease, &failure.message).await;
         self.finish(Event::Failed(event), settled).await;
     }
 

@@ -93,10 +93,7 @@ impl PeriodicSync {
     /// create it.
     async fn remove_reservation(&self, name: &str) -> Result<()> {
         let WorkerContext { queue, .. } = &*self.context;
-        let queued = queue.commands().list().await?;
-        let is_expected = queued
-            .iter()
-            .any(|entry| entry.command.server == name && entry.state != hcc_queue::State::Dead);
+        let is_expected = queue.commands().pending(name).await?;
         let removed = !is_expected
             && (self.context.store())
                 .remove(name, Precondition::Reserved)

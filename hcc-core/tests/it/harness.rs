@@ -66,7 +66,7 @@ impl Harness {
         let entries = self.frontend.commands().await.unwrap();
         assert_eq!(entries.len(), 1, "{entries:?}");
         assert_eq!(entries[0].state, hcc_queue::State::Dead);
-        entries[0].why.clone().unwrap()
+        entries[0].reason.clone().unwrap()
     }
 }
 

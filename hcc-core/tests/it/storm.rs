@@ -308,7 +308,7 @@ impl WorkerProcess {
             }
             let record = store.get(server).await.unwrap();
             let has_outcome = record.is_some_and(|record| record.last.is_some());
-            if has_outcome && queue.commands().list().await.unwrap().is_empty() {
+            if has_outcome && queue.list_all().await.unwrap().is_empty() {
                 return false;
             }
             sleep(Duration::from_millis(2)).await;

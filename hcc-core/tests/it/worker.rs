@@ -471,7 +471,7 @@ async fn command_that_exceeds_the_shutdown_grace_is_released_at_once() {
 
     let entry = harness.queue.commands().get(&id).await.unwrap().unwrap();
     assert_eq!(entry.state, State::Waiting);
-    assert_eq!(entry.why.unwrap(), "the worker stopped");
+    assert_eq!(entry.reason.unwrap(), "the worker stopped");
     harness.setup.sim.clear_faults();
     let _other = harness.start_worker();
     harness.frontend.wait(&id, MINUTE).await.unwrap();

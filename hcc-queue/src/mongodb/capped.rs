@@ -1,4 +1,4 @@
-//! Messages in capped collections, which lose the oldest when they are full.
+//! Messages in capped collections, where new messages replace the oldest.
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -11,34 +11,34 @@ use async_trait::async_trait;
 use hcc_database::mongodb::{Server, is_namespace_exists};
 use tokio::sync::OnceCell;
 
-use super::tail::listen;
+use super::tail::subscribe;
 use crate::{Channel, Error, RawEvent, Received, Result, Subscription};
 
-/// A capped collection; a clone is the same one.
+/// A capped collection; clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Capped<T> {
     pub(super) server: Server,
     name: String,
     bytes: u64,
-    made: Arc<OnceCell<()>>,
+    ensured: Arc<OnceCell<()>>,
     messages: PhantomData<fn() -> T>,
 }
 
-/// What is sent in documents.
+/// A message, stored as a document.
 pub(super) trait Message: Clone + Debug + Send + Sync + 'static {
-    /// The field that tells what it is; null if it is nothing.
+    /// The field that identifies a message; null in a marker.
     const FIELD: &'static str;
 
     fn write(&self) -> bson::error::Result<Document>;
 
     fn read(document: Document) -> Option<Self>;
 
-    /// What a document says; nothing if it was only put there to be one.
-    fn hear(document: Document) -> Option<Received<Self>> {
+    /// The received item of a document; `None` if it is a marker.
+    fn received(document: Document) -> Option<Received<Self>> {
         if document.get(Self::FIELD) == Some(&Bson::Null) {
             return None;
         }
-        // What is not understood may have been meant for us.
+        // An unreadable message may have been meant for this subscriber.
         Some(Self::read(document).map_or(Received::Lagged, Received::Message))
     }
 }
@@ -74,27 +74,27 @@ impl<T: Message> Capped<T> {
             server: server.clone(),
             name: name.to_owned(),
             bytes,
-            made: Arc::default(),
+            ensured: Arc::default(),
             messages: PhantomData,
         }
     }
 
-    /// Makes the collection, unless there is one, which must be capped.
-    pub(super) async fn make(&self) -> Result<()> {
-        if self.is_made().await? {
+    /// Creates the collection, unless it exists; then it must be capped.
+    pub(super) async fn ensure(&self) -> Result<()> {
+        if self.exists().await? {
             return Ok(());
         }
         let database = self.server.database();
         let create = database.create_collection(&self.name);
-        let made = self.server.bounded(create.capped(true).size(self.bytes));
-        match made.await {
-            // Somebody else was quicker.
-            Err(error) if is_namespace_exists(&error) => self.is_made().await.map(|_| ()),
-            made => Ok(made.map_err(|error| self.server.error(error))?),
+        let created = self.server.bounded(create.capped(true).size(self.bytes));
+        match created.await {
+            // Another process was faster.
+            Err(error) if is_namespace_exists(&error) => self.exists().await.map(|_| ()),
+            created => Ok(created.map_err(|error| self.server.error(error))?),
         }
     }
 
-    async fn is_made(&self) -> Result<bool> {
+    async fn exists(&self) -> Result<bool> {
         let find = async {
             let named = doc! { "name": &self.name };
             let mut found = self
@@ -103,10 +103,8 @@ impl<T: Message> Capped<T> {
                 .list_collections()
                 .filter(named)
                 .await?;
-            Ok(match found.advance().await? {
-                true => Some(found.deserialize_current()?),
-                false => None,
-            })
+            let is_found = found.advance().await?;
+            is_found.then(|| found.deserialize_current()).transpose()
         };
         match self.server.answer(find).await? {
             None => Ok(false),
@@ -119,7 +117,7 @@ impl<T: Message> Capped<T> {
         }
     }
 
-    /// The collection, by the connections of a database.
+    /// The collection, on the connections of `database`.
     pub(super) fn on(&self, database: &Database) -> Collection<Document> {
         database.collection(&self.name)
     }
@@ -128,21 +126,21 @@ impl<T: Message> Capped<T> {
 #[async_trait]
 impl<T: Message> Channel<T> for Capped<T> {
     async fn send(&self, message: &T) -> Result<()> {
-        // An insert would make a collection that grows for ever.
-        self.made.get_or_try_init(|| self.make()).await?;
+        // An insert would create a collection that is not capped.
+        self.ensured.get_or_try_init(|| self.ensure()).await?;
         let document = message.write();
         let document = document.map_err(|error| self.server.error(error))?;
-        // Nobody relies on it, so nobody waits until it is safe.
-        let fleeting = WriteConcern::builder()
+        // Messages may be lost, so this does not wait until they are durable.
+        let not_durable = WriteConcern::builder()
             .w(Acknowledgment::Nodes(1))
             .journal(false)
             .build();
         let messages = self.on(self.server.database());
-        let send = messages.insert_one(document).write_concern(fleeting);
+        let send = messages.insert_one(document).write_concern(not_durable);
         Ok(self.server.answer(send).await.map(drop)?)
     }
 
     async fn subscribe(&self) -> Result<Box<dyn Subscription<T>>> {
-        Ok(Box::new(listen(self.clone()).await?))
+        Ok(Box::new(subscribe(self.clone()).await?))
     }
 }

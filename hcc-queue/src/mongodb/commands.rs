@@ -1,58 +1,52 @@
-//! Commands, leased where they lie.
+//! Commands, leased in place.
 //!
-//! Another program adds `{cmd, for}`. Beside that, a lease sets:
+//! Other programs insert `{cmd, for}`. These fields are added:
 //!
 //! | Field | |
 //! | --- | --- |
-//! | `due` | when the lease ends, or the delay; only a command that a worker has had has it |
-//! | `held` | whether a worker has it |
-//! | `token`, `attempts` | which lease this is, ever and since the push |
 //! | `at` | when it was pushed, by the server's clock |
-//! | `turn` | its place among those of its server: less than that of whoever came before, and never above 0 |
+//! | `turn` | its position among the commands of its server: less than that of every earlier one, and at most 0 |
+//! | `after` | when the delay ends that it was pushed with |
+//! | `due` | when the lease or the retry delay ends; set once it was leased |
+//! | `held` | whether it is leased |
+//! | `token`, `attempts` | the number of leases, ever and since the push |
 //! | `err` | why it failed last |
-//! | `dead` | it goes to the dead letters |
+//! | `dead`, `died` | it is to be moved to the dead letters, and since when |
 //!
-//! The natural order is no order of its own: members of a replica set that apply
-//! many writes at once do not agree on it. What another program has added has no
-//! turn until one of ours comes behind it, and comes after those that have one.
+//! The natural order is not used: members of a replica set that apply many writes at once
+//! do not agree on it. A command of another program has no turn until one of ours is
+//! pushed behind it, and is ordered after those that have one.
 //!
-//! One command of a server at most has `due`: an index refuses a second one. So
-//! whoever leases a command has its server as well, in one write.
+//! At most one command of a server has `due`, which a unique index enforces. Leasing a
+//! command therefore reserves its server in the same write.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use ::mongodb::bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
 use ::mongodb::options::{Hint, IndexOptions, ReturnDocument};
-use ::mongodb::{Collection, Cursor, IndexModel};
+use ::mongodb::{Collection, IndexModel};
 use async_trait::async_trait;
 use hcc_database::mongodb::{Server, is_bad_value, is_duplicate_key, is_type_mismatch};
 use tokio::sync::OnceCell;
-use tokio::time::timeout;
 
-use super::document::{self, attempts, between, field, is_dead, pushed, stored_id};
-use crate::{Command, CommandId, Commands, Entry, Error, Lease, Result, State, Token};
+use super::candidates::{Candidates, MAX_MISSES, first_of_each_server, in_turn};
+use super::document::{
+    self, attempts, between, field, is_dead, is_later, pushed, read_all, stored_id,
+};
+use crate::page::clamp;
+use crate::{
+    Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Pushed, Result,
+    Token,
+};
 
-/// How many servers that are free are found at a time.
-const WINDOW: usize = 100;
-
-/// How long to wait for others who look for them.
-const LOOK: Duration = Duration::from_millis(100);
-
-/// How many of them may have been leased by others, one after the other, until
-/// the rest is not worth a try.
-const MISSES: usize = 4;
-
-/// How long it counts what was found, and what the server's clock showed then.
-const FRESH: Duration = Duration::from_secs(1);
-
-/// The index of what comes first.
+/// The index on the order of each server's commands.
 const TURNS: &str = "hcc_turns";
 
-/// What the turns of all others are less than.
-const FIRST_TURN: i64 = 0;
+/// The upper bound of all turns.
+const MAX_TURN: i64 = 0;
 
 /// The commands in one collection, the dead letters in another.
 #[derive(Clone)]
@@ -61,92 +55,31 @@ pub(super) struct Documents {
     commands: Collection<RawDocumentBuf>,
     dead: Collection<Document>,
     indexed: Arc<OnceCell<()>>,
-    free: Arc<Mutex<Free>>,
-    looking: Arc<tokio::sync::Mutex<()>>,
-}
-
-/// Servers, as in `for`, that had a command for whoever comes first.
-#[derive(Default)]
-struct Free {
-    servers: VecDeque<Bson>,
-    clock: Option<Clock>,
-}
-
-/// The server's clock, as it was read.
-#[derive(Clone, Copy)]
-struct Clock {
-    showed: DateTime,
-    read: Instant,
-}
-
-impl Free {
-    /// Adds the server of a command, unless that has to wait or another comes first.
-    fn look(&mut self, document: &RawDocument, is_first: impl FnOnce(&Bson) -> bool) {
-        let Ok(now) = document.get_datetime("now") else {
-            return;
-        };
-        let server = field(document, "for").unwrap_or(Bson::Null);
-        let waits = document.get_datetime("due").is_ok_and(|due| due > now);
-        if is_first(&server) && !waits {
-            self.servers.push_back(server);
-        }
-        self.clock = Some(Clock {
-            showed: now,
-            read: Instant::now(),
-        });
-    }
-
-    /// Adds what somebody found. Of those who looked together, the others may have
-    /// begun with theirs.
-    fn add(&mut self, found: Self) {
-        if self.servers.is_empty() {
-            *self = found;
-        }
-    }
-
-    /// A server, and the time by the server's clock; it is not far behind.
-    fn take(&mut self, place: usize) -> Option<(Bson, DateTime)> {
-        let Some(now) = self.clock.and_then(Clock::now) else {
-            self.servers.clear();
-            return None;
-        };
-        let place = place % self.servers.len().max(1);
-        Some((self.servers.remove(place)?, now))
-    }
-}
-
-impl Clock {
-    /// What it shows now, if it was read a moment ago: another member of a replica
-    /// set may be asked next, and has another one.
-    fn now(self) -> Option<DateTime> {
-        let since = self.read.elapsed();
-        let now = self.showed.timestamp_millis() + since.as_millis() as i64;
-        (since < FRESH).then(|| DateTime::from_millis(now))
-    }
+    candidates: Candidates,
 }
 
 impl Documents {
     pub(super) fn new(server: &Server, name: &str) -> Self {
+        let commands = server.database().collection(name);
         Self {
             server: server.clone(),
-            commands: server.database().collection(name),
+            candidates: Candidates::new(server, &commands),
+            commands,
             dead: server.database().collection(&format!("{name}_dead")),
             indexed: Arc::default(),
-            free: Arc::default(),
-            looking: Arc::default(),
         }
     }
 
-    /// Makes the indexes, the first time.
+    /// Creates the indexes once.
     async fn ensure_indexes(&self) -> Result<()> {
-        let made = self.indexed.get_or_try_init(|| self.make_indexes());
-        made.await.copied()
+        let indexed = self.indexed.get_or_try_init(|| self.create_indexes());
+        indexed.await.copied()
     }
 
-    /// Makes the indexes that are missing. What other programs insert cannot offend them.
-    async fn make_indexes(&self) -> Result<()> {
-        // A server's first entry is the command that comes first: of those without
-        // a turn, the first in the natural order. A lease changes no entry of ours.
+    /// Creates missing indexes. Inserts of other programs never violate them.
+    async fn create_indexes(&self) -> Result<()> {
+        // A server's first entry is its next command; of those without a turn, the first in
+        // the natural order. A lease does not change the entry.
         let turns = IndexModel::builder()
             .keys(in_turn())
             .options(IndexOptions::builder().name(TURNS.to_owned()).build());
@@ -158,32 +91,26 @@ impl Documents {
                 .build(),
         );
         let indexes = [turns.build(), single.build()];
-        let made = self.commands.create_indexes(indexes);
-        Ok(self.server.answer(made).await.map(drop)?)
+        let create = self.commands.create_indexes(indexes);
+        Ok(self.server.answer(create).await.map(drop)?)
     }
 
-    /// Leases the next command of a server that was free, if one still is.
-    async fn lease_free(&self, duration: Duration) -> Result<Option<Lease>> {
-        let mut place = 0;
-        for _ in 0..MISSES {
-            let Some((server, now)) = self.free().take(place) else {
+    /// Tries the known candidates until one of their commands could be leased.
+    async fn lease_candidate(&self, duration: Duration) -> Result<Option<Lease>> {
+        for attempt in 0..MAX_MISSES {
+            let Some((server, now)) = self.candidates.take(attempt == 0) else {
                 return Ok(None);
             };
             let lease = self.lease_of(&server, now, duration).await?;
             if lease.is_some() {
                 return Ok(lease);
             }
-            // Who goes the same way as others meets them again and again.
-            place = getrandom::u32().expect("the system has random numbers") as usize;
         }
-        // They have been faster with the rest, too.
-        self.free().servers.clear();
+        self.candidates.clear();
         Ok(None)
     }
 
     /// Leases the next command of a server, unless it has to wait.
-    ///
-    /// Pipelines would know the server's time, but they take it a tenth longer.
     async fn lease_of(
         &self,
         server: &Bson,
@@ -206,11 +133,17 @@ impl Documents {
                 .hint(Hint::Name(TURNS.to_owned()))
                 .return_document(ReturnDocument::After);
             match self.server.bounded(leased).await {
-                Ok(Some(document)) if is_dead(&document) => self.entomb(&document).await?,
+                Ok(Some(document)) if is_dead(&document) => {
+                    self.move_to_dead_letters(&document).await?;
+                }
+                Ok(Some(document)) if is_later(&document, "after", now) => {
+                    self.postpone(&document).await?;
+                    return Ok(None);
+                }
                 Ok(Some(document)) => return self.leased(&document, now).await.map(Some),
                 Ok(None) => return Ok(None),
-                // Another command of this server is leased or delayed, or was, and
-                // comes first, though it had no turn when the primary was another.
+                // Another command of this server is leased or delayed, or was, and comes first,
+                // though it had no turn when another member was primary.
                 Err(error) if is_duplicate_key(&error) => {
                     let begun = doc! { "$lte": now };
                     if waits == begun {
@@ -218,10 +151,10 @@ impl Documents {
                     }
                     waits = begun;
                 }
-                Err(error) if is_type_mismatch(&error) => self.number(server).await?,
-                // Somebody has dropped the collection.
+                Err(error) if is_type_mismatch(&error) => self.reset_counters(server).await?,
+                // The collection was dropped.
                 Err(error) if is_bad_value(&error) && !is_complete => {
-                    self.make_indexes().await?;
+                    self.create_indexes().await?;
                     is_complete = true;
                 }
                 Err(error) => return Err(self.server.error(error).into()),
@@ -229,7 +162,7 @@ impl Documents {
         }
     }
 
-    /// The lease of a document. If nothing tells how old that is, it is from now on.
+    /// The lease of a document. If it has no time of the push, that is set to now.
     async fn leased(&self, document: &RawDocument, now: DateTime) -> Result<Lease> {
         let mut command = document::command(document);
         if command.at.is_none() {
@@ -243,8 +176,9 @@ impl Documents {
         Ok(Lease::new(command, token, attempts(document), age))
     }
 
-    /// Replaces what other programs have put where a server's commands are counted.
-    async fn number(&self, server: &Bson) -> Result<()> {
+    /// Replaces values of other programs that are not numbers in the counters of a server's
+    /// commands.
+    async fn reset_counters(&self, server: &Bson) -> Result<()> {
         let numbers = doc! { "token": number("token"), "attempts": number("attempts") };
         let others = doc! { "for": { "$eq": server } };
         let replaced = vec![doc! { "$set": numbers }];
@@ -252,58 +186,21 @@ impl Documents {
         Ok(self.server.answer(replace).await.map(drop)?)
     }
 
-    /// Finds servers that are free, unless others just have; returns whether there are any.
-    async fn find_free(&self) -> Result<bool> {
-        // What one finds is enough for all.
-        let _looking = timeout(LOOK, self.looking.lock()).await;
-        if !self.free().servers.is_empty() {
-            return Ok(true);
-        }
-        Ok(self.add_free(self.oldest().await?))
-    }
-
-    fn add_free(&self, found: Free) -> bool {
-        let are_free = !found.servers.is_empty();
-        self.free().add(found);
-        are_free
-    }
-
-    /// Looks for servers with a command that can be leased, who waited longest first.
-    async fn oldest(&self) -> Result<Free> {
-        let find = self
+    /// Returns a leased command to the queue because its delay has not passed. From then on
+    /// it is like one that waits for a retry.
+    async fn postpone(&self, document: &RawDocument) -> Result<()> {
+        let leased = doc! { "_id": field(document, "_id"), "token": field(document, "token") };
+        let attempts = doc! { "$subtract": ["$attempts", 1] };
+        let delayed = doc! { "due": "$after", "held": false, "attempts": attempts };
+        let postpone = self
             .commands
-            .find(doc! {})
-            .hint(Hint::Keys(doc! { "$natural": 1 }))
-            .projection(doc! { "_id": 0, "for": 1, "due": 1, "now": "$$NOW" })
-            .limit(WINDOW as i64);
-        let window = self.all(find).await?;
-        let full = window.len() == WINDOW;
-        let (mut seen, mut free) = (HashSet::new(), Free::default());
-        for document in window {
-            free.look(&document, |server| seen.insert(server.clone()));
-        }
-        if free.servers.is_empty() && full {
-            return self.any().await;
-        }
-        Ok(free)
+            .update_one(leased, vec![doc! { "$set": delayed }]);
+        Ok(self.server.answer(postpone).await.map(drop)?)
     }
 
-    /// The same in any order, also when others have many commands that wait.
-    async fn any(&self) -> Result<Free> {
-        let mut stages = first_of_each_server();
-        stages.push(doc! { "$match": { "$expr": is_due() } });
-        stages.push(doc! { "$limit": WINDOW as i64 });
-        stages.push(doc! { "$project": { "_id": 0, "for": "$_id", "due": 1, "now": "$$NOW" } });
-        let mut free = Free::default();
-        for document in self.aggregate(stages).await? {
-            free.look(&document, |_| true);
-        }
-        Ok(free)
-    }
-
-    /// Moves a command that is marked as dead. Whoever meets it may do so, should
-    /// the one that marked it be gone.
-    async fn entomb(&self, document: &RawDocument) -> Result<()> {
+    /// Moves a command that is marked as dead. Every process that finds one does so, as the
+    /// process that marked it may be gone.
+    async fn move_to_dead_letters(&self, document: &RawDocument) -> Result<()> {
         let mut letter = Document::try_from(document).map_err(|error| self.server.error(error))?;
         letter.remove("due");
         letter.remove("held");
@@ -315,12 +212,12 @@ impl Documents {
         Ok(self.server.answer(remove).await.map(drop)?)
     }
 
-    /// Adds a document behind the newest of its server, unless there is one of this
-    /// id.
+    /// Adds a document behind the newest of its server, unless its id exists.
     async fn insert(
         &self,
         id: &Bson,
         fields: Document,
+        delay: Duration,
         newest: Option<&RawDocumentBuf>,
     ) -> Result<()> {
         let turn = newest.and_then(|newest| newest.get_i64("turn").ok());
@@ -328,17 +225,19 @@ impl Documents {
             let server = doc! { "$eq": fields.get("for") };
             let others = doc! { "for": server, "turn": null };
             let is_begun = is_a("due", "date");
-            let turn = doc! { "$cond": [is_begun, FIRST_TURN, turn_of_now()] };
+            let turn = doc! { "$cond": [is_begun, MAX_TURN, turn_of_now()] };
             let stamp = vec![doc! { "$set": { "turn": turn } }];
             let stamp = self.commands.update_many(others, stamp);
             self.server.answer(stamp).await?;
         }
         // The next primary's clock may be behind.
         let turn = doc! { "$min": [turn_of_now(), turn.map(|turn| turn - 1)] };
-        // Only pipelines know the server's time; text in them may begin with a
-        // dollar.
-        let made = doc! { "at": "$$NOW", "turn": turn };
-        let fields = doc! { "$mergeObjects": [{ "$literal": fields }, made, "$$ROOT"] };
+        // Only pipelines know the server's time. Strings in them may begin with a dollar.
+        let mut computed = doc! { "at": "$$NOW", "turn": turn };
+        if !delay.is_zero() {
+            computed.insert("after", after(delay));
+        }
+        let fields = doc! { "$mergeObjects": [{ "$literal": fields }, computed, "$$ROOT"] };
         let insert = self
             .commands
             .update_one(doc! { "_id": id }, vec![doc! { "$replaceWith": fields }])
@@ -356,49 +255,33 @@ impl Documents {
         unless_none(lease, self.server.answer(set).await?.matched_count)
     }
 
-    /// What a query finds.
-    async fn all(
-        &self,
-        query: impl IntoFuture<Output = mongodb::error::Result<Cursor<RawDocumentBuf>>>,
-    ) -> Result<Vec<RawDocumentBuf>> {
-        let read = async {
-            let mut cursor = query.await?;
-            let mut documents = Vec::new();
-            while cursor.advance().await? {
-                documents.push(cursor.current().to_owned());
-            }
-            Ok(documents)
-        };
-        Ok(self.server.answer(read).await?)
-    }
-
     async fn aggregate(
         &self,
         stages: impl IntoIterator<Item = Document>,
     ) -> Result<Vec<RawDocumentBuf>> {
-        self.all(self.commands.aggregate(stages).with_type()).await
+        let query = self.commands.aggregate(stages).with_type();
+        read_all(&self.server, query).await
     }
 
-    /// Commands and dead letters that match, with what they wait for.
-    async fn entries(&self, filter: Document) -> Result<Vec<Entry>> {
-        let stages = vec![
-            doc! { "$match": filter },
+    /// The documents of a page of one collection, in the order of their ids.
+    async fn page(
+        &self,
+        collection: &str,
+        after: Option<&Bson>,
+        limit: usize,
+    ) -> Result<Vec<RawDocumentBuf>> {
+        let mut stages = vec![
+            doc! { "$sort": { "_id": 1 } },
+            doc! { "$limit": limit as i64 },
             doc! { "$replaceWith": { "now": "$$NOW", "command": "$$ROOT" } },
         ];
-        let dead = doc! { "coll": self.dead.name(), "pipeline": &stages };
-        let union = doc! { "$unionWith": dead };
-        let stages = stages.into_iter().chain([union]);
-        let found = self.aggregate(stages).await?;
-        let entry = |found: &RawDocumentBuf| {
-            let command = found.get_document("command").ok()?;
-            Some(document::entry(command, found.get_datetime("now").ok()?))
-        };
-        Ok(found.iter().filter_map(entry).collect())
-    }
-
-    fn free(&self) -> MutexGuard<'_, Free> {
-        // What is in there is a hint.
-        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+        if let Some(id) = after {
+            let is_after = doc! { "$gt": ["$_id", { "$literal": id }] };
+            stages.insert(0, doc! { "$match": { "$expr": is_after } });
+        }
+        let collection = self.server.database().collection::<Document>(collection);
+        let query = collection.aggregate(stages).with_type();
+        read_all(&self.server, query).await
     }
 }
 
@@ -412,7 +295,7 @@ impl Commands for Documents {
         Ok(format!("MongoDB {version}"))
     }
 
-    async fn push(&self, command: &Command) -> Result<CommandId> {
+    async fn push(&self, command: &Command, delay: Duration) -> Result<Pushed> {
         self.ensure_indexes().await?;
         let id = stored_id(&command.id);
         let same_id = vec![doc! { "$match": { "_id": &id } }];
@@ -423,27 +306,28 @@ impl Commands for Documents {
         let found = self.aggregate(stages).await?;
         let mut ids = found.iter().filter_map(|found| field(found, "_id"));
         if ids.any(|known| known == id) {
-            return Ok(command.id.clone());
+            return Ok(Pushed::immediately(command.id.clone()));
         }
         let newest = found.first();
-        if let Some(newest) = newest.filter(|newest| !is_begun(newest)) {
-            let newest = document::command(newest);
-            if newest.is_duplicate_of(command) {
-                return Ok(newest.id);
-            }
+        let duplicate = newest
+            .filter(|newest| delay.is_zero() && !has(newest, "due") && !has(newest, "after"))
+            .map(|newest| document::command(newest))
+            .filter(|newest| newest.is_duplicate_of(command));
+        if let Some(duplicate) = duplicate {
+            return Ok(Pushed::immediately(duplicate.id));
         }
         let fields = document::document(command).map_err(|error| self.server.error(error))?;
-        self.insert(&id, fields, newest).await?;
-        Ok(command.id.clone())
+        self.insert(&id, fields, delay, newest).await?;
+        Ok(Pushed::immediately(command.id.clone()))
     }
 
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
         self.ensure_indexes().await?;
-        let mut lease = self.lease_free(duration).await?;
-        let mut are_free = lease.is_none() && self.find_free().await?;
-        while are_free {
-            lease = self.lease_free(duration).await?;
-            are_free = lease.is_none() && self.add_free(self.any().await?);
+        let mut lease = self.lease_candidate(duration).await?;
+        let mut is_any = lease.is_none() && self.candidates.search().await?;
+        while is_any {
+            lease = self.lease_candidate(duration).await?;
+            is_any = lease.is_none() && self.candidates.search_all().await?;
         }
         Ok(lease)
     }
@@ -457,26 +341,33 @@ impl Commands for Documents {
         unless_none(&lease, self.server.answer(remove).await?.deleted_count)
     }
 
-    async fn release(&self, lease: Lease, delay: Duration, why: &str) -> Result<()> {
-        let fields = doc! { "due": after(delay), "held": false, "err": { "$literal": why } };
+    async fn release(&self, lease: Lease, delay: Duration, reason: &str) -> Result<()> {
+        let fields = doc! { "due": after(delay), "held": false, "err": { "$literal": reason } };
         self.set(&lease, fields).await
     }
 
-    async fn bury(&self, lease: Lease, why: &str) -> Result<()> {
-        let mark = doc! { "dead": true, "due": "$$NOW", "held": false, "err": { "$literal": why } };
+    async fn bury(&self, lease: Lease, reason: &str) -> Result<()> {
+        let mark = doc! {
+            "dead": true,
+            "died": "$$NOW",
+            "due": "$$NOW",
+            "held": false,
+            "err": { "$literal": reason },
+        };
         let marked = self
             .commands
             .find_one_and_update(held(&lease), vec![doc! { "$set": mark }])
             .return_document(ReturnDocument::After);
         match self.server.answer(marked).await? {
-            Some(document) => self.entomb(&document).await,
+            Some(document) => self.move_to_dead_letters(&document).await,
             None => unless_none(&lease, 0),
         }
     }
 
     async fn next_due(&self) -> Result<Option<Duration>> {
         let mut stages = first_of_each_server();
-        let left = doc! { "$max": [{ "$subtract": ["$due", "$$NOW"] }, 0] };
+        let due = doc! { "$max": ["$due", "$after"] };
+        let left = doc! { "$max": [{ "$subtract": [due, "$$NOW"] }, 0] };
         stages.push(doc! { "$group": { "_id": null, "left": { "$min": left } } });
         let found = self.aggregate(stages).await?;
         let left = found.first().and_then(|first| field(first, "left"));
@@ -487,19 +378,77 @@ impl Commands for Documents {
     }
 
     async fn get(&self, id: &CommandId) -> Result<Option<Entry>> {
-        let found = self.entries(doc! { "_id": stored_id(id) }).await?;
-        Ok(found.into_iter().next())
+        let stages = vec![
+            doc! { "$match": { "_id": stored_id(id) } },
+            doc! { "$replaceWith": { "now": "$$NOW", "command": "$$ROOT" } },
+        ];
+        let dead = doc! { "coll": self.dead.name(), "pipeline": &stages };
+        let union = doc! { "$unionWith": dead };
+        let found = self.aggregate(stages.into_iter().chain([union])).await?;
+        Ok(found.first().and_then(|found| document::entry(found)))
     }
 
-    async fn list(&self) -> Result<Vec<Entry>> {
-        let found = self.entries(doc! {}).await?;
-        let is_dead = |entry: &Entry| entry.state == State::Dead;
-        let (mut dead, mut entries): (Vec<_>, Vec<_>) = found.into_iter().partition(is_dead);
-        // One that is just moved is in both collections.
+    async fn pending(&self, server: &str) -> Result<bool> {
+        let pending = doc! { "for": { "$eq": server }, "dead": { "$ne": true } };
+        let find = self.commands.find_one(pending);
+        let find = find.projection(doc! { "_id": 1 });
+        Ok(self.server.answer(find).await?.is_some())
+    }
+
+    async fn counts(&self) -> Result<Counts> {
+        let is_leased = doc! { "$and": [{ "$eq": ["$held", true] }, is_later_than_now("$due")] };
+        let is_delayed = is_later_than_now(doc! { "$max": ["$due", "$after"] });
+        let state = doc! { "$switch": {
+            "branches": [
+                { "case": { "$eq": ["$dead", true] }, "then": "dead" },
+                { "case": is_leased, "then": "leased" },
+                { "case": is_delayed, "then": "delayed" },
+            ],
+            "default": "waiting",
+        } };
+        let count = |state: Bson| doc! { "$group": { "_id": state, "count": { "$sum": 1 } } };
+        let dead = doc! { "coll": self.dead.name(), "pipeline": [count("dead".into())] };
+        let stages = [count(state.into()), doc! { "$unionWith": dead }];
+        let mut counts = Counts::default();
+        for found in self.aggregate(stages).await? {
+            let count = field(&found, "count").and_then(|count| count.as_i32());
+            *match found.get_str("_id").unwrap_or_default() {
+                "dead" => &mut counts.dead,
+                "leased" => &mut counts.leased,
+                "delayed" => &mut counts.delayed,
+                _ => &mut counts.waiting,
+            } += u64::from(count.unwrap_or_default().unsigned_abs());
+        }
+        Ok(counts)
+    }
+
+    async fn list(&self, after: Option<&PageCursor>, limit: usize) -> Result<Page> {
+        let limit = clamp(limit);
+        let (is_dead, after) = match after.map(PageCursor::parts) {
+            None => (false, None),
+            Some(Some((is_dead, id))) => (is_dead, Some(stored_id(&id.into()))),
+            Some(None) => return Ok(Page::default()),
+        };
+        let mut page = Page::default();
         let mut ids = HashSet::new();
-        dead.retain(|entry| ids.insert(entry.command.id.clone()));
-        entries.append(&mut dead);
-        Ok(entries)
+        for (of_dead, collection) in [(false, self.commands.name()), (true, self.dead.name())] {
+            let room = limit - page.entries.len();
+            if room == 0 || is_dead && !of_dead {
+                continue;
+            }
+            let after = after.as_ref().filter(|_| is_dead == of_dead);
+            let mut found = self.page(collection, after, room).await?;
+            page.next = (found.len() == room)
+                .then(|| document::entry(found.last()?))
+                .flatten()
+                .map(|last| PageCursor::new(of_dead, last.command.id));
+            found.sort_by_key(|found| document::order(found));
+            // One that is being moved to the dead letters is in both collections.
+            let entries = found.iter().filter_map(|found| document::entry(found));
+            let entries = entries.filter(|entry| ids.insert(entry.command.id.clone()));
+            page.entries.extend(entries);
+        }
+        Ok(page)
     }
 
     async fn retry(&self, id: &CommandId) -> Result<bool> {
@@ -507,17 +456,18 @@ impl Commands for Documents {
         let id = stored_id(id);
         let marked = self.commands.find_one(doc! { "_id": &id, "dead": true });
         if let Some(document) = self.server.answer(marked).await? {
-            self.entomb(&document).await?;
+            self.move_to_dead_letters(&document).await?;
         }
         let dead = self.dead.find_one(doc! { "_id": &id });
         let Some(mut fields) = self.server.answer(dead).await? else {
             return Ok(false);
         };
-        for field in ["dead", "attempts", "err", "at", "turn"] {
+        for field in ["dead", "died", "attempts", "err", "at", "turn", "after"] {
             fields.remove(field);
         }
         let newest = self.aggregate(newest_of(fields.get("for"))).await?;
-        self.insert(&id, fields, newest.first()).await?;
+        self.insert(&id, fields, Duration::ZERO, newest.first())
+            .await?;
         let remove = self.dead.delete_one(doc! { "_id": &id });
         Ok(self.server.answer(remove).await?.deleted_count > 0)
     }
@@ -532,6 +482,15 @@ impl Commands for Documents {
         let dead = self.server.answer(dead).await?;
         Ok(waiting.deleted_count + dead.deleted_count > 0)
     }
+
+    async fn delete_dead(&self, age: Duration) -> Result<u64> {
+        // Earlier releases did not store when a command died.
+        let died = doc! { "$ifNull": ["$died", "$at", "$$NOW"] };
+        let limit = doc! { "$subtract": ["$$NOW", millis(age)] };
+        let expired = doc! { "$expr": { "$lte": [died, limit] } };
+        let delete = self.dead.delete_many(expired);
+        Ok(self.server.answer(delete).await?.deleted_count)
+    }
 }
 
 impl fmt::Debug for Documents {
@@ -540,13 +499,13 @@ impl fmt::Debug for Documents {
     }
 }
 
-/// The document of a lease, if the lease is the newest.
+/// The filter for the command of a lease, if the lease is the newest.
 fn held(lease: &Lease) -> Document {
     let id = stored_id(&lease.command.id);
     doc! { "_id": id, "token": lease.token.0, "held": true }
 }
 
-/// Whether a lease was found, and so was the newest.
+/// An error if no document matched, so that the lease is not the newest.
 fn unless_none(lease: &Lease, found: u64) -> Result<()> {
     match found {
         0 => Err(Error::LeaseLost {
@@ -556,28 +515,13 @@ fn unless_none(lease: &Lease, found: u64) -> Result<()> {
     }
 }
 
-/// The commands of each server, who came first in front.
-fn in_turn() -> Document {
-    doc! { "for": 1, "turn": -1 }
+fn has(document: &RawDocument, field: &str) -> bool {
+    document.get(field).is_ok_and(|value| value.is_some())
 }
 
-/// The stages of a query that begin with what each server is up to: the server
-/// and, if a worker has had its command, `due`. They skip from server to server.
-fn first_of_each_server() -> Vec<Document> {
-    vec![
-        doc! { "$sort": in_turn() },
-        doc! { "$group": { "_id": "$for", "due": { "$first": "$due" } } },
-    ]
-}
-
-/// Whether a worker has had the command.
-fn is_begun(document: &RawDocument) -> bool {
-    document.get("due").is_ok_and(|due| due.is_some())
-}
-
-/// A place behind all who came before this moment.
+/// A position behind all commands that were pushed before now.
 fn turn_of_now() -> Document {
-    doc! { "$subtract": [FIRST_TURN, { "$toLong": "$$NOW" }] }
+    doc! { "$subtract": [MAX_TURN, { "$toLong": "$$NOW" }] }
 }
 
 /// The stages that find the newest command of a server, backwards through the index.
@@ -589,10 +533,8 @@ fn newest_of(server: Option<&Bson>) -> [Document; 3] {
     ]
 }
 
-/// Whether nobody has the command, and no delay is left. What is missing is less
-/// than any time.
-fn is_due() -> Document {
-    doc! { "$lte": ["$due", "$$NOW"] }
+fn is_later_than_now(time: impl Into<Bson>) -> Document {
+    doc! { "$gt": [time.into(), "$$NOW"] }
 }
 
 fn after(duration: Duration) -> Document {
@@ -603,14 +545,14 @@ fn is_a(field: &str, name: &str) -> Document {
     doc! { "$eq": [{ "$type": format!("${field}") }, name] }
 }
 
-/// A field that other programs may have filled with anything.
+/// A field as a number; other programs may have set it to anything.
 fn number(field: &str) -> Document {
     let field = format!("${field}");
     doc! { "$cond": [{ "$isNumber": &field }, &field, 0] }
 }
 
-/// A hundred years at most: the server refuses times that are too far away.
+/// At most a hundred years: the server refuses dates that are too far in the future.
 fn millis(duration: Duration) -> i64 {
-    const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    duration.min(LONGEST).as_millis() as i64
+    const MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+    duration.min(MAX).as_millis() as i64
 }

@@ -1,14 +1,33 @@
-//! The documents of commands, as we write and as anybody may have written them.
+//! The documents of commands, written by this crate or by other programs.
 
 use std::time::Duration;
 
+use ::mongodb::Cursor;
 use ::mongodb::bson::oid::ObjectId;
-use ::mongodb::bson::{self, Bson, DateTime, Document, RawDocument, doc};
+use ::mongodb::bson::{self, Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
 use serde_json::Value;
 
-use crate::{Command, CommandId, Entry, State};
+use hcc_database::mongodb::Server;
 
-/// The fields with which other programs see a command; nothing that is not said.
+use crate::{Command, CommandId, Entry, Result, State};
+
+/// Reads all results of a query.
+pub(super) async fn read_all(
+    server: &Server,
+    query: impl IntoFuture<Output = mongodb::error::Result<Cursor<RawDocumentBuf>>>,
+) -> Result<Vec<RawDocumentBuf>> {
+    let read = async {
+        let mut cursor = query.await?;
+        let mut documents = Vec::new();
+        while cursor.advance().await? {
+            documents.push(cursor.current().to_owned());
+        }
+        Ok(documents)
+    };
+    Ok(server.answer(read).await?)
+}
+
+/// The fields of a command that other programs use; those without a value are left out.
 pub(super) fn document(command: &Command) -> bson::error::Result<Document> {
     let mut document = doc! { "cmd": &command.verb, "for": &command.server };
     if !command.args.is_null() {
@@ -20,7 +39,7 @@ pub(super) fn document(command: &Command) -> bson::error::Result<Document> {
     Ok(document)
 }
 
-/// Whatever can be read of a command.
+/// Reads a command as far as it can be interpreted.
 pub(super) fn command(document: &RawDocument) -> Command {
     let text = |field| document.get_str(field).ok().map(str::to_owned);
     Command {
@@ -33,18 +52,50 @@ pub(super) fn command(document: &RawDocument) -> Command {
     }
 }
 
-/// A command as it stood when the server's clock showed `now`.
-pub(super) fn entry(document: &RawDocument, now: DateTime) -> Entry {
-    let due = document.get_datetime("due").ok();
+/// The entry of a query result `{command, now}`.
+pub(super) fn entry(found: &RawDocument) -> Option<Entry> {
+    let (document, now) = (
+        found.get_document("command").ok()?,
+        found.get_datetime("now").ok()?,
+    );
+    let time = |field| document.get_datetime(field).ok();
+    let due = time("due").max(time("after"));
     let left = due.map_or(Duration::ZERO, |due| between(now, due));
+    let is_leased = document.get_bool("held").unwrap_or_default();
     let state = match left {
         _ if is_dead(document) => State::Dead,
         Duration::ZERO => State::Waiting,
-        left if document.get_bool("held").unwrap_or_default() => State::Leased(left),
+        left if is_leased => State::Leased(left),
         left => State::Delayed(left),
     };
-    let why = document.get_str("err").ok().map(str::to_owned);
-    Entry::new(command(document), attempts(document), state, why)
+    let reason = document.get_str("err").ok().map(str::to_owned);
+    Some(Entry::new(
+        command(document),
+        attempts(document),
+        state,
+        reason,
+    ))
+}
+
+/// The position of a query result `{command, now}` within its page: the dead in the order of
+/// their death, the others in that of their turns.
+pub(super) fn order(found: &RawDocument) -> (bool, i64) {
+    let Ok(document) = found.get_document("command") else {
+        return (false, 0);
+    };
+    let millis = |field| document.get_datetime(field).map(DateTime::timestamp_millis);
+    if is_dead(document) {
+        return (true, millis("died").unwrap_or_default());
+    }
+    let turn = document.get_i64("turn").map(|turn| -turn);
+    // Commands without a turn come after those with one. Ids count in seconds.
+    let pushed = || pushed(document).map_or(0, |pushed| pushed.timestamp_millis() + 999);
+    (false, turn.or(millis("at")).unwrap_or_else(|_| pushed()))
+}
+
+/// Whether a time has not passed yet.
+pub(super) fn is_later(document: &RawDocument, field: &str, now: DateTime) -> bool {
+    document.get_datetime(field).is_ok_and(|time| time > now)
 }
 
 pub(super) fn is_dead(document: &RawDocument) -> bool {
@@ -56,11 +107,11 @@ pub(super) fn attempts(document: &RawDocument) -> u32 {
     attempts.try_into().unwrap_or_default()
 }
 
-/// When a command was pushed: ids of other programs begin with a time.
+/// When a command was pushed; the ids of other programs begin with the time.
 pub(super) fn pushed(document: &RawDocument) -> Option<DateTime> {
     let at = document.get_datetime("at").ok();
-    let made = || document.get_object_id("_id").ok().map(|id| id.timestamp());
-    at.or_else(made)
+    let of_id = || document.get_object_id("_id").ok().map(|id| id.timestamp());
+    at.or_else(of_id)
 }
 
 pub(super) fn between(from: DateTime, to: DateTime) -> Duration {
@@ -72,12 +123,12 @@ pub(super) fn field(document: &RawDocument, name: &str) -> Option<Bson> {
     document.get(name).ok()??.try_into().ok()
 }
 
-/// The text of an id: what it looks like in MongoDB's tools.
+/// An id as a string, as MongoDB's tools display it.
 fn id(id: Option<Bson>) -> CommandId {
     let text = match id {
         Some(Bson::ObjectId(id)) => id.to_hex(),
         Some(Bson::String(text)) if stored_id(&text.as_str().into()) == Bson::from(&text) => text,
-        // Ids of any other type are rare, but must not be taken for others.
+        // Ids of other types are rare, but must not be confused with strings.
         other => serde_json::to_string(&other).unwrap_or_default(),
     };
     text.into()
@@ -96,7 +147,7 @@ pub(super) fn stored_id(id: &CommandId) -> Bson {
 }
 
 fn value(stored: Bson) -> Value {
-    // Whatever JSON does not know becomes an object that names the type.
+    // Types that JSON lacks become objects with the type's name.
     serde_json::to_value(stored).unwrap_or_default()
 }
 

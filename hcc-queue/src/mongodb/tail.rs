@@ -1,9 +1,9 @@
-//! Following a capped collection, whatever happens to it or to its server.
+//! Following a capped collection through failures of the collection and the server.
 //!
-//! A tailable cursor ends in many ways: the collection is empty, was dropped, or
-//! has gone round; its server was killed, stands still, or is no primary any more.
-//! All of them are met in one: whoever listens is told that there is a gap, and a
-//! new cursor begins behind the newest message.
+//! A tailable cursor ends for many reasons: the collection is empty, was dropped, or has
+//! overwritten its position; the server was killed, hangs, or is no longer primary. All are
+//! handled in one way: a new cursor is opened behind the newest message, and the subscriber
+//! receives `Lagged`.
 
 use std::collections::VecDeque;
 use std::io;
@@ -20,33 +20,33 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
+use tracing::debug;
 
 use super::capped::{Capped, Message};
 use crate::{Received, Result, Subscription};
 
-/// How long the server holds a question for news before it says that there are
-/// none. It bounds the delay when a primary becomes a secondary, which is slow
-/// to tell.
-const WAIT: Duration = Duration::from_secs(1);
+/// How long the server waits for new messages before it sends an empty batch. It bounds the
+/// delay when a primary becomes a secondary, where new messages do not wake the cursor.
+const MAX_AWAIT: Duration = Duration::from_secs(1);
 
-/// How long to wait for that answer: the driver would wait for ever.
-const STALL: Duration = Duration::from_secs(3);
+/// The timeout for that batch: the driver has none.
+const BATCH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How many messages a listener may be behind.
-const BUFFERED: usize = 1024;
+/// How many messages are kept for a slow subscriber.
+const CHANNEL_CAPACITY: usize = 1024;
 
-/// The wait before a cursor is opened again, doubled while that fails.
-const BACKOFF: Duration = Duration::from_millis(20);
+/// The delay before a cursor is reopened, doubled after each failure.
+const MIN_BACKOFF: Duration = Duration::from_millis(20);
 
-/// The longest such wait.
+/// The maximum of that delay.
 const MAX_BACKOFF: Duration = Duration::from_secs(1);
 
-/// The server's words for "this cursor is no more": it is not known, was overrun,
-/// lost its collection, or was killed.
-const ENDS: [i32; 4] = [43, 136, 175, 237];
+/// The server's error codes for the end of a cursor: `CursorNotFound`,
+/// `CappedPositionLost`, `QueryPlanKilled` and `CursorKilled`.
+const CURSOR_ENDED: [i32; 4] = [43, 136, 175, 237];
 
-/// Begins to listen.
-pub(super) async fn listen<T: Message>(messages: Capped<T>) -> Result<Listener<T>> {
+/// Subscribes to a collection.
+pub(super) async fn subscribe<T: Message>(messages: Capped<T>) -> Result<Subscriber<T>> {
     let mailbox = Arc::new(Mailbox::default());
     let tail = Tail {
         election: messages.server.election(),
@@ -54,63 +54,64 @@ pub(super) async fn listen<T: Message>(messages: Capped<T>) -> Result<Listener<T
         mailbox: Arc::downgrade(&mailbox),
     };
     let (cursor, documents) = tail.open().await?;
-    tail.tell(documents);
-    // A question to the driver must not be given up and asked again, as listeners
-    // may do with theirs.
+    tail.deliver(documents);
+    // Futures of the driver must not be dropped, but those of a subscription may be, so the
+    // cursor is polled by a task.
     tokio::spawn(tail.follow(cursor));
-    Ok(Listener(mailbox))
+    Ok(Subscriber(mailbox))
 }
 
-/// One who listens.
+/// A subscription.
 #[derive(Debug)]
-pub(super) struct Listener<T>(Arc<Mailbox<T>>);
+pub(super) struct Subscriber<T>(Arc<Mailbox<T>>);
 
 #[async_trait]
-impl<T: Message> Subscription<T> for Listener<T> {
+impl<T: Message> Subscription<T> for Subscriber<T> {
     async fn next(&mut self) -> Result<Received<T>> {
         loop {
             let next = self.0.lock().pop_front();
             match next {
-                Some(heard) => return heard,
+                Some(received) => return received,
                 None => self.0.woken.notified().await,
             }
         }
     }
 }
 
-/// What a listener has yet to hear.
+/// The items that a subscriber has not received yet.
 #[derive(Debug)]
 struct Mailbox<T> {
-    heard: Mutex<VecDeque<Result<Received<T>>>>,
+    items: Mutex<VecDeque<Result<Received<T>>>>,
     woken: Notify,
 }
 
 impl<T> Mailbox<T> {
-    fn put(&self, heard: Result<Received<T>>) {
-        let mut waiting = self.lock();
-        if waiting.len() >= BUFFERED {
-            waiting.clear();
-            waiting.push_back(Ok(Received::Lagged));
+    fn put(&self, item: Result<Received<T>>) {
+        let mut items = self.lock();
+        if items.len() >= CHANNEL_CAPACITY {
+            debug!(dropped = items.len(), "subscriber lagged");
+            items.clear();
+            items.push_back(Ok(Received::Lagged));
         }
-        waiting.push_back(heard);
+        items.push_back(item);
         self.woken.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Result<Received<T>>>> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+        self.items.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<T> Default for Mailbox<T> {
     fn default() -> Self {
         Self {
-            heard: Mutex::default(),
+            items: Mutex::default(),
             woken: Notify::new(),
         }
     }
 }
 
-/// What follows a collection for one listener, as long as there is one.
+/// Follows a collection for one subscriber, until that is dropped.
 struct Tail<T> {
     messages: Capped<T>,
     election: watch::Receiver<Option<ObjectId>>,
@@ -128,79 +129,83 @@ impl<T: Message> Tail<T> {
         }
     }
 
-    /// Tells what comes, until the cursor ends or nobody listens.
+    /// Delivers messages until the cursor ends or the subscriber is gone.
     async fn forward(&mut self, mut cursor: RawBatchCursor) {
         self.election.mark_unchanged();
         loop {
             let batch = tokio::select! {
                 batch = next(&mut cursor) => batch,
-                // Here it goes on, but slowly, and another member is told more.
+                // The cursor goes on, but on a secondary, which is late.
                 _ = self.election.changed() => return,
             };
             let Ok(Some(Batch { documents, .. })) = batch else {
                 return;
             };
-            if !self.tell(documents) {
+            if !self.deliver(documents) {
                 return;
             }
         }
     }
 
-    /// Opens another cursor, however long that takes; `None` if nobody listens.
+    /// Opens another cursor, and retries until it succeeds; `None` if the subscriber is gone.
     async fn reopen(&self) -> Option<RawBatchCursor> {
-        let mut backoff = BACKOFF;
+        let mut backoff = MIN_BACKOFF;
         loop {
             sleep(jittered(backoff)).await;
             backoff = MAX_BACKOFF.min(2 * backoff);
             let mailbox = self.mailbox.upgrade()?;
             match self.open().await {
                 Ok((cursor, documents)) => {
+                    debug!(queue = %self.messages.server.url(), "cursor reopened");
                     mailbox.put(Ok(Received::Lagged));
-                    self.tell(documents);
+                    self.deliver(documents);
                     return Some(cursor);
                 }
-                Err(error) if error.is_retryable() => {}
+                Err(error) if error.is_retryable() => {
+                    let error = &error as &dyn std::error::Error;
+                    debug!(error, "cursor not reopened");
+                }
                 Err(error) => mailbox.put(Err(error)),
             }
         }
     }
 
-    /// Opens a cursor behind the newest message; what came since then is read.
+    /// Opens a cursor behind the newest message, and returns the messages after that.
     async fn open(&self) -> Result<(RawBatchCursor, Vec<Document>)> {
-        self.messages.make().await?;
+        self.messages.ensure().await?;
         let server = &self.messages.server;
         let messages = self.messages.on(server.listening()?);
         let open = async {
             loop {
                 match open(&messages).await {
                     Ok(Some(opened)) => return Ok(opened),
-                    Err(error) if !is_end(&error) => return Err(error),
+                    Err(error) if !is_cursor_end(&error) => return Err(error),
                     _ => {}
                 }
-                // A collection that is empty, or whose server has crashed, gives
-                // no cursor that lives, until something is put there.
+                // On an empty collection, or after a crash of the server, cursors end at once
+                // until a document is inserted.
                 messages.insert_one(doc! { T::FIELD: null }).await?;
             }
         };
         Ok(server.answer(open).await?)
     }
 
-    /// Returns whether there is anybody to be told.
-    fn tell(&self, documents: Vec<Document>) -> bool {
+    /// Returns false if the subscriber is gone.
+    fn deliver(&self, documents: Vec<Document>) -> bool {
         let Some(mailbox) = self.mailbox.upgrade() else {
             return false;
         };
-        for heard in documents.into_iter().filter_map(T::hear) {
-            mailbox.put(Ok(heard));
+        for received in documents.into_iter().filter_map(T::received) {
+            mailbox.put(Ok(received));
         }
         true
     }
 }
 
-/// What the server says at a time.
+/// One reply of the server.
 struct Batch {
     documents: Vec<Document>,
-    /// Whether there can be more.
+    /// Whether the cursor can return more.
     is_alive: bool,
 }
 
@@ -214,7 +219,7 @@ async fn open(
     let mut cursor = messages
         .find(doc! {})
         .cursor_type(CursorType::TailableAwait)
-        .max_await_time(WAIT)
+        .max_await_time(MAX_AWAIT)
         .batch()
         .await?;
     while let Some(mut batch) = next(&mut cursor).await? {
@@ -222,26 +227,26 @@ async fn open(
             break;
         }
         let mut documents = batch.documents.iter();
-        if let Some(place) = documents.position(|document| is_same(document, &newest)) {
-            let since = batch.documents.split_off(place + 1);
+        if let Some(position) = documents.position(|document| is_same(document, &newest)) {
+            let since = batch.documents.split_off(position + 1);
             return Ok(Some((cursor, since)));
         }
     }
     Ok(None)
 }
 
-/// Whether only the cursor has failed.
-fn is_end(error: &mongodb::error::Error) -> bool {
-    matches!(&*error.kind, ErrorKind::Command(refusal) if ENDS.contains(&refusal.code))
+/// Whether only the cursor has ended.
+fn is_cursor_end(error: &mongodb::error::Error) -> bool {
+    matches!(&*error.kind, ErrorKind::Command(refusal) if CURSOR_ENDED.contains(&refusal.code))
 }
 
-/// Ids are no order: those of two programs in one second are in any.
+/// Ids are compared for equality only: those of two programs are not ordered.
 fn is_same(one: &Document, other: &Document) -> bool {
     one.get("_id") == other.get("_id")
 }
 
 async fn next(cursor: &mut RawBatchCursor) -> mongodb::error::Result<Option<Batch>> {
-    let batch = timeout(STALL, cursor.next()).await;
+    let batch = timeout(BATCH_TIMEOUT, cursor.next()).await;
     let batch = batch.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?;
     batch.map(|batch| read(&batch?)).transpose()
 }
@@ -260,8 +265,8 @@ fn read(batch: &RawBatch) -> mongodb::error::Result<Batch> {
     })
 }
 
-/// Between half of a wait and all of it, so that not all come back at once.
-fn jittered(wait: Duration) -> Duration {
-    let random = getrandom::u32().expect("the system has random numbers");
-    wait.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX))
+/// Half to all of a delay, so that subscribers do not reconnect at the same time.
+fn jittered(delay: Duration) -> Duration {
+    let random = getrandom::u32().expect("the system has a random number generator");
+    delay.mul_f64(0.5 + 0.5 * f64::from(random) / f64::from(u32::MAX))
 }

@@ -1,13 +1,14 @@
--- Every call on the commands, as one atomic step. Times are in microseconds.
+-- All calls on the commands, each one atomic. Times are in microseconds.
 --
---   cmd              stream   what other programs push, until a call takes it in
---   cmd:count        number   places and tokens, each given once
+--   cmd              stream   pushes of other programs, until the next call imports them
+--   cmd:count        number   the last position or token; each is used once
 --   cmd:id:ID        hash     a command, waiting or dead
---   cmd:all          zset     ids by place: the queue in its order
---   cmd:for:SERVER   zset     ids by place: the commands of one server
---   cmd:ready        zset     ids by place: first of their server, never leased
---   cmd:later        zset     ids by time: first of their server, held or delayed until then
---   cmd:dead         zset     ids by place: the dead in the order of their death
+--   cmd:all          zset     ids by position: the queue in its order
+--   cmd:for:SERVER   zset     ids by position: the commands of one server
+--   cmd:ready        zset     ids by position: first of their server, not leased, no delay
+--   cmd:later        zset     ids by time: first of their server, leased or delayed until then
+--   cmd:delayed      zset     ids by time: pushed with a delay, not first of their server
+--   cmd:dead         zset     ids by position: the dead letters in the order of their death
 --   msg, evt         stream   signals and events
 
 local call = redis.call
@@ -39,43 +40,58 @@ local function fields(list)
   return found
 end
 
--- Puts a command behind all others, as if it had come at that time.
-local function join(id, at)
-  call('HSET', of(id), 'at', at, 'attempts', 0, 'held', 0)
-  local place = count()
-  local lane = lane(call('HGET', of(id), 'for'))
-  call('ZADD', 'cmd:all', place, id)
-  call('ZADD', lane, place, id)
-  if first(lane) == id then
-    call('ZADD', 'cmd:ready', place, id)
+-- Makes the first command of a server available, at once or after its delay.
+local function advance(id)
+  local due = call('HGET', of(id), 'due')
+  if due then
+    call('ZREM', 'cmd:delayed', id)
+    call('ZADD', 'cmd:later', due, id)
+  else
+    call('ZADD', 'cmd:ready', call('ZSCORE', 'cmd:all', id), id)
   end
 end
 
--- Takes a command out of the queue, and lets the next of its server go.
+-- Adds a command to the end of the queue, pushed at that time.
+local function join(id, at, due)
+  call('HSET', of(id), 'at', at, 'attempts', 0, 'held', 0)
+  local position = count()
+  local lane = lane(call('HGET', of(id), 'for'))
+  call('ZADD', 'cmd:all', position, id)
+  call('ZADD', lane, position, id)
+  if due then
+    call('HSET', of(id), 'due', due)
+    call('ZADD', 'cmd:delayed', due, id)
+  end
+  if first(lane) == id then
+    advance(id)
+  end
+end
+
+-- Removes a command from the queue, and makes the next one of its server available.
 local function leave(id)
   local lane = lane(call('HGET', of(id), 'for'))
   local was_first = first(lane) == id
-  for _, zset in ipairs({'cmd:all', 'cmd:ready', 'cmd:later', lane}) do
+  for _, zset in ipairs({'cmd:all', 'cmd:ready', 'cmd:later', 'cmd:delayed', lane}) do
     call('ZREM', zset, id)
   end
   local next = was_first and first(lane)
   if next then
-    call('ZADD', 'cmd:ready', call('ZSCORE', 'cmd:all', next), next)
+    advance(next)
   end
 end
 
-local function add(id, command, at)
+local function add(id, command, at, due)
   call('HSET', of(id), 'id', id, 'cmd', command.cmd or '', 'for', command['for'] or '')
   for _, name in ipairs({'args', 'by'}) do
     if command[name] then
       call('HSET', of(id), name, command[name])
     end
   end
-  join(id, at)
+  join(id, at, due)
 end
 
--- Adds what other programs have pushed.
-local function take_in()
+-- Imports the pushes of other programs.
+local function import()
   repeat
     local entries = call('XRANGE', 'cmd', '-', '+', 'COUNT', 100)
     for _, entry in ipairs(entries) do
@@ -93,7 +109,7 @@ local function row(id)
   return {call('HGETALL', of(id)), now}
 end
 
--- Whether a lease is the newest of its command, and was not given back.
+-- Whether a lease is the newest of its command, and was not released.
 local function is_held(id, token)
   local found = call('HMGET', of(id), 'held', 'token')
   return found[1] == '1' and found[2] == token
@@ -101,26 +117,27 @@ end
 
 local calls = {}
 
-function calls.push(id, ...)
-  take_in()
+function calls.push(id, delay, ...)
+  import()
   if call('EXISTS', of(id)) == 1 then
     return id
   end
-  local wish = fields({...})
-  local newest = call('ZREVRANGE', lane(wish['for']), 0, 0)[1]
+  local command = fields({...})
+  local due = tonumber(delay) > 0 and now + delay
+  local newest = not due and call('ZREVRANGE', lane(command['for']), 0, 0)[1]
   if newest then
-    local other = call('HMGET', of(newest), 'attempts', 'cmd', 'args', 'by')
-    if other[1] == '0' and other[2] == wish.cmd
-      and other[3] == (wish.args or false) and other[4] == (wish.by or false) then
+    local other = call('HMGET', of(newest), 'due', 'cmd', 'args', 'by')
+    if not other[1] and other[2] == command.cmd
+      and other[3] == (command.args or false) and other[4] == (command.by or false) then
       return newest
     end
   end
-  add(id, wish, now)
+  add(id, command, now, due)
   return id
 end
 
 function calls.lease(duration)
-  take_in()
+  import()
   local id = call('ZRANGEBYSCORE', 'cmd:later', '-inf', now, 'LIMIT', 0, 1)[1]
     or first('cmd:ready')
   if not id then
@@ -151,20 +168,20 @@ function calls.ack(id, token)
   return call('DEL', of(id))
 end
 
-function calls.release(id, token, after, why)
-  if calls.extend(id, token, after) == 0 then
+function calls.release(id, token, delay, reason)
+  if calls.extend(id, token, delay) == 0 then
     return 0
   end
-  call('HSET', of(id), 'held', 0, 'err', why)
+  call('HSET', of(id), 'held', 0, 'err', reason)
   return 1
 end
 
-function calls.bury(id, token, why)
+function calls.bury(id, token, reason)
   if not is_held(id, token) then
     return 0
   end
   leave(id)
-  call('HSET', of(id), 'held', 0, 'dead', 1, 'err', why)
+  call('HSET', of(id), 'held', 0, 'dead', 1, 'died', now, 'err', reason)
   return call('ZADD', 'cmd:dead', count(), id)
 end
 
@@ -177,17 +194,40 @@ function calls.due()
 end
 
 function calls.get(id)
-  take_in()
+  import()
   return call('EXISTS', of(id)) == 1 and row(id)
 end
 
-function calls.list()
-  take_in()
-  local rows = {}
-  for _, zset in ipairs({'cmd:all', 'cmd:dead'}) do
-    for _, id in ipairs(call('ZRANGE', zset, 0, -1)) do
-      rows[#rows + 1] = row(id)
+function calls.pending(server)
+  import()
+  return call('EXISTS', lane(server))
+end
+
+-- All, delayed, leased and dead.
+function calls.counts()
+  import()
+  local later = string.format('(%.0f', now)
+  local delayed, leased = call('ZCOUNT', 'cmd:delayed', later, '+inf'), 0
+  for _, id in ipairs(call('ZRANGEBYSCORE', 'cmd:later', later, '+inf')) do
+    if call('HGET', of(id), 'held') == '1' then
+      leased = leased + 1
+    else
+      delayed = delayed + 1
     end
+  end
+  return {call('ZCARD', 'cmd:all'), delayed, leased, call('ZCARD', 'cmd:dead')}
+end
+
+function calls.list(dead, after, limit)
+  import()
+  local rows = {}
+  for _, zset in ipairs(dead == '1' and {'cmd:dead'} or {'cmd:all', 'cmd:dead'}) do
+    local found = call(
+      'ZRANGEBYSCORE', zset, '(' .. after, '+inf', 'WITHSCORES', 'LIMIT', 0, limit - #rows)
+    for i = 1, #found, 2 do
+      rows[#rows + 1] = {call('HGETALL', of(found[i])), now, found[i + 1]}
+    end
+    after = '-inf'
   end
   return rows
 end
@@ -196,13 +236,13 @@ function calls.retry(id)
   if call('ZREM', 'cmd:dead', id) == 0 then
     return 0
   end
-  call('HDEL', of(id), 'dead', 'due', 'err')
+  call('HDEL', of(id), 'dead', 'died', 'due', 'err')
   join(id, now)
   return 1
 end
 
 function calls.remove(id)
-  take_in()
+  import()
   local found = call('HMGET', of(id), 'held', 'due')
   if found[1] == '1' and tonumber(found[2]) > now then
     return 0
@@ -213,12 +253,28 @@ function calls.remove(id)
   return call('DEL', of(id))
 end
 
--- Messages that may be lost: each stream keeps the newest, roughly.
+-- Deletes up to 1,000 dead letters that died at least that long ago, or were pushed then
+-- if an earlier release has buried them.
+function calls.delete_dead(age)
+  local deleted = 0
+  for _, id in ipairs(call('ZRANGE', 'cmd:dead', 0, 999)) do
+    local died = call('HMGET', of(id), 'died', 'at')
+    if tonumber(died[1] or died[2]) > now - age then
+      break
+    end
+    call('ZREM', 'cmd:dead', id)
+    call('DEL', of(id))
+    deleted = deleted + 1
+  end
+  return deleted
+end
+
+-- Sends a message; each stream keeps roughly the newest 3,000.
 function calls.send(stream, text)
   return call('XADD', stream, 'MAXLEN', '~', 3000, '*', stream, text)
 end
 
--- The newest entry of a stream, to be read on from; in an empty one it says nothing.
+-- The id of the newest entry of a stream, which is a marker if it was empty.
 function calls.newest(stream)
   local newest = call('XREVRANGE', stream, '+', '-', 'COUNT', 1)[1]
   return newest and newest[1] or call('XADD', stream, '*', 'null', '')

@@ -1,4 +1,4 @@
-//! Messages in a Redis stream: who listens reads on from what was read last.
+//! Messages in a Redis stream: a subscriber reads on from the last entry that it has read.
 
 use std::collections::VecDeque;
 use std::fmt::Debug;
@@ -8,15 +8,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
+use tracing::debug;
 
 use super::server::{Connection, RESPONSE_TIMEOUT, Server};
 use crate::{Channel, RawEvent, Received, Result, Subscription};
 
-/// How long a read waits before the server is asked again, lest a dead connection
-/// or a stream that was emptied goes unnoticed.
-const PERIOD: Duration = Duration::from_secs(5);
+/// How long a read blocks before it is repeated, so that a dead connection or a deleted
+/// stream is noticed.
+const BLOCK_TIME: Duration = Duration::from_secs(5);
 
-/// What goes through a stream, in a field of the stream's name.
+/// A message of a stream, in a field with the stream's name.
 pub(super) trait Message: Debug + Send + Sync + Sized + 'static {
     const STREAM: &'static str;
 
@@ -41,7 +42,7 @@ impl Message for RawEvent {
     const STREAM: &'static str = "evt";
 
     fn to_text(&self) -> String {
-        serde_json::to_string(self).expect("its keys are texts")
+        serde_json::to_string(self).expect("its keys are strings")
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
@@ -66,67 +67,67 @@ impl<T: Message> Channel<T> for Streams {
     }
 
     async fn subscribe(&self) -> Result<Box<dyn Subscription<T>>> {
-        let place = Place {
+        let position = Position {
             server: Arc::clone(&self.0),
             connection: Some(self.0.connection().await?),
             stream: T::STREAM,
             last: self.0.call("newest", T::STREAM).await?,
         };
-        Ok(Box::new(Listener {
-            heard: VecDeque::new(),
-            reading: Box::pin(place.read()),
+        Ok(Box::new(Subscriber {
+            received: VecDeque::new(),
+            reading: Box::pin(position.read()),
         }))
     }
 }
 
-/// One who listens.
-struct Listener<T> {
-    heard: VecDeque<Received<T>>,
-    /// Kept when a wait is given up: what was sent cannot be called back.
-    reading: Pin<Box<dyn Future<Output = (Place, Result<Read>)> + Send>>,
+/// A subscription.
+struct Subscriber<T> {
+    received: VecDeque<Received<T>>,
+    /// Kept when a wait is cancelled, as the request has been sent.
+    reading: Pin<Box<dyn Future<Output = (Position, Result<Read>)> + Send>>,
 }
 
 #[async_trait]
-impl<T: Message> Subscription<T> for Listener<T> {
+impl<T: Message> Subscription<T> for Subscriber<T> {
     async fn next(&mut self) -> Result<Received<T>> {
         loop {
-            if let Some(heard) = self.heard.pop_front() {
-                return Ok(heard);
+            if let Some(received) = self.received.pop_front() {
+                return Ok(received);
             }
-            let (place, read) = self.reading.as_mut().await;
-            self.reading = Box::pin(place.read());
-            self.heard.extend(read?.heard());
+            let (position, read) = self.reading.as_mut().await;
+            self.reading = Box::pin(position.read());
+            self.received.extend(read?.received());
         }
     }
 }
 
-/// Where somebody is in a stream.
-struct Place {
+/// A position in a stream.
+struct Position {
     server: Arc<Server>,
     connection: Option<Connection>,
     stream: &'static str,
-    /// The entry that was read last. Entries are dropped in their order, so while it
-    /// is there, none after it is missing.
+    /// The entry that was read last. Entries are trimmed in order, so none after it is missing
+    /// while it exists.
     last: String,
 }
 
-/// Id, and alternately names and values.
+/// The id, and alternating names and values.
 type Entry = (String, Vec<Vec<u8>>);
 
-/// What came to each stream, if anything did, and what was read last.
+/// The new entries of each stream, if any, and the entry that was read last.
 type Reply = (Option<Vec<(String, Vec<Entry>)>>, Vec<Entry>);
 
-/// What a read has brought.
+/// The result of a read.
 struct Read {
     entries: Vec<Entry>,
     /// Whether entries before these are missing.
     lagged: bool,
 }
 
-impl Place {
-    /// Waits for entries, and tries again for a while if the server is away.
+impl Position {
+    /// Waits for entries, and retries for a while if the server is unreachable.
     async fn read(mut self) -> (Self, Result<Read>) {
-        let mut pause = Duration::from_millis(20);
+        let mut backoff = Duration::from_millis(20);
         let mut end = None;
         loop {
             let read = self.try_read().await;
@@ -134,11 +135,12 @@ impl Place {
                 Err(error) if error.is_retryable() => {
                     self.connection = None;
                     let end = *end.get_or_insert_with(|| Instant::now() + RESPONSE_TIMEOUT);
-                    if Instant::now() + pause > end {
+                    if Instant::now() + backoff > end {
                         return (self, Err(error));
                     }
-                    sleep(pause).await;
-                    pause *= 2;
+                    debug!(stream = self.stream, "reconnecting");
+                    sleep(backoff).await;
+                    backoff *= 2;
                 }
                 Ok(read) if read.entries.is_empty() && !read.lagged => end = None,
                 read => return (self, read),
@@ -151,7 +153,7 @@ impl Place {
             Some(connection) => connection,
             none => none.insert(self.server.connection().await?),
         };
-        let reply = connection.read(self.stream, &self.last, PERIOD).await;
+        let reply = connection.read(self.stream, &self.last, BLOCK_TIME).await;
         let (new, last): Reply = reply.map_err(|fault| self.server.error(fault))?;
         let read = Read {
             entries: new.into_iter().flatten().flat_map(|(_, new)| new).collect(),
@@ -167,13 +169,13 @@ impl Place {
 }
 
 impl Read {
-    fn heard<T: Message>(self) -> impl Iterator<Item = Received<T>> {
+    fn received<T: Message>(self) -> impl Iterator<Item = Received<T>> {
         let lagged = self.lagged.then_some(Received::Lagged);
         let entries = self.entries.into_iter();
         lagged.into_iter().chain(entries.filter_map(|(_, fields)| {
             let mut fields = fields.chunks_exact(2);
             let field = fields.find(|field| field[0] == T::STREAM.as_bytes())?;
-            // What is not understood may have been meant for us.
+            // An unreadable message may have been meant for this subscriber.
             Some(T::from_bytes(&field[1]).map_or(Received::Lagged, Received::Message))
         }))
     }

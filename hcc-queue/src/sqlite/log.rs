@@ -1,9 +1,8 @@
-//! Messages in a file beside the database: one JSON text a line.
+//! Messages in a file next to the database, one JSON value per line.
 //!
-//! Senders append, and whoever listens is woken by the system when they have. A
-//! message needs no commit, and a program in any language can send one:
-//! `echo '"cmd"' >> queue.db-live/msg`. A file that has become long is replaced
-//! by an empty one.
+//! Senders append, and subscribers are woken by the file system. A message needs no commit,
+//! and a program in any language can send one: `echo '"cmd"' >> queue.db-live/msg`. A file
+//! that has become too long is replaced by an empty one.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, Metadata};
@@ -27,34 +26,34 @@ use crate::{
     BoxError, Channel, DatabaseError, Error, Failure, QueueUrl, Received, Result, Subscription,
 };
 
-/// How long a file may become before it is replaced, in bytes.
-const ROOM: u64 = 100_000;
+/// The size in bytes from which a file is replaced.
+const MAX_SIZE: u64 = 100_000;
 
-/// A channel whose messages go through a file.
+/// A channel through a file.
 #[derive(Debug)]
 pub(super) struct Log<T> {
     queue: QueueUrl,
     path: PathBuf,
-    patience: Duration,
+    timeout: Duration,
     /// Kept from one message to the next.
     file: Mutex<Option<File>>,
     messages: PhantomData<fn() -> T>,
 }
 
 impl<T> Log<T> {
-    /// The channel of this name beside a database.
-    pub(super) fn new(database: &Path, name: &str, patience: Duration) -> Self {
+    /// Creates the channel of this name next to a database.
+    pub(super) fn new(database: &Path, name: &str, timeout: Duration) -> Self {
         Self {
             queue: QueueUrl::sqlite(database),
             path: folder(database).join(name),
-            patience,
+            timeout,
             file: Mutex::default(),
             messages: PhantomData,
         }
     }
 
-    /// Adds a line unless others are at it: a few bytes for the system's memory, so that no
-    /// thread of its own is worth it.
+    /// Appends a line if the file is not locked. This writes a few bytes to the page cache,
+    /// so it is not moved to a blocking thread.
     fn append_now(&self, line: &[u8]) -> io::Result<()> {
         let mut file = self
             .file
@@ -70,7 +69,8 @@ where
     T: Serialize + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
 {
     async fn send(&self, message: &T) -> Result<()> {
-        let mut line = serde_json::to_vec(message).expect("messages are texts or have text keys");
+        let mut line =
+            serde_json::to_vec(message).expect("messages are strings or have string keys");
         line.push(b'\n');
         match self.append_now(&line) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -78,7 +78,7 @@ where
         }
         let path = self.path.clone();
         let appended = spawn_blocking(move || append(&mut None, &path, &line, File::lock));
-        match timeout(self.patience, appended).await {
+        match timeout(self.timeout, appended).await {
             Ok(Ok(appended)) => appended.map_err(|error| failed(&self.queue, error)),
             Ok(Err(stopped)) => resume_unwind(stopped.into_panic()),
             Err(_) => Err(DatabaseError::new(self.queue.clone(), Failure::Busy).into()),
@@ -94,7 +94,7 @@ where
     }
 }
 
-/// Adds a line, in one piece, to the file that is there then.
+/// Appends a line in one write, to the file that currently has this path.
 fn append(
     kept: &mut Option<File>,
     path: &Path,
@@ -106,13 +106,13 @@ fn append(
             Some(file) => file,
             None => open(path)?,
         };
-        // Unlocked at the latest when it is closed.
+        // Closing the file also unlocks it.
         lock(&file)?;
         let about = file.metadata()?;
-        if !leads_to(path, &about)? {
+        if !refers_to(path, &about)? {
             continue;
         }
-        if about.len() < ROOM {
+        if about.len() < MAX_SIZE {
             file.write_all(line)?;
             file.unlock()?;
             *kept = Some(file);
@@ -122,32 +122,30 @@ fn append(
     }
 }
 
-/// Puts an empty file in the place of one that the caller has locked.
+/// Replaces a file that the caller has locked by an empty one.
 fn replace(path: &Path) -> io::Result<()> {
     let empty = path.with_extension("new");
     match fs::remove_file(&empty) {
-        // What a process left that was killed may be another user's.
+        // A leftover of a killed process may belong to another user.
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => create_file(&empty)?,
     }
     fs::rename(empty, path)
 }
 
-/// Opens the file to read and append, making it and its folder if they are missing.
+/// Opens the file to read and append, and creates it and its directory if missing.
 fn open(path: &Path) -> io::Result<File> {
     match open_or_create(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            create_directory(path.parent().expect("the path has a folder and a name"))?;
+            create_directory(path.parent().expect("the path has a directory and a name"))?;
             open_or_create(path)
         }
         opened => opened,
     }
 }
 
-/// Whether the path still leads to this file.
-///
-/// An open file keeps its identity from being used again.
-fn leads_to(path: &Path, file: &Metadata) -> io::Result<bool> {
+/// Whether the path still refers to this file. The identity of an open file is not reused.
+fn refers_to(path: &Path, file: &Metadata) -> io::Result<bool> {
     match fs::metadata(path) {
         Ok(there) => Ok(identity(&there) == identity(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -166,14 +164,14 @@ fn identity(file: &Metadata) -> impl PartialEq + use<> {
     file.created().ok()
 }
 
-/// One who listens.
+/// A subscription.
 struct Tail<T> {
     queue: QueueUrl,
     path: PathBuf,
     file: File,
-    /// The beginning of a line whose end is not written yet.
-    begun: Vec<u8>,
-    heard: VecDeque<Received<T>>,
+    /// A line that is not completely written yet.
+    partial: Vec<u8>,
+    received: VecDeque<Received<T>>,
     watch: Watch,
     /// Whether there may have been a change since the last read.
     is_behind: bool,
@@ -192,52 +190,52 @@ impl<T: DeserializeOwned> Tail<T> {
             queue,
             path,
             file,
-            begun: Vec::new(),
-            heard: VecDeque::new(),
+            partial: Vec::new(),
+            received: VecDeque::new(),
             watch,
             is_behind: true,
         })
     }
 
-    /// Reads what has come: a few KiB that are still in the system's memory, so
-    /// that no thread of its own is worth it.
+    /// Reads new messages: a few KiB from the page cache, so this is not moved to a blocking
+    /// thread.
     fn read(&mut self) -> io::Result<()> {
-        // Asked first: what is not current any more does not grow while it is read.
-        while !leads_to(&self.path, &self.file.metadata()?)? {
+        // Checked first: a replaced file does not grow while it is read.
+        while !refers_to(&self.path, &self.file.metadata()?)? {
             self.read_lines()?;
             let next = open_watched(&self.path, &mut self.watch)?;
-            self.heard.push_back(Received::Lagged);
+            self.received.push_back(Received::Lagged);
             self.file = next;
-            self.begun.clear();
+            self.partial.clear();
         }
         self.read_lines()
     }
 
     fn read_lines(&mut self) -> io::Result<()> {
-        self.file.read_to_end(&mut self.begun)?;
-        let Some(end) = self.begun.iter().rposition(|&byte| byte == b'\n') else {
+        self.file.read_to_end(&mut self.partial)?;
+        let Some(end) = self.partial.iter().rposition(|&byte| byte == b'\n') else {
             return Ok(());
         };
-        let rest = self.begun.split_off(end + 1);
-        let lines = self.begun.split(|&byte| byte == b'\n');
-        self.heard.extend(
+        let rest = self.partial.split_off(end + 1);
+        let lines = self.partial.split(|&byte| byte == b'\n');
+        self.received.extend(
             lines
                 .filter(|line| !line.is_empty())
-                // What is not understood may have been meant for us.
+                // An unreadable message may have been meant for this subscriber.
                 .map(|line| {
                     serde_json::from_slice(line).map_or(Received::Lagged, Received::Message)
                 }),
         );
-        self.begun = rest;
+        self.partial = rest;
         Ok(())
     }
 }
 
-/// Opens the file, and watches the folder that it is in.
+/// Opens the file and watches its directory.
 fn open_watched(path: &Path, watch: &mut Watch) -> io::Result<File> {
     let folder = path.parent().expect("the path has a folder and a name");
     create_directory(folder)?;
-    // It may be another one than that of the last time.
+    // It may have been replaced since the last time.
     watch.watch(folder)?;
     open(path)
 }
@@ -246,8 +244,8 @@ fn open_watched(path: &Path, watch: &mut Watch) -> io::Result<File> {
 impl<T: DeserializeOwned + Send> Subscription<T> for Tail<T> {
     async fn next(&mut self) -> Result<Received<T>> {
         loop {
-            if let Some(heard) = self.heard.pop_front() {
-                return Ok(heard);
+            if let Some(received) = self.received.pop_front() {
+                return Ok(received);
             }
             if !self.is_behind {
                 let changed = self.watch.changed().await;

@@ -1,35 +1,36 @@
-//! The write-ahead log, made durable by us instead of by SQLite.
+//! Syncing SQLite's write-ahead log, in place of SQLite.
 //!
-//! SQLite would do so with each commit, before anybody sees it and while nobody else may write
-//! (`synchronous = FULL`). Here it only keeps the log in order (`NORMAL`): others see a commit at
-//! once, begin with it, and write behind it, and one sync makes durable what several have
-//! committed. The promise is the same: nobody is told that a write is done before it is durable.
-//! And who writes because of what he saw makes both durable, as the log has one order.
+//! With `synchronous = FULL`, SQLite syncs the log within each commit, before other
+//! connections see the commit and while none can write. Here SQLite runs with
+//! `synchronous = NORMAL`, which only keeps the log consistent: other connections see a commit
+//! at once, act on it and write behind it, and one sync makes several commits durable. The
+//! guarantee is the same, as no write is confirmed before the log is synced. A write that
+//! depends on an earlier one makes both durable, because the log is sequential.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-/// The log of one connection; a clone is the same one.
+/// The log of one connection; clones share it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wal(Arc<OnceLock<File>>);
 
 impl Wal {
-    /// Finds the log of a database, which stays the same one for the connection that has just
-    /// written to it.
+    /// Opens the log of a database. It stays the same file while the connection that has just
+    /// written to it is open.
     pub(super) fn find(&self, database: &Path) -> io::Result<()> {
         if self.0.get().is_none() {
             let mut path = database.as_os_str().to_owned();
             path.push("-wal");
             let log = OpenOptions::new().read(true).append(true).open(path)?;
-            // Whoever writes does so alone, so nobody has found it meanwhile.
+            // The caller holds the writers' lock, so this is not set concurrently.
             let _ = self.0.set(log);
         }
         Ok(())
     }
 
-    /// Makes durable what was committed, by whomever.
+    /// Makes all commits durable, those of other processes too.
     pub(super) fn sync(&self) -> io::Result<()> {
         self.0.get().map_or(Ok(()), File::sync_data)
     }
@@ -42,16 +43,14 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
     use std::time::Duration;
 
-    use tempfile::TempDir;
-    use tokio::sync::oneshot;
-
     use super::*;
     use crate::sqlite::Sqlite;
     use crate::{Command, Commands, Error, Failure};
+    use tempfile::TempDir;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    /// Whether a sync reaches the log that SQLite writes to.
+    /// Whether syncs go to the log that SQLite writes to.
     fn is_synced(queue: &Sqlite) -> bool {
         let there = fs::metadata(queue.database.path().with_extension("db-wal")).unwrap();
         let synced = queue.wal.0.get().unwrap().metadata().unwrap();
@@ -64,14 +63,14 @@ mod tests {
         let path = folder.path().join("queue.db");
         let (first, second) = (Sqlite::new(&path), Sqlite::new(&path));
         let start = Command::new("start", "web");
-        first.push(&start).await.unwrap();
+        first.push(&start, Duration::ZERO).await.unwrap();
         assert!(is_synced(&first));
-        // Only looked, and so far has no log to sync.
+        // It has only read, so it has no log to sync yet.
         second.next_due().await.unwrap();
         second.sync_log().unwrap();
         assert!(second.wal.0.get().is_none());
 
-        // The last that leaves takes the log with it; another one is made.
+        // The last connection removes the log; the next one creates another.
         drop((first, second));
         assert!(!path.with_extension("db-wal").exists());
         let third = Sqlite::new(&path);
@@ -79,21 +78,21 @@ mod tests {
         third.remove(&start.id).await.unwrap();
         assert!(is_synced(&third));
 
-        // So much that the log begins anew.
+        // Enough for the log to be restarted.
         for number in 0..600 {
             let command = Command {
                 args: "x".repeat(4_000).into(),
                 ..Command::new("start", format!("vm{number}"))
             };
-            third.push(&command).await.unwrap();
+            third.push(&command, Duration::ZERO).await.unwrap();
         }
         assert!(is_synced(&third));
     }
 
-    /// A queue whose log cannot be synced.
-    fn sick(path: &Path) -> Sqlite {
+    /// A queue with a log that cannot be synced.
+    fn with_failing_sync(path: &Path) -> Sqlite {
         let queue = Sqlite::new(path);
-        // A device has no data to sync, and says so.
+        // Syncing a device is an error.
         let device = File::open("/dev/null").unwrap();
         queue.wal.0.set(device).unwrap();
         queue
@@ -103,19 +102,18 @@ mod tests {
     async fn command_is_visible_before_it_is_durable() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("queue.db");
-        let (visible, seen) = oneshot::channel();
+        let queue = with_failing_sync(&path);
+        let command = Command::new("start", "web");
 
-        let pushed = sick(&path)
-            .push_notifying(&Command::new("start", "web"), visible)
-            .await;
+        let pushed = queue.push(&command, Duration::ZERO).await.unwrap();
 
-        assert!(pushed.is_err());
-        seen.await.unwrap();
+        assert_eq!(pushed.id, command.id);
+        assert!(pushed.durable().await.is_err());
         assert!(Sqlite::new(&path).lease(MINUTE).await.unwrap().is_some());
     }
 
     #[tokio::test]
-    async fn what_cannot_be_synced_is_not_confirmed() {
+    async fn failed_sync_is_reported() {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("queue.db");
         Sqlite::new(&path)
@@ -125,23 +123,19 @@ mod tests {
             .unwrap();
         let leased = Sqlite::new(&path).lease(MINUTE).await;
         let lease = leased.unwrap().unwrap();
-        let sick = sick(&path);
+        let failing = with_failing_sync(&path);
 
-        let pushed = sick.queue().push(&Command::new("stop", "db")).await;
-        let leased = sick.lease(MINUTE).await;
-        let acked = sick.ack(lease).await;
+        let pushed = failing.queue().push(&Command::new("stop", "db")).await;
+        let leased = failing.lease(MINUTE).await;
+        let acked = failing.ack(lease).await;
 
-        assert!(
-            pushed.as_ref().err().and_then(Error::failure) == Some(Failure::Failed),
-            "{pushed:?}"
-        );
-        assert!(
-            leased.as_ref().err().and_then(Error::failure) == Some(Failure::Failed),
-            "{leased:?}"
-        );
-        assert!(
-            acked.as_ref().err().and_then(Error::failure) == Some(Failure::Failed),
-            "{acked:?}"
-        );
+        assert_failed(&pushed.map(drop));
+        assert_failed(&leased.map(drop));
+        assert_failed(&acked);
+    }
+
+    fn assert_failed(result: &Result<(), Error>) {
+        let failure = result.as_ref().err().and_then(Error::failure);
+        assert_eq!(failure, Some(Failure::Failed));
     }
 }

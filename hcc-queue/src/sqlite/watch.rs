@@ -1,4 +1,4 @@
-//! Waking up when something in a folder changes.
+//! Waiting for changes in a directory.
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -19,10 +19,10 @@ mod tests {
     use tempfile::TempDir;
     use tokio::time::timeout;
 
-    const BOUND: Duration = Duration::from_secs(10);
+    const TIMEOUT: Duration = Duration::from_secs(10);
 
-    /// One change is told in several words; when no more come, the next is of another.
-    const QUIET: Duration = Duration::from_millis(200);
+    /// One change causes several notifications; after this pause, the next is another change.
+    const QUIET_PERIOD: Duration = Duration::from_millis(200);
 
     macro_rules! tests {
         ($($module:ident)*) => {$(
@@ -30,34 +30,34 @@ mod tests {
                 use super::*;
 
                 #[tokio::test]
-                async fn change_wakes_who_watches_and_who_has_looked_away() {
+                async fn change_wakes_current_and_later_waits() {
                     let folder = TempDir::new().unwrap();
                     let file = folder.path().join("msg");
                     let mut watch = super::super::$module::Watch::new().unwrap();
                     watch.watch(folder.path()).unwrap();
 
-                    fs::write(&file, "made").unwrap();
-                    timeout(BOUND, watch.changed()).await.unwrap().unwrap();
-                    while timeout(QUIET, watch.changed()).await.is_ok() {}
+                    fs::write(&file, "created").unwrap();
+                    timeout(TIMEOUT, watch.changed()).await.unwrap().unwrap();
+                    while timeout(QUIET_PERIOD, watch.changed()).await.is_ok() {}
                     fs::write(&file, "written").unwrap();
-                    timeout(BOUND, watch.changed()).await.unwrap().unwrap();
-                    while timeout(QUIET, watch.changed()).await.is_ok() {}
+                    timeout(TIMEOUT, watch.changed()).await.unwrap().unwrap();
+                    while timeout(QUIET_PERIOD, watch.changed()).await.is_ok() {}
                     fs::remove_file(&file).unwrap();
-                    timeout(BOUND, watch.changed()).await.unwrap().unwrap();
+                    timeout(TIMEOUT, watch.changed()).await.unwrap().unwrap();
                 }
 
                 #[tokio::test]
-                async fn another_folder_takes_the_place_of_the_first() {
+                async fn watch_moves_to_another_directory() {
                     let (first, second) = (TempDir::new().unwrap(), TempDir::new().unwrap());
                     let mut watch = super::super::$module::Watch::new().unwrap();
                     watch.watch(first.path()).unwrap();
                     drop(first);
 
                     watch.watch(second.path()).unwrap();
-                    // The end of the first may wake as well.
-                    while timeout(QUIET, watch.changed()).await.is_ok() {}
-                    fs::write(second.path().join("msg"), "made").unwrap();
-                    timeout(BOUND, watch.changed()).await.unwrap().unwrap();
+                    // The removal of the first may wake as well.
+                    while timeout(QUIET_PERIOD, watch.changed()).await.is_ok() {}
+                    fs::write(second.path().join("msg"), "created").unwrap();
+                    timeout(TIMEOUT, watch.changed()).await.unwrap().unwrap();
                 }
             }
         )*};

@@ -1,6 +1,6 @@
-//! One binary for all tests that see the crate from outside.
+//! All tests of the public API, in one binary.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod memory;
 mod model;

@@ -1,5 +1,5 @@
-//! The MongoDB backend keeps the contract, beside programs that know only the
-//! documents, and whatever happens to its servers.
+//! The MongoDB backend: the conformance suite, programs that use only the documents, and
+//! server failures.
 
 mod chaos;
 mod documents;
@@ -8,14 +8,14 @@ use std::any::Any;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hcc_queue::conformance::Bench;
+use hcc_queue::conformance::Fixture;
 use hcc_queue::{Policy, Queue, Received, Subscription, open};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::{Client, Collection, Database};
 use test_services::ReplicaSet;
 use tokio::time::timeout;
 
-/// A database of its own, and the servers that it needs.
+/// A database for one test, and its servers.
 struct Fresh {
     url: String,
     database: Database,
@@ -50,8 +50,8 @@ impl Fresh {
         open(&self.url.parse().unwrap()).await.unwrap()
     }
 
-    /// A queue whose consumers do not look for themselves while a test runs.
-    async fn sleepy(&self) -> Queue {
+    /// A queue with consumers that do not poll while a test runs.
+    async fn without_polling(&self) -> Queue {
         self.open().await.with_policy(Policy {
             poll_interval: Duration::from_secs(60 * 60),
             ..Policy::default()
@@ -62,14 +62,14 @@ impl Fresh {
         self.database.collection(name)
     }
 
-    /// As another program does.
+    /// Inserts a document, as another program does.
     async fn insert(&self, collection: &str, document: Document) {
         let collection = self.collection(collection);
         collection.insert_one(document).await.unwrap();
     }
 
-    /// Gives a document the place that it has on a member of a replica set which
-    /// has applied the writes in another order.
+    /// Moves a document in the natural order, to where a member of a replica set has it that
+    /// applied the writes in another order.
     async fn move_to_the_end(&self, collection: &str, filter: Document) {
         let documents = self.collection(collection);
         let moved = documents.find_one_and_delete(filter).await.unwrap();
@@ -88,7 +88,7 @@ impl Fresh {
 }
 
 #[async_trait]
-impl Bench for Fresh {
+impl Fixture for Fresh {
     async fn queue(&self) -> Queue {
         self.open().await
     }
@@ -119,7 +119,7 @@ mod replica_set {
 }
 
 /// The next message, after any gap.
-async fn hear(signals: &mut Box<dyn Subscription<String>>) -> String {
+async fn receive(signals: &mut Box<dyn Subscription<String>>) -> String {
     loop {
         if let Received::Message(text) = soon(signals.next()).await.unwrap() {
             return text;
@@ -127,8 +127,8 @@ async fn hear(signals: &mut Box<dyn Subscription<String>>) -> String {
     }
 }
 
-/// Fails instead of waiting for ever.
+/// Fails instead of waiting indefinitely.
 async fn soon<F: Future>(future: F) -> F::Output {
-    let patience = Duration::from_secs(40);
-    timeout(patience, future).await.expect("nothing happened")
+    let limit = Duration::from_secs(40);
+    timeout(limit, future).await.expect("timed out")
 }

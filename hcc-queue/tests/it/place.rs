@@ -1,4 +1,4 @@
-//! Where the queues of tests lie that several processes share.
+//! Queues that several processes of a test share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ pub(crate) enum Kind {
     Redis,
 }
 
-/// A queue that nobody else uses, and its server.
+/// A queue for one test, and its server.
 pub(crate) struct Place {
     pub(crate) url: String,
-    keeper: Keeper,
+    backend: Backend,
 }
 
-enum Keeper {
+enum Backend {
     Sqlite { _folder: Folder },
     Mongod(Arc<Mongod>),
     ReplicaSet(Arc<ReplicaSet>),
@@ -33,25 +33,25 @@ impl Kind {
     /// A queue on a server that the tests share.
     pub(crate) async fn shared(self) -> Place {
         Place::of(match self {
-            Self::Sqlite => Keeper::folder(),
-            Self::Mongod => Keeper::Mongod(Mongod::shared()),
-            Self::ReplicaSet => Keeper::ReplicaSet(ReplicaSet::shared().await),
-            Self::Redis => Keeper::Redis(Redis::shared()),
+            Self::Sqlite => Backend::folder(),
+            Self::Mongod => Backend::Mongod(Mongod::shared()),
+            Self::ReplicaSet => Backend::ReplicaSet(ReplicaSet::shared().await),
+            Self::Redis => Backend::Redis(Redis::shared()),
         })
     }
 
-    /// A queue on a server of its own, to be disturbed.
+    /// A queue on its own server, for fault injection.
     pub(crate) async fn own(self) -> Place {
         Place::of(match self {
-            Self::Sqlite => Keeper::folder(),
-            Self::Mongod => Keeper::Mongod(Mongod::start().into()),
-            Self::ReplicaSet => Keeper::ReplicaSet(ReplicaSet::start().await.into()),
-            Self::Redis => Keeper::Redis(Redis::start().into()),
+            Self::Sqlite => Backend::folder(),
+            Self::Mongod => Backend::Mongod(Mongod::start().into()),
+            Self::ReplicaSet => Backend::ReplicaSet(ReplicaSet::start().await.into()),
+            Self::Redis => Backend::Redis(Redis::start().into()),
         })
     }
 }
 
-impl Keeper {
+impl Backend {
     fn folder() -> Self {
         Self::Sqlite {
             _folder: Folder::new(),
@@ -60,30 +60,30 @@ impl Keeper {
 }
 
 impl Place {
-    fn of(keeper: Keeper) -> Self {
-        let url = match &keeper {
-            Keeper::Sqlite { _folder: folder } => format!("sqlite:{}", folder.path().display()),
-            Keeper::Mongod(server) => server.fresh_url(),
-            Keeper::ReplicaSet(set) => set.fresh_url(),
-            Keeper::Redis(server) => server.fresh_url(),
+    fn of(backend: Backend) -> Self {
+        let url = match &backend {
+            Backend::Sqlite { _folder: folder } => format!("sqlite:{}", folder.path().display()),
+            Backend::Mongod(server) => server.fresh_url(),
+            Backend::ReplicaSet(set) => set.fresh_url(),
+            Backend::Redis(server) => server.fresh_url(),
         };
-        Self { url, keeper }
+        Self { url, backend }
     }
 
     /// The server that takes writes now; `None` if there are no servers.
     pub(crate) async fn server(&self) -> Option<&Process> {
-        match &self.keeper {
-            Keeper::Sqlite { .. } => None,
-            Keeper::Mongod(server) => Some(server.process()),
-            Keeper::ReplicaSet(set) => Some(set.primary().await.process()),
-            Keeper::Redis(server) => Some(server.process()),
+        match &self.backend {
+            Backend::Sqlite { .. } => None,
+            Backend::Mongod(server) => Some(server.process()),
+            Backend::ReplicaSet(set) => Some(set.primary().await.process()),
+            Backend::Redis(server) => Some(server.process()),
         }
     }
 
-    /// Another server takes over from one that is gone, if this is one of several.
+    /// The replica set, if the server is a member of one.
     pub(crate) fn replica_set(&self) -> Option<&ReplicaSet> {
-        match &self.keeper {
-            Keeper::ReplicaSet(set) => Some(set),
+        match &self.backend {
+            Backend::ReplicaSet(set) => Some(set),
             _ => None,
         }
     }
@@ -100,7 +100,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Stamps a test for each kind of database out of each function of its module.
+/// Creates a test for each kind of database from each function.
 macro_rules! everywhere {
     ($($case:ident)*) => {
         $(mod $case {

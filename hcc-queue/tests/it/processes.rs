@@ -1,7 +1,7 @@
-//! Many processes at once, on every database that serves more than one.
+//! Tests with several processes, on every database that supports them.
 //!
-//! A test here starts itself again, with what the child is to do in the
-//! environment. What children report is a line each, written before they go on.
+//! These tests run themselves as child processes, with the child's task in the environment.
+//! Children report by lines on stderr.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -18,22 +18,21 @@ use crate::place::{Kind, everywhere};
 const URL: &str = "HCC_QUEUE_TEST_URL";
 const TASK: &str = "HCC_QUEUE_TEST_TASK";
 
-/// A test that starts itself again.
+/// A test that runs itself as a child process.
 pub(crate) struct Test {
     path: &'static str,
     pub(crate) kind: Kind,
 }
 
 impl Test {
-    /// The test of this path, crate included.
+    /// Creates the test of this module path, which begins with the crate.
     pub(crate) fn new(path: &'static str, kind: Kind) -> Self {
         let (_, path) = path.split_once("::").unwrap();
         Self { path, kind }
     }
 
-    /// The queue and the task of this process; `None` in the parent.
-    ///
-    /// A child ends with its parent.
+    /// Returns the queue and the task of a child; `None` in the parent. A child exits with
+    /// its parent.
     pub(crate) async fn task(&self) -> Option<(Queue, String)> {
         let url = env::var(URL).ok()?.parse().unwrap();
         thread::spawn(|| {
@@ -61,7 +60,7 @@ impl Test {
 pub(crate) struct Actor(Child);
 
 impl Actor {
-    /// The complete lines that it writes until its end.
+    /// The complete lines that it writes until it exits.
     pub(crate) fn lines(&mut self) -> impl Iterator<Item = String> + use<> {
         let mut stderr = BufReader::new(self.0.stderr.take().unwrap());
         std::iter::from_fn(move || {
@@ -75,7 +74,7 @@ impl Actor {
         &self.0
     }
 
-    /// Waits until it has ended well.
+    /// Waits until it has exited successfully.
     pub(crate) fn join(mut self) {
         assert!(self.0.wait().unwrap().success());
     }
@@ -83,19 +82,19 @@ impl Actor {
 
 impl Drop for Actor {
     fn drop(&mut self) {
-        // Nothing happens to one that was waited for.
+        // This has no effect after `join`.
         self.0.kill().unwrap();
         self.0.wait().unwrap();
     }
 }
 
 everywhere! {
-    two_that_pull_never_share_a_command
+    two_pullers_never_share_a_command
     signal_wakes_another_process
-    commands_are_done_though_every_signal_is_lost
+    commands_are_executed_if_all_signals_are_lost
 }
 
-async fn two_that_pull_never_share_a_command(test: Test) {
+async fn two_pullers_never_share_a_command(test: Test) {
     const COMMANDS: usize = 2_000;
     if let Some((queue, _)) = test.task().await {
         while let Some(command) = queue.pull().await.unwrap() {
@@ -123,7 +122,7 @@ async fn two_that_pull_never_share_a_command(test: Test) {
     });
     let pulled = pulled.map(|lines| lines.join().unwrap());
 
-    // Neither waited until the other was done.
+    // Both pulled concurrently.
     assert!(pulled.iter().all(|pulled| !pulled.is_empty()));
     let pulled = pulled.concat();
     assert_eq!(pulled.len(), COMMANDS);
@@ -133,7 +132,7 @@ async fn two_that_pull_never_share_a_command(test: Test) {
 
 async fn signal_wakes_another_process(test: Test) {
     if let Some((queue, _)) = test.task().await {
-        return do_one_by_one(queue, Duration::from_secs(60 * 60)).await;
+        return acknowledge_all(queue, Duration::from_secs(60 * 60)).await;
     }
     let place = test.kind.shared().await;
     let mut child = test.start(&place.url, "wait");
@@ -149,9 +148,9 @@ async fn signal_wakes_another_process(test: Test) {
     }
 }
 
-async fn commands_are_done_though_every_signal_is_lost(test: Test) {
+async fn commands_are_executed_if_all_signals_are_lost(test: Test) {
     if let Some((queue, _)) = test.task().await {
-        return do_one_by_one(queue, Duration::from_millis(100)).await;
+        return acknowledge_all(queue, Duration::from_millis(100)).await;
     }
     let place = test.kind.shared().await;
     let mut child = test.start(&place.url, "wait");
@@ -161,14 +160,18 @@ async fn commands_are_done_though_every_signal_is_lost(test: Test) {
 
     for _ in 0..5 {
         let command = Command::new("start", "web");
-        queue.commands().push(&command).await.unwrap();
+        queue
+            .commands()
+            .push(&command, Duration::ZERO)
+            .await
+            .unwrap();
 
         assert_eq!(lines.next().unwrap(), command.id.as_str());
     }
 }
 
-/// Acknowledges what comes, and tells it.
-async fn do_one_by_one(queue: Queue, poll_interval: Duration) {
+/// Acknowledges commands and reports their ids.
+async fn acknowledge_all(queue: Queue, poll_interval: Duration) {
     let queue = queue.with_policy(Policy {
         poll_interval,
         ..Policy::default()

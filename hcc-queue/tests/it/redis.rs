@@ -1,4 +1,4 @@
-//! The Redis backend keeps the contract, and what is its own.
+//! The Redis backend: the conformance suite and its own guarantees.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,14 +6,14 @@ use std::time::Duration;
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Client, FromRedisValue, ToRedisArgs, cmd};
 use async_trait::async_trait;
-use hcc_queue::conformance::Bench;
+use hcc_queue::conformance::Fixture;
 use hcc_queue::{Command, Error, Failure, Policy, Queue, Received, Redis, State, conformance};
 use test_services::Redis as Service;
 use tokio::time::timeout;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A database of its own on a server that tests share.
+/// A database for one test, on a server that tests share.
 struct Fresh {
     url: String,
     _server: Arc<Service>,
@@ -37,13 +37,13 @@ fn open(url: &str) -> Queue {
     Redis::new(&url.parse().unwrap()).unwrap().queue()
 }
 
-/// What another program opens.
+/// A connection, as of another program.
 async fn connection(url: &str) -> MultiplexedConnection {
     let client = Client::open(url).unwrap();
     client.get_multiplexed_async_connection().await.unwrap()
 }
 
-/// What another program does.
+/// Runs a command, as another program does.
 async fn run<T: FromRedisValue>(url: &str, name: &str, args: impl ToRedisArgs) -> T {
     let mut connection = connection(url).await;
     let mut command = cmd(name);
@@ -52,7 +52,7 @@ async fn run<T: FromRedisValue>(url: &str, name: &str, args: impl ToRedisArgs) -
 }
 
 #[async_trait]
-impl Bench for Fresh {
+impl Fixture for Fresh {
     async fn queue(&self) -> Queue {
         self.open()
     }
@@ -61,7 +61,7 @@ impl Bench for Fresh {
         let fields = [("cmd", verb), ("for", server), ("args", args)];
         let given = fields.into_iter().filter(|(_, value)| !value.is_empty());
         let given: Vec<_> = given.flat_map(|(name, value)| [name, value]).collect();
-        // An entry needs one field at least.
+        // An entry needs at least one field.
         let entry = ("cmd", "*", "lang", "any", given);
         run::<String>(&self.url, "XADD", entry).await;
     }
@@ -97,7 +97,7 @@ async fn another_program_needs_two_entries() {
 
 #[tokio::test]
 #[ignore = "needs Redis"]
-async fn another_program_chooses_ids_and_may_repeat_itself() {
+async fn another_program_can_choose_ids_and_repeat_pushes() {
     let fresh = Fresh::new();
     for _ in 0..2 {
         let entry = ("cmd", "*", "cmd", "start", "for", "web", "id", "order-7");
@@ -106,7 +106,7 @@ async fn another_program_chooses_ids_and_may_repeat_itself() {
     let entry = ("cmd", "*", "cmd", "stop", "for", "web", "id", "\u{7}");
     let given: String = run(&fresh.url, "XADD", entry).await;
 
-    let entries = fresh.open().commands().list().await.unwrap();
+    let entries = fresh.open().list_all().await.unwrap();
 
     let ids: Vec<_> = entries
         .iter()
@@ -117,7 +117,7 @@ async fn another_program_chooses_ids_and_may_repeat_itself() {
 
 #[tokio::test]
 #[ignore = "needs Redis"]
-async fn bytes_that_are_no_text_do_not_stop_the_queue() {
+async fn invalid_utf_8_does_not_stop_the_queue() {
     let fresh = Fresh::new();
     let odd: &[u8] = b"\xff\0";
     let entry = ("cmd", "*", "cmd", odd, "for", odd, "args", odd, odd, odd);
@@ -128,13 +128,13 @@ async fn bytes_that_are_no_text_do_not_stop_the_queue() {
     let command = queue.pull().await.unwrap().unwrap();
 
     assert_eq!(command.verb, "start");
-    let entries = queue.commands().list().await.unwrap();
+    let entries = queue.list_all().await.unwrap();
     assert_eq!((entries.len(), entries[0].state), (1, State::Dead));
 }
 
 #[tokio::test]
 #[ignore = "needs Redis"]
-async fn markers_and_nonsense_among_the_messages_are_borne() {
+async fn markers_and_invalid_messages_are_tolerated() {
     let fresh = Fresh::new();
     let mut events = fresh.open().events().subscribe().await.unwrap();
     let mut signals = fresh.open().signals().subscribe().await.unwrap();
@@ -171,14 +171,14 @@ async fn server_that_may_lose_commands_is_refused() {
             matches!(refused, Err(Error::NotDurable { .. })),
             "{settings:?}: {refused:?}"
         );
-        let careless = open(&format!("{url}?durable=no"));
-        assert_eq!(careless.push(&command).await.unwrap(), command.id);
+        let not_durable = open(&format!("{url}?durable=no"));
+        assert_eq!(not_durable.push(&command).await.unwrap(), command.id);
     }
 }
 
 #[tokio::test]
 #[ignore = "needs Redis"]
-async fn what_was_confirmed_survives_a_kill_of_the_server() {
+async fn confirmed_commands_survive_a_kill_of_the_server() {
     let server = Service::start();
     let url = server.fresh_url();
     let mut pushed = Vec::new();
@@ -196,39 +196,39 @@ async fn what_was_confirmed_survives_a_kill_of_the_server() {
         server.process().restart();
     }
 
-    let entries = open(&url).commands().list().await.unwrap();
+    let entries = open(&url).list_all().await.unwrap();
     let ids: Vec<_> = entries.into_iter().map(|entry| entry.command.id).collect();
     assert_eq!(ids, pushed);
 }
 
 #[tokio::test]
 #[ignore = "needs Redis"]
-async fn subscription_goes_on_where_it_was_when_the_server_returns() {
+async fn subscription_continues_where_it_was_after_a_restart() {
     let server = Service::start();
     let url = server.fresh_url();
     let mut signals = open(&url).signals().subscribe().await.unwrap();
     let waiting = tokio::spawn(async move {
-        let heard = signals.next().await.unwrap();
-        (heard, signals)
+        let received = signals.next().await.unwrap();
+        (received, signals)
     });
 
     server.process().restart();
     open(&url).signals().send(&"one".to_owned()).await.unwrap();
 
-    let (heard, mut signals) = timeout(MINUTE, waiting).await.unwrap().unwrap();
-    assert_eq!(heard, Received::Message("one".to_owned()));
+    let (received, mut signals) = timeout(MINUTE, waiting).await.unwrap().unwrap();
+    assert_eq!(received, Received::Message("one".to_owned()));
 
     server.process().restart();
     open(&url).signals().send(&"two".to_owned()).await.unwrap();
     server.process().restart();
 
-    let heard = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
-    assert_eq!(heard, Received::Message("two".to_owned()));
+    let received = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
+    assert_eq!(received, Received::Message("two".to_owned()));
 }
 
 #[tokio::test]
 #[ignore = "needs Redis"]
-async fn subscription_tells_that_all_was_flushed() {
+async fn subscription_lags_after_a_flush() {
     let server = Service::start();
     let url = server.fresh_url();
     let queue = open(&url);
@@ -236,18 +236,18 @@ async fn subscription_tells_that_all_was_flushed() {
 
     let _: String = run(&url, "FLUSHALL", "SYNC").await;
 
-    let heard = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
-    assert_eq!(heard, Received::Lagged);
+    let received = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
+    assert_eq!(received, Received::Lagged);
     queue.signals().send(&"again".to_owned()).await.unwrap();
-    let heard = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
-    assert_eq!(heard, Received::Message("again".to_owned()));
+    let received = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
+    assert_eq!(received, Received::Message("again".to_owned()));
     queue.push(&Command::new("start", "web")).await.unwrap();
     assert_eq!(queue.pull().await.unwrap().unwrap().verb, "start");
 }
 
 #[tokio::test]
 #[ignore = "needs Redis"]
-async fn server_that_is_away_is_said_to_be() {
+async fn unreachable_server_is_reported() {
     let server = Service::start();
     let url = server.fresh_url();
     let queue = open(&url);
@@ -260,17 +260,17 @@ async fn server_that_is_away_is_said_to_be() {
     for queue in [&queue, &open(&url)] {
         assert_unreachable(queue.push(&command).await);
     }
-    let heard = timeout(MINUTE, signals.next()).await.unwrap();
-    assert_unreachable(heard);
+    let received = timeout(MINUTE, signals.next()).await.unwrap();
+    assert_unreachable(received);
     server.process().restart();
     queue.push(&command).await.unwrap();
-    let heard = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
-    assert_eq!(heard, Received::Message("cmd".to_owned()));
+    let received = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
+    assert_eq!(received, Received::Message("cmd".to_owned()));
 }
 
 #[tokio::test]
 #[ignore = "needs Redis"]
-async fn server_that_stands_still_is_given_up_for_a_while() {
+async fn calls_time_out_while_the_server_hangs() {
     let server = Service::start();
     let queue = open(&server.fresh_url());
     let command = Command::new("start", "web");
@@ -279,21 +279,21 @@ async fn server_that_stands_still_is_given_up_for_a_while() {
 
     server.process().pause();
 
-    let (pushed, heard) = tokio::join!(
+    let (pushed, received) = tokio::join!(
         timeout(MINUTE, queue.push(&command)),
         timeout(MINUTE, signals.next())
     );
     assert_unreachable(pushed.unwrap());
-    assert_unreachable(heard.unwrap());
+    assert_unreachable(received.unwrap());
     server.process().resume();
     queue.push(&command).await.unwrap();
-    let heard = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
-    assert_eq!(heard, Received::Message("cmd".to_owned()));
+    let received = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
+    assert_eq!(received, Received::Message("cmd".to_owned()));
 }
 
 #[tokio::test]
 #[ignore = "needs Redis"]
-async fn refused_login_is_said_without_it() {
+async fn failed_login_is_reported_without_the_password() {
     let server = Service::with_settings(&["--requirepass", "right"]);
     let host = server.host();
 
@@ -301,9 +301,12 @@ async fn refused_login_is_said_without_it() {
         let queue = open(&format!("redis://{login}{host}/0"));
         let error = queue.lease().await.unwrap_err();
 
-        assert!(error.failure() == Some(Failure::Denied), "{error:?}");
-        let told = format!("{error} {error:?} {queue:?}");
-        assert!(!told.contains("wrong") && !told.contains("mary"), "{told}");
+        assert_eq!(error.failure(), Some(Failure::Denied), "{error:?}");
+        let shown = format!("{error} {error:?} {queue:?}");
+        assert!(
+            !shown.contains("wrong") && !shown.contains("mary"),
+            "{shown}"
+        );
     }
     let queue = open(&format!("redis://:right@{host}/0?durable=no"));
     assert!(queue.lease().await.unwrap().is_none());
@@ -311,24 +314,22 @@ async fn refused_login_is_said_without_it() {
 
 #[tokio::test]
 #[ignore = "needs Redis"]
-async fn database_of_another_program_is_left_alone() {
+async fn database_of_another_program_is_not_changed() {
     let fresh = Fresh::new();
     let _: String = run(&fresh.url, "SET", ("cmd", "mine")).await;
 
     let pushed = fresh.open().push(&Command::new("start", "web")).await;
 
-    assert!(
-        pushed.as_ref().err().and_then(Error::failure)
-            == Some(Failure::WrongFile { expected: "queue" }),
-        "{pushed:?}"
-    );
+    let failure = pushed.as_ref().err().and_then(Error::failure);
+    let wrong_file = Failure::WrongFile { expected: "queue" };
+    assert_eq!(failure, Some(wrong_file), "{pushed:?}");
     let kept: String = run(&fresh.url, "GET", "cmd").await;
     assert_eq!(kept, "mine");
 }
 
 #[tokio::test]
 #[ignore = "needs Redis"]
-async fn full_memory_is_said_and_harms_nothing() {
+async fn full_memory_is_reported_and_loses_nothing() {
     let server = Service::start();
     let url = server.fresh_url();
     let queue = open(&url);
@@ -338,13 +339,11 @@ async fn full_memory_is_said_and_harms_nothing() {
 
     let pushed = queue.push(&Command::new("stop", "web")).await;
 
-    assert!(
-        pushed.as_ref().err().and_then(Error::failure) == Some(Failure::Full),
-        "{pushed:?}"
-    );
+    let failure = pushed.as_ref().err().and_then(Error::failure);
+    assert_eq!(failure, Some(Failure::Full), "{pushed:?}");
     queue.ack(lease).await.unwrap();
     let _: String = run(&url, "CONFIG", ("SET", "maxmemory", "0")).await;
-    assert!(queue.commands().list().await.unwrap().is_empty());
+    assert!(queue.list_all().await.unwrap().is_empty());
 }
 
 fn assert_unreachable<T: std::fmt::Debug>(done: Result<T, Error>) {

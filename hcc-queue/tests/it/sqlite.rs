@@ -1,4 +1,4 @@
-//! The SQLite backend keeps the contract, and what is its own.
+//! The SQLite backend: the conformance suite and its own guarantees.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hcc_queue::conformance::Bench;
+use hcc_queue::conformance::Fixture;
 use hcc_queue::{Command, Error, Failure, Policy, Queue, Received, Sqlite, conformance};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A queue in a folder of its own.
+/// A queue in its own directory.
 pub(crate) struct Folder(TempDir);
 
 impl Folder {
@@ -32,7 +32,7 @@ impl Folder {
         Sqlite::new(self.path()).queue()
     }
 
-    /// What another program opens.
+    /// A connection, as of another program.
     pub(crate) fn connection(&self) -> Connection {
         Connection::open(self.path()).unwrap()
     }
@@ -41,20 +41,20 @@ impl Folder {
         self.0.path().join("queue.db-live").join(name)
     }
 
-    /// Makes the tables.
-    async fn make(&self) {
+    /// Creates the tables.
+    async fn create(&self) {
         self.open().retry(&"none".into()).await.unwrap();
     }
 }
 
 #[async_trait]
-impl Bench for Folder {
+impl Fixture for Folder {
     async fn queue(&self) -> Queue {
         self.open()
     }
 
     async fn insert(&self, verb: &str, server: &str, args: &str) {
-        self.make().await;
+        self.create().await;
         let sql = r#"INSERT INTO cmd (cmd, "for", args)
             VALUES (nullif(?1, ''), nullif(?2, ''), nullif(?3, ''))"#;
         let values = [verb, server, args];
@@ -67,7 +67,7 @@ conformance!(Folder::new());
 #[tokio::test]
 async fn another_program_needs_a_row_and_a_line() {
     let folder = Folder::new();
-    folder.make().await;
+    folder.create().await;
     let queue = folder.open().with_policy(Policy {
         poll_interval: 60 * MINUTE,
         ..Policy::default()
@@ -89,7 +89,7 @@ async fn another_program_needs_a_row_and_a_line() {
 #[tokio::test]
 async fn values_of_any_type_do_not_stop_the_queue() {
     let folder = Folder::new();
-    folder.make().await;
+    folder.create().await;
     let sql = r#"INSERT INTO cmd (cmd, "for", args, "by", at)
         VALUES (x'ff00', 7, x'ff', 0.5, 'yesterday'), ('start', 'web', NULL, 1, 1e300);
         INSERT INTO cmd (cmd, "for") VALUES ('stop', 'db')"#;
@@ -104,17 +104,17 @@ async fn values_of_any_type_do_not_stop_the_queue() {
 }
 
 #[tokio::test]
-async fn looking_makes_no_file() {
+async fn reading_creates_no_file() {
     let folder = Folder::new();
 
     assert!(folder.open().lease().await.unwrap().is_none());
-    assert!(folder.open().commands().list().await.unwrap().is_empty());
+    assert!(folder.open().list_all().await.unwrap().is_empty());
 
     assert_eq!(fs::read_dir(folder.0.path()).unwrap().count(), 0);
 }
 
 #[tokio::test]
-async fn files_are_for_their_owner_or_for_the_group_that_shares_their_folder() {
+async fn files_belong_to_their_owner_or_to_the_group_of_their_directory() {
     for (folder_mode, file_mode, live_mode) in [
         (0o700, 0o600, 0o700),
         (0o755, 0o600, 0o700),
@@ -128,7 +128,7 @@ async fn files_are_for_their_owner_or_for_the_group_that_shares_their_folder() {
             .push(&Command::new("start", "web"))
             .await
             .unwrap();
-        // Long enough to be replaced.
+        // So long that it is replaced.
         fs::write(folder.live("msg"), [b'\n'; 100_000]).unwrap();
         folder
             .open()
@@ -146,7 +146,7 @@ async fn files_are_for_their_owner_or_for_the_group_that_shares_their_folder() {
 }
 
 #[tokio::test]
-async fn file_of_another_program_is_left_alone() {
+async fn file_of_another_program_is_not_changed() {
     let folder = Folder::new();
     folder
         .connection()
@@ -155,17 +155,15 @@ async fn file_of_another_program_is_left_alone() {
 
     let pushed = folder.open().push(&Command::new("start", "web")).await;
 
-    assert!(
-        pushed.as_ref().err().and_then(Error::failure)
-            == Some(Failure::WrongFile { expected: "queue" }),
-        "{pushed:?}"
-    );
+    let failure = pushed.as_ref().err().and_then(Error::failure);
+    let wrong_file = Failure::WrongFile { expected: "queue" };
+    assert_eq!(failure, Some(wrong_file), "{pushed:?}");
 }
 
 #[tokio::test]
-async fn writer_that_waits_too_long_gives_up_for_good() {
+async fn writer_that_times_out_does_not_write_later() {
     let folder = Folder::new();
-    folder.make().await;
+    folder.create().await;
     let lock = File::open(folder.live("lock")).unwrap();
     lock.lock().unwrap();
     let queue = Sqlite::with_timeout(folder.path(), Duration::from_millis(20)).queue();
@@ -173,16 +171,16 @@ async fn writer_that_waits_too_long_gives_up_for_good() {
     let pushed = queue.push(&Command::new("late", "web")).await;
 
     let error = pushed.unwrap_err();
-    assert!(error.failure() == Some(Failure::Busy), "{error:?}");
+    assert_eq!(error.failure(), Some(Failure::Busy), "{error:?}");
     assert!(error.is_retryable());
     lock.unlock().unwrap();
-    let patient = folder.open();
-    patient.push(&Command::new("start", "web")).await.unwrap();
-    assert_eq!(patient.commands().list().await.unwrap().len(), 1);
+    let other = folder.open();
+    other.push(&Command::new("start", "web")).await.unwrap();
+    assert_eq!(other.list_all().await.unwrap().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_missed_unsaid_or_heard_twice_while_files_are_replaced() {
+async fn messages_are_received_once_while_files_are_replaced() {
     const SENDERS: usize = 4;
     const EACH: usize = 1000;
     let folder = Folder::new();
@@ -191,7 +189,7 @@ async fn nothing_is_missed_unsaid_or_heard_twice_while_files_are_replaced() {
     for sender in 0..SENDERS {
         let queue = folder.open();
         senders.spawn(async move {
-            // Together they fill the room of a file several times.
+            // Together they exceed the maximum size of a file several times.
             for number in 0..EACH {
                 let text = format!("{sender} {number} {:0100}", 0);
                 queue.signals().send(&text).await.unwrap();
@@ -229,7 +227,7 @@ async fn nothing_is_missed_unsaid_or_heard_twice_while_files_are_replaced() {
 }
 
 #[tokio::test]
-async fn sender_that_waits_too_long_gives_up() {
+async fn sender_that_waits_too_long_times_out() {
     let folder = Folder::new();
     let queue = Sqlite::with_timeout(folder.path(), Duration::from_millis(20)).queue();
     queue.signals().send(&"first".to_owned()).await.unwrap();
@@ -240,12 +238,12 @@ async fn sender_that_waits_too_long_gives_up() {
     let sent = queue.signals().send(&"late".to_owned()).await;
 
     let error = sent.unwrap_err();
-    assert!(error.failure() == Some(Failure::Busy), "{error:?}");
+    assert_eq!(error.failure(), Some(Failure::Busy), "{error:?}");
     assert!(error.is_retryable());
-    // It may still be sent, and then is.
+    // It may still be sent, and is sent here.
     log.unlock().unwrap();
-    let heard = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
-    assert_eq!(heard, Received::Message("late".to_owned()));
+    let received = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
+    assert_eq!(received, Received::Message("late".to_owned()));
 }
 
 #[tokio::test]
@@ -258,10 +256,10 @@ async fn subscription_survives_the_loss_of_its_files() {
         fs::remove_dir_all(folder.live("")).unwrap();
         queue.signals().send(&"again".to_owned()).await.unwrap();
 
-        let mut heard = Received::Lagged;
-        while heard == Received::Lagged {
-            heard = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
+        let mut received = Received::Lagged;
+        while received == Received::Lagged {
+            received = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
         }
-        assert_eq!(heard, Received::Message("again".to_owned()));
+        assert_eq!(received, Received::Message("again".to_owned()));
     }
 }

@@ -166,7 +166,7 @@ async fn servers_are_created_only_if_a_pattern_matches_the_name() {
         StatusCode::FORBIDDEN
     );
 
-    let entries = site.queue.commands().list().await.unwrap();
+    let entries = site.queue.list_all().await.unwrap();
     let [entry] = entries.as_slice() else {
         panic!("{entries:?}")
     };
@@ -194,7 +194,11 @@ async fn failed_command_is_retried_or_removed_by_its_user_only() {
     submit(&anna, "web", "start", "").await;
     let lease = site.queue.lease().await.unwrap().unwrap();
     let path = format!("/commands/{}", lease.command.id);
-    site.queue.bury(lease, "it is <locked>").await.unwrap();
+    site.queue
+        .commands()
+        .bury(lease, "it is <locked>")
+        .await
+        .unwrap();
 
     let page = anna.get("/servers/web").await.text;
     assert!(page.contains("it is &#60;locked&#62;"), "{page}");

@@ -151,7 +151,7 @@ impl Site {
 
     /// The commands in the queue, as `by verb server`.
     pub(crate) async fn queued(&self) -> Vec<String> {
-        let entries = self.queue.commands().list().await.unwrap();
+        let entries = self.queue.list_all().await.unwrap();
         let queued = entries.into_iter().map(|entry| {
             let by = entry.command.by.unwrap_or_default();
             format!("{by} {} {}", entry.command.verb, entry.command.server)

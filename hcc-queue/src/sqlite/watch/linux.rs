@@ -1,4 +1,4 @@
-//! inotify, read by the runtime itself: a thread between would cost every wake-up its own.
+//! inotify, polled by the async runtime: a watcher thread would delay each wake-up.
 
 use std::io;
 use std::path::Path;
@@ -6,27 +6,27 @@ use std::path::Path;
 use futures_util::StreamExt;
 use inotify::{EventStream, Inotify, WatchDescriptor, WatchMask};
 
-/// Watches one folder.
+/// Watches one directory.
 pub(in super::super) struct Watch {
     events: EventStream<[u8; 1024]>,
-    folder: Option<WatchDescriptor>,
+    directory: Option<WatchDescriptor>,
 }
 
 impl Watch {
-    /// A watch of nothing yet, in a runtime with I/O enabled.
+    /// Creates a watch without a directory; the runtime must have I/O enabled.
     pub(in super::super) fn new() -> io::Result<Self> {
         Ok(Self {
             events: Inotify::init()?.into_event_stream([0; 1024])?,
-            folder: None,
+            directory: None,
         })
     }
 
-    /// Watches this folder instead of the one before.
-    pub(in super::super) fn watch(&mut self, folder: &Path) -> io::Result<()> {
+    /// Watches this directory instead of the previous one.
+    pub(in super::super) fn watch(&mut self, directory: &Path) -> io::Result<()> {
         let mut watches = self.events.watches();
-        if let Some(before) = self.folder.take() {
-            // It has ended by itself if the folder is gone.
-            let _ = watches.remove(before);
+        if let Some(previous) = self.directory.take() {
+            // The watch ended by itself if the directory is gone.
+            let _ = watches.remove(previous);
         }
         let changes = WatchMask::CREATE
             | WatchMask::MODIFY
@@ -34,7 +34,7 @@ impl Watch {
             | WatchMask::DELETE
             | WatchMask::DELETE_SELF
             | WatchMask::MOVE_SELF;
-        self.folder = Some(watches.add(folder, changes | WatchMask::ONLYDIR)?);
+        self.directory = Some(watches.add(directory, changes | WatchMask::ONLYDIR)?);
         Ok(())
     }
 

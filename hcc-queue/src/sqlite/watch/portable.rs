@@ -1,4 +1,4 @@
-//! Whatever the system has to watch folders.
+//! The system's file watcher, by the `notify` crate.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,41 +7,41 @@ use std::sync::Arc;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
-/// Watches one folder.
+/// Watches one directory.
 pub(in super::super) struct Watch {
     watcher: RecommendedWatcher,
-    folder: Option<PathBuf>,
+    directory: Option<PathBuf>,
     woken: Arc<Notify>,
 }
 
 impl Watch {
-    /// A watch of nothing yet.
+    /// Creates a watch without a directory.
     pub(in super::super) fn new() -> io::Result<Self> {
         let woken = Arc::new(Notify::new());
         let waker = Arc::clone(&woken);
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // An error may hide a change, so it counts as one.
+            // An error may hide a change, so it is treated as one.
             if !event.is_ok_and(|event| event.kind.is_access()) {
                 waker.notify_one();
             }
         });
         Ok(Self {
             watcher: watcher.map_err(io::Error::other)?,
-            folder: None,
+            directory: None,
             woken,
         })
     }
 
-    /// Watches this folder instead of the one before.
-    pub(in super::super) fn watch(&mut self, folder: &Path) -> io::Result<()> {
-        if let Some(before) = self.folder.take() {
-            // It has ended by itself if the folder is gone.
-            let _ = self.watcher.unwatch(&before);
+    /// Watches this directory instead of the previous one.
+    pub(in super::super) fn watch(&mut self, directory: &Path) -> io::Result<()> {
+        if let Some(previous) = self.directory.take() {
+            // The watch ended by itself if the directory is gone.
+            let _ = self.watcher.unwatch(&previous);
         }
         self.watcher
-            .watch(folder, RecursiveMode::NonRecursive)
+            .watch(directory, RecursiveMode::NonRecursive)
             .map_err(io::Error::other)?;
-        self.folder = Some(folder.to_owned());
+        self.directory = Some(directory.to_owned());
         Ok(())
     }
 

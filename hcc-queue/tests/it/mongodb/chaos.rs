@@ -1,4 +1,4 @@
-//! Servers that are killed, stand still or step down while somebody waits.
+//! Servers that are killed, hang or step down while a consumer waits.
 
 use std::time::{Duration, SystemTime};
 use std::{env, process};
@@ -7,7 +7,7 @@ use hcc_queue::{Command, CommandId, Queue, Received, State, Subscription, open};
 use mongodb::bson::{Bson, doc};
 use test_services::{Mongod, ReplicaSet};
 
-use super::{Fresh, hear, soon};
+use super::{Fresh, receive, soon};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -15,20 +15,20 @@ type Signals = Box<dyn Subscription<String>>;
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn listener_hears_again_after_its_server_was_killed() {
+async fn subscriber_receives_messages_after_its_server_was_killed() {
     let server = Mongod::start();
     let fresh = Fresh::at(&server.fresh_url(), ()).await;
     let queue = fresh.open().await;
     let mut signals = queue.signals().subscribe().await.unwrap();
     send(&queue, "before").await;
-    assert_eq!(hear(&mut signals).await, "before");
+    assert_eq!(receive(&mut signals).await, "before");
 
-    // After a crash the server takes its collection for empty, though it is not.
+    // After a crash the server reports the collection as empty, which it is not.
     server.restart();
 
     until_lagged(&mut signals).await;
     send(&fresh.open().await, "after").await;
-    assert_eq!(hear(&mut signals).await, "after");
+    assert_eq!(receive(&mut signals).await, "after");
     assert!(fresh.documents("msg").await.len() >= 2);
 }
 
@@ -53,7 +53,7 @@ async fn pushed_commands_survive_kill_9_of_the_server() {
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn listener_survives_the_loss_of_its_collection() {
+async fn subscriber_survives_the_loss_of_its_collection() {
     let fresh = Fresh::standalone().await;
     let queue = fresh.open().await;
     let mut signals = queue.signals().subscribe().await.unwrap();
@@ -63,14 +63,14 @@ async fn listener_survives_the_loss_of_its_collection() {
 
         until_lagged(&mut signals).await;
         send(&queue, "again").await;
-        assert_eq!(hear(&mut signals).await, "again");
+        assert_eq!(receive(&mut signals).await, "again");
     }
     assert!(fresh.is_capped("msg").await);
 }
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn listener_that_is_overrun_hears_that_it_lags() {
+async fn subscriber_that_is_overrun_receives_lagged() {
     let fresh = Fresh::standalone().await;
     let queue = fresh.open().await;
     let mut signals = queue.signals().subscribe().await.unwrap();
@@ -87,7 +87,7 @@ async fn listener_that_is_overrun_hears_that_it_lags() {
                 lagged = true;
                 send(&queue, "end").await;
             }
-            heard if heard == end => break,
+            received if received == end => break,
             Received::Message(_) => {}
         }
     }
@@ -96,10 +96,10 @@ async fn listener_that_is_overrun_hears_that_it_lags() {
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn twelve_listeners_leave_a_connection_to_a_push() {
+async fn twelve_subscribers_do_not_block_a_push() {
     let fresh = Fresh::standalone().await;
     let one_connection = format!("{}?maxPoolSize=1", fresh.url);
-    let queue = Fresh::at(&one_connection, ()).await.sleepy().await;
+    let queue = Fresh::at(&one_connection, ()).await.without_polling().await;
     let mut waiting = tokio::task::JoinSet::new();
     for _ in 0..12 {
         let mut consumer = queue.consumer().await.unwrap();
@@ -120,26 +120,26 @@ async fn twelve_listeners_leave_a_connection_to_a_push() {
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn worker_goes_on_when_the_primary_is_killed() {
+async fn worker_continues_when_the_primary_is_killed() {
     let set = ReplicaSet::start().await;
-    work_goes_on(&set, async || set.primary().await.kill()).await;
+    assert_work_continues(&set, async || set.primary().await.kill()).await;
 }
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn worker_goes_on_when_the_primary_steps_down() {
+async fn worker_continues_when_the_primary_steps_down() {
     let set = ReplicaSet::start().await;
-    work_goes_on(&set, async || set.step_down().await).await;
+    assert_work_continues(&set, async || set.step_down().await).await;
 }
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn worker_goes_on_when_the_primary_stands_still() {
+async fn worker_continues_when_the_primary_hangs() {
     let set = ReplicaSet::start().await;
-    work_goes_on(&set, async || set.primary().await.pause()).await;
+    assert_work_continues(&set, async || set.primary().await.pause()).await;
 }
 
-/// A worker whose clock is wrong leases as long as any other.
+/// Leases of a worker with a wrong clock are as long as any other.
 #[tokio::test]
 #[ignore = "needs MongoDB and faketime"]
 async fn clock_of_a_worker_does_not_matter() {
@@ -165,9 +165,9 @@ async fn clock_of_a_worker_does_not_matter() {
             .output()
             .expect("faketime is installed");
 
-        let said = String::from_utf8_lossy(&child.stdout);
-        assert!(child.status.success(), "{said}");
-        let entries = queue.commands().list().await.unwrap();
+        let output = String::from_utf8_lossy(&child.stdout);
+        assert!(child.status.success(), "{output}");
+        let entries = queue.list_all().await.unwrap();
         assert!(matches!(entries[0].state, State::Leased(left) if left <= MINUTE));
         let pushed = entries[1].command.at.unwrap();
         let now = SystemTime::now();
@@ -176,21 +176,21 @@ async fn clock_of_a_worker_does_not_matter() {
     }
 }
 
-/// A consumer waits, something happens to the set, and then a push wakes it.
-async fn work_goes_on(set: &ReplicaSet, happen: impl AsyncFnOnce()) {
+/// A consumer waits, the replica set fails over, and a push wakes the consumer.
+async fn assert_work_continues(set: &ReplicaSet, fail: impl AsyncFnOnce()) {
     let fresh = Fresh::at(&set.fresh_url(), ()).await;
-    let queue = fresh.sleepy().await;
+    let queue = fresh.without_polling().await;
     queue.push(&Command::new("start", "before")).await.unwrap();
     let before = queue.lease().await.unwrap().unwrap();
     let mut signals = queue.signals().subscribe().await.unwrap();
     let mut consumer = queue.consumer().await.unwrap();
     let waiting = tokio::spawn(async move { consumer.next().await.unwrap() });
 
-    happen().await;
+    fail().await;
 
     until_lagged(&mut signals).await;
     let command = Command::new("stop", "after");
-    // What is not confirmed is pushed again, as the same command.
+    // A push that failed is repeated with the same command.
     while let Err(error) = soon(queue.push(&command)).await {
         assert!(error.is_retryable(), "{error:?}");
     }
@@ -198,9 +198,9 @@ async fn work_goes_on(set: &ReplicaSet, happen: impl AsyncFnOnce()) {
     queue.ack(before).await.unwrap();
     for number in 0..5 {
         send(&queue, &number.to_string()).await;
-        while hear(&mut signals).await != number.to_string() {}
+        while receive(&mut signals).await != number.to_string() {}
     }
-    assert_eq!(fresh.open().await.commands().list().await.unwrap().len(), 1);
+    assert_eq!(fresh.open().await.list_all().await.unwrap().len(), 1);
 }
 
 impl Fresh {

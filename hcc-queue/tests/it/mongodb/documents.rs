@@ -1,4 +1,4 @@
-//! What lies in the collections, as other programs read and write it.
+//! The documents in the collections, as other programs read and write them.
 
 use std::time::{Duration, Instant};
 
@@ -9,13 +9,13 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde_json::json;
 
-use super::{Fresh, hear, soon};
+use super::{Fresh, receive, soon};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn push_leaves_what_other_programs_know_a_time_and_a_turn() {
+async fn push_writes_the_known_fields_a_time_and_a_turn() {
     let fresh = Fresh::standalone().await;
     let queue = fresh.open().await;
     let full = Command {
@@ -47,7 +47,7 @@ async fn push_leaves_what_other_programs_know_a_time_and_a_turn() {
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn signals_have_the_room_that_they_had() {
+async fn signals_have_the_size_of_server_py() {
     let fresh = Fresh::standalone().await;
 
     fresh.open().await.notify().await;
@@ -62,7 +62,7 @@ async fn signals_have_the_room_that_they_had() {
 #[ignore = "needs MongoDB"]
 async fn another_program_needs_two_inserts() {
     let fresh = Fresh::standalone().await;
-    let mut consumer = fresh.sleepy().await.consumer().await.unwrap();
+    let mut consumer = fresh.without_polling().await.consumer().await.unwrap();
     let waiting = tokio::spawn(async move { consumer.next().await.unwrap() });
 
     let id = ObjectId::new();
@@ -76,8 +76,8 @@ async fn another_program_needs_two_inserts() {
         (&*lease.command.verb, &*lease.command.server),
         ("start", "web")
     );
-    let made = id.timestamp().to_system_time();
-    assert_eq!(lease.command.at, Some(made));
+    let created = id.timestamp().to_system_time();
+    assert_eq!(lease.command.at, Some(created));
     assert!(lease.age < MINUTE);
 }
 
@@ -94,14 +94,14 @@ async fn old_command_of_another_program_dies_by_the_time_in_its_id() {
 
     assert!(queue.lease().await.unwrap().is_none());
 
-    let entries = queue.commands().list().await.unwrap();
+    let entries = queue.list_all().await.unwrap();
     assert_eq!(entries[0].state, State::Dead);
-    assert!(entries[0].why.as_ref().unwrap().contains("waited 72"));
+    assert!(entries[0].reason.as_ref().unwrap().contains("waited 72"));
 }
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn order_is_kept_between_programs_and_against_the_natural_one() {
+async fn order_does_not_depend_on_the_program_or_the_natural_order() {
     let fresh = Fresh::standalone().await;
     let queue = fresh.open().await;
     for number in 0..6 {
@@ -124,7 +124,7 @@ async fn order_is_kept_between_programs_and_against_the_natural_one() {
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn command_that_was_begun_comes_first_whatever_the_natural_order() {
+async fn leased_command_stays_first_in_any_natural_order() {
     let fresh = Fresh::standalone().await;
     let queue = fresh.open().await;
     for verb in ["stop", "start"] {
@@ -147,7 +147,7 @@ async fn command_that_was_begun_comes_first_whatever_the_natural_order() {
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn collection_that_somebody_dropped_is_made_whole() {
+async fn indexes_of_a_dropped_collection_are_created_again() {
     let fresh = Fresh::standalone().await;
     let queue = fresh.open().await;
     queue.push(&Command::new("start", "web")).await.unwrap();
@@ -223,7 +223,7 @@ async fn fields_of_others_stay_through_lease_death_and_retry() {
 
     let lease = queue.lease().await.unwrap().unwrap();
     let id = lease.command.id.clone();
-    queue.bury(lease, "$no").await.unwrap();
+    queue.commands().bury(lease, "$no").await.unwrap();
     assert!(queue.retry(&id).await.unwrap());
 
     assert_eq!(fresh.documents("cmd_dead").await, Vec::<Document>::new());
@@ -236,13 +236,13 @@ async fn fields_of_others_stay_through_lease_death_and_retry() {
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn interrupted_burial_is_finished_by_whoever_comes_next() {
+async fn interrupted_burial_is_completed_by_the_next_lease() {
     let fresh = Fresh::standalone().await;
     let queue = fresh.open().await;
     queue.push(&Command::new("kill", "web")).await.unwrap();
     queue.push(&Command::new("start", "web")).await.unwrap();
     let lease = queue.lease().await.unwrap().unwrap();
-    // Here its worker was killed.
+    // Its worker was killed at this point.
     let marks = doc! { "dead": true, "due": DateTime::now(), "held": false, "err": "no" };
     let kill = doc! { "cmd": "kill" };
     let commands = fresh.collection("cmd");
@@ -250,7 +250,7 @@ async fn interrupted_burial_is_finished_by_whoever_comes_next() {
     assert_eq!(marked.unwrap().modified_count, 1);
 
     let states = async || -> Vec<_> {
-        let entries = queue.commands().list().await.unwrap();
+        let entries = queue.list_all().await.unwrap();
         entries
             .into_iter()
             .map(|entry| (entry.command.verb, entry.state))
@@ -273,7 +273,7 @@ async fn interrupted_burial_is_finished_by_whoever_comes_next() {
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn messages_of_any_kind_are_heard_or_skipped() {
+async fn messages_of_any_kind_are_received_or_skipped() {
     let fresh = Fresh::standalone().await;
     let queue = fresh.open().await;
     let mut signals = queue.signals().subscribe().await.unwrap();
@@ -297,12 +297,12 @@ async fn messages_of_any_kind_are_heard_or_skipped() {
         panic!("lagged");
     };
     assert_eq!(event.evt, "odd");
-    assert!(event.facts.contains_key("at"));
+    assert!(event.fields.contains_key("at"));
 }
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn ordinary_collection_is_refused_with_a_way_out() {
+async fn collection_that_is_not_capped_is_refused_with_a_hint() {
     let fresh = Fresh::standalone().await;
     fresh.insert("msg", doc! { "msg": "cmd" }).await;
     let queue = fresh.open().await;
@@ -314,17 +314,17 @@ async fn ordinary_collection_is_refused_with_a_way_out() {
     let hint = r#"db.runCommand({convertToCapped: "msg", size: 100000})"#;
     assert!(refused.to_string().ends_with(hint), "{refused}");
 
-    let way_out = doc! { "convertToCapped": "msg", "size": 100_000 };
-    fresh.database.run_command(way_out).await.unwrap();
+    let convert = doc! { "convertToCapped": "msg", "size": 100_000 };
+    fresh.database.run_command(convert).await.unwrap();
 
     let mut signals = queue.signals().subscribe().await.unwrap();
     queue.notify().await;
-    assert_eq!(hear(&mut signals).await, "cmd");
+    assert_eq!(receive(&mut signals).await, "cmd");
 }
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn many_who_listen_first_make_one_collection() {
+async fn concurrent_first_subscribers_create_one_collection() {
     let fresh = Fresh::standalone().await;
     let mut starting = tokio::task::JoinSet::new();
     for _ in 0..8 {
@@ -332,38 +332,38 @@ async fn many_who_listen_first_make_one_collection() {
         starting.spawn(async move { queue.signals().subscribe().await.unwrap() });
     }
 
-    let listeners = starting.join_all().await;
+    let subscribers = starting.join_all().await;
     fresh.open().await.notify().await;
 
-    for mut signals in listeners {
-        assert_eq!(hear(&mut signals).await, "cmd");
+    for mut signals in subscribers {
+        assert_eq!(receive(&mut signals).await, "cmd");
     }
 }
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn collections_have_other_names_if_wanted() {
+async fn collections_can_be_renamed() {
     let fresh = Fresh::standalone().await;
     let collections = Collections {
-        commands: "wishes".to_owned(),
-        signals: "bells".to_owned(),
-        events: "news".to_owned(),
+        commands: "jobs".to_owned(),
+        signals: "alerts".to_owned(),
+        events: "updates".to_owned(),
         signal_bytes: 20_000,
     };
     let url = fresh.url.parse().unwrap();
     let queue = open_with(&url, &collections).await.unwrap();
-    let _news = queue.events().subscribe().await.unwrap();
+    let _updates = queue.events().subscribe().await.unwrap();
 
     queue.push(&Command::new("start", "web")).await.unwrap();
     let lease = queue.lease().await.unwrap().unwrap();
-    queue.bury(lease, "no").await.unwrap();
+    queue.commands().bury(lease, "no").await.unwrap();
 
     let mut names = fresh.database.list_collection_names().await.unwrap();
     names.sort();
-    assert_eq!(names, ["bells", "news", "wishes", "wishes_dead"]);
+    assert_eq!(names, ["alerts", "jobs", "jobs_dead", "updates"]);
 }
 
-/// Whatever waits, a lease looks at few documents.
+/// A lease examines few documents with any backlog.
 #[tokio::test]
 #[ignore = "needs MongoDB"]
 async fn cost_of_a_lease_does_not_grow_with_the_backlog() {
@@ -403,7 +403,7 @@ async fn cost_of_a_lease_does_not_grow_with_the_backlog() {
 }
 
 #[tokio::test]
-async fn server_that_is_away_is_reported_in_seconds() {
+async fn unreachable_server_is_reported_in_seconds() {
     let url: QueueUrl = "mongodb://mary:secret@127.0.0.1:1/hetzner".parse().unwrap();
     let queue = open(&url).await.unwrap();
     let started = Instant::now();
@@ -433,7 +433,7 @@ async fn wrong_password_is_reported_and_not_shown() {
     let url = fresh.url.replace("mongodb://", "mongodb://mary:secret@");
     let queue: Queue = open(&url.parse().unwrap()).await.unwrap();
 
-    let error = queue.commands().list().await.unwrap_err();
+    let error = queue.list_all().await.unwrap_err();
 
     assert!(error.failure() == Some(Failure::Denied), "{error:?}");
     assert!(!error.is_retryable());

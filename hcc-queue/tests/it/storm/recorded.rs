@@ -1,5 +1,4 @@
-//! A queue that writes down what is asked of it and what it answers, before
-//! anybody goes on.
+//! A queue that records each call and its result on stderr, before the caller continues.
 
 use std::io::{Write, stderr};
 use std::sync::Arc;
@@ -7,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hcc_queue::{
-    Channel, Command, CommandId, Commands, Entry, Error, Lease, Queue, RawEvent, Result,
-    Subscription,
+    Channel, Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Pushed,
+    Queue, RawEvent, Result, Subscription,
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -28,8 +27,7 @@ pub(super) struct Line {
 pub(super) enum Fact {
     /// A push begins.
     Pushing { id: String, server: String },
-    /// The push is confirmed: this is what waits, another command if the wish
-    /// was the same.
+    /// The push is confirmed; `kept` is another command if this one was a duplicate.
     Pushed { id: String, kept: String },
     /// A lease is confirmed.
     Leased {
@@ -38,7 +36,7 @@ pub(super) enum Fact {
         token: i64,
         /// When the call began.
         since: Duration,
-        /// Until when it holds at least.
+        /// Until when it is valid at least.
         until: Duration,
     },
     /// An extension is confirmed.
@@ -47,25 +45,25 @@ pub(super) enum Fact {
         token: i64,
         until: Duration,
     },
-    /// An ack begins: from now on the lease may be gone.
+    /// An ack begins; from now on the lease may be gone.
     Acking { id: String, token: i64 },
     /// The ack is confirmed.
     Acked { id: String, token: i64 },
-    /// The ack came too late.
+    /// The ack failed because the lease was lost.
     Refused { id: String, token: i64 },
-    /// A release begins: from now on the lease may be gone.
+    /// A release begins; from now on the lease may be gone.
     Releasing { id: String, token: i64 },
-    /// A command dies.
+    /// A burial begins.
     Burying { id: String, token: i64 },
 }
 
-/// Now, by the clock that all processes share.
+/// The current time, by the clock that all processes share.
 pub(super) fn now() -> Duration {
     let now = clock_gettime(ClockId::Monotonic);
     Duration::try_from(now).expect("the clock began at zero")
 }
 
-/// The queue, with a ledger on the error output.
+/// Wraps a queue so that it records its calls.
 pub(super) fn recorded(queue: Queue) -> Queue {
     let recorded = Arc::new(Recorded(queue));
     Queue::new(recorded.clone(), recorded.clone(), recorded)
@@ -74,31 +72,35 @@ pub(super) fn recorded(queue: Queue) -> Queue {
 #[derive(Debug)]
 struct Recorded(Queue);
 
-/// Databases may count time in milliseconds.
+/// Databases may store times in milliseconds.
 const TICK: Duration = Duration::from_millis(2);
 
 fn record(fact: Fact) {
     let line = Line { at: now(), fact };
-    let mut line = serde_json::to_vec(&line).expect("it has text keys");
+    let mut line = serde_json::to_vec(&line).expect("it has string keys");
     line.push(b'\n');
-    // In one piece, so that a process that is killed has written it or not.
+    // In one write, so that a killed process has written all of it or nothing.
     stderr().write_all(&line).expect("the parent reads");
 }
 
 #[async_trait]
 impl Commands for Recorded {
-    async fn push(&self, command: &Command) -> Result<CommandId> {
+    async fn push(&self, command: &Command, delay: Duration) -> Result<Pushed> {
         let id = command.id.to_string();
         record(Fact::Pushing {
             id: id.clone(),
             server: command.server.clone(),
         });
-        let kept = self.0.commands().push(command).await?;
-        record(Fact::Pushed {
-            id,
-            kept: kept.to_string(),
-        });
-        Ok(kept)
+        let pushed = self.0.commands().push(command, delay).await?;
+        let kept = pushed.id.clone();
+        Ok(Pushed::new(kept.clone(), async move {
+            pushed.durable().await?;
+            record(Fact::Pushed {
+                id,
+                kept: kept.to_string(),
+            });
+            Ok(())
+        }))
     }
 
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
@@ -134,22 +136,22 @@ impl Commands for Recorded {
         match &acked {
             Ok(()) => record(Fact::Acked { id, token }),
             Err(Error::LeaseLost { .. }) => record(Fact::Refused { id, token }),
-            // Nobody knows whether it happened.
+            // It may have happened.
             Err(_) => {}
         }
         acked
     }
 
-    async fn release(&self, lease: Lease, after: Duration, why: &str) -> Result<()> {
+    async fn release(&self, lease: Lease, delay: Duration, reason: &str) -> Result<()> {
         let (id, token) = names(&lease);
         record(Fact::Releasing { id, token });
-        self.0.commands().release(lease, after, why).await
+        self.0.commands().release(lease, delay, reason).await
     }
 
-    async fn bury(&self, lease: Lease, why: &str) -> Result<()> {
+    async fn bury(&self, lease: Lease, reason: &str) -> Result<()> {
         let (id, token) = names(&lease);
         record(Fact::Burying { id, token });
-        self.0.commands().bury(lease, why).await
+        self.0.commands().bury(lease, reason).await
     }
 
     async fn get(&self, id: &CommandId) -> Result<Option<Entry>> {
@@ -164,8 +166,20 @@ impl Commands for Recorded {
         self.0.commands().next_due().await
     }
 
-    async fn list(&self) -> Result<Vec<Entry>> {
-        self.0.commands().list().await
+    async fn pending(&self, server: &str) -> Result<bool> {
+        self.0.commands().pending(server).await
+    }
+
+    async fn counts(&self) -> Result<Counts> {
+        self.0.commands().counts().await
+    }
+
+    async fn list(&self, after: Option<&PageCursor>, limit: usize) -> Result<Page> {
+        self.0.commands().list(after, limit).await
+    }
+
+    async fn delete_dead(&self, age: Duration) -> Result<u64> {
+        self.0.commands().delete_dead(age).await
     }
 
     async fn retry(&self, id: &CommandId) -> Result<bool> {

@@ -1,0 +1,358 @@
+//! Consumers: waiting for commands, and running handlers for them.
+
+use std::fmt;
+use std::future::{pending, poll_fn, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{debug, error, info, warn};
+
+use crate::{Command, Disposition, Error, Lease, Outcome, Queue, Received, Result, Subscription};
+
+/// How often expired dead letters are deleted.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How long cancelled handlers may take to return their commands to the queue.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The pauses after failed calls to the queue.
+const MIN_BACKOFF: Duration = Duration::from_millis(100);
+const MAX_BACKOFF: Duration = Duration::from_secs(10);
+
+/// Receives commands; created by [`Queue::consumer`].
+pub struct Consumer {
+    queue: Queue,
+    signals: Box<dyn Subscription<String>>,
+    /// When to delete expired dead letters next.
+    next_expiry: Instant,
+}
+
+/// Executes the commands that [`Consumer::run`] receives.
+///
+/// A closure that takes an [`Arc<Lease>`](Lease) and returns a future of an [`Outcome`] is
+/// a handler. Implement the trait to observe how commands end.
+///
+/// Commands are delivered at least once, so handlers should be idempotent;
+/// [`Lease::attempt`] and [`Lease::token`] help.
+pub trait Handler: Send + Sync + 'static {
+    /// Passed from the attempt to [`settled`](Self::settled).
+    type Report: Default + Send;
+
+    /// Executes a command. The lease is renewed meanwhile.
+    ///
+    /// The future is dropped if the lease is lost, or if it has not finished at the end of
+    /// the grace period of a shutdown. If it panics, the attempt has failed.
+    fn handle(&self, lease: Arc<Lease>) -> impl Future<Output = (Outcome, Self::Report)> + Send;
+
+    /// Called instead of [`handle`](Self::handle) before a command is moved to the dead
+    /// letters because it is invalid, too old or was attempted too often.
+    fn refused(&self, lease: &Lease, reason: &str) -> impl Future<Output = Self::Report> + Send {
+        let _ = (lease, reason);
+        ready(Self::Report::default())
+    }
+
+    /// Decides what happens to a command after its handler was cancelled by a shutdown. By
+    /// default another worker can lease it at once.
+    fn cancelled(&self, lease: &Lease) -> (Outcome, Self::Report) {
+        let _ = lease;
+        let outcome = Outcome::Release {
+            delay: Duration::ZERO,
+            reason: "the worker was stopped".to_owned(),
+        };
+        (outcome, Self::Report::default())
+    }
+
+    /// Called when an attempt has been [settled](Queue::settle), or with the error if it
+    /// could not be: the lease was lost, or the queue failed. The command is then
+    /// delivered again. By default failures are logged.
+    fn settled(
+        &self,
+        lease: &Lease,
+        report: Self::Report,
+        settled: Result<Disposition>,
+    ) -> impl Future<Output = ()> + Send {
+        let _ = report;
+        let Command {
+            id, verb, server, ..
+        } = &lease.command;
+        match settled {
+            Ok(Disposition::Dead) => {
+                warn!(command.id = %id, verb, server, "command moved to the dead letters");
+            }
+            Ok(Disposition::Done | Disposition::Retry(_)) => {}
+            Err(Error::LeaseLost { .. }) => warn!(command.id = %id, verb, server, "lease lost"),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                warn!(command.id = %id, verb, server, error, "command not settled");
+            }
+        }
+        ready(())
+    }
+}
+
+impl<F, T> Handler for F
+where
+    F: Fn(Arc<Lease>) -> T + Send + Sync + 'static,
+    T: Future<Output = Outcome> + Send,
+{
+    type Report = ();
+
+    async fn handle(&self, lease: Arc<Lease>) -> (Outcome, ()) {
+        (self(lease).await, ())
+    }
+}
+
+impl Consumer {
+    pub(crate) fn new(queue: Queue, signals: Box<dyn Subscription<String>>) -> Self {
+        Self {
+            queue,
+            signals,
+            next_expiry: Instant::now(),
+        }
+    }
+
+    /// Waits for the next command and leases it, see [`Queue::lease`].
+    ///
+    /// It is woken by a push, by the end of a delay or of another worker's lease, and
+    /// polls every [`poll_interval`](crate::Policy::poll_interval).
+    ///
+    /// # Cancel safety
+    ///
+    /// If its future is dropped, a command may have been leased; that lease expires.
+    pub async fn next(&mut self) -> Result<Lease> {
+        loop {
+            if let Some(lease) = self.queue.lease().await? {
+                return Ok(lease);
+            }
+            self.wait().await?;
+        }
+    }
+
+    /// Waits for the next command and takes it out of the queue, see [`Queue::pull`].
+    pub async fn pull(&mut self) -> Result<Command> {
+        loop {
+            if let Some(command) = self.queue.pull().await? {
+                return Ok(command);
+            }
+            self.wait().await?;
+        }
+    }
+
+    /// Waits until there may be a command to lease.
+    ///
+    /// # Cancel safety
+    ///
+    /// No signal is lost if its future is dropped.
+    pub async fn wait(&mut self) -> Result<()> {
+        self.expire_dead().await?;
+        let poll_interval = self.queue.policy().poll_interval;
+        let due = self.queue.commands().next_due().await?;
+        let wait = due.map_or(poll_interval, |due| due.min(poll_interval));
+        let Ok(signal) = timeout(wait, self.signals.next()).await else {
+            return Ok(());
+        };
+        note_lag(&signal?);
+        // One check covers all signals that have arrived by now. (A timeout of zero would
+        // wait for the next tick of the timer, a millisecond.)
+        loop {
+            tokio::select! {
+                biased;
+                signal = self.signals.next() => note_lag(&signal?),
+                () = ready(()) => return Ok(()),
+            };
+        }
+    }
+
+    /// Executes commands until `shutdown`, at most `concurrency` at a time.
+    ///
+    /// - Commands of one server run one after the other, in their order; those of different
+    ///   servers run concurrently, each in a task of its own.
+    /// - Leases are renewed while handlers run, and each outcome is
+    ///   [settled](Queue::settle): completed, retried or moved to the dead letters.
+    /// - A handler that panics has failed; the command is retried.
+    /// - If the queue fails, this waits with a backoff and goes on; it never returns before
+    ///   `shutdown`.
+    /// - On `shutdown`, no further commands are leased. Running handlers have
+    ///   [`shutdown_grace`](crate::Policy::shutdown_grace) to finish; then they are dropped
+    ///   and their commands released as [`Handler::cancelled`] decides.
+    ///
+    /// # Cancel safety
+    ///
+    /// If its future is dropped, running handlers are dropped as well, and their commands
+    /// are delivered again when the leases expire.
+    pub async fn run(
+        &mut self,
+        concurrency: usize,
+        handler: impl Handler,
+        shutdown: impl Future<Output = ()>,
+    ) {
+        let concurrency = concurrency.max(1);
+        let cancel = watch::Sender::new(false);
+        let runner = Arc::new(Runner {
+            queue: self.queue.clone(),
+            handler,
+            cancel: cancel.subscribe(),
+        });
+        let mut jobs = JoinSet::new();
+        let mut shutdown = pin!(shutdown);
+        let mut backoff = MIN_BACKOFF;
+        loop {
+            let filled = runner.fill(&mut jobs, concurrency).await;
+            let is_full = jobs.len() >= concurrency;
+            let woken = async {
+                filled?;
+                if is_full {
+                    self.expire_dead().await?;
+                    pending().await
+                } else {
+                    self.wait().await
+                }
+            };
+            let woken = tokio::select! {
+                biased;
+                () = shutdown.as_mut() => break,
+                Some(ended) = jobs.join_next() => {
+                    report_panic(ended);
+                    continue;
+                }
+                woken = woken => woken,
+            };
+            let Err(error) = woken else {
+                if backoff > MIN_BACKOFF {
+                    info!("queue available");
+                }
+                backoff = MIN_BACKOFF;
+                continue;
+            };
+            if backoff == MIN_BACKOFF {
+                let error = &error as &dyn std::error::Error;
+                warn!(error, "queue unavailable");
+            }
+            tokio::select! {
+                () = shutdown.as_mut() => break,
+                () = sleep(backoff) => backoff = (2 * backoff).min(MAX_BACKOFF),
+            }
+        }
+        let grace = self.queue.policy().shutdown_grace;
+        if timeout(grace, join_all(&mut jobs)).await.is_err() {
+            cancel.send_replace(true);
+            // Leases that could not be released expire.
+            let _ = timeout(RELEASE_TIMEOUT, join_all(&mut jobs)).await;
+        }
+        // Other workers can lease the commands behind the completed ones.
+        self.queue.notify().await;
+    }
+
+    /// Deletes expired dead letters, if the policy limits how long they are kept.
+    async fn expire_dead(&mut self) -> Result<()> {
+        if let Some(age) = self.queue.policy().keep_dead
+            && self.next_expiry <= Instant::now()
+        {
+            let deleted = self.queue.commands().delete_dead(age).await?;
+            if deleted > 0 {
+                info!(deleted, "expired dead letters deleted");
+            }
+            self.next_expiry = Instant::now() + EXPIRY_INTERVAL;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Consumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Consumer({:?})", self.queue)
+    }
+}
+
+/// What the jobs of one [`Consumer::run`] share.
+struct Runner<H> {
+    queue: Queue,
+    handler: H,
+    /// Whether handlers are to be cancelled.
+    cancel: watch::Receiver<bool>,
+}
+
+impl<H: Handler> Runner<H> {
+    /// Starts jobs until none is due or all slots are in use.
+    async fn fill(self: &Arc<Self>, jobs: &mut JoinSet<()>, concurrency: usize) -> Result<()> {
+        while jobs.len() < concurrency
+            && let Some(lease) = self
+                .queue
+                .commands()
+                .lease(self.queue.policy().lease)
+                .await?
+        {
+            jobs.spawn(Arc::clone(self).execute(lease));
+        }
+        Ok(())
+    }
+
+    async fn execute(self: Arc<Self>, lease: Lease) {
+        let lease = Arc::new(lease);
+        let settled = match self.attempt(&lease).await {
+            Ok((outcome, report)) => {
+                let settled = self.queue.settle(lease.copy(), &outcome).await;
+                self.handler.settled(&lease, report, settled)
+            }
+            Err(lost) => self
+                .handler
+                .settled(&lease, H::Report::default(), Err(lost)),
+        };
+        settled.await;
+    }
+
+    async fn attempt(&self, lease: &Arc<Lease>) -> Result<(Outcome, H::Report)> {
+        if let Some(reason) = self.queue.refusal(lease) {
+            let report = self.handler.refused(lease, &reason).await;
+            return Ok((Outcome::Dead(reason), report));
+        }
+        let handling = catch_panic(self.handler.handle(Arc::clone(lease)));
+        let mut cancel = self.cancel.clone();
+        tokio::select! {
+            biased;
+            handled = self.queue.hold(lease, handling) => Ok(handled?.unwrap_or_else(|_| {
+                error!(command.id = %lease.command.id, "handler panicked");
+                (Outcome::Retry("the handler panicked".to_owned()), H::Report::default())
+            })),
+            Ok(_) = cancel.wait_for(|cancel| *cancel) => Ok(self.handler.cancelled(lease)),
+        }
+    }
+}
+
+async fn catch_panic<T>(future: impl Future<Output = T>) -> thread::Result<T> {
+    let mut future = pin!(future);
+    poll_fn(|context| {
+        // After a panic the future is only dropped.
+        match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+            Ok(poll) => poll.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    })
+    .await
+}
+
+async fn join_all(jobs: &mut JoinSet<()>) {
+    while let Some(ended) = jobs.join_next().await {
+        report_panic(ended);
+    }
+}
+
+fn report_panic(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        let error = &error as &dyn std::error::Error;
+        error!(error, "handler panicked after the attempt");
+    }
+}
+
+fn note_lag(signal: &Received<String>) {
+    if *signal == Received::Lagged {
+        debug!("signals lagged");
+    }
+}
