@@ -13,7 +13,7 @@ async fn wait_for_text(browser: &Chromium, css: &str, text: &str) {
         browser.refresh().await.unwrap();
         browser.text(css).await.contains(text)
     };
-    wait_until(reads, true).await;
+    wait_until(shows_text, true).await;
 }
 
 #[tokio::test]
