@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::problem::Problem;
+use crate::error::{CliError, Exit, Result};
 
 /// How long Hetzner accepts a link; a later request of the browser is useless.
 const LINK_TTL: Duration = Duration::from_secs(60);
@@ -32,7 +32,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// The link, which contains the password, travels within the page: browsers keep the addresses
 /// of visited pages for months.
-pub(crate) async fn open(page: &ConsolePage, link: &SecretString) -> anyhow::Result<()> {
+pub(crate) async fn open(page: &ConsolePage, link: &SecretString) -> Result<()> {
     let html = Html(page.with_link(link, None).await?);
     let response = ([(header::CACHE_CONTROL, NO_STORE)], html).into_response();
     let server = OneShotServer::new(response, IDLE_TIMEOUT);
@@ -40,12 +40,12 @@ pub(crate) async fn open(page: &ConsolePage, link: &SecretString) -> anyhow::Res
 }
 
 /// Opens a console on a page that is served elsewhere; the link is its address.
-pub(crate) async fn open_elsewhere(link: &SecretString) -> anyhow::Result<()> {
+pub(crate) async fn open_elsewhere(link: &SecretString) -> Result<()> {
     redirect(link)?.run(webbrowser::open, Router::new()).await
 }
 
-fn redirect(link: &SecretString) -> anyhow::Result<OneShotServer> {
-    let location = HeaderValue::from_str(link.expose_secret())?;
+fn redirect(link: &SecretString) -> Result<OneShotServer> {
+    let location = HeaderValue::from_str(link.expose_secret()).map_err(io::Error::other)?;
     let response = (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response();
     Ok(OneShotServer::new(response, Duration::ZERO))
 }
@@ -70,24 +70,27 @@ impl OneShotServer {
     }
 
     /// Sends a browser to the secret path, and serves it the response and `files`.
-    async fn run<F>(self, browse: F, files: Router) -> anyhow::Result<()>
+    async fn run<F>(self, browse: F, files: Router) -> Result<()>
     where
         F: FnOnce(&str) -> io::Result<()>,
     {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
-        let path = random_path()?;
+        let path = random_path().map_err(io::Error::from)?;
         let app = files
             .route(&path, get(Self::respond).with_state(self.clone()))
             .layer(middleware::from_fn_with_state(self.clone(), Self::observe));
 
         let visits = self.visited.subscribe();
-        browse(&format!("http://{address}{path}")).map_err(Problem::NoBrowser)?;
+        browse(&format!("http://{address}{path}")).map_err(|cause| {
+            CliError::new(Exit::NotSetUp, "no_browser", "cannot start a browser").source(cause)
+        })?;
         axum::serve(listener, secure_local(app, address))
             .with_graceful_shutdown(until_idle(visits, self.idle_timeout))
             .await?;
         if !*self.visited.borrow() {
-            return Err(Problem::NoVisit.into());
+            let message = "the browser did not open the console within a minute";
+            return Err(CliError::new(Exit::TimedOut, "no_browser", message));
         }
         Ok(())
     }
@@ -167,7 +170,7 @@ mod tests {
             .await
             .unwrap_err();
 
-        assert!(matches!(error.downcast(), Ok(Problem::NoVisit)));
+        assert_eq!(error.exit(), Exit::TimedOut);
     }
 
     fn get(url: &str) -> String {

@@ -1,15 +1,13 @@
-//! The command line: verbs, flags, and what they mean.
+//! The command line: verbs and flags.
 
-use std::process::ExitCode;
-
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
 use crate::cmd;
 use crate::config::{Config, Flags};
-use crate::exit;
-use crate::log::Verbosity;
+use crate::error::Result;
 use crate::output::{Format, Output};
+use crate::platform::log::Verbosity;
 
 /// Controls a Hetzner Cloud project, and opens the screens of its servers
 #[derive(Debug, Parser)]
@@ -18,7 +16,7 @@ pub(crate) struct Cli {
     #[command(flatten)]
     flags: Flags,
 
-    /// How to print: table, json, jsonl, yaml, noheader, or columns=NAME,…
+    /// Output format: table, json, jsonl, yaml, noheader, or columns=NAME,…
     #[arg(
         short,
         long,
@@ -37,19 +35,19 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed, 2 usage, 3 no such server or thing, 4 refused,
-5 not set up or not permitted, 6 try again later, 7 waited too long";
+Exit codes: 0 success, 1 failure, 2 invalid usage, 3 not found, 4 refused,
+5 not set up or not permitted, 6 temporary failure, 7 timeout";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
     Setup(cmd::setup::Setup),
-    Config(cmd::config::Keep),
+    Config(cmd::config::ConfigCommand),
     #[command(visible_alias = "ls")]
     List(cmd::list::List),
-    Images(cmd::offers::Images),
+    Images(cmd::catalog::Images),
     #[command(visible_alias = "dc")]
-    Locations(cmd::offers::Locations),
-    Types(cmd::offers::Types),
+    Locations(cmd::catalog::Locations),
+    Types(cmd::catalog::Types),
     #[command(visible_alias = "new")]
     Create(cmd::create::Create),
     Start(cmd::power::Start),
@@ -58,9 +56,12 @@ enum Verb {
     Force(cmd::power::Force),
     Reset(cmd::power::Reset),
     Reboot(cmd::power::Reboot),
+    #[command(visible_alias = "delete")]
     Kill(cmd::kill::Kill),
-    Settag(cmd::tag::Settag),
-    Deltag(cmd::tag::Deltag),
+    #[command(visible_alias = "manage")]
+    Settag(cmd::manage::Manage),
+    #[command(visible_alias = "unmanage")]
+    Deltag(cmd::manage::Unmanage),
     Sync(cmd::sync::Sync),
     Console(cmd::console::Console),
     Password(cmd::password::Password),
@@ -71,10 +72,10 @@ enum Verb {
     Push(cmd::queue::Push),
     Pull(cmd::queue::Pull),
     Next(cmd::queue::Next),
-    Queue(cmd::queue::Look),
+    Queue(cmd::queue::QueueCommand),
     Events(cmd::signal::Events),
     Worker(cmd::worker::Worker),
-    Action(cmd::action::Show),
+    Action(cmd::action::ActionCommand),
     Doctor(cmd::doctor::Doctor),
     Completion(cmd::completion::Completion),
     #[command(hide = true)]
@@ -82,13 +83,11 @@ enum Verb {
 }
 
 impl Cli {
-    pub(crate) async fn run(self) -> ExitCode {
-        let out = Output::new(self.output.clone());
-        let outcome = self.submit_and_wait(out.clone()).await;
-        exit::report(outcome, &out)
+    pub(crate) fn output(&self) -> Output {
+        Output::new(&self.output)
     }
 
-    async fn submit_and_wait(self, out: Output) -> anyhow::Result<()> {
+    pub(crate) async fn run(self, out: Output) -> Result<()> {
         self.verbosity.start(match self.verb {
             Verb::Worker(_) => LevelFilter::INFO,
             _ => LevelFilter::OFF,
@@ -96,7 +95,7 @@ impl Cli {
         let flags = self.flags;
         let config = || Config::load(flags.clone());
         match self.verb {
-            Verb::Setup(verb) => verb.run(Config::begin(flags)?, out).await,
+            Verb::Setup(verb) => verb.run(Config::load_or_new(flags)?, out).await,
             Verb::Config(verb) => verb.run(flags, out).await,
             Verb::List(verb) => verb.run(&config()?, out).await,
             Verb::Images(verb) => verb.run(&config()?, out).await,
@@ -125,7 +124,7 @@ impl Cli {
             Verb::Action(verb) => verb.run(&config()?, out).await,
             Verb::Doctor(verb) => verb.run(flags, out).await,
             Verb::Completion(verb) => verb.run(),
-            Verb::Man(verb) => verb.run(),
+            Verb::Man(verb) => verb.run(Self::command()),
             Verb::Worker(verb) => verb.run(&config()?).await,
         }
     }

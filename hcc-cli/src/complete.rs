@@ -1,95 +1,109 @@
-//! What a shell offers when Tab is pressed: verbs and flags, and names that are known already.
+//! Shell completion: verbs, flags, and names that are known locally.
 //!
-//! Hetzner is not asked, and nothing is made: a shell waits for the answer at every key. Where
-//! names cannot be read, none are offered.
+//! It makes no request and creates no file, as a shell waits for it at every press of Tab. Names
+//! that cannot be read are left out.
 
 use std::env;
 use std::time::Duration;
 
-use anyhow::Result;
-use clap::{Command, CommandFactory, FromArgMatches};
+use clap::{Arg, Command, CommandFactory, FromArgMatches};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use tokio::time::timeout;
 
 use crate::cli::Cli;
+use crate::completion_cache::Kind;
 use crate::config::{Config, Flags};
-use crate::offered::Kind;
+use crate::error::{CliError, Result};
 
-/// How long a database may take.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long the database may take.
+const DATABASE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Answers a shell, if it is one that has started this process, and ends.
-pub(crate) fn answer() {
+/// Completes and exits, if a shell has started this process for that.
+pub(crate) fn complete() {
     CompleteEnv::with_factory(command).complete();
 }
 
-/// Names are what is looked for: flags are offered to who begins one, or where nothing else is.
+/// Names matter more than flags, which are offered only if the word begins with a dash, or if there
+/// is nothing else.
 fn command() -> Command {
+    let command = with_candidates(Cli::command());
     let word = env::args_os().next_back().unwrap_or_default();
-    match word.to_string_lossy().starts_with('-') {
-        true => Cli::command(),
-        false => without_flags(Cli::command()),
+    if word.to_string_lossy().starts_with('-') {
+        return command;
     }
+    without_flags(command)
+}
+
+fn with_candidates(command: Command) -> Command {
+    command
+        .mut_args(|arg| match candidates(&arg) {
+            Some(candidates) => arg.add(candidates),
+            None => arg,
+        })
+        .mut_subcommands(with_candidates)
+}
+
+/// The candidates for an argument, by its id.
+fn candidates(arg: &Arg) -> Option<ArgValueCandidates> {
+    Some(match arg.get_id().as_str() {
+        "name" | "names" | "server" => ArgValueCandidates::new(servers),
+        "type" | "server_type" => cached(Kind::Types),
+        "image" | "image_flag" => cached(Kind::Images),
+        "location" | "location_flag" => cached(Kind::Locations),
+        "profile" => ArgValueCandidates::new(profiles),
+        _ => return None,
+    })
 }
 
 fn without_flags(command: Command) -> Command {
     command
         .disable_help_flag(true)
         .disable_version_flag(true)
-        .mut_args(|arg| match arg.is_positional() {
-            true => arg,
-            false => arg.hide(true),
+        .mut_args(|arg| {
+            let is_flag = !arg.is_positional();
+            arg.hide(is_flag)
         })
         .mut_subcommands(without_flags)
 }
 
-/// The servers that the records know, and what they do.
-pub(crate) fn servers() -> ArgValueCandidates {
-    ArgValueCandidates::new(|| {
-        let known = statuses().unwrap_or_default();
-        known
-            .iter()
-            .map(|(name, status)| candidate(name, status.as_deref()))
-            .collect()
-    })
+/// The servers with a record, and their status.
+fn servers() -> Vec<CompletionCandidate> {
+    let servers = statuses().unwrap_or_default().into_iter();
+    servers
+        .map(|(name, status)| candidate(name, status))
+        .collect()
 }
 
-/// What can be ordered, as it was listed last.
-pub(crate) fn offers(kind: Kind) -> ArgValueCandidates {
+fn cached(kind: Kind) -> ArgValueCandidates {
     ArgValueCandidates::new(move || {
-        let known = config().and_then(|config| kind.recall(&config));
-        known
-            .unwrap_or_default()
-            .iter()
+        let names = config().and_then(|config| kind.read(&config));
+        let names = names.unwrap_or_default().into_iter();
+        names
             .map(|(name, about)| candidate(name, Some(about)))
             .collect()
     })
 }
 
-/// The profiles of the settings file.
-pub(crate) fn profiles() -> ArgValueCandidates {
-    ArgValueCandidates::new(|| {
-        let known = config().map(|config| config.file().profiles());
-        known
-            .unwrap_or_default()
-            .iter()
-            .map(CompletionCandidate::new)
-            .collect()
-    })
+/// The profiles in the settings file.
+fn profiles() -> Vec<CompletionCandidate> {
+    let profiles = config().map(|config| config.file().profiles());
+    let profiles = profiles.unwrap_or_default().into_iter();
+    profiles.map(CompletionCandidate::new).collect()
 }
 
-fn candidate(name: &str, about: Option<&str>) -> CompletionCandidate {
-    CompletionCandidate::new(name).help(about.map(|about| about.to_owned().into()))
+fn candidate(name: String, about: Option<String>) -> CompletionCandidate {
+    CompletionCandidate::new(name).help(about.map(Into::into))
 }
 
-/// The settings that the words on the command line lead to, be it finished or not.
+/// The settings of the unfinished command line.
 fn config() -> Result<Config> {
     let words = env::args_os().skip_while(|word| word != "--").skip(1);
-    let matches = Cli::command()
+    let flags = Cli::command()
         .ignore_errors(true)
-        .try_get_matches_from(words)?;
-    Config::begin(Flags::from_arg_matches(&matches)?)
+        .try_get_matches_from(words)
+        .and_then(|matches| Flags::from_arg_matches(&matches));
+    Config::load_or_new(flags.map_err(|error| CliError::usage(error.to_string()))?)
 }
 
 fn statuses() -> Result<Vec<(String, Option<String>)>> {
@@ -97,6 +111,9 @@ fn statuses() -> Result<Vec<(String, Option<String>)>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let known = async { anyhow::Ok(config.store().await?.statuses().await?) };
-    runtime.block_on(async { timeout(PATIENCE, known).await? })
+    runtime.block_on(async {
+        let statuses = async { Ok(config.store().await?.statuses().await?) };
+        let statuses = timeout(DATABASE_TIMEOUT, statuses).await;
+        statuses.unwrap_or(Ok(Vec::new()))
+    })
 }

@@ -1,17 +1,30 @@
-//! Settings, in this order: flags, environment, our file, the official CLI's contexts.
+//! Settings from flags, the environment, the settings file and the official CLI, in this order.
+//!
+//! A program that shares the settings of `hcc` loads them with the default flags:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), hcc_cli::CliError> {
+//! use hcc_cli::config::{Config, Flags};
+//!
+//! let config = Config::load(Flags::default())?;
+//! let records = config.store().await?.list().await?;
+//! # Ok(())
+//! # }
+//! ```
 
+mod environment;
 mod file;
 mod flags;
-mod key;
-mod official;
+mod hcloud;
+pub(crate) mod key;
+pub(crate) mod legacy;
+pub(crate) mod token;
+mod toml;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::{env, fmt, fs};
+use std::{fmt, fs};
 
-use anyhow::{Context, Result};
 use etcetera::BaseStrategy;
 use hcc_core::{Guard, Project, Settings};
 use hcc_queue::{Collections, Queue, QueueUrl};
@@ -19,162 +32,162 @@ use hcc_store::{Store, StoreUrl};
 use hcloud_api::Client;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 
-use self::file::Flaw;
-use self::official::Official;
-use crate::problem::Problem;
+use self::environment::{directories, variable, variables};
+use self::hcloud::HcloudConfig;
+use self::token::{no_token, read_token};
+use crate::error::{CliError, Context, Exit, Result};
 
 pub(crate) use self::file::File;
-pub(crate) use self::flags::Flags;
-pub(crate) use self::key::Key;
-
-/// Values of settings. Some are secrets, so all are kept as such.
-pub(crate) type Values = BTreeMap<Key, SecretString>;
+pub use self::flags::Flags;
+pub use self::key::{Key, Values};
+pub use self::token::TokenSource;
 
 /// Where a value comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub enum Source {
+    /// A flag.
     Flag(&'static str),
+    /// An environment variable.
     Variable(&'static str),
+    /// The settings file.
     File,
+    /// A profile in the settings file.
     Profile(String),
     /// A context of the official CLI.
-    Official(String),
+    HcloudContext(String),
+    /// Not set.
     Default,
 }
 
-/// The way to the token that counts.
-#[derive(Debug)]
-pub(crate) enum Access {
-    Token(SecretString),
-    File(PathBuf),
-    Command(String),
-    Context(String),
-}
-
-/// The settings that are in force.
+/// The settings in force.
 #[derive(Clone, Debug)]
-pub(crate) struct Config {
+pub struct Config {
     pub(crate) settings: Settings,
     flags: Flags,
     variables: Values,
-    kept: Values,
+    persisted: Values,
     file: File,
 }
 
 impl Config {
-    /// Finds the settings; a profile that is named must be there.
-    pub(crate) fn load(flags: Flags) -> Result<Self> {
-        let config = Self::begin(flags)?;
+    /// Loads the settings.
+    ///
+    /// # Errors
+    ///
+    /// The settings file is invalid, can be read by other users, or lacks the profile.
+    pub fn load(flags: Flags) -> Result<Self> {
+        let config = Self::load_or_new(flags)?;
         match config.file.profile() {
-            Some(name) if !config.file.exists() => Err(Problem::NoProfile {
-                name: name.to_owned(),
-                profiles: config.file.profiles(),
+            Some(name) if !config.file.exists() => {
+                let profiles = config.file.profiles();
+                let hint = if profiles.is_empty() {
+                    format!("run hcc --profile {name} setup to create it")
+                } else {
+                    format!("profiles: {}", profiles.join(", "))
+                };
+                let message = format!("the settings file has no profile {name:?}");
+                Err(CliError::new(Exit::NotSetUp, "no_profile", message).hint(hint))
             }
-            .into()),
             _ => Ok(config),
         }
     }
 
-    /// The same, for verbs that may begin a profile.
-    pub(crate) fn begin(flags: Flags) -> Result<Self> {
+    /// Loads the settings for a verb that may create the profile.
+    pub(crate) fn load_or_new(flags: Flags) -> Result<Self> {
         let path = match flags.config() {
             Some(path) => path.to_owned(),
-            None => base()?.config_dir().join("hcc/config.toml"),
+            None => directories()?.config_dir().join("hcc/config.toml"),
         };
         let file = File::read(&path, flags.profile())?;
         let mut config = Self {
             settings: Settings::default(),
-            // A profile says which project is meant: a variable that is there for another one
-            // must not mix the records of the two.
-            variables: variables(|key| flags.profile().is_none() || !key.is_of_project()),
-            kept: file.values(),
+            // A profile selects the project: variables meant for another project must not mix the
+            // records of the two.
+            variables: variables(|key| flags.profile().is_none() || !key.selects_project()),
+            persisted: file.values(),
             file,
             flags,
         };
-        config.settings = config.found();
+        config.settings = config.server_settings();
         Ok(config)
     }
 
-    /// The file that the settings are kept in.
+    /// The file of the settings.
     pub(crate) fn file(&self) -> &File {
         &self.file
     }
 
-    /// What is in force once the file is written and nothing is said beside, but for where the API
-    /// is: a token that was typed goes nowhere else.
-    pub(crate) fn kept(&self) -> Self {
-        let mut kept = self.clone();
-        kept.flags = kept.flags.without_settings();
-        kept.variables.clear();
+    /// Returns the settings that are in force once the file is written, without flags and
+    /// variables. The endpoint stays: a typed token must not be sent to another one.
+    pub(crate) fn persisted(&self) -> Self {
+        let mut config = self.clone();
+        config.flags = config.flags.without_settings();
+        config.variables.clear();
         if let Some((endpoint, Source::Flag(_) | Source::Variable(_))) = self.find(Key::Endpoint) {
-            kept.variables.insert(Key::Endpoint, endpoint.clone());
+            config.variables.insert(Key::Endpoint, endpoint.clone());
         }
-        kept.settings = kept.found();
-        kept
+        config.settings = config.server_settings();
+        config
     }
 
     /// Sets a value in the file, which is not written yet.
     pub(crate) fn set(&mut self, key: Key, value: &str) -> Result<()> {
-        key.check(value).map_err(|why| Problem::Invalid {
-            key,
-            why: format!("{why:#}"),
-        })?;
+        key.check(value).map_err(|why| invalid(key, &why))?;
         self.file.set(key, value);
-        self.take_in();
+        self.update();
         Ok(())
     }
 
     /// Removes a value from the file, which is not written yet; returns whether there was one.
     pub(crate) fn unset(&mut self, key: Key) -> bool {
-        let found = self.file.unset(key);
-        self.take_in();
-        found
+        let was_set = self.file.unset(key);
+        self.update();
+        was_set
     }
 
-    fn take_in(&mut self) {
-        self.kept = self.file.values();
-        self.settings = self.found();
+    fn update(&mut self) {
+        self.persisted = self.file.values();
+        self.settings = self.server_settings();
     }
 
-    /// Makes flags and environment part of the file, as `setup` does.
-    pub(crate) fn adopt_given(&mut self) -> Result<()> {
-        // Into a profile go all but the records of another one.
-        let of_profile = |key| !matches!(key, Key::Store | Key::Queue);
-        self.variables = variables(|key| self.file.profile().is_none() || of_profile(key));
-        let mut given = self.variables.clone();
-        given.extend(self.flags.given().clone());
-        if let Some((access, _)) = self.access_key() {
-            given.retain(|key, _| !Key::ACCESS.contains(key) || *key == access);
+    /// Copies flags and environment into the file, as `setup` does.
+    pub(crate) fn adopt_overrides(&mut self) -> Result<()> {
+        // A profile does not take the databases of another project.
+        let counts = |key| self.file.profile().is_none() || !matches!(key, Key::Store | Key::Queue);
+        self.variables = variables(counts);
+        let mut overrides = self.variables.clone();
+        overrides.extend(self.flags.settings().clone());
+        if let Some((source, _)) = self.token_key() {
+            overrides.retain(|key, _| !Key::TOKEN_SOURCES.contains(key) || *key == source);
         }
-        if let Some(path) = given.remove(&Key::TokenFile) {
-            // It may be gone tomorrow: a shell's `<(…)` is.
-            given.insert(Key::Token, read_token(path.expose_secret().as_ref())?);
+        if let Some(path) = overrides.remove(&Key::TokenFile) {
+            // The file may be gone tomorrow: that of a shell's `<(…)` is.
+            overrides.insert(Key::Token, read_token(path.expose_secret().as_ref())?);
         }
-        for (key, value) in given {
+        for (key, value) in overrides {
             self.set(key, value.expose_secret())?;
         }
         Ok(())
     }
 
-    /// Writes the file, unless nothing is to be changed.
+    /// Writes the file, except in a dry run.
     pub(crate) fn save(&self) -> Result<()> {
-        match self.is_dry_run() {
-            true => Ok(()),
-            false => self.file.write(),
+        if self.is_dry_run() {
+            return Ok(());
         }
+        self.file.write()
     }
 
-    /// Whether nothing is to be changed.
-    pub(crate) fn is_dry_run(&self) -> bool {
+    /// Whether nothing may be changed.
+    pub fn is_dry_run(&self) -> bool {
         self.flags.dry_run()
     }
 
-    /// A value that somebody has set, and where.
-    pub(crate) fn find(&self, key: Key) -> Option<(&SecretString, Source)> {
+    /// Returns a value that is set, and where.
+    pub fn find(&self, key: Key) -> Option<(&SecretString, Source)> {
         let names = key.names();
-        if let Some(value) = self.flags.given().get(&key) {
+        if let Some(value) = self.flags.settings().get(&key) {
             return Some((value, Source::Flag(names.flag?)));
         }
         if let Some(value) = self.variables.get(&key) {
@@ -184,195 +197,209 @@ impl Config {
             Some(name) => Source::Profile(name.to_owned()),
             None => Source::File,
         };
-        Some((self.kept.get(&key)?, source))
+        Some((self.persisted.get(&key)?, source))
     }
 
-    /// The value that somebody has set.
-    pub(crate) fn text(&self, key: Key) -> Option<&str> {
+    fn get(&self, key: Key) -> Option<&str> {
         self.find(key).map(|(value, _)| value.expose_secret())
     }
 
-    fn found(&self) -> Settings {
-        // `-` and nothing mean none.
-        let named = |key| {
-            let text = self.text(key).filter(|text| !matches!(*text, "" | "-"));
-            text.map(str::to_owned)
+    fn server_settings(&self) -> Settings {
+        // An empty value and `-` mean none.
+        let get = |key| {
+            let value = self.get(key).filter(|value| !matches!(*value, "" | "-"));
+            value.map(str::to_owned)
         };
         let mut settings = Settings::default();
-        settings.location = named(Key::Location);
-        settings.server_type = named(Key::Type);
-        settings.image = named(Key::Image);
-        settings.prefix = named(Key::Prefix);
-        settings.console = named(Key::Console);
-        if let Some(label) = named(Key::Label) {
-            settings.label = label;
-        }
+        settings.location = get(Key::Location);
+        settings.server_type = get(Key::Type);
+        settings.image = get(Key::Image);
+        settings.prefix = get(Key::Prefix);
+        settings.console = get(Key::Console);
+        settings.label = get(Key::Label).unwrap_or(settings.label);
         settings
     }
 
-    /// Where the records lie.
-    pub(crate) fn store_url(&self) -> Result<StoreUrl> {
-        match self.text(Key::Store) {
+    /// Returns the URL of the database of the records.
+    ///
+    /// # Errors
+    ///
+    /// The URL in the settings is invalid.
+    pub fn store_url(&self) -> Result<StoreUrl> {
+        match self.get(Key::Store) {
             Some(url) => Ok(url.parse()?),
-            None => Ok(StoreUrl::sqlite(self.folder()?.join("hcc.db"))),
+            None => Ok(StoreUrl::sqlite(self.data_directory()?.join("hcc.db"))),
         }
     }
 
-    /// Where records lie unless the settings say so: those of each profile, and of each context of
-    /// the official CLI, apart from all others.
-    fn folder(&self) -> Result<PathBuf> {
-        let folder = base()?.data_dir().join("hcc");
+    /// The default directory of the records: each profile and each context of the official CLI has
+    /// its own.
+    fn data_directory(&self) -> Result<PathBuf> {
+        let directory = directories()?.data_dir().join("hcc");
         if let Some(profile) = self.file.profile() {
-            return Ok(folder.join("profiles").join(escaped(profile)));
+            return Ok(directory.join("profiles").join(file_name(profile)));
         }
-        Ok(match self.access()? {
-            Some((Access::Context(name), _)) => folder.join("contexts").join(escaped(&name)),
-            _ => folder,
+        Ok(match self.token_source()? {
+            Some((TokenSource::Context(name), _)) => {
+                directory.join("contexts").join(file_name(&name))
+            }
+            _ => directory,
         })
     }
 
-    /// Where commands wait: beside the records, unless the settings say otherwise.
-    pub(crate) fn queue_url(&self) -> Result<QueueUrl> {
-        if let Some(url) = self.text(Key::Queue) {
+    /// Returns the URL of the database of the commands: next to the records, unless it is set.
+    ///
+    /// # Errors
+    ///
+    /// The URL in the settings is invalid.
+    pub fn queue_url(&self) -> Result<QueueUrl> {
+        if let Some(url) = self.get(Key::Queue) {
             return Ok(url.parse()?);
         }
         if let Some(records) = self.store_url()?.path() {
             return Ok(QueueUrl::sqlite(records.with_file_name("queue.db")));
         }
-        let store = self.text(Key::Store);
+        let store = self.get(Key::Store);
         Ok(store.expect("the default store is a file").parse()?)
     }
 
-    /// The records.
-    pub(crate) async fn store(&self) -> Result<Arc<dyn Store>> {
+    /// Opens the records.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be opened.
+    pub async fn store(&self) -> Result<Arc<dyn Store>> {
         let url = self.store_url()?;
-        let store = match self.text(Key::Records) {
-            Some(collection) => hcc_store::open_in(&url, collection).await,
-            None => hcc_store::open(&url).await,
-        };
-        Ok(store?)
+        Ok(match self.get(Key::Records) {
+            Some(collection) => hcc_store::open_in(&url, collection).await?,
+            None => hcc_store::open(&url).await?,
+        })
     }
 
-    /// The commands, their signals, and the events.
-    pub(crate) async fn queue(&self) -> Result<Queue> {
+    /// Opens the commands, their signals, and the events.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be opened.
+    pub async fn queue(&self) -> Result<Queue> {
         let url = self.queue_url()?;
         Ok(hcc_queue::open_with(&url, &self.collections()?).await?)
     }
 
     fn collections(&self) -> Result<Collections> {
-        let mut named = Collections::default();
-        let set = |name: &mut String, key| {
-            if let Some(text) = self.text(key) {
-                text.clone_into(name);
+        let mut collections = Collections::default();
+        for (name, key) in [
+            (&mut collections.commands, Key::Commands),
+            (&mut collections.signals, Key::Signals),
+            (&mut collections.events, Key::Events),
+        ] {
+            if let Some(value) = self.get(key) {
+                value.clone_into(name);
             }
-        };
-        set(&mut named.commands, Key::Commands);
-        set(&mut named.signals, Key::Signals);
-        set(&mut named.events, Key::Events);
-        if let Some(bytes) = self.text(Key::SignalBytes) {
-            named.signal_bytes = bytes.parse().map_err(|_| Problem::Invalid {
-                key: Key::SignalBytes,
-                why: "it is no number of bytes".to_owned(),
-            })?;
         }
-        Ok(named)
+        if let Some(bytes) = self.get(Key::SignalBytes) {
+            let parsed = bytes.parse();
+            collections.signal_bytes =
+                parsed.map_err(|_| invalid(Key::SignalBytes, "expected a number of bytes"))?;
+        }
+        Ok(collections)
     }
 
-    /// The side that holds the token, for servers that `guard` lets through.
-    pub(crate) async fn project(&self, guard: Guard) -> Result<Project> {
+    /// Opens the project, for servers that `guard` lets through.
+    ///
+    /// # Errors
+    ///
+    /// There is no token, or the records cannot be opened.
+    pub async fn project(&self, guard: Guard) -> Result<Project> {
         let api = self.client()?;
         let store = self.store().await?;
         Ok(Project::new(api, store, self.settings.clone()).with_guard(guard))
     }
 
-    /// The same for what needs no records, and shall make none.
+    /// Opens the project for verbs that need no records, and creates none.
     pub(crate) fn project_without_records(&self) -> Result<Project> {
-        let nowhere = Arc::new(hcc_store::Memory::default());
-        Ok(Project::new(self.client()?, nowhere, self.settings.clone()))
+        let store = Arc::new(hcc_store::Memory::default());
+        Ok(Project::new(self.client()?, store, self.settings.clone()))
     }
 
-    /// A client with the token that the settings name first.
-    pub(crate) fn client(&self) -> Result<Client> {
-        let (access, _) = self.access()?.ok_or(Problem::NoToken)?;
-        let mut builder = Client::builder(access.token()?)
+    /// Returns a client with the token and the endpoint in force.
+    ///
+    /// # Errors
+    ///
+    /// There is no token, or it cannot be read.
+    pub fn client(&self) -> Result<Client> {
+        let (source, _) = self.token_source()?.ok_or_else(no_token)?;
+        let mut builder = Client::builder(source.token()?)
             .user_agent("hcc", env!("CARGO_PKG_VERSION"))
             .dry_run(self.flags.dry_run());
-        if let Some(endpoint) = self.endpoint(&access)? {
+        if let Some(endpoint) = self.endpoint(&source)? {
             builder = builder.endpoint(endpoint);
         }
         if let Some(path) = variable("SSL_CERT_FILE") {
-            // Where a proxy inspects TLS, Mozilla's certificates are not enough.
-            let pem = fs::read(&path).with_context(|| format!("read {path} (SSL_CERT_FILE)"))?;
+            // A proxy that inspects TLS has a certificate that Mozilla's list lacks.
+            let pem = fs::read(&path).context(|| format!("cannot read {path} (SSL_CERT_FILE)"))?;
             builder = builder.root_certificates(pem);
         }
-        Ok(builder.build().map_err(hcc_core::Error::from)?)
+        Ok(builder.build()?)
     }
 
-    /// Where the API is, if not where it usually is: a context's token belongs to its endpoint.
-    fn endpoint(&self, access: &Access) -> Result<Option<String>> {
+    /// The endpoint, if it is not the default: the token of a context belongs to its endpoint.
+    fn endpoint(&self, source: &TokenSource) -> Result<Option<String>> {
         let found = self.find(Key::Endpoint);
-        let said = matches!(found, Some((_, Source::Flag(_) | Source::Variable(_))));
-        if let (false, Access::Context(name)) = (said, access)
-            && let Some(endpoint) = Official::read()?.endpoint(name)
+        let is_override = matches!(found, Some((_, Source::Flag(_) | Source::Variable(_))));
+        if let (false, TokenSource::Context(name)) = (is_override, source)
+            && let Some(endpoint) = HcloudConfig::read()?.endpoint(name)
         {
             return Ok(Some(endpoint.to_owned()));
         }
         Ok(found.map(|(endpoint, _)| endpoint.expose_secret().to_owned()))
     }
 
-    /// Where lists of Hetzner's are kept that the same command may want again.
-    pub(crate) fn cache(&self) -> Result<PathBuf> {
-        let endpoint = match self.access()? {
-            Some((access, _)) => self.endpoint(&access)?,
-            None => self.text(Key::Endpoint).map(str::to_owned),
+    /// The directory for cached lists of the API: one for each endpoint.
+    pub(crate) fn cache_directory(&self) -> Result<PathBuf> {
+        let endpoint = match self.token_source()? {
+            Some((source, _)) => self.endpoint(&source)?,
+            None => self.get(Key::Endpoint).map(str::to_owned),
         };
-        let place = endpoint.map_or_else(|| "hetzner".to_owned(), |url| escaped(&url));
-        Ok(base()?.cache_dir().join("hcc").join(place))
+        let name = endpoint.map_or_else(|| "hetzner".to_owned(), |url| file_name(&url));
+        Ok(directories()?.cache_dir().join("hcc").join(name))
     }
 
-    /// The way to the token, and who names it; none if nobody does.
-    pub(crate) fn access(&self) -> Result<Option<(Access, Source)>> {
-        if let Some((key, source)) = self.access_key() {
-            let value = self.text(key).expect("it was just found").to_owned();
-            let access = match key {
-                Key::TokenFile => Access::File(value.into()),
-                Key::TokenCommand => Access::Command(value),
-                Key::Context => Access::Context(value),
-                _ => Access::Token(value.into()),
+    /// Returns where the token comes from, and where that is set.
+    ///
+    /// # Errors
+    ///
+    /// The settings file of the official CLI cannot be read.
+    pub fn token_source(&self) -> Result<Option<(TokenSource, Source)>> {
+        if let Some((key, source)) = self.token_key() {
+            let value = self.get(key).expect("the key was found").to_owned();
+            let token = match key {
+                Key::TokenFile => TokenSource::File(value.into()),
+                Key::TokenCommand => TokenSource::Command(value),
+                Key::Context => TokenSource::Context(value),
+                _ => TokenSource::Token(value.into()),
             };
-            return Ok(Some((access, source)));
+            return Ok(Some((token, source)));
         }
         if self.file.profile().is_some() {
-            // The context that happens to be active may be another project.
+            // The active context may be another project.
             return Ok(None);
         }
-        let official = Official::read()?;
-        Ok(official.active().map(|name| {
-            let source = Source::Official(name.to_owned());
-            (Access::Context(name.to_owned()), source)
+        let hcloud = HcloudConfig::read()?;
+        Ok(hcloud.active().map(|name| {
+            let source = Source::HcloudContext(name.to_owned());
+            (TokenSource::Context(name.to_owned()), source)
         }))
     }
 
-    /// Which of the keys for a token counts.
-    fn access_key(&self) -> Option<(Key, Source)> {
-        let layers = [self.flags.given(), &self.variables, &self.kept];
-        let mut keys = layers.into_iter().flat_map(|layer| {
-            let mut keys = Key::ACCESS.into_iter();
+    /// Which setting leads to the token.
+    fn token_key(&self) -> Option<(Key, Source)> {
+        let layers = [self.flags.settings(), &self.variables, &self.persisted];
+        let key = layers.into_iter().find_map(|layer| {
+            let mut keys = Key::TOKEN_SOURCES.into_iter();
             keys.find(|key| layer.contains_key(key))
-        });
-        let key = keys.next()?;
+        })?;
         Some((key, self.find(key)?.1))
-    }
-}
-
-impl Access {
-    fn token(&self) -> Result<SecretString> {
-        match self {
-            Self::Token(token) => Ok(token.clone()),
-            Self::File(path) => read_token(path),
-            Self::Command(command) => ask_command(command),
-            Self::Context(name) => Official::read()?.token(name),
-        }
     }
 }
 
@@ -383,66 +410,22 @@ impl fmt::Display for Source {
             Self::Variable(name) => f.write_str(name),
             Self::File => f.write_str("file"),
             Self::Profile(name) => write!(f, "profile {name}"),
-            Self::Official(name) => write!(f, "hcloud context {name}"),
+            Self::HcloudContext(name) => write!(f, "hcloud context {name}"),
             Self::Default => f.write_str("default"),
         }
     }
 }
 
-/// What the environment sets.
-fn variables(counts: impl Fn(Key) -> bool) -> Values {
-    Key::all()
-        .filter(|key| counts(*key))
-        .filter_map(|key| Some((key, variable(key.names().variable)?.into())))
-        .collect()
+fn invalid(key: Key, reason: &str) -> CliError {
+    CliError::new(
+        Exit::Usage,
+        "invalid",
+        format!("invalid value for {key}: {reason}"),
+    )
 }
 
-/// A parser's own message quotes the faulty line, and that may be the token's.
-fn parse<T: for<'de> Deserialize<'de>>(text: &str, path: &Path) -> Result<T> {
-    toml_edit::de::from_str(text).map_err(|error| {
-        let flaw = Flaw {
-            at: error.span().map_or(0, |span| span.start),
-            message: error.message().to_owned(),
-        };
-        flaw.in_file(path, text).into()
-    })
-}
-
-fn variable(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// A name as a folder may be called.
-fn escaped(name: &str) -> String {
+/// Escapes a name for the use as that of a file.
+fn file_name(name: &str) -> String {
     const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
     utf8_percent_encode(name, PLAIN).to_string()
-}
-
-fn read_token(path: &Path) -> Result<SecretString> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(text.trim().into()),
-        Err(cause) => Err(Problem::Unreadable {
-            path: path.to_owned(),
-            cause,
-        }
-        .into()),
-    }
-}
-
-/// What the command prints is the token; what it says beside is for the user.
-fn ask_command(command: &str) -> Result<SecretString> {
-    let output = Command::new("sh")
-        .args(["-c", command])
-        .stderr(Stdio::inherit())
-        .output()
-        .context("run token_command")?;
-    if !output.status.success() {
-        return Err(Problem::TokenCommand(output.status).into());
-    }
-    let text = String::from_utf8(output.stdout).map_err(|_| Problem::NoToken)?;
-    Ok(text.trim().into())
-}
-
-fn base() -> Result<impl BaseStrategy> {
-    etcetera::choose_base_strategy().context("find the home folder")
 }

@@ -1,4 +1,8 @@
-//! The only place that prints results.
+//! Printing results.
+
+mod closed;
+pub(crate) mod progress;
+mod table;
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, Write};
@@ -9,10 +13,12 @@ use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::problem::Problem;
-use crate::table::Table;
+use self::table::Table;
+use crate::error::{CliError, Exit, Result};
 
-/// One wish about how results are printed; several may be given.
+pub(crate) use self::closed::stdout_closed;
+
+/// One `-o FORMAT`; several can be combined.
 #[derive(Clone, Debug)]
 pub(crate) enum Format {
     Table,
@@ -26,39 +32,46 @@ pub(crate) enum Format {
 impl FromStr for Format {
     type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once('=') {
-            Some(("columns", names)) => Ok(Self::Columns(
-                names.split(',').map(str::to_lowercase).collect(),
-            )),
-            _ => match text {
-                "table" => Ok(Self::Table),
-                "noheader" => Ok(Self::NoHeader),
-                "json" => Ok(Self::Json),
-                "jsonl" => Ok(Self::JsonLines),
-                "yaml" => Ok(Self::Yaml),
-                _ => Err("it is table, json, jsonl, yaml, noheader or columns=NAME,…"),
-            },
+    fn from_str(format: &str) -> Result<Self, Self::Err> {
+        if let Some(("columns", names)) = format.split_once('=') {
+            let names = names.split(',').map(str::to_lowercase);
+            return Ok(Self::Columns(names.collect()));
+        }
+        match format {
+            "table" => Ok(Self::Table),
+            "noheader" => Ok(Self::NoHeader),
+            "json" => Ok(Self::Json),
+            "jsonl" => Ok(Self::JsonLines),
+            "yaml" => Ok(Self::Yaml),
+            _ => Err("expected table, json, jsonl, yaml, noheader or columns=NAME,…"),
         }
     }
 }
 
-/// Something of which many are listed.
+/// What is printed as a row of a table.
 pub(crate) trait Row: Serialize {
-    /// The columns of a table.
+    /// The names of the columns.
     const COLUMNS: &'static [&'static str];
 
-    /// Those that are shown only if they are asked for.
-    const ASIDE: &'static [&'static str] = &[];
+    /// Columns that are printed only on request.
+    const HIDDEN: &'static [&'static str] = &[];
 
-    /// Those that are left out where a terminal is too narrow for all, the first of them first.
-    const SPARE: &'static [&'static str] = &[];
+    /// Columns that are dropped on narrow terminals, in this order.
+    const DROP_IF_NARROW: &'static [&'static str] = &[];
 
-    /// What stands in all columns.
-    fn cells(&self) -> Vec<String>;
+    /// The values of all columns: the fields with these names, unless overridden.
+    fn cells(&self) -> Vec<String> {
+        let row = serde_json::to_value(self).unwrap_or_default();
+        let cell = |name: &&str| match &row[*name] {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            value => value.to_string(),
+        };
+        Self::COLUMNS.iter().map(cell).collect()
+    }
 }
 
-/// Where results go.
+/// How results are printed.
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
     style: Style,
@@ -75,8 +88,8 @@ enum Style {
 }
 
 impl Output {
-    /// Of contrary wishes the last counts.
-    pub(crate) fn new(formats: Vec<Format>) -> Self {
+    /// The last one of contradictory formats counts.
+    pub(crate) fn new(formats: &[Format]) -> Self {
         let mut out = Self {
             style: Style::Text,
             header: true,
@@ -88,7 +101,7 @@ impl Output {
                 Format::NoHeader => out.header = false,
                 Format::Columns(names) => {
                     out.style = Style::Text;
-                    out.columns = Some(names);
+                    out.columns = Some(names.clone());
                 }
                 Format::Json => out.style = Style::Json,
                 Format::JsonLines => out.style = Style::JsonLines,
@@ -98,43 +111,40 @@ impl Output {
         out
     }
 
-    /// Whether failures are told as JSON too.
+    /// Whether failures are printed as JSON too.
     pub(crate) fn is_json(&self) -> bool {
         matches!(self.style, Style::Json | Style::JsonLines)
     }
 
-    /// Whether a person reads it, who wants to see each thing when it is known.
-    pub(crate) fn is_for_people(&self) -> bool {
+    /// Whether the output is plain text for people, which can be printed line by line.
+    pub(crate) fn is_plain(&self) -> bool {
         matches!(self.style, Style::Text) && self.columns.is_none() && self.header
     }
 
-    /// What a verb did: `ok` for people, what there is to know for programs.
-    pub(crate) fn done(&self, outcome: &impl Serialize) -> anyhow::Result<()> {
+    /// Prints `ok` for people, or what a verb did for programs.
+    pub(crate) fn done(&self, outcome: &impl Serialize) -> Result<()> {
         self.result("ok", outcome)
     }
 
-    /// What a verb found out: a line for people, an object for programs.
-    pub(crate) fn result(&self, text: impl Display, value: &impl Serialize) -> anyhow::Result<()> {
+    /// Prints a line for people, or an object for programs.
+    pub(crate) fn result(&self, text: impl Display, value: &impl Serialize) -> Result<()> {
         match self.style {
             Style::Text => line(text),
             _ => self.document(value),
         }
     }
 
-    /// One of many that come one by one: a line of text or of JSON, or a document of YAML.
-    pub(crate) fn item(&self, text: impl Display, value: &impl Serialize) -> anyhow::Result<()> {
+    /// Prints one item of a stream: a line of text or JSON, or a YAML document.
+    pub(crate) fn item(&self, text: impl Display, value: &impl Serialize) -> Result<()> {
         match self.style {
             Style::Text => line(text),
             Style::Json | Style::JsonLines => line(serde_json::to_string(value)?),
-            Style::Yaml => line(format!(
-                "---\n{}",
-                serde_saphyr::to_string(value)?.trim_end()
-            )),
+            Style::Yaml => line(format!("---\n{}", yaml(value)?.trim_end())),
         }
     }
 
-    /// One thing in full: a line for each column, or an object.
-    pub(crate) fn record<R: Row>(&self, row: &R) -> anyhow::Result<()> {
+    /// Prints a record: a line for each column, or an object.
+    pub(crate) fn record<R: Row>(&self, row: &R) -> Result<()> {
         match (self.style, &self.columns) {
             (Style::Text, Some(_)) => self.rows(slice::from_ref(row)),
             (Style::Text, None) => {
@@ -146,18 +156,18 @@ impl Output {
         }
     }
 
-    /// Many things: a table, or a list.
-    pub(crate) fn rows<R: Row>(&self, rows: &[R]) -> anyhow::Result<()> {
+    /// Prints a table, or a list.
+    pub(crate) fn rows<R: Row>(&self, rows: &[R]) -> Result<()> {
         match self.style {
             Style::Text => {
                 let columns = self.columns_of::<R>()?;
                 let names = columns.iter().map(|&column| R::COLUMNS[column]).collect();
                 let rows = rows.iter().map(|row| pick(row.cells(), &columns)).collect();
-                let spare = match &self.columns {
+                let optional = match &self.columns {
                     Some(_) => &[],
-                    None => R::SPARE,
+                    None => R::DROP_IF_NARROW,
                 };
-                print(&Table::new(names, rows).fitted(spare), self.header)
+                print(&Table::new(names, rows).fitted(optional), self.header)
             }
             Style::JsonLines => {
                 let mut out = BufWriter::new(io::stdout().lock());
@@ -171,20 +181,19 @@ impl Output {
         }
     }
 
-    /// What a dry run would have sent.
-    pub(crate) fn request(&self, withheld: &hcloud_api::Error) -> anyhow::Result<()> {
+    /// Prints the request that a dry run did not send.
+    pub(crate) fn request(&self, unsent: &hcloud_api::Error) -> Result<()> {
         let hcloud_api::Error::DryRun {
             method, path, body, ..
-        } = withheld
+        } = unsent
         else {
             return Ok(());
         };
-        let body = body.as_ref().map(ExposeSecret::expose_secret);
-        let body: Option<Value> = body.map(serde_json::from_str).transpose()?;
+        let body = body.as_ref().map(|body| redacted(body.expose_secret()));
         let request = Request {
             method: method.as_str(),
             path,
-            body: body.map(veiled),
+            body: body.transpose()?,
         };
         let text = match &request.body {
             Some(body) => format!("{method} {path}\n{body:#}"),
@@ -194,27 +203,26 @@ impl Output {
     }
 
     /// The positions of the columns that are shown.
-    fn columns_of<R: Row>(&self) -> Result<Vec<usize>, Problem> {
+    fn columns_of<R: Row>(&self) -> Result<Vec<usize>> {
         let Some(names) = &self.columns else {
-            let shown = |column: &usize| !R::ASIDE.contains(&R::COLUMNS[*column]);
+            let shown = |column: &usize| !R::HIDDEN.contains(&R::COLUMNS[*column]);
             return Ok((0..R::COLUMNS.len()).filter(shown).collect());
         };
         let position = |name: &String| {
             let mut columns = R::COLUMNS.iter();
-            columns
-                .position(|column| column == name)
-                .ok_or_else(|| Problem::NoColumn {
-                    name: name.clone(),
-                    columns: R::COLUMNS,
-                })
+            columns.position(|column| column == name).ok_or_else(|| {
+                let message = format!("unknown column {name:?}");
+                let hint = format!("columns: {}", R::COLUMNS.join(", "));
+                CliError::new(Exit::Usage, "no_column", message).hint(hint)
+            })
         };
         names.iter().map(position).collect()
     }
 
-    fn document(&self, value: &impl Serialize) -> anyhow::Result<()> {
+    fn document(&self, value: &impl Serialize) -> Result<()> {
         let mut out = BufWriter::new(io::stdout().lock());
         match self.style {
-            Style::Yaml => write!(out, "{}", serde_saphyr::to_string(value)?)?,
+            Style::Yaml => write!(out, "{}", yaml(value)?)?,
             Style::JsonLines => {
                 serde_json::to_writer(&mut out, value)?;
                 writeln!(out)?;
@@ -235,15 +243,21 @@ struct Request<'a> {
     body: Option<Value>,
 }
 
-/// A body without what is meant for the server alone.
-fn veiled(mut body: Value) -> Value {
+/// Omits the user data, which may hold secrets.
+fn redacted(body: &str) -> Result<Value> {
+    let mut body: Value = serde_json::from_str(body)?;
     if let Some(user_data) = body.get_mut("user_data").filter(|text| text.is_string()) {
         *user_data = "…".into();
     }
-    body
+    Ok(body)
 }
 
-fn line(text: impl Display) -> anyhow::Result<()> {
+fn yaml(value: &impl Serialize) -> Result<String> {
+    serde_saphyr::to_string(value)
+        .map_err(|error| CliError::from_source(Exit::Failed, "", Box::new(error)))
+}
+
+fn line(text: impl Display) -> Result<()> {
     writeln!(io::stdout(), "{text}")?;
     Ok(())
 }
@@ -255,7 +269,7 @@ fn pick(mut cells: Vec<String>, columns: &[usize]) -> Vec<String> {
         .collect()
 }
 
-fn print(table: &Table, header: bool) -> anyhow::Result<()> {
+fn print(table: &Table, header: bool) -> Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());
     table.write(&mut out, header)?;
     Ok(out.flush()?)

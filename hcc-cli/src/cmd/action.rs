@@ -1,43 +1,44 @@
-//! `hcc action`: what Hetzner is doing, and what became of it.
+//! `hcc action`: one of Hetzner's actions.
 
-use hcc_core::{Error, ServerName};
+use hcc_core::ServerName;
 use hcloud_api::{Action, ActionId, ActionStatus};
 use serde::Serialize;
 
-use crate::cmd::wait::{Bars, Waiting};
+use crate::cmd::args::Waiting;
 use crate::config::Config;
+use crate::error::Result;
+use crate::output::progress::ActionBars;
 use crate::output::{Output, Row};
 
-/// Show one of Hetzner's actions, or wait for it
+/// Show an action of Hetzner's, or wait for it
 #[derive(Debug, clap::Args)]
-pub(crate) struct Show {
-    /// Its id, which -o json prints where one is started
+pub(crate) struct ActionCommand {
+    /// Id of the action, as printed by -o json of the verb that started it
     id: ActionId,
 
     #[command(flatten)]
     waiting: Waiting,
 }
 
-impl Show {
-    pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
+impl ActionCommand {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let api = config.client()?;
-        let mut action = api.actions().get(self.id).await.map_err(Error::from)?;
-        if let Some(deadline) = self.waiting.explicit()
+        let mut action = api.actions().get(self.id).await?;
+        if let Some(timeout) = self.waiting.explicit()
             && action.status == ActionStatus::Running
         {
-            let mut bars = Bars::default();
+            let mut bars = ActionBars::default();
             api.wait(vec![action.clone()])
-                .deadline(deadline)
-                .on_progress(|news| bars.show(news))
-                .await
-                .map_err(Error::from)?;
+                .deadline(timeout)
+                .on_progress(|action| bars.update(action))
+                .await?;
             action = bars.latest(action);
         }
         out.record(&ActionRow::from(&action))
     }
 }
 
-/// What a verb did to a server, for programs.
+/// The actions that a verb has started, for programs.
 #[derive(Serialize)]
 pub(crate) struct Done<'a> {
     name: &'a str,
@@ -53,7 +54,6 @@ impl<'a> Done<'a> {
     }
 }
 
-/// An action of Hetzner's.
 #[serde_with::skip_serializing_none]
 #[derive(Serialize)]
 struct ActionRow {

@@ -1,28 +1,27 @@
-//! `hcc completion`, `hcc man`: what shells and `man` know of hcc.
+//! `hcc completion`, `hcc man`: completion scripts and man pages.
 
 use std::fs;
 use std::io::{Write, stdout};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
-use clap::{CommandFactory, ValueEnum};
+use clap::{Command, ValueEnum};
 use clap_complete::env::{Bash, EnvCompleter, Fish, Powershell, Zsh};
 
-use crate::cli::Cli;
+use crate::error::{Context, Result};
 
-/// Print what makes a shell complete verbs, flags and names
+/// Print a script that completes verbs, flags and names in a shell
 ///
-/// Names of servers come from the records, those of images, locations and types from the last
-/// list of them. Hetzner is not asked.
+/// Names of servers come from the local records, those of images, locations and types from the last
+/// list of them. Completion makes no request.
 #[derive(Debug, clap::Args)]
 #[command(after_help = INSTALL)]
 pub(crate) struct Completion {
-    /// Which shell
+    /// Shell to complete in
     shell: Shell,
 }
 
 const INSTALL: &str = "\
-For the shell that runs, and for those to come:
+To enable it, add this to the startup file of the shell:
   bash        source <(hcc completion bash)                          in ~/.bashrc
   zsh         source <(hcc completion zsh)      after compinit, in ~/.zshrc
   fish        hcc completion fish | source          in ~/.config/fish/config.fish
@@ -47,7 +46,7 @@ impl Completion {
         let mut script = Vec::new();
         shell.write_registration("COMPLETE", "hcc", "hcc", "hcc", &mut script)?;
         if let Shell::Zsh = self.shell {
-            // As a file `_hcc` on zsh's path it is run at the first Tab, which wants an answer.
+            // In a file `_hcc` on zsh's `fpath`, it runs at the first Tab and must complete at once.
             script.extend(b"\n[[ $funcstack[1] == _hcc ]] && _clap_dynamic_completer_hcc \"$@\"\n");
             script.extend(b"true\n");
         }
@@ -56,18 +55,17 @@ impl Completion {
     }
 }
 
-/// Write the man pages into a folder, for packages
+/// Write the man pages into a directory, for packages
 #[derive(Debug, clap::Args)]
 pub(crate) struct Man {
-    /// Where to write hcc.1, hcc-list.1, …
-    folder: PathBuf,
+    /// Directory for hcc.1, hcc-list.1, …
+    directory: PathBuf,
 }
 
 impl Man {
-    pub(crate) fn run(self) -> Result<()> {
-        let folder = self.folder;
-        fs::create_dir_all(&folder)
-            .and_then(|()| clap_mangen::generate_to(Cli::command(), &folder))
-            .with_context(|| format!("write to {}", folder.display()))
+    pub(crate) fn run(self, program: Command) -> Result<()> {
+        fs::create_dir_all(&self.directory)
+            .and_then(|()| clap_mangen::generate_to(program, &self.directory))
+            .context(|| format!("cannot write to {}", self.directory.display()))
     }
 }

@@ -2,55 +2,54 @@
 
 use std::io::{IsTerminal, Read, stdin};
 
-use anyhow::{Result, ensure};
+use hcc_core::Catalog;
 use inquire::{Password, PasswordDisplayMode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
-use crate::cmd::setup::check;
 use crate::config::{Config, Flags, Key, Source};
+use crate::error::{CliError, Exit, Result};
 use crate::output::{Output, Row};
-use crate::problem::Problem;
 
 /// Show and change settings, one by one
 ///
 /// With --profile NAME they are those of the table [profile.NAME].
 #[derive(Debug, clap::Args)]
-pub(crate) struct Keep {
+pub(crate) struct ConfigCommand {
     #[command(subcommand)]
     verb: Verb,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// Print where the settings file is
+    /// Print the path of the settings file
     Path,
 
-    /// List all settings, and where each comes from
+    /// List all settings, with the source of each
     List {
         /// Print tokens and passwords too
         #[arg(long)]
         show_secrets: bool,
     },
 
-    /// Print the setting that is in force
+    /// Print a setting
     Get {
         key: Key,
 
-        /// Print it although it is a token, or has a password
+        /// Print it even if it is a token, or contains a password
         #[arg(long)]
         show_secrets: bool,
     },
 
-    /// Check a setting, and write it into the file
+    /// Check a setting and write it to the file
     Set {
         key: Key,
 
-        /// Its value; read from standard input if it is not given
+        /// Value; read from standard input if omitted
         #[arg(allow_hyphen_values = true)]
         value: Option<String>,
 
-        /// Do not ask Hetzner whether there is such a thing
+        /// Do not check with the API whether the value exists
         #[arg(long)]
         offline: bool,
     },
@@ -59,10 +58,10 @@ enum Verb {
     Unset { key: Key },
 }
 
-impl Keep {
+impl ConfigCommand {
     pub(crate) async fn run(self, flags: Flags, out: Output) -> Result<()> {
         match self.verb {
-            Verb::Path => told(&Config::begin(flags)?, "", &out),
+            Verb::Path => print_path(&Config::load_or_new(flags)?, "", &out),
             Verb::List { show_secrets } => list(&Config::load(flags)?, show_secrets, &out),
             Verb::Get { key, show_secrets } => get(&Config::load(flags)?, key, show_secrets, &out),
             Verb::Set {
@@ -70,68 +69,84 @@ impl Keep {
                 value,
                 offline,
             } => {
-                let mut config = Config::begin(flags)?;
-                config.set(key, said(key, value)?.expose_secret())?;
-                let kept = config.kept();
-                // Who has no token has nothing to order either.
-                if !offline && key.is_known_to_hetzner() && kept.access()?.is_some() {
-                    check(&kept).await?;
+                let mut config = Config::load_or_new(flags)?;
+                config.set(key, value_or_stdin(key, value)?.expose_secret())?;
+                let persisted = config.persisted();
+                // Without a token there is nothing to check with.
+                if !offline && key.is_checked_by_api() && persisted.token_source()?.is_some() {
+                    check_with_api(&persisted).await?;
                 }
-                wrote(&config, &out)
+                save(&config, &out)
             }
             Verb::Unset { key } => {
                 let mut config = Config::load(flags)?;
-                ensure!(config.unset(key), Problem::NotSet(key));
-                wrote(&config, &out)
+                if !config.unset(key) {
+                    return Err(not_set(key));
+                }
+                save(&config, &out)
             }
         }
     }
 }
 
-/// Writes the settings file, and says so.
-pub(crate) fn wrote(config: &Config, out: &Output) -> Result<()> {
-    config.save()?;
-    let said = match config.is_dry_run() {
-        true => "would write ",
-        false => "wrote ",
-    };
-    told(config, said, out)
+/// Checks with the API whether the location, type and image in the settings exist.
+pub(crate) async fn check_with_api(config: &Config) -> Result<Catalog> {
+    let catalog = Catalog::fetch(&config.project_without_records()?).await?;
+    catalog.check(&config.settings)?;
+    Ok(catalog)
 }
 
-fn told(config: &Config, said: &str, out: &Output) -> Result<()> {
+/// Writes the settings file, and prints its path.
+pub(crate) fn save(config: &Config, out: &Output) -> Result<()> {
+    config.save()?;
+    let verb = if config.is_dry_run() {
+        "would write "
+    } else {
+        "wrote "
+    };
+    print_path(config, verb, out)
+}
+
+fn print_path(config: &Config, verb: &str, out: &Output) -> Result<()> {
     #[derive(Serialize)]
-    struct Place {
+    struct Location {
         path: String,
         profile: Option<String>,
     }
 
     let file = config.file();
-    let place = Place {
+    let location = Location {
         path: file.path().display().to_string(),
         profile: file.profile().map(str::to_owned),
     };
-    out.result(format!("{said}{}", place.path), &place)
+    out.result(format!("{verb}{}", location.path), &location)
 }
 
-/// The value of a setting: an argument, what is typed, or what is piped.
-fn said(key: Key, value: Option<String>) -> Result<SecretString> {
+/// Returns the value of a setting: the argument, or what is typed or piped.
+fn value_or_stdin(key: Key, value: Option<String>) -> Result<SecretString> {
     if let Some(value) = value {
-        ensure!(key != Key::Token, Problem::TokenAsArgument);
+        if key == Key::Token {
+            let message = "tokens cannot be passed as arguments (visible in the process list)";
+            return Err(CliError::usage(message).hint("pipe it on stdin"));
+        }
         return Ok(value.into());
     }
     if stdin().is_terminal() {
-        let name = key.names().file;
-        let typed = Password::new(name)
+        let prompt = Password::new(key.names().file)
             .with_display_mode(PasswordDisplayMode::Masked)
             .without_confirmation();
-        return Ok(typed.prompt()?.trim().into());
+        return Ok(prompt.prompt()?.trim().into());
     }
-    let mut text = String::new();
-    stdin().read_to_string(&mut text)?;
-    Ok(text.trim().into())
+    let mut value = String::new();
+    stdin().read_to_string(&mut value)?;
+    Ok(value.trim().into())
 }
 
-/// A setting that is in force.
+fn not_set(key: Key) -> CliError {
+    CliError::new(Exit::NotFound, "not_set", format!("{key} is not set"))
+}
+
+/// A setting in force.
 #[derive(Serialize)]
 struct Setting {
     key: &'static str,
@@ -141,32 +156,27 @@ struct Setting {
 }
 
 impl Setting {
-    fn of(config: &Config, key: Key, show_secrets: bool) -> Result<Self> {
-        let found = config.find(key).map(|(value, source)| {
-            let value = value.expose_secret().to_owned();
-            (value, source)
-        });
-        let (value, source) = match found {
-            Some((value, source)) => (Some(value), Some(source)),
-            None => implied(config, key)?.unzip(),
+    fn new(config: &Config, key: Key, show_secrets: bool) -> Result<Self> {
+        let (value, source) = match config.find(key) {
+            Some((value, source)) => (Some(value.expose_secret().to_owned()), Some(source)),
+            None => default(config, key)?.unzip(),
         };
-        let shown = value.as_deref().and_then(|value| key.veiled(value));
-        let secret = shown != value;
+        let redacted = value.as_deref().and_then(|value| key.redacted(value));
         Ok(Self {
             key: key.names().file,
-            value: if show_secrets { value } else { shown },
+            secret: redacted != value,
+            value: if show_secrets { value } else { redacted },
             source: source.map(|source| source.to_string()),
-            secret,
         })
     }
 }
 
-/// The value of a setting that nobody has set.
-fn implied(config: &Config, key: Key) -> Result<Option<(String, Source)>> {
+/// The value of a setting that is not set.
+fn default(config: &Config, key: Key) -> Result<Option<(String, Source)>> {
     if key == Key::Context
-        && let Some((_, Source::Official(name))) = config.access()?
+        && let Some((_, Source::HcloudContext(name))) = config.token_source()?
     {
-        return Ok(Some((name.clone(), Source::Official(name))));
+        return Ok(Some((name.clone(), Source::HcloudContext(name))));
     }
     let value = match key {
         Key::Label => config.settings.label.clone(),
@@ -181,26 +191,31 @@ impl Row for Setting {
     const COLUMNS: &'static [&'static str] = &["key", "value", "source"];
 
     fn cells(&self) -> Vec<String> {
-        let hidden = self.secret && self.value.is_none();
+        let is_hidden = self.secret && self.value.is_none();
         let value = self.value.clone().unwrap_or_default();
         vec![
             self.key.to_owned(),
-            if hidden { "(hidden)".to_owned() } else { value },
+            if is_hidden {
+                "(hidden)".to_owned()
+            } else {
+                value
+            },
             self.source.clone().unwrap_or_default(),
         ]
     }
 }
 
 fn list(config: &Config, show_secrets: bool, out: &Output) -> Result<()> {
-    let settings = Key::all().map(|key| Setting::of(config, key, show_secrets));
+    let settings = Key::all().map(|key| Setting::new(config, key, show_secrets));
     out.rows(&settings.collect::<Result<Vec<_>>>()?)
 }
 
 fn get(config: &Config, key: Key, show_secrets: bool, out: &Output) -> Result<()> {
-    let setting = Setting::of(config, key, show_secrets)?;
-    ensure!(show_secrets || !setting.secret, Problem::Secret(key));
-    match &setting.value {
-        Some(value) => out.result(value, &setting),
-        None => Err(Problem::NotSet(key).into()),
+    let setting = Setting::new(config, key, show_secrets)?;
+    if setting.secret && !show_secrets {
+        let message = format!("{key} is a secret");
+        return Err(CliError::new(Exit::Refused, "secret", message).hint("pass --show-secrets"));
     }
+    let value = setting.value.as_ref().ok_or_else(|| not_set(key))?;
+    out.result(value, &setting)
 }

@@ -1,4 +1,4 @@
-//! `hcc console`: a way to a server's screen.
+//! `hcc console`: access to a server's screen.
 
 mod screenshot;
 mod typing;
@@ -13,10 +13,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
 use crate::browser;
-use crate::cmd::target::Target;
+use crate::cmd::args::Target;
 use crate::config::Config;
+use crate::error::Result;
 use crate::output::Output;
-use crate::problem::Problem;
 
 /// Print a link to a server's screen, valid for one minute
 #[derive(Debug, clap::Args)]
@@ -24,21 +24,21 @@ pub(crate) struct Console {
     #[command(flatten)]
     target: Target,
 
-    /// Open the screen in the browser instead
+    /// Open the screen in the browser
     #[arg(long, group = "instead")]
     open: bool,
 
-    /// Lead VNC viewers to the screen, which connect to this port of ours, such as 5900; 0 for
-    /// any. Prints the address and its password, and ends with the last viewer
+    /// Serve the screen to VNC viewers on this port, such as 5900; 0 selects a free one. Prints
+    /// the address and a password, and runs until the last viewer disconnects
     #[arg(long, value_name = "[IP:]PORT", group = "instead", value_parser = vnc::address)]
     vnc: Option<SocketAddr>,
 
-    /// Write a picture of the screen, as PNG; - for standard output
+    /// Save a screenshot as PNG; - for standard output
     #[arg(long, value_name = "FILE", group = "instead")]
     screenshot: Option<PathBuf>,
 
-    /// Type this text, where line breaks are Enter. - reads it from standard input: others can
-    /// see what stands here
+    /// Type this text; line breaks become Enter. - reads it from standard input, which other
+    /// users cannot see
     #[arg(
         long = "type",
         value_name = "TEXT",
@@ -47,35 +47,25 @@ pub(crate) struct Console {
     )]
     text: Option<SecretString>,
 
-    /// The server's keyboard: us or de
+    /// Keyboard layout of the server: us or de
     #[arg(long, default_value_t, requires = "text")]
     layout: Layout,
 
-    /// Folder of the console page, which --open serves unless there is one at --console
+    /// Directory of the console page, which --open serves unless --console is set
     #[arg(long, value_name = "DIR", env = "HCC_WWW", hide_env_values = true)]
     www: Option<PathBuf>,
 }
 
-/// A way to a screen, for programs.
+/// A link to a screen, and its parts, for programs.
 #[derive(Serialize)]
-struct Shown<'a> {
+struct Link<'a> {
     link: &'a str,
     url: &'a str,
     password: &'a str,
 }
 
-impl<'a> Shown<'a> {
-    fn new(console: &'a hcc_core::Console, link: &'a SecretString) -> Self {
-        Self {
-            link: link.expose_secret(),
-            url: console.url.expose_secret(),
-            password: console.password.expose_secret(),
-        }
-    }
-}
-
 impl Console {
-    pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         if let Some(address) = self.vnc {
             return vnc::run(self.target, address, config, &out).await;
         }
@@ -87,16 +77,19 @@ impl Console {
         }
         let base = config.settings.console.as_deref();
         let page = match base {
-            None if self.open => {
-                Some(ConsolePage::find(self.www.as_deref()).map_err(Problem::from)?)
-            }
+            None if self.open => Some(ConsolePage::find(self.www.as_deref())?),
             _ => None,
         };
         let project = config.project(self.target.guard()).await?;
         let console = project.console(&self.target.name).await?;
         if !self.open {
             let link = console.link(base);
-            return out.result(link.expose_secret(), &Shown::new(&console, &link));
+            let link = Link {
+                link: link.expose_secret(),
+                url: console.url.expose_secret(),
+                password: console.password.expose_secret(),
+            };
+            return out.result(link.link, &link);
         }
         match page {
             Some(page) => browser::open(&page, &console.link(None)).await,

@@ -1,78 +1,44 @@
-//! `hcc create`: a new server.
+//! `hcc create`: creates a server.
 
-use std::io::{IsTerminal, Read, stderr};
+use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use anyhow::Context;
 use hcc_core::{CreateOptions, CreateOutcome, Guard, Quote, ServerName};
 use secrecy::SecretString;
 
 use crate::cmd::action::Done;
-use crate::cmd::wait::Waiting;
-use crate::complete;
+use crate::cmd::args::{Defaults, Waiting};
 use crate::config::Config;
-use crate::interrupt;
-use crate::offered::Kind;
+use crate::error::{Context, Result};
 use crate::output::Output;
-use crate::price::money;
+use crate::platform::signals::{cancel_on_ctrl_c, finish};
+use crate::price::with_currency;
 
-/// What new servers are like, for `create` and `setup`.
-#[derive(Clone, Debug, clap::Args)]
-pub(crate) struct Defaults {
-    /// Type of new servers
-    #[arg(
-        long = "type",
-        value_name = "TYPE",
-        env = "HCC_TYPE",
-        hide_env_values = true,
-        add = complete::offers(Kind::Types)
-    )]
-    pub(crate) server_type: Option<String>,
-
-    /// Image of new servers
-    #[arg(
-        id = "image_flag",
-        long = "image",
-        value_name = "IMAGE",
-        env = "HCC_IMAGE"
-    )]
-    #[arg(hide_env_values = true, add = complete::offers(Kind::Images))]
-    pub(crate) image: Option<String>,
-
-    /// Location of new servers
-    #[arg(id = "location_flag", long = "location", value_name = "LOCATION")]
-    #[arg(env = "HCC_LOCATION", hide_env_values = true)]
-    #[arg(add = complete::offers(Kind::Locations))]
-    pub(crate) location: Option<String>,
-}
-
-/// Create a server; safe to repeat, never makes two of one name
+/// Create a server; idempotent: a name is never created twice
 #[derive(Debug, clap::Args)]
 pub(crate) struct Create {
     /// Name of the server
+    #[arg(id = "new_name", value_name = "NAME")]
     name: ServerName,
 
-    /// Its type, such as cx23 [default: the cheapest that is available]
-    #[arg(add = complete::offers(Kind::Types))]
+    /// Type, such as cx23 [default: the cheapest available]
     r#type: Option<String>,
 
-    /// Its image, such as debian-13 [default: the newest Debian]
-    #[arg(add = complete::offers(Kind::Images))]
+    /// Image, such as debian-13 [default: the newest Debian]
     image: Option<String>,
 
-    /// Its location, such as fsn1 [default: where the type is cheapest]
-    #[arg(add = complete::offers(Kind::Locations))]
+    /// Location, such as fsn1 [default: the cheapest for the type]
     location: Option<String>,
 
     #[command(flatten)]
     defaults: Defaults,
 
-    /// SSH key that may log in, by name or id; without one there is a root password
+    /// SSH key for root, by name or id; without one there is a root password
     #[arg(long = "ssh-key", value_name = "KEY")]
     ssh_keys: Vec<String>,
 
-    /// File with instructions for cloud-init; - for standard input
+    /// File with user data for cloud-init; - for standard input
     #[arg(long, value_name = "FILE")]
     user_data: Option<PathBuf>,
 
@@ -81,29 +47,28 @@ pub(crate) struct Create {
 }
 
 impl Create {
-    pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
-        let mut order = CreateOptions::default();
-        order.server_type = self.r#type.or(self.defaults.server_type);
-        order.image = self.image.or(self.defaults.image);
-        order.location = self.location.or(self.defaults.location);
-        order.ssh_keys = self.ssh_keys;
-        order.user_data = self.user_data.as_deref().map(read).transpose()?;
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
+        let mut options = CreateOptions::default();
+        options.server_type = self.r#type.or(self.defaults.server_type);
+        options.image = self.image.or(self.defaults.image);
+        options.location = self.location.or(self.defaults.location);
+        options.ssh_keys = self.ssh_keys;
+        options.user_data = self.user_data.as_deref().map(read).transpose()?;
 
         let project = config.project(Guard::Managed).await?;
         if stderr().is_terminal() {
-            let quote = project.quote(&self.name, &order).await?;
-            eprintln!("hcc: {}", described(&self.name, &quote));
-            order = quote.order;
+            let quote = project.quote(&self.name, &options).await?;
+            eprintln!("hcc: {}", describe(&self.name, &quote));
+            options = quote.order;
         }
-        // Cut off between the order and its record, the root password would be lost.
-        let made =
-            interrupt::finish(async { Ok(project.create(&self.name, &order).await?) }).await?;
-        let actions = match made {
+        // An interruption between the request and its record would lose the root password.
+        let create = async { Ok(project.create(&self.name, &options).await?) };
+        let actions = match finish(create).await? {
             CreateOutcome::Created(actions) => {
-                interrupt::stop(self.waiting.wait(&project, actions)).await?
+                cancel_on_ctrl_c(self.waiting.wait(&project, actions)).await?
             }
             _ => {
-                eprintln!("hcc: {} exists already", self.name);
+                eprintln!("hcc: {} already exists", self.name);
                 Vec::new()
             }
         };
@@ -112,35 +77,31 @@ impl Create {
 }
 
 /// What is ordered, and what it costs.
-fn described(name: &ServerName, quote: &Quote) -> String {
-    let Quote { order, price, .. } = quote;
-    let said = |text: &Option<String>| text.clone().unwrap_or_default();
-    let mut text = format!(
-        "{name}: {} with {}",
-        said(&order.server_type),
-        said(&order.image)
-    );
-    if let Some(location) = &order.location {
-        text += &format!(" in {location}");
+fn describe(name: &ServerName, quote: &Quote) -> String {
+    let options = &quote.order;
+    let server_type = options.server_type.as_deref().unwrap_or_default();
+    let image = options.image.as_deref().unwrap_or_default();
+    let mut description = format!("{name}: {server_type} with {image}");
+    if let Some(location) = &options.location {
+        description += &format!(" in {location}");
     }
-    if let Some(price) = price {
+    if let Some(price) = &quote.price {
         let (hourly, monthly) = (&price.price_hourly.gross, &price.price_monthly.gross);
         let currency = quote.currency.as_deref().unwrap_or_default();
-        let hourly = money(format!("{hourly:.4}"), currency);
-        let monthly = money(format!("{monthly:.2}"), currency);
-        text += &format!(", {hourly} an hour, {monthly} a month at most");
+        let hourly = with_currency(format!("{hourly:.4}"), currency);
+        let monthly = with_currency(format!("{monthly:.2}"), currency);
+        description += &format!(", {hourly} per hour, at most {monthly} per month");
     }
-    text
+    description
 }
 
-fn read(path: &Path) -> anyhow::Result<SecretString> {
+fn read(path: &Path) -> Result<SecretString> {
     let text = if path == Path::new("-") {
-        let mut text = String::new();
-        io::stdin().read_to_string(&mut text).map(|_| text)
+        io::read_to_string(io::stdin())
     } else {
         fs::read_to_string(path)
     };
     Ok(text
-        .with_context(|| format!("read {}", path.display()))?
+        .context(|| format!("cannot read {}", path.display()))?
         .into())
 }

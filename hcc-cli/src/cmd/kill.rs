@@ -1,19 +1,17 @@
-//! `hcc kill`: deleting a server.
+//! `hcc kill`: deletes a server.
 
 use std::io::{IsTerminal, stdin};
 
-use anyhow::Result;
 use hcc_core::{DeleteOutcome, ErrorKind, Project, ServerName};
 use hcloud_api::Server;
 
-use crate::age::age;
 use crate::cmd::action::Done;
-use crate::cmd::consent::Consent;
-use crate::cmd::target::Target;
-use crate::cmd::wait::Waiting;
+use crate::cmd::args::{Confirmation, Target, Waiting};
 use crate::config::Config;
+use crate::duration::age;
+use crate::error::Result;
 use crate::output::Output;
-use crate::price::money;
+use crate::price::with_currency;
 
 /// Delete a server and its record
 #[derive(Debug, clap::Args)]
@@ -25,17 +23,17 @@ pub(crate) struct Kill {
     waiting: Waiting,
 
     #[command(flatten)]
-    consent: Consent,
+    confirmation: Confirmation,
 }
 
 impl Kill {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let name = &self.target.name;
         let project = config.project(self.target.guard()).await?;
-        if !self.consent.is_given(config) {
-            let about = about(&project, name).await?;
-            let question = format!("{about}Type its name to go on: ");
-            self.consent.ask_for(name.as_str(), &question)?;
+        if !self.confirmation.is_given(config) {
+            let summary = summary(&project, name).await?;
+            let question = format!("{summary}Type its name to confirm: ");
+            self.confirmation.ask_for(name.as_str(), &question)?;
         }
         let actions = match project.kill(name).await? {
             DeleteOutcome::Deleted(action) => action.into_iter().collect(),
@@ -46,56 +44,47 @@ impl Kill {
     }
 }
 
-/// What would be deleted, for a person to read before it is.
-async fn about(project: &Project, name: &ServerName) -> Result<String> {
+/// What would be deleted, for people to read before they confirm.
+async fn summary(project: &Project, name: &ServerName) -> Result<String> {
     if !stdin().is_terminal() {
         return Ok(String::new());
     }
     match project.find_managed(name).await {
         Ok(server) => {
             let currency = project.currency().await.unwrap_or_default();
-            Ok(described(&server, &currency))
+            Ok(describe(&server, &currency))
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            Ok(format!("{name} is gone; this removes its record.\n"))
-        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(format!(
+            "{name} no longer exists; this removes its record.\n"
+        )),
         Err(error) => Err(error.into()),
     }
 }
 
-fn protection(server: &Server) -> &'static str {
-    match server.protection.delete {
-        true => "yes, so Hetzner will refuse",
-        false => "no",
-    }
-}
-
-fn described(server: &Server, currency: &str) -> String {
+fn describe(server: &Server, currency: &str) -> String {
     let net = &server.public_net;
     let ip4 = net.ipv4.as_ref().map(|ipv4| ipv4.ip.to_string());
     let ip6 = net.ipv6.as_ref().map(|ipv6| ipv6.ip.clone());
     let addresses: Vec<String> = ip4.into_iter().chain(ip6).collect();
     let price = server.server_type.price(&server.location.name);
-    let facts = [
-        ("id", Some(server.id.to_string())),
-        ("status", Some(server.status.to_string())),
-        ("address", Some(addresses.join(", "))),
-        ("age", Some(age(server.created))),
-        (
-            "price",
-            price.map(|price| {
-                let monthly = format!("{:.2}", price.price_monthly.gross);
-                format!("{} a month", money(monthly, currency))
-            }),
-        ),
-        ("protected", Some(protection(server).to_owned())),
-    ];
-    let facts = facts
-        .into_iter()
-        .filter_map(|(name, fact)| Some((name, fact?)));
-    let facts = facts.filter(|(_, fact)| !fact.is_empty());
-    let facts: String = facts
-        .map(|(name, fact)| format!("  {name:10}{fact}\n"))
-        .collect();
-    format!("This deletes {} with its disk:\n{facts}", server.name)
+    let price = price.map(|price| format!("{:.2}", price.price_monthly.gross));
+    let price = price.map(|monthly| format!("{} per month", with_currency(monthly, currency)));
+    let protected = if server.protection.delete {
+        "yes, so Hetzner will refuse"
+    } else {
+        "no"
+    };
+    let facts: String = [
+        ("id", server.id.to_string()),
+        ("status", server.status.to_string()),
+        ("address", addresses.join(", ")),
+        ("age", age(server.created)),
+        ("price", price.unwrap_or_default()),
+        ("protected", protected.to_owned()),
+    ]
+    .into_iter()
+    .filter(|(_, fact)| !fact.is_empty())
+    .map(|(name, fact)| format!("  {name:10}{fact}\n"))
+    .collect();
+    format!("This deletes {} and its disk:\n{facts}", server.name)
 }

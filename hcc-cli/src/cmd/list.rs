@@ -3,27 +3,28 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use hcc_core::{Error, Guard, ServerSummary};
+use hcc_core::{Guard, ServerSummary};
 use hcc_store::Record;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::age::age;
 use crate::config::Config;
+use crate::duration::age;
+use crate::error::Result;
 use crate::output::{Output, Row};
 
-/// List all servers, and who knows them
+/// List all servers, and whether they are known locally, remotely or both
 #[derive(Debug, clap::Args)]
 pub(crate) struct List {
-    /// Show the records, asking nobody, and how old they are
+    /// Print the local records and their age, without a request
     #[arg(long)]
     cached: bool,
 }
 
 impl List {
-    pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         if self.cached {
-            let records = config.store().await?.list().await.map_err(Error::from)?;
+            let records = config.store().await?.list().await?;
             let rows: Vec<Cached> = records.into_iter().map(Cached::from).collect();
             return out.rows(&rows);
         }
@@ -36,8 +37,8 @@ impl Row for ServerSummary {
     const COLUMNS: &'static [&'static str] = &[
         "name", "known", "status", "id", "ip4", "ip6", "created", "age", "labels",
     ];
-    const ASIDE: &'static [&'static str] = &["created"];
-    const SPARE: &'static [&'static str] = &["ip6"];
+    const HIDDEN: &'static [&'static str] = &["created"];
+    const DROP_IF_NARROW: &'static [&'static str] = &["ip6"];
 
     fn cells(&self) -> Vec<String> {
         let mut cells = vec![self.name.clone(), self.known.as_str().to_owned()];
@@ -48,7 +49,7 @@ impl Row for ServerSummary {
                 remote.ip4.clone().unwrap_or_default(),
                 remote.ip6.clone().unwrap_or_default(),
                 remote.created.clone(),
-                since(&remote.created),
+                age_of(&remote.created),
                 labels(remote.labels.iter()),
             ]),
             None => cells.resize(Self::COLUMNS.len(), String::new()),
@@ -57,7 +58,7 @@ impl Row for ServerSummary {
     }
 }
 
-/// A server as its record says it, named as there.
+/// The record of a server, with the names of its fields.
 #[derive(Serialize)]
 struct Cached {
     name: String,
@@ -67,7 +68,7 @@ struct Cached {
     ip6: Option<String>,
     created: Option<String>,
     labels: BTreeMap<String, String>,
-    /// When Hetzner was last asked.
+    /// When it was last synced with the API.
     synced: Option<Timestamp>,
 }
 
@@ -91,8 +92,8 @@ impl Row for Cached {
     const COLUMNS: &'static [&'static str] = &[
         "name", "synced", "status", "id", "ip4", "ip6", "created", "age", "labels",
     ];
-    const ASIDE: &'static [&'static str] = &["created"];
-    const SPARE: &'static [&'static str] = &["ip6"];
+    const HIDDEN: &'static [&'static str] = &["created"];
+    const DROP_IF_NARROW: &'static [&'static str] = &["ip6"];
 
     fn cells(&self) -> Vec<String> {
         let synced = self.synced.map(|at| format!("{} ago", age(at)));
@@ -105,14 +106,14 @@ impl Row for Cached {
             self.ip4.clone().unwrap_or_default(),
             self.ip6.clone().unwrap_or_default(),
             created.clone(),
-            since(&created),
+            age_of(&created),
             labels(self.labels.iter()),
         ]
     }
 }
 
-/// How long ago a time was that records hold as text.
-fn since(created: &str) -> String {
+/// Formats how long ago a time was that is stored as a string.
+fn age_of(created: &str) -> String {
     created.parse().map(age).unwrap_or_default()
 }
 

@@ -1,15 +1,16 @@
 //! One verb or one family of verbs, one file.
 
 pub(crate) mod action;
+mod args;
+pub(crate) mod catalog;
 pub(crate) mod completion;
 pub(crate) mod config;
-mod consent;
 pub(crate) mod console;
 pub(crate) mod create;
 pub(crate) mod doctor;
 pub(crate) mod kill;
 pub(crate) mod list;
-pub(crate) mod offers;
+pub(crate) mod manage;
 pub(crate) mod page;
 pub(crate) mod password;
 pub(crate) mod power;
@@ -17,7 +18,4 @@ pub(crate) mod queue;
 pub(crate) mod setup;
 pub(crate) mod signal;
 pub(crate) mod sync;
-pub(crate) mod tag;
-mod target;
-mod wait;
 pub(crate) mod worker;

@@ -1,35 +1,37 @@
-//! `hcc password`: the root password that came with a server.
+//! `hcc password`: the root password of a server.
 
-use anyhow::Result;
-use hcc_core::{Error, ServerName};
+use hcc_core::ServerName;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
-use crate::complete;
 use crate::config::Config;
+use crate::error::{CliError, Exit, Result};
 use crate::output::Output;
-use crate::problem::Problem;
 
 /// Print the root password that a server was created with
 #[derive(Debug, clap::Args)]
 pub(crate) struct Password {
     /// Name of the server
-    #[arg(add = complete::servers())]
     name: ServerName,
 }
 
 #[derive(Serialize)]
-struct Shown<'a> {
+struct RootPassword<'a> {
     password: &'a str,
 }
 
 impl Password {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let store = config.store().await?;
-        let record = store.get(self.name.as_str()).await.map_err(Error::from)?;
-        let record = record.ok_or(Problem::NoRecord(self.name))?;
-        let password = record.pw.ok_or(Problem::NoPassword)?;
+        let record = store.get(self.name.as_str()).await?.ok_or_else(|| {
+            let message = format!("no record of server {}", self.name);
+            CliError::new(Exit::NotFound, "no_record", message)
+        })?;
+        let password = record.pw.ok_or_else(|| {
+            let message = format!("server {} was created without a root password", self.name);
+            CliError::new(Exit::Failed, "no_password", message)
+        })?;
         let password = password.expose_secret();
-        out.result(password, &Shown { password })
+        out.result(password, &RootPassword { password })
     }
 }

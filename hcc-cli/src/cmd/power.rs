@@ -1,64 +1,62 @@
-//! `hcc start stop force reset reboot`: power.
+//! `hcc start stop force reset reboot`: the power of servers.
 
 use std::time::Duration;
 
-use anyhow::Result;
 use hcc_core::{Power, Project};
 
-use crate::age::span;
 use crate::cmd::action::Done;
-use crate::cmd::consent::Consent;
-use crate::cmd::target::Target;
-use crate::cmd::wait::{self, Waiting};
+use crate::cmd::args::{Confirmation, Target, Waiting};
 use crate::config::Config;
+use crate::duration;
+use crate::error::Result;
 use crate::output::Output;
+use crate::output::progress::spinner;
 
-/// Switch a server on
+/// Power on a server
 #[derive(Debug, clap::Args)]
 pub(crate) struct Start {
     #[command(flatten)]
     change: Change,
 }
 
-/// Ask a server's operating system to shut down
+/// Shut down a server gracefully
 #[derive(Debug, clap::Args)]
 pub(crate) struct Stop {
     #[command(flatten)]
     change: Change,
 
-    /// Cut the power of a server that is not off after so long, such as 60s
-    #[arg(long, value_name = "TIME", value_parser = span)]
+    /// Power off the server if it has not shut down after this time, such as 60s
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     force_after: Option<Duration>,
 }
 
-/// Cut a server's power
+/// Power off a server immediately
 #[derive(Debug, clap::Args)]
 pub(crate) struct Force {
     #[command(flatten)]
     change: Change,
 
     #[command(flatten)]
-    consent: Consent,
+    confirmation: Confirmation,
 }
 
-/// Cut a server's power and switch it on again
+/// Power off a server immediately and power it on again
 #[derive(Debug, clap::Args)]
 pub(crate) struct Reset {
     #[command(flatten)]
     change: Change,
 
     #[command(flatten)]
-    consent: Consent,
+    confirmation: Confirmation,
 }
 
-/// Ask a server's operating system to restart
+/// Reboot a server gracefully
 #[derive(Debug, clap::Args)]
 pub(crate) struct Reboot {
     #[command(flatten)]
     change: Change,
 }
 
-/// A change of power.
 #[derive(Debug, clap::Args)]
 struct Change {
     #[command(flatten)]
@@ -76,18 +74,18 @@ impl Start {
 
 impl Stop {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
-        let Some(patience) = self.force_after else {
+        let Some(timeout) = self.force_after else {
             return self.change.run(Power::Stop, config, &out).await;
         };
         let Target { name, .. } = &self.change.target;
         let project = self.change.project(config).await?;
         let stop = project.power(name, Power::Stop).await?;
         let mut actions = vec![stop];
-        let waiting = wait::spinner(format!("waiting for {name} to shut down"));
-        let is_off = project.is_off_within(name, patience).await;
-        waiting.finish_and_clear();
+        let spinner = spinner(format!("waiting for {name} to shut down"));
+        let is_off = project.is_off_within(name, timeout).await;
+        spinner.finish_and_clear();
         if !is_off? {
-            eprintln!("hcc: {name} did not shut down; cutting its power");
+            eprintln!("hcc: {name} did not shut down in time; powering it off");
             actions.push(project.power(name, Power::Force).await?);
         }
         let actions = self.change.waiting.wait(&project, actions).await?;
@@ -98,8 +96,8 @@ impl Stop {
 impl Force {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let name = &self.change.target.name;
-        self.consent
-            .ask(config, &format!("This cuts the power of {name}. Go on?"))?;
+        self.confirmation
+            .ask(config, &format!("Power off {name} immediately?"))?;
         self.change.run(Power::Force, config, &out).await
     }
 }
@@ -107,9 +105,9 @@ impl Force {
 impl Reset {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let name = &self.change.target.name;
-        self.consent.ask(
+        self.confirmation.ask(
             config,
-            &format!("This cuts the power of {name} for a moment. Go on?"),
+            &format!("Power off {name} immediately and on again?"),
         )?;
         self.change.run(Power::Reset, config, &out).await
     }

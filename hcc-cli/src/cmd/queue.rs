@@ -1,95 +1,90 @@
-//! `hcc push pull next queue`: commands that wait to be carried out.
+//! `hcc push pull next queue`: the queue of commands.
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
 use hcc_core::Frontend;
 use hcc_queue::{Command, CommandId, Entry, State};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::age::{age, short, span};
-use crate::cmd::wait::PATIENCE;
-use crate::complete;
+use crate::cmd::args::{DEFAULT_TIMEOUT, ProgressMarks, line};
 use crate::config::Config;
-use crate::letters::Letters;
-use crate::output::{Output, Row};
-use crate::problem::Problem;
-use crate::reader;
+use crate::duration::{self, age, short};
+use crate::error::{CliError, Exit, Result};
+use crate::output::{Output, Row, stdout_closed};
 
 /// Add a command for a worker, or for a script that pulls
 ///
-/// Workers know sync, start, stop, force, reset, reboot, console, create, kill,
-/// settag and deltag; scripts may use whatever they like.
+/// Workers carry out sync, start, stop, force, reset, reboot, console, create, kill, settag and
+/// deltag; scripts can define commands of their own.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Push {
-    /// What to do, such as start
+    /// Command, such as start
     #[arg(value_name = "CMD", value_parser = line)]
     verb: String,
 
-    /// With what: the name of a server
+    /// Argument: the name of a server
     #[arg(value_name = "ARG", value_parser = line)]
-    #[arg(add = complete::servers())]
     server: String,
 
-    /// More about it, as a JSON object
+    /// Further arguments, as a JSON object
     #[arg(long, value_name = "JSON", value_parser = object, default_value = "null")]
     #[arg(hide_default_value = true)]
     args: Value,
 
-    /// Who wants it
-    #[arg(long, value_name = "WHO", value_parser = line)]
+    /// User that the command is carried out for
+    #[arg(long, value_name = "USER", value_parser = line)]
     by: Option<String>,
 
-    /// Wait until a worker has carried it out, at most so long, such as 30s
+    /// Wait until a worker has carried it out, for 5 minutes or as given, such as 30s
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = PATIENCE, value_parser = span)]
+    #[arg(default_missing_value = DEFAULT_TIMEOUT, value_parser = duration::parse)]
     wait: Option<Duration>,
 }
 
-/// Take the next command out of the queue and print it; without one, exit code 1
+/// Remove the next command from the queue and print it; exit code 1 if there is none
 #[derive(Debug, clap::Args)]
 pub(crate) struct Pull {}
 
-/// Wait for the next command, take it out of the queue and print it
+/// Wait for the next command, remove it from the queue and print it
 #[derive(Debug, clap::Args)]
 pub(crate) struct Next {
     #[command(flatten)]
-    letters: Letters,
+    marks: ProgressMarks,
 }
 
-/// Look into the queue, and mend what failed
+/// Inspect the queue; retry or remove failed commands
 #[derive(Debug, clap::Args)]
-pub(crate) struct Look {
+pub(crate) struct QueueCommand {
     #[command(subcommand)]
     verb: Verb,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
-    /// List the commands that wait, are carried out, or are dead
+    /// List the commands that are waiting, in progress, or dead letters
     #[command(visible_alias = "ls")]
     List {},
-    /// Show all that is known of one command
+    /// Show the details of a command
     Show {
-        /// Its id, or how that begins
+        /// Id, or an unambiguous prefix of it
         id: String,
     },
-    /// Put dead commands into the queue again
-    Retry(Which),
+    /// Return dead letters to the queue
+    Retry(Selection),
     /// Remove commands
-    Drop(Which),
+    Drop(Selection),
 }
 
 /// Which commands.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
-struct Which {
-    /// Their ids, or how those begin
+struct Selection {
+    /// Ids, or unambiguous prefixes of them
     id: Vec<String>,
 
-    /// All that are dead
+    /// All dead letters
     #[arg(long)]
     dead: bool,
 }
@@ -101,9 +96,9 @@ impl Push {
         command.by = self.by;
         let queue = config.queue().await?;
         command.id = queue.push(&command).await?;
-        if let Some(patience) = self.wait {
+        if let Some(timeout) = self.wait {
             let frontend = Frontend::new(config.store().await?, queue);
-            frontend.wait(&command.id, patience).await?;
+            frontend.wait(&command.id, timeout).await?;
         }
         out.item("ok", &Pushed::from(&command))
     }
@@ -113,7 +108,7 @@ impl Pull {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         match config.queue().await?.pull().await? {
             Some(command) => print(&command, &out),
-            None => Err(Problem::NothingToPull.into()),
+            None => Err(CliError::silent(Exit::Failed)),
         }
     }
 }
@@ -121,10 +116,10 @@ impl Pull {
 impl Next {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let mut consumer = config.queue().await?.consumer().await?;
-        self.letters.begin();
+        self.marks.begin();
         tokio::select! {
-            command = self.letters.during(consumer.pull()) => print(&command?, &out),
-            () = reader::gone() => Ok(()),
+            command = self.marks.during(consumer.pull()) => print(&command?, &out),
+            () = stdout_closed() => Ok(()),
         }
     }
 }
@@ -134,13 +129,13 @@ fn print(command: &Command, out: &Output) -> Result<()> {
     out.item(text, &Pushed::from(command))
 }
 
-impl Look {
+impl QueueCommand {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let queue = config.queue().await?;
         let entries = queue.commands().list().await?;
         match self.verb {
             Verb::List {} => {
-                let width = distinct(&entries);
+                let width = prefix_length(&entries);
                 let rows: Vec<EntryRow> = entries
                     .iter()
                     .map(|entry| EntryRow::new(entry, width))
@@ -151,19 +146,21 @@ impl Look {
                 let entry = find(&entries, &id)?;
                 out.record(&EntryRow::new(entry, usize::MAX))
             }
-            Verb::Retry(which) => {
-                let ids = which.of(&entries)?;
+            Verb::Retry(selection) => {
+                let ids = selection.of(&entries)?;
                 for id in &ids {
-                    let is_dead = queue.retry(id).await?;
-                    ensure!(is_dead, Problem::NotDead((*id).clone()));
+                    if !queue.retry(id).await? {
+                        return Err(refused("not_dead", format!("{id} is not a dead letter")));
+                    }
                 }
                 out.done(&ids)
             }
-            Verb::Drop(which) => {
-                let ids = which.of(&entries)?;
+            Verb::Drop(selection) => {
+                let ids = selection.of(&entries)?;
                 for id in &ids {
-                    let is_free = queue.remove(id).await?;
-                    ensure!(is_free, Problem::Leased((*id).clone()));
+                    if !queue.remove(id).await? {
+                        return Err(refused("leased", format!("{id} is in progress")));
+                    }
                 }
                 out.done(&ids)
             }
@@ -171,7 +168,11 @@ impl Look {
     }
 }
 
-impl Which {
+fn refused(code: &'static str, message: String) -> CliError {
+    CliError::new(Exit::Refused, code, message)
+}
+
+impl Selection {
     fn of<'a>(&self, entries: &'a [Entry]) -> Result<Vec<&'a CommandId>> {
         if self.dead {
             let dead = entries.iter().filter(|entry| entry.state == State::Dead);
@@ -182,10 +183,10 @@ impl Which {
     }
 }
 
-/// The command with this id, or else the only one whose id begins so.
+/// Finds the command with this id, or the only one whose id has this prefix.
 fn find<'a>(entries: &'a [Entry], id: &str) -> Result<&'a Entry> {
-    let known = |entry: &&Entry| entry.command.id.as_str() == id;
-    if let Some(entry) = entries.iter().find(known) {
+    let is_exact = |entry: &&Entry| entry.command.id.as_str() == id;
+    if let Some(entry) = entries.iter().find(is_exact) {
         return Ok(entry);
     }
     let mut found = entries
@@ -193,26 +194,33 @@ fn find<'a>(entries: &'a [Entry], id: &str) -> Result<&'a Entry> {
         .filter(|entry| entry.command.id.as_str().starts_with(id));
     match (found.next(), found.next()) {
         (Some(entry), None) => Ok(entry),
-        (Some(_), Some(_)) => Err(Problem::ManyCommands(id.to_owned()).into()),
-        (None, _) => Err(Problem::NoCommand(id.to_owned()).into()),
+        (Some(_), Some(_)) => {
+            let message = format!("the command id {id} is ambiguous");
+            Err(CliError::new(Exit::Usage, "ambiguous", message))
+        }
+        (None, _) => {
+            let message = format!("no command with id {id}");
+            let error = CliError::new(Exit::NotFound, "no_such_command", message);
+            Err(error.hint("run hcc queue list"))
+        }
     }
 }
 
-/// How much of each id tells the commands apart; 8 characters at least.
-fn distinct(entries: &[Entry]) -> usize {
+/// Returns the length of the shortest prefixes that distinguish all ids; at least 8.
+fn prefix_length(entries: &[Entry]) -> usize {
     let mut ids: Vec<&str> = entries
         .iter()
         .map(|entry| entry.command.id.as_str())
         .collect();
     ids.sort_unstable();
-    let alike = |pair: &[&str]| {
-        let pairs = pair[0].bytes().zip(pair[1].bytes());
-        1 + pairs.take_while(|(one, other)| one == other).count()
+    let needed = |pair: &[&str]| {
+        let bytes = pair[0].bytes().zip(pair[1].bytes());
+        1 + bytes.take_while(|(one, other)| one == other).count()
     };
-    ids.windows(2).map(alike).max().unwrap_or(0).max(8)
+    ids.windows(2).map(needed).max().unwrap_or(0).max(8)
 }
 
-/// A command as scripts see it, named as in the database.
+/// A command, with the names of the fields of its document.
 #[serde_with::skip_serializing_none]
 #[derive(Serialize)]
 struct Pushed {
@@ -243,7 +251,7 @@ struct EntryRow {
     #[serde(flatten)]
     command: Pushed,
     state: &'static str,
-    /// In how many seconds the state ends by itself.
+    /// In how many seconds the state changes by itself.
     due: Option<u64>,
     attempts: u32,
     why: Option<String>,
@@ -303,20 +311,11 @@ impl Row for EntryRow {
     }
 }
 
-/// A text that cannot forge a second line where scripts read lines.
-pub(crate) fn line(text: &str) -> Result<String> {
-    ensure!(!text.is_empty(), "it is empty");
-    ensure!(
-        !text.contains(char::is_control),
-        "it has control characters"
-    );
-    Ok(text.to_owned())
-}
-
 fn object(text: &str) -> Result<Value> {
-    let value: Value = serde_json::from_str(text)?;
-    ensure!(value.is_object() || value.is_null(), "it is no JSON object");
-    Ok(value)
+    match serde_json::from_str(text)? {
+        value @ (Value::Object(_) | Value::Null) => Ok(value),
+        _ => Err(CliError::usage("expected a JSON object")),
+    }
 }
 
 #[cfg(test)]
@@ -324,7 +323,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_id_means_one_command_even_if_another_begins_so() {
+    fn exact_id_is_found_even_if_it_is_a_prefix_of_another() {
         let entry = |id: &str| {
             let mut command = Command::new("start", "web");
             command.id = id.into();

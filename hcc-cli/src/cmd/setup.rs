@@ -1,188 +1,115 @@
-//! `hcc setup`: token and defaults, asked for or given.
+//! `hcc setup`: the token, and defaults for new servers.
 
 use std::io::{IsTerminal, stdin, stdout};
 use std::path::PathBuf;
 use std::{env, fmt};
 
-use anyhow::Result;
-use hcc_core::{Catalog, ErrorKind};
+use hcc_core::{Catalog, Settings};
 use hcloud_api::{ServerType, TypePrice};
 use indexmap::IndexSet;
 use inquire::validator::Validation;
 use inquire::{Password, PasswordDisplayMode, Select, Text};
 use secrecy::ExposeSecret;
 
-use crate::cmd::config::wrote;
-use crate::cmd::create::Defaults;
-use crate::config::{Config, Key};
-use crate::legacy;
-use crate::offered;
+use crate::cmd::args::Defaults;
+use crate::cmd::config::{check_with_api, save};
+use crate::completion_cache;
+use crate::config::{Config, Key, legacy};
+use crate::error::{Exit, Result};
 use crate::output::Output;
-use crate::problem::Problem;
 
-/// Set up token and defaults: asks on a terminal, takes flags from scripts
+/// Set up the token and defaults; interactive on a terminal, by flags in scripts
 ///
-/// In a script, give the token in HCLOUD_TOKEN or with --token-file, and what
-/// shall differ from the present settings by flags. The token and the defaults
-/// are checked with Hetzner before they are written.
+/// In a script, pass the token in HCLOUD_TOKEN or with --token-file, and the settings to change as
+/// flags. The token and the defaults are checked with the API before they are written.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Setup {
     #[command(flatten)]
     defaults: Defaults,
 
-    /// Begin with the settings of server.py [default: ~/.hcloud-console.conf]
+    /// Start from the settings of server.py [default: ~/.hcloud-console.conf]
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     import: Option<Option<PathBuf>>,
 
-    /// Do not ask, also on a terminal
+    /// Do not ask questions, even on a terminal
     #[arg(short = 'y', long)]
     yes: bool,
 }
 
 impl Setup {
     pub(crate) async fn run(self, mut config: Config, out: Output) -> Result<()> {
-        if let Some(path) = &self.import {
-            let values = legacy::read(&legacy_path(path.clone())?)?;
-            for key in Key::all() {
-                config.unset(key);
-            }
-            for (key, value) in values {
-                config.set(key, value.expose_secret())?;
-            }
+        if let Some(path) = self.import {
+            import(path, &mut config)?;
         }
-        config.adopt_given()?;
-        let Defaults {
-            server_type,
-            image,
-            location,
-        } = self.defaults;
-        for (key, flag) in [
-            (Key::Location, location),
-            (Key::Type, server_type),
-            (Key::Image, image),
+        config.adopt_overrides()?;
+        for (key, value) in [
+            (Key::Location, self.defaults.location),
+            (Key::Type, self.defaults.server_type),
+            (Key::Image, self.defaults.image),
         ] {
-            if let Some(value) = flag {
+            if let Some(value) = value {
                 config.set(key, &value)?;
             }
         }
 
-        let offers = if self.yes || !stdin().is_terminal() || !stdout().is_terminal() {
-            check(&config.kept()).await?
-        } else {
+        let is_interactive = !self.yes && stdin().is_terminal() && stdout().is_terminal();
+        let catalog = if is_interactive {
             ask(&mut config).await?
+        } else {
+            check_with_api(&config.persisted()).await?
         };
-        wrote(&config, &out)?;
-        offered::keep_all(&config.kept(), &offers);
+        save(&config, &out)?;
+        completion_cache::store_all(&config.persisted(), &catalog);
         Ok(())
     }
 }
 
-fn legacy_path(named: Option<PathBuf>) -> Result<PathBuf> {
-    match named.or_else(|| env::var_os("HCLOUD_CONSOLE_CONF").map(PathBuf::from)) {
-        Some(path) => Ok(path),
-        None => Ok(etcetera::home_dir()?.join(".hcloud-console.conf")),
+/// Replaces all settings by those of `server.py`.
+fn import(path: Option<PathBuf>, config: &mut Config) -> Result<()> {
+    let path = match path.or_else(|| env::var_os("HCLOUD_CONSOLE_CONF").map(PathBuf::from)) {
+        Some(path) => path,
+        None => etcetera::home_dir()?.join(".hcloud-console.conf"),
+    };
+    let values = legacy::read(&path)?;
+    for key in Key::all() {
+        config.unset(key);
     }
-}
-
-/// Asks Hetzner whether the settings name what there is.
-pub(crate) async fn check(config: &Config) -> Result<Catalog> {
-    let offers = Catalog::fetch(&config.project_without_records()?).await?;
-    offers.check(&config.settings)?;
-    Ok(offers)
+    for (key, value) in values {
+        config.set(key, value.expose_secret())?;
+    }
+    Ok(())
 }
 
 async fn ask(config: &mut Config) -> Result<Catalog> {
-    let offers = ask_token(config).await?;
-    let settings = config.settings.clone();
-
-    let location = settings.location.as_deref().map(hcc_core::location);
-    let places = offers.locations.iter().map(|location| {
-        let about = format!("{}, {}", location.city, location.country);
-        Choice::new(&location.name, about)
-    });
-    let location = pick(
-        "Location of new servers",
-        "where the type is cheapest",
-        location,
-        places,
-    )?;
-    let types = offers.types.iter().map(|server_type| {
-        let about = size(server_type, location.as_deref(), &offers.currency);
-        Choice::new(&server_type.name, about)
-    });
-    let server_type = pick(
-        "Type of new servers",
-        "the cheapest that is available",
-        settings.server_type.as_deref(),
-        types,
-    )?;
-    let architecture = offers
-        .types
-        .iter()
-        .find(|offer| Some(&offer.name) == server_type.as_ref())
-        .map(|offer| &offer.architecture);
-    let images = offers
-        .images
-        .iter()
-        .filter(|image| architecture.is_none_or(|wanted| &image.architecture == wanted))
-        .filter_map(|image| Some(Choice::new(image.name.as_deref()?, &image.description)))
-        .collect::<IndexSet<_>>();
-    let image = pick(
-        "Image of new servers",
-        "the newest Debian",
-        settings.image.as_deref(),
-        images,
-    )?;
-    for (key, picked) in [
-        (Key::Location, location),
-        (Key::Type, server_type),
-        (Key::Image, image),
-    ] {
-        match picked {
-            Some(name) => config.set(key, &name)?,
-            None => drop(config.unset(key)),
-        }
-    }
-
-    let none = "-".to_owned();
-    for (key, question, present) in [
-        (
-            Key::Label,
-            "Label that marks a server as managed",
-            settings.label,
-        ),
-        (
-            Key::Prefix,
-            "What names of new servers begin with; - for nothing",
-            settings.prefix.unwrap_or_else(|| none.clone()),
-        ),
-        (
-            Key::Store,
-            "Where the records lie",
-            config.store_url()?.to_string(),
-        ),
-        (
-            Key::Console,
-            "Address of the console page; - for the one that hcc serves",
-            settings.console.unwrap_or(none),
-        ),
-    ] {
-        let answer = text(key, question, &present)?;
-        // What stands there without its password stays as it is.
-        if answer != present {
-            config.set(key, &answer)?;
-        }
-    }
-    Ok(offers)
+    let catalog = ask_token(config).await?;
+    ask_location(config, &catalog)?;
+    ask_type(config, &catalog)?;
+    ask_image(config, &catalog)?;
+    ask_text(config, Key::Label, "Label of managed servers", |config| {
+        config.settings.label.clone()
+    })?;
+    let prefix = "Prefix of the names of new servers; - for none";
+    ask_text(config, Key::Prefix, prefix, |config| {
+        config.settings.prefix.clone().unwrap_or_else(none)
+    })?;
+    let store = config.store_url()?.to_string();
+    ask_text(config, Key::Store, "Database of the records", |_| store)?;
+    let console = "URL of the console page; - for the one that hcc serves";
+    ask_text(config, Key::Console, console, |config| {
+        config.settings.console.clone().unwrap_or_else(none)
+    })?;
+    Ok(catalog)
 }
 
-/// Asks until Hetzner takes the token; Return keeps the present one.
+fn none() -> String {
+    "-".to_owned()
+}
+
+/// Asks until the API accepts the token; Return keeps the current one.
 async fn ask_token(config: &mut Config) -> Result<Catalog> {
-    let help = match config.kept().access()? {
-        Some(_) => "Return keeps the present one",
-        None => {
-            "in the Hetzner Console: your project, Security, API tokens; it must read and write"
-        }
+    let help = match config.persisted().token_source()? {
+        Some(_) => "Return keeps the current one",
+        None => "create one in the Hetzner Console with write access: Security, API tokens",
     };
     loop {
         let token = Password::new("API token")
@@ -191,35 +118,109 @@ async fn ask_token(config: &mut Config) -> Result<Catalog> {
             .without_confirmation()
             .prompt()?;
         match try_token(config, token.trim()).await {
-            Ok((tried, offers)) => {
+            Ok((tried, catalog)) => {
                 *config = tried;
-                return Ok(offers);
+                return Ok(catalog);
             }
-            Err(error) if may_be_mistyped(&error) => eprintln!("{error:#}"),
+            Err(error) if error.exit() == Exit::NotSetUp || error.code() == "invalid" => {
+                eprintln!("{error}");
+            }
             Err(error) => return Err(error),
         }
     }
 }
 
-/// What the settings are with a token that was typed, whatever the environment says.
+/// Returns the settings with a typed token, whatever the environment says.
 async fn try_token(config: &Config, token: &str) -> Result<(Config, Catalog)> {
     let mut config = config.clone();
     if !token.is_empty() {
         config.set(Key::Token, token)?;
     }
-    let project = config.kept().project_without_records()?;
+    let project = config.persisted().project_without_records()?;
     Ok((config, Catalog::fetch(&project).await?))
 }
 
-fn may_be_mistyped(error: &anyhow::Error) -> bool {
-    match (error.downcast_ref(), error.downcast_ref()) {
-        (Some(Problem::NoToken | Problem::Invalid { .. }), _) => true,
-        (_, Some(error)) => hcc_core::Error::kind(error) == ErrorKind::NotSetUp,
-        _ => false,
-    }
+fn ask_location(config: &mut Config, catalog: &Catalog) -> Result<()> {
+    let current = config.settings.location.as_deref().map(hcc_core::location);
+    let locations = catalog.locations.iter().map(|location| {
+        let about = format!("{}, {}", location.city, location.country);
+        Choice::new(&location.name, about)
+    });
+    let default = "the cheapest for the type";
+    let picked = pick("Location of new servers", default, current, locations)?;
+    set_or_unset(config, Key::Location, picked)
 }
 
-/// Something to pick, and what a person wants to know of it.
+fn ask_type(config: &mut Config, catalog: &Catalog) -> Result<()> {
+    let Settings {
+        location,
+        server_type,
+        ..
+    } = &config.settings;
+    let types = catalog.types.iter().map(|server_type| {
+        let about = describe(server_type, location.as_deref(), &catalog.currency);
+        Choice::new(&server_type.name, about)
+    });
+    let default = "the cheapest available";
+    let current = server_type.as_deref();
+    let picked = pick("Type of new servers", default, current, types)?;
+    set_or_unset(config, Key::Type, picked)
+}
+
+fn ask_image(config: &mut Config, catalog: &Catalog) -> Result<()> {
+    let Settings {
+        server_type, image, ..
+    } = &config.settings;
+    let server_type = catalog
+        .types
+        .iter()
+        .find(|known| Some(&known.name) == server_type.as_ref());
+    let images = catalog
+        .images
+        .iter()
+        .filter(|image| server_type.is_none_or(|of| image.architecture == of.architecture))
+        .filter_map(|image| Some(Choice::new(image.name.as_deref()?, &image.description)))
+        .collect::<IndexSet<_>>();
+    let default = "the newest Debian";
+    let picked = pick("Image of new servers", default, image.as_deref(), images)?;
+    set_or_unset(config, Key::Image, picked)
+}
+
+fn set_or_unset(config: &mut Config, key: Key, picked: Option<String>) -> Result<()> {
+    match picked {
+        Some(name) => config.set(key, &name)?,
+        None => drop(config.unset(key)),
+    }
+    Ok(())
+}
+
+fn ask_text(
+    config: &mut Config,
+    key: Key,
+    question: &str,
+    current: impl FnOnce(&Config) -> String,
+) -> Result<()> {
+    let current = current(config);
+    let unchanged = current.clone();
+    let check = move |answer: &str| {
+        Ok(match key.check(answer) {
+            _ if answer == unchanged => Validation::Valid,
+            Ok(()) => Validation::Valid,
+            Err(reason) => Validation::Invalid(reason.into()),
+        })
+    };
+    let answer = Text::new(question)
+        .with_default(&current)
+        .with_validator(check)
+        .prompt()?;
+    // The current value is shown without its password, which must stay.
+    if answer != current {
+        config.set(key, &answer)?;
+    }
+    Ok(())
+}
+
+/// Something to pick, with its description.
 #[derive(PartialEq, Eq, Hash)]
 struct Choice {
     name: Option<String>,
@@ -245,60 +246,44 @@ impl fmt::Display for Choice {
     }
 }
 
-/// Lets the user pick; `None` is the first choice.
+/// Lets the user pick a name; `None` is the first choice.
 fn pick(
     question: &str,
-    otherwise: &str,
-    present: Option<&str>,
+    default: &str,
+    current: Option<&str>,
     choices: impl IntoIterator<Item = Choice>,
 ) -> Result<Option<String>> {
     let mut all = vec![Choice {
         name: None,
-        about: otherwise.to_owned(),
+        about: default.to_owned(),
     }];
     all.extend(choices);
-    let at = |all: &[Choice]| {
+    let position = |all: &[Choice]| {
         all.iter()
-            .position(|choice| choice.name.as_deref() == present)
+            .position(|choice| choice.name.as_deref() == current)
     };
-    if let (None, Some(name)) = (at(&all), present) {
-        // A snapshot, perhaps, or what Hetzner offers no more.
-        all.push(Choice::new(name, "as it is now"));
+    if let (None, Some(name)) = (position(&all), current) {
+        // A snapshot, or what Hetzner no longer offers.
+        all.push(Choice::new(name, "current value"));
     }
-    let present = at(&all).unwrap_or_default();
+    let start = position(&all).unwrap_or_default();
     let picked = Select::new(question, all)
-        .with_starting_cursor(present)
-        .with_help_message("↑↓ to move, type to search, Return to take, Esc to leave all as it was")
+        .with_starting_cursor(start)
+        .with_help_message("↑↓ to move, type to search, Return to select, Esc to abort")
         .prompt()?;
     Ok(picked.name)
 }
 
-fn text(key: Key, question: &str, present: &str) -> Result<String> {
-    let present_is_fine = present.to_owned();
-    let check = move |text: &str| {
-        Ok(match key.check(text) {
-            _ if text == present_is_fine => Validation::Valid,
-            Ok(()) => Validation::Valid,
-            Err(error) => Validation::Invalid(error.into()),
-        })
-    };
-    Ok(Text::new(question)
-        .with_default(present)
-        .with_validator(check)
-        .prompt()?)
-}
-
-fn size(server_type: &ServerType, location: Option<&str>, currency: &str) -> String {
+fn describe(server_type: &ServerType, location: Option<&str>, currency: &str) -> String {
     let (cores, memory, disk) = (server_type.cores, server_type.memory, server_type.disk);
-    let here = |price: &&TypePrice| location.is_none_or(|name| price.location == name);
+    let is_here = |price: &&TypePrice| location.is_none_or(|name| price.location == name);
     let price = server_type
         .prices
         .iter()
-        .filter(here)
+        .filter(is_here)
         .filter_map(|price| price.price_monthly.gross.to_f64())
         .min_by(f64::total_cmp);
-    let price = price
-        .map(|price| format!(", {price:.2} {currency} a month"))
-        .unwrap_or_default();
+    let price = price.map(|price| format!(", {price:.2} {currency} per month"));
+    let price = price.unwrap_or_default();
     format!("{cores} cores, {memory} GB, {disk} GB disk{price}")
 }

@@ -1,42 +1,40 @@
-//! `hcc notify wait events`: messages to whoever listens.
+//! `hcc notify wait events`: messages between processes.
 
 use std::fmt::Display;
 
-use anyhow::Result;
 use hcc_core::ServerName;
 use hcc_queue::{RawEvent, Received, Subscription};
 use serde::Serialize;
 
+use crate::cmd::args::{ProgressMarks, line};
 use crate::config::Config;
-use crate::letters::Letters;
-use crate::output::Output;
-use crate::reader;
+use crate::error::Result;
+use crate::output::{Output, stdout_closed};
 
-/// The signal that there may be commands; a gap is one as well.
-const LOOK: &str = "cmd";
+/// The signal that there may be commands, which is also printed for missed messages.
+const COMMANDS: &str = "cmd";
 
-/// Send a message to those who wait
+/// Send a message to all processes that wait for messages
 #[derive(Debug, clap::Args)]
 pub(crate) struct Notify {
-    /// What to say
-    #[arg(required = true, value_parser = crate::cmd::queue::line)]
+    /// Message
+    #[arg(required = true, value_parser = line)]
     message: Vec<String>,
 }
 
-/// Print messages as they come, one a line, until Ctrl-C or until nobody reads them
+/// Print messages as they arrive, one per line, until Ctrl-C or until stdout is closed
 ///
-/// "cmd" says that there may be commands: that some were pushed, or that
-/// messages were missed.
+/// The message "cmd" means that there may be commands: some were pushed, or messages were missed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Wait {
     #[command(flatten)]
-    letters: Letters,
+    marks: ProgressMarks,
 }
 
-/// Print what happens, one event a line, until Ctrl-C or until nobody reads it
+/// Print events as they happen, one per line, until Ctrl-C or until stdout is closed
 #[derive(Debug, clap::Args)]
 pub(crate) struct Events {
-    /// Only what happens to this server
+    /// Only events of this server
     name: Option<ServerName>,
 }
 
@@ -57,13 +55,13 @@ impl Notify {
 impl Wait {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let mut signals = config.queue().await?.signals().subscribe().await?;
-        self.letters.begin();
-        while let Some(heard) = next(&mut *signals, &self.letters).await? {
-            let text = match heard {
-                Received::Message(text) => text,
-                Received::Lagged => LOOK.to_owned(),
+        self.marks.begin();
+        while let Some(received) = next(&mut *signals, &self.marks).await? {
+            let message = match received {
+                Received::Message(message) => message,
+                Received::Lagged => COMMANDS.to_owned(),
             };
-            out.item(one_line(&text), &Message { msg: &text })?;
+            out.item(one_line(&message), &Message { msg: &message })?;
         }
         Ok(())
     }
@@ -72,13 +70,13 @@ impl Wait {
 impl Events {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let mut events = config.queue().await?.events().subscribe().await?;
-        while let Some(heard) = next(&mut *events, &Letters::default()).await? {
-            match heard {
+        while let Some(received) = next(&mut *events, &ProgressMarks::default()).await? {
+            match received {
                 Received::Message(event) if self.concerns(&event) => {
-                    out.item(one_line(&described(&event)), &event)?;
+                    out.item(one_line(&describe(&event)), &event)?;
                 }
                 Received::Message(_) => {}
-                Received::Lagged => eprintln!("hcc: events were missed here"),
+                Received::Lagged => eprintln!("hcc: some events were missed"),
             }
         }
         Ok(())
@@ -90,27 +88,30 @@ impl Events {
     }
 }
 
-/// The next message; `None` if nobody would read it.
-async fn next<T>(from: &mut dyn Subscription<T>, letters: &Letters) -> Result<Option<Received<T>>> {
+/// Returns the next message; `None` if stdout was closed.
+async fn next<T>(
+    from: &mut dyn Subscription<T>,
+    marks: &ProgressMarks,
+) -> Result<Option<Received<T>>> {
     tokio::select! {
-        heard = letters.during(from.next()) => Ok(Some(heard?)),
-        () = reader::gone() => Ok(None),
+        received = marks.during(from.next()) => Ok(Some(received?)),
+        () = stdout_closed() => Ok(None),
     }
 }
 
-/// An event for people: what, whose, and the facts.
-fn described(event: &RawEvent) -> String {
-    let mut words = vec![event.evt.clone()];
-    words.extend(event.server.clone());
+/// Formats an event: its kind, its server, and its facts.
+fn describe(event: &RawEvent) -> String {
+    let mut parts = vec![event.evt.clone()];
+    parts.extend(event.server.clone());
     let facts = event.facts.iter();
-    words.extend(facts.map(|(name, fact)| match fact.as_str() {
+    parts.extend(facts.map(|(name, fact)| match fact.as_str() {
         Some(text) => format!("{name}={text}"),
         None => format!("{name}={fact}"),
     }));
-    words.join(" ")
+    parts.join(" ")
 }
 
-/// A message that others sent may hold line ends; here one line is one message.
-fn one_line(text: &str) -> impl Display {
-    text.replace(char::is_control, " ")
+/// Messages of other programs may contain line breaks; here one line is one message.
+fn one_line(message: &str) -> impl Display {
+    message.replace(char::is_control, " ")
 }

@@ -1,68 +1,56 @@
-//! `hcc sync`: what Hetzner says, into the records.
+//! `hcc sync`: updates the records from the API.
 
-use hcc_core::{Error, Guard, Scope, ServerName, SyncOutcome, SyncProgress, Synced};
-use indicatif::{ProgressBar, ProgressStyle};
+use hcc_core::{Error, Guard, Scope, ServerName, SyncOutcome, SyncProgress, SyncedRecord};
+use indicatif::ProgressBar;
 
-use crate::complete;
 use crate::config::Config;
+use crate::error::Result;
+use crate::output::progress::bar;
 use crate::output::{Output, Row};
 
-/// Copy what Hetzner says into the records
+/// Update the records from the API
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sync {
-    /// Servers to sync; all that the records know, unless named
-    #[arg(add = complete::servers())]
+    /// Servers to sync [default: all with a record]
     names: Vec<ServerName>,
 
-    /// Adopt every managed server that the records do not know
+    /// Also create records for managed servers without one
     #[arg(long, conflicts_with = "names")]
     all: bool,
 
-    /// Remove records whose servers are gone
+    /// Remove the records of servers that no longer exist
     #[arg(long)]
     prune: bool,
 }
 
 impl Sync {
-    pub(crate) async fn run(self, config: &Config, out: Output) -> anyhow::Result<()> {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let scope = match (self.all, self.names) {
             (true, _) => Scope::All,
             (false, names) if names.is_empty() => Scope::Known,
             (false, names) => Scope::Names(names),
         };
         let project = config.project(Guard::Managed).await?;
-        let bar = bar();
-        let synced =
-            project.sync_with_progress(&scope, self.prune, |progress| show(&bar, progress));
-        let synced = synced.await;
+        let bar = bar(0, "{msg:20} {bar:30} {human_pos} of {human_len}");
+        let update = |progress| update(&bar, progress);
+        let outcome = project.sync_with_progress(&scope, self.prune, update).await;
         bar.finish_and_clear();
-        let synced = synced?;
+        let synced = outcome?;
         out.rows(&synced)?;
-        match synced
-            .into_iter()
-            .find(|synced| synced.record == SyncOutcome::Unknown)
-        {
-            Some(unknown) => Err(Error::NoSuchServer {
-                name: unknown.name.parse()?,
-            }
-            .into()),
-            None => Ok(()),
-        }
+        let is_unknown = |synced: &SyncedRecord| synced.record == SyncOutcome::Unknown;
+        let Some(unknown) = synced.into_iter().find(is_unknown) else {
+            return Ok(());
+        };
+        let name = unknown.name.parse().map_err(Error::from)?;
+        Err(Error::NoSuchServer { name }.into())
     }
 }
 
-/// A bar that is drawn on a terminal only.
-fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg:20} {bar:30} {human_pos} of {human_len}")
-        .expect("the template is well formed");
-    ProgressBar::new(0).with_style(style)
-}
-
-fn show(bar: &ProgressBar, progress: SyncProgress) {
+fn update(bar: &ProgressBar, progress: SyncProgress) {
     match progress {
         SyncProgress::Asking { servers, of } => {
             bar.set_length(of.unwrap_or(servers));
-            bar.set_message("asking for servers");
+            bar.set_message("fetching servers");
             bar.set_position(servers);
         }
         SyncProgress::Writing { records } => {
@@ -74,10 +62,6 @@ fn show(bar: &ProgressBar, progress: SyncProgress) {
     }
 }
 
-impl Row for Synced {
+impl Row for SyncedRecord {
     const COLUMNS: &'static [&'static str] = &["name", "record"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![self.name.clone(), self.record.as_str().to_owned()]
-    }
 }

@@ -1,85 +1,85 @@
-//! `hcc worker`: carries out what the queue brings.
+//! `hcc worker`: carries out the commands in the queue.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
 use hcc_core::{AccountAuthorizer, Guard, WorkerConfig};
 use tracing::info;
 
 use crate::config::Config;
-use crate::interrupt;
-use crate::problem::Problem;
-use crate::systemd;
+use crate::duration;
+use crate::error::{CliError, Result};
+use crate::platform::signals::ShutdownSignals;
+use crate::platform::systemd;
 
-/// Carry out commands as they come, until Ctrl-C or SIGTERM
+/// Carry out the commands in the queue, until Ctrl-C or SIGTERM
 ///
-/// It keeps the records fresh as well. Any number of workers may share a queue,
-/// on any number of machines if the queue is in MongoDB or Redis. When asked to
-/// end, it finishes what it has begun; asked twice, it leaves that to others.
-/// Once a web console keeps users beside the records, a command in the name of
-/// one needs their right to it.
+/// It also keeps the records up to date. Any number of workers can share a
+/// queue, on any number of machines if the queue is in MongoDB or Redis. On
+/// the first signal it finishes the commands in progress; on the second it
+/// exits at once, and another worker takes them over. If a web console stores
+/// its users with the records, a command of a user needs that user's permission.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Worker {
-    /// How many commands to carry out at once
+    /// Number of commands to carry out concurrently
     #[arg(long, value_name = "NUMBER")]
     jobs: Option<usize>,
 
-    /// After how long without a command to sync the records
-    #[arg(long, value_name = "TIME", value_parser = crate::age::span)]
+    /// Interval of the periodic sync of the records
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     cycle: Option<Duration>,
 
-    /// How long to finish what was begun, before it goes back into the queue
-    #[arg(long, value_name = "TIME", value_parser = crate::age::span)]
+    /// Time to finish commands in progress on shutdown, before they return to the queue
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     grace: Option<Duration>,
 
-    /// How long the records keep a console's URL and password [default: for ever]
-    #[arg(long = "console-life", value_name = "TIME", value_parser = crate::age::span)]
+    /// Time to keep the URL and password of a console in the records [default: indefinitely]
+    #[arg(long = "console-life", value_name = "TIME", value_parser = duration::parse)]
     console_ttl: Option<Duration>,
 
-    /// Refuse commands that do not say which user wants them
+    /// Refuse commands without a user
     #[arg(long)]
     names_required: bool,
 }
 
 impl Worker {
     pub(crate) async fn run(self, config: &Config) -> Result<()> {
-        ensure!(!config.is_dry_run(), Problem::NoDryRun);
+        if config.is_dry_run() {
+            // It would move all commands to the dead letters.
+            return Err(CliError::usage("a worker cannot run with --dry-run"));
+        }
         let project = config.project(Guard::Managed).await?;
         let queue = config.queue().await?;
+        let accounts = hcc_store::open_accounts(&config.store_url()?).await?;
+        let mut authorizer = AccountAuthorizer::new(accounts);
+        if self.names_required {
+            authorizer = authorizer.require_user();
+        }
         let worker = hcc_core::Worker::new(project, queue)
-            .with_config(self.pace())
-            .with_authorizer(Arc::new(self.users(config).await?));
+            .with_config(self.worker_config())
+            .with_authorizer(Arc::new(authorizer));
 
-        let (mut first, mut second) = (interrupt::Ends::listen()?, interrupt::Ends::listen()?);
-        let asked = async {
+        let (mut first, mut second) = (ShutdownSignals::listen()?, ShutdownSignals::listen()?);
+        let shutdown = async {
             first.next().await;
-            info!("finishing what was begun");
+            info!("shutting down");
             systemd::stopping();
         };
-        let asked_twice = async {
+        let cancelled = async {
             second.next().await;
             second.next().await;
         };
         let (queue, records) = (config.queue_url()?, config.store_url()?);
-        info!(%queue, %records, "working");
+        info!(%queue, %records, "worker started");
         systemd::ready();
         tokio::select! {
-            () = worker.run(asked) => Ok(()),
-            () = asked_twice => Err(Problem::Interrupted.into()),
-            never = systemd::stay_alive() => match never {},
+            () = worker.run(shutdown) => Ok(()),
+            () = cancelled => Err(CliError::interrupted()),
+            never = systemd::keep_watchdog_alive() => match never {},
         }
     }
 
-    async fn users(&self, config: &Config) -> Result<AccountAuthorizer> {
-        let accounts = hcc_store::open_accounts(&config.store_url()?).await?;
-        Ok(match self.names_required {
-            true => AccountAuthorizer::new(accounts).require_user(),
-            false => AccountAuthorizer::new(accounts),
-        })
-    }
-
-    fn pace(&self) -> WorkerConfig {
+    fn worker_config(&self) -> WorkerConfig {
         let mut config = WorkerConfig::default();
         config.concurrency = self.jobs.unwrap_or(config.concurrency);
         config.sync_interval = self.cycle.unwrap_or(config.sync_interval);

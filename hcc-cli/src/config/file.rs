@@ -4,19 +4,19 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
-use anyhow::{Context, Result};
 use secrecy::SecretString;
 use toml_edit::{Document, DocumentMut, Item, Table, TableLike, Value};
 
-use super::{Key, Values};
-use crate::problem::Problem;
+use super::key::{Key, Values};
+use super::toml::TomlError;
+use crate::error::{CliError, Context, Exit, Result};
 
-/// Under which the profiles stand.
-const PROFILE: &str = "profile";
+/// The name of the table of profiles.
+const PROFILES: &str = "profile";
 
 /// The settings file, or one profile in it.
 ///
-/// What is changed leaves the rest as its owner wrote it, comments and all.
+/// A change leaves the rest of the file as it was, comments included.
 #[derive(Clone)]
 pub(crate) struct File {
     path: PathBuf,
@@ -25,19 +25,16 @@ pub(crate) struct File {
 }
 
 impl File {
-    /// Reads a settings file; none is an empty one.
+    /// Reads a settings file; a missing one is empty.
     ///
-    /// It holds a token, so it is refused when others can read it.
+    /// It may hold a token, so a file that other users can read is refused.
     pub(crate) fn read(path: &Path, profile: Option<&str>) -> Result<Self> {
         let document = match fs::read_to_string(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => DocumentMut::new(),
-            Err(cause) => {
-                let path = path.to_owned();
-                return Err(Problem::Unreadable { path, cause }.into());
-            }
+            Err(cause) => return Err(CliError::unreadable(path, cause)),
             Ok(text) => {
                 check_private(path)?;
-                parse(&text).map_err(|flaw| flaw.in_file(path, &text))?
+                parse(&text).map_err(|error| error.in_file(path, &text))?
             }
         };
         Ok(Self {
@@ -55,7 +52,7 @@ impl File {
         self.profile.as_deref()
     }
 
-    /// Whether there is anything: a file, and the profile in it.
+    /// Whether the file exists, with the profile in it.
     pub(crate) fn exists(&self) -> bool {
         match &self.profile {
             Some(_) => self.table().is_some(),
@@ -63,25 +60,25 @@ impl File {
         }
     }
 
-    /// The names of all profiles.
+    /// Returns the names of all profiles.
     pub(crate) fn profiles(&self) -> Vec<String> {
-        let profiles = self.document.get(PROFILE).and_then(Item::as_table_like);
+        let profiles = self.document.get(PROFILES).and_then(Item::as_table_like);
         let names = profiles.into_iter().flat_map(TableLike::iter);
         names.map(|(name, _)| name.to_owned()).collect()
     }
 
-    /// What it sets.
+    /// Returns all values in it.
     pub(crate) fn values(&self) -> Values {
         let settings = self.table().into_iter().flat_map(TableLike::iter);
         settings
-            .filter_map(|(name, item)| Some((Key::named(name)?, text(item)?)))
+            .filter_map(|(name, item)| Some((Key::named(name)?, value(item)?)))
             .collect()
     }
 
-    /// Sets a value; a way to the token takes the place of all others.
+    /// Sets a value; a source of the token replaces all others.
     pub(crate) fn set(&mut self, key: Key, value: &str) {
-        if Key::ACCESS.contains(&key) {
-            for other in Key::ACCESS.into_iter().filter(|other| *other != key) {
+        if Key::TOKEN_SOURCES.contains(&key) {
+            for other in Key::TOKEN_SOURCES.into_iter().filter(|other| *other != key) {
                 self.unset(other);
             }
         }
@@ -107,24 +104,25 @@ impl File {
         self.table_mut().remove(key.names().file).is_some()
     }
 
-    /// Writes the settings where only their owner can read them, all or nothing.
+    /// Replaces the file atomically; only its owner can read the new one.
     pub(crate) fn write(&self) -> Result<()> {
-        // A link leads to where its owner keeps the file.
+        // A symbolic link stays, and its target is replaced.
         let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
-        let dir = path.parent().context("a settings file needs a folder")?;
-        fs::create_dir_all(dir).with_context(|| format!("create {}", dir.display()))?;
-        // A temporary file is readable by its owner alone.
-        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        let directory = path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(directory)
+            .context(|| format!("cannot create {}", directory.display()))?;
+        // A temporary file is readable by its owner only.
+        let mut file = tempfile::NamedTempFile::new_in(directory)?;
         file.write_all(self.document.to_string().as_bytes())?;
         file.as_file().sync_all()?;
-        file.persist(path)?;
+        file.persist(path).map_err(io::Error::from)?;
         Ok(())
     }
 
     fn table(&self) -> Option<&dyn TableLike> {
         let root = self.document.as_table();
         match &self.profile {
-            Some(name) => root.get(PROFILE)?.get(name)?.as_table_like(),
+            Some(name) => root.get(PROFILES)?.get(name)?.as_table_like(),
             None => Some(root),
         }
     }
@@ -136,7 +134,7 @@ impl File {
         };
         let mut profiles = Table::new();
         profiles.set_implicit(true);
-        root.entry(PROFILE)
+        root.entry(PROFILES)
             .or_insert(profiles.into())
             .as_table_like_mut()
             .expect("profiles were parsed as tables")
@@ -148,7 +146,7 @@ impl File {
 }
 
 impl fmt::Debug for File {
-    /// Leaves out what it says, which may be a token.
+    /// Omits the document, which may hold a token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("File")
             .field("path", &self.path)
@@ -157,39 +155,10 @@ impl fmt::Debug for File {
     }
 }
 
-/// What is wrong with a file, and from which byte on.
-///
-/// A parser's own message quotes the faulty line, and that may be the token's.
-#[derive(Debug)]
-pub(super) struct Flaw {
-    pub(super) at: usize,
-    pub(super) message: String,
-}
-
-impl Flaw {
-    fn of(item: &Item, message: impl Into<String>) -> Self {
-        Self {
-            at: item.span().map_or(0, |span| span.start),
-            message: message.into(),
-        }
-    }
-
-    pub(super) fn in_file(self, path: &Path, text: &str) -> Problem {
-        Problem::Malformed {
-            path: path.to_owned(),
-            line: 1 + text[..self.at].matches('\n').count(),
-            message: self.message,
-        }
-    }
-}
-
-fn parse(text: &str) -> Result<DocumentMut, Flaw> {
-    let document = Document::parse(text).map_err(|error| Flaw {
-        at: error.span().map_or(0, |span| span.start),
-        message: error.message().to_owned(),
-    })?;
+fn parse(text: &str) -> Result<DocumentMut, TomlError> {
+    let document = Document::parse(text)?;
     let (profiles, settings): (Vec<_>, Vec<_>) =
-        document.iter().partition(|(name, _)| *name == PROFILE);
+        document.iter().partition(|(name, _)| *name == PROFILES);
     check_settings(settings)?;
     for (_, profiles) in profiles {
         for (_, profile) in tables(profiles)?.iter() {
@@ -199,24 +168,26 @@ fn parse(text: &str) -> Result<DocumentMut, Flaw> {
     Ok(document.into_mut())
 }
 
-fn tables(item: &Item) -> Result<&dyn TableLike, Flaw> {
+fn tables(item: &Item) -> Result<&dyn TableLike, TomlError> {
     item.as_table_like()
-        .ok_or_else(|| Flaw::of(item, "a profile is a table"))
+        .ok_or_else(|| TomlError::at(item, "a profile must be a table"))
 }
 
-fn check_settings<'a>(settings: impl IntoIterator<Item = (&'a str, &'a Item)>) -> Result<(), Flaw> {
+fn check_settings<'a>(
+    settings: impl IntoIterator<Item = (&'a str, &'a Item)>,
+) -> Result<(), TomlError> {
     for (name, item) in settings {
         if Key::named(name).is_none() {
-            return Err(Flaw::of(item, format!("there is no setting {name:?}")));
+            return Err(TomlError::at(item, format!("unknown setting {name:?}")));
         }
-        if text(item).is_none() {
-            return Err(Flaw::of(item, format!("{name} is no text")));
+        if value(item).is_none() {
+            return Err(TomlError::at(item, format!("{name} must be a string")));
         }
     }
     Ok(())
 }
 
-fn text(item: &Item) -> Option<SecretString> {
+fn value(item: &Item) -> Option<SecretString> {
     match item.as_value()? {
         Value::String(text) => Some(text.value().as_str().into()),
         Value::Integer(number) => Some(number.value().to_string().into()),
@@ -232,7 +203,9 @@ fn check_private(path: &Path) -> Result<()> {
     if mode & 0o077 == 0 {
         return Ok(());
     }
-    Err(Problem::Exposed(path.to_owned()).into())
+    let message = format!("{} is readable by other users", path.display());
+    let hint = format!("run chmod 600 {}", path.display());
+    Err(CliError::new(Exit::NotSetUp, "exposed", message).hint(hint))
 }
 
 #[cfg(not(unix))]

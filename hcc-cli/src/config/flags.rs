@@ -5,29 +5,30 @@ use std::path::{Path, PathBuf};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
-use super::{Key, Values};
+use super::key::{Key, Values};
 
-/// Settings that every verb understands.
+/// The settings on a command line, to be flattened into a parser of [`clap`].
+///
+/// The default has none: the environment and the settings file decide.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Settings")]
-pub(crate) struct Flags {
+pub struct Flags {
     /// Settings file [default: ~/.config/hcc/config.toml]
     #[arg(long, global = true, value_name = "FILE", env = "HCC_CONFIG")]
     #[arg(hide_env_values = true, hide_short_help = true)]
     config: Option<PathBuf>,
 
-    /// Which project: the table [profile.NAME] of the settings file
+    /// Project: the table [profile.NAME] of the settings file
     #[arg(long, global = true, value_name = "NAME", env = "HCC_PROFILE")]
     #[arg(hide_env_values = true, hide_short_help = true)]
-    #[arg(add = crate::complete::profiles())]
     profile: Option<String>,
 
-    /// Say which request would change something, and do not send it
+    /// Show mutating requests without sending them
     #[arg(long, global = true)]
     dry_run: bool,
 
     #[command(flatten)]
-    given: Given,
+    settings: SettingFlags,
 }
 
 impl Flags {
@@ -43,25 +44,25 @@ impl Flags {
         self.dry_run
     }
 
-    /// The same file and profile, and no setting beside.
+    /// Keeps the file and the profile, and drops all settings.
     pub(crate) fn without_settings(self) -> Self {
         Self {
-            given: Given::default(),
+            settings: SettingFlags::default(),
             ..self
         }
     }
 
     /// The settings on the command line.
-    pub(crate) fn given(&self) -> &Values {
-        &self.given.0
+    pub(crate) fn settings(&self) -> &Values {
+        &self.settings.0
     }
 }
 
-/// A flag for each setting that may have one.
+/// A flag for each setting that has one.
 #[derive(Clone, Debug, Default)]
-struct Given(Values);
+struct SettingFlags(Values);
 
-impl Args for Given {
+impl Args for SettingFlags {
     fn augment_args(command: Command) -> Command {
         command.args(Key::all().filter_map(flag))
     }
@@ -71,7 +72,7 @@ impl Args for Given {
     }
 }
 
-/// The environment is named in the help texts, and read elsewhere.
+/// The help text names the variable; its value is read elsewhere.
 fn flag(key: Key) -> Option<Arg> {
     let names = key.names();
     let flag = Arg::new(names.file)
@@ -87,11 +88,11 @@ fn flag(key: Key) -> Option<Arg> {
     Some(flag)
 }
 
-impl FromArgMatches for Given {
+impl FromArgMatches for SettingFlags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut given = Self::default();
-        given.update_from_arg_matches(matches)?;
-        Ok(given)
+        let mut flags = Self::default();
+        flags.update_from_arg_matches(matches)?;
+        Ok(flags)
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

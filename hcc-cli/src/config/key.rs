@@ -1,218 +1,132 @@
-//! The settings: what each is called, and what it may be.
+//! The settings: their names, and which values are valid.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use anyhow::{Result, bail, ensure};
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use hcc_core::ServerName;
 use hcc_queue::QueueUrl;
 use hcc_store::StoreUrl;
 use hcloud_api::{Client, Labels};
+use secrecy::SecretString;
 
-/// One setting.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Key {
-    Token,
-    TokenFile,
-    TokenCommand,
-    Context,
-    Endpoint,
-    Location,
-    Type,
-    Image,
-    Label,
-    Prefix,
-    Console,
-    Store,
-    Queue,
-    Records,
-    Commands,
-    Signals,
-    Events,
-    SignalBytes,
-}
+/// Values of settings. Some are secrets, so all are kept as such.
+pub type Values = BTreeMap<Key, SecretString>;
 
-/// What a setting is called in the file, in the environment and as a flag of every verb.
+/// The names of a setting in the file, in the environment and as a flag of every verb.
 pub(crate) struct Names {
     pub(crate) file: &'static str,
     pub(crate) variable: &'static str,
-    /// There is none where a flag of one verb does it, nor for what must not be seen by others.
+    /// None if the setting is a flag of one verb only, or a secret.
     pub(crate) flag: Option<&'static str>,
-    /// What stands for its value in a help text.
+    /// The placeholder of its value in a help text.
     pub(crate) value: &'static str,
     pub(crate) help: &'static str,
 }
 
+macro_rules! keys {
+    ($($key:ident: $file:literal, $variable:literal, $flag:expr, $value:literal, $help:literal;)+) => {
+        /// One setting.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Key {
+            $(#[doc = $help] $key),+
+        }
+
+        const ALL: &[Key] = &[$(Key::$key),+];
+
+        const NAMES: &[Names] = &[$(Names {
+            file: $file,
+            variable: $variable,
+            flag: $flag,
+            value: $value,
+            help: $help,
+        }),+];
+    };
+}
+
+keys! {
+    Token: "token", "HCLOUD_TOKEN", None, "TOKEN",
+        "API token of the project";
+    TokenFile: "token_file", "HCC_TOKEN_FILE", Some("token-file"), "FILE",
+        "File with the API token";
+    TokenCommand: "token_command", "HCC_TOKEN_COMMAND", Some("token-command"), "COMMAND",
+        "Shell command that prints the API token";
+    Context: "context", "HCLOUD_CONTEXT", Some("context"), "NAME",
+        "Context of the official CLI with the API token";
+    Endpoint: "endpoint", "HCLOUD_ENDPOINT", Some("endpoint"), "URL",
+        "Base URL of the API [default: Hetzner's]";
+    Location: "location", "HCC_LOCATION", None, "LOCATION",
+        "Location of new servers [default: the cheapest for the type]";
+    Type: "type", "HCC_TYPE", None, "TYPE",
+        "Type of new servers [default: the cheapest available]";
+    Image: "image", "HCC_IMAGE", None, "IMAGE",
+        "Image of new servers [default: the newest Debian]";
+    Label: "label", "HCC_LABEL", Some("label"), "LABEL",
+        "Label that marks servers as managed [default: managed]";
+    Prefix: "prefix", "HCC_PREFIX", Some("prefix"), "PREFIX",
+        "Required prefix of the names of new servers; - for none";
+    Console: "console", "HCC_CONSOLE", Some("console"), "URL",
+        "URL of the console page, up to the ?; - for none";
+    Store: "store", "HCC_STORE", Some("store"), "URL",
+        "Database of the records: sqlite:PATH or mongodb://HOST/DATABASE";
+    Queue: "queue", "HCC_QUEUE", Some("queue"), "URL",
+        "Database of the commands: sqlite:PATH, mongodb://HOST/DATABASE or redis://HOST \
+         [default: next to the records]";
+    Records: "records", "HCC_RECORDS", Some("records"), "NAME",
+        "MongoDB collection of the records [default: vms]";
+    Commands: "commands", "HCC_COMMANDS", Some("commands"), "NAME",
+        "MongoDB collection of the commands [default: cmd]";
+    Signals: "signals", "HCC_SIGNALS", Some("signals"), "NAME",
+        "MongoDB collection of the signals [default: msg]";
+    Events: "events", "HCC_EVENTS", Some("events"), "NAME",
+        "MongoDB collection of the events [default: evt]";
+    SignalBytes: "signal_bytes", "HCC_SIGNAL_BYTES", Some("signal-bytes"), "BYTES",
+        "Size limit of the signals in MongoDB, and of the events [default: 100000]";
+}
+
 impl Key {
-    /// The ways to a token; of two at one place, the first one counts.
+    /// The settings that lead to a token; of two at one place, the first one counts.
     ///
-    /// The official CLI prefers a context that is named to a token as well.
-    pub(crate) const ACCESS: [Self; 4] = [
+    /// The official CLI also prefers a named context to a token.
+    pub(crate) const TOKEN_SOURCES: [Self; 4] = [
         Self::TokenFile,
         Self::TokenCommand,
         Self::Context,
         Self::Token,
     ];
 
-    pub(crate) fn all() -> impl Iterator<Item = Self> {
-        Self::value_variants().iter().copied()
+    /// Iterates over all settings.
+    pub fn all() -> impl Iterator<Item = Self> {
+        ALL.iter().copied()
     }
 
-    /// The key that is called so in the settings file.
+    /// Returns the setting with this name in the settings file.
     pub(crate) fn named(name: &str) -> Option<Self> {
         Self::all().find(|key| key.names().file == name)
     }
 
-    /// What it is called, and what its help text says.
-    pub(crate) fn names(self) -> Names {
-        match self {
-            Self::Token => Names {
-                file: "token",
-                variable: "HCLOUD_TOKEN",
-                flag: None,
-                value: "TOKEN",
-                help: "API token of the project",
-            },
-            Self::TokenFile => Names {
-                file: "token_file",
-                variable: "HCC_TOKEN_FILE",
-                flag: Some("token-file"),
-                value: "FILE",
-                help: "File that holds the API token",
-            },
-            Self::TokenCommand => Names {
-                file: "token_command",
-                variable: "HCC_TOKEN_COMMAND",
-                flag: Some("token-command"),
-                value: "COMMAND",
-                help: "Shell command that prints the API token",
-            },
-            Self::Context => Names {
-                file: "context",
-                variable: "HCLOUD_CONTEXT",
-                flag: Some("context"),
-                value: "NAME",
-                help: "Context of the official CLI that holds the API token",
-            },
-            Self::Endpoint => Names {
-                file: "endpoint",
-                variable: "HCLOUD_ENDPOINT",
-                flag: Some("endpoint"),
-                value: "URL",
-                help: "Where the API is [default: Hetzner's]",
-            },
-            Self::Location => Names {
-                file: "location",
-                variable: "HCC_LOCATION",
-                flag: None,
-                value: "LOCATION",
-                help: "Location of new servers [default: where the type is cheapest]",
-            },
-            Self::Type => Names {
-                file: "type",
-                variable: "HCC_TYPE",
-                flag: None,
-                value: "TYPE",
-                help: "Type of new servers [default: the cheapest that is available]",
-            },
-            Self::Image => Names {
-                file: "image",
-                variable: "HCC_IMAGE",
-                flag: None,
-                value: "IMAGE",
-                help: "Image of new servers [default: the newest Debian]",
-            },
-            Self::Label => Names {
-                file: "label",
-                variable: "HCC_LABEL",
-                flag: Some("label"),
-                value: "LABEL",
-                help: "Label that marks a server as managed [default: managed]",
-            },
-            Self::Prefix => Names {
-                file: "prefix",
-                variable: "HCC_PREFIX",
-                flag: Some("prefix"),
-                value: "PREFIX",
-                help: "What names of new servers begin with; - for nothing",
-            },
-            Self::Console => Names {
-                file: "console",
-                variable: "HCC_CONSOLE",
-                flag: Some("console"),
-                value: "URL",
-                help: "Address of the console page, in front of the ?; - for none",
-            },
-            Self::Store => Names {
-                file: "store",
-                variable: "HCC_STORE",
-                flag: Some("store"),
-                value: "URL",
-                help: "Where the records lie: sqlite:PATH or mongodb://HOST/DATABASE",
-            },
-            Self::Queue => Names {
-                file: "queue",
-                variable: "HCC_QUEUE",
-                flag: Some("queue"),
-                value: "URL",
-                help: "Where commands wait: sqlite:PATH, mongodb://HOST/DATABASE or redis://HOST \
-                   [default: beside the records]",
-            },
-            Self::Records => Names {
-                file: "records",
-                variable: "HCC_RECORDS",
-                flag: Some("records"),
-                value: "NAME",
-                help: "Collection of the records in MongoDB [default: vms]",
-            },
-            Self::Commands => Names {
-                file: "commands",
-                variable: "HCC_COMMANDS",
-                flag: Some("commands"),
-                value: "NAME",
-                help: "Collection of the commands in MongoDB [default: cmd]",
-            },
-            Self::Signals => Names {
-                file: "signals",
-                variable: "HCC_SIGNALS",
-                flag: Some("signals"),
-                value: "NAME",
-                help: "Collection of the signals in MongoDB [default: msg]",
-            },
-            Self::Events => Names {
-                file: "events",
-                variable: "HCC_EVENTS",
-                flag: Some("events"),
-                value: "NAME",
-                help: "Collection of the events in MongoDB [default: evt]",
-            },
-            Self::SignalBytes => Names {
-                file: "signal_bytes",
-                variable: "HCC_SIGNAL_BYTES",
-                flag: Some("signal-bytes"),
-                value: "BYTES",
-                help: "Room for signals in MongoDB, and for events as well [default: 100000]",
-            },
-        }
+    pub(crate) fn names(self) -> &'static Names {
+        &NAMES[self as usize]
     }
 
-    /// Whether it says which project is meant, or where the records of one lie.
-    pub(crate) fn is_of_project(self) -> bool {
-        Self::ACCESS.contains(&self) || matches!(self, Self::Endpoint | Self::Store | Self::Queue)
+    /// Whether it selects a project, or the database of one.
+    pub(crate) fn selects_project(self) -> bool {
+        Self::TOKEN_SOURCES.contains(&self)
+            || matches!(self, Self::Endpoint | Self::Store | Self::Queue)
     }
 
-    /// Whether only Hetzner can say if a value is good.
-    pub(crate) fn is_known_to_hetzner(self) -> bool {
-        Self::ACCESS.contains(&self)
+    /// Whether only the API can tell if a value is valid.
+    pub(crate) fn is_checked_by_api(self) -> bool {
+        Self::TOKEN_SOURCES.contains(&self)
             || matches!(
                 self,
                 Self::Endpoint | Self::Location | Self::Type | Self::Image
             )
     }
 
-    /// A value as anybody may see it: without the secrets that it holds.
-    pub(crate) fn veiled(self, value: &str) -> Option<String> {
+    /// Returns a value without its secrets; none if all of it is one.
+    pub(crate) fn redacted(self, value: &str) -> Option<String> {
         match self {
             Self::Token => None,
             Self::Store => Some(value.parse::<StoreUrl>().ok()?.to_string()),
@@ -221,34 +135,44 @@ impl Key {
         }
     }
 
-    /// Refuses a value that cannot be right, whatever the project is.
-    pub(crate) fn check(self, value: &str) -> Result<()> {
-        ensure!(!value.trim().is_empty(), "it is empty");
+    /// Refuses a value that is invalid in every project, with the reason.
+    pub(crate) fn check(self, value: &str) -> Result<(), String> {
+        let require = |is_met: bool, reason: &str| is_met.then_some(()).ok_or(reason.to_owned());
+        require(!value.trim().is_empty(), "it must not be empty")?;
         match self {
-            Self::Token => drop(Client::new(value)?),
-            Self::Endpoint => drop(Client::builder("token").endpoint(value).build()?),
-            Self::Location | Self::Type | Self::Image => {
-                ensure!(!value.contains(char::is_whitespace), "it has spaces");
-            }
-            Self::Label => drop(Labels::new().with(value, "")?),
-            Self::Prefix if value != "-" => drop(format!("{value}x").parse::<ServerName>()?),
-            Self::Console if value != "-" => {
-                let is_web = value.starts_with("https://") || value.starts_with("http://");
-                ensure!(is_web, "it is no address of a web page");
-            }
-            Self::Store => drop(value.parse::<StoreUrl>()?),
-            Self::Queue => drop(value.parse::<QueueUrl>()?),
-            Self::Records | Self::Commands | Self::Signals | Self::Events => {
-                ensure!(!value.contains(['$', '\0']), "MongoDB takes no such name");
-            }
-            Self::SignalBytes => match value.parse::<u32>() {
-                Ok(1..) => {}
-                _ => bail!("it is no number of bytes"),
-            },
-            _ => {}
+            Self::Token => valid(Client::new(value)),
+            Self::Endpoint => valid(Client::builder("token").endpoint(value).build()),
+            Self::Location | Self::Type | Self::Image => require(
+                !value.contains(char::is_whitespace),
+                "it must not contain spaces",
+            ),
+            Self::Label => valid(Labels::new().with(value, "")),
+            Self::Prefix if value != "-" => valid(format!("{value}x").parse::<ServerName>()),
+            Self::Console if value != "-" => require(
+                value.starts_with("https://") || value.starts_with("http://"),
+                "expected an http or https URL",
+            ),
+            Self::Store => valid(value.parse::<StoreUrl>()),
+            Self::Queue => valid(value.parse::<QueueUrl>()),
+            Self::Records | Self::Commands | Self::Signals | Self::Events => require(
+                !value.contains(['$', '\0']),
+                "not a valid name of a MongoDB collection",
+            ),
+            Self::SignalBytes => require(
+                matches!(value.parse::<u32>(), Ok(1..)),
+                "expected a number of bytes",
+            ),
+            _ => Ok(()),
         }
-        Ok(())
     }
+}
+
+fn valid<T, E: std::error::Error>(parsed: Result<T, E>) -> Result<(), String> {
+    let Err(error) = parsed else {
+        return Ok(());
+    };
+    let cause = error.source().map(|cause| format!(": {cause}"));
+    Err(format!("{error}{}", cause.unwrap_or_default()))
 }
 
 impl fmt::Display for Key {
@@ -259,26 +183,7 @@ impl fmt::Display for Key {
 
 impl ValueEnum for Key {
     fn value_variants<'a>() -> &'a [Self] {
-        &[
-            Self::Token,
-            Self::TokenFile,
-            Self::TokenCommand,
-            Self::Context,
-            Self::Endpoint,
-            Self::Location,
-            Self::Type,
-            Self::Image,
-            Self::Label,
-            Self::Prefix,
-            Self::Console,
-            Self::Store,
-            Self::Queue,
-            Self::Records,
-            Self::Commands,
-            Self::Signals,
-            Self::Events,
-            Self::SignalBytes,
-        ]
+        ALL
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
@@ -304,8 +209,8 @@ mod tests {
     }
 
     #[test]
-    fn values_that_cannot_be_right_are_refused() {
-        for (key, wrong, right) in [
+    fn invalid_values_are_refused() {
+        for (key, invalid, valid) in [
             (Key::Token, "two words", "abc123"),
             (Key::Endpoint, "api.hetzner.cloud", "http://127.0.0.1:80/v1"),
             (Key::Location, " ", "fsn1"),
@@ -317,19 +222,22 @@ mod tests {
             (Key::Records, "a$b", "vms"),
             (Key::SignalBytes, "0", "100000"),
         ] {
-            assert!(key.check(wrong).is_err(), "{key} {wrong}");
-            assert!(key.check(right).is_ok(), "{key} {right}");
+            assert!(key.check(invalid).is_err(), "{key} {invalid}");
+            assert!(key.check(valid).is_ok(), "{key} {valid}");
         }
     }
 
     #[test]
-    fn what_anybody_may_see_holds_no_password() {
-        assert_eq!(Key::Token.veiled("abc"), None);
+    fn redacted_values_have_no_password() {
+        assert_eq!(Key::Token.redacted("abc"), None);
         assert_eq!(
-            Key::Store.veiled("mongodb://mary:pw@h/db").unwrap(),
+            Key::Store.redacted("mongodb://mary:pw@h/db").unwrap(),
             "mongodb://mary@h/db"
         );
-        assert_eq!(Key::Queue.veiled("redis://:pw@h/3").unwrap(), "redis://h/3");
-        assert_eq!(Key::Label.veiled("managed").unwrap(), "managed");
+        assert_eq!(
+            Key::Queue.redacted("redis://:pw@h/3").unwrap(),
+            "redis://h/3"
+        );
+        assert_eq!(Key::Label.redacted("managed").unwrap(), "managed");
     }
 }

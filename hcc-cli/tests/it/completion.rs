@@ -1,4 +1,4 @@
-//! What shells offer when Tab is pressed, and the files for packages.
+//! Shell completion, and the man pages.
 
 use std::fs;
 
@@ -9,8 +9,8 @@ use crate::user::{Run, User};
 
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 
-/// What bash offers behind these words.
-async fn offered(user: &User, line: &str) -> Vec<String> {
+/// The candidates of bash for this line.
+async fn candidates(user: &User, line: &str) -> Vec<String> {
     let script = r#"
         source <(hcc completion bash)
         line=$1
@@ -33,7 +33,7 @@ async fn offered(user: &User, line: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn bash_offers_what_is_known_and_asks_nobody() {
+async fn bash_completes_known_names_without_a_request() {
     let user = User::of(
         Sim::builder()
             .server("web1", MANAGED)
@@ -44,26 +44,27 @@ async fn bash_offers_what_is_known_and_asks_nobody() {
     for list in ["images", "types", "locations"] {
         user.ok(&[list]).await;
     }
-    let asked = user.sim.requests().len();
+    let before = user.sim.requests().len();
 
-    assert_eq!(offered(&user, "hcc start ").await, ["web1", "web2"]);
-    assert_eq!(offered(&user, "hcc console web2").await, ["web2"]);
-    assert_eq!(offered(&user, "hcc create web3 cx23").await, ["cx23"]);
-    let images = offered(&user, "hcc create web3 cx23 debian-").await;
+    assert_eq!(candidates(&user, "hcc start ").await, ["web1", "web2"]);
+    assert_eq!(candidates(&user, "hcc console web2").await, ["web2"]);
+    assert_eq!(candidates(&user, "hcc create web3 cx23").await, ["cx23"]);
+    let images = candidates(&user, "hcc create web3 cx23 debian-").await;
     assert!(images.contains(&"debian-13".to_owned()), "{images:?}");
-    let locations = offered(&user, "hcc create web3 --location ").await;
+    let locations = candidates(&user, "hcc create web3 --location ").await;
     assert!(locations.contains(&"fsn1".to_owned()), "{locations:?}");
-    assert_eq!(offered(&user, "hcc conf").await, ["config"]);
+    assert_eq!(candidates(&user, "hcc conf").await, ["config"]);
+    assert_eq!(candidates(&user, "hcc manage ").await, ["web1", "web2"]);
     assert!(
-        offered(&user, "hcc config get to")
+        candidates(&user, "hcc config get to")
             .await
             .contains(&"token_file".to_owned())
     );
-    assert_eq!(user.sim.requests().len(), asked);
+    assert_eq!(user.sim.requests().len(), before);
 }
 
 #[tokio::test]
-async fn completion_follows_the_profile_on_the_line() {
+async fn completion_uses_the_profile_on_the_line() {
     let user = User::of(Sim::builder().server("web1", MANAGED)).await;
     user.write(
         ".config/hcc/config.toml",
@@ -71,23 +72,23 @@ async fn completion_follows_the_profile_on_the_line() {
     );
     user.ok(&["sync", "--all"]).await;
 
-    assert_eq!(offered(&user, "hcc --profile ").await, ["other"]);
-    assert_eq!(offered(&user, "hcc stop ").await, ["web1"]);
+    assert_eq!(candidates(&user, "hcc --profile ").await, ["other"]);
+    assert_eq!(candidates(&user, "hcc stop ").await, ["web1"]);
     assert!(
-        offered(&user, "hcc stop --un")
+        candidates(&user, "hcc stop --un")
             .await
             .contains(&"--unmanaged".to_owned())
     );
-    let in_other = offered(&user, "hcc --profile other stop ").await;
+    let in_other = candidates(&user, "hcc --profile other stop ").await;
     assert!(!in_other.contains(&"web1".to_owned()), "{in_other:?}");
 }
 
 #[tokio::test]
-async fn completion_without_records_offers_nothing_and_makes_nothing() {
+async fn completion_without_records_creates_no_files() {
     let user = User::of(Sim::builder()).await;
 
-    let servers = offered(&user, "hcc start web").await;
-    let types = offered(&user, "hcc create web1 cx").await;
+    let servers = candidates(&user, "hcc start web").await;
+    let types = candidates(&user, "hcc create web1 cx").await;
 
     assert!(
         servers.is_empty() && types.is_empty(),
@@ -104,7 +105,7 @@ async fn zsh_completes_from_a_file_on_its_path() {
     let user = User::of(Sim::builder().server("web1", MANAGED)).await;
     user.ok(&["sync", "--all"]).await;
     user.write("functions/_hcc", &user.ok(&["completion", "zsh"]).await);
-    // Another zsh on a terminal of its own, as a person has it.
+    // An interactive zsh on a terminal of its own.
     let script = r#"
         zsh -f -c '
             zmodload zsh/zpty
@@ -125,7 +126,7 @@ async fn zsh_completes_from_a_file_on_its_path() {
 
 #[tokio::test]
 #[ignore = "needs fish"]
-async fn fish_offers_names_with_what_is_known_of_them() {
+async fn fish_completes_names_with_their_status() {
     let user = User::of(Sim::builder().server("web1", MANAGED)).await;
     user.ok(&["sync", "--all"]).await;
     let mut fish = Command::new("fish");
@@ -145,7 +146,7 @@ async fn fish_offers_names_with_what_is_known_of_them() {
 }
 
 #[tokio::test]
-async fn man_pages_tell_of_every_verb() {
+async fn man_pages_cover_every_verb() {
     let user = User::of(Sim::builder()).await;
 
     let pages = user.path("pages");
@@ -154,6 +155,12 @@ async fn man_pages_tell_of_every_verb() {
 
     let page = |name: &str| fs::read_to_string(pages.join(name)).unwrap();
     assert!(page("hcc.1").contains("hcc\\-create(1)"));
+    for (page, alias) in [
+        (page("hcc-settag.1"), "manage"),
+        (page("hcc-kill.1"), "delete"),
+    ] {
+        assert!(page.contains(alias), "{page}");
+    }
     assert!(page("hcc-create.1").contains("\\-\\-ssh\\-key"));
     assert!(page("hcc-config-set.1").contains("\\-\\-offline"));
     assert!(!pages.join("hcc-man.1").exists());

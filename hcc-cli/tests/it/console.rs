@@ -1,4 +1,4 @@
-//! The screen and the keyboard of a server, without a browser.
+//! Screens and keyboards of servers, without a browser.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -15,13 +15,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::spelling::spells;
+use crate::text_screen::shows;
 use crate::user::{Run, User, mode};
 
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 
-/// Signs that a shell, a keyboard without Shift, or another layout would spoil.
-const SIGNS: &str = r##"Hello_World-42 (a>b) & {x|y} #~$ "q" '[\]' `^` <%>@*+=?!;:,./ yYzZ"##;
+/// Characters that a shell, a missing Shift, or another layout would change.
+const CHARACTERS: &str = r##"Hello_World-42 (a>b) & {x|y} #~$ "q" '[\]' `^` <%>@*+=?!;:,./ yYzZ"##;
 
 async fn simulated() -> User {
     let user = User::of(Sim::builder().server("web1", MANAGED)).await;
@@ -67,7 +67,7 @@ async fn typing(mut hcc: Command, text: &str) -> Run {
 }
 
 #[tokio::test]
-async fn screenshot_is_what_the_screen_shows() {
+async fn screenshot_shows_the_screen() {
     let user = simulated().await;
     let id = user.id("web1").await;
     let file = user.path("web1.png");
@@ -78,7 +78,7 @@ async fn screenshot_is_what_the_screen_shows() {
         .await;
 
     let (width, pixels) = pixels_of(&file);
-    assert!(spells(&pixels, &screen(&user, id)));
+    assert!(shows(&pixels, &screen(&user, id)));
     let taken: Value = serde_json::from_str(&out).unwrap();
     assert_eq!(
         (width, &taken["width"], &taken["height"]),
@@ -88,7 +88,7 @@ async fn screenshot_is_what_the_screen_shows() {
 }
 
 #[tokio::test]
-async fn screenshot_goes_to_a_pipe() {
+async fn screenshot_is_written_to_a_pipe() {
     let user = simulated().await;
     let id = user.id("web1").await;
 
@@ -99,11 +99,11 @@ async fn screenshot_goes_to_a_pipe() {
         .unwrap();
 
     let (_, pixels) = pixels(std::io::Cursor::new(hcc.stdout));
-    assert!(spells(&pixels, &screen(&user, id)));
+    assert!(shows(&pixels, &screen(&user, id)));
 }
 
 #[tokio::test]
-async fn screenshot_that_fails_leaves_the_old_file() {
+async fn failed_screenshot_keeps_the_old_file() {
     let user = simulated().await;
     user.ok(&["force", "web1", "--yes", "--wait"]).await;
     let file = user.write("web1.png", "old");
@@ -115,7 +115,7 @@ async fn screenshot_that_fails_leaves_the_old_file() {
     let (code, line) = run.failure();
     assert_eq!(code, 6);
     assert!(
-        line.ends_with("a server that is off has no screen"),
+        line.ends_with("hint: a server that is off has no screen"),
         "{line}"
     );
     assert_eq!(fs::read_to_string(&file).unwrap(), "old");
@@ -129,9 +129,12 @@ async fn typed_text_arrives() {
     let user = simulated().await;
     let id = user.id("web1").await;
 
-    assert_eq!(user.ok(&["console", "web1", "--type", SIGNS]).await, "ok\n");
+    assert_eq!(
+        user.ok(&["console", "web1", "--type", CHARACTERS]).await,
+        "ok\n"
+    );
     let screen = || screen(&user, id);
-    wait_until(async || screen().contains(SIGNS), true).await;
+    wait_until(async || screen().contains(CHARACTERS), true).await;
 
     let run = typing(user.command(&["console", "web1", "--type", "-"]), "-\n").await;
     assert_eq!(run.code, Some(0), "{run:?}");
@@ -139,7 +142,7 @@ async fn typed_text_arrives() {
 }
 
 #[tokio::test]
-async fn text_without_keys_is_refused_before_anything_is_asked_for() {
+async fn untypable_text_is_refused_before_any_request() {
     let user = simulated().await;
 
     let run = user.hcc(&["console", "web1", "--type", "Grüße"]).await;
@@ -151,7 +154,7 @@ async fn text_without_keys_is_refused_before_anything_is_asked_for() {
 }
 
 #[tokio::test]
-async fn typed_text_is_in_no_log() {
+async fn typed_text_is_not_logged() {
     let user = simulated().await;
     let hcc = user.command(&["-vv", "console", "web1", "--type", "-"]);
 
@@ -165,13 +168,13 @@ async fn typed_text_is_in_no_log() {
 }
 
 #[tokio::test]
-async fn port_for_viewers_is_one_of_this_machine() {
+async fn vnc_port_is_restricted_to_this_machine() {
     let user = simulated().await;
 
     for (address, reason) in [
-        ("0.0.0.0:5900", "stays on this machine"),
-        ("[::]:5900", "stays on this machine"),
-        ("elsewhere:5900", "it is a port"),
+        ("0.0.0.0:5900", "not encrypted"),
+        ("[::]:5900", "not encrypted"),
+        ("elsewhere:5900", "expected a port"),
     ] {
         let run = user.hcc(&["console", "web1", "--vnc", address]).await;
 
@@ -182,7 +185,7 @@ async fn port_for_viewers_is_one_of_this_machine() {
 }
 
 #[tokio::test]
-async fn ways_to_a_screen_exclude_each_other() {
+async fn options_of_console_exclude_each_other() {
     let user = simulated().await;
 
     let run = user
@@ -193,9 +196,9 @@ async fn ways_to_a_screen_exclude_each_other() {
 }
 
 #[tokio::test]
-async fn viewer_without_the_password_is_turned_away_and_the_port_stays() {
+async fn viewer_with_a_wrong_password_is_refused_and_the_port_stays_open() {
     let user = simulated().await;
-    let bridge = VncProxy::start(&user).await;
+    let proxy = VncProxy::start(&user).await;
     let before = user.requests("POST", "request_console");
 
     for (version, security, refusal) in [
@@ -203,7 +206,7 @@ async fn viewer_without_the_password_is_turned_away_and_the_port_stays() {
         (b"RFB 003.007\n", &[1, 2], b""),
         (b"RFB 003.003\n", &[0, 0, 0, 2], b""),
     ] {
-        let mut viewer = TcpStream::connect(bridge.address).await.unwrap();
+        let mut viewer = TcpStream::connect(proxy.address).await.unwrap();
         receive(&mut viewer, 12).await;
         viewer.write_all(version).await.unwrap();
         assert_eq!(receive(&mut viewer, security.len()).await, security);
@@ -218,15 +221,15 @@ async fn viewer_without_the_password_is_turned_away_and_the_port_stays() {
         assert_eq!(answer[..4], [0, 0, 0, 1]);
         assert!(answer.ends_with(refusal), "{answer:?}");
     }
-    let mut stranger = TcpStream::connect(bridge.address).await.unwrap();
+    let mut stranger = TcpStream::connect(proxy.address).await.unwrap();
     stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-    // It ends, be it by a reset, as not all that it says is read.
+    // The connection ends, perhaps by a reset, as not all of the request is read.
     let _ = timeout(WAIT_TIMEOUT, stranger.read_to_end(&mut Vec::new()))
         .await
         .unwrap();
 
     assert_eq!(user.requests("POST", "request_console"), before);
-    TcpStream::connect(bridge.address).await.unwrap();
+    TcpStream::connect(proxy.address).await.unwrap();
 }
 
 async fn receive(from: &mut TcpStream, length: usize) -> Vec<u8> {
@@ -260,7 +263,7 @@ async fn screenshot_is_that_of_a_real_screen() {
 
 #[tokio::test]
 #[ignore = "needs TigerVNC, websockify and openssl"]
-async fn encrypted_console_needs_a_certificate_that_is_trusted() {
+async fn encrypted_console_needs_a_trusted_certificate() {
     let vnc = Vnc::start_with_tls("localhost");
     let url = format!("wss://localhost:{}/?token=t0k3n", vnc.address().port());
     let project = Sim::builder().server("web1", MANAGED);
@@ -268,23 +271,23 @@ async fn encrypted_console_needs_a_certificate_that_is_trusted() {
     let file = user.path("web1.png");
     let args = ["console", "web1", "--screenshot", file.to_str().unwrap()];
 
-    let stranger = user.hcc(&args).await;
+    let untrusted = user.hcc(&args).await;
     let mut hcc = user.command(&args);
     hcc.env("SSL_CERT_FILE", vnc.certificate());
-    let friend = Run::of(hcc).await;
+    let trusted = Run::of(hcc).await;
 
-    let (code, line) = stranger.failure();
+    let (code, line) = untrusted.failure();
     assert_eq!(code, 6);
     assert!(
         line.contains("certificate") && !line.contains("t0k3n"),
         "{line}"
     );
-    assert_eq!(friend.out, "ok\n", "{friend:?}");
+    assert_eq!(trusted.out, "ok\n", "{trusted:?}");
 }
 
 #[tokio::test]
 #[ignore = "needs TigerVNC and websockify"]
-async fn screen_that_does_not_answer_well_is_told_in_a_line() {
+async fn failures_of_the_screen_are_reported_on_one_line() {
     let mut vnc = Vnc::start();
     let project = || Sim::builder().server("web1", MANAGED);
     let closed = {
@@ -325,21 +328,21 @@ async fn typed_text_arrives_unchanged_on_either_keyboard() {
 
     for layout in ["us", "de"] {
         let hcc = user.command(&["console", "web1", "--type", "-", "--layout", layout]);
-        let run = typing(hcc, &format!("{SIGNS}\n")).await;
+        let run = typing(hcc, &format!("{CHARACTERS}\n")).await;
 
         assert_eq!(run.code, Some(0), "{run:?}");
-        wanted += &format!("{SIGNS}\n");
+        wanted += &format!("{CHARACTERS}\n");
         wait_until(async || fs::read_to_string(&typed).unwrap(), wanted.clone()).await;
     }
 }
 
 #[tokio::test]
 #[ignore = "needs TigerVNC, websockify, xterm, xdotool and setxkbmap"]
-async fn german_keyboard_gets_the_keys_that_make_the_text_there() {
+async fn german_layout_types_the_text_on_a_german_keyboard() {
     let mut vnc = Vnc::start_with_keyboard("de");
     let typed = vnc.start_terminal().await;
     let user = real(&vnc).await;
-    let text = format!("{SIGNS} äÖüß€µ|°\n");
+    let text = format!("{CHARACTERS} äÖüß€µ|°\n");
 
     let hcc = user.command(&["console", "web1", "--type", "-", "--layout", "de"]);
     let run = typing(hcc, &text).await;
@@ -355,9 +358,9 @@ async fn native_viewers_see_the_screen_and_type_into_it() {
     let typed = vnc.start_terminal().await;
     let (desk, other_desk) = (Vnc::start_large(), Vnc::start_large());
     let user = real(&vnc).await;
-    let bridge = VncProxy::start(&user).await;
+    let proxy = VncProxy::start(&user).await;
 
-    let viewer = desk.start_viewer(bridge.address, &bridge.password).await;
+    let viewer = desk.start_viewer(proxy.address, &proxy.password).await;
     viewer.type_line("hello World 42 {|}~@");
     wait_until(
         async || fs::read_to_string(&typed).unwrap(),
@@ -367,7 +370,7 @@ async fn native_viewers_see_the_screen_and_type_into_it() {
     wait_until(async || viewer.pixels() == vnc.pixels(), true).await;
 
     let second = other_desk
-        .start_viewer(bridge.address, &bridge.password)
+        .start_viewer(proxy.address, &proxy.password)
         .await;
     drop(viewer);
     second.type_line("still there");
@@ -381,7 +384,7 @@ async fn native_viewers_see_the_screen_and_type_into_it() {
     .await;
     drop(second);
 
-    let run = bridge.ended().await;
+    let run = proxy.ended().await;
     assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
 }
 
@@ -400,8 +403,8 @@ impl VncProxy {
             .unwrap();
         let stdout = BufReader::new(hcc.stdout.as_mut().expect("it is piped"));
         let line = stdout.lines().next_line().await.unwrap();
-        let door: Value = serde_json::from_str(&line.expect("it says where")).unwrap();
-        let text = |name: &str| door[name].as_str().expect("it is there").to_owned();
+        let endpoint: Value = serde_json::from_str(&line.expect("it prints its address")).unwrap();
+        let text = |name: &str| endpoint[name].as_str().expect("it is there").to_owned();
         Self {
             hcc,
             address: text("address").parse().unwrap(),
@@ -409,7 +412,7 @@ impl VncProxy {
         }
     }
 
-    /// Waits until `hcc` is content.
+    /// Waits until `hcc` exits.
     async fn ended(self) -> Run {
         self.hcc.wait_with_output().await.unwrap().into()
     }

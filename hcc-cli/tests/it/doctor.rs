@@ -1,11 +1,11 @@
-//! What `hcc doctor` finds.
+//! The findings of `hcc doctor`.
 
 use hcloud_sim::Sim;
 use serde_json::Value;
 
 use crate::user::{Run, TOKEN, User};
 
-/// What was found about each thing.
+/// Looks up a finding: its result, and its text with the advice.
 fn found(run: &Run) -> impl Fn(&str) -> (String, String) {
     let findings: Value = serde_json::from_str(&run.out).unwrap();
     move |about| {
@@ -21,7 +21,7 @@ fn found(run: &Run) -> impl Fn(&str) -> (String, String) {
 }
 
 #[tokio::test]
-async fn all_is_well_while_a_worker_is_alive() {
+async fn all_checks_pass_while_a_worker_runs() {
     let user = User::of(Sim::builder()).await;
     let _worker = user.command(&["worker"]).spawn().unwrap();
 
@@ -37,7 +37,7 @@ async fn all_is_well_while_a_worker_is_alive() {
     assert!(
         found("token")
             .1
-            .contains("reads and writes; from HCLOUD_TOKEN")
+            .contains("read and write; from HCLOUD_TOKEN")
     );
     assert!(found("records").1.contains("SQLite 3."));
     assert!(!run.out.contains(TOKEN));
@@ -50,7 +50,7 @@ async fn all_is_well_while_a_worker_is_alive() {
 }
 
 #[tokio::test]
-async fn token_that_only_reads_is_noticed() {
+async fn read_only_token_is_a_warning() {
     let user = User::of(Sim::builder().read_only_token("canary-reads")).await;
     let mut doctor = user.command(&["doctor", "-o", "json"]);
     doctor.env("HCLOUD_TOKEN", "canary-reads");
@@ -58,32 +58,36 @@ async fn token_that_only_reads_is_noticed() {
     let run = Run::of(doctor).await;
 
     assert_eq!(run.code, Some(0), "{run:?}");
-    let (check, said) = found(&run)("token");
+    let (check, finding) = found(&run)("token");
     assert_eq!(check, "warning");
     assert!(
-        said.contains("reads only") && said.contains("make one that writes"),
-        "{said}"
+        finding.contains("read-only") && finding.contains("create one with write access"),
+        "{finding}"
     );
 }
 
 #[tokio::test]
-async fn what_failed_decides_the_exit_code() {
+async fn failed_checks_determine_the_exit_code() {
     let user = User::of(Sim::builder()).await;
     let mut wrong = user.command(&["doctor", "-o", "json"]);
     wrong.env("HCLOUD_TOKEN", "canary-token-wrong");
-    let mut away = user.command(&["doctor", "-o", "json"]);
-    away.env("HCLOUD_ENDPOINT", "http://127.0.0.1:9/v1");
+    let mut unreachable = user.command(&["doctor", "-o", "json"]);
+    unreachable.env("HCLOUD_ENDPOINT", "http://127.0.0.1:9/v1");
 
-    let (wrong, away, none) = tokio::join!(
+    let (wrong, unreachable, none) = tokio::join!(
         Run::of(wrong),
-        Run::of(away),
+        Run::of(unreachable),
         Run::of(user.command_without_token(&["doctor", "-o", "json"])),
     );
 
-    for (run, code, about) in [(&wrong, 5, "token"), (&away, 6, "api"), (&none, 5, "token")] {
-        let (check, said) = found(run)(about);
+    for (run, code, about) in [
+        (&wrong, 5, "token"),
+        (&unreachable, 6, "api"),
+        (&none, 5, "token"),
+    ] {
+        let (check, finding) = found(run)(about);
         assert_eq!(run.code, Some(code), "{run:?}");
-        assert_eq!(check, "failed", "{said}");
+        assert_eq!(check, "failed", "{finding}");
         assert_eq!(found(run)("records").0, "ok");
         assert!(!run.out.contains("canary"), "{run:?}");
     }
@@ -91,7 +95,7 @@ async fn what_failed_decides_the_exit_code() {
 }
 
 #[tokio::test]
-async fn people_read_a_line_for_each_thing_and_what_to_do() {
+async fn text_output_has_a_line_for_each_finding_and_hints() {
     let user = User::of(Sim::builder()).await;
     user.ok(&["push", "explode", "web1"]).await;
 
@@ -99,23 +103,23 @@ async fn people_read_a_line_for_each_thing_and_what_to_do() {
 
     assert_eq!(run.code, Some(0), "{run:?}");
     assert!(
-        run.out.contains("\nok       queue     1 wait (SQLite "),
+        run.out.contains("\nok       queue     1 commands in "),
         "{}",
         run.out
     );
-    let last = "warning  worker    none was heard for 11 s\n                   → only the queue \
-                needs one; to start it: hcc worker\n";
+    let last = "warning  worker    no heartbeat for 11 s\n                   hint: start one with \
+                hcc worker; only the queue needs it\n";
     assert!(run.out.ends_with(last), "{}", run.out);
 }
 
 #[tokio::test]
-async fn settings_that_cannot_be_read_are_a_finding() {
+async fn invalid_settings_are_a_finding() {
     let user = User::of(Sim::builder()).await;
     user.write(".config/hcc/config.toml", "locatoin = \"fsn1\"\n");
 
     let run = user.hcc(&["doctor", "-o", "json"]).await;
 
-    let (check, said) = found(&run)("settings");
+    let (check, finding) = found(&run)("settings");
     assert_eq!((run.code, check.as_str()), (Some(5), "failed"));
-    assert!(said.contains("locatoin"), "{said}");
+    assert!(finding.contains("locatoin"), "{finding}");
 }

@@ -1,4 +1,4 @@
-//! What `docs` shows to people with services in other languages works as it stands there.
+//! The programs in `docs` for other languages run and print what the documents show.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -11,7 +11,7 @@ const HERE: &str = env!("CARGO_MANIFEST_DIR");
 
 #[tokio::test]
 #[ignore = "needs MongoDB and the Python package pymongo"]
-async fn service_in_python_does_what_its_document_says() {
+async fn python_service_works_as_documented() {
     let document = document("python.md");
     let project = OnMongodb::start().await;
     let service = project
@@ -20,15 +20,15 @@ async fn service_in_python_does_what_its_document_says() {
 
     let mut program = project.program(python());
     program.arg(service);
-    let said = Run::of(program).await;
+    let run = Run::of(program).await;
 
-    assert_eq!(said.code, Some(0), "{}", said.err);
-    assert_eq!(masked(&said.out), masked(&blocks(&document, "text")));
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert_eq!(masked(&run.out), masked(&blocks(&document, "text")));
 }
 
 #[tokio::test]
 #[ignore = "needs MongoDB and the npm package mongodb"]
-async fn service_in_node_does_what_its_document_says() {
+async fn node_service_works_as_documented() {
     let document = document("node.md");
     let project = OnMongodb::start().await;
     let service = project.user.write("service.mjs", &blocks(&document, "js"));
@@ -37,28 +37,28 @@ async fn service_in_node_does_what_its_document_says() {
 
     let mut program = project.program("node");
     program.arg(service);
-    let said = Run::of(program).await;
+    let run = Run::of(program).await;
 
-    assert_eq!(said.code, Some(0), "{}", said.err);
-    assert_eq!(masked(&said.out), masked(&blocks(&document, "text")));
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert_eq!(masked(&run.out), masked(&blocks(&document, "text")));
 }
 
 fn document(name: &str) -> String {
     fs::read_to_string(Path::new(HERE).join("../docs").join(name)).unwrap()
 }
 
-/// All code of a document in one language, one block after the other.
+/// Returns the code blocks of a document in one language.
 fn blocks(document: &str, language: &str) -> String {
     let opening = format!("```{language}\n");
     let blocks = document.split(&opening).skip(1);
     let blocks: Vec<_> = blocks
         .map(|rest| rest.split("```").next().unwrap())
         .collect();
-    assert!(!blocks.is_empty(), "there is no {language}");
+    assert!(!blocks.is_empty(), "no {language} in the document");
     blocks.join("\n")
 }
 
-/// Leaves out what is another link each time.
+/// Replaces links, which differ each time.
 fn masked(printed: &str) -> Vec<&str> {
     let link = |line: &str| line.starts_with("ws") && line.contains("token=") && line.contains('#');
     let lines = printed.lines();

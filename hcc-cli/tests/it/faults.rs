@@ -1,4 +1,4 @@
-//! Bad input and faults: one clear line, the right exit code, nothing lost.
+//! Invalid input and faults: one clear line, the right exit code, nothing lost.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn each_failure_has_one_line_and_its_exit_code() {
             "",
             &["create", "web_1"][..],
             2,
-            r#"hcc: invalid value 'web_1' for '<NAME>': "web_1" is no host name: only letters, digits, dashes and dots are allowed (usage)"#,
+            r#"hcc: invalid value 'web_1' for '<NAME>': invalid server name "web_1": only letters, digits, '-' and '.' are allowed (usage)"#,
         ),
         (
             "",
@@ -35,55 +35,55 @@ async fn each_failure_has_one_line_and_its_exit_code() {
             "",
             &["start", "none"],
             3,
-            "hcc: there is no server none (no_such_server)",
+            "hcc: server none not found (no_such_server)",
         ),
         (
             "",
             &["create", "web2", "nonsense", "debian-13"],
             3,
-            r#"hcc: there is no server type "nonsense" (not_offered); to see what there is: hcc types"#,
+            "hcc: server type \"nonsense\" not found (not_offered)\nhint: run hcc types to list what is available",
         ),
         (
             "",
             &["create", "web2", "cx23", "nonsense"],
             3,
-            r#"hcc: there is no image "nonsense" (not_offered); to see what there is: hcc images"#,
+            "hcc: image \"nonsense\" not found (not_offered)\nhint: run hcc images to list what is available",
         ),
         (
             "",
             &["create", "web2", "cx23", "debian-13", "nonsense"],
             3,
-            r#"hcc: there is no location "nonsense" (not_offered); to see what there is: hcc locations"#,
+            "hcc: location \"nonsense\" not found (not_offered)\nhint: run hcc locations to list what is available",
         ),
         (
             "",
             &["stop", "foreign"],
             4,
-            "hcc: the server foreign is not managed: it does not carry the label managed (not_managed); to manage it: hcc settag foreign",
+            "hcc: server foreign is not managed: it does not have the label managed (not_managed)\nhint: run hcc settag foreign to manage it",
         ),
         (
             "",
             &["create", "foreign"],
             4,
-            "hcc: a server foreign exists, and it is not managed (name_taken); to manage it: hcc settag foreign",
+            "hcc: server foreign exists but is not managed (name_taken)\nhint: run hcc settag foreign to manage it",
         ),
         (
             "",
             &["kill", "web1"],
             4,
-            "hcc: nobody is there to confirm it (declined); use --yes",
+            "hcc: confirmation required but stdin is not a terminal (declined)\nhint: pass --yes",
         ),
         (
             "error=unauthorized",
             &["list"],
             5,
-            "hcc: GET /servers was refused: the token you have provided is invalid (unauthorized); to set another token: hcc setup",
+            "hcc: GET /servers was refused: the token you have provided is invalid (unauthorized)\nhint: run hcc setup to set another token",
         ),
         (
             "error=token_readonly POST",
             &["start", "web1"],
             5,
-            "(token_readonly); this needs a token that may read and write: hcc setup",
+            "(token_readonly)\nhint: run hcc setup with a token that has write access",
         ),
         (
             "error=protected DELETE",
@@ -126,7 +126,7 @@ async fn each_failure_has_one_line_and_its_exit_code() {
 }
 
 #[tokio::test]
-async fn missing_and_wrong_tokens_are_not_set_up() {
+async fn missing_and_invalid_tokens_exit_as_not_set_up() {
     let user = User::of(Sim::builder()).await;
     let none = Run::of(user.command_without_token(&["list"])).await;
     let mut wrong = user.command_without_token(&["list"]);
@@ -138,7 +138,7 @@ async fn missing_and_wrong_tokens_are_not_set_up() {
         none.failure(),
         (
             5,
-            "hcc: no API token is set (no_token); to set one: hcc setup"
+            "hcc: no API token is set (no_token)\nhint: run hcc setup"
         )
     );
     assert_eq!(Run::of(wrong).await.failure().0, 5);
@@ -146,10 +146,10 @@ async fn missing_and_wrong_tokens_are_not_set_up() {
 }
 
 #[tokio::test]
-async fn unreachable_hetzner_is_for_later() {
+async fn unreachable_api_is_a_temporary_failure() {
     let user = User::of(Sim::builder()).await;
     let mut command = user.command(&["list"]);
-    // Nobody listens on the discard port of this machine.
+    // Nothing listens on the discard port of this machine.
     command.env("HCLOUD_ENDPOINT", "http://127.0.0.1:9/v1");
 
     let run = Run::of(command).await;
@@ -160,7 +160,7 @@ async fn unreachable_hetzner_is_for_later() {
 }
 
 #[tokio::test]
-async fn action_that_takes_too_long_goes_on() {
+async fn waiting_for_an_action_times_out() {
     let user = User::of(Sim::builder().server("web1", MANAGED)).await;
     user.fault("latency=30s GET /v1/actions*");
 
@@ -172,7 +172,7 @@ async fn action_that_takes_too_long_goes_on() {
 }
 
 #[tokio::test]
-async fn damaged_store_is_named_and_left_as_it_is() {
+async fn damaged_store_is_reported_and_left_unchanged() {
     let user = User::of(Sim::builder().server("web1", MANAGED)).await;
     let damage = "this was never a database, it is only a text file".repeat(100);
     let path = user.write("records.db", &damage);
@@ -192,12 +192,12 @@ async fn damaged_store_is_named_and_left_as_it_is() {
     assert_eq!(
         user.requests("POST", "/servers"),
         0,
-        "nothing is ordered that cannot be recorded"
+        "no server is created without a record"
     );
 }
 
 #[tokio::test]
-async fn store_that_cannot_be_made_orders_nothing() {
+async fn no_server_is_created_if_the_store_cannot_be() {
     let user = User::of(Sim::builder()).await;
 
     let run = user
@@ -209,27 +209,27 @@ async fn store_that_cannot_be_made_orders_nothing() {
 }
 
 #[tokio::test]
-async fn ctrl_c_while_ordering_loses_nothing() {
+async fn ctrl_c_during_create_loses_nothing() {
     let user = User::of(Sim::builder()).await;
     user.fault("latency=700ms POST /v1/servers");
     let child = user.command(&["create", "web1"]).spawn().unwrap();
     let pid = Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
-    ordered(&user).await;
+    requested(&user).await;
 
     kill_process(pid, Signal::INT).unwrap();
     let run: Run = child.wait_with_output().await.unwrap().into();
 
     assert_eq!(run.code, Some(130), "{run:?}");
-    assert!(run.err.contains("finishing what was begun"), "{run:?}");
+    assert!(run.err.contains("finishing the request"), "{run:?}");
     assert!(!user.ok(&["password", "web1"]).await.is_empty());
 }
 
 #[tokio::test]
-async fn killed_in_the_middle_of_an_order_it_still_makes_one_server() {
+async fn create_is_safe_to_repeat_after_a_kill() {
     let user = User::of(Sim::builder()).await;
     user.fault("latency=700ms POST /v1/servers x1");
     let mut child = user.command(&["create", "web1"]).spawn().unwrap();
-    ordered(&user).await;
+    requested(&user).await;
 
     child.kill().await.unwrap();
     user.ok(&["create", "web1"]).await;
@@ -238,8 +238,8 @@ async fn killed_in_the_middle_of_an_order_it_still_makes_one_server() {
     assert_eq!(list, "NAME  KNOWN\nweb1  both\n");
 }
 
-/// Waits until the order has arrived at Hetzner.
-async fn ordered(user: &User) {
+/// Waits until the request to create has arrived.
+async fn requested(user: &User) {
     let arrival = async {
         while user.requests("POST", "/servers") == 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -1,4 +1,4 @@
-//! A web service that has always worked with the documents goes on as before.
+//! Compatibility with a Python web service that uses the documents in MongoDB.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use crate::user::Run;
 
 #[tokio::test]
 #[ignore = "needs MongoDB and the Python package pymongo"]
-async fn python_web_service_finds_its_documents_as_they_were() {
+async fn python_web_service_works_with_unchanged_documents() {
     let project = OnMongodb::start().await;
 
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -19,8 +19,8 @@ async fn python_web_service_finds_its_documents_as_they_were() {
             "ORIGINAL",
             here.join("../hcc-store/src/conformance/original.json"),
         );
-    let said = Run::of(service).await;
+    let run = Run::of(service).await;
 
-    assert_eq!(said.code, Some(0), "{}", said.err);
-    assert!(said.err.contains("\nOK\n"), "{}", said.err);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert!(run.err.contains("\nOK\n"), "{}", run.err);
 }

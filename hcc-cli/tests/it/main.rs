@@ -1,4 +1,4 @@
-//! `hcc` as its users run it.
+//! Tests of the program `hcc`, run as its users run it.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -23,8 +23,8 @@ mod safety;
 mod session;
 mod settings;
 mod setup;
-mod spelling;
 mod terminal;
+mod text_screen;
 mod transcripts;
 mod user;
 mod verbs;

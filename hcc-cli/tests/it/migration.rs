@@ -1,14 +1,14 @@
-//! What `docs/migrating-from-server.py.md` says is true.
+//! The claims of `docs/migrating-from-server.py.md`.
 
 use std::fs;
 use std::path::Path;
 
 use hcloud_sim::Sim;
 
-use crate::session::play;
+use crate::session::run_session;
 use crate::user::{Run, User};
 
-/// As the original left its settings.
+/// The settings file of `server.py`.
 const SETTINGS: &str = r#"{"token": "tJUYTHDYWPh2E/E1 zJQzZdHUWPjY/uw0", "dc": "fsn1-dc14",
     "typ": "cx23", "os": "debian-13", "label": "managed", "prefix": "m-", "console": "-"}"#;
 
@@ -20,7 +20,7 @@ async fn user() -> User {
 }
 
 #[tokio::test]
-async fn commands_in_the_place_of_the_originals_succeed() {
+async fn replacements_of_all_commands_succeed() {
     let user = user().await;
     let document = document();
     let row = |line: &'_ str| {
@@ -37,18 +37,18 @@ async fn commands_in_the_place_of_the_originals_succeed() {
 }
 
 #[tokio::test]
-async fn answers_are_as_shown() {
+async fn output_is_as_documented() {
     let user = user().await;
     let shown = blocks(&document(), "console");
 
-    let said = play(&user, &shown).await;
+    let output = run_session(&user, &shown).await;
 
-    let lines = said.lines().filter(|line| !line.is_empty());
+    let lines = output.lines().filter(|line| !line.is_empty());
     assert_eq!(lines.collect::<Vec<_>>(), shown.lines().collect::<Vec<_>>());
 }
 
 #[tokio::test]
-async fn loop_carries_out_what_was_pushed() {
+async fn documented_loop_carries_out_commands() {
     let user = user().await;
     for args in [
         &["create", "m-vm1"][..],
@@ -57,7 +57,7 @@ async fn loop_carries_out_what_was_pushed() {
     ] {
         user.ok(args).await;
     }
-    // One message, and then an end.
+    // One message, then the end of input.
     let once = blocks(&document(), "sh").replace("hcc wait", "echo cmd");
 
     let run = Run::of(user.bash(&once)).await;
@@ -75,7 +75,7 @@ fn document() -> String {
     fs::read_to_string(docs.join("migrating-from-server.py.md")).unwrap()
 }
 
-/// All code of a document in one language.
+/// Returns the code blocks of a document in one language.
 fn blocks(document: &str, language: &str) -> String {
     let opening = format!("```{language}\n");
     let blocks = document.split(&opening).skip(1);

@@ -1,4 +1,4 @@
-//! A simulated project whose records and commands lie in MongoDB, with a worker.
+//! A simulated project with its records and commands in MongoDB, and a worker.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -14,7 +14,7 @@ use crate::user::{Run, User};
 pub(crate) struct OnMongodb {
     pub(crate) user: User,
     server: TestDatabase,
-    // Ends when it is dropped.
+    // Killed when it is dropped.
     _worker: Child,
 }
 
@@ -32,7 +32,7 @@ impl OnMongodb {
         let mut worker = hcc(&["worker"]).spawn().unwrap();
         let mut log = BufReader::new(worker.stderr.take().unwrap()).lines();
         assert!(log.next_line().await.unwrap().is_some());
-        // A full pipe would stop the worker.
+        // A full pipe would block the worker.
         tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
         Self {
             user,
@@ -41,7 +41,7 @@ impl OnMongodb {
         }
     }
 
-    /// A program of somebody else, which is told where the database is.
+    /// Another program, with the URL of the database in its environment.
     pub(crate) fn program(&self, program: impl AsRef<Path>) -> Command {
         let hcc = self.user.command(&[]);
         let settings = hcc.as_std().get_envs();

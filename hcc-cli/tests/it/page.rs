@@ -1,4 +1,4 @@
-//! `hcc page`: what it serves, and to whom.
+//! `hcc page`: what it serves, and to which clients.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::user::{Run, User};
 const HCC: &str = env!("CARGO_BIN_EXE_hcc");
 
 #[test]
-fn page_and_its_modules_come_with_their_types() {
+fn page_and_its_modules_have_their_content_types() {
     let server = Server::start();
 
     for (path, kind) in [
@@ -23,11 +23,11 @@ fn page_and_its_modules_come_with_their_types() {
         ("/l.css", "text/css"),
         ("/novnc/core/rfb.js", "text/javascript"),
     ] {
-        let answer = server.get(path);
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+        let response = server.get(path);
+        assert!(response.starts_with("HTTP/1.1 200 "), "{path}: {response}");
         assert!(
-            answer.contains(&format!("content-type: {kind}\r\n")),
-            "{path}: {answer}"
+            response.contains(&format!("content-type: {kind}\r\n")),
+            "{path}: {response}"
         );
     }
 }
@@ -43,41 +43,47 @@ fn page_that_is_built_in_needs_no_directory() {
     let server = Server::run(hcc, elsewhere);
 
     for path in ["/l.html", "/novnc/core/rfb.js"] {
-        let answer = server.get(path);
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+        let response = server.get(path);
+        assert!(response.starts_with("HTTP/1.1 200 "), "{path}: {response}");
     }
 }
 
 #[test]
-fn every_answer_keeps_browsers_careful() {
+fn every_response_has_security_headers() {
     let server = Server::start();
 
     for path in ["/l.html", "/nothing"] {
-        let answer = server.get(path);
+        let response = server.get(path);
         for header in [
             "content-security-policy: frame-ancestors 'none'",
             "referrer-policy: no-referrer",
             "x-content-type-options: nosniff",
             "cache-control: no-cache",
         ] {
-            assert!(answer.contains(header), "{path} lacks {header}: {answer}");
+            assert!(
+                response.contains(header),
+                "{path} lacks {header}: {response}"
+            );
         }
     }
 }
 
 #[test]
-fn answer_to_a_link_is_not_kept_on_the_disk() {
+fn response_to_a_link_is_not_stored() {
     let server = Server::start();
 
-    let answer = server.get("/l.html?wss://console.example/?token=t0k3n");
+    let response = server.get("/l.html?wss://console.example/?token=t0k3n");
 
-    assert!(answer.contains("cache-control: no-store\r\n"), "{answer}");
+    assert!(
+        response.contains("cache-control: no-store\r\n"),
+        "{response}"
+    );
 }
 
 #[test]
-fn nothing_outside_the_folder_is_served() {
+fn files_outside_the_directory_are_not_served() {
     let server = Server::start();
-    fs::write(server.folder.path().join("secret"), "s3cret").unwrap();
+    fs::write(server.directory.path().join("secret"), "s3cret").unwrap();
 
     for path in [
         "/../secret",
@@ -86,58 +92,58 @@ fn nothing_outside_the_folder_is_served() {
         "/novnc/../../secret",
         "//secret",
     ] {
-        let answer = server.get(path);
-        assert!(answer.starts_with("HTTP/1.1 4"), "{path}: {answer}");
-        assert!(!answer.contains("s3cret"), "{path}: {answer}");
+        let response = server.get(path);
+        assert!(response.starts_with("HTTP/1.1 4"), "{path}: {response}");
+        assert!(!response.contains("s3cret"), "{path}: {response}");
     }
 }
 
 #[test]
-fn names_of_foreign_sites_are_turned_away() {
+fn unknown_hosts_are_refused() {
     let server = Server::start();
 
-    let answer = server.ask("GET /l.html HTTP/1.1\r\nHost: evil.example");
+    let response = server.send("GET /l.html HTTP/1.1\r\nHost: evil.example");
 
-    assert!(answer.starts_with("HTTP/1.1 421 "), "{answer}");
+    assert!(response.starts_with("HTTP/1.1 421 "), "{response}");
 }
 
 #[test]
-fn files_are_only_read() {
+fn only_reading_methods_are_allowed() {
     let server = Server::start();
 
-    let answer = server.ask(&format!(
+    let response = server.send(&format!(
         "DELETE /l.html HTTP/1.1\r\nHost: {}",
         server.address
     ));
 
-    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+    assert!(response.starts_with("HTTP/1.1 405 "), "{response}");
 }
 
 #[test]
-fn missing_novnc_is_named_with_the_way_to_get_it() {
-    let folder = folder();
-    fs::remove_dir_all(folder.path().join("www/novnc")).unwrap();
+fn missing_novnc_is_reported_with_a_hint() {
+    let directory = directory();
+    fs::remove_dir_all(directory.path().join("www/novnc")).unwrap();
 
-    let output = refused(&["--www".as_ref(), folder.path().join("www").as_os_str()]);
+    let output = refused(&["--www".as_ref(), directory.path().join("www").as_os_str()]);
 
     let message = String::from_utf8(output.stderr).unwrap();
     let command = format!(
-        "run: npm ci --prefix {}",
-        folder.path().join("noVNC").display()
+        "hint: run npm ci --prefix {}",
+        directory.path().join("noVNC").display()
     );
     assert!(
         message.starts_with("hcc: the console page lacks noVNC (no_novnc)"),
         "{message}"
     );
     assert!(message.contains(&command), "{message}");
-    assert_eq!(message.lines().count(), 1, "{message}");
+    assert_eq!(message.lines().count(), 2, "{message}");
 }
 
 #[test]
-fn folder_without_a_page_is_named() {
-    let folder = tempfile::tempdir().unwrap();
+fn directory_without_a_page_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
 
-    let output = refused(&["--www".as_ref(), folder.path().as_os_str()]);
+    let output = refused(&["--www".as_ref(), directory.path().as_os_str()]);
 
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(
@@ -147,18 +153,18 @@ fn folder_without_a_page_is_named() {
 }
 
 #[test]
-fn addresses_that_others_can_reach_are_refused() {
+fn addresses_of_other_machines_are_refused() {
     let output = refused(&["--listen".as_ref(), "0.0.0.0:0".as_ref()]);
 
     assert_eq!(output.status.code(), Some(2));
 }
 
 #[tokio::test]
-async fn console_without_a_browser_to_open_it_is_told() {
+async fn missing_browser_is_reported() {
     let user = User::of(Sim::builder()).await;
     user.ok(&["create", "web1"]).await;
-    let folder = folder();
-    let www = folder.path().join("www");
+    let directory = directory();
+    let www = directory.path().join("www");
 
     let mut hcc = user.command(&["console", "web1", "--open"]);
     hcc.env("HCC_WWW", www).env("PATH", "");
@@ -166,7 +172,7 @@ async fn console_without_a_browser_to_open_it_is_told() {
 
     let (code, line) = run.failure();
     assert_eq!(code, 5);
-    assert!(line.contains("no browser can be started"), "{line}");
+    assert!(line.contains("cannot start a browser"), "{line}");
     assert!(line.ends_with("(no_browser)"), "{line}");
 }
 
@@ -177,33 +183,33 @@ fn refused(args: &[&OsStr]) -> Output {
     output
 }
 
-/// A page of the shape of ours, without its substance.
-fn folder() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let www = folder.path().join("www");
+/// A page with the files of the real one, all empty.
+fn directory() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let www = directory.path().join("www");
     fs::create_dir_all(www.join("novnc/core")).unwrap();
     for file in ["l.html", "l.js", "l.css", "novnc/core/rfb.js"] {
         fs::write(www.join(file), "\n").unwrap();
     }
-    folder
+    directory
 }
 
 struct Server {
     child: Child,
     address: String,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Server {
     fn start() -> Self {
-        let folder = folder();
+        let directory = directory();
         let mut hcc = Command::new(HCC);
         hcc.args(["page", "--listen", "127.0.0.1:0", "--www"])
-            .arg(folder.path().join("www"));
-        Self::run(hcc, folder)
+            .arg(directory.path().join("www"));
+        Self::run(hcc, directory)
     }
 
-    fn run(mut hcc: Command, folder: TempDir) -> Self {
+    fn run(mut hcc: Command, directory: TempDir) -> Self {
         let mut child = hcc.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let stdout = child.stdout.take().expect("it is piped");
@@ -214,31 +220,31 @@ impl Server {
             .expect("it prints a URL");
         let address = address
             .strip_suffix("/l.html")
-            .expect("it prints the page's");
+            .expect("it prints the URL of the page");
         Self {
             address: address.to_owned(),
             child,
-            folder,
+            directory,
         }
     }
 
     fn get(&self, path: &str) -> String {
-        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: {}", self.address))
+        self.send(&format!("GET {path} HTTP/1.1\r\nHost: {}", self.address))
     }
 
-    /// Sends the head of a request as it is, and reads all of the answer.
-    fn ask(&self, head: &str) -> String {
+    /// Sends the head of a request unchanged, and reads the whole response.
+    fn send(&self, head: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         write!(stream, "{head}\r\nConnection: close\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // What has ended already need not be ended.
+        // It may have exited already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

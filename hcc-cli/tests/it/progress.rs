@@ -1,4 +1,4 @@
-//! What is seen of waiting.
+//! Progress bars.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn waiting_shows_a_bar_on_a_terminal_only() {
 }
 
 #[tokio::test]
-async fn action_is_not_waited_for_unless_wanted() {
+async fn action_is_waited_for_only_on_request() {
     let user = owner_of(1, Duration::ZERO).await;
 
     let (shown, code) = Terminal::with(
@@ -59,12 +59,12 @@ async fn action_is_not_waited_for_unless_wanted() {
 }
 
 #[tokio::test]
-async fn sync_of_many_servers_tells_how_far_it_is() {
+async fn sync_of_many_servers_shows_its_progress() {
     let user = owner_of(120, Duration::from_millis(50)).await;
     let sync = ["sync", "--all", "-o", "columns=record"];
 
     let shown = Terminal::with(&user, &sync, |terminal| {
-        terminal.see("asking for servers");
+        terminal.see("fetching servers");
         terminal.see("of 120");
         terminal.see("writing records");
         terminal.end()
@@ -77,7 +77,7 @@ async fn sync_of_many_servers_tells_how_far_it_is() {
 }
 
 #[tokio::test]
-async fn typing_tells_how_far_it_is_and_can_be_stopped() {
+async fn typing_shows_its_progress_and_can_be_cancelled() {
     let user = owner_of(1, Duration::ZERO).await;
     let text = "a".repeat(2000);
 
@@ -92,8 +92,5 @@ async fn typing_tells_how_far_it_is_and_can_be_stopped() {
     .await;
 
     assert_eq!(code, 130, "{shown}");
-    assert!(
-        shown.contains("of 2000 characters were typed: interrupted"),
-        "{shown}"
-    );
+    assert!(shown.contains("of 2000 characters: interrupted"), "{shown}");
 }

@@ -1,4 +1,4 @@
-//! The queue from a shell: the same for every database, and as scripts have always used it.
+//! The queue as shell scripts use it, with each database.
 
 use std::time::Duration;
 
@@ -44,12 +44,12 @@ macro_rules! on_each_queue {
 
 on_each_queue! {
     commands_are_pulled_in_order_and_then_none,
-    next_waits_for_a_command_and_for_nothing_else,
-    wait_prints_each_message_as_it_comes,
-    wait_and_next_end_with_their_reader,
-    what_would_break_a_line_is_refused,
-    dead_commands_are_listed_retried_and_dropped,
-    command_that_a_worker_has_is_not_dropped,
+    next_waits_for_a_command_and_ignores_messages,
+    wait_prints_each_message_as_it_arrives,
+    wait_and_next_exit_when_stdout_is_closed,
+    control_characters_are_refused,
+    dead_letters_are_listed_retried_and_dropped,
+    command_in_progress_is_not_dropped,
     events_are_printed_for_people_and_programs,
     bash_loop_drains_the_queue,
     bash_loop_wakes_by_a_pipe,
@@ -57,7 +57,7 @@ on_each_queue! {
     two_bash_loops_share_the_commands_of_next,
 }
 
-/// A user, and the queue of this user's shell.
+/// A user with a shell and a queue.
 struct Shell {
     user: User,
     url: String,
@@ -104,7 +104,7 @@ impl Shell {
         Run::of(bash).await
     }
 
-    /// `hcc wait` or `next` in the background, which listens already.
+    /// Starts `hcc wait` or `next`, and returns when it is listening.
     async fn listen(&self, args: &[&str]) -> Listener {
         let mut listener = Listener::of(self.command(args));
         let mut ready = [0; 2];
@@ -135,14 +135,14 @@ impl Listener {
         self.lines.next_line().await.unwrap().unwrap()
     }
 
-    /// The first line that comes of events; nobody says when it begins to listen.
+    /// Sends events until the first line arrives, as `hcc events` does not report when it listens.
     async fn line_of(&mut self, events: &[RawEvent], shell: &Shell) -> String {
         let queue = shell.queue().await;
-        let mut again = interval(Duration::from_millis(20));
+        let mut resend = interval(Duration::from_millis(20));
         loop {
             tokio::select! {
                 line = self.line() => return line,
-                _ = again.tick() => {}
+                _ = resend.tick() => {}
             }
             for event in events {
                 queue.events().send(event).await.unwrap();
@@ -179,7 +179,7 @@ async fn commands_are_pulled_in_order_and_then_none(shell: Shell) {
     );
 }
 
-async fn next_waits_for_a_command_and_for_nothing_else(shell: Shell) {
+async fn next_waits_for_a_command_and_ignores_messages(shell: Shell) {
     shell.ok(&["push", "start", "m-vm1"]).await;
     assert_eq!(shell.ok(&["next"]).await, "start m-vm1\n");
 
@@ -192,7 +192,7 @@ async fn next_waits_for_a_command_and_for_nothing_else(shell: Shell) {
     assert_eq!(shell.hcc(&["pull"]).await.code, Some(1));
 }
 
-async fn wait_prints_each_message_as_it_comes(shell: Shell) {
+async fn wait_prints_each_message_as_it_arrives(shell: Shell) {
     let mut wait = shell.listen(&["wait", ""]).await;
 
     shell.ok(&["notify", "one"]).await;
@@ -210,7 +210,7 @@ async fn wait_prints_each_message_as_it_comes(shell: Shell) {
     assert_eq!(wait.line().await, "two lines");
 }
 
-async fn wait_and_next_end_with_their_reader(shell: Shell) {
+async fn wait_and_next_exit_when_stdout_is_closed(shell: Shell) {
     for verb in ["wait", "next"] {
         let mut waiter = shell.listen(&[verb, ""]).await;
 
@@ -220,7 +220,7 @@ async fn wait_and_next_end_with_their_reader(shell: Shell) {
     }
 }
 
-async fn what_would_break_a_line_is_refused(shell: Shell) {
+async fn control_characters_are_refused(shell: Shell) {
     for args in [
         ["push", "start\nkill", "m-vm1"],
         ["push", "start", "m-vm1\nkill m-vm2"],
@@ -233,7 +233,7 @@ async fn what_would_break_a_line_is_refused(shell: Shell) {
     assert_eq!(shell.hcc(&["pull"]).await.code, Some(1));
 }
 
-async fn dead_commands_are_listed_retried_and_dropped(shell: Shell) {
+async fn dead_letters_are_listed_retried_and_dropped(shell: Shell) {
     let queue = shell.queue().await;
     for server in ["m-vm1", "m-vm2"] {
         shell.ok(&["push", "start", server]).await;
@@ -266,7 +266,7 @@ async fn dead_commands_are_listed_retried_and_dropped(shell: Shell) {
     assert_eq!(shell.hcc(&["queue", "show", id]).await.failure().0, 3);
 }
 
-async fn command_that_a_worker_has_is_not_dropped(shell: Shell) {
+async fn command_in_progress_is_not_dropped(shell: Shell) {
     shell.ok(&["push", "start", "m-vm1"]).await;
     let lease = shell.queue().await.lease().await.unwrap().unwrap();
 
@@ -336,7 +336,7 @@ async fn bash_loop_wakes_by_a_pipe(shell: Shell) {
 
     assert_eq!(run.code, Some(0), "{run:?}");
     let mut lines: Vec<&str> = run.out.lines().collect();
-    // A pull wakes too, for the commands behind the one that it took.
+    // A pull notifies as well, for the commands behind the one that it removed.
     lines.dedup_by(|later, _| *later == "heard cmd");
     assert_eq!(
         lines,

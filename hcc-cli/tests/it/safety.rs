@@ -1,4 +1,4 @@
-//! What is asked before something is done that cannot be undone.
+//! Confirmation of what cannot be undone.
 
 use hcloud_sim::{Builder, Sim};
 
@@ -7,7 +7,7 @@ use crate::user::{TOKEN, User};
 
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 
-/// Somebody whose settings hold the token.
+/// A user with the token in the settings file.
 async fn owner(project: Builder) -> User {
     let user = User::of(project).await;
     user.write(".config/hcc/config.toml", &format!("token = \"{TOKEN}\"\n"));
@@ -19,19 +19,26 @@ async fn owner_of_web1() -> User {
 }
 
 #[tokio::test]
-async fn kill_shows_what_it_deletes_and_wants_its_name() {
+async fn kill_shows_the_server_and_asks_for_its_name() {
     let user = owner_of_web1().await;
     let id = user.id("web1").await.to_string();
 
     let (_, code) = Terminal::with(&user, &["kill", "web1"], move |terminal| {
-        terminal.see("This deletes web1 with its disk:");
+        terminal.see("This deletes web1 and its disk:");
         for fact in [
-            "id", &id, "status", "running", "address", "age", "price", "a month",
+            "id",
+            &id,
+            "status",
+            "running",
+            "address",
+            "age",
+            "price",
+            "per month",
         ] {
             terminal.see(fact);
         }
         terminal.see("protected");
-        terminal.answer("Type its name to go on: ", &format!("web1{RETURN}"));
+        terminal.answer("Type its name to confirm: ", &format!("web1{RETURN}"));
         terminal.end()
     })
     .await;
@@ -44,22 +51,22 @@ async fn kill_shows_what_it_deletes_and_wants_its_name() {
 async fn kill_does_nothing_without_the_right_name() {
     let user = owner_of_web1().await;
 
-    for (answer, wanted) in [("y", 4), ("", 4), ("web", 4)] {
+    for (answer, expected) in [("y", 4), ("", 4), ("web", 4)] {
         let answer = format!("{answer}{RETURN}");
         let (rest, code) = Terminal::with(&user, &["kill", "web1"], move |terminal| {
-            terminal.answer("Type its name to go on: ", &answer);
+            terminal.answer("Type its name to confirm: ", &answer);
             terminal.end()
         })
         .await;
 
-        assert_eq!(code, wanted, "{rest}");
-        assert!(rest.contains("nothing was done"), "{rest}");
+        assert_eq!(code, expected, "{rest}");
+        assert!(rest.contains("aborted"), "{rest}");
     }
     assert_eq!(user.requests("DELETE", ""), 0);
 }
 
 #[tokio::test]
-async fn kill_needs_yes_where_nobody_can_be_asked() {
+async fn kill_without_a_terminal_needs_yes() {
     let user = owner_of_web1().await;
 
     let refused = user.hcc(&["kill", "web1"]).await;
@@ -67,7 +74,7 @@ async fn kill_needs_yes_where_nobody_can_be_asked() {
         refused.failure(),
         (
             4,
-            "hcc: nobody is there to confirm it (declined); use --yes"
+            "hcc: confirmation required but stdin is not a terminal (declined)\nhint: pass --yes"
         )
     );
     assert_eq!(user.requests("DELETE", ""), 0);
@@ -77,7 +84,7 @@ async fn kill_needs_yes_where_nobody_can_be_asked() {
 }
 
 #[tokio::test]
-async fn cut_of_power_wants_a_yes() {
+async fn powering_off_asks_for_confirmation() {
     for verb in ["force", "reset"] {
         let user = owner_of_web1().await;
 
@@ -139,13 +146,13 @@ async fn dry_run_prints_the_request_and_asks_nothing() {
 }
 
 #[tokio::test]
-async fn create_shows_the_price_before_it_orders() {
+async fn create_shows_the_price_before_the_request() {
     let user = owner(Sim::builder()).await;
 
     let (rest, code) = Terminal::with(&user, &["create", "web1"], |terminal| {
         terminal.see("web1: ");
-        terminal.see(" an hour, ");
-        terminal.see(" a month at most");
+        terminal.see(" per hour, at most ");
+        terminal.see(" per month");
         terminal.end()
     })
     .await;
@@ -159,7 +166,7 @@ async fn ctrl_c_at_a_question_does_nothing() {
     let user = owner_of_web1().await;
 
     Terminal::with(&user, &["kill", "web1"], |terminal| {
-        terminal.answer("Type its name to go on: ", CTRL_C);
+        terminal.answer("Type its name to confirm: ", CTRL_C);
         terminal.end_by_signal();
     })
     .await;

@@ -1,4 +1,4 @@
-//! What a person types into a shell, and what they are told.
+//! Shell sessions: commands and their output.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use snapbox::{Assert, Data};
 
 use crate::user::{Run, User};
 
-/// What differs from run to run, and what is written in its place.
+/// Patterns of what differs from run to run, and their replacements.
 const VARYING: &[(&str, &str)] = &[
     (r"/\S*?/\.tmp[A-Za-z0-9]{6}", "/home/you"),
     (r"(ws|http)://127\.0\.0\.1:\d{4,}", "$1://127.0.0.1:PORT"),
@@ -18,7 +18,7 @@ const VARYING: &[(&str, &str)] = &[
     (r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d", "2026-01-01 00:00:00"),
     (r"(?m)(  )\d+s(  | ago|$)", "${1}0s$2"),
     (r#""id": \d+"#, r#""id": 100000001"#),
-    // Ids of commands. A table shows of them what tells them apart, which the clock decides.
+    // Ids of commands. A table shows unambiguous prefixes, whose length depends on the time.
     (r"\b6[0-9a-f]{23}\b", "6b0000000000000000000001"),
     (r"(?m)^6[0-9a-f]{7,22}  ", "6b0000000  "),
     (r"(?m)^ID +STATE", "ID         STATE"),
@@ -29,36 +29,36 @@ const VARYING: &[(&str, &str)] = &[
     ),
 ];
 
-/// Types the lines of a session that begin with `$`, and writes down what is said to each.
+/// Runs the lines of a session that begin with `$`, and returns the session with their new output.
 ///
-/// A line that begins with `#` is a heading and stays; all else is said anew. Where a command
-/// fails, `?` and its exit code come last.
-pub(crate) async fn play(user: &User, session: &str) -> String {
-    let mut said = String::new();
+/// A line that begins with `#` is a heading and stays. The output of a command that fails ends with
+/// `?` and its exit code.
+pub(crate) async fn run_session(user: &User, session: &str) -> String {
+    let mut output = String::new();
     for line in session.lines() {
         if line.starts_with("# ") {
-            said += &format!("{line}\n\n");
+            output += &format!("{line}\n\n");
         }
         let Some(command) = line.strip_prefix("$ ") else {
             continue;
         };
-        // On a terminal, both are read where they come.
+        // As on a terminal, both streams appear in order.
         let run = Run::of(user.bash(&format!("exec 2>&1; {command}"))).await;
-        said += &format!("{line}\n{}", run.out);
+        output += &format!("{line}\n{}", run.out);
         match run.code {
-            Some(0) => said.push('\n'),
-            code => said += &format!("? {}\n\n", code.unwrap()),
+            Some(0) => output.push('\n'),
+            code => output += &format!("? {}\n\n", code.unwrap()),
         }
     }
-    for (pattern, instead) in VARYING {
+    for (pattern, replacement) in VARYING {
         let pattern = Regex::new(pattern).unwrap();
-        said = pattern.replace_all(&said, *instead).into_owned();
+        output = pattern.replace_all(&output, *replacement).into_owned();
     }
-    said.trim_end().to_owned() + "\n"
+    output.trim_end().to_owned() + "\n"
 }
 
-/// Insists that what is said is what stands in a file; with `SNAPSHOTS=overwrite`, writes it there.
-pub(crate) fn judge(said: String, file: &Path) {
-    let judge = Assert::new().action_env("SNAPSHOTS");
-    judge.eq(Data::text(said).raw(), Data::read_from(file, None).raw());
+/// Asserts that a session equals that in a file; with `SNAPSHOTS=overwrite`, writes it there.
+pub(crate) fn assert_session(output: String, file: &Path) {
+    let assert = Assert::new().action_env("SNAPSHOTS");
+    assert.eq(Data::text(output).raw(), Data::read_from(file, None).raw());
 }

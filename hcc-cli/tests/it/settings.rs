@@ -1,4 +1,4 @@
-//! Where settings come from, and how they are set.
+//! Sources of settings, and changing them.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::user::{Run, TOKEN, User, mode, set_mode};
 const CONFIG: &str = ".config/hcc/config.toml";
 
 #[tokio::test]
-async fn setup_writes_what_scripts_give_for_its_owner_alone() {
+async fn setup_in_a_script_writes_a_private_file() {
     let user = User::of(Sim::builder()).await;
 
     user.ok(&[
@@ -35,7 +35,7 @@ async fn setup_writes_what_scripts_give_for_its_owner_alone() {
 }
 
 #[tokio::test]
-async fn setup_writes_nothing_that_hetzner_does_not_take() {
+async fn setup_writes_nothing_that_the_api_refuses() {
     let user = User::of(Sim::builder()).await;
     let mut wrong = user.command_without_token(&["setup"]);
     wrong.env("HCLOUD_TOKEN", "canary-token-wrong");
@@ -49,7 +49,7 @@ async fn setup_writes_nothing_that_hetzner_does_not_take() {
 }
 
 #[tokio::test]
-async fn settings_of_the_original_are_imported_with_their_token() {
+async fn settings_of_server_py_are_imported_with_their_token() {
     let token = "t".repeat(64);
     let user = User::of(Sim::builder().read_only_token(&token)).await;
     user.write(
@@ -70,7 +70,7 @@ async fn settings_of_the_original_are_imported_with_their_token() {
 }
 
 #[tokio::test]
-async fn settings_that_others_can_read_are_refused() {
+async fn settings_readable_by_other_users_are_refused() {
     let user = User::of(Sim::builder()).await;
     let path = user.write(CONFIG, &format!("token = \"{TOKEN}\"\n"));
     set_mode(&path, 0o640);
@@ -83,7 +83,7 @@ async fn settings_that_others_can_read_are_refused() {
 }
 
 #[tokio::test]
-async fn malformed_settings_are_refused_without_showing_the_token() {
+async fn malformed_settings_are_refused_without_printing_the_token() {
     let user = User::of(Sim::builder()).await;
     user.write(CONFIG, &format!("location = \"fsn1\"\ntoken = {TOKEN}\n"));
 
@@ -91,7 +91,7 @@ async fn malformed_settings_are_refused_without_showing_the_token() {
 
     let (code, line) = run.failure();
     assert_eq!(code, 5);
-    assert!(line.starts_with("hcc: line 2 of "), "{line}");
+    assert!(line.contains("config.toml, line 2: "), "{line}");
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn token_can_come_from_a_file_a_command_or_the_official_cli() {
 }
 
 #[tokio::test]
-async fn environment_wins_over_the_file_and_flags_over_both() {
+async fn environment_overrides_the_file_and_flags_override_both() {
     let user = User::of(Sim::builder()).await;
     user.write(
         CONFIG,
@@ -146,7 +146,7 @@ async fn environment_wins_over_the_file_and_flags_over_both() {
 }
 
 #[tokio::test]
-async fn every_setting_can_be_given_in_the_environment() {
+async fn every_setting_can_be_set_in_the_environment() {
     let user = User::of(Sim::builder()).await;
     let mut create = user.command(&["create", "e-web1", "--dry-run", "-o", "json"]);
     create
@@ -166,7 +166,7 @@ async fn every_setting_can_be_given_in_the_environment() {
 }
 
 #[tokio::test]
-async fn contexts_count_as_in_the_official_cli() {
+async fn contexts_have_the_precedence_of_the_official_cli() {
     let user = User::of(Sim::builder()).await;
     let elsewhere = Sim::builder().token("elsewhere").start().await.unwrap();
     user.write(
@@ -197,7 +197,7 @@ async fn contexts_count_as_in_the_official_cli() {
 }
 
 #[tokio::test]
-async fn records_of_two_projects_do_not_mix() {
+async fn records_of_two_projects_are_separate() {
     const MANAGED: &[(&str, &str)] = &[("managed", "1")];
     let user = User::of(Sim::builder().server("ours", MANAGED)).await;
     let other = Sim::builder().server("theirs", MANAGED).token("other");
@@ -215,7 +215,7 @@ async fn records_of_two_projects_do_not_mix() {
     );
     let sync = async |project: &[&str]| {
         let mut sync = user.command(project);
-        // What is meant for the usual project does not count in a profile.
+        // A variable for the usual project does not apply to a profile.
         sync.args(["sync", "--all", "-o", "noheader", "-o", "columns=name"]);
         sync.env(
             "HCC_STORE",
@@ -237,11 +237,11 @@ async fn records_of_two_projects_do_not_mix() {
     assert_eq!(in_context, "[]\n");
     let (code, line) = unknown.failure();
     assert_eq!(code, 5);
-    assert!(line.ends_with("there are other"), "{line}");
+    assert!(line.ends_with("profiles: other"), "{line}");
 }
 
 #[tokio::test]
-async fn scripts_set_up_a_profile_beside_others() {
+async fn setup_adds_a_profile_to_the_file() {
     let user = User::of(Sim::builder()).await;
     user.write(CONFIG, "# mine\nlabel = \"ours\" # for now\n");
 
@@ -262,25 +262,29 @@ async fn settings_are_checked_before_they_are_written() {
     let user = User::of(Sim::builder()).await;
     user.write(CONFIG, &format!("token = \"{TOKEN}\"\n"));
 
-    for (args, code, said) in [
-        (&["config", "set", "label", "a b"][..], 2, "label cannot be"),
+    for (args, code, message) in [
+        (
+            &["config", "set", "label", "a b"][..],
+            2,
+            "invalid value for label",
+        ),
         (&["config", "set", "store", "hcc.db"], 2, "sqlite:PATH"),
         (&["config", "set", "location", "mars1"], 3, "\"mars1\""),
-        (&["config", "set", "token", "secret"], 2, "standard input"),
+        (&["config", "set", "token", "secret"], 2, "stdin"),
         (&["config", "set", "tokne", "x"], 2, "tokne"),
         (&["config", "unset", "image"], 3, "image is not set"),
     ] {
         let run = user.hcc(args).await;
 
         assert_eq!(run.code, Some(code), "{args:?}: {run:?}");
-        assert!(run.err.contains(said), "{args:?}: {run:?}");
+        assert!(run.err.contains(message), "{args:?}: {run:?}");
     }
     let text = fs::read_to_string(user.path(CONFIG)).unwrap();
     assert_eq!(text, format!("token = \"{TOKEN}\"\n"));
 }
 
 #[tokio::test]
-async fn setting_is_set_read_and_removed() {
+async fn setting_is_set_printed_and_removed() {
     let user = User::of(Sim::builder()).await;
 
     user.ok(&["config", "set", "location", "hel1"]).await;
@@ -295,7 +299,7 @@ async fn setting_is_set_read_and_removed() {
 }
 
 #[tokio::test]
-async fn token_is_read_from_standard_input_and_not_printed_unasked() {
+async fn token_is_read_from_standard_input_and_printed_only_on_request() {
     let user = User::of(Sim::builder()).await;
     user.write(CONFIG, "token_command = \"false\"\n");
     let piped = |token: &str| {
@@ -323,7 +327,7 @@ async fn token_is_read_from_standard_input_and_not_printed_unasked() {
 }
 
 #[tokio::test]
-async fn list_of_settings_says_where_each_comes_from() {
+async fn list_of_settings_has_the_source_of_each() {
     let user = User::of(Sim::builder()).await;
     user.write(
         CONFIG,

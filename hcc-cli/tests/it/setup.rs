@@ -9,19 +9,19 @@ use crate::user::{TOKEN, User};
 
 const CONFIG: &str = ".config/hcc/config.toml";
 
-/// What stands in a settings file after all questions were asked.
+/// The questions after that for the token.
 const QUESTIONS: [&str; 7] = [
     "Location of new servers",
     "Type of new servers",
     "Image of new servers",
-    "Label that marks a server",
-    "What names of new servers begin with",
-    "Where the records lie",
-    "Address of the console page",
+    "Label of managed servers",
+    "Prefix of the names of new servers",
+    "Database of the records",
+    "URL of the console page",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn newcomer_picks_with_arrows_and_by_searching() {
+async fn values_are_picked_with_arrows_and_by_searching() {
     let user = User::of(Sim::builder()).await;
 
     let (_, code) = Terminal::with(&user, &["setup"], |terminal| {
@@ -51,7 +51,7 @@ async fn newcomer_picks_with_arrows_and_by_searching() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn return_keeps_every_setting_as_its_owner_wrote_it() {
+async fn return_keeps_every_setting_unchanged() {
     let user = User::of(Sim::builder()).await;
     let text = format!(
         "# of our project\ntoken = \"{TOKEN}\" # until May\nlocation = \"hel1\"\ntype = \"cx33\"\n\
@@ -61,7 +61,7 @@ async fn return_keeps_every_setting_as_its_owner_wrote_it() {
     user.write(CONFIG, &text);
 
     let (shown, code) = Terminal::with(&user, &["setup"], |terminal| {
-        terminal.answer("Return keeps the present one", RETURN);
+        terminal.answer("Return keeps the current one", RETURN);
         for question in QUESTIONS {
             terminal.answer(question, RETURN);
         }
@@ -95,7 +95,7 @@ async fn nothing_is_written_after_ctrl_c_or_escape() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mistyped_token_is_asked_for_again_and_not_shown() {
+async fn mistyped_token_is_asked_for_again_and_not_printed() {
     let user = User::of(Sim::builder()).await;
 
     Terminal::with(&user, &["setup"], |terminal| {

@@ -1,4 +1,4 @@
-//! A person at a terminal of 80 columns.
+//! Interactive runs on a terminal of 80 columns.
 
 use std::process::Command;
 
@@ -17,7 +17,7 @@ pub(crate) const CTRL_C: &str = "\x03";
 pub(crate) struct Terminal(PtySession);
 
 impl Terminal {
-    /// Runs `hcc` there, and lets somebody use it who must not wait long for anything.
+    /// Runs `hcc` there under the control of `person`; each expected output has a timeout.
     pub(crate) async fn with<T: Send + 'static>(
         user: &User,
         args: &[&str],
@@ -47,7 +47,7 @@ impl Terminal {
         .unwrap()
     }
 
-    /// Waits until this is shown.
+    /// Waits until the text appears.
     pub(crate) fn see(&mut self, text: &str) {
         self.0.exp_string(text).unwrap();
     }
@@ -58,13 +58,13 @@ impl Terminal {
         self.0.flush().unwrap();
     }
 
-    /// Waits until this is shown, then presses keys.
+    /// Waits until the question appears, then presses keys.
     pub(crate) fn answer(&mut self, question: &str, keys: &str) {
         self.see(question);
         self.press(keys);
     }
 
-    /// Waits for the end; returns what else was shown, and the exit code.
+    /// Waits for the exit; returns the remaining output and the exit code.
     pub(crate) fn end(&mut self) -> (String, i32) {
         let rest = self.0.exp_eof().unwrap();
         match self.0.process().wait().unwrap() {
@@ -73,7 +73,7 @@ impl Terminal {
         }
     }
 
-    /// Waits until a signal has ended it.
+    /// Waits until it is killed by a signal.
     pub(crate) fn end_by_signal(&mut self) {
         self.0.exp_eof().unwrap();
         let end = self.0.process().wait().unwrap();

@@ -1,18 +1,18 @@
-//! What `hcc` says, kept as text that people read: each file of `transcripts` is a session.
+//! Readable snapshots of the output of `hcc`: each file in `transcripts` is a session.
 //!
-//! A new file needs the commands alone. `SNAPSHOTS=overwrite cargo test -p hcc-cli transcripts`
-//! writes what is said now into the files: read what has changed.
+//! A new file needs only the commands. `SNAPSHOTS=overwrite cargo test -p hcc-cli transcripts`
+//! writes the current output into the files; review the changes.
 
 use std::path::Path;
 
 use hcloud_sim::Sim;
 
-use crate::session::{judge, play};
+use crate::session::{assert_session, run_session};
 use crate::user::User;
 
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 
-/// Two servers of ours, and one that is not.
+/// Two managed servers, and one that is not.
 async fn user() -> User {
     let project = Sim::builder()
         .server("web1", MANAGED)
@@ -29,9 +29,9 @@ macro_rules! sessions {
                 .join(concat!("tests/it/transcripts/", stringify!($name), ".txt"));
             let session = std::fs::read_to_string(&file).unwrap();
 
-            let said = play(&user().await, &session).await;
+            let output = run_session(&user().await, &session).await;
 
-            judge(said, &file);
+            assert_session(output, &file);
         }
     )* };
 }
@@ -40,7 +40,7 @@ sessions! {
     first_steps
     help
     listing
-    offers
+    catalog
     power
     creating
     killing

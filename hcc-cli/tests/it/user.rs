@@ -1,4 +1,4 @@
-//! Somebody who runs `hcc` on a simulated project, with a home of their own.
+//! A user of `hcc` with a home directory of their own, on a simulated project.
 
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::process::Command;
 
-/// Told apart from everything else that is printed.
+/// A token that cannot occur in other output.
 pub(crate) const TOKEN: &str = "canary-token";
 
 pub(crate) struct User {
@@ -16,7 +16,7 @@ pub(crate) struct User {
     home: TempDir,
 }
 
-/// How a run ended, and what it said.
+/// The exit code and the output of a run.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) code: Option<i32>,
@@ -48,21 +48,22 @@ impl User {
         self.sim.add_fault(fault.parse().unwrap());
     }
 
-    /// How many requests of this method arrived at paths that end so.
-    pub(crate) fn requests(&self, method: &str, end: &str) -> usize {
+    /// Counts the requests of this method to paths with this suffix.
+    pub(crate) fn requests(&self, method: &str, suffix: &str) -> usize {
         let requests = self.sim.requests();
         let hits = requests.iter().filter(|request| request.method == method);
-        hits.filter(|request| request.path.ends_with(end)).count()
+        hits.filter(|request| request.path.ends_with(suffix))
+            .count()
     }
 
-    /// `hcc` with a token and no other settings than those in the home.
+    /// `hcc` with a token and the settings in the home directory.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = self.command_without_token(args);
         command.env("HCLOUD_TOKEN", TOKEN);
         command
     }
 
-    /// A bash script that finds `hcc`, and runs in the home.
+    /// A bash script that has `hcc` on its path, and runs in the home directory.
     pub(crate) fn bash(&self, script: &str) -> Command {
         let bin = Path::new(env!("CARGO_BIN_EXE_hcc")).parent().unwrap();
         let path = std::env::var_os("PATH").unwrap_or_default();
@@ -104,7 +105,7 @@ impl User {
         Run::of(self.command(args)).await
     }
 
-    /// Hetzner's id of a server.
+    /// The id of a server.
     pub(crate) async fn id(&self, name: &str) -> u64 {
         let servers: Value = serde_json::from_str(&self.ok(&["list", "-o", "json"]).await).unwrap();
         let servers = servers.as_array().expect("a list is printed");
@@ -114,7 +115,7 @@ impl User {
             .expect("it is listed")
     }
 
-    /// Runs `hcc`, insists on its success, and returns what it printed.
+    /// Runs `hcc`, asserts that it succeeds, and returns its output.
     pub(crate) async fn ok(&self, args: &[&str]) -> String {
         let run = self.hcc(args).await;
         assert_eq!(run.code, Some(0), "{args:?}: {run:?}");
@@ -127,9 +128,12 @@ impl Run {
         command.output().await.unwrap().into()
     }
 
-    /// The code, and the one line that says why.
+    /// Returns the exit code and the error: one line, and perhaps one with a hint.
     pub(crate) fn failure(&self) -> (i32, &str) {
-        assert_eq!(self.err.lines().count(), 1, "{self:?}");
+        let mut lines = self.err.lines();
+        assert!(lines.next().is_some(), "{self:?}");
+        assert!(lines.all(|line| line.starts_with("hint: ")), "{self:?}");
+        assert!(self.err.lines().count() <= 2, "{self:?}");
         assert!(!self.err.contains(TOKEN), "{self:?}");
         (self.code.unwrap(), self.err.trim_end())
     }

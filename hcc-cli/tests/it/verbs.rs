@@ -1,4 +1,4 @@
-//! What the verbs do and print.
+//! The verbs, and their output.
 
 use hcloud_sim::Sim;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use crate::user::User;
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 
 #[tokio::test]
-async fn server_lives_from_create_to_kill() {
+async fn server_goes_through_its_lifecycle() {
     let user = User::of(Sim::builder()).await;
 
     for args in [
@@ -21,7 +21,11 @@ async fn server_lives_from_create_to_kill() {
         &["off", "web1", "--wait"],
         &["deltag", "web1"],
         &["settag", "web1"],
+        &["unmanage", "web1"],
+        &["manage", "web1"],
         &["kill", "web1", "--yes", "--wait"],
+        &["create", "web1", "--wait"],
+        &["delete", "web1", "--yes", "--wait"],
     ] {
         assert_eq!(user.ok(args).await, "ok\n", "{args:?}");
     }
@@ -51,7 +55,7 @@ async fn list_is_a_table_for_people_and_json_for_programs() {
 }
 
 #[tokio::test]
-async fn unknown_column_is_named_with_those_there_are() {
+async fn unknown_column_is_refused_with_the_known_ones() {
     let user = User::of(Sim::builder()).await;
 
     let run = user.hcc(&["list", "-o", "columns=nam"]).await;
@@ -65,7 +69,7 @@ async fn unknown_column_is_named_with_those_there_are() {
 }
 
 #[tokio::test]
-async fn offers_are_listed_with_price_and_availability() {
+async fn types_are_listed_with_price_and_availability() {
     let user = User::of(Sim::builder()).await;
 
     let types: Value = serde_json::from_str(&user.ok(&["types", "-o", "json"]).await).unwrap();
@@ -84,7 +88,7 @@ async fn offers_are_listed_with_price_and_availability() {
 }
 
 #[tokio::test]
-async fn console_prints_one_line_for_the_page_of_the_settings() {
+async fn console_prints_a_link_to_the_configured_page() {
     let user = User::of(Sim::builder().server("web1", MANAGED)).await;
 
     let bare = user.ok(&["console", "web1"]).await;
@@ -104,7 +108,7 @@ async fn console_prints_one_line_for_the_page_of_the_settings() {
 }
 
 #[tokio::test]
-async fn root_password_of_a_new_server_can_be_asked_for() {
+async fn root_password_of_a_new_server_is_printed() {
     let user = User::of(Sim::builder()).await;
     user.ok(&["create", "web1"]).await;
 
@@ -114,7 +118,7 @@ async fn root_password_of_a_new_server_can_be_asked_for() {
 }
 
 #[tokio::test]
-async fn sync_tells_what_became_of_each_record() {
+async fn sync_prints_the_outcome_for_each_record() {
     let user = User::of(
         Sim::builder()
             .server("web1", MANAGED)
@@ -133,7 +137,7 @@ async fn sync_tells_what_became_of_each_record() {
 }
 
 #[tokio::test]
-async fn reader_that_goes_away_is_no_failure() {
+async fn closed_stdout_is_not_a_failure() {
     let user = User::of(Sim::builder().servers(300, MANAGED)).await;
     let mut command = user.command(&["list"]);
     let mut child = command.spawn().unwrap();

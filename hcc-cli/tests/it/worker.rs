@@ -1,4 +1,4 @@
-//! `hcc worker`: carries out what others push, and ends when it is asked to.
+//! `hcc worker`: carries out commands, and shuts down on signals.
 
 use hcloud_sim::Sim;
 use rustix::process::{Pid, Signal, kill_process};
@@ -9,7 +9,7 @@ use crate::user::{TOKEN, User};
 
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 
-/// A worker that works already.
+/// A worker that has started.
 struct Worker {
     child: Child,
     log: BufReader<ChildStderr>,
@@ -21,12 +21,15 @@ impl Worker {
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
         log.read_line(&mut line).await.unwrap();
-        assert!(line.contains("INFO") && line.contains("working"), "{line}");
+        assert!(
+            line.contains("INFO") && line.contains("worker started"),
+            "{line}"
+        );
         Self { child, log }
     }
 
-    /// Asks it to end; returns its exit code and what it has logged.
-    async fn end(mut self, signal: Signal) -> (Option<i32>, String) {
+    /// Sends a signal; returns the exit code and the log.
+    async fn stop(mut self, signal: Signal) -> (Option<i32>, String) {
         let pid = self.child.id().unwrap().cast_signed();
         kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
         let code = self.child.wait().await.unwrap().code();
@@ -37,7 +40,7 @@ impl Worker {
 }
 
 #[tokio::test]
-async fn worker_carries_out_what_is_pushed_and_tells_why_it_did_not() {
+async fn worker_carries_out_commands_and_reports_failures() {
     let user = User::of(Sim::builder().server("web1", MANAGED)).await;
     let worker = Worker::of(&user).await;
 
@@ -47,18 +50,18 @@ async fn worker_carries_out_what_is_pushed_and_tells_why_it_did_not() {
         .ok(&["queue", "list", "-o", "columns=state,cmd,for"])
         .await;
 
-    let (code, log) = worker.end(Signal::TERM).await;
+    let (code, log) = worker.stop(Signal::TERM).await;
     assert_eq!(user.requests("POST", "/actions/shutdown"), 1);
     let (exit, line) = failed.failure();
     assert_eq!(exit, 1, "{line}");
-    assert!(line.contains("there is no server none"), "{line}");
+    assert!(line.contains("server none not found"), "{line}");
     assert_eq!(dead, "STATE  CMD    FOR\ndead   start  none\n");
     assert_eq!(code, Some(0), "{log}");
     assert!(!log.contains('\u{1b}') && !log.contains(TOKEN), "{log}");
 }
 
 #[tokio::test]
-async fn worker_finishes_what_it_has_begun() {
+async fn worker_finishes_commands_in_progress() {
     for signal in [Signal::TERM, Signal::INT] {
         let user = User::of(Sim::builder().server("web1", MANAGED)).await;
         user.fault("latency=200ms");
@@ -66,7 +69,7 @@ async fn worker_finishes_what_it_has_begun() {
         user.ok(&["push", "reboot", "web1"]).await;
         while !user.ok(&["queue", "list"]).await.contains("leased") {}
 
-        let (code, log) = worker.end(signal).await;
+        let (code, log) = worker.stop(signal).await;
 
         assert_eq!(code, Some(0), "{log}");
         assert_eq!(user.requests("POST", "/actions/reboot"), 1, "{log}");
@@ -75,7 +78,7 @@ async fn worker_finishes_what_it_has_begun() {
 }
 
 #[tokio::test]
-async fn log_tells_as_much_as_it_is_asked_to() {
+async fn log_level_is_set_by_flag_or_variable() {
     let user = User::of(Sim::builder()).await;
 
     let quiet = user.hcc(&["list"]).await;

@@ -124,6 +124,7 @@ async fn demo_shows_a_screen() {
     log_in_as(&browser, &demo.origin, "demo", &demo.password).await;
     let screen = format!("{}/servers/web-1/screen", demo.origin);
     browser.wait_for_text("h1", "Servers").await;
+    browser.save_screenshots("demo-servers").await;
     browser.goto(&screen).await.unwrap();
     browser.wait_for_state("connected").await;
     let shows_something = async || {

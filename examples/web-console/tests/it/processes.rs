@@ -71,8 +71,8 @@ async fn worker_denies_commands_that_bypass_the_web_console(urls: DatabaseUrls) 
 
     for (by, why) in [
         (Some("anna"), "denied: anna may not kill web-1"),
-        (Some("nobody"), "denied: there is no user &#34;nobody&#34;"),
-        (None, "denied: nobody says who wants it"),
+        (Some("nobody"), "denied: user &#34;nobody&#34; not found"),
+        (None, "denied: the command names no user"),
     ] {
         let command = hcc_queue::Command {
             by: by.map(Into::into),
@@ -104,7 +104,7 @@ async fn permission_revoked_before_the_worker_runs_does_not_count(urls: Database
 
     installation.restart_worker();
 
-    let why = "denied: there is no user &#34;anna&#34;";
+    let why = "denied: user &#34;anna&#34; not found";
     let page = async || root.get("/servers/web-1").await.text.contains(why);
     wait_until(page, true).await;
 }

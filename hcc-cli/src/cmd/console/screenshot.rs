@@ -1,22 +1,21 @@
-//! `hcc console --screenshot`: a picture of a server's screen.
+//! `hcc console --screenshot`: saves a server's screen.
 
-use std::io::{IsTerminal, Write, stdout};
+use std::io::{self, IsTerminal, Write, stdout};
 use std::path::Path;
 
-use anyhow::{Context, Result};
 use hcc_core::Screenshot;
 use png::{BitDepth, ColorType, Encoder};
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
-use crate::cmd::target::Target;
+use crate::cmd::args::Target;
 use crate::config::Config;
+use crate::error::{CliError, Context, Result};
 use crate::output::Output;
-use crate::problem::Problem;
 
-/// A picture that was written, for programs.
+/// A screenshot that was saved, for programs.
 #[derive(Serialize)]
-struct Taken<'a> {
+struct Saved<'a> {
     file: &'a Path,
     width: u32,
     height: u32,
@@ -25,39 +24,39 @@ struct Taken<'a> {
 pub(super) async fn run(target: &Target, file: &Path, config: &Config, out: &Output) -> Result<()> {
     let to_stdout = file == Path::new("-");
     if to_stdout && stdout().is_terminal() {
-        return Err(Problem::NoPictures.into());
+        return Err(CliError::usage("cannot print a screenshot to a terminal"));
     }
     let project = config.project(target.guard()).await?;
-    let picture = project.screen(&target.name).await?.screenshot().await?;
+    let screenshot = project.screen(&target.name).await?.screenshot().await?;
     if to_stdout {
-        return write(&picture, stdout().lock());
+        return Ok(write(&screenshot, stdout().lock())?);
     }
-    save(&picture, file).with_context(|| format!("write {}", file.display()))?;
-    let Screenshot { width, height, .. } = picture;
-    out.done(&Taken {
+    save(&screenshot, file).context(|| format!("cannot write {}", file.display()))?;
+    let Screenshot { width, height, .. } = screenshot;
+    out.done(&Saved {
         file,
         width,
         height,
     })
 }
 
-/// All or nothing. A screen may show secrets, so its picture is for its owner alone.
-fn save(picture: &Screenshot, path: &Path) -> Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
+/// Replaces the file atomically. Only its owner can read it, as a screen may show secrets.
+fn save(screenshot: &Screenshot, path: &Path) -> io::Result<()> {
+    let directory = match path.parent() {
+        Some(directory) if directory != Path::new("") => directory,
         _ => Path::new("."),
     };
-    let mut file = NamedTempFile::new_in(folder)?;
-    write(picture, &mut file)?;
+    let mut file = NamedTempFile::new_in(directory)?;
+    write(screenshot, &mut file)?;
     file.persist(path)?;
     Ok(())
 }
 
-fn write(picture: &Screenshot, to: impl Write) -> Result<()> {
-    let mut encoder = Encoder::new(to, picture.width, picture.height);
+fn write(screenshot: &Screenshot, to: impl Write) -> io::Result<()> {
+    let mut encoder = Encoder::new(to, screenshot.width, screenshot.height);
     encoder.set_color(ColorType::Rgb);
     encoder.set_depth(BitDepth::Eight);
     let mut writer = encoder.write_header()?;
-    writer.write_image_data(&picture.rgb)?;
+    writer.write_image_data(&screenshot.rgb)?;
     Ok(writer.finish()?)
 }

@@ -1,18 +1,18 @@
-//! `hcc console --type`: text for a server's keyboard.
+//! `hcc console --type`: types into a server's screen.
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Read, stdin};
 
-use anyhow::{Context, Result};
 use hcc_core::{Error, Keystrokes, Layout};
-use indicatif::{ProgressBar, ProgressStyle};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
-use crate::cmd::target::Target;
+use crate::cmd::args::Target;
 use crate::config::Config;
-use crate::interrupt;
+use crate::error::{Context, Result};
 use crate::output::Output;
+use crate::output::progress::bar;
+use crate::platform::signals::cancel_on_ctrl_c;
 
 /// What was typed, for programs.
 #[derive(Serialize)]
@@ -28,7 +28,7 @@ pub(super) async fn run(
     out: &Output,
 ) -> Result<()> {
     let text = match text.expose_secret() {
-        "-" => read().context("read standard input")?,
+        "-" => read().context(|| "cannot read standard input")?,
         _ => text,
     };
     let keystrokes = Keystrokes::new(&text, layout).map_err(Error::from)?;
@@ -36,28 +36,24 @@ pub(super) async fn run(
 
     let project = config.project(target.guard()).await?;
     let screen = project.screen(&target.name).await?;
-    let bar = ProgressBar::new(characters as u64).with_style(style());
+    let template = "typing {bar:30} {pos} of {len} characters";
+    let bar = bar(characters as u64, template);
     let done = Cell::new(0);
     let typing = screen.type_text(&keystrokes, |count| {
         done.set(count);
         bar.set_position(count as u64);
     });
-    let outcome = interrupt::stop(async { Ok(typing.await?) }).await;
+    let outcome = cancel_on_ctrl_c(async { Ok(typing.await?) }).await;
     bar.finish_and_clear();
-    outcome.with_context(|| format!("{} of {characters} characters were typed", done.get()))?;
+    outcome.context(|| format!("typed {} of {characters} characters", done.get()))?;
     out.done(&Typed { characters })
 }
 
 fn read() -> io::Result<SecretString> {
     if stdin().is_terminal() {
-        eprintln!("hcc: type the text, then Ctrl-D at the beginning of a line");
+        eprintln!("hcc: type the text, then press Ctrl-D at the beginning of a line");
     }
     let mut text = String::new();
     stdin().read_to_string(&mut text)?;
     Ok(text.into())
-}
-
-fn style() -> ProgressStyle {
-    ProgressStyle::with_template("typing {bar:30} {pos} of {len} characters")
-        .expect("the template is well formed")
 }

@@ -1,4 +1,4 @@
-//! The console page in a real browser, before real screens.
+//! The console page in a real browser, with real screens.
 
 mod page;
 mod production;

@@ -4,10 +4,10 @@ use std::ops::Deref;
 use std::path::Path;
 use std::process::Command;
 
-use test_browser::Chromium;
+use test_browser::{Chromium, Vnc};
 use test_services::Program;
 
-/// The folder of the page in the source tree.
+/// The directory of the page in the source tree.
 pub(super) const WWW: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../www");
 
 /// A browser, and the page for it.
@@ -23,7 +23,15 @@ impl Page {
         Self::start_with(Path::new(WWW)).await
     }
 
-    /// Serves another folder.
+    /// Opens the screen of a VNC server.
+    pub(super) async fn connected_to(vnc: &Vnc) -> Self {
+        let page = Self::start().await;
+        page.open(&vnc.link()).await;
+        page.wait_for_state("connected").await;
+        page
+    }
+
+    /// Serves another directory.
     pub(super) async fn start_with(www: &Path) -> Self {
         Self::start_in(Chromium::start().await, www)
     }

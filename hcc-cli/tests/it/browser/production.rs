@@ -1,4 +1,4 @@
-//! The page under the addresses that Hetzner's consoles have, led to a screen of ours.
+//! The page with the hostnames of Hetzner's consoles, resolved to a local screen.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::page::{Page, WWW};
 
 #[tokio::test]
 #[ignore = "needs Chromium, TigerVNC, websockify, xsetroot, ImageMagick, openssl and noVNC"]
-async fn policy_lets_the_page_reach_the_consoles_of_hetzner() {
+async fn content_security_policy_allows_the_consoles_of_hetzner() {
     for host in ["web-console.hetzner.cloud", "console.hetzner.cloud"] {
         let vnc = Vnc::start_with_tls(host);
         vnc.paint("#336699");

@@ -11,7 +11,7 @@ use super::page::{Page, WWW};
 
 #[tokio::test]
 #[ignore = "needs Chromium, TigerVNC, websockify, xsetroot, ImageMagick and noVNC"]
-async fn picture_is_that_of_the_server() {
+async fn page_shows_the_screen_of_the_server() {
     let vnc = Vnc::start();
     vnc.paint("#336699");
     let page = Page::start().await;
@@ -34,9 +34,7 @@ async fn picture_is_that_of_the_server() {
 async fn typed_text_arrives() {
     let mut vnc = Vnc::start();
     let typed = vnc.start_terminal().await;
-    let page = Page::start().await;
-    page.open(&vnc.link()).await;
-    page.wait_for_state("connected").await;
+    let page = Page::connected_to(&vnc).await;
 
     page.type_into_screen("hello World 42 {|}~@ zyZY\n").await;
 
@@ -53,9 +51,7 @@ async fn typed_text_arrives() {
 async fn pasted_text_arrives_unchanged_on_either_keyboard() {
     let mut vnc = Vnc::start();
     let typed = vnc.start_terminal().await;
-    let page = Page::start().await;
-    page.open(&vnc.link()).await;
-    page.wait_for_state("connected").await;
+    let page = Page::connected_to(&vnc).await;
     let text = r##"Hello_World-42 (a>b) & {x|y} #~$ "q" '[\]' `^` <%>@*+=?!;:,./ yYzZ"##;
 
     page.click("#screen canvas").await;
@@ -63,24 +59,30 @@ async fn pasted_text_arrives_unchanged_on_either_keyboard() {
     page.fill("#text", text).await;
     page.click("#enter").await;
     page.click("#type").await;
-    let mut wanted = format!("{text}\n");
-    wait_until(async || fs::read_to_string(&typed).unwrap(), wanted.clone()).await;
+    let mut expected = format!("{text}\n");
+    wait_until(
+        async || fs::read_to_string(&typed).unwrap(),
+        expected.clone(),
+    )
+    .await;
 
     page.fill("#layout", "German").await;
     page.save_screenshot("pasting").await;
     page.wait_until_typed().await;
     page.click("#type").await;
-    wanted = wanted.repeat(2);
-    wait_until(async || fs::read_to_string(&typed).unwrap(), wanted.clone()).await;
+    expected = expected.repeat(2);
+    wait_until(
+        async || fs::read_to_string(&typed).unwrap(),
+        expected.clone(),
+    )
+    .await;
 }
 
 #[tokio::test]
 #[ignore = "needs Chromium, TigerVNC, websockify and noVNC"]
-async fn text_that_the_keyboard_lacks_is_named_before_anything_is_typed() {
+async fn untypable_characters_are_reported_before_anything_is_typed() {
     let vnc = Vnc::start();
-    let page = Page::start().await;
-    page.open(&vnc.link()).await;
-    page.wait_for_state("connected").await;
+    let page = Page::connected_to(&vnc).await;
 
     page.click("[popovertarget=typing]").await;
     page.fill("#text", "Grüße an €").await;
@@ -97,9 +99,7 @@ async fn text_that_the_keyboard_lacks_is_named_before_anything_is_typed() {
 async fn ctrl_alt_del_arrives() {
     let vnc = Vnc::start();
     let keys = vnc.start_key_reader();
-    let page = Page::start().await;
-    page.open(&vnc.link()).await;
-    page.wait_for_state("connected").await;
+    let page = Page::connected_to(&vnc).await;
     page.click("#screen canvas").await;
     keys.wait_for_click();
 
@@ -123,9 +123,7 @@ async fn ctrl_alt_del_arrives() {
 async fn held_key_stays_down_while_others_are_pressed() {
     let vnc = Vnc::start();
     let keys = vnc.start_key_reader();
-    let page = Page::start().await;
-    page.open(&vnc.link()).await;
-    page.wait_for_state("connected").await;
+    let page = Page::connected_to(&vnc).await;
     page.click("#screen canvas").await;
     keys.wait_for_click();
 
@@ -139,11 +137,9 @@ async fn held_key_stays_down_while_others_are_pressed() {
 
 #[tokio::test]
 #[ignore = "needs Chromium, TigerVNC, websockify and noVNC"]
-async fn keyboard_alone_finds_the_way_out_of_the_screen() {
+async fn keyboard_shortcut_moves_the_focus_out_of_the_screen() {
     let vnc = Vnc::start();
-    let page = Page::start().await;
-    page.open(&vnc.link()).await;
-    page.wait_for_state("connected").await;
+    let page = Page::connected_to(&vnc).await;
     let (control, alt, shift) = ('\u{E009}', '\u{E00A}', '\u{E008}');
 
     page.type_into_screen(&format!("{control}{alt}{shift}"))
@@ -158,9 +154,7 @@ async fn keyboard_alone_finds_the_way_out_of_the_screen() {
 async fn typing_can_be_stopped() {
     let mut vnc = Vnc::start();
     let typed = vnc.start_terminal().await;
-    let page = Page::start().await;
-    page.open(&vnc.link()).await;
-    page.wait_for_state("connected").await;
+    let page = Page::connected_to(&vnc).await;
     page.click("#screen canvas").await;
 
     page.click("[popovertarget=typing]").await;
@@ -181,12 +175,12 @@ async fn typing_can_be_stopped() {
 
 #[tokio::test]
 #[ignore = "needs Chromium, TigerVNC, websockify, xsetroot, ImageMagick and noVNC"]
-async fn saved_picture_is_that_of_the_server() {
+async fn saved_screenshot_shows_the_screen_of_the_server() {
     let vnc = Vnc::start();
     vnc.paint("#336699");
     let page = Page::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    page.save_downloads_in(folder.path()).await;
+    let directory = tempfile::tempdir().unwrap();
+    page.save_downloads_in(directory.path()).await;
     page.open(&vnc.link()).await;
     page.wait_for_state("connected").await;
     wait_until(async || page.pixels().await == vnc.pixels(), true).await;
@@ -194,14 +188,14 @@ async fn saved_picture_is_that_of_the_server() {
     page.click("[popovertarget=view]").await;
     page.click("#picture").await;
 
-    let picture = folder.path().join("vnc-test.png");
+    let picture = directory.path().join("vnc-test.png");
     wait_until(async || picture.exists(), true).await;
     assert!(vnc.matches_png(&picture));
 }
 
 #[tokio::test]
 #[ignore = "needs Chromium, TigerVNC, websockify and noVNC"]
-async fn wrong_password_is_told_and_another_one_taken() {
+async fn wrong_password_is_reported_and_another_one_accepted() {
     let vnc = Vnc::start();
     let page = Page::start().await;
 
@@ -231,7 +225,7 @@ async fn missing_password_is_asked_for() {
 
 #[tokio::test]
 #[ignore = "needs Chromium and noVNC"]
-async fn closed_port_reads_as_refused_link() {
+async fn closed_port_is_reported_as_refused_link() {
     let page = Page::start().await;
     let closed = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .unwrap()
@@ -247,7 +241,7 @@ async fn closed_port_reads_as_refused_link() {
 
 #[tokio::test]
 #[ignore = "needs Chromium and noVNC"]
-async fn server_that_says_nothing_is_given_up() {
+async fn silent_server_is_reported_after_a_timeout() {
     let page = Page::start().await;
     let silent = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
 
@@ -260,7 +254,7 @@ async fn server_that_says_nothing_is_given_up() {
 
 #[tokio::test]
 #[ignore = "needs Chromium and noVNC"]
-async fn address_outside_the_policy_reads_as_blocked() {
+async fn address_outside_the_policy_is_reported_as_blocked() {
     let page = Page::start().await;
 
     page.open("wss://elsewhere.example/#x").await;
@@ -273,7 +267,7 @@ async fn address_outside_the_policy_reads_as_blocked() {
 
 #[tokio::test]
 #[ignore = "needs Chromium and noVNC"]
-async fn only_encrypted_or_local_addresses_are_taken() {
+async fn only_encrypted_or_local_addresses_are_accepted() {
     let page = Page::start().await;
 
     for link in [
@@ -291,11 +285,9 @@ async fn only_encrypted_or_local_addresses_are_taken() {
 
 #[tokio::test]
 #[ignore = "needs Chromium, TigerVNC, websockify and noVNC"]
-async fn screen_that_goes_away_reads_as_lost() {
+async fn closed_connection_is_reported_as_lost() {
     let mut vnc = Vnc::start();
-    let page = Page::start().await;
-    page.open(&vnc.link()).await;
-    page.wait_for_state("connected").await;
+    let page = Page::connected_to(&vnc).await;
 
     vnc.stop_server();
     page.wait_for_state("lost").await;
@@ -325,9 +317,7 @@ async fn secrets_leave_the_address_bar() {
 async fn view_only_sends_no_keys() {
     let mut vnc = Vnc::start();
     let typed = vnc.start_terminal().await;
-    let page = Page::start().await;
-    page.open(&vnc.link()).await;
-    page.wait_for_state("connected").await;
+    let page = Page::connected_to(&vnc).await;
 
     page.click("[popovertarget=view]").await;
     page.click("#only").await;
@@ -345,17 +335,17 @@ async fn view_only_sends_no_keys() {
 
 #[tokio::test]
 #[ignore = "needs Chromium, TigerVNC, websockify, xsetroot and noVNC"]
-async fn screen_has_the_size_that_is_chosen() {
+async fn screen_has_the_selected_size() {
     let vnc = Vnc::start();
     let page = Page::start().await;
     page.emulate(1800, 1300, "light").await;
     page.open(&vnc.link()).await;
     page.wait_for_state("connected").await;
 
-    for (size, wanted) in [("actual", 800), ("whole", 1600)] {
+    for (size, width) in [("actual", 800), ("whole", 1600)] {
         page.click("[popovertarget=view]").await;
         page.click(&format!("[value={size}]")).await;
-        wait_until(async || page.width("#screen canvas").await, wanted).await;
+        wait_until(async || page.width("#screen canvas").await, width).await;
         page.save_screenshot(size).await;
         page.click("[popovertarget=view]").await;
     }
@@ -363,7 +353,7 @@ async fn screen_has_the_size_that_is_chosen() {
 
 #[tokio::test]
 #[ignore = "needs Chromium, TigerVNC, websockify and noVNC"]
-async fn page_speaks_german_to_germans() {
+async fn page_is_german_in_a_german_browser() {
     let vnc = Vnc::start();
     let browser = Chromium::start_with_flags(&["--accept-lang=de-CH"]).await;
     let page = Page::start_in(browser, Path::new(WWW));
@@ -380,7 +370,7 @@ async fn page_speaks_german_to_germans() {
 
 #[tokio::test]
 #[ignore = "needs Chromium"]
-async fn missing_novnc_is_told() {
+async fn missing_novnc_is_reported() {
     let www = tempfile::tempdir().unwrap();
     for file in ["l.html", "l.css", "l.js", "keys.js", "words.js"] {
         fs::copy(format!("{WWW}/{file}"), www.path().join(file)).unwrap();
@@ -398,7 +388,7 @@ async fn missing_novnc_is_told() {
 
 #[tokio::test]
 #[ignore = "needs Chromium, TigerVNC, websockify, xsetroot and noVNC"]
-async fn page_is_whole_on_desktop_and_phone_by_day_and_night() {
+async fn page_fits_desktop_and_phone_in_light_and_dark_mode() {
     let vnc = Vnc::start();
     vnc.paint("#336699");
     let page = Page::start().await;

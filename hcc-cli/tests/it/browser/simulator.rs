@@ -9,12 +9,12 @@ use test_browser::Chromium;
 use test_services::wait_until;
 
 use super::page::{Page, WWW};
-use crate::spelling::spells;
+use crate::text_screen::shows;
 use crate::user::{Run, User, set_mode};
 
 #[tokio::test]
 #[ignore = "needs Chromium and noVNC"]
-async fn created_server_opens_its_screen_and_takes_what_is_typed() {
+async fn created_server_shows_its_screen_and_accepts_typed_text() {
     let user = User::of(Sim::builder()).await;
     user.ok(&["create", "web1", "--wait"]).await;
     let id = user.id("web1").await;
@@ -27,7 +27,7 @@ async fn created_server_opens_its_screen_and_takes_what_is_typed() {
     assert_eq!(browser.text("#status").await, "Connected to web1");
 
     wait_until(async || screen().contains("web1 login:"), true).await;
-    wait_until(async || spells(&browser.pixels().await, &screen()), true).await;
+    wait_until(async || shows(&browser.pixels().await, &screen()), true).await;
     browser.save_screenshot("simulator-login").await;
 
     browser.type_into_screen("Alice|42\n").await;
@@ -36,7 +36,7 @@ async fn created_server_opens_its_screen_and_takes_what_is_typed() {
         true,
     )
     .await;
-    wait_until(async || spells(&browser.pixels().await, &screen()), true).await;
+    wait_until(async || shows(&browser.pixels().await, &screen()), true).await;
     browser.save_screenshot("simulator-typed").await;
     assert_eq!(browser.console_errors().await, [""; 0]);
 
@@ -47,7 +47,7 @@ async fn created_server_opens_its_screen_and_takes_what_is_typed() {
 
 #[tokio::test]
 #[ignore = "needs Chromium and noVNC"]
-async fn opened_console_leaves_no_secret_behind() {
+async fn opened_console_leaves_no_secret_in_the_profile() {
     let user = User::of(Sim::builder()).await;
     user.ok(&["create", "web1", "--wait"]).await;
     let browser = Chromium::start().await;
@@ -73,7 +73,7 @@ async fn opened_console_leaves_no_secret_behind() {
 
 #[tokio::test]
 #[ignore = "needs Chromium and noVNC"]
-async fn expired_link_is_told() {
+async fn expired_link_is_reported() {
     let user = User::of(Sim::builder()).await;
     user.ok(&["create", "web1", "--wait"]).await;
     let page = Page::start().await;
@@ -106,7 +106,7 @@ async fn pasted_text_arrives_unchanged_at_a_simulated_server() {
     wait_until(async || screen().contains(text), true).await;
 }
 
-/// `hcc console NAME --open`, and the address that the browser is sent to.
+/// `hcc console NAME --open`, and the address that the browser opens.
 struct Console {
     hcc: tokio::process::Child,
     address: String,
@@ -114,10 +114,10 @@ struct Console {
 
 impl Console {
     async fn open(user: &User, name: &str) -> Self {
-        let heard = user.path("address");
+        let opened = user.path("address");
         let script = format!(
             "#!/bin/sh\nprintf %s \"$1\" > {0}.part && mv {0}.part {0}\n",
-            heard.display()
+            opened.display()
         );
         let browser = user.write("browser", &script);
         set_mode(&browser, 0o700);
@@ -126,34 +126,34 @@ impl Console {
             .env("BROWSER", browser)
             .spawn()
             .unwrap();
-        wait_until(async || heard.exists(), true).await;
+        wait_until(async || opened.exists(), true).await;
         Self {
             hcc,
-            address: fs::read_to_string(heard).unwrap(),
+            address: fs::read_to_string(opened).unwrap(),
         }
     }
 
-    /// Waits until `hcc` is content.
+    /// Waits until `hcc` exits.
     async fn ended(self) {
         let run = Run::from(self.hcc.wait_with_output().await.unwrap());
         assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
     }
 }
 
-/// The files below the folder in which the text stands.
-fn files_with(folder: &Path, text: &str) -> Vec<String> {
+/// Returns the files below a directory that contain the text.
+fn files_with(directory: &Path, text: &str) -> Vec<String> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
+    for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(files_with(&path, text));
-        } else if path.is_file() && memmem(&fs::read(&path).unwrap(), text.as_bytes()) {
+        } else if path.is_file() && contains(&fs::read(&path).unwrap(), text.as_bytes()) {
             found.push(path.display().to_string());
         }
     }
     found
 }
 
-fn memmem(bytes: &[u8], part: &[u8]) -> bool {
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
     bytes.windows(part.len()).any(|window| window == part)
 }

@@ -1,0 +1,53 @@
+//! Confirmation of what cannot be undone.
+
+use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
+
+use crate::config::Config;
+use crate::error::{CliError, Exit, Result};
+
+/// Whether to ask for confirmation.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Confirmation {
+    /// Do not ask for confirmation
+    #[arg(short, long, env = "HCC_YES", hide_env_values = true)]
+    yes: bool,
+}
+
+impl Confirmation {
+    /// Whether no question is needed.
+    pub(crate) fn is_given(&self, config: &Config) -> bool {
+        self.yes || config.is_dry_run()
+    }
+
+    /// Asks a question on a terminal; the default answer is no. Scripts are not asked.
+    pub(crate) fn ask(&self, config: &Config, question: &str) -> Result<()> {
+        if self.is_given(config) || !stdin().is_terminal() {
+            return Ok(());
+        }
+        let answer = prompt(&format!("{question} (y/N) "))?.to_lowercase();
+        confirmed(matches!(answer.as_str(), "y" | "yes"))
+    }
+
+    /// Asks for a word, which is not typed by accident; without a terminal it fails.
+    pub(crate) fn ask_for(&self, word: &str, question: &str) -> Result<()> {
+        if !stdin().is_terminal() {
+            let message = "confirmation required but stdin is not a terminal";
+            return Err(CliError::new(Exit::Refused, "declined", message).hint("pass --yes"));
+        }
+        confirmed(prompt(question)? == word)
+    }
+}
+
+fn confirmed(is_confirmed: bool) -> Result<()> {
+    if is_confirmed {
+        return Ok(());
+    }
+    Err(CliError::new(Exit::Refused, "declined", "aborted"))
+}
+
+fn prompt(question: &str) -> Result<String> {
+    write!(stderr(), "{question}")?;
+    let mut answer = String::new();
+    stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
+}

@@ -1,0 +1,184 @@
+//! `hcc images locations types`: what new servers are created from.
+
+use hcloud_api::{Image, Location, ServerType};
+use serde::Serialize;
+
+use crate::completion_cache;
+use crate::config::Config;
+use crate::error::Result;
+use crate::output::{Output, Row};
+use crate::price::rounded;
+
+/// List the images for new servers
+#[derive(Debug, clap::Args)]
+pub(crate) struct Images {}
+
+/// List the locations for new servers
+#[derive(Debug, clap::Args)]
+pub(crate) struct Locations {}
+
+/// List the types of servers, with price and availability
+#[derive(Debug, clap::Args)]
+pub(crate) struct Types {}
+
+impl Images {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
+        let images = config.project_without_records()?.images().await?;
+        completion_cache::store_images(config, &images);
+        let rows: Vec<ImageRow> = images.into_iter().map(ImageRow::from).collect();
+        out.rows(&rows)
+    }
+}
+
+#[derive(Serialize)]
+struct ImageRow {
+    name: Option<String>,
+    arch: String,
+    desc: String,
+    os: String,
+    v: Option<String>,
+    id: u64,
+}
+
+impl From<Image> for ImageRow {
+    fn from(image: Image) -> Self {
+        Self {
+            name: image.name,
+            arch: image.architecture.to_string(),
+            desc: image.description,
+            os: image.os_flavor.to_string(),
+            v: image.os_version,
+            id: image.id.number(),
+        }
+    }
+}
+
+impl Row for ImageRow {
+    const COLUMNS: &'static [&'static str] = &["name", "arch", "desc", "os", "v", "id"];
+}
+
+impl Locations {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
+        let locations = config.project_without_records()?.locations().await?;
+        completion_cache::store_locations(config, &locations);
+        let rows: Vec<LocationRow> = locations.into_iter().map(LocationRow::from).collect();
+        out.rows(&rows)
+    }
+}
+
+#[derive(Serialize)]
+struct LocationRow {
+    name: String,
+    desc: String,
+    city: String,
+    country: String,
+    zone: String,
+    id: u64,
+}
+
+impl From<Location> for LocationRow {
+    fn from(location: Location) -> Self {
+        Self {
+            name: location.name,
+            desc: location.description,
+            city: location.city,
+            country: location.country,
+            zone: location.network_zone,
+            id: location.id.number(),
+        }
+    }
+}
+
+impl Row for LocationRow {
+    const COLUMNS: &'static [&'static str] = &["name", "desc", "city", "country", "zone", "id"];
+}
+
+impl Types {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
+        let project = config.project_without_records()?;
+        let (types, currency) = tokio::try_join!(project.server_types(), project.currency())?;
+        completion_cache::store_types(config, &types);
+        let rows = types
+            .iter()
+            .flat_map(|server_type| TypeRow::all(server_type, &currency));
+        out.rows(&rows.collect::<Vec<_>>())
+    }
+}
+
+/// A type in one location: price and availability differ by location.
+#[derive(Serialize)]
+struct TypeRow {
+    name: String,
+    location: String,
+    cores: u64,
+    memory: f64,
+    disk: u64,
+    arch: String,
+    cpu: String,
+    hourly: Option<String>,
+    monthly: Option<String>,
+    currency: String,
+    available: bool,
+    ends: Option<String>,
+}
+
+impl TypeRow {
+    fn all<'a>(server_type: &'a ServerType, currency: &'a str) -> impl Iterator<Item = Self> + 'a {
+        server_type.locations.iter().map(move |location| {
+            let price = server_type.price(&location.name);
+            let ends = location
+                .deprecation
+                .as_ref()
+                .map(|deprecation| deprecation.unavailable_after);
+            Self {
+                name: server_type.name.clone(),
+                location: location.name.clone(),
+                cores: server_type.cores,
+                memory: server_type.memory,
+                disk: server_type.disk,
+                arch: server_type.architecture.to_string(),
+                cpu: server_type.cpu_type.to_string(),
+                hourly: price.map(|price| price.price_hourly.gross.to_string()),
+                monthly: price.map(|price| price.price_monthly.gross.to_string()),
+                currency: currency.to_owned(),
+                available: location.available,
+                ends: ends.map(|at| at.strftime("%F").to_string()),
+            }
+        })
+    }
+}
+
+impl Row for TypeRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "name",
+        "location",
+        "cores",
+        "memory",
+        "disk",
+        "arch",
+        "cpu",
+        "hourly",
+        "monthly",
+        "currency",
+        "available",
+        "ends",
+    ];
+    const DROP_IF_NARROW: &'static [&'static str] = &["cpu", "arch", "currency"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.name.clone(),
+            self.location.clone(),
+            self.cores.to_string(),
+            format!("{} GB", self.memory),
+            format!("{} GB", self.disk),
+            self.arch.clone(),
+            self.cpu.clone(),
+            rounded(self.hourly.as_deref(), 4),
+            rounded(self.monthly.as_deref(), 2),
+            self.currency.clone(),
+            if self.available { "yes" } else { "sold out" }.to_owned(),
+            self.ends.clone().unwrap_or_default(),
+        ]
+    }
+}

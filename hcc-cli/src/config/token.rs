@@ -1,0 +1,64 @@
+//! Where the API token comes from.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use secrecy::SecretString;
+
+use super::hcloud::HcloudConfig;
+use crate::error::{CliError, Context, Exit, Result};
+
+/// Where the token comes from.
+#[derive(Clone, Debug)]
+pub enum TokenSource {
+    /// The token itself.
+    Token(SecretString),
+    /// A file with the token.
+    File(PathBuf),
+    /// A shell command that prints the token.
+    Command(String),
+    /// A context of the official CLI.
+    Context(String),
+}
+
+impl TokenSource {
+    /// Reads the token.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read, the command fails, or there is no such context.
+    pub fn token(&self) -> Result<SecretString> {
+        match self {
+            Self::Token(token) => Ok(token.clone()),
+            Self::File(path) => read_token(path),
+            Self::Command(command) => run_token_command(command),
+            Self::Context(name) => HcloudConfig::read()?.token(name),
+        }
+    }
+}
+
+/// The error of a configuration without a token.
+pub(crate) fn no_token() -> CliError {
+    CliError::new(Exit::NotSetUp, "no_token", "no API token is set").hint("run hcc setup")
+}
+
+pub(super) fn read_token(path: &Path) -> Result<SecretString> {
+    let text = fs::read_to_string(path).map_err(|cause| CliError::unreadable(path, cause))?;
+    Ok(text.trim().into())
+}
+
+/// Its standard output is the token; its standard error is shown to the user.
+fn run_token_command(command: &str) -> Result<SecretString> {
+    let output = Command::new("sh")
+        .args(["-c", command])
+        .stderr(Stdio::inherit())
+        .output()
+        .context(|| "cannot run token_command")?;
+    if !output.status.success() {
+        let message = format!("token_command failed: {}", output.status);
+        return Err(CliError::new(Exit::NotSetUp, "no_token", message));
+    }
+    let text = String::from_utf8(output.stdout).map_err(|_| no_token())?;
+    Ok(text.trim().into())
+}

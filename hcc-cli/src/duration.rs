@@ -1,0 +1,59 @@
+//! Durations as people write and read them.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::error::{CliError, Result};
+
+/// Formats how long ago it was, such as `3m`.
+pub(crate) fn age(at: Timestamp) -> String {
+    short(Timestamp::now().duration_since(at).unsigned_abs())
+}
+
+/// Parses a duration such as `30s` or `1h 30m`; a bare number counts seconds.
+pub(crate) fn parse(duration: &str) -> Result<Duration> {
+    if let Ok(seconds) = duration.parse() {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let invalid = || CliError::usage("expected a duration such as 30s or 5m");
+    let parsed: SignedDuration = duration.parse().map_err(|_| invalid())?;
+    parsed.try_into().map_err(|_| invalid())
+}
+
+/// Formats a duration in its largest unit, rounded down.
+pub(crate) fn short(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_parsed_as_seconds_or_with_units() {
+        let seconds = |text| parse(text).ok().map(|duration| duration.as_secs());
+
+        assert_eq!(
+            ["90", "30s", "1h 30m", "2 minutes"].map(seconds),
+            [Some(90), Some(30), Some(5400), Some(120)]
+        );
+        assert_eq!(["", "soon", "-5s"].map(seconds), [None; 3]);
+    }
+
+    #[test]
+    fn durations_are_formatted_in_their_largest_unit() {
+        let short = |seconds| short(Duration::from_secs(seconds));
+
+        assert_eq!(
+            [0, 59, 60, 3599, 7199, 172_799, 172_800].map(short),
+            ["0s", "59s", "1m", "59m", "1h", "47h", "2d"]
+        );
+    }
+}

@@ -1,0 +1,160 @@
+//! The error of every verb: message, code, hint and exit code, set where it is raised.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::path::Path;
+use std::{fmt, io};
+
+/// The result of what `hcc` does.
+pub type Result<T, E = CliError> = std::result::Result<T, E>;
+
+/// The exit codes of `hcc`; the numbers are part of its interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "`hcc --help` explains them")]
+pub enum Exit {
+    Failed = 1,
+    Usage = 2,
+    NotFound = 3,
+    Refused = 4,
+    NotSetUp = 5,
+    TryLater = 6,
+    TimedOut = 7,
+    /// The code that shells report for a program that was ended by Ctrl-C.
+    Interrupted = 130,
+}
+
+/// Why a verb failed.
+#[derive(Debug)]
+pub struct CliError {
+    exit: Exit,
+    code: Cow<'static, str>,
+    message: String,
+    pub(crate) hint: Option<String>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl CliError {
+    /// An error with a code for programs and a message for people.
+    pub fn new(exit: Exit, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            code: code.into(),
+            message: message.into(),
+            hint: None,
+            source: None,
+        }
+    }
+
+    /// An invalid command line or setting.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, "usage", message)
+    }
+
+    /// A file that cannot be read.
+    pub(crate) fn unreadable(path: &Path, cause: io::Error) -> Self {
+        let message = format!("cannot read {}", path.display());
+        Self::new(Exit::NotSetUp, "unreadable", message).source(cause)
+    }
+
+    /// A file with invalid content.
+    pub(crate) fn malformed(path: &Path, line: usize, message: &str) -> Self {
+        let message = format!("{}, line {line}: {message}", path.display());
+        Self::new(Exit::NotSetUp, "malformed", message)
+    }
+
+    /// A failure that only the exit code reports.
+    pub(crate) fn silent(exit: Exit) -> Self {
+        Self::new(exit, "", "")
+    }
+
+    /// The verb was ended by Ctrl-C.
+    pub(crate) fn interrupted() -> Self {
+        Self::new(Exit::Interrupted, "interrupted", "interrupted")
+    }
+
+    /// An error that says all there is to say.
+    pub(crate) fn from_source(
+        exit: Exit,
+        code: impl Into<Cow<'static, str>>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        Self::new(exit, code, "").source(source)
+    }
+
+    /// Adds what the user can do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub(crate) fn source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Puts what was being done in front of the message.
+    #[must_use]
+    pub(crate) fn context(mut self, doing: &str) -> Self {
+        if !self.message.is_empty() {
+            self.message.insert_str(0, ": ");
+        }
+        self.message.insert_str(0, doing);
+        self
+    }
+
+    /// The exit code of a program that fails with it.
+    pub fn exit(&self) -> Exit {
+        self.exit
+    }
+
+    /// A short name for programs, such as `no_token`; empty if there is none.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// The cause, if it is of this type.
+    pub(crate) fn cause<E: Error + 'static>(&self) -> Option<&E> {
+        self.source.as_ref()?.downcast_ref()
+    }
+
+    /// The message and all causes on one line, without the code.
+    pub fn message(&self) -> String {
+        let mut message = self.message.clone();
+        let mut cause = self.source.as_deref().map(|cause| cause as &dyn Error);
+        while let Some(error) = cause {
+            if !message.is_empty() {
+                message += ": ";
+            }
+            message += &error.to_string();
+            cause = error.source();
+        }
+        let message = message.replace('\n', " ");
+        // The message of an API error ends with its code.
+        let code = format!(" ({})", self.code);
+        message.strip_suffix(&code).unwrap_or(&message).to_owned()
+    }
+}
+
+impl fmt::Display for CliError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message())
+    }
+}
+
+// `Display` has the causes already.
+impl Error for CliError {}
+
+/// Adds context to failures.
+pub(crate) trait Context<T> {
+    /// Puts what was being done in front of the message of a failure.
+    fn context<S: AsRef<str>>(self, doing: impl FnOnce() -> S) -> Result<T>;
+}
+
+impl<T, E: Into<CliError>> Context<T> for Result<T, E> {
+    fn context<S: AsRef<str>>(self, doing: impl FnOnce() -> S) -> Result<T> {
+        self.map_err(|error| error.into().context(doing().as_ref()))
+    }
+}

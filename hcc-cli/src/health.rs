@@ -1,0 +1,250 @@
+//! The checks of `hcc doctor`. They change nothing.
+
+use std::time::{Duration, SystemTime};
+
+use hcc_core::Frontend;
+use hcc_queue::State;
+use hcloud_api::{Client, Ping};
+use serde::Serialize;
+use tokio::time::timeout;
+
+use crate::config::token::no_token;
+use crate::config::{Config, Key, Source};
+use crate::error::{CliError, Exit, Result};
+
+/// The timeout of one check.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long to wait for a heartbeat; workers send one every ten seconds.
+pub(crate) const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(11);
+
+/// How far the clock may be off. The API reports its own to the second.
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5);
+
+/// What a check has found.
+#[derive(Debug, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What was checked, such as `token`.
+    pub about: &'static str,
+    /// The result.
+    pub check: Health,
+    /// What was found.
+    pub finding: String,
+    /// What to do about it.
+    pub advice: Option<String>,
+    /// The exit code for a failed check.
+    #[serde(skip)]
+    pub exit: Option<Exit>,
+}
+
+/// The result of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// All is well.
+    Ok,
+    /// It works, but needs attention.
+    Warning,
+    /// It does not work.
+    Failed,
+}
+
+impl Health {
+    /// The name of the result, as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl Finding {
+    fn new(about: &'static str, check: Health, finding: impl Into<String>) -> Self {
+        Self {
+            about,
+            check,
+            finding: finding.into(),
+            advice: None,
+            exit: None,
+        }
+    }
+
+    pub(crate) fn ok(about: &'static str, finding: impl Into<String>) -> Self {
+        Self::new(about, Health::Ok, finding)
+    }
+
+    pub(crate) fn warning(about: &'static str, finding: impl Into<String>, advice: &str) -> Self {
+        Self {
+            advice: Some(advice.to_owned()).filter(|advice| !advice.is_empty()),
+            ..Self::new(about, Health::Warning, finding)
+        }
+    }
+
+    pub(crate) fn failed(about: &'static str, error: CliError) -> Self {
+        Self {
+            exit: Some(error.exit()),
+            finding: error.message(),
+            advice: error.hint,
+            ..Self::new(about, Health::Failed, "")
+        }
+    }
+}
+
+/// Reports the settings file, and what overrides it.
+pub fn settings(config: &Config) -> Finding {
+    let file = config.file();
+    let path = file.path().display();
+    let mut found = match (file.exists(), file.profile()) {
+        (true, Some(profile)) => format!("{path}, profile {profile}"),
+        (true, None) => path.to_string(),
+        (false, _) => format!("no file at {path}"),
+    };
+    let overrides = Key::all().filter_map(|key| match config.find(key)?.1 {
+        source @ (Source::Flag(_) | Source::Variable(_)) => Some(source.to_string()),
+        _ => None,
+    });
+    let overrides: Vec<String> = overrides.collect();
+    if !overrides.is_empty() {
+        found += &format!("; overridden by {}", overrides.join(", "));
+    }
+    Finding::ok("settings", found)
+}
+
+/// Checks the token, the API and the clock, with two requests.
+pub async fn api(config: &Config) -> Vec<Finding> {
+    let source = match config.token_source() {
+        Ok(Some((_, source))) => source,
+        Ok(None) => return vec![Finding::failed("token", no_token())],
+        Err(error) => return vec![Finding::failed("token", error)],
+    };
+    let client = match config.client() {
+        Ok(client) => client,
+        Err(error) => return vec![Finding::failed("token", error)],
+    };
+    match in_time(async { Ok(client.ping().await?) }).await {
+        Ok(ping) => vec![token(&client, &source).await, budget(&ping), clock(&ping)],
+        Err(error) if error.exit() == Exit::NotSetUp => {
+            let mut failed = Finding::failed("token", error);
+            failed.finding += &format!(" (from {source})");
+            vec![failed]
+        }
+        Err(error) => vec![Finding::failed("api", error)],
+    }
+}
+
+async fn token(client: &Client, source: &Source) -> Finding {
+    match in_time(async { Ok(client.may_write().await?) }).await {
+        Ok(true) => Finding::ok("token", format!("read and write; from {source}")),
+        Ok(false) => Finding::warning(
+            "token",
+            format!("read-only; from {source}"),
+            "create one with write access: Hetzner Console, your project, Security, API tokens",
+        ),
+        Err(error) => Finding::warning(
+            "token",
+            format!("valid; from {source}"),
+            &format!("cannot check write access: {error}"),
+        ),
+    }
+}
+
+fn budget(ping: &Ping) -> Finding {
+    let mut found = format!("responded in {} ms", ping.took.as_millis());
+    if let (Some(left), Some(limit)) = (ping.remaining, ping.limit) {
+        found += &format!(", {left} of {limit} requests left this hour");
+        if left < limit / 10 {
+            let advice = "hcc waits when none are left; find out what else uses the project";
+            return Finding::warning("api", found, advice);
+        }
+    }
+    Finding::ok("api", found)
+}
+
+fn clock(ping: &Ping) -> Finding {
+    let Some(theirs) = ping.date else {
+        let found = "the API did not report its time";
+        return Finding::warning("clock", found, "check the clock of this machine");
+    };
+    let (skew, side) = match SystemTime::now().duration_since(theirs) {
+        Ok(ahead) => (ahead, "ahead of"),
+        Err(behind) => (behind.duration(), "behind"),
+    };
+    if skew <= MAX_CLOCK_SKEW {
+        return Finding::ok("clock", "in sync with the API");
+    }
+    let found = format!("{} s {side} the API", skew.as_secs());
+    Finding::warning("clock", found, "run timedatectl set-ntp true")
+}
+
+/// Checks the database of the records.
+pub async fn records(config: &Config) -> Finding {
+    let check = in_time(async {
+        let store = config.store().await?;
+        let version = store.version().await?;
+        let count = store.list().await?.len();
+        let url = config.store_url()?;
+        Ok(format!("{count} records in {url} ({version})"))
+    });
+    match check.await {
+        Ok(found) => Finding::ok("records", found),
+        Err(error) => Finding::failed("records", error),
+    }
+}
+
+/// Checks the database of the commands, and looks for dead letters.
+pub async fn queue(config: &Config) -> Finding {
+    let check = in_time(async {
+        let queue = config.queue().await?;
+        let version = queue.commands().version().await?;
+        let entries = queue.commands().list().await?;
+        let dead = entries.iter().filter(|entry| entry.state == State::Dead);
+        let dead = dead.count();
+        let active = entries.len() - dead;
+        let url = config.queue_url()?;
+        Ok((format!("{active} commands in {url} ({version})"), dead))
+    });
+    match check.await {
+        Ok((found, 0)) => Finding::ok("queue", found),
+        Ok((found, dead)) => Finding::warning(
+            "queue",
+            format!("{dead} dead letters, {found}"),
+            "run hcc queue list",
+        ),
+        Err(error) => Finding::failed("queue", error),
+    }
+}
+
+/// Waits for the heartbeat of a worker.
+pub async fn worker(config: &Config) -> Finding {
+    let open = in_time(async { Ok(Frontend::new(config.store().await?, config.queue().await?)) });
+    let heartbeat = match open.await {
+        Ok(frontend) => frontend
+            .worker(HEARTBEAT_TIMEOUT)
+            .await
+            .map_err(CliError::from),
+        Err(error) => Err(error),
+    };
+    match heartbeat {
+        Ok(Some(heartbeat)) => {
+            let (version, held) = (heartbeat.version, heartbeat.holds.len());
+            let found = format!("{version} is running, {held} commands in progress");
+            Finding::ok("worker", found)
+        }
+        Ok(None) => Finding::warning(
+            "worker",
+            format!("no heartbeat for {} s", HEARTBEAT_TIMEOUT.as_secs()),
+            "start one with hcc worker; only the queue needs it",
+        ),
+        Err(error) => Finding::failed("worker", error),
+    }
+}
+
+async fn in_time<T>(check: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout(CHECK_TIMEOUT, check).await.unwrap_or_else(|_| {
+        let message = format!("no response within {} s", CHECK_TIMEOUT.as_secs());
+        Err(CliError::new(Exit::TryLater, "no_answer", message))
+    })
+}

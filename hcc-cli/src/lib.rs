@@ -1,0 +1,44 @@
+//! The program `hcc`, which controls a Hetzner Cloud project from the command line, as a library:
+//! other programs can load its settings with [`config`] and run the checks of `hcc doctor` with
+//! [`health`].
+
+#![expect(
+    clippy::doc_markdown,
+    reason = "doc comments of flags and verbs are help texts, and terminals print backticks as they are"
+)]
+
+mod browser;
+mod cli;
+mod cmd;
+mod complete;
+mod completion_cache;
+pub mod config;
+mod duration;
+mod error;
+pub mod health;
+mod hint;
+mod output;
+mod platform;
+mod price;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+pub use self::error::{CliError, Exit, Result};
+
+/// Runs `hcc` with the arguments of the process.
+pub fn main() -> ExitCode {
+    complete::complete();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return report::report_usage(&error, cli::Cli::command()),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime without worker threads only needs an epoll descriptor");
+    let out = cli.output();
+    report::report(runtime.block_on(cli.run(out.clone())), &out)
+}

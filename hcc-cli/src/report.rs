@@ -1,0 +1,242 @@
+//! Reporting failures: one line or one JSON object, and the exit code.
+
+use std::process::ExitCode;
+use std::{env, io};
+
+use clap::Command;
+use clap::error::{ContextKind, ErrorKind as Mistake};
+use hcc_core::ErrorKind;
+use inquire::InquireError;
+use serde::Serialize;
+
+use crate::error::{CliError, Exit, Result};
+use crate::hint;
+use crate::output::Output;
+
+/// Reports how a verb ended.
+pub(crate) fn report(outcome: Result<()>, out: &Output) -> ExitCode {
+    let Err(error) = outcome else {
+        return ExitCode::SUCCESS;
+    };
+    if is_closed_output(&error) {
+        return ExitCode::SUCCESS;
+    }
+    if let Some(hcc_core::Error::Api(api)) = error.cause()
+        && let hcloud_api::Error::DryRun { .. } = **api
+    {
+        return report(out.request(api), out);
+    }
+    print(&error, out.is_json())
+}
+
+/// Reports an invalid command line; `--help` and `--version` arrive here too.
+pub(crate) fn report_usage(error: &clap::Error, program: Command) -> ExitCode {
+    if error.exit_code() == 0 || error.kind() == Mistake::DisplayHelpOnMissingArgumentOrSubcommand {
+        // A failure means that the reader is gone.
+        let _ = error.print();
+        return ExitCode::from(error.exit_code() as u8);
+    }
+    let mut usage = CliError::usage(mistake(error));
+    usage.hint = advice(error, program);
+    print(&usage, wants_json())
+}
+
+fn print(error: &CliError, json: bool) -> ExitCode {
+    #[derive(Serialize)]
+    struct Report<'a> {
+        error: Body<'a>,
+    }
+
+    #[derive(Serialize)]
+    struct Body<'a> {
+        code: &'a str,
+        message: &'a str,
+        hint: Option<&'a str>,
+    }
+
+    let (code, message, hint) = (error.code(), &*error.message(), error.hint.as_deref());
+    if message.is_empty() {
+        return error.exit().into();
+    }
+    let report = Report {
+        error: Body {
+            code,
+            message,
+            hint,
+        },
+    };
+    match serde_json::to_string(&report) {
+        Ok(report) if json => eprintln!("{report}"),
+        _ if code.is_empty() => eprintln!("hcc: {message}"),
+        _ => eprintln!("hcc: {message} ({code})"),
+    }
+    if let (Some(hint), false) = (hint, json) {
+        eprintln!("hint: {hint}");
+    }
+    error.exit().into()
+}
+
+fn is_closed_output(error: &CliError) -> bool {
+    let io = error.cause().map(io::Error::kind);
+    let kind = io.or_else(|| error.cause::<serde_json::Error>()?.io_error_kind());
+    kind == Some(io::ErrorKind::BrokenPipe)
+}
+
+fn mistake(error: &clap::Error) -> String {
+    let part = |kind| error.get(kind).map(ToString::to_string);
+    let argument = part(ContextKind::InvalidArg).unwrap_or_default();
+    let value = part(ContextKind::InvalidValue).unwrap_or_default();
+    match (error.kind(), part(ContextKind::PriorArg)) {
+        (Mistake::MissingSubcommand, _) => "no subcommand given".to_owned(),
+        (Mistake::InvalidSubcommand, _) => {
+            let name = part(ContextKind::InvalidSubcommand).unwrap_or_default();
+            format!("unrecognized subcommand '{name}'")
+        }
+        (Mistake::UnknownArgument, _) => format!("unexpected argument '{argument}'"),
+        (Mistake::MissingRequiredArgument, _) => format!("missing arguments: {argument}"),
+        (Mistake::ArgumentConflict, Some(prior)) if prior != argument => {
+            format!("the argument '{argument}' cannot be used with '{prior}'")
+        }
+        (Mistake::InvalidValue, _) if value.is_empty() => {
+            format!("a value is required for '{argument}'")
+        }
+        (Mistake::InvalidValue, _) => format!("invalid value '{value}' for '{argument}'"),
+        (Mistake::ValueValidation, _) => {
+            let cause = std::error::Error::source(error).map(ToString::to_string);
+            let cause = cause.unwrap_or_default();
+            format!("invalid value '{value}' for '{argument}': {cause}")
+        }
+        (kind, _) if argument.is_empty() => kind.to_string(),
+        (kind, _) => format!("{kind}: '{argument}'"),
+    }
+}
+
+/// Similar names, the possible values, or the usage of the verb.
+fn advice(error: &clap::Error, mut program: Command) -> Option<String> {
+    let part = |kind| error.get(kind).map(ToString::to_string);
+    let similar = [
+        ContextKind::SuggestedSubcommand,
+        ContextKind::SuggestedArg,
+        ContextKind::SuggestedValue,
+    ];
+    if let Some(names) = similar.into_iter().find_map(part) {
+        return Some(format!("did you mean {}?", names.replace(", ", " or ")));
+    }
+    if let Some(values) = part(ContextKind::ValidValue).filter(|values| !values.is_empty()) {
+        return Some(format!("possible values: {values}"));
+    }
+    // This usage has the flags whose variables are set as if they were given.
+    let usage = part(ContextKind::Usage)?;
+    program.build();
+    let verb = usage.split_whitespace().fold(&program, |verb, name| {
+        verb.find_subcommand(name).unwrap_or(verb)
+    });
+    Some(match error.kind() {
+        Mistake::InvalidSubcommand | Mistake::MissingSubcommand => {
+            let name = verb.get_bin_name().unwrap_or(verb.get_name());
+            format!("run {name} --help")
+        }
+        _ => {
+            let usage = verb.clone().render_usage().to_string();
+            let words: Vec<&str> = usage.split_whitespace().collect();
+            words.join(" ").replacen("Usage", "usage", 1)
+        }
+    })
+}
+
+/// Whether an invalid command line asks for JSON; there are no matches to take it from.
+fn wants_json() -> bool {
+    let words: Vec<String> = env::args().collect();
+    words.windows(2).any(|pair| match (&*pair[0], &*pair[1]) {
+        ("-o" | "--output", format) => format.starts_with("json"),
+        (_, word) => word.starts_with("-ojson") || word.starts_with("--output=json"),
+    })
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl From<ErrorKind> for Exit {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Usage => Self::Usage,
+            ErrorKind::NotFound => Self::NotFound,
+            ErrorKind::Refused => Self::Refused,
+            ErrorKind::NotSetUp => Self::NotSetUp,
+            ErrorKind::TryLater => Self::TryLater,
+            ErrorKind::TimedOut => Self::TimedOut,
+            _ => Self::Failed,
+        }
+    }
+}
+
+impl From<hcc_core::Error> for CliError {
+    fn from(error: hcc_core::Error) -> Self {
+        let hint = hint::of(&error);
+        let code = error.code().to_owned();
+        let mut cli = Self::from_source(error.kind().into(), code, error);
+        cli.hint = hint;
+        cli
+    }
+}
+
+impl From<hcc_store::Error> for CliError {
+    fn from(error: hcc_store::Error) -> Self {
+        hcc_core::Error::from(error).into()
+    }
+}
+
+impl From<hcc_queue::Error> for CliError {
+    fn from(error: hcc_queue::Error) -> Self {
+        match error {
+            hcc_queue::Error::Malformed { .. } => Self::from_source(Exit::Usage, "queue", error),
+            _ => hcc_core::Error::from(error).into(),
+        }
+    }
+}
+
+impl From<hcloud_api::Error> for CliError {
+    fn from(error: hcloud_api::Error) -> Self {
+        hcc_core::Error::from(error).into()
+    }
+}
+
+impl From<hcc_console_page::Error> for CliError {
+    fn from(error: hcc_console_page::Error) -> Self {
+        let code = match error {
+            hcc_console_page::Error::NoVnc { .. } => "no_novnc",
+            _ => "no_page",
+        };
+        let hint = error.hint().map(str::to_owned);
+        let mut cli = Self::from_source(Exit::NotSetUp, code, error);
+        cli.hint = hint;
+        cli
+    }
+}
+
+impl From<InquireError> for CliError {
+    fn from(error: InquireError) -> Self {
+        match error {
+            InquireError::OperationInterrupted | InquireError::OperationCanceled => {
+                Self::from_source(Exit::Interrupted, "interrupted", error)
+            }
+            _ => Self::from_source(Exit::Failed, "", error),
+        }
+    }
+}
+
+macro_rules! from_errors {
+    ($exit:expr, $code:literal: $($error:ty),+ $(,)?) => { $(
+        impl From<$error> for CliError {
+            fn from(error: $error) -> Self {
+                Self::from_source($exit, $code, error)
+            }
+        }
+    )+ };
+}
+
+from_errors!(Exit::Usage, "usage": hcc_store::InvalidUrl);
+from_errors!(Exit::Failed, "": io::Error, serde_json::Error, etcetera::HomeDirError, tokio::task::JoinError);
