@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use hcc_core::Frontend;
-use hcc_queue::State;
+use hcc_queue::{Entry, State};
 use hcloud_api::{Client, Ping};
 use serde::Serialize;
 use tokio::time::timeout;
@@ -194,14 +194,14 @@ pub async fn records(config: &Config) -> Finding {
     }
 }
 
-/// Checks the database of the commands, and looks for dead letters.
+/// Checks the database of the commands, and counts dead letters.
 pub async fn queue(config: &Config) -> Finding {
     let check = in_time(async {
         let queue = config.queue().await?;
         let version = queue.commands().version().await?;
         let entries = queue.commands().list().await?;
-        let dead = entries.iter().filter(|entry| entry.state == State::Dead);
-        let dead = dead.count();
+        let is_dead = |entry: &&Entry| entry.state == State::Dead;
+        let dead = entries.iter().filter(is_dead).count();
         let active = entries.len() - dead;
         let url = config.queue_url()?;
         Ok((format!("{active} commands in {url} ({version})"), dead))
