@@ -1,4 +1,4 @@
-// Keys as noVNC sends them, [keysym, code], and the keystrokes that make a text.
+// Keys as noVNC sends them, [keysym, code], and the keystrokes that type a text.
 
 const named = {
   Ctrl: [0xffe3, 'ControlLeft'],
@@ -19,7 +19,7 @@ const named = {
   Down: [0xff54, 'ArrowDown'],
 };
 
-/** The key of that name: one of the above, `F1` to `F12`, or a letter. */
+/** Returns the key of a name: one of the above, `F1` to `F12`, or a letter. */
 export function key(name) {
   if (name in named) return named[name];
   if (name.length === 1) return [keysym(name.toLowerCase()), `Key${name}`];
@@ -31,13 +31,13 @@ function keysym(char) {
   return point < 0x100 ? point : 0x1000000 + point;
 }
 
-/** Presses keys in this order and lets them go in the reverse one. */
+/** Presses keys in this order and releases them in reverse. */
 export function press(rfb, ...keys) {
   for (const [keysym, code] of keys) rfb.sendKey(keysym, code, true);
   for (const [keysym, code] of keys.toReversed()) rfb.sendKey(keysym, code, false);
 }
 
-// The keys that make characters, row by row.
+// The keys that type characters, row by row.
 const codes = [
   'Backquote Digit1 Digit2 Digit3 Digit4 Digit5 Digit6 Digit7 Digit8 Digit9 Digit0 Minus Equal',
   'KeyQ KeyW KeyE KeyR KeyT KeyY KeyU KeyI KeyO KeyP BracketLeft BracketRight',
@@ -47,7 +47,7 @@ const codes = [
 
 const dead = { '^': 0xfe52, '´': 0xfe51, '`': 0xfe50 };
 
-/** What each keyboard can type: from a character to its keystrokes. */
+/** The keystrokes of each character, by keyboard layout. */
 export const layouts = {
   us: layout({
     plain: '`1234567890-=' + 'qwertyuiop[]' + "asdfghjkl;'\\" + ' zxcvbnm,./',
@@ -71,29 +71,29 @@ function layout(levels, dead = {}) {
     for (const [at, char] of [...chars].entries()) {
       if (char === ' ') continue;
       const stroke = [...modifier, [dead[char] ?? keysym(char), codes[at]]];
-      // A dead key waits for the next one; with a space it stands for itself.
+      // A dead key waits for the next key; followed by a space it types its own character.
       strokes.set(char, char in dead ? [stroke, [named.Space]] : [stroke]);
     }
   }
   return strokes;
 }
 
-/** The characters of `text` that the layout has no key for, each once. */
+/** Returns the distinct characters of `text` that the layout has no key for. */
 export function untypable(text, layout) {
   return [...new Set(text)].filter((char) => !layout.has(char));
 }
 
-// A guest's keyboard loses what comes faster.
-const PACE = 20; // milliseconds per key
+// Guests lose keystrokes that arrive faster.
+const KEY_INTERVAL = 20; // milliseconds
 
-/** Types `text` until `signal` says stop; `typed` hears how many characters are done. */
-export async function type(rfb, text, layout, signal, typed) {
+/** Types `text` until done or `signal` aborts; calls `onProgress` with the number of typed characters. */
+export async function type(rfb, text, layout, signal, onProgress) {
   for (const [at, char] of [...text].entries()) {
     for (const stroke of layout.get(char)) {
       if (signal.aborted) return;
       press(rfb, ...stroke);
-      await new Promise((resolve) => setTimeout(resolve, PACE * stroke.length));
+      await new Promise((resolve) => setTimeout(resolve, KEY_INTERVAL * stroke.length));
     }
-    typed(at + 1);
+    onProgress(at + 1);
   }
 }

@@ -1,30 +1,30 @@
-// The console page, l.html?wss://ADDRESS#PASSWORD: the screen of a server.
+// The console page, l.html?wss://ADDRESS#PASSWORD, which shows the screen of a server.
 
 import { key, layouts, press, type, untypable } from './keys.js';
-import { say, translate } from './words.js';
+import { localize, translate } from './words.js';
 
-const PATIENCE = 20_000; // milliseconds until a server that says nothing counts as away
+const CONNECT_TIMEOUT = 20_000; // milliseconds
 
 const states = {
   empty: {
     title: 'No console',
-    text: 'This page shows the screen of a server. The link comes from the command line:',
+    text: 'This page shows the screen of a server. To get a link, run:',
     command: 'hcc console NAME --open',
   },
   foreign: {
     title: 'Not a console link',
-    text: 'The link must begin with wss://, or with ws:// and lead to this machine.',
+    text: 'The link must begin with wss://, or with ws:// and an address of this machine.',
   },
   missing: {
     title: 'noVNC is missing',
-    text: 'The part that draws the screen is not installed. In the folder noVNC, run this, then reload the page:',
+    text: 'noVNC, which draws the screen, is not installed. Run this in the directory noVNC, then reload the page:',
     command: 'npm ci',
   },
   connecting: { title: 'Connecting', text: 'Waiting for {host}.' },
   connected: { title: 'Connected to {name}', text: '' },
   password: {
     title: 'Password needed',
-    text: 'The link came without the password.',
+    text: 'The link does not contain the password.',
     offer: 'asking',
   },
   wrong: {
@@ -34,41 +34,41 @@ const states = {
   },
   refused: {
     title: 'Link expired or refused',
-    text: '{host} does not accept the link. A link works for one minute; this makes another:',
+    text: '{host} does not accept the link. Links are valid for one minute; to get another, run:',
     command: 'hcc console NAME --open',
     offer: 'again',
   },
   blocked: {
     title: 'Blocked by the security policy',
-    text: 'This page may not connect to {host}. Its Content-Security-Policy names the addresses that it may.',
+    text: 'This page may not connect to {host}. Its Content-Security-Policy lists the allowed addresses.',
   },
   silent: {
-    title: 'No answer',
-    text: '{host} says nothing.',
+    title: 'No response',
+    text: '{host} does not respond.',
     offer: 'again',
   },
   failed: {
     title: 'No screen',
-    text: '{host} accepted the link but shows no screen.',
+    text: '{host} accepted the link but sends no screen.',
     offer: 'again',
   },
   lost: {
     title: 'Connection lost',
-    text: 'The server was switched off, or the network failed. If the link has expired, this makes another:',
+    text: 'The server was switched off, or the network failed. If the link has expired, run this to get another:',
     command: 'hcc console NAME --open',
     offer: 'again',
   },
 };
 
 const element = (id) => document.getElementById(id);
-const renew = document.querySelector('meta[name=renew]')?.content; // where a service makes another link
+const renew = document.querySelector('meta[name=renew]')?.content; // where a service provides another link
 const link = readLink();
 
-let RFB; // noVNC's class, once it is loaded
-let rfb; // its session, while there is one
+let RFB; // noVNC's class, once loaded
+let rfb; // its open session
 let typing = new AbortController();
 
-/** Takes the link out of the page, or out of the address bar, where it would stay readable. */
+/** Removes the link from the page or the address bar, where others could read it. */
 function readLink() {
   const given = document.querySelector('meta[name=link]');
   const [address, password = ''] = (given?.content ?? location.search.slice(1) + location.hash).split('#');
@@ -85,7 +85,7 @@ function decode(text) {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text; // A percent sign that stands for itself.
+    return text; // A literal percent sign.
   }
 }
 
@@ -94,13 +94,13 @@ function isTrusted({ protocol, hostname }) {
   return protocol === 'wss:' || (protocol === 'ws:' && local);
 }
 
-function show(name, facts) {
+function show(name, values) {
   const { title, text, command = '', offer } = states[name];
-  facts = { host: link.url?.host, ...facts };
+  values = { host: link.url?.host, ...values };
   document.body.dataset.state = name;
-  element('status').textContent = say(title, facts);
-  element('title').textContent = say(title, facts);
-  element('explanation').textContent = say(text, facts);
+  element('status').textContent = localize(title, values);
+  element('title').textContent = localize(title, values);
+  element('explanation').textContent = localize(text, values);
   element('command').textContent = renew ? '' : command;
   element('asking').hidden = offer !== 'asking';
   element('again').hidden = offer !== 'again';
@@ -122,9 +122,9 @@ async function start() {
 function connect() {
   show('connecting');
   let outcome = 'refused';
-  const facts = {};
+  const values = {};
 
-  // With a socket of our own we learn what noVNC does not tell: whether the link was taken.
+  // Our own socket tells what noVNC does not report: whether the link was accepted.
   const blocked = () => { outcome = 'blocked'; };
   document.addEventListener('securitypolicyviolation', blocked, { once: true });
   const socket = new WebSocket(link.url, ['binary']);
@@ -137,51 +137,51 @@ function connect() {
   rfb.viewOnly = element('only').checked;
 
   const session = rfb;
-  const patience = setTimeout(() => {
+  const timeout = setTimeout(() => {
     outcome = 'silent';
     session.disconnect();
-  }, PATIENCE);
+  }, CONNECT_TIMEOUT);
   rfb.addEventListener('credentialsrequired', () => {
-    clearTimeout(patience);
+    clearTimeout(timeout);
     show('password');
   });
   rfb.addEventListener('securityfailure', ({ detail }) => {
     outcome = 'wrong';
-    facts.reason = detail.reason;
+    values.reason = detail.reason;
   });
-  rfb.addEventListener('desktopname', ({ detail }) => { facts.name = detail.name; });
+  rfb.addEventListener('desktopname', ({ detail }) => { values.name = detail.name; });
   rfb.addEventListener('connect', () => {
-    clearTimeout(patience);
+    clearTimeout(timeout);
     outcome = 'lost';
-    document.title = facts.name;
-    show('connected', facts);
+    document.title = values.name;
+    show('connected', values);
     sizes.observe(element('screen').querySelector('canvas'), { attributeFilter: ['width', 'height'] });
     resize();
     rfb.focus();
   });
   rfb.addEventListener('disconnect', () => {
-    clearTimeout(patience);
+    clearTimeout(timeout);
     document.removeEventListener('securitypolicyviolation', blocked);
-    leave();
-    show(outcome, facts);
+    reset();
+    show(outcome, values);
   });
 }
 
-/** Puts the controls back to where a new session finds them. */
-function leave() {
+/** Resets the controls for a new session. */
+function reset() {
   rfb = undefined;
   typing.abort();
   for (const panel of document.querySelectorAll('[popover]')) panel.hidePopover();
   for (const button of document.querySelectorAll('[data-hold]')) button.ariaPressed = 'false';
 }
 
-/** Gives the screen its size; noVNC then fills it. */
+/** Sets the size of the screen, which noVNC fills. */
 function resize() {
   const screen = element('screen');
   const canvas = screen.querySelector('canvas');
   if (!canvas) return;
-  const room = screen.parentElement;
-  const fit = Math.min(room.clientWidth / canvas.width, room.clientHeight / canvas.height);
+  const container = screen.parentElement;
+  const fit = Math.min(container.clientWidth / canvas.width, container.clientHeight / canvas.height);
   const whole = Math.max(1, Math.floor(fit * devicePixelRatio)) / devicePixelRatio;
   const size = document.querySelector('[name=size]:checked').value;
   const scale = { fit, actual: 1, whole }[size];
@@ -199,7 +199,7 @@ function hold(button, down) {
   button.ariaPressed = String(down);
 }
 
-function savePicture() {
+function saveScreenshot() {
   rfb.toBlob((blob) => {
     const download = document.createElement('a');
     download.href = URL.createObjectURL(blob);
@@ -214,10 +214,10 @@ async function typeText() {
   const end = element('enter').checked ? '\n' : '';
   const text = element('text').value.normalize('NFC') + end;
 
-  const foreign = untypable(text, layout);
-  element('untypable').hidden = foreign.length === 0;
-  element('untypable').textContent = say('This keyboard has no key for: {chars}', { chars: foreign.join(' ') });
-  if (foreign.length > 0) return;
+  const missing = untypable(text, layout);
+  element('untypable').hidden = missing.length === 0;
+  element('untypable').textContent = localize('This layout has no key for: {chars}', { chars: missing.join(' ') });
+  if (missing.length > 0) return;
 
   typing = new AbortController();
   const progress = element('progress');
@@ -239,11 +239,11 @@ function toggleFullScreen() {
   return document.documentElement.requestFullscreen();
 }
 
-/** Keeps a choice for the next time, where the browser allows it. */
+/** Saves a setting, if the browser allows it. */
 function remember(name, value) {
   try {
     localStorage.setItem(name, value);
-  } catch { /* Private windows may forbid it; then the default stays. */ }
+  } catch { /* Private windows may forbid it; then the default applies. */ }
 }
 
 function recall(name) {
@@ -266,7 +266,7 @@ for (const row of document.querySelectorAll('[data-function-keys]')) {
 
 for (const button of document.querySelectorAll('[data-chord]')) {
   button.addEventListener('click', () => {
-    const question = say('Send "{keys}" to the server?', { keys: button.textContent });
+    const question = localize('Send "{keys}" to the server?', { keys: button.textContent });
     if ('confirm' in button.dataset && !confirm(question)) return;
     press(rfb, ...button.dataset.chord.split(' ').map(key));
   });
@@ -306,18 +306,18 @@ element('only').addEventListener('change', ({ target }) => {
   for (const button of document.querySelectorAll('[data-chord], [data-hold], #type')) button.disabled = target.checked;
   rfb.viewOnly = target.checked;
 });
-element('picture').addEventListener('click', savePicture);
+element('picture').addEventListener('click', saveScreenshot);
 
 element('full').hidden = !document.fullscreenEnabled;
 element('full').addEventListener('click', toggleFullScreen);
 document.addEventListener('fullscreenchange', () => {
   const full = document.fullscreenElement !== null;
   element('full').ariaPressed = String(full);
-  // Keys that the browser keeps for itself, such as Esc, then reach the server.
+  // Then keys that browsers reserve, such as Esc, reach the server.
   if (full) navigator.keyboard?.lock();
 });
 
-// The screen swallows Tab, so there is another way out of it.
+// The screen captures Tab, so this moves the keyboard focus out of it.
 element('screen').addEventListener('keydown', (event) => {
   if (event.ctrlKey && event.altKey && event.shiftKey) element('first').focus();
 }, { capture: true });

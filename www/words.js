@@ -1,38 +1,38 @@
-// The words of the page: English where they stand, German from here.
+// German translations of all texts of the page.
 
 const german = {
   // States
   'Loading': 'Lädt',
   'No console': 'Keine Konsole',
-  'This page shows the screen of a server. The link comes from the command line:':
-    'Diese Seite zeigt den Bildschirm eines Servers. Der Link kommt von der Kommandozeile:',
+  'This page shows the screen of a server. To get a link, run:':
+    'Diese Seite zeigt den Bildschirm eines Servers. Einen Link liefert dieser Befehl:',
   'Not a console link': 'Kein Konsolen-Link',
-  'The link must begin with wss://, or with ws:// and lead to this machine.':
-    'Der Link muss mit wss:// beginnen, oder mit ws:// und zu diesem Rechner führen.',
+  'The link must begin with wss://, or with ws:// and an address of this machine.':
+    'Der Link muss mit wss:// beginnen, oder mit ws:// und einer Adresse dieses Rechners.',
   'noVNC is missing': 'noVNC fehlt',
-  'The part that draws the screen is not installed. In the folder noVNC, run this, then reload the page:':
-    'Der Teil, der den Bildschirm zeichnet, ist nicht installiert. Im Ordner noVNC dies ausführen, dann die Seite neu laden:',
+  'noVNC, which draws the screen, is not installed. Run this in the directory noVNC, then reload the page:':
+    'noVNC, das den Bildschirm zeichnet, ist nicht installiert. Diesen Befehl im Verzeichnis noVNC ausführen, dann die Seite neu laden:',
   'Connecting': 'Verbindet',
   'Waiting for {host}.': 'Wartet auf {host}.',
   'Connected to {name}': 'Verbunden mit {name}',
   'Password needed': 'Passwort nötig',
-  'The link came without the password.': 'Der Link kam ohne das Passwort.',
+  'The link does not contain the password.': 'Der Link enthält kein Passwort.',
   'Wrong password': 'Falsches Passwort',
   'The server refused the password: {reason}.': 'Der Server hat das Passwort abgelehnt: {reason}.',
   'Link expired or refused': 'Link abgelaufen oder abgelehnt',
-  '{host} does not accept the link. A link works for one minute; this makes another:':
-    '{host} nimmt den Link nicht an. Ein Link gilt eine Minute; dies macht einen neuen:',
+  '{host} does not accept the link. Links are valid for one minute; to get another, run:':
+    '{host} nimmt den Link nicht an. Ein Link gilt eine Minute; einen neuen liefert dieser Befehl:',
   'Blocked by the security policy': 'Von der Sicherheitsrichtlinie blockiert',
-  'This page may not connect to {host}. Its Content-Security-Policy names the addresses that it may.':
-    'Diese Seite darf sich nicht mit {host} verbinden. Ihre Content-Security-Policy nennt die erlaubten Adressen.',
-  'No answer': 'Keine Antwort',
-  '{host} says nothing.': '{host} meldet sich nicht.',
+  'This page may not connect to {host}. Its Content-Security-Policy lists the allowed addresses.':
+    'Diese Seite darf sich nicht mit {host} verbinden. Die erlaubten Adressen stehen in ihrer Content-Security-Policy.',
+  'No response': 'Keine Antwort',
+  '{host} does not respond.': '{host} antwortet nicht.',
   'No screen': 'Kein Bildschirm',
-  '{host} accepted the link but shows no screen.':
-    '{host} hat den Link angenommen, zeigt aber keinen Bildschirm.',
+  '{host} accepted the link but sends no screen.':
+    '{host} hat den Link angenommen, sendet aber keinen Bildschirm.',
   'Connection lost': 'Verbindung verloren',
-  'The server was switched off, or the network failed. If the link has expired, this makes another:':
-    'Der Server wurde ausgeschaltet, oder das Netz ist gestört. Ist der Link abgelaufen, macht dies einen neuen:',
+  'The server was switched off, or the network failed. If the link has expired, run this to get another:':
+    'Der Server wurde ausgeschaltet, oder das Netz ist gestört. Ist der Link abgelaufen, liefert dieser Befehl einen neuen:',
 
   // Controls
   'Controls': 'Bedienung',
@@ -43,7 +43,7 @@ const german = {
   'Full screen': 'Vollbild',
   'Password': 'Passwort',
   'Connect': 'Verbinden',
-  'Try again': 'Nochmal versuchen',
+  'Try again': 'Erneut versuchen',
 
   // Keys
   'Hold': 'Halten',
@@ -71,13 +71,13 @@ const german = {
   'Send "{keys}" to the server?': '„{keys}“ an den Server senden?',
 
   // Typing
-  'Text that the server gets as keystrokes': 'Text, den der Server als Tastendrücke bekommt',
-  'Keyboard of the server': 'Tastatur des Servers',
+  'Text to send as keystrokes': 'Text, der als Tastendrücke gesendet wird',
+  'Keyboard layout of the server': 'Tastaturlayout des Servers',
   'English (us)': 'Englisch (us)',
   'German (de)': 'Deutsch (de)',
   'Press Enter at the end': 'Am Ende Eingabetaste drücken',
-  'This keyboard has no key for: {chars}': 'Diese Tastatur hat keine Taste für: {chars}',
-  'Typed so far': 'Schon getippt',
+  'This layout has no key for: {chars}': 'Dieses Layout hat keine Taste für: {chars}',
+  'Typing progress': 'Fortschritt',
   'Stop': 'Anhalten',
   'Type': 'Tippen',
 
@@ -85,32 +85,32 @@ const german = {
   'Size': 'Größe',
   'Fit to window': 'An das Fenster anpassen',
   'Actual size': 'Originalgröße',
-  'Whole multiples, sharp': 'Ganze Vielfache, scharf',
+  'Integer multiples (sharp)': 'Ganzzahlige Vielfache (scharf)',
   'Control': 'Steuerung',
   'View only': 'Nur ansehen',
-  'Save the picture': 'Bild speichern',
-  'Ctrl, Alt and Shift together lead from the screen to these buttons.':
-    'Strg, Alt und Umschalt zusammen führen vom Bildschirm zu diesen Knöpfen.',
+  'Save screenshot': 'Bildschirmfoto speichern',
+  'Press Ctrl, Alt and Shift together to move the focus from the screen to these buttons.':
+    'Strg, Alt und Umschalt zusammen drücken, um vom Bildschirm zu diesen Schaltflächen zu wechseln.',
 };
 
 const isGerman = navigator.language.startsWith('de');
 
-/** The text in the reader's language, its `{name}`s filled in. */
-export function say(text, facts = {}) {
-  const words = (isGerman && german[text]) || text;
-  return words.replace(/\{(\w+)\}/g, (_, name) => facts[name]);
+/** Returns the text in the browser's language, with `{name}`s replaced by values. */
+export function localize(text, values = {}) {
+  const localized = (isGerman && german[text]) || text;
+  return localized.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
-/** Puts everything that stands in the page into the reader's language. */
+/** Translates all static texts of the page. */
 export function translate(page) {
   if (!isGerman) return;
   page.lang = 'de';
   const texts = document.createTreeWalker(page, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
     const text = texts.currentNode.data.trim();
-    if (text) texts.currentNode.data = texts.currentNode.data.replace(text, () => say(text));
+    if (text) texts.currentNode.data = texts.currentNode.data.replace(text, () => localize(text));
   }
-  for (const named of page.querySelectorAll('[aria-label]')) {
-    named.ariaLabel = say(named.ariaLabel);
+  for (const labeled of page.querySelectorAll('[aria-label]')) {
+    labeled.ariaLabel = localize(labeled.ariaLabel);
   }
 }

@@ -16,6 +16,7 @@ pub mod config;
 mod duration;
 mod error;
 pub mod health;
+mod hint;
 mod output;
 mod platform;
 mod price;

@@ -10,6 +10,7 @@ use inquire::InquireError;
 use serde::Serialize;
 
 use crate::error::{CliError, Exit, Result};
+use crate::hint;
 use crate::output::Output;
 
 /// Reports how a verb ended.
@@ -174,7 +175,7 @@ impl From<ErrorKind> for Exit {
 
 impl From<hcc_core::Error> for CliError {
     fn from(error: hcc_core::Error) -> Self {
-        let hint = error.hint();
+        let hint = hint::of(&error);
         let code = error.code().to_owned();
         let mut cli = Self::from_source(error.kind().into(), code, error);
         cli.hint = hint;
@@ -237,5 +238,5 @@ macro_rules! from_errors {
     )+ };
 }
 
-from_errors!(Exit::Usage, "usage": hcc_store::InvalidStoreUrl, hcc_queue::InvalidQueueUrl);
+from_errors!(Exit::Usage, "usage": hcc_store::InvalidUrl);
 from_errors!(Exit::Failed, "": io::Error, serde_json::Error, etcetera::HomeDirError, tokio::task::JoinError);

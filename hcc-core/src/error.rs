@@ -1,82 +1,95 @@
-//! What can go wrong, sorted by what the user would do about it.
+//! Errors, and their classification by what the caller can do about them.
 
 use std::fmt;
 
 use hcc_queue::CommandId;
+#[cfg(feature = "worker")]
 use hcloud_api::ErrorCode;
 
-#[cfg(feature = "screen")]
-use crate::ScreenError;
 use crate::{Denied, InvalidName, InvalidRequest, ServerName};
+#[cfg(feature = "screen")]
+use crate::{ScreenError, Untypable};
 
-/// The result of what hcc does.
+/// A [`Result`](std::result::Result) whose error is [`Error`] by default.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why a command was not carried out.
+/// An error of this crate.
+///
+/// The variants of commands that only a [`Project`](crate::Project) carries out exist without
+/// the feature `worker` as well, except for those that hold an error of `hcloud-api`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The name is no host name.
+    /// The name is not a valid host name.
     #[error(transparent)]
     InvalidName(#[from] InvalidName),
 
-    /// The label of the settings is none that Hetzner takes.
-    #[error("servers cannot be marked as managed")]
+    /// The label of the settings is not one that Hetzner accepts.
+    #[cfg(feature = "worker")]
+    #[error("invalid label for managed servers")]
     InvalidLabel(#[from] hcloud_api::InvalidLabel),
 
-    /// The name of a new server does not begin with our prefix.
-    #[error("the name {name} does not begin with {prefix}")]
+    /// The name of a new server does not start with the prefix of the settings.
+    #[error("server name {name} does not start with {prefix}")]
     Prefix {
-        /// The name that was asked for.
+        /// The requested name.
         name: ServerName,
-        /// What it should begin with.
+        /// The required prefix.
         prefix: String,
     },
 
-    /// Neither Hetzner nor our records know the server.
-    #[error("there is no server {name}")]
+    /// Neither Hetzner nor the records have a server of this name.
+    #[error("server {name} not found")]
     NoSuchServer {
-        /// The name that was asked for.
+        /// The requested name.
         name: ServerName,
     },
 
-    /// Hetzner does not offer what a new server was to be made of.
-    #[error("there is no {what} {name:?}")]
-    NoSuchOffer {
-        /// What was looked for.
-        what: ResourceKind,
-        /// The name that was asked for.
+    /// Hetzner does not offer the requested resource.
+    #[error("{kind} {name:?} not found")]
+    NotOffered {
+        /// The kind of resource.
+        kind: ResourceKind,
+        /// The requested name.
         name: String,
     },
 
-    /// The server does not carry our label.
-    #[error("the server {name} is not managed: it does not carry the label {label}")]
+    /// No server type can be ordered now.
+    #[error("no server type is available{}", in_location(.location.as_deref()))]
+    NoTypeAvailable {
+        /// The requested location, if any.
+        location: Option<String>,
+    },
+
+    /// The server does not have the label of managed servers.
+    #[error("server {name} is not managed: it does not have the label {label}")]
     NotManaged {
         /// The server.
         name: String,
-        /// The label that managed servers carry.
+        /// The label of managed servers.
         label: String,
     },
 
-    /// Hetzner has a server of this name, and it is not ours.
-    #[error("a server {name} exists, and it is not managed")]
+    /// Hetzner has a server of this name that is not managed.
+    #[error("server {name} exists but is not managed")]
     NameTaken {
-        /// The name that was asked for.
+        /// The requested name.
         name: ServerName,
     },
 
-    /// Whether the server was made is not known: the order got no clear answer,
-    /// and the server cannot be seen.
-    #[error("whether the server {name} was made is not known")]
-    Uncertain {
-        /// The name that was ordered.
+    /// It is unknown whether the server was created: the request got no clear response, and no
+    /// server of this name is visible.
+    #[cfg(feature = "worker")]
+    #[error("could not confirm whether server {name} was created")]
+    CreateUnconfirmed {
+        /// The requested name.
         name: ServerName,
-        /// Why the order got no clear answer.
+        /// Why the request got no clear response.
         source: Box<hcloud_api::Error>,
     },
 
-    /// The server was made, but the records cannot be written.
-    #[error("the server {name} was made, but not recorded")]
+    /// The server was created, but its record could not be written.
+    #[error("server {name} was created but not recorded")]
     Unrecorded {
         /// The new server.
         name: ServerName,
@@ -84,58 +97,58 @@ pub enum Error {
         source: hcc_store::Error,
     },
 
-    /// Another server has the name by now than the one that was meant.
-    #[error("the server {name} is not the one that was meant: it was created since")]
+    /// A server that was created after the request has the requested name.
+    #[error("server {name} was replaced since the request")]
     Replaced {
-        /// The name.
+        /// The requested name.
         name: ServerName,
     },
 
-    /// Whether the power of the server was changed is not known, and doing it
-    /// twice would do harm.
-    #[error("whether the server {name} was restarted is not known")]
-    Unclear {
+    /// It is unknown whether the server was restarted, and a second restart would do harm.
+    #[error("could not confirm whether server {name} was restarted")]
+    RestartUnconfirmed {
         /// The server.
         name: ServerName,
     },
 
-    /// Whoever asked for it may not do it.
+    /// The user is not allowed to do this.
     #[error(transparent)]
     Denied(#[from] Denied),
 
-    /// The queue holds a command that is no request.
+    /// A queued command is not a valid request.
     #[error(transparent)]
     InvalidRequest(#[from] InvalidRequest),
 
-    /// A worker did not carry out the command.
-    #[error("{why}")]
-    Command {
-        /// What the worker says.
-        why: String,
-        /// The same for programs, if it was heard.
+    /// A worker reported that the command failed.
+    #[error("{message}")]
+    CommandFailed {
+        /// The message of the worker.
+        message: String,
+        /// The [code](Error::code) of the worker's error, if known.
         code: Option<String>,
     },
 
-    /// The command has not ended; it is still going to be carried out.
-    #[error("the command {id} has not ended yet")]
+    /// The command has not finished within the timeout. It stays in the queue.
+    #[error("command {id} has not finished yet")]
     StillQueued {
-        /// Which command.
+        /// The id of the command.
         id: CommandId,
     },
 
-    /// Hetzner refused, or could not be reached.
+    /// A request to the Hetzner API failed.
+    #[cfg(feature = "worker")]
     #[error(transparent)]
     Api(Box<hcloud_api::Error>),
 
-    /// A screen cannot be seen.
+    /// The screen of a server cannot be used.
     #[cfg(feature = "screen")]
     #[error(transparent)]
     Screen(#[from] ScreenError),
 
-    /// There are no keys for a text.
+    /// The keyboard layout has no keys for some characters.
     #[cfg(feature = "screen")]
     #[error(transparent)]
-    Untypable(#[from] crate::Untypable),
+    Untypable(#[from] Untypable),
 
     /// The records cannot be read or written.
     #[error(transparent)]
@@ -146,8 +159,9 @@ pub enum Error {
     Queue(#[from] hcc_queue::Error),
 }
 
-/// What a server is made of.
+/// A kind of resource that a server is created from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ResourceKind {
     /// A server type, such as `cx23`.
     ServerType,
@@ -159,26 +173,27 @@ pub enum ResourceKind {
     SshKey,
 }
 
-/// What a user would do about an error.
+/// A class of errors, by what the caller can do about them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Look at the message; nothing more is known.
+    /// None of the other kinds: see the message.
     Failed,
-    /// Ask for it in another way.
+    /// The request is invalid as it is.
     Usage,
-    /// Name something that exists.
+    /// What the request names does not exist.
     NotFound,
-    /// Accept that it is not allowed, or lift the protection.
+    /// The request is not allowed, or the server is protected.
     Refused,
-    /// Set up the token, or get one that may do this.
+    /// The token is missing, or lacks permissions.
     NotSetUp,
-    /// Try the same again later.
+    /// The same request may succeed later.
     TryLater,
-    /// Look later whether it has ended.
+    /// The outcome may be known later.
     TimedOut,
 }
 
+#[cfg(feature = "worker")]
 impl From<hcloud_api::Error> for Error {
     fn from(error: hcloud_api::Error) -> Self {
         Self::Api(Box::new(error))
@@ -186,23 +201,28 @@ impl From<hcloud_api::Error> for Error {
 }
 
 impl Error {
-    /// What a user would do about it.
+    /// Returns the class of the error.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::InvalidName(_)
-            | Self::InvalidLabel(_)
-            | Self::InvalidRequest(_)
-            | Self::Prefix { .. } => ErrorKind::Usage,
-            Self::NoSuchServer { .. } | Self::NoSuchOffer { .. } => ErrorKind::NotFound,
+            Self::InvalidName(_) | Self::InvalidRequest(_) | Self::Prefix { .. } => {
+                ErrorKind::Usage
+            }
+            #[cfg(feature = "worker")]
+            Self::InvalidLabel(_) => ErrorKind::Usage,
+            Self::NoSuchServer { .. } | Self::NotOffered { .. } | Self::NoTypeAvailable { .. } => {
+                ErrorKind::NotFound
+            }
             Self::NotManaged { .. }
             | Self::NameTaken { .. }
             | Self::Replaced { .. }
             | Self::Denied(_) => ErrorKind::Refused,
-            Self::Uncertain { .. } => ErrorKind::TryLater,
+            #[cfg(feature = "worker")]
+            Self::CreateUnconfirmed { .. } => ErrorKind::TryLater,
             Self::StillQueued { .. } => ErrorKind::TimedOut,
+            #[cfg(feature = "worker")]
             Self::Api(error) => api_kind(error),
             #[cfg(feature = "screen")]
-            Self::Screen(ScreenError::Silent | ScreenError::Lost(_)) => ErrorKind::TryLater,
+            Self::Screen(ScreenError::Timeout | ScreenError::Lost(_)) => ErrorKind::TryLater,
             #[cfg(feature = "screen")]
             Self::Screen(_) => ErrorKind::Failed,
             #[cfg(feature = "screen")]
@@ -212,30 +232,33 @@ impl Error {
             Self::Store(_)
             | Self::Queue(_)
             | Self::Unrecorded { .. }
-            | Self::Unclear { .. }
-            | Self::Command { .. } => ErrorKind::Failed,
+            | Self::RestartUnconfirmed { .. }
+            | Self::CommandFailed { .. } => ErrorKind::Failed,
         }
     }
 
-    /// A short name for programs, such as `not_managed`; Hetzner's own where
-    /// the error came from there.
+    /// Returns a stable name for programs, such as `not_managed`; for errors of the Hetzner API,
+    /// the code of the response.
     pub fn code(&self) -> &str {
         match self {
             Self::InvalidName(_) => "invalid_name",
+            #[cfg(feature = "worker")]
             Self::InvalidLabel(_) => "invalid_label",
             Self::Prefix { .. } => "prefix_missing",
             Self::NoSuchServer { .. } => "no_such_server",
-            Self::NoSuchOffer { .. } => "not_offered",
+            Self::NotOffered { .. } | Self::NoTypeAvailable { .. } => "not_offered",
             Self::NotManaged { .. } => "not_managed",
             Self::NameTaken { .. } => "name_taken",
-            Self::Uncertain { .. } => "uncertain",
+            #[cfg(feature = "worker")]
+            Self::CreateUnconfirmed { .. } => "uncertain",
             Self::Unrecorded { .. } => "unrecorded",
             Self::Replaced { .. } => "replaced",
-            Self::Unclear { .. } => "unclear",
+            Self::RestartUnconfirmed { .. } => "unclear",
             Self::Denied(_) => "denied",
             Self::InvalidRequest(_) => "invalid_request",
-            Self::Command { code, .. } => code.as_deref().unwrap_or("command_failed"),
+            Self::CommandFailed { code, .. } => code.as_deref().unwrap_or("command_failed"),
             Self::StillQueued { .. } => "still_queued",
+            #[cfg(feature = "worker")]
             Self::Api(error) => api_code(error),
             #[cfg(feature = "screen")]
             Self::Screen(error) => error.code(),
@@ -243,35 +266,6 @@ impl Error {
             Self::Untypable(_) => "untypable",
             Self::Store(_) => "store",
             Self::Queue(_) => "queue",
-        }
-    }
-
-    /// What to do next, where there is one clear thing.
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::NotManaged { name, .. } => format!("to manage it: hcc settag {name}"),
-            Self::NameTaken { name } => format!("to manage it: hcc settag {name}"),
-            Self::NoSuchOffer { what, .. } => format!("to see what there is: hcc {}", what.verb()?),
-            Self::Uncertain { name, .. } => format!("safe to repeat: hcc create {name}"),
-            Self::Unrecorded { name, .. } => format!("to record it: hcc sync {name}"),
-            #[cfg(feature = "screen")]
-            Self::Screen(ScreenError::Lost(_)) => "a server that is off has no screen".to_owned(),
-            #[cfg(feature = "screen")]
-            Self::Untypable(_) => "another keyboard may have them: --layout".to_owned(),
-            Self::Api(error) => return api_hint(error),
-            _ => return None,
-        })
-    }
-}
-
-impl ResourceKind {
-    /// The verb that lists what there is.
-    fn verb(self) -> Option<&'static str> {
-        match self {
-            Self::ServerType => Some("types"),
-            Self::Image => Some("images"),
-            Self::Location => Some("locations"),
-            Self::SshKey => None,
         }
     }
 }
@@ -287,6 +281,11 @@ impl fmt::Display for ResourceKind {
     }
 }
 
+fn in_location(location: Option<&str>) -> String {
+    location.map_or_else(String::new, |location| format!(" in {location}"))
+}
+
+#[cfg(feature = "worker")]
 fn api_kind(error: &hcloud_api::Error) -> ErrorKind {
     use hcloud_api::Error as Api;
 
@@ -309,6 +308,7 @@ fn api_kind(error: &hcloud_api::Error) -> ErrorKind {
     }
 }
 
+#[cfg(feature = "worker")]
 fn api_code(error: &hcloud_api::Error) -> &str {
     use hcloud_api::Error as Api;
 
@@ -329,19 +329,4 @@ fn api_code(error: &hcloud_api::Error) -> &str {
         Api::NotAConsole { .. } => "no_console",
         _ => "api",
     }
-}
-
-fn api_hint(error: &hcloud_api::Error) -> Option<String> {
-    let hint = match error.code()? {
-        ErrorCode::Unauthorized => "to set another token: hcc setup",
-        ErrorCode::TokenReadonly | ErrorCode::Forbidden => {
-            "this needs a token that may read and write: hcc setup"
-        }
-        ErrorCode::ResourceUnavailable | ErrorCode::PlacementError => {
-            "another location or type may do: hcc types"
-        }
-        ErrorCode::Locked => "another action holds it; try again when that is done",
-        _ => return None,
-    };
-    Some(hint.to_owned())
 }

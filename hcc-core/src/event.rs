@@ -1,114 +1,131 @@
-//! The words in which workers tell what happened.
+//! Events of workers.
 
 use std::time::{Duration, SystemTime};
 
-use hcc_queue::{Command, CommandId, RawEvent};
+use hcc_queue::{CommandId, RawEvent};
 use serde::{Deserialize, Serialize};
 use serde_with::{
     DurationSecondsWithFrac, TimestampSecondsWithFrac, serde_as, skip_serializing_none,
 };
 
-use crate::{Error, Result, SyncOutcome};
+use crate::{Error, Result};
 
-/// What happened, as the events of the queue tell it.
+/// An event of the queue.
 ///
-/// The README says how programs in other languages read it.
+/// The README describes the JSON form, for programs in other languages.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "evt", rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Event {
-    /// A command did what it should.
+    /// A command succeeded.
     Done(CommandEvent),
-    /// A command did not, and is a dead letter now.
+    /// A command failed and was moved to the dead-letter queue.
     Failed(CommandEvent),
-    /// A command did not yet, and is tried again.
+    /// An attempt failed; a retry is scheduled.
     Delayed(CommandEvent),
-    /// A record says something else now.
+    /// A record changed, its traffic counters aside.
     Record(RecordEvent),
-    /// A worker is alive, or leaves.
+    /// A worker is alive or shuts down.
     Worker(Heartbeat),
-    /// What other programs tell.
+    /// An event of another program.
     #[serde(untagged)]
     Other(RawEvent),
 }
 
-/// What came of a command.
+/// The result of an attempt to carry out a command.
 #[serde_as]
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct CommandEvent {
-    /// Which command.
+    /// The id of the command.
     pub id: CommandId,
-    /// What it was to do, in the words of who pushed it: `force` or `off`.
+    /// The verb, as it was pushed: `off` or its alias `force`.
     pub cmd: String,
-    /// With which server.
+    /// The server name.
     #[serde(rename = "for")]
     pub server: String,
-    /// Who asked for it.
+    /// The user who requested the command, if known.
     #[serde(default)]
     pub by: Option<String>,
-    /// Whether it did what it should.
+    /// Whether the command succeeded.
     pub ok: bool,
-    /// Why not; if it did, what there is to know beside.
+    /// The error message; for a command that succeeded, a remark.
     #[serde(default)]
     pub err: Option<String>,
-    /// The same for programs, such as `not_managed`; see [`Error::code`].
+    /// The [code](Error::code) of the error, such as `not_managed`.
     #[serde(default)]
     pub code: Option<String>,
-    /// How long until it is tried again.
+    /// The delay until the next attempt.
     #[serde_as(as = "Option<DurationSecondsWithFrac<f64>>")]
     #[serde(default)]
     pub after: Option<Duration>,
-    /// When this came about.
+    /// The time of the result.
     #[serde_as(as = "TimestampSecondsWithFrac<f64>")]
     pub at: SystemTime,
 }
 
-/// What became of a record.
+/// A change of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RecordEvent {
-    /// Whose record.
+    /// The server name.
     #[serde(rename = "for")]
     pub server: String,
-    /// What became of it: updated, adopted or removed.
+    /// The change: updated, adopted or removed.
     pub record: SyncOutcome,
 }
 
-/// A worker's sign of life.
+/// The result of the sync of one record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SyncOutcome {
+    /// The record was updated from Hetzner.
+    Updated,
+    /// A record was created for an existing server.
+    Adopted,
+    /// The server does not exist; the record was kept.
+    Missing,
+    /// The server does not exist; the record was removed.
+    Removed,
+    /// There is neither a server nor a record of this name.
+    Unknown,
+}
+
+/// A heartbeat of a worker.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Heartbeat {
-    /// Tells this run of this worker from all others.
+    /// The id of this run of the worker.
     pub worker: String,
-    /// Its release.
+    /// The version of the worker.
     pub version: String,
-    /// The servers whose commands it is carrying out.
+    /// The servers whose commands are in progress.
     pub holds: Vec<String>,
-    /// How long until the next sign; who hears none for three times as long
-    /// may call the worker silent. Zero says that it leaves.
+    /// The interval until the next heartbeat; after three intervals without one, consider the
+    /// worker lost. Zero if the worker shuts down.
     #[serde_as(as = "DurationSecondsWithFrac<f64>")]
     pub every: Duration,
-    /// When it was sent.
+    /// The time of the heartbeat.
     #[serde_as(as = "TimestampSecondsWithFrac<f64>")]
     pub at: SystemTime,
 }
 
 impl Event {
-    /// What came of a command, if this is the end of one.
+    /// Returns the result of this command, if the event reports its end.
     pub fn end_of(self, id: &CommandId) -> Option<CommandEvent> {
         match self {
-            Self::Done(report) | Self::Failed(report) if report.id == *id => Some(report),
+            Self::Done(event) | Self::Failed(event) if event.id == *id => Some(event),
             _ => None,
         }
     }
 }
 
 impl CommandEvent {
-    /// A command that did not do what it should, now.
-    pub(crate) fn of(command: &Command) -> Self {
+    /// Creates the event of a command that has not succeeded, now.
+    #[cfg(feature = "worker")]
+    pub(crate) fn of(command: &hcc_queue::Command) -> Self {
         Self {
             id: command.id.clone(),
             cmd: command.verb.clone(),
@@ -122,25 +139,38 @@ impl CommandEvent {
         }
     }
 
-    /// The end of the command as a result.
+    /// Converts the event of a command that has ended into a result.
     ///
     /// # Errors
     ///
-    /// [`Error::Command`].
+    /// [`Error::CommandFailed`].
     pub fn result(self) -> Result<()> {
-        match self.ok {
-            true => Ok(()),
-            false => Err(Error::Command {
-                why: self.err.unwrap_or_default(),
-                code: self.code,
-            }),
+        if self.ok {
+            return Ok(());
+        }
+        Err(Error::CommandFailed {
+            message: self.err.unwrap_or_default(),
+            code: self.code,
+        })
+    }
+}
+
+impl SyncOutcome {
+    /// Returns the name, as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Updated => "updated",
+            Self::Adopted => "adopted",
+            Self::Missing => "missing",
+            Self::Removed => "removed",
+            Self::Unknown => "unknown",
         }
     }
 }
 
 impl From<RawEvent> for Event {
     fn from(event: RawEvent) -> Self {
-        // Whatever does not read as ours is another program's.
+        // An event that cannot be parsed is another program's.
         serde_json::to_value(&event)
             .and_then(serde_json::from_value)
             .unwrap_or(Self::Other(event))
@@ -148,9 +178,9 @@ impl From<RawEvent> for Event {
 }
 
 impl From<Event> for RawEvent {
-    fn from(news: Event) -> Self {
-        let value = serde_json::to_value(news).expect("news have text keys");
-        serde_json::from_value(value).expect("news are objects that say `evt`")
+    fn from(event: Event) -> Self {
+        let value = serde_json::to_value(event).expect("events have string keys");
+        serde_json::from_value(value).expect("events are objects with `evt`")
     }
 }
 
@@ -158,35 +188,35 @@ impl From<Event> for RawEvent {
 mod tests {
     use super::*;
 
-    fn heard(text: &str) -> Event {
-        serde_json::from_str::<RawEvent>(text).unwrap().into()
+    fn parse(json: &str) -> Event {
+        serde_json::from_str::<RawEvent>(json).unwrap().into()
     }
 
     #[test]
-    fn news_travel_as_events() {
-        for text in [
+    fn events_survive_the_queue() {
+        for json in [
             r#"{"evt":"done","for":"web1","id":"7","at":1.5,"cmd":"start","ok":true}"#,
-            r#"{"evt":"delayed","for":"web1","id":"7","after":2.0,"at":1.5,"by":"anna","cmd":"off","code":"locked","err":"it is locked","ok":false}"#,
+            r#"{"evt":"delayed","for":"web1","id":"7","after":2.0,"at":1.5,"by":"anna","cmd":"off","code":"locked","err":"server is locked","ok":false}"#,
             r#"{"evt":"record","for":"web1","record":"updated"}"#,
             r#"{"evt":"worker","at":1.5,"every":10.0,"holds":["web1"],"version":"1.0.0","worker":"w"}"#,
         ] {
-            let news = heard(text);
+            let event = parse(json);
 
-            assert!(!matches!(news, Event::Other(_)), "{text}");
-            assert_eq!(serde_json::to_string(&RawEvent::from(news)).unwrap(), text);
+            assert!(!matches!(event, Event::Other(_)), "{json}");
+            assert_eq!(serde_json::to_string(&RawEvent::from(event)).unwrap(), json);
         }
     }
 
     #[test]
-    fn words_of_other_programs_are_kept() {
-        for text in [
+    fn events_of_other_programs_are_kept() {
+        for json in [
             r#"{"evt":"lunch","at":"noon"}"#,
             r#"{"evt":"done","who":"me"}"#,
         ] {
-            let news = heard(text);
+            let event = parse(json);
 
-            assert!(matches!(news, Event::Other(_)), "{text}");
-            assert_eq!(serde_json::to_string(&RawEvent::from(news)).unwrap(), text);
+            assert!(matches!(event, Event::Other(_)), "{json}");
+            assert_eq!(serde_json::to_string(&RawEvent::from(event)).unwrap(), json);
         }
     }
 }

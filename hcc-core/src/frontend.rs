@@ -1,26 +1,30 @@
-//! The side without a token: the database alone.
+//! The side without a token: it accesses the database only.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
+use std::{fmt, future};
 
+use futures_core::Stream;
 use hcc_queue::{CommandId, Entry, Queue, RawEvent, Received, State, Subscription};
 use hcc_store::{Record, Store};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use crate::request::EVERY_SERVER;
 use crate::{Command, Console, Error, Event, Heartbeat, Request, Result, ServerName};
 
-/// How long a waiter trusts that it hears of the end. After that it looks for
-/// itself, since a worker may be killed before it tells.
-const TRUST: Duration = Duration::from_secs(10);
+/// How long to wait for an event before the queue is checked, as events may be lost.
+const RECHECK_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The pause before a queue that is away is looked into again.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Delay before another attempt to read a queue that is unavailable.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
 
-/// Reads records, asks for commands and hears what came of them.
+/// Reads records, submits commands and receives events.
 ///
-/// It holds no token and never speaks to Hetzner: that is what a
-/// [`Worker`](crate::Worker) does, in this process or on another machine. Clones
-/// are the same.
+/// It has no API token and never connects to Hetzner: a worker, in
+/// this process or on another machine, carries out the commands. Clones share the same database
+/// connections.
 #[derive(Clone, Debug)]
 pub struct Frontend {
     store: Arc<dyn Store>,
@@ -28,12 +32,12 @@ pub struct Frontend {
 }
 
 impl Frontend {
-    /// A frontend of this database.
+    /// Creates a frontend for these records and this queue.
     pub fn new(store: Arc<dyn Store>, queue: Queue) -> Self {
         Self { store, queue }
     }
 
-    /// The records of all servers.
+    /// Returns all records.
     ///
     /// # Errors
     ///
@@ -42,7 +46,7 @@ impl Frontend {
         Ok(self.store.list().await?)
     }
 
-    /// The record of one server.
+    /// Returns the record of one server.
     ///
     /// # Errors
     ///
@@ -51,10 +55,9 @@ impl Frontend {
         Ok(self.store.get(server.as_str()).await?)
     }
 
-    /// Asks for a command, and returns at once.
+    /// Pushes a command and returns immediately.
     ///
-    /// The id is that of an equal command if the same person has asked for one
-    /// that still waits.
+    /// If an equal command of the same user is waiting already, its id is returned.
     ///
     /// # Errors
     ///
@@ -62,57 +65,67 @@ impl Frontend {
     pub async fn submit(&self, request: &Request) -> Result<CommandId> {
         let mut command = hcc_queue::Command::from(request);
         if let Command::Kill { id: None } = request.command {
-            // A server that gets this name later is not meant.
-            let id = self
-                .record(&request.server)
-                .await?
-                .and_then(|record| record.id);
-            let kill = Command::Kill { id };
+            // So that a server which gets this name later is not deleted.
+            let record = self.record(&request.server).await?;
+            let kill = Command::Kill {
+                id: record.and_then(|record| record.id),
+            };
             command.args = kill.args();
         }
         Ok(self.queue.push(&command).await?)
     }
 
-    /// Waits until a command has ended, whenever that was.
+    /// Waits until a command has ended.
     ///
-    /// A command that is no longer in the queue is taken as done: what fails
-    /// stays there as a dead letter.
+    /// A command that is not in the queue is considered done, since failed commands stay there as
+    /// dead letters.
     ///
     /// # Errors
     ///
-    /// [`Error::Command`] if it failed, and [`Error::StillQueued`] after the
-    /// deadline.
+    /// [`Error::CommandFailed`] if the command failed; [`Error::StillQueued`] after the timeout.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect on the command. `wait` can be called again.
     pub async fn wait(&self, id: &CommandId, timeout: Duration) -> Result<()> {
-        let end = Instant::now() + timeout;
+        let deadline = Instant::now() + timeout;
         let ended = async {
             loop {
                 match self.until_ended(id).await {
-                    Err(Error::Queue(error)) if error.is_retryable() => sleep(PAUSE).await,
+                    Err(Error::Queue(error)) if error.is_retryable() => sleep(RETRY_DELAY).await,
                     ended => return ended,
                 }
             }
         };
-        timeout_at(end, ended)
+        timeout_at(deadline, ended)
             .await
             .unwrap_or_else(|_| Err(Error::StillQueued { id: id.clone() }))
     }
 
-    /// Asks for a command and waits until it has ended.
+    /// Pushes a command and waits until it has ended.
     ///
     /// # Errors
     ///
     /// As [`submit`](Self::submit) and [`wait`](Self::wait).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the command stays in the queue and is carried out.
     pub async fn submit_and_wait(&self, request: &Request, timeout: Duration) -> Result<()> {
         let id = self.submit(request).await?;
         self.wait(&id, timeout).await
     }
 
-    /// Asks for a way to a server's screen.
+    /// Requests a console and waits for it.
     ///
     /// # Errors
     ///
-    /// As [`submit_and_wait`](Self::submit_and_wait); [`Error::NoSuchServer`] if the record
-    /// was removed meanwhile.
+    /// As [`submit_and_wait`](Self::submit_and_wait); [`Error::NoSuchServer`] if the record was
+    /// removed in the meantime.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the command stays in the queue and is carried out.
     pub async fn console(
         &self,
         server: &ServerName,
@@ -125,8 +138,7 @@ impl Frontend {
         };
         self.submit_and_wait(&request, timeout).await?;
         let record = self.record(server).await?;
-        let made = record.and_then(|record| record.url.zip(record.auth));
-        match made {
+        match record.and_then(|record| record.url.zip(record.auth)) {
             Some((url, password)) => Ok(Console { url, password }),
             None => Err(Error::NoSuchServer {
                 name: server.clone(),
@@ -134,7 +146,7 @@ impl Frontend {
         }
     }
 
-    /// Asks for a sync of all servers that the records know, which is for admins.
+    /// Pushes a command that syncs all records. Only admins are allowed to.
     ///
     /// # Errors
     ///
@@ -147,28 +159,27 @@ impl Frontend {
         Ok(self.queue.push(&all).await?)
     }
 
-    /// Listens to what happens from now on.
+    /// Subscribes to the events from now on.
     ///
     /// # Errors
     ///
-    /// The events cannot be listened to.
+    /// The queue is unavailable.
     pub async fn listen(&self) -> Result<Listener> {
-        Ok(Listener(self.queue.events().subscribe().await?))
+        let subscription = self.queue.events().subscribe().await?;
+        Ok(Listener(Receiving::Idle(Some(subscription))))
     }
 
-    /// The workers that give a sign of life within this time.
-    ///
-    /// They give one every ten seconds, unless they are set up otherwise.
+    /// Returns the workers that send a heartbeat within this time: every ten seconds by default.
     ///
     /// # Errors
     ///
-    /// The events cannot be listened to.
+    /// The queue is unavailable.
     pub async fn workers(&self, within: Duration) -> Result<Vec<Heartbeat>> {
         let mut workers: Vec<Heartbeat> = Vec::new();
         let mut listener = self.listen().await?;
-        let end = Instant::now() + within;
-        while let Ok(heard) = timeout_at(end, listener.next()).await {
-            if let Received::Message(Event::Worker(heartbeat)) = heard? {
+        let deadline = Instant::now() + within;
+        while let Ok(received) = timeout_at(deadline, listener.next()).await {
+            if let Received::Message(Event::Worker(heartbeat)) = received? {
                 workers.retain(|known| known.worker != heartbeat.worker);
                 if !heartbeat.every.is_zero() {
                     workers.push(heartbeat);
@@ -178,16 +189,16 @@ impl Frontend {
         Ok(workers)
     }
 
-    /// The first worker that gives a sign of life within this time.
+    /// Returns the first worker that sends a heartbeat within this time.
     ///
     /// # Errors
     ///
-    /// The events cannot be listened to.
+    /// The queue is unavailable.
     pub async fn worker(&self, within: Duration) -> Result<Option<Heartbeat>> {
         let mut listener = self.listen().await?;
-        let end = Instant::now() + within;
-        while let Ok(heard) = timeout_at(end, listener.next()).await {
-            match heard? {
+        let deadline = Instant::now() + within;
+        while let Ok(received) = timeout_at(deadline, listener.next()).await {
+            match received? {
                 Received::Message(Event::Worker(heartbeat)) if !heartbeat.every.is_zero() => {
                     return Ok(Some(heartbeat));
                 }
@@ -197,7 +208,7 @@ impl Frontend {
         Ok(None)
     }
 
-    /// The commands that wait or have failed, with the reason.
+    /// Returns the commands that are waiting, in progress, or dead letters.
     ///
     /// # Errors
     ///
@@ -206,7 +217,7 @@ impl Frontend {
         Ok(self.queue.commands().list().await?)
     }
 
-    /// The queue itself, to retry dead letters and to remove commands.
+    /// Returns the queue, for example to retry dead letters or to remove commands.
     pub fn queue(&self) -> &Queue {
         &self.queue
     }
@@ -214,16 +225,16 @@ impl Frontend {
     async fn until_ended(&self, id: &CommandId) -> Result<()> {
         let mut listener = self.listen().await?;
         loop {
-            if let Some(ended) = self.look(id).await? {
-                return ended;
+            if let Some(result) = self.check(id).await? {
+                return result;
             }
-            // After silence or a gap it is time to look again.
-            while let Ok(heard) = timeout(TRUST, listener.next()).await {
-                match heard? {
+            // Checked again after a gap or a while without events.
+            while let Ok(received) = timeout(RECHECK_INTERVAL, listener.next()).await {
+                match received? {
                     Received::Lagged => break,
-                    Received::Message(news) => {
-                        if let Some(report) = news.end_of(id) {
-                            return report.result();
+                    Received::Message(event) => {
+                        if let Some(end) = event.end_of(id) {
+                            return end.result();
                         }
                     }
                 }
@@ -231,12 +242,12 @@ impl Frontend {
         }
     }
 
-    /// How a command has ended; `None` if it has not.
-    async fn look(&self, id: &CommandId) -> Result<Option<Result<()>>> {
+    /// Returns the result of a command; `None` if it has not ended.
+    async fn check(&self, id: &CommandId) -> Result<Option<Result<()>>> {
         Ok(match self.queue.commands().get(id).await? {
             None => Some(Ok(())),
-            Some(entry) if entry.state == State::Dead => Some(Err(Error::Command {
-                why: entry.why.unwrap_or_default(),
+            Some(entry) if entry.state == State::Dead => Some(Err(Error::CommandFailed {
+                message: entry.why.unwrap_or_default(),
                 code: None,
             })),
             Some(_) => None,
@@ -244,32 +255,72 @@ impl Frontend {
     }
 }
 
-/// Stands for every server that the records know, in a `sync`.
-pub(crate) const EVERY_SERVER: &str = "*";
+/// A subscription to events, created by [`Frontend::listen`].
+///
+/// It is a [`Stream`] that never ends, so that combinators work as well as [`next`](Self::next).
+pub struct Listener(Receiving);
 
-/// Somebody who listens; made by [`Frontend::listen`].
-pub struct Listener(Box<dyn Subscription<RawEvent>>);
+enum Receiving {
+    /// `None` only while a future is being created from it.
+    Idle(Option<Box<dyn Subscription<RawEvent>>>),
+    Waiting(Pin<Box<dyn Future<Output = Next> + Send>>),
+}
+
+type Next = (
+    Box<dyn Subscription<RawEvent>>,
+    hcc_queue::Result<Received<RawEvent>>,
+);
 
 impl Listener {
-    /// Waits for the next news.
+    /// Waits for the next event.
     ///
-    /// Nothing is lost when its future is dropped.
-    /// [`Received::Lagged`](hcc_queue::Received::Lagged) says that there is a gap, and
-    /// that it is time to look at the records.
+    /// [`Received::Lagged`] reports a gap: events were lost, so read the records again.
     ///
     /// # Errors
     ///
-    /// The database is away; it may be called again.
+    /// The queue is unavailable. `next` can be called again.
+    ///
+    /// # Cancel safety
+    ///
+    /// No event is lost if the future is dropped.
     pub async fn next(&mut self) -> Result<Received<Event>> {
-        Ok(match self.0.next().await? {
-            Received::Message(event) => Received::Message(event.into()),
-            Received::Lagged => Received::Lagged,
-        })
+        future::poll_fn(|context| self.poll(context)).await
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Received<Event>>> {
+        loop {
+            match &mut self.0 {
+                Receiving::Idle(subscription) => {
+                    let mut subscription = subscription.take().expect("set whenever idle");
+                    self.0 = Receiving::Waiting(Box::pin(async move {
+                        let received = subscription.next().await;
+                        (subscription, received)
+                    }));
+                }
+                Receiving::Waiting(next) => {
+                    let (subscription, received) = std::task::ready!(next.as_mut().poll(context));
+                    self.0 = Receiving::Idle(Some(subscription));
+                    return Poll::Ready(match received {
+                        Ok(Received::Message(event)) => Ok(Received::Message(event.into())),
+                        Ok(Received::Lagged) => Ok(Received::Lagged),
+                        Err(error) => Err(error.into()),
+                    });
+                }
+            }
+        }
     }
 }
 
-impl std::fmt::Debug for Listener {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Stream for Listener {
+    type Item = Result<Received<Event>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll(context).map(Some)
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Listener")
     }
 }

@@ -1,44 +1,52 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
-mod authorizer;
-mod catalog;
-mod command;
+mod authz;
+mod console;
+mod create_options;
 mod error;
 mod event;
-mod facts;
 mod frontend;
-mod guard;
 mod name;
-mod permissions;
+mod power;
+#[cfg(feature = "worker")]
 mod project;
+mod request;
 #[cfg(feature = "screen")]
 mod screen;
+#[cfg(feature = "worker")]
 mod settings;
+#[cfg(feature = "worker")]
 mod worker;
 
-pub use authorizer::{Authorizer, Denied};
-pub use catalog::Catalog;
-pub use command::console::Console;
-pub use command::create::{CreateOptions, CreateOutcome, Quote};
-pub use command::delete::DeleteOutcome;
-pub use command::list::{Presence, ServerDetails, ServerSummary};
-pub use command::power::Power;
-pub use command::sync::{Scope, SyncOutcome, SyncProgress, Synced};
-pub use command::{Command, InvalidRequest, Request};
-pub use error::{Error, ErrorKind, ResourceKind, Result};
-pub use event::{CommandEvent, Event, Heartbeat, RecordEvent};
-pub use frontend::{Frontend, Listener};
-pub use guard::Guard;
-pub use name::{InvalidName, ServerName};
-pub use permissions::{
-    AccountAuthorizer, Grant, InvalidPattern, InvalidPermissions, NamePattern, Permission,
-    Permissions,
+pub use hcc_queue as queue;
+pub use hcc_store as store;
+#[cfg(feature = "worker")]
+pub use hcloud_api;
+
+pub use authz::{
+    AccountAuthorizer, Authorizer, Denied, Grant, InvalidPattern, InvalidPermissions, NamePattern,
+    Permission, Permissions,
 };
-pub use project::Project;
+pub use console::Console;
+pub use create_options::CreateOptions;
+pub use error::{Error, ErrorKind, ResourceKind, Result};
+pub use event::{CommandEvent, Event, Heartbeat, RecordEvent, SyncOutcome};
+pub use frontend::{Frontend, Listener};
+pub use name::{InvalidName, ServerName};
+pub use power::Power;
+#[cfg(feature = "worker")]
+pub use project::{
+    Catalog, CreateOutcome, DeleteOutcome, Guard, Presence, Project, Quote, Scope, ServerDetails,
+    ServerSummary, SyncProgress, SyncedRecord,
+};
+pub use request::{Command, InvalidRequest, Request};
 #[cfg(feature = "screen")]
 pub use screen::{
     Keystrokes, Layout, Screen, ScreenError, Screenshot, UnknownLayout, Untypable, ViewerOutcome,
     VncProxy,
 };
+#[cfg(feature = "worker")]
 pub use settings::{Settings, location};
+#[cfg(feature = "worker")]
 pub use worker::{Worker, WorkerConfig};

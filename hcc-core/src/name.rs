@@ -1,9 +1,9 @@
-//! Names of servers, checked once.
+//! Names of servers.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The name of a server: a host name as in RFC 1123, which Hetzner demands.
+/// A valid name of a server: a host name as in RFC 1123.
 ///
 /// ```
 /// use hcc_core::ServerName;
@@ -16,16 +16,16 @@ use std::str::FromStr;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerName(String);
 
-/// A text that is no host name, and what is wrong with it.
+/// The error for a name that is not a valid host name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{name:?} is no host name: {reason}")]
+#[error("invalid server name {name:?}: {reason}")]
 pub struct InvalidName {
     name: String,
     reason: &'static str,
 }
 
 impl ServerName {
-    /// The name as text.
+    /// Returns the name as a string slice.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -35,12 +35,12 @@ impl FromStr for ServerName {
     type Err = InvalidName;
 
     fn from_str(name: &str) -> Result<Self, InvalidName> {
-        match flaw(name) {
-            Some(reason) => Err(InvalidName {
+        match check(name) {
+            Ok(()) => Ok(Self(name.to_owned())),
+            Err(reason) => Err(InvalidName {
                 name: name.to_owned(),
                 reason,
             }),
-            None => Ok(Self(name.to_owned())),
         }
     }
 }
@@ -57,33 +57,31 @@ impl AsRef<str> for ServerName {
     }
 }
 
-fn flaw(name: &str) -> Option<&'static str> {
+fn check(name: &str) -> Result<(), &'static str> {
     if name.is_empty() {
-        return Some("it is empty");
+        return Err("it is empty");
     }
     if name.len() > 253 {
-        return Some("it is longer than 253 characters");
+        return Err("it is longer than 253 characters");
     }
-    name.split('.').find_map(label_flaw)
+    name.split('.').try_for_each(check_label)
 }
 
-fn label_flaw(label: &str) -> Option<&'static str> {
+fn check_label(label: &str) -> Result<(), &'static str> {
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
     if label.is_empty() {
-        return Some("a part between its dots is empty");
+        return Err("a part between dots is empty");
     }
     if label.len() > 63 {
-        return Some("a part between its dots is longer than 63 characters");
+        return Err("a part between dots is longer than 63 characters");
     }
-    if !label
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b == b'-')
-    {
-        return Some("only letters, digits, dashes and dots are allowed");
+    if !label.bytes().all(is_allowed) {
+        return Err("only letters, digits, '-' and '.' are allowed");
     }
     if label.starts_with('-') || label.ends_with('-') {
-        return Some("a part of it begins or ends with a dash");
+        return Err("a part between dots starts or ends with '-'");
     }
-    None
+    Ok(())
 }
 
 #[cfg(test)]
@@ -91,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn host_names_are_names() {
+    fn host_names_are_valid() {
         let longest_part = "a".repeat(63);
 
         for name in ["a", "42", "M-Web1", "web.example.org", &longest_part] {
@@ -100,20 +98,20 @@ mod tests {
     }
 
     #[test]
-    fn other_texts_are_refused_with_the_reason() {
+    fn invalid_names_are_rejected_with_the_reason() {
         let too_long_part = "a".repeat(64);
         let too_long = ["a"; 128].join(".");
 
         for (name, reason) in [
             ("", "it is empty"),
-            ("a..b", "a part between its dots is empty"),
-            ("web_1", "only letters, digits, dashes and dots are allowed"),
-            ("wéb", "only letters, digits, dashes and dots are allowed"),
-            ("-web", "a part of it begins or ends with a dash"),
-            ("web-.org", "a part of it begins or ends with a dash"),
+            ("a..b", "a part between dots is empty"),
+            ("web_1", "only letters, digits, '-' and '.' are allowed"),
+            ("wéb", "only letters, digits, '-' and '.' are allowed"),
+            ("-web", "a part between dots starts or ends with '-'"),
+            ("web-.org", "a part between dots starts or ends with '-'"),
             (
                 &too_long_part,
-                "a part between its dots is longer than 63 characters",
+                "a part between dots is longer than 63 characters",
             ),
             (&too_long, "it is longer than 253 characters"),
         ] {

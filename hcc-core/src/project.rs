@@ -1,12 +1,30 @@
 //! The side that holds the token: database and Hetzner.
 
+mod catalog;
+mod console;
+mod create;
+pub(crate) mod delete;
+pub(crate) mod delivery;
+mod guard;
+mod labels;
+mod list;
+mod power;
+mod snapshot;
+mod sync;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use hcc_store::Store;
 use hcloud_api::{Action, Client, Server};
 
-use crate::{Error, Guard, Result, ServerName, Settings};
+pub use self::catalog::Catalog;
+pub use self::create::{CreateOutcome, Quote};
+pub use self::delete::DeleteOutcome;
+pub use self::guard::Guard;
+pub use self::list::{Presence, ServerDetails, ServerSummary};
+pub use self::sync::{Scope, SyncProgress, SyncedRecord};
+use crate::{Error, Result, ServerName, Settings};
 
 /// Carries out commands at Hetzner and keeps the records.
 ///

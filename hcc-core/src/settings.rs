@@ -1,25 +1,26 @@
-//! What setup asks for: how servers are created, and which ones are ours.
+//! The settings of a project.
 
-/// How servers are created and recognized, with defaults that make a first
-/// run work.
+/// How a project's servers are created and recognized.
 ///
-/// Where the records lie and how the API is reached is not decided here: that
-/// is what [`Project::new`](crate::Project::new) takes beside the
-/// settings.
+/// ```
+/// let settings = hcc_core::Settings::default()
+///     .with_server_type("cx23")
+///     .with_location("fsn1");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Where new servers are created, such as `fsn1`; Hetzner chooses if none.
+    /// The location of new servers, such as `fsn1`. If unset, Hetzner chooses.
     pub location: Option<String>,
-    /// The type of new servers, such as `cx23`; the cheapest available if none.
+    /// The type of new servers, such as `cx23`. If unset, the cheapest available one.
     pub server_type: Option<String>,
-    /// The image of new servers; the newest Debian if none.
+    /// The image of new servers. If unset, the newest Debian.
     pub image: Option<String>,
-    /// The label that marks a server as managed.
+    /// The label of managed servers: `managed` by default.
     pub label: String,
-    /// What the names of new servers must begin with.
+    /// The required prefix of the names of new servers.
     pub prefix: Option<String>,
-    /// The address of the console page, in front of the `?`.
+    /// The URL of the console page, without `?`.
     pub console: Option<String>,
 }
 
@@ -36,20 +37,66 @@ impl Default for Settings {
     }
 }
 
-/// The location that `text` names: Hetzner's former data centres are read as
-/// the location they stood in.
+impl Settings {
+    /// Sets the location of new servers.
+    #[must_use]
+    pub fn with_location(self, location: impl Into<String>) -> Self {
+        let location = Some(location.into());
+        Self { location, ..self }
+    }
+
+    /// Sets the type of new servers.
+    #[must_use]
+    pub fn with_server_type(self, server_type: impl Into<String>) -> Self {
+        let server_type = Some(server_type.into());
+        Self {
+            server_type,
+            ..self
+        }
+    }
+
+    /// Sets the image of new servers.
+    #[must_use]
+    pub fn with_image(self, image: impl Into<String>) -> Self {
+        let image = Some(image.into());
+        Self { image, ..self }
+    }
+
+    /// Sets the label of managed servers.
+    #[must_use]
+    pub fn with_label(self, label: impl Into<String>) -> Self {
+        let label = label.into();
+        Self { label, ..self }
+    }
+
+    /// Sets the required prefix of the names of new servers.
+    #[must_use]
+    pub fn with_prefix(self, prefix: impl Into<String>) -> Self {
+        let prefix = Some(prefix.into());
+        Self { prefix, ..self }
+    }
+
+    /// Sets the URL of the console page.
+    #[must_use]
+    pub fn with_console(self, console: impl Into<String>) -> Self {
+        let console = Some(console.into());
+        Self { console, ..self }
+    }
+}
+
+/// Returns the location of this name; the name of a former data centre is read as its location.
 ///
 /// ```
 /// assert_eq!(hcc_core::location("fsn1-dc14"), "fsn1");
 /// assert_eq!(hcc_core::location("hel1"), "hel1");
 /// ```
-pub fn location(text: &str) -> &str {
-    match text.split_once("-dc") {
+pub fn location(name: &str) -> &str {
+    match name.split_once("-dc") {
         Some((location, number))
             if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) =>
         {
             location
         }
-        _ => text,
+        _ => name,
     }
 }

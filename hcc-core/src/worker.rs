@@ -34,7 +34,7 @@ use self::in_flight::InFlight;
 use self::job::JobRunner;
 use self::periodic_sync::PeriodicSync;
 use self::refresher::RecordRefresher;
-use crate::authorizer::AllowAll;
+use crate::authz::AllowAll;
 use crate::{Authorizer, Guard, Project};
 
 /// How long releasing the commands may take at shutdown.

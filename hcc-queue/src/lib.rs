@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod channel;
 mod collections;
@@ -22,8 +23,9 @@ mod url;
 pub use channel::{Channel, Received, Subscription};
 pub use collections::Collections;
 pub use commands::{Command, CommandId, Commands, Entry, Lease, State, Token};
-pub use error::{BoxError, Error, Result};
+pub use error::{Error, Result};
 pub use events::RawEvent;
+pub use hcc_database::{BoxError, DatabaseUrl, Error as DatabaseError, Failure, InvalidUrl};
 pub use memory::Memory;
 #[cfg(feature = "mongodb")]
 pub use mongodb::Mongodb;
@@ -34,4 +36,4 @@ pub use queue::{Consumer, Queue};
 pub use redis::Redis;
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
-pub use url::{InvalidQueueUrl, QueueUrl};
+pub use url::QueueUrl;

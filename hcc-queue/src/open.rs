@@ -1,7 +1,8 @@
 //! From a URL to a queue.
 
-use crate::url::Place;
-use crate::{Collections, Memory, Queue, QueueUrl, Result};
+use hcc_database::DatabaseUrl;
+
+use crate::{Collections, DatabaseError, Failure, Memory, Queue, QueueUrl, Result};
 
 /// The queue that a URL names.
 ///
@@ -9,9 +10,9 @@ use crate::{Collections, Memory, Queue, QueueUrl, Result};
 ///
 /// # Errors
 ///
-/// [`Disabled`](crate::Error::Disabled) for a database whose feature is off,
-/// [`MalformedUrl`](crate::Error::MalformedUrl), and
-/// [`Unreachable`](crate::Error::Unreachable) if it names servers by DNS, which
+/// [`Disabled`](crate::Failure::Disabled) for a database whose feature is off,
+/// [`MalformedUrl`](crate::Failure::MalformedUrl), and
+/// [`Unreachable`](crate::Failure::Unreachable) if it names servers by DNS, which
 /// does not answer.
 pub async fn open(url: &QueueUrl) -> Result<Queue> {
     open_with(url, &Collections::default()).await
@@ -29,13 +30,12 @@ pub async fn open(url: &QueueUrl) -> Result<Queue> {
 pub async fn open_with(url: &QueueUrl, collections: &Collections) -> Result<Queue> {
     match &url.0 {
         #[cfg(feature = "mongodb")]
-        Place::Mongodb(_) => Ok(crate::Mongodb::new(url, collections.clone()).await?.queue()),
+        DatabaseUrl::Mongodb(_) => Ok(crate::Mongodb::new(url, collections.clone()).await?.queue()),
         #[cfg(feature = "sqlite")]
-        Place::Sqlite(path) => Ok(crate::Sqlite::new(path).queue()),
+        DatabaseUrl::Sqlite(path) => Ok(crate::Sqlite::new(path).queue()),
         #[cfg(feature = "redis")]
-        Place::Redis(_) => Ok(crate::Redis::new(url)?.queue()),
-        Place::Memory => Ok(Memory::default().queue()),
-        #[cfg(not(all(feature = "mongodb", feature = "redis", feature = "sqlite")))]
-        _ => Err(crate::Error::Disabled { queue: url.clone() }),
+        DatabaseUrl::Redis(_) => Ok(crate::Redis::new(url)?.queue()),
+        DatabaseUrl::Memory => Ok(Memory::default().queue()),
+        _ => Err(DatabaseError::new(url.clone(), Failure::Disabled).into()),
     }
 }

@@ -1,31 +1,26 @@
 //! Commands in one SQLite file, signals and events in files beside it.
 
-mod access;
 mod file;
-mod local;
 mod log;
 mod wal;
 mod watch;
 
-use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, UNIX_EPOCH};
 
 use async_trait::async_trait;
+use hcc_database::sqlite::{Database, Fault, File, Permit};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde_json::Value;
-use tokio::sync::{Mutex, oneshot};
-use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::sync::oneshot;
 
-use self::file::{Fault, File};
+use self::file::SCHEMA;
 use self::log::Log;
 use self::wal::Wal;
 use crate::{
-    Command, CommandId, Commands, Entry, Error, Lease, Queue, QueueUrl, Result, State, Token,
+    Command, CommandId, Commands, Entry, Error, Failure, Lease, Queue, Result, State, Token,
 };
 
 /// Commands in one SQLite file, for any number of processes of one machine.
@@ -35,32 +30,23 @@ use crate::{
 /// readable by its owner alone.
 #[derive(Clone, Debug)]
 pub struct Sqlite {
-    file: Arc<Mutex<File>>,
+    database: Database,
     wal: Wal,
-    path: PathBuf,
-    patience: Duration,
 }
 
-/// Asked once the lock is had: whether it is not too late.
-type Begin = Box<dyn FnOnce() -> bool + Send>;
-
 impl Sqlite {
-    /// The commands in this file, which is not opened yet.
+    /// Creates the queue of a file, which is opened by the first call.
     ///
     /// A call waits five seconds for the writes of other processes.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self::with_patience(path, Duration::from_secs(5))
+        Self::with_timeout(path, Duration::from_secs(5))
     }
 
-    /// The same, waiting longer or shorter for the writes of other processes.
-    pub fn with_patience(path: impl Into<PathBuf>, patience: Duration) -> Self {
-        let path = path.into();
-        let file = File::new(path.clone(), patience);
+    /// The same, with another limit for the wait for other processes.
+    pub fn with_timeout(path: impl Into<PathBuf>, timeout: Duration) -> Self {
         Self {
-            wal: file.wal().clone(),
-            file: Arc::new(Mutex::new(file)),
-            path,
-            patience,
+            database: Database::new(path, &SCHEMA, timeout),
+            wal: Wal::default(),
         }
     }
 
@@ -70,10 +56,11 @@ impl Sqlite {
     /// allows a user 128: a service with many listeners shares one among them.
     /// The runtime that subscribes must have I/O enabled, as Tokio's own macros do.
     pub fn queue(&self) -> Queue {
+        let (path, timeout) = (self.database.path(), self.database.timeout());
         Queue::new(
             Arc::new(self.clone()),
-            Arc::new(Log::new(&self.path, "msg", self.patience)),
-            Arc::new(Log::new(&self.path, "evt", self.patience)),
+            Arc::new(Log::new(path, "msg", timeout)),
+            Arc::new(Log::new(path, "evt", timeout)),
         )
     }
 
@@ -83,12 +70,7 @@ impl Sqlite {
         T: Default + Send + 'static,
         F: FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
     {
-        // Waiting here, not there, keeps a queue to one such thread.
-        let locked = timeout(self.patience, Arc::clone(&self.file).lock_owned());
-        let mut file = locked.await.map_err(|_| self.busy())?;
-        spawn_blocking(move || file.existing(job).map_err(|fault| file.error(fault)))
-            .await
-            .unwrap_or_else(|stopped| resume_unwind(stopped.into_panic()))
+        Ok(self.database.read(job).await?)
     }
 
     /// Writes in one transaction, durably, on a thread that may block.
@@ -97,65 +79,56 @@ impl Sqlite {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<T, Fault> + Send + 'static,
     {
-        self.change(|file, begin| file.transaction(begin, job), |_| true)
-            .await
+        let change = |file: &mut File, permit: &Permit| file.transaction(permit, job);
+        self.change(change, |_| true).await
     }
 
-    /// Writes durably if a look says that there is a reason: who has none stays out of
-    /// the way of those who write.
-    async fn write_if<T, L, F>(&self, look: L, job: F) -> Result<Option<T>>
+    /// Writes durably if `is_needed`, which only reads and does not lock out writers.
+    async fn write_if<T, L, F>(&self, is_needed: L, job: F) -> Result<Option<T>>
     where
         T: Send + 'static,
         L: FnOnce(&Connection) -> Result<bool, Fault> + Send + 'static,
         F: FnOnce(&Transaction<'_>) -> Result<Option<T>, Fault> + Send + 'static,
     {
-        let change = |file: &mut File, begin: Begin| match file.existing(look)? {
-            true => file.transaction(begin, job),
-            false => Ok(None),
+        let change = |file: &mut File, permit: &Permit| {
+            if file.existing(is_needed)? {
+                file.transaction(permit, job)
+            } else {
+                Ok(None)
+            }
         };
         self.change(change, Option::is_some).await
     }
 
-    /// Has the file changed on a thread that may block, and syncs the change if it is
-    /// to be durable.
+    /// Changes the file on a thread that may block, and syncs the change if it is to be durable,
+    /// while others may write.
     async fn change<T, F>(&self, job: F, durable: fn(&T) -> bool) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut File, Begin) -> Result<T, Fault> + Send + 'static,
+        F: FnOnce(&mut File, &Permit) -> Result<T, Fault> + Send + 'static,
     {
-        let locked = timeout(self.patience, Arc::clone(&self.file).lock_owned());
-        let mut file = locked.await.map_err(|_| self.busy())?;
-        // The thread cannot be called off while it waits for the writers' lock. Of it and
-        // the end of our patience, the first to set this goes on.
-        let decided = Arc::new(AtomicBool::new(false));
-        let begin: Begin = Box::new({
-            let decided = Arc::clone(&decided);
-            move || !decided.swap(true, Relaxed)
-        });
-        let queue = self.clone();
-        let mut thread = spawn_blocking(move || {
-            let done = job(&mut file, begin).map_err(|fault| file.error(fault))?;
-            // Others may write while this one waits for the disk.
-            drop(file);
+        let (queue, unsynced) = (self.clone(), self.clone());
+        let job = move |file: &mut File, permit: &Permit| {
+            let done = job(file, permit)?;
+            if durable(&done) {
+                let found = unsynced.wal.find(unsynced.database.path());
+                found.map_err(|error| Fault::new(Failure::Failed, error))?;
+            }
+            Ok(done)
+        };
+        let finish = move |done| {
             if durable(&done) {
                 queue.sync_log()?;
             }
             Ok(done)
-        });
-        let done = match timeout(self.patience, &mut thread).await {
-            Ok(done) => done,
-            Err(_) if !decided.swap(true, Relaxed) => return Err(self.busy()),
-            Err(_) => thread.await,
         };
-        done.unwrap_or_else(|stopped| resume_unwind(stopped.into_panic()))
+        Ok(self.database.run(job, finish).await?)
     }
 
     /// Makes durable what was committed.
-    fn sync_log(&self) -> Result<()> {
-        self.wal.sync().map_err(|error| Error::Failed {
-            queue: QueueUrl::sqlite(&self.path),
-            source: error.into(),
-        })
+    fn sync_log(&self) -> Result<(), crate::DatabaseError> {
+        let synced = self.wal.sync();
+        synced.map_err(|error| self.database.error(Failure::Failed).with_source(error))
     }
 
     /// Changes the command of a lease, if the lease is the newest: the job gets
@@ -174,20 +147,12 @@ impl Sqlite {
             _ => Ok(()),
         }
     }
-
-    fn busy(&self) -> Error {
-        Error::Busy {
-            queue: QueueUrl::sqlite(&self.path),
-            source: None,
-        }
-    }
 }
 
 #[async_trait]
 impl Commands for Sqlite {
     async fn version(&self) -> Result<String> {
-        self.read(|_| Ok(())).await?;
-        Ok(format!("SQLite {}", rusqlite::version()))
+        Ok(self.database.version().await?)
     }
 
     async fn push(&self, command: &Command) -> Result<CommandId> {
@@ -223,8 +188,8 @@ impl Commands for Sqlite {
             ])?;
             Ok(command.id)
         };
-        let change = |file: &mut File, begin: Begin| {
-            let id = file.transaction(begin, add)?;
+        let change = |file: &mut File, permit: &Permit| {
+            let id = file.transaction(permit, add)?;
             // Perhaps nobody wants to know.
             let _ = visible.send(());
             Ok(id)

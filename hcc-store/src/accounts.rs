@@ -69,27 +69,24 @@ pub trait Accounts: Debug + Send + Sync {
     async fn audit(&self, query: &AuditQuery) -> Result<AuditPage>;
 }
 
-/// Somebody who may log in to a web service.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+/// A user of a web service.
+#[derive(Clone, Debug)]
 pub struct User {
-    /// The name, which no other user has.
+    /// The name, which is unique.
     pub name: String,
-    /// What they may do: a document that whoever checks it understands.
-    #[serde(default)]
+    /// The permissions, in a format that `hcc-core` defines.
     pub rights: Value,
-    /// Whether they may do nothing for now.
-    #[serde(default)]
+    /// Whether the user is blocked.
     pub disabled: bool,
-    /// The hash of their password, in the text form of PHC; who has none
-    /// cannot log in by password.
-    #[serde(default, serialize_with = "expose")]
+    /// The hash of the password in PHC string format; without one, the user cannot log in by
+    /// password.
     pub password: Option<SecretString>,
-    /// How often they were stored: 0 if they never were.
+    /// The number of times that the user was stored; 0 for a new one.
     pub rev: u32,
 }
 
 impl User {
-    /// A user who is not stored yet, may do nothing and has no password.
+    /// Creates a user without permissions and password, to be stored.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -100,7 +97,7 @@ impl User {
         }
     }
 
-    /// The same after the next change.
+    /// Returns the next revision.
     pub(crate) fn next(&self) -> Self {
         Self {
             rev: self.rev + 1,
@@ -109,6 +106,27 @@ impl User {
     }
 }
 
+/// A [`User`] as a document. The type itself is not `Serialize`, as it holds a password hash.
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+#[derive(Deserialize, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Stored(#[serde(with = "UserDocument")] pub(crate) User);
+
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+#[derive(Deserialize, Serialize)]
+#[serde(remote = "User")]
+struct UserDocument {
+    name: String,
+    #[serde(default)]
+    rights: Value,
+    #[serde(default)]
+    disabled: bool,
+    #[serde(default, serialize_with = "expose")]
+    password: Option<SecretString>,
+    rev: u32,
+}
+
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
 fn expose<S: Serializer>(secret: &Option<SecretString>, output: S) -> Result<S::Ok, S::Error> {
     secret
         .as_ref()
@@ -215,16 +233,16 @@ pub struct AuditQuery {
     pub server: Option<String>,
     /// Only what is older than a page that was read before.
     pub before: Option<AuditCursor>,
-    /// At most so many, and at most [`LONGEST_PAGE`](Self::LONGEST_PAGE).
+    /// At most so many, and at most [`MAX_PAGE`](Self::MAX_PAGE).
     pub limit: usize,
 }
 
 impl AuditQuery {
     /// How many entries a page can hold.
-    pub const LONGEST_PAGE: usize = 1000;
+    pub const MAX_PAGE: usize = 1000;
 
     pub(crate) fn limit(&self) -> usize {
-        self.limit.min(Self::LONGEST_PAGE)
+        self.limit.min(Self::MAX_PAGE)
     }
 }
 

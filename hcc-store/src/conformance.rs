@@ -1,11 +1,12 @@
 //! What every backend must do, one function per promise.
 //!
 //! [`conformance!`](crate::conformance!) stamps a test for each of them. Each
-//! gets a fresh, empty database as a [`Bench`] and panics when the promise is
+//! gets a fresh, empty database as a [`Fixture`] and panics when the promise is
 //! broken. Cases are added as bugs are found, so this is no stable interface.
 
 #![expect(clippy::unwrap_used, reason = "a case fails by panicking")]
 
+#[cfg(feature = "accounts")]
 pub mod accounts;
 
 use std::collections::BTreeMap;
@@ -18,19 +19,16 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
-    Accounts, Action, DataCentre, IfMissing, Image, Location, Outcome, Patch, Precondition, Price,
+    Action, DataCentre, IfMissing, Image, Location, Outcome, Patch, Precondition, Price,
     Protection, Record, Resource, ServerSnapshot, ServerType, Stage, Store, StoreExt, Traffic,
     Write,
 };
 
 /// A database under test: fresh and empty, and gone when dropped.
 #[async_trait]
-pub trait Bench: Send + Sync {
+pub trait Fixture: Send + Sync {
     /// Opens the store, as one more process would.
     async fn store(&self) -> Arc<dyn Store>;
-
-    /// Opens the users, sessions and audit trail of the same database.
-    async fn accounts(&self) -> Arc<dyn Accounts>;
 
     /// Inserts a document as another program does, without this crate.
     async fn insert(&self, document: Value);
@@ -39,14 +37,14 @@ pub trait Bench: Send + Sync {
     async fn document(&self, name: &str) -> Option<Value>;
 }
 
-/// Stamps one test per case: `conformance!(fresh_bench().await)`.
+/// Stamps one test per case: `conformance!(fresh_fixture().await)`.
 ///
-/// Attributes after the bench are put on each test:
-/// `conformance!(bench().await, #[ignore = "needs a server"])`.
+/// Attributes after the fixture are put on each test:
+/// `conformance!(fixture().await, #[ignore = "needs a server"])`.
 #[macro_export]
 macro_rules! conformance {
-    ($bench:expr $(, #[$attribute:meta])*) => {
-        $crate::conformance! { @cases $bench, [$(#[$attribute])*],
+    ($fixture:expr $(, #[$attribute:meta])*) => {
+        $crate::conformance! { @cases $fixture, [$(#[$attribute])*],
             absent_record_is_none
             records_are_listed_the_oldest_first
             statuses_are_listed_with_their_names_alone
@@ -78,21 +76,21 @@ macro_rules! conformance {
             database_says_its_name_and_version
         }
     };
-    (@cases $bench:expr, $attributes:tt, $($case:ident)*) => {
-        $($crate::conformance! { @case $bench, $attributes, $case })*
+    (@cases $fixture:expr, $attributes:tt, $($case:ident)*) => {
+        $($crate::conformance! { @case $fixture, $attributes, $case })*
     };
-    (@case $bench:expr, [$(#[$attribute:meta])*], $case:ident) => {
+    (@case $fixture:expr, [$(#[$attribute:meta])*], $case:ident) => {
         #[::tokio::test(flavor = "multi_thread")]
         $(#[$attribute])*
         async fn $case() {
-            $crate::conformance::$case(&$bench).await;
+            $crate::conformance::$case(&$fixture).await;
         }
     };
 }
 
 /// A person who looks for the cause of trouble wants to know what is there.
-pub async fn database_says_its_name_and_version(bench: &dyn Bench) {
-    let store = bench.store().await;
+pub async fn database_says_its_name_and_version(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
 
     let version = store.version().await.unwrap();
 
@@ -105,8 +103,8 @@ pub async fn database_says_its_name_and_version(bench: &dyn Bench) {
 }
 
 /// Asking for a name that has no record is normal.
-pub async fn absent_record_is_none(bench: &dyn Bench) {
-    let store = bench.store().await;
+pub async fn absent_record_is_none(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
 
     assert!(store.get("vm").await.unwrap().is_none());
     assert!(store.list().await.unwrap().is_empty());
@@ -115,8 +113,8 @@ pub async fn absent_record_is_none(bench: &dyn Bench) {
 }
 
 /// The order is that of insertion, whatever happens to a record later.
-pub async fn records_are_listed_the_oldest_first(bench: &dyn Bench) {
-    let store = bench.store().await;
+pub async fn records_are_listed_the_oldest_first(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
     store.reserve("zoe").await.unwrap();
     store.set("adam", running()).await.unwrap();
     store.reserve("mary").await.unwrap();
@@ -127,12 +125,12 @@ pub async fn records_are_listed_the_oldest_first(bench: &dyn Bench) {
 }
 
 /// A status of another type than text is none, as in a record.
-pub async fn statuses_are_listed_with_their_names_alone(bench: &dyn Bench) {
-    let store = bench.store().await;
+pub async fn statuses_are_listed_with_their_names_alone(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
     assert_eq!(store.statuses().await.unwrap(), []);
     store.reserve("zoe").await.unwrap();
     store.set("adam", running()).await.unwrap();
-    bench.insert(json!({"name": "mary", "status": 7})).await;
+    fixture.insert(json!({"name": "mary", "status": 7})).await;
 
     let listed: Vec<_> = store.list().await.unwrap();
     let listed = listed
@@ -150,63 +148,63 @@ pub async fn statuses_are_listed_with_their_names_alone(bench: &dyn Bench) {
 }
 
 /// The document of a reservation is what the original wrote.
-pub async fn reservation_is_a_stage_and_a_name(bench: &dyn Bench) {
-    let store = bench.store().await;
+pub async fn reservation_is_a_stage_and_a_name(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
 
     assert!(store.reserve("vm").await.unwrap());
 
-    let document = bench.document("vm").await.unwrap();
+    let document = fixture.document("vm").await.unwrap();
     assert_eq!(document, json!({"stage": "new", "name": "vm"}));
     let record = store.get("vm").await.unwrap().unwrap();
     assert_eq!((record.stage, record.id), (Some(Stage::New), None));
 }
 
 /// A name is reserved once, for every process.
-pub async fn reserved_name_is_taken(bench: &dyn Bench) {
-    assert!(bench.store().await.reserve("vm").await.unwrap());
+pub async fn reserved_name_is_taken(fixture: &dyn Fixture) {
+    assert!(fixture.store().await.reserve("vm").await.unwrap());
 
-    assert!(!bench.store().await.reserve("vm").await.unwrap());
+    assert!(!fixture.store().await.reserve("vm").await.unwrap());
 }
 
 /// Of all who reserve a name at the same time, one gets it.
-pub async fn one_of_many_tasks_reserves_a_name(bench: &dyn Bench) {
+pub async fn one_of_many_tasks_reserves_a_name(fixture: &dyn Fixture) {
     let mut tasks = JoinSet::new();
     for _ in 0..20 {
-        let store = bench.store().await;
+        let store = fixture.store().await;
         tasks.spawn(async move { store.reserve("vm").await.unwrap() });
     }
 
     let winners = tasks.join_all().await;
 
     assert_eq!(winners.into_iter().filter(|won| *won).count(), 1);
-    assert_eq!(names(&*bench.store().await).await, ["vm"]);
+    assert_eq!(names(&*fixture.store().await).await, ["vm"]);
 }
 
 /// Reserving a name that has a record does not change the record.
-pub async fn reservation_leaves_a_record_alone(bench: &dyn Bench) {
-    let store = bench.store().await;
+pub async fn reservation_leaves_a_record_alone(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
     store.set("vm", created("root password")).await.unwrap();
-    let before = bench.document("vm").await;
+    let before = fixture.document("vm").await;
 
     assert!(!store.reserve("vm").await.unwrap());
 
-    assert_eq!(bench.document("vm").await, before);
+    assert_eq!(fixture.document("vm").await, before);
 }
 
 /// A write with [`IfMissing::Insert`] needs no record to write to.
-pub async fn write_makes_a_record_if_asked_to(bench: &dyn Bench) {
-    let store = bench.store().await;
+pub async fn write_makes_a_record_if_asked_to(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
     let write = Write::new("vm", running(), IfMissing::Insert);
 
     assert_eq!(store.write(&[write]).await.unwrap(), 1);
 
-    let document = bench.document("vm").await.unwrap();
+    let document = fixture.document("vm").await.unwrap();
     assert_eq!(document, json!({"name": "vm", "status": "running"}));
 }
 
 /// A write with [`IfMissing::Skip`] does not bring back what was removed.
-pub async fn skipped_write_makes_none(bench: &dyn Bench) {
-    let store = bench.store().await;
+pub async fn skipped_write_makes_none(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
     store.reserve("there").await.unwrap();
     let writes = ["gone", "there"].map(|name| Write::new(name, running(), IfMissing::Skip));
 
@@ -216,8 +214,8 @@ pub async fn skipped_write_makes_none(bench: &dyn Bench) {
 }
 
 /// Writes of one call happen in their order.
-pub async fn later_write_of_one_call_wins(bench: &dyn Bench) {
-    let store = bench.store().await;
+pub async fn later_write_of_one_call_wins(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
     let write = |status| Write::new("vm", Patch::new().status(status), IfMissing::Insert);
 
     let written = store.write(&[write("starting"), write("running")]).await;
@@ -228,8 +226,8 @@ pub async fn later_write_of_one_call_wins(bench: &dyn Bench) {
 }
 
 /// What a patch does not name stays.
-pub async fn writes_set_their_own_fields_alone(bench: &dyn Bench) {
-    let store = bench.store().await;
+pub async fn writes_set_their_own_fields_alone(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
     store.set("vm", created("root password")).await.unwrap();
     store.set("vm", console("console password")).await.unwrap();
 
@@ -248,7 +246,7 @@ pub async fn writes_set_their_own_fields_alone(bench: &dyn Bench) {
 }
 
 /// A sync and a console of the same moment both leave their mark.
-pub async fn concurrent_writes_of_other_fields_all_stay(bench: &dyn Bench) {
+pub async fn concurrent_writes_of_other_fields_all_stay(fixture: &dyn Fixture) {
     const RECORDS: usize = 20;
     let patches = [
         Patch::new().facts(&facts()),
@@ -258,7 +256,7 @@ pub async fn concurrent_writes_of_other_fields_all_stay(bench: &dyn Bench) {
     ];
     let mut tasks = JoinSet::new();
     for patch in patches {
-        let store = bench.store().await;
+        let store = fixture.store().await;
         tasks.spawn(async move {
             for vm in 0..RECORDS {
                 store.set(&format!("vm{vm}"), patch.clone()).await.unwrap();
@@ -268,7 +266,7 @@ pub async fn concurrent_writes_of_other_fields_all_stay(bench: &dyn Bench) {
 
     tasks.join_all().await;
 
-    let records = bench.store().await.list().await.unwrap();
+    let records = fixture.store().await.list().await.unwrap();
     assert_eq!(records.len(), RECORDS);
     for record in records {
         assert!(record.id.is_some() && record.url.is_some());
@@ -277,8 +275,8 @@ pub async fn concurrent_writes_of_other_fields_all_stay(bench: &dyn Bench) {
 }
 
 /// Names and types of all fields are those that existing programs know.
-pub async fn documents_are_those_of_the_original(bench: &dyn Bench) {
-    let store = bench.store().await;
+pub async fn documents_are_those_of_the_original(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
     let original = original();
     let at = Duration::from_secs_f64(original["ts"].as_f64().unwrap());
     let pw = original["pw"].as_str().unwrap().into();
@@ -295,17 +293,17 @@ pub async fn documents_are_those_of_the_original(bench: &dyn Bench) {
         .console(&url, &auth, SystemTime::UNIX_EPOCH + at);
     store.set("m-vm1", patch).await.unwrap();
 
-    let mut document = bench.document("m-vm1").await.unwrap();
+    let mut document = fixture.document("m-vm1").await.unwrap();
     let added = document.as_object_mut().unwrap().remove("synced");
     assert_eq!(document, original);
     assert!(added.unwrap().is_f64());
 }
 
 /// Records that the original left behind are read in full.
-pub async fn documents_of_the_original_are_read(bench: &dyn Bench) {
-    bench.insert(original()).await;
+pub async fn documents_of_the_original_are_read(fixture: &dyn Fixture) {
+    fixture.insert(original()).await;
 
-    let record = bench.store().await.get("m-vm1").await.unwrap().unwrap();
+    let record = fixture.store().await.get("m-vm1").await.unwrap().unwrap();
 
     let facts = facts();
     assert_eq!(record.id, Some(facts.id));
@@ -324,12 +322,12 @@ pub async fn documents_of_the_original_are_read(bench: &dyn Bench) {
     );
     assert!(record.url.unwrap().expose_secret().starts_with("wss://"));
     assert!(record.ts > Some(SystemTime::UNIX_EPOCH));
-    assert!(record.other.is_empty());
+    assert!(record.extra.is_empty());
 }
 
 /// A server without address, image or password has null there, not nothing.
-pub async fn absent_parts_are_null(bench: &dyn Bench) {
-    let store = bench.store().await;
+pub async fn absent_parts_are_null(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
     let bare = ServerSnapshot {
         ip4: None,
         ip6: None,
@@ -340,17 +338,17 @@ pub async fn absent_parts_are_null(bench: &dyn Bench) {
     let patch = Patch::new().facts(&bare).created(None, &[]);
     store.set("vm", patch).await.unwrap();
 
-    let document = bench.document("vm").await.unwrap();
+    let document = fixture.document("vm").await.unwrap();
     for field in ["ip4", "ip6", "image", "pw"] {
         assert_eq!(document.get(field), Some(&Value::Null), "{field}");
     }
     let record = store.get("vm").await.unwrap().unwrap();
-    assert!(record.ip4.is_none() && record.image.is_none() && record.other.is_empty());
+    assert!(record.ip4.is_none() && record.image.is_none() && record.extra.is_empty());
 }
 
 /// No write of ours removes or changes what is not ours.
-pub async fn foreign_fields_survive_every_write(bench: &dyn Bench) {
-    let store = bench.store().await;
+pub async fn foreign_fields_survive_every_write(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
     let foreign = json!({
         "owner": "mary",
         "quota": 1.5,
@@ -364,32 +362,32 @@ pub async fn foreign_fields_survive_every_write(bench: &dyn Bench) {
     });
     let mut document = foreign.clone();
     document["name"] = json!("vm");
-    bench.insert(document).await;
+    fixture.insert(document).await;
 
     assert!(!store.reserve("vm").await.unwrap());
     for patch in every_patch() {
         store.set("vm", patch).await.unwrap();
     }
 
-    let document = bench.document("vm").await.unwrap();
+    let document = fixture.document("vm").await.unwrap();
     let record = store.get("vm").await.unwrap().unwrap();
     for (field, value) in foreign.as_object().unwrap() {
         assert_eq!(document.get(field), Some(value), "{field}");
-        assert_eq!(record.other.get(field), Some(value), "{field}");
+        assert_eq!(record.extra.get(field), Some(value), "{field}");
     }
     assert_eq!(
-        record.other.iter().count(),
+        record.extra.iter().count(),
         foreign.as_object().unwrap().len()
     );
 }
 
 /// That also holds for what another program adds inside a field of ours.
-pub async fn foreign_fields_inside_ours_survive(bench: &dyn Bench) {
-    let store = bench.store().await;
+pub async fn foreign_fields_inside_ours_survive(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
     let mut document = original();
     document["image"]["note"] = json!("blessed");
     document["dc"]["loc"]["rack"] = json!({"row": 7});
-    bench.insert(document).await;
+    fixture.insert(document).await;
 
     let patch = Patch::new().facts(&ServerSnapshot {
         image: Some(Image {
@@ -400,7 +398,7 @@ pub async fn foreign_fields_inside_ours_survive(bench: &dyn Bench) {
     });
     store.set("m-vm1", patch).await.unwrap();
 
-    let document = bench.document("m-vm1").await.unwrap();
+    let document = fixture.document("m-vm1").await.unwrap();
     assert_eq!(document["image"]["name"], "debian-13");
     assert_eq!(document["image"]["os"], Value::Null);
     assert_eq!(document["image"]["note"], "blessed");
@@ -408,8 +406,8 @@ pub async fn foreign_fields_inside_ours_survive(bench: &dyn Bench) {
 }
 
 /// A field of ours that holds something else hides nothing and breaks nothing.
-pub async fn fields_of_foreign_type_are_kept_and_shown(bench: &dyn Bench) {
-    let store = bench.store().await;
+pub async fn fields_of_foreign_type_are_kept_and_shown(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
     let strange = json!({
         "id": "forty-four",
         "stage": 7,
@@ -423,7 +421,7 @@ pub async fn fields_of_foreign_type_are_kept_and_shown(bench: &dyn Bench) {
     });
     let mut document = strange.clone();
     document["name"] = json!("strange");
-    bench.insert(document).await;
+    fixture.insert(document).await;
     store.reserve("plain").await.unwrap();
 
     store
@@ -437,18 +435,18 @@ pub async fn fields_of_foreign_type_are_kept_and_shown(bench: &dyn Bench) {
     assert_eq!(records[0].labels, Some(labels()));
     for (field, value) in strange.as_object().unwrap() {
         if field != "labels" {
-            assert_eq!(records[0].other.get(field), Some(value), "{field}");
+            assert_eq!(records[0].extra.get(field), Some(value), "{field}");
         }
     }
 }
 
 /// Setting a field of ours works whatever was there.
-pub async fn field_of_foreign_type_becomes_ours_when_set(bench: &dyn Bench) {
-    let store = bench.store().await;
+pub async fn field_of_foreign_type_becomes_ours_when_set(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
     let strange = json!({
         "name": "vm", "id": [1], "image": [{"id": 1}], "type": null, "dc": {"loc": "fsn1"}, "io": 3,
     });
-    bench.insert(strange).await;
+    fixture.insert(strange).await;
 
     store.set("vm", Patch::new().facts(&facts())).await.unwrap();
 
@@ -461,9 +459,9 @@ pub async fn field_of_foreign_type_becomes_ours_when_set(bench: &dyn Bench) {
 }
 
 /// JavaScript programs store every number as a double.
-pub async fn whole_doubles_are_read_as_whole_numbers(bench: &dyn Bench) {
-    let store = bench.store().await;
-    bench
+pub async fn whole_doubles_are_read_as_whole_numbers(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    fixture
         .insert(json!({"name": "vm", "id": 44.0, "io": {"max": 21_990_232_555_520.0}, "ts": 5}))
         .await;
 
@@ -479,8 +477,8 @@ pub async fn whole_doubles_are_read_as_whole_numbers(bench: &dyn Bench) {
 }
 
 /// A label that was taken away goes.
-pub async fn labels_are_replaced_as_a_whole(bench: &dyn Bench) {
-    let store = bench.store().await;
+pub async fn labels_are_replaced_as_a_whole(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
     store.set("vm", Patch::new().facts(&facts())).await.unwrap();
     let labels: BTreeMap<_, _> = [("example.com/role".to_owned(), "$db".to_owned())].into();
 
@@ -491,8 +489,8 @@ pub async fn labels_are_replaced_as_a_whole(bench: &dyn Bench) {
 }
 
 /// Names and values may be any text.
-pub async fn odd_texts_are_stored_as_they_are(bench: &dyn Bench) {
-    let store = bench.store().await;
+pub async fn odd_texts_are_stored_as_they_are(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
     let texts = [
         "zoë-ß-日本-🦀",
         "it's \"quoted\"",
@@ -518,29 +516,29 @@ pub async fn odd_texts_are_stored_as_they_are(bench: &dyn Bench) {
 }
 
 /// A stage of a newer release, or of another program, is not lost.
-pub async fn unknown_stage_keeps_its_text(bench: &dyn Bench) {
-    let store = bench.store().await;
-    bench
+pub async fn unknown_stage_keeps_its_text(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    fixture
         .insert(json!({"name": "vm", "stage": "resizing"}))
         .await;
 
     let stage = store.get("vm").await.unwrap().unwrap().stage.unwrap();
     store.set("copy", Patch::new().stage(stage)).await.unwrap();
 
-    let document = bench.document("copy").await.unwrap();
+    let document = fixture.document("copy").await.unwrap();
     assert_eq!(document["stage"], "resizing");
 }
 
 /// [`Only`] keeps a record that is not the one that was meant.
-pub async fn removal_hits_what_it_means(bench: &dyn Bench) {
-    let store = bench.store().await;
+pub async fn removal_hits_what_it_means(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
     store.reserve("reserved").await.unwrap();
     store.set("made", created("root password")).await.unwrap();
     store
         .set("made", Patch::new().facts(&facts()))
         .await
         .unwrap();
-    bench
+    fixture
         .insert(json!({"name": "null", "stage": "new", "id": null}))
         .await;
 
@@ -566,8 +564,8 @@ pub async fn removal_hits_what_it_means(bench: &dyn Bench) {
 }
 
 /// A name is free again once its record is gone, and the new one is the youngest.
-pub async fn removed_record_can_be_made_again(bench: &dyn Bench) {
-    let store = bench.store().await;
+pub async fn removed_record_can_be_made_again(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
     for name in ["first", "second"] {
         store.set(name, created("root password")).await.unwrap();
     }
@@ -575,15 +573,15 @@ pub async fn removed_record_can_be_made_again(bench: &dyn Bench) {
     assert!(store.remove("first", Precondition::Any).await.unwrap());
     assert!(store.reserve("first").await.unwrap());
 
-    let document = bench.document("first").await.unwrap();
+    let document = fixture.document("first").await.unwrap();
     assert_eq!(document, json!({"stage": "new", "name": "first"}));
     assert_eq!(names(&*store).await, ["second", "first"]);
 }
 
 /// A sync of many servers is one call, whether their records are there or not.
-pub async fn thousands_of_writes_in_one_call(bench: &dyn Bench) {
+pub async fn thousands_of_writes_in_one_call(fixture: &dyn Fixture) {
     const MANY: u64 = 5_000;
-    let store = bench.store().await;
+    let store = fixture.store().await;
     let sync = |status: &str| -> Vec<Write> {
         let write = |id| {
             let facts = ServerSnapshot {
@@ -609,9 +607,9 @@ pub async fn thousands_of_writes_in_one_call(bench: &dyn Bench) {
 }
 
 /// Whoever lists while another writes sees each record before or after a write.
-pub async fn readers_see_whole_writes(bench: &dyn Bench) {
-    let writer = bench.store().await;
-    let reader = bench.store().await;
+pub async fn readers_see_whole_writes(fixture: &dyn Fixture) {
+    let writer = fixture.store().await;
+    let reader = fixture.store().await;
     let writes = |password: &str| {
         let write = |vm| Write::new(format!("vm{vm}"), console(password), IfMissing::Insert);
         (0..20).map(write).collect::<Vec<_>>()
@@ -638,9 +636,9 @@ pub async fn readers_see_whole_writes(bench: &dyn Bench) {
 }
 
 /// Neither records nor patches nor stores show a secret.
-pub async fn secrets_are_not_in_debug(bench: &dyn Bench) {
-    let store = bench.store().await;
-    bench
+pub async fn secrets_are_not_in_debug(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    fixture
         .insert(json!({"name": "vm", "billing": {"card": "hunter2"}}))
         .await;
     let patch = created("hunter2").facts(&facts());

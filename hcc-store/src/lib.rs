@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "accounts")]
 mod accounts;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -16,20 +18,24 @@ mod sqlite;
 mod store;
 mod url;
 
+#[cfg(feature = "accounts")]
 pub use accounts::{
     Accounts, AuditCursor, AuditEntry, AuditPage, AuditQuery, Session, SessionKey, Sessions, User,
 };
-pub use error::{BoxError, Error, Result};
+pub use error::{Error, Result};
+pub use hcc_database::{BoxError, DatabaseUrl, Error as DatabaseError, Failure, InvalidUrl};
 pub use memory::Memory;
 #[cfg(feature = "mongodb")]
 pub use mongodb::Mongodb;
-pub use open::{open, open_accounts, open_in};
+#[cfg(feature = "accounts")]
+pub use open::open_accounts;
+pub use open::{open, open_in};
 pub use patch::{Patch, ServerSnapshot};
 pub use record::{
-    Action, DataCentre, Image, Location, Other, Outcome, Price, Protection, Record, Resource,
+    Action, DataCentre, ExtraFields, Image, Location, Outcome, Price, Protection, Record, Resource,
     ServerType, Stage, Traffic,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
 pub use store::{IfMissing, Precondition, Store, StoreExt, Write};
-pub use url::{InvalidStoreUrl, StoreUrl};
+pub use url::StoreUrl;

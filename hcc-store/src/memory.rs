@@ -1,5 +1,6 @@
 //! Records in memory: for tests and demonstrations, and the plainest backend to read.
 
+#[cfg(feature = "accounts")]
 mod accounts;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use crate::{IfMissing, Patch, Precondition, Record, Result, Stage, Store, Write}
 #[derive(Clone, Default)]
 pub struct Memory {
     rows: Arc<Mutex<Vec<Row>>>,
+    #[cfg(feature = "accounts")]
     accounts: Arc<Mutex<accounts::Kept>>,
 }
 
@@ -115,12 +117,8 @@ impl fmt::Debug for Memory {
 
 #[cfg(feature = "conformance")]
 #[async_trait]
-impl crate::conformance::Bench for Memory {
+impl crate::conformance::Fixture for Memory {
     async fn store(&self) -> Arc<dyn Store> {
-        Arc::new(self.clone())
-    }
-
-    async fn accounts(&self) -> Arc<dyn crate::Accounts> {
         Arc::new(self.clone())
     }
 
@@ -136,5 +134,13 @@ impl crate::conformance::Bench for Memory {
         let rows = self.rows();
         let row = rows.iter().find(|row| row.name == name)?;
         Some(serde_json::from_str(&row.document).expect("documents are JSON"))
+    }
+}
+
+#[cfg(all(feature = "accounts", feature = "conformance"))]
+#[async_trait]
+impl crate::conformance::accounts::AccountsFixture for Memory {
+    async fn accounts(&self) -> Arc<dyn crate::Accounts> {
+        Arc::new(self.clone())
     }
 }

@@ -1,69 +1,50 @@
 //! Records in a MongoDB collection, side by side with programs that know only the documents.
 
+#[cfg(feature = "accounts")]
 mod accounts;
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
-use std::{fmt, io};
 
 use ::mongodb::action::Find;
 use ::mongodb::bson::{self, Bson, Document, doc};
-use ::mongodb::error::{ErrorKind, WriteFailure};
-use ::mongodb::options::{ClientOptions, IndexOptions, WriteConcern};
-use ::mongodb::{Client, Collection, IndexModel};
+use ::mongodb::options::IndexOptions;
+use ::mongodb::{Collection, IndexModel};
 use async_trait::async_trait;
+use hcc_database::mongodb::{DUPLICATE_KEY, Server, is_duplicate_key, refused};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
-use tokio::time::timeout;
 
 use crate::document::is_replaced_whole;
 use crate::open::RECORDS;
-use crate::url::Place;
-use crate::{
-    BoxError, Error, IfMissing, Precondition, Record, Result, Stage, Store, StoreUrl, Write,
-};
+use crate::{Error, IfMissing, Precondition, Record, Result, Stage, Store, StoreUrl, Write};
 
-/// How long to look for a server that answers, unless the URL says so.
-const SELECTION: Duration = Duration::from_secs(5);
-
-/// How long to wait for an answer; the driver itself would wait for ever.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// How many writes go into one command: some MB, far below the limits.
-const BATCH: usize = 1000;
-
-/// The server's word for "this name has a record".
-const DUPLICATE_KEY: i32 = 11000;
-
-/// The server's word for "you may not".
-const UNAUTHORIZED: i32 = 13;
-
-/// The server's words for "ask another one, or me again soon": it is no
-/// primary any more, not yet, or shuts down.
-const NOT_NOW: [i32; 6] = [91, 189, 10107, 11600, 11602, 13435];
+/// The number of writes in one command: some MB, far below the limits of the server.
+const BATCH_SIZE: usize = 1000;
 
 /// Records in a MongoDB collection, for any number of machines.
 ///
-/// Writes are journalled, and held by the majority of a replica set, unless
-/// the URL says otherwise.
+/// Writes are journalled and acknowledged by the majority of a replica set, unless the URL says
+/// otherwise. Reads go to the primary, whatever the URL says.
 #[derive(Clone)]
 pub struct Mongodb {
-    url: StoreUrl,
+    server: Server,
     records: Collection<Document>,
-    concern: WriteConcern,
     unique: Arc<OnceCell<()>>,
+    #[cfg(feature = "accounts")]
     indexed: Arc<OnceCell<()>>,
 }
 
 impl Mongodb {
-    /// The store in the collection `vms`; the first call looks for the server.
+    /// Creates the store in the collection `vms`; the first call connects.
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if the driver does not understand the URL, and
-    /// [`Error::Unreachable`] if it names servers by DNS, which does not answer.
+    /// [`Failure::MalformedUrl`](crate::Failure::MalformedUrl) if the driver does not accept the
+    /// URL, and [`Failure::Unreachable`](crate::Failure::Unreachable) if it needs DNS and that
+    /// does not answer.
     pub async fn new(url: &StoreUrl) -> Result<Self> {
         Self::with_collection(url, RECORDS).await
     }
@@ -72,29 +53,14 @@ impl Mongodb {
     ///
     /// # Errors
     ///
-    /// [`Error::Malformed`] if the driver does not understand the URL, and
-    /// [`Error::Unreachable`] if it names servers by DNS, which does not answer.
+    /// Those of [`new`](Self::new).
     pub async fn with_collection(url: &StoreUrl, collection: &str) -> Result<Self> {
-        let Place::Mongodb(text) = &url.0 else {
-            return Err(Error::Malformed { store: url.clone() });
-        };
-        let mut options = answer(ClientOptions::parse(text))
-            .await
-            .map_err(|error| refused(url, error))?;
-        options.app_name.get_or_insert_with(|| "hcc".to_owned());
-        options.server_selection_timeout.get_or_insert(SELECTION);
-        options.connect_timeout.get_or_insert(SELECTION);
-        let concern = options.write_concern.get_or_insert_default();
-        concern.journal.get_or_insert(true);
-        let concern = concern.clone();
-        let name = options.default_database.clone();
-        let client = Client::with_options(options).map_err(|error| refused(url, error))?;
-        let database = client.database(name.as_deref().unwrap_or("hetzner"));
+        let server = Server::new(&url.0).await?;
         Ok(Self {
-            url: url.clone(),
-            records: database.collection(collection),
-            concern,
+            records: server.database().collection(collection),
+            server,
             unique: Arc::default(),
+            #[cfg(feature = "accounts")]
             indexed: Arc::default(),
         })
     }
@@ -123,14 +89,10 @@ impl Mongodb {
             document.remove("_id");
             merged.extend(document);
         }
-        let keep = doc! { "_id": &id };
-        answer(self.records.replace_one(keep, merged))
-            .await
-            .map_err(|error| self.error(error))?;
+        let replace = self.records.replace_one(doc! { "_id": &id }, merged);
+        self.server.answer(replace).await?;
         let others = doc! { "name": name, "_id": { "$ne": id } };
-        answer(self.records.delete_many(others))
-            .await
-            .map_err(|error| self.error(error))?;
+        self.server.answer(self.records.delete_many(others)).await?;
         Ok(())
     }
 
@@ -144,9 +106,9 @@ impl Mongodb {
         Ok(again.into_iter().map(str::to_owned).collect())
     }
 
-    /// Makes sure that the database itself refuses a second record of a name.
+    /// Creates the index by which the database refuses a second record of the same name.
     async fn ensure_unique(&self) -> Result<()> {
-        // Only texts are names; whatever else there is belongs to somebody else.
+        // Only strings are names; other documents belong to other programs.
         let options = IndexOptions::builder()
             .name("hcc_name".to_owned())
             .unique(true)
@@ -156,18 +118,18 @@ impl Mongodb {
             .keys(doc! { "name": 1 })
             .options(options)
             .build();
-        let create = async || match answer(self.records.create_index(index)).await {
+        let create = async || match self.server.bounded(self.records.create_index(index)).await {
             Ok(_) => Ok(()),
             Err(error) if is_duplicate_key(&error) => Err(Error::Duplicates {
-                store: self.url.clone(),
+                url: self.server.url().clone(),
                 names: self.duplicates().await?,
             }),
-            Err(error) => Err(self.error(error)),
+            Err(error) => Err(self.server.error(error).into()),
         };
         self.unique.get_or_try_init(create).await.copied()
     }
 
-    /// The documents that match; all of them come in the order of insertion.
+    /// Returns the documents that match, in the order of insertion if all do.
     async fn find(&self, filter: Document) -> Result<Vec<Document>> {
         self.collect(self.records.find(filter)).await
     }
@@ -181,82 +143,36 @@ impl Mongodb {
             }
             Ok(documents)
         };
-        answer(read).await.map_err(|error| self.error(error))
+        Ok(self.server.answer(read).await?)
     }
 
-    /// Sends writes in one command; returns how many found or made their record.
+    /// Sends writes in one command; returns how many updated or inserted a record.
     async fn send(&self, mut writes: &[Write]) -> Result<usize> {
-        let database = self.records.client().database(&self.records.namespace().db);
+        let concern = bson::serialize_to_bson(&self.server.write_concern());
+        let concern = concern.expect("its keys are strings");
         let mut written = 0;
         loop {
             let command = doc! {
                 "update": self.records.name(),
                 "updates": writes.iter().map(statement).collect::<Vec<_>>(),
-                "writeConcern": bson::serialize_to_bson(&self.concern).expect("it has text keys"),
+                "writeConcern": &concern,
             };
-            let reply = answer(database.run_command(command))
-                .await
-                .and_then(|reply| Ok(bson::deserialize_from_document::<Reply>(reply)?))
-                .map_err(|error| self.error(error))?;
+            let reply = async {
+                let reply = self.server.database().run_command(command).await?;
+                Ok(bson::deserialize_from_document::<Reply>(reply)?)
+            };
+            let reply = self.server.answer(reply).await?;
             written += reply.n;
-            match reply.refusal() {
+            match reply.error() {
                 None => return Ok(written),
-                // Somebody made the record at this moment: now it is found.
-                Some(Refusal {
-                    index,
-                    code: DUPLICATE_KEY,
-                    ..
-                }) => writes = &writes[index..],
-                Some(refusal) => {
-                    return Err(Error::Failed {
-                        store: self.url.clone(),
-                        source: refusal.into(),
-                    });
+                // The record was inserted concurrently, so the next attempt updates it.
+                Some(error) if error.code == DUPLICATE_KEY => writes = &writes[error.index..],
+                Some(WriteError { code, name, .. }) => {
+                    return Err(refused(self.server.url(), code, &name).into());
                 }
             }
         }
     }
-
-    fn error(&self, error: mongodb::error::Error) -> Error {
-        failure(&self.url, error)
-    }
-}
-
-/// What the driver's error means for the caller.
-fn failure(url: &StoreUrl, error: mongodb::error::Error) -> Error {
-    let kind: fn(StoreUrl, BoxError) -> Error = match &*error.kind {
-        ErrorKind::Io(_)
-        | ErrorKind::ServerSelection { .. }
-        | ErrorKind::ConnectionPoolCleared { .. }
-        | ErrorKind::DnsResolve { .. } => |store, source| Error::Unreachable { store, source },
-        ErrorKind::Command(refusal) if NOT_NOW.contains(&refusal.code) => {
-            |store, source| Error::Unreachable { store, source }
-        }
-        ErrorKind::Command(refusal) if refusal.code == UNAUTHORIZED => {
-            |store, source| Error::Denied { store, source }
-        }
-        ErrorKind::Authentication { .. } => |store, source| Error::Denied { store, source },
-        _ => |store, source| Error::Failed { store, source },
-    };
-    kind(url.clone(), error.into())
-}
-
-/// Why a URL leads nowhere.
-fn refused(url: &StoreUrl, error: mongodb::error::Error) -> Error {
-    match *error.kind {
-        // The driver's message may repeat a part of the password.
-        ErrorKind::InvalidArgument { .. } => Error::Malformed { store: url.clone() },
-        _ => failure(url, error),
-    }
-}
-
-/// Bounds the wait for an answer.
-async fn answer<T>(
-    call: impl IntoFuture<Output = mongodb::error::Result<T>>,
-) -> mongodb::error::Result<T> {
-    timeout(PATIENCE, call)
-        .await
-        .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
 }
 
 #[async_trait]
@@ -267,11 +183,7 @@ impl Store for Mongodb {
     }
 
     async fn version(&self) -> Result<String> {
-        let database = self.records.client().database(&self.records.namespace().db);
-        let about = answer(database.run_command(doc! { "buildInfo": 1 })).await;
-        let about = about.map_err(|error| self.error(error))?;
-        let version = about.get_str("version").unwrap_or_default();
-        Ok(format!("MongoDB {version}"))
+        Ok(self.server.version().await?)
     }
 
     async fn list(&self) -> Result<Vec<Record>> {
@@ -292,10 +204,11 @@ impl Store for Mongodb {
     async fn reserve(&self, name: &str) -> Result<bool> {
         self.ensure_unique().await?;
         let reservation = doc! { "stage": Stage::New.to_string(), "name": name };
-        match answer(self.records.insert_one(reservation)).await {
+        let insert = self.records.insert_one(reservation);
+        match self.server.bounded(insert).await {
             Ok(_) => Ok(true),
             Err(error) if is_duplicate_key(&error) => Ok(false),
-            Err(error) => Err(self.error(error)),
+            Err(error) => Err(self.server.error(error).into()),
         }
     }
 
@@ -307,7 +220,7 @@ impl Store for Mongodb {
             self.ensure_unique().await?;
         }
         let mut written = 0;
-        for batch in writes.chunks(BATCH) {
+        for batch in writes.chunks(BATCH_SIZE) {
             written += self.send(batch).await?;
         }
         Ok(written)
@@ -321,14 +234,14 @@ impl Store for Mongodb {
                 doc! { "name": name, "stage": Stage::New.to_string(), "id": null }
             }
         };
-        let removed = answer(self.records.delete_one(filter)).await;
-        Ok(removed.map_err(|error| self.error(error))?.deleted_count > 0)
+        let removed = self.server.answer(self.records.delete_one(filter)).await?;
+        Ok(removed.deleted_count > 0)
     }
 }
 
 impl fmt::Debug for Mongodb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Mongodb({}, {})", self.url, self.records.name())
+        write!(f, "Mongodb({:?}, {})", self.server, self.records.name())
     }
 }
 
@@ -387,19 +300,19 @@ fn to_bson(value: &Value) -> Bson {
     }
 }
 
-/// What the server says of an `update` command.
+/// The response to an `update` command.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Reply {
-    /// How many records were found or made.
+    /// The number of records updated or inserted.
     n: usize,
     #[serde(default)]
-    write_errors: Vec<Refusal>,
-    write_concern_error: Option<Refusal>,
+    write_errors: Vec<WriteError>,
+    write_concern_error: Option<WriteError>,
 }
 
 impl Reply {
-    fn refusal(self) -> Option<Refusal> {
+    fn error(self) -> Option<WriteError> {
         self.write_errors
             .into_iter()
             .next()
@@ -408,20 +321,11 @@ impl Reply {
 }
 
 /// Why a statement, or its durability, failed.
-#[derive(Debug, Deserialize, thiserror::Error)]
-#[error("{message} ({code})")]
-struct Refusal {
+#[derive(Deserialize)]
+struct WriteError {
     #[serde(default)]
     index: usize,
     code: i32,
-    #[serde(rename = "errmsg")]
-    message: String,
-}
-
-fn is_duplicate_key(error: &mongodb::error::Error) -> bool {
-    match &*error.kind {
-        ErrorKind::Write(WriteFailure::WriteError(error)) => error.code == DUPLICATE_KEY,
-        ErrorKind::Command(error) => error.code == DUPLICATE_KEY,
-        _ => false,
-    }
+    #[serde(default, rename = "codeName")]
+    name: String,
 }

@@ -1,33 +1,34 @@
-//! From a URL to a store.
+//! Opening the store of a URL.
 
 use std::sync::Arc;
 
-use crate::url::Place;
-use crate::{Accounts, Memory, Result, Store, StoreUrl};
+use hcc_database::DatabaseUrl;
 
-/// The collection of an original installation.
+use crate::{Memory, Result, Store, StoreUrl};
+
+/// The collection that `server.py` uses.
 pub(crate) const RECORDS: &str = "vms";
 
-/// Opens the store that a URL names.
+/// Opens the store of a URL.
 ///
-/// The first call that needs the database looks for it. A SQLite file is made
-/// by the first call that writes: reading a store that is not there finds no
-/// records and leaves no file behind.
+/// The first call that needs the database connects to it. An SQLite file is created by the first
+/// write: a store whose file is missing has no records, and reading it creates none.
 ///
 /// # Errors
 ///
-/// [`Disabled`](crate::Error::Disabled) for a database whose feature is off, and
-/// [`Malformed`](crate::Error::Malformed).
+/// [`Failure::Disabled`](crate::Failure::Disabled) if the feature of the database is off,
+/// [`Failure::MalformedUrl`](crate::Failure::MalformedUrl), and
+/// [`Failure::Unreachable`](crate::Failure::Unreachable) if the URL needs DNS and that does not
+/// answer.
 pub async fn open(url: &StoreUrl) -> Result<Arc<dyn Store>> {
     open_in(url, RECORDS).await
 }
 
-/// The same, in a MongoDB collection of another name than `vms`; other stores
-/// have no use for it.
+/// The same, in a MongoDB collection with another name than `vms`; other databases ignore the name.
 ///
 /// # Errors
 ///
-/// As those of [`open`].
+/// Those of [`open`].
 #[cfg_attr(
     not(feature = "mongodb"),
     expect(unused_variables, reason = "only MongoDB has collections")
@@ -35,30 +36,33 @@ pub async fn open(url: &StoreUrl) -> Result<Arc<dyn Store>> {
 pub async fn open_in(url: &StoreUrl, collection: &str) -> Result<Arc<dyn Store>> {
     match &url.0 {
         #[cfg(feature = "sqlite")]
-        Place::Sqlite(path) => Ok(Arc::new(crate::Sqlite::new(path))),
+        DatabaseUrl::Sqlite(path) => Ok(Arc::new(crate::Sqlite::new(path))),
         #[cfg(feature = "mongodb")]
-        Place::Mongodb(_) => Ok(Arc::new(
+        DatabaseUrl::Mongodb(_) => Ok(Arc::new(
             crate::Mongodb::with_collection(url, collection).await?,
         )),
-        Place::Memory => Ok(Arc::new(Memory::default())),
-        #[cfg(not(all(feature = "sqlite", feature = "mongodb")))]
-        _ => Err(crate::Error::Disabled { store: url.clone() }),
+        DatabaseUrl::Memory => Ok(Arc::new(Memory::default())),
+        _ => Err(disabled(url)),
     }
 }
 
-/// Opens the users, sessions and audit trail beside the records of a store.
+/// Opens the users, sessions and audit trail in the database of a store.
 ///
 /// # Errors
 ///
 /// Those of [`open`].
-pub async fn open_accounts(url: &StoreUrl) -> Result<Arc<dyn Accounts>> {
+#[cfg(feature = "accounts")]
+pub async fn open_accounts(url: &StoreUrl) -> Result<Arc<dyn crate::Accounts>> {
     match &url.0 {
         #[cfg(feature = "sqlite")]
-        Place::Sqlite(path) => Ok(Arc::new(crate::Sqlite::new(path))),
+        DatabaseUrl::Sqlite(path) => Ok(Arc::new(crate::Sqlite::new(path))),
         #[cfg(feature = "mongodb")]
-        Place::Mongodb(_) => Ok(Arc::new(crate::Mongodb::new(url).await?)),
-        Place::Memory => Ok(Arc::new(Memory::default())),
-        #[cfg(not(all(feature = "sqlite", feature = "mongodb")))]
-        _ => Err(crate::Error::Disabled { store: url.clone() }),
+        DatabaseUrl::Mongodb(_) => Ok(Arc::new(crate::Mongodb::new(url).await?)),
+        DatabaseUrl::Memory => Ok(Arc::new(Memory::default())),
+        _ => Err(disabled(url)),
     }
+}
+
+fn disabled(url: &StoreUrl) -> crate::Error {
+    crate::DatabaseError::new(url.clone(), crate::Failure::Disabled).into()
 }

@@ -22,7 +22,7 @@ pub(crate) type Seconds = TimestampSecondsWithFrac<f64>;
 /// A server's record; every field has the name that it has in the database.
 ///
 /// A field is `None` when it is missing, null, or of a type that is not ours;
-/// the latter is found in [`other`](Self::other), where nothing is lost.
+/// the latter is found in [`extra`](Self::extra), where nothing is lost.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Record {
@@ -71,7 +71,7 @@ pub struct Record {
     /// How the last command for this server ended.
     pub last: Option<Outcome>,
     /// What other programs keep in the record.
-    pub other: Other,
+    pub extra: ExtraFields,
 }
 
 impl Record {
@@ -109,7 +109,7 @@ impl Record {
             ts: take_as::<Seconds, _>(d, "ts"),
             synced: take_as::<Seconds, _>(d, "synced"),
             last: take(d, "last"),
-            other: Other::read(document)?,
+            extra: ExtraFields::read(document)?,
         }))
     }
 }
@@ -353,9 +353,9 @@ pub struct Outcome {
 ///
 /// `Debug` shows the names alone: a value may be a secret.
 #[derive(Clone, Default, PartialEq)]
-pub struct Other(Map<String, Value>);
+pub struct ExtraFields(Map<String, Value>);
 
-impl Other {
+impl ExtraFields {
     fn read(document: Document<'_>) -> serde_json::Result<Self> {
         let read =
             |(field, value): (String, &RawValue)| Ok((field, serde_json::from_str(value.get())?));
@@ -380,7 +380,7 @@ impl Other {
     }
 }
 
-impl fmt::Debug for Other {
+impl fmt::Debug for ExtraFields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }

@@ -1,4 +1,4 @@
-//! Lists what can be ordered in a location now, the cheapest first.
+//! Lists the server types that can be ordered in a location now, cheapest first.
 //!
 //!     HCLOUD_TOKEN=… cargo run --example cheapest_types -- fsn1
 

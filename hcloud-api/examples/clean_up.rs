@@ -1,5 +1,5 @@
-//! Deletes all servers, volumes, addresses and firewalls with matching labels, such as what a test
-//! left behind.
+//! Deletes all servers, volumes, addresses and firewalls with matching labels, for instance after a
+//! test.
 //!
 //!     HCLOUD_TOKEN=… cargo run --example clean_up -- SELECTOR [--yes]
 
@@ -10,9 +10,7 @@ use hcloud_api::{Client, LabelSelector, ListFirewalls, ListPrimaryIps, ListServe
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let selector = env::args()
-        .nth(1)
-        .context("the label selector is missing")?;
+    let selector = env::args().nth(1).context("missing label selector")?;
     let selector: LabelSelector = selector.parse()?;
     ensure!(!selector.is_empty(), "that would select everything");
     let sure = env::args()
@@ -52,11 +50,11 @@ async fn main() -> anyhow::Result<()> {
         println!("{name}");
     }
     if !sure {
-        println!("nothing is deleted without --yes");
+        println!("dry run; pass --yes to delete");
         return Ok(());
     }
 
-    // The servers first, because they hold the others.
+    // Servers first, because they use the others.
     let mut actions = Vec::new();
     for server in &servers {
         actions.extend(client.servers().delete(server.id).await?);
@@ -67,7 +65,7 @@ async fn main() -> anyhow::Result<()> {
     }
     for ip in &primary_ips {
         match client.primary_ips().delete(ip.id).await {
-            // It went with its server.
+            // It was deleted together with its server.
             Err(error) if error.is_not_found() => {}
             deleted => drop(deleted?),
         }

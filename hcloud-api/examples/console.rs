@@ -1,5 +1,5 @@
-//! Opens the screen of a server: prints where, and the password, for a VNC viewer that speaks
-//! WebSocket. Both are good for a minute.
+//! Requests a console of a server: prints its URL and password, for a VNC viewer that supports
+//! WebSockets. Both are valid for a minute.
 //!
 //!     HCLOUD_TOKEN=… cargo run --example console -- NAME
 
@@ -10,11 +10,11 @@ use hcloud_api::{Client, ExposeSecret};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let name = env::args().nth(1).context("the server's name is missing")?;
+    let name = env::args().nth(1).context("missing server name")?;
 
     let client = Client::from_env()?;
     let servers = client.servers();
-    let server = servers.find(&name).await?.context("no such server")?;
+    let server = servers.find(&name).await?.context("server not found")?;
     let console = servers.request_console(server.id).await?;
     client.wait([&console.action]).await?;
 

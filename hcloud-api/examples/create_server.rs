@@ -1,4 +1,4 @@
-//! Creates a server and waits until it runs.
+//! Creates a server and waits until it is running.
 //!
 //!     HCLOUD_TOKEN=… cargo run --example create_server -- NAME SSH_KEY [TYPE [LOCATION]]
 
@@ -11,12 +11,8 @@ use hcloud_api::{Client, CreateServer};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let mut arguments = env::args().skip(1);
-    let name = arguments
-        .next()
-        .context("a name for the server is missing")?;
-    let ssh_key = arguments
-        .next()
-        .context("the name of your SSH key is missing")?;
+    let name = arguments.next().context("missing server name")?;
+    let ssh_key = arguments.next().context("missing SSH key name")?;
     let server_type = arguments.next().unwrap_or_else(|| "cx23".to_owned());
     let location = arguments.next();
 

@@ -1,4 +1,4 @@
-//! Points a name at an address, as a router does whose address changes.
+//! Updates the address of a name, for hosts with a dynamic address.
 //!
 //!     HCLOUD_TOKEN=… cargo run --example dns_update -- ZONE NAME ADDRESS
 //!     HCLOUD_TOKEN=… cargo run --example dns_update -- example.com home 203.0.113.7
@@ -12,10 +12,10 @@ use hcloud_api::{Client, CreateRrset, Patch, Record, RrsetId, RrsetType};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let mut arguments = env::args().skip(1);
-    let mut argument = |what: &'static str| arguments.next().context(what);
-    let zone = argument("the zone is missing")?;
-    let name = argument("the name is missing")?;
-    let address: IpAddr = argument("the address is missing")?.parse()?;
+    let mut argument = |missing: &'static str| arguments.next().context(missing);
+    let zone = argument("missing zone")?;
+    let name = argument("missing name")?;
+    let address: IpAddr = argument("missing address")?.parse()?;
 
     let kind = match address {
         IpAddr::V4(_) => RrsetType::A,
@@ -33,7 +33,7 @@ async fn main() -> anyhow::Result<()> {
                 .iter()
                 .any(|known| known.value == record.value) =>
         {
-            println!("{id} is {address} already");
+            println!("{id} is already {address}");
             return Ok(());
         }
         Some(_) => rrsets.set_records(&id, &[record]).await?,
@@ -46,6 +46,6 @@ async fn main() -> anyhow::Result<()> {
         }
     };
     client.wait([action]).await?;
-    println!("{id} is {address} now");
+    println!("{id} is now {address}");
     Ok(())
 }

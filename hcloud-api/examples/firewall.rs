@@ -1,9 +1,9 @@
-//! Makes a firewall have exactly the rules that are listed on standard input. One that is new
-//! protects all servers with matching labels.
+//! Sets the rules of a firewall to those listed on standard input. A new firewall
+//! is applied to all servers with matching labels.
 //!
 //!     HCLOUD_TOKEN=… cargo run --example firewall -- NAME SELECTOR < rules
 //!
-//! One rule for incoming traffic per line: protocol, port (`-` for ICMP), who may come in.
+//! One rule for incoming traffic per line: protocol, port (`-` for ICMP), sources.
 //!
 //!     tcp  443   0.0.0.0/0 ::/0
 //!     tcp  22    198.51.100.0/24
@@ -18,8 +18,8 @@ use hcloud_api::{Client, CreateFirewall, FirewallRule, LabelSelector};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let mut arguments = env::args().skip(1);
-    let name = arguments.next().context("the firewall's name is missing")?;
-    let selector = arguments.next().context("the label selector is missing")?;
+    let name = arguments.next().context("missing firewall name")?;
+    let selector = arguments.next().context("missing label selector")?;
     let selector: LabelSelector = selector.parse()?;
     let rules: Vec<FirewallRule> = stdin()
         .lines()
@@ -48,7 +48,7 @@ fn rule(line: &str) -> anyhow::Result<FirewallRule> {
     let (protocol, port) = words
         .next()
         .zip(words.next())
-        .with_context(|| format!("{line:?} is no rule"))?;
+        .with_context(|| format!("invalid rule {line:?}"))?;
     let rule = FirewallRule::incoming(protocol.into(), words);
     Ok(match port {
         "-" => rule,

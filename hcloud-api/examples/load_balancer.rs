@@ -1,4 +1,4 @@
-//! Puts a load balancer in front of all servers with matching labels, and shows what it thinks of
+//! Creates a load balancer for all servers with matching labels, and prints
 //! their health until all are healthy.
 //!
 //!     HCLOUD_TOKEN=… cargo run --example load_balancer -- NAME SELECTOR [LOCATION]
@@ -16,8 +16,8 @@ use tokio::time::{sleep, timeout};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let mut arguments = env::args().skip(1);
-    let name = arguments.next().context("a name is missing")?;
-    let selector = arguments.next().context("the label selector is missing")?;
+    let name = arguments.next().context("missing name")?;
+    let selector = arguments.next().context("missing label selector")?;
     let label_selector: LabelSelector = selector.parse()?;
     let location = arguments.next().unwrap_or_else(|| "fsn1".to_owned());
 
@@ -41,17 +41,17 @@ async fn main() -> anyhow::Result<()> {
             if now.is_healthy() {
                 return anyhow::Ok(());
             }
-            // The API cannot tell when health changes.
+            // The API has no notification of health changes.
             sleep(Duration::from_secs(5)).await;
         }
     };
     timeout(Duration::from_secs(180), healthy)
         .await
-        .context("some targets do not become healthy")?
+        .context("some targets did not become healthy")?
 }
 
 fn show(load_balancer: &LoadBalancer) {
-    // What a label selector finds are targets inside the target.
+    // The servers that match a label selector are targets inside the target.
     let found = load_balancer
         .targets
         .iter()

@@ -1,4 +1,4 @@
-//! Adds up what a project costs in a month if nothing changes: servers, backups, addresses,
+//! Sums up the monthly price of a project: servers, backups, addresses,
 //! volumes, load balancers and snapshots, without VAT and traffic.
 //!
 //!     HCLOUD_TOKEN=… cargo run --example project_price
@@ -46,7 +46,7 @@ async fn main() -> anyhow::Result<()> {
         println!("{what:15} {price:10.2} {currency}");
     }
     let total: f64 = rows.iter().map(|(_, price)| price).sum();
-    println!("{:15} {total:10.2} {currency}", "together");
+    println!("{:15} {total:10.2} {currency}", "total");
     Ok(())
 }
 
@@ -54,7 +54,7 @@ fn sum<T>(things: &[T], price: impl Fn(&T) -> Option<f64>) -> f64 {
     things.iter().filter_map(price).sum()
 }
 
-/// What things cost in a month; `None` where the price list does not have them.
+/// Monthly prices; `None` if the price list does not contain them.
 struct Month(Pricing);
 
 impl Month {
@@ -104,7 +104,7 @@ fn ip_price(prices: &[IpPricing], kind: &IpType, location: &str) -> Option<f64> 
         .price_monthly)
 }
 
-/// Good enough for a sum that people read.
+/// Exact enough for display.
 fn net(price: &Price) -> Option<f64> {
     price.net.to_f64()
 }

@@ -1,4 +1,4 @@
-//! Takes a snapshot of a server, and keeps only the newest ones that were taken like this.
+//! Creates a snapshot of a server, and deletes all but the newest ones that it created.
 //!
 //!     HCLOUD_TOKEN=… cargo run --example snapshot_rotate -- NAME [KEEP]
 
@@ -10,19 +10,19 @@ use hcloud_api::{
     Client, CreateImage, ImageSort, ImageType, LabelSelector, Labels, ListImages, Sort,
 };
 
-/// Marks what may be deleted here, and names the server that it was taken of.
+/// The label of snapshots that may be deleted; its value is the server.
 const LABEL: &str = "rotated-snapshot-of";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let mut arguments = env::args().skip(1);
-    let name = arguments.next().context("the server's name is missing")?;
+    let name = arguments.next().context("missing server name")?;
     let keep: usize = arguments.next().as_deref().unwrap_or("7").parse()?;
     ensure!(keep > 0, "nothing would be kept");
 
     let client = Client::from_env()?;
     let server = client.servers().find(&name).await?;
-    let server = server.context("no such server")?.id;
+    let server = server.context("server not found")?.id;
 
     let snapshot = CreateImage {
         description: Some(format!("{name}, rotated")),
@@ -34,7 +34,7 @@ async fn main() -> anyhow::Result<()> {
         .wait([&created.action])
         .deadline(Duration::from_secs(3600))
         .await?;
-    println!("took snapshot {}", created.image.id);
+    println!("created snapshot {}", created.image.id);
 
     let newest_first = ListImages {
         kind: vec![ImageType::Snapshot],

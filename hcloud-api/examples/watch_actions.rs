@@ -1,4 +1,4 @@
-//! Shows how far all running actions of all servers are, until none runs any more.
+//! Prints the progress of all running actions of all servers until none is running.
 //!
 //!     HCLOUD_TOKEN=… cargo run --example watch_actions
 
@@ -13,7 +13,7 @@ async fn main() -> anyhow::Result<()> {
     };
     let mut actions = client.servers().actions().list(&running).all().await?;
 
-    // A wait ends at the first action that fails; the others go on.
+    // A wait ends at the first action that fails; the others continue.
     while !actions.is_empty() {
         let wait = client.wait(&actions).on_progress(|action| {
             println!("{} {}: {} %", action.id, action.command, action.progress);

@@ -4,20 +4,20 @@ use serde::Serialize;
 
 use crate::{Action, ActionId, ActionStatus, Client, Listing, Result, Sort};
 
-/// Which actions to list. An empty list of alternatives means any.
+/// A filter for actions. An empty list of alternatives matches all.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListActions {
-    /// Only actions with one of these ids. The actions of a single resource cannot be narrowed by
+    /// Only actions with one of these ids. The actions of a single resource cannot be filtered by
     /// id.
     pub id: Vec<ActionId>,
-    /// Only actions in one of these states.
+    /// Only actions with one of these statuses.
     pub status: Vec<ActionStatus>,
-    /// The order; by id unless set.
+    /// The order; by id if empty.
     pub sort: Vec<Sort<ActionSort>>,
 }
 
 open_enum! {
-    /// What actions can be sorted by.
+    /// The sort keys of actions.
     pub enum ActionSort {
         Id = "id",
         Command = "command",
@@ -32,7 +32,7 @@ open_enum! {
 pub struct KindActions<'a>(pub(crate) &'a Client, pub(crate) &'static str);
 
 impl KindActions<'_> {
-    /// Lists the actions that match `filter`, finished ones too.
+    /// Lists the actions that match `filter`, including finished ones.
     pub fn list(self, filter: &ListActions) -> Listing<Action> {
         self.0
             .get(format!("{}/actions", self.1))
@@ -51,7 +51,7 @@ impl KindActions<'_> {
 pub struct ResourceActions<'a>(pub(crate) &'a Client, pub(crate) String);
 
 impl ResourceActions<'_> {
-    /// Lists the actions that match `filter`, finished ones too.
+    /// Lists the actions that match `filter`, including finished ones.
     pub fn list(&self, filter: &ListActions) -> Listing<Action> {
         self.0
             .get(format!("{}/actions", self.1))

@@ -1,4 +1,4 @@
-//! Actions: what the API does in the background, and waiting for it.
+//! Actions: operations that the API runs in the background, and waiting for them.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#actions>
 
@@ -14,15 +14,16 @@ use serde::{Deserialize, Serialize};
 use serde_with::serde_as;
 use tokio::time::Instant;
 
+use crate::client::PollInterval;
 use crate::number::Integer;
 use crate::request::Request;
 use crate::{ActionId, Client, Error, ErrorCode, ListActions, ResourceActions, Result};
 
-/// How many actions one request asks for, so that its URL stays short.
-const BATCH: usize = 25;
+/// The number of actions per request, which bounds the length of its URL.
+const BATCH_SIZE: usize = 25;
 
 open_enum! {
-    /// How far an action is.
+    /// The status of an action.
     pub enum ActionStatus {
         Running = "running",
         Success = "success",
@@ -30,28 +31,28 @@ open_enum! {
     }
 }
 
-/// Something that the API does in the background, started by a request.
+/// An operation that the API runs in the background, started by a request.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Action {
-    /// Names the action.
+    /// The action's id.
     pub id: ActionId,
-    /// What is done, `create_server`.
+    /// The command, such as `create_server`.
     pub command: String,
-    /// How far it is.
+    /// The status.
     pub status: ActionStatus,
-    /// How far it is, in percent.
+    /// The progress in percent.
     #[serde_as(as = "Integer")]
     pub progress: u32,
-    /// When it began.
+    /// The start time.
     pub started: Timestamp,
-    /// When it ended.
+    /// The end time.
     pub finished: Option<Timestamp>,
-    /// What it is done to.
+    /// The resources that the action affects.
     #[serde(default)]
     pub resources: Vec<ActionResource>,
-    /// Why it failed.
+    /// The error, if it failed.
     pub error: Option<ActionError>,
 }
 
@@ -74,32 +75,53 @@ impl Action {
 
 resource!(Action, ActionId, "action", "actions");
 
-/// A thing that an action is done to.
+open_enum! {
+    /// The kind of a resource that an action affects.
+    pub enum ActionResourceKind {
+        Certificate = "certificate",
+        Firewall = "firewall",
+        FloatingIp = "floating_ip",
+        Image = "image",
+        Iso = "iso",
+        LoadBalancer = "load_balancer",
+        Network = "network",
+        PlacementGroup = "placement_group",
+        PrimaryIp = "primary_ip",
+        Server = "server",
+        StorageBox = "storage_box",
+        StorageBoxSnapshot = "storage_box_snapshot",
+        StorageBoxSubaccount = "storage_box_subaccount",
+        Volume = "volume",
+        Zone = "zone",
+    }
+}
+
+/// A resource that an action affects.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ActionResource {
-    /// The thing's id; of which kind, `kind` says.
+    /// The resource's id, which is unique only among resources of its kind.
     #[serde_as(as = "Integer")]
     pub id: u64,
-    /// What the thing is, `server`.
+    /// The resource's kind.
     #[serde(rename = "type")]
-    pub kind: String,
+    pub kind: ActionResourceKind,
 }
 
-/// Why an action failed.
+/// The error of a failed action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{}", self.text())]
+#[error("{}", self.description())]
 #[non_exhaustive]
 pub struct ActionError {
-    /// What went wrong, for programs.
+    /// The error code, for programs.
     pub code: ErrorCode,
-    /// What went wrong, for people; may be empty.
+    /// The message, for people; may be empty.
     pub message: String,
 }
 
 impl ActionError {
-    fn text(&self) -> String {
+    fn description(&self) -> String {
         match self.message.as_str() {
             "" => self.code.to_string(),
             message => format!("{message} ({})", self.code),
@@ -107,21 +129,21 @@ impl ActionError {
     }
 }
 
-/// The actions of a project; made by [`Client::actions`].
+/// The actions of a project; returned by [`Client::actions`].
 #[derive(Clone, Copy, Debug)]
 pub struct Actions<'a>(pub(crate) &'a Client);
 
 impl Actions<'_> {
-    /// The action with this id.
+    /// Gets one action.
     pub async fn get(self, id: ActionId) -> Result<Action> {
         self.0.get(format!("/actions/{id}")).one().await
     }
 
-    /// The actions with these ids, in the API's order; ids that it does not know are left out.
+    /// Gets the actions with these ids, in the API's order; unknown ids are left out.
     ///
-    /// One request for every 25 ids, side by side.
+    /// Sends one request per 25 ids, concurrently.
     pub async fn list(self, ids: &[ActionId]) -> Result<Vec<Action>> {
-        let requests: Vec<_> = ids.chunks(BATCH).map(|ids| self.batch(ids)).collect();
+        let requests: Vec<_> = ids.chunks(BATCH_SIZE).map(|ids| self.batch(ids)).collect();
         stream::iter(requests)
             .map(|request| request.field::<Vec<Action>>("actions"))
             .buffered(self.0.shared.parallel_pages)
@@ -136,12 +158,12 @@ impl Actions<'_> {
     }
 }
 
-/// An action to wait for: as the API returned it, or by its id.
+/// An action to wait for: as the API returned it, or its id.
 #[derive(Clone, Debug)]
 pub enum ActionRef {
-    /// An action that may have ended already.
+    /// An action, which may have ended already.
     Action(Action),
-    /// An action of which only the id is known.
+    /// The id of an action.
     Id(ActionId),
 }
 
@@ -173,16 +195,22 @@ impl From<ActionId> for ActionRef {
 }
 
 impl Client {
-    /// Waits until all these actions have succeeded; awaiting the result gives them in the same
-    /// order.
+    /// Waits until all these actions have succeeded, and returns them in the same order.
     ///
-    /// Looks at 25 actions per request, first often, then less often. Dropping the future ends
-    /// the waiting, not the actions. Nothing runs in the background.
+    /// Polls 25 actions per request, at first often, then less often. A resource that was returned
+    /// with the actions is outdated afterwards; get it again.
     ///
     /// # Errors
     ///
     /// [`Error::ActionFailed`] as soon as one fails, [`Error::ActionsVanished`] if the API does
-    /// not know one, [`Error::WaitDeadline`] with what remains.
+    /// not know one, [`Error::WaitDeadline`] if some are still running at the deadline.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future stops the polling; the actions continue to run. Nothing runs in the
+    /// background.
+    ///
+    /// # Examples
     ///
     /// ```no_run
     /// # use std::time::Duration;
@@ -206,12 +234,18 @@ impl Client {
 }
 
 impl ResourceActions<'_> {
-    /// Waits until none of these actions runs any more, however they end: what was refused with
-    /// [`ErrorCode::Locked`] may succeed then.
+    /// Waits until none of these actions is running, whether they succeed or fail: a request that
+    /// was refused with [`ErrorCode::Locked`] may succeed then.
     ///
     /// # Errors
     ///
-    /// [`Error::WaitDeadline`] with what still runs.
+    /// [`Error::WaitDeadline`] if some are still running at the deadline.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Client::wait`].
+    ///
+    /// # Examples
     ///
     /// ```no_run
     /// # async fn example(client: &hcloud_api::Client, id: hcloud_api::ServerId)
@@ -241,8 +275,8 @@ impl ResourceActions<'_> {
     }
 }
 
-/// Waiting for actions, to be awaited; returned by [`Client::wait`].
-#[must_use = "nothing is waited for until this is awaited"]
+/// A future that waits for actions; returned by [`Client::wait`].
+#[must_use = "futures do nothing unless awaited"]
 pub struct Wait<'a> {
     client: &'a Client,
     actions: Vec<ActionRef>,
@@ -251,41 +285,41 @@ pub struct Wait<'a> {
 }
 
 impl<'a> Wait<'a> {
-    /// How long to wait, 15 minutes unless set.
+    /// Sets how long to wait; the default is 15 minutes.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// Calls `watch` for every action when it is first seen, and whenever its progress or status
-    /// has changed.
-    pub fn on_progress(mut self, watch: impl FnMut(&Action) + Send + 'a) -> Self {
-        self.on_progress = Box::new(watch);
+    /// Calls `progress` for each action when it is first seen, and whenever its progress or status
+    /// changes.
+    pub fn on_progress(mut self, progress: impl FnMut(&Action) + Send + 'a) -> Self {
+        self.on_progress = Box::new(progress);
         self
     }
 
     async fn run(self) -> Result<Vec<Action>> {
         let order: Vec<ActionId> = self.actions.iter().map(ActionRef::id).collect();
-        let mut watch = Watch {
+        let mut poller = Poller {
             running: order.clone(),
             seen: HashMap::new(),
             on_progress: self.on_progress,
         };
         for reference in self.actions {
             if let ActionRef::Action(action) = reference {
-                watch.look(action)?;
+                poller.observe(action)?;
             }
         }
-        match tokio::time::timeout(self.deadline, watch.until_done(self.client)).await {
+        match tokio::time::timeout(self.deadline, poller.poll_until_done(self.client)).await {
             Ok(done) => done?,
             Err(_) => {
                 return Err(Error::WaitDeadline {
                     waited: self.deadline,
-                    remaining: watch.running,
+                    remaining: poller.running,
                 });
             }
         }
-        Ok(order.iter().map(|id| watch.seen[id].clone()).collect())
+        Ok(order.iter().map(|id| poller.seen[id].clone()).collect())
     }
 }
 
@@ -307,30 +341,30 @@ impl fmt::Debug for Wait<'_> {
     }
 }
 
-/// What a wait knows about its actions.
-struct Watch<'a> {
+/// The state of a wait.
+struct Poller<'a> {
     running: Vec<ActionId>,
     seen: HashMap<ActionId, Action>,
     on_progress: Box<dyn FnMut(&Action) + Send + 'a>,
 }
 
-impl Watch<'_> {
-    async fn until_done(&mut self, client: &Client) -> Result<()> {
-        let poll = client.shared.poll;
-        let mut pause = poll.first;
+impl Poller<'_> {
+    async fn poll_until_done(&mut self, client: &Client) -> Result<()> {
+        let PollInterval { initial, max } = client.shared.poll_interval;
+        let mut interval = initial;
         if self.running.iter().any(|id| !self.seen.contains_key(id)) {
-            self.round(client).await?;
+            self.poll(client).await?;
         }
         while !self.running.is_empty() {
-            tokio::time::sleep(pause).await;
-            self.round(client).await?;
-            pause = pause.mul_f64(1.5).min(poll.longest);
+            tokio::time::sleep(interval).await;
+            self.poll(client).await?;
+            interval = interval.mul_f64(1.5).min(max);
         }
         Ok(())
     }
 
-    /// Looks at everything that still runs.
-    async fn round(&mut self, client: &Client) -> Result<()> {
+    /// Polls all running actions once.
+    async fn poll(&mut self, client: &Client) -> Result<()> {
         let actions = client.actions().list(&self.running).await?;
         let known: HashSet<_> = actions.iter().map(|action| action.id).collect();
         let ids: Vec<_> = self
@@ -342,10 +376,12 @@ impl Watch<'_> {
         if !ids.is_empty() {
             return Err(Error::ActionsVanished { ids });
         }
-        actions.into_iter().try_for_each(|action| self.look(action))
+        actions
+            .into_iter()
+            .try_for_each(|action| self.observe(action))
     }
 
-    fn look(&mut self, action: Action) -> Result<()> {
+    fn observe(&mut self, action: Action) -> Result<()> {
         let earlier = self.seen.get(&action.id);
         if earlier.is_none_or(|earlier| earlier.advanced_to(&action)) {
             (self.on_progress)(&action);
@@ -353,7 +389,7 @@ impl Watch<'_> {
         match action.status {
             ActionStatus::Success => self.running.retain(|id| *id != action.id),
             ActionStatus::Error => return Err(action.into_error()),
-            // A status of the future is no end that we could name.
+            // An unknown status is treated as not ended.
             ActionStatus::Running | ActionStatus::Unknown(_) => {}
         }
         self.seen.insert(action.id, action);

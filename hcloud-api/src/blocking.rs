@@ -1,7 +1,7 @@
-//! Calls from code that is not async.
+//! A client for code that is not async.
 //!
-//! Nothing is mirrored here: what an async client can do, [`Client::run`] does, several requests
-//! side by side included.
+//! Nothing is mirrored here: [`Client::run`] runs whatever an async client can do, including
+//! concurrent requests.
 //!
 //! ```no_run
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,7 +19,7 @@ use std::io;
 
 use tokio::runtime::{Builder, Runtime};
 
-/// A client whose calls return when they are done; they run on the thread that makes them.
+/// A client whose calls block the current thread until they have finished.
 #[derive(Debug)]
 pub struct Client {
     client: crate::Client,
@@ -31,17 +31,17 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// When the operating system has no file descriptors left.
+    /// An I/O error if the operating system has no file descriptors left.
     pub fn new(client: crate::Client) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         Ok(Self { client, runtime })
     }
 
-    /// Runs async calls to their end.
+    /// Runs async calls to completion.
     ///
     /// # Panics
     ///
-    /// When called from async code, which has to use the async client.
+    /// If called from async code, which has to use the async client.
     pub fn run<'a, T>(&'a self, calls: impl AsyncFnOnce(&'a crate::Client) -> T) -> T {
         self.runtime.block_on(calls(&self.client))
     }

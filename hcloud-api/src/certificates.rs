@@ -1,4 +1,4 @@
-//! Certificates: what load balancers show to browsers.
+//! TLS certificates of load balancers.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#certificates>
 
@@ -14,7 +14,7 @@ use crate::{
     Listing, ResourceActions, Result, Sort,
 };
 
-/// The certificates of one project; made by [`Client::certificates`].
+/// The certificates of one project; returned by [`Client::certificates`].
 ///
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
@@ -32,7 +32,7 @@ pub struct Certificates<'a>(pub(crate) &'a Client);
 impl<'a> Certificates<'a> {
     /// Lists the certificates that match `filter`.
     pub fn list(self, filter: &ListCertificates) -> Listing<Certificate> {
-        self.0.get("/certificates").query(filter).list()
+        self.0.list(filter)
     }
 
     /// Finds the certificate with exactly this name.
@@ -47,10 +47,10 @@ impl<'a> Certificates<'a> {
 
     /// Gets one certificate.
     pub async fn get(self, id: CertificateId) -> Result<Certificate> {
-        self.0.get(format!("/certificates/{id}")).one().await
+        self.0.fetch(id).await
     }
 
-    /// Uploads a certificate, or has one issued.
+    /// Uploads a certificate, or requests a managed one.
     ///
     /// # Errors
     ///
@@ -65,19 +65,12 @@ impl<'a> Certificates<'a> {
         id: CertificateId,
         change: &UpdateCertificate,
     ) -> Result<Certificate> {
-        self.0
-            .put(format!("/certificates/{id}"))
-            .json(change)
-            .one()
-            .await
+        self.0.change(id, change).await
     }
 
-    /// Deletes a certificate that nothing uses.
+    /// Deletes a certificate that is not in use.
     pub async fn delete(self, id: CertificateId) -> Result<Option<Action>> {
-        self.0
-            .delete(format!("/certificates/{id}"))
-            .optional()
-            .await
+        self.0.remove::<Certificate>(id).await
     }
 
     /// The actions of all certificates.
@@ -90,16 +83,13 @@ impl<'a> Certificates<'a> {
         ResourceActions(self.0, format!("/certificates/{id}"))
     }
 
-    /// Tries again to issue or renew a managed certificate after that failed.
+    /// Retries the failed issuance or renewal of a managed certificate.
     pub async fn retry(self, id: CertificateId) -> Result<Action> {
-        self.0
-            .post(format!("/certificates/{id}/actions/retry"))
-            .one()
-            .await
+        self.0.act::<Certificate>(id, "retry").one().await
     }
 }
 
-/// Which certificates to list. An empty list of alternatives means any.
+/// A filter for certificates. Empty lists match all.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListCertificates {
@@ -110,12 +100,12 @@ pub struct ListCertificates {
     pub kind: Vec<CertificateType>,
     /// Only certificates with matching labels.
     pub label_selector: Option<LabelSelector>,
-    /// The order; by id unless set.
+    /// The order; by id if empty.
     pub sort: Vec<Sort<CertificateSort>>,
 }
 
 open_enum! {
-    /// What certificates can be sorted by.
+    /// The sort keys of certificates.
     pub enum CertificateSort {
         Id = "id",
         Name = "name",
@@ -127,68 +117,68 @@ open_enum! {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Certificate {
-    /// Names the certificate.
+    /// The certificate's id.
     pub id: CertificateId,
-    /// Unique in the project.
+    /// The name, unique in the project.
     pub name: String,
-    /// Who takes care of it.
+    /// Whether it is uploaded or managed.
     #[serde(rename = "type", default = "uploaded")]
     pub kind: CertificateType,
     /// The certificate and its chain in PEM; `None` until it is issued.
     pub certificate: Option<String>,
-    /// The SHA-256 fingerprint, written `03:c7:…`; `None` until it is issued.
+    /// The SHA-256 fingerprint, such as `03:c7:…`; `None` until it is issued.
     pub fingerprint: Option<String>,
-    /// When it becomes valid; `None` until it is issued.
+    /// The start of its validity; `None` until it is issued.
     pub not_valid_before: Option<Timestamp>,
-    /// When it stops being valid; `None` until it is issued.
+    /// The end of its validity; `None` until it is issued.
     pub not_valid_after: Option<Timestamp>,
-    /// The domains that it is for.
+    /// The domains.
     pub domain_names: Vec<String>,
-    /// How issuing and renewing went; `None` for an uploaded certificate.
+    /// The status of issuance and renewal; `None` for an uploaded certificate.
     pub status: Option<CertificateStatus>,
-    /// What uses it.
+    /// The resources that use it.
     pub used_by: Vec<CertificateUser>,
-    /// The user's labels.
+    /// The labels.
     pub labels: Labels,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
 }
 
 resource!(Certificate, CertificateId, "certificate", "certificates");
 
 open_enum! {
-    /// Who takes care of a certificate.
+    /// The type of a certificate.
     pub enum CertificateType {
-        /// The user, who renews it in time.
+        /// Uploaded, and to be renewed by the user.
         Uploaded = "uploaded",
-        /// Hetzner, who has it issued and renewed by Let's Encrypt.
+        /// Issued by Let's Encrypt, and renewed by Hetzner.
         Managed = "managed",
     }
 }
 
-/// What a certificate is whose type the API leaves out, as in the definition of its requests.
+/// The type of a certificate if the API omits it, as the definition of its requests does.
 fn uploaded() -> CertificateType {
     CertificateType::Uploaded
 }
 
-/// How issuing and renewing a managed certificate went.
+/// The status of issuance and renewal of a managed certificate.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct CertificateStatus {
-    /// How far issuing it is.
+    /// The status of the issuance.
     pub issuance: Option<CertificateIssuance>,
-    /// How far renewing it is.
+    /// The status of the renewal.
     pub renewal: Option<CertificateRenewal>,
-    /// Why either failed.
+    /// The error if either failed.
     pub error: Option<ActionError>,
 }
 
 open_enum! {
-    /// How far issuing a certificate is.
+    /// The status of the issuance of a certificate.
     pub enum CertificateIssuance {
-        /// It is going on.
+        /// It is in progress.
         Pending = "pending",
-        /// The certificate can be used.
+        /// The certificate is usable.
         Completed = "completed",
         /// See [`CertificateStatus::error`] and [`Certificates::retry`].
         Failed = "failed",
@@ -196,11 +186,11 @@ open_enum! {
 }
 
 open_enum! {
-    /// How far renewing a certificate is.
+    /// The status of the renewal of a certificate.
     pub enum CertificateRenewal {
-        /// It will happen in time.
+        /// It is scheduled.
         Scheduled = "scheduled",
-        /// It is going on.
+        /// It is in progress.
         Pending = "pending",
         /// See [`CertificateStatus::error`] and [`Certificates::retry`].
         Failed = "failed",
@@ -209,15 +199,15 @@ open_enum! {
     }
 }
 
-/// Something that uses a certificate.
+/// A resource that uses a certificate.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct CertificateUser {
-    /// The user's id; of which kind, `kind` says.
+    /// The resource's id, which is unique only among resources of its kind.
     #[serde_as(as = "Integer")]
     pub id: u64,
-    /// What the user is, `load_balancer`.
+    /// The resource's kind, such as `load_balancer`.
     #[serde(rename = "type")]
     pub kind: String,
 }
@@ -225,38 +215,38 @@ pub struct CertificateUser {
 /// A certificate to create.
 #[derive(Clone, Debug, Serialize)]
 pub struct CreateCertificate {
-    /// Unique in the project.
+    /// The name, unique in the project.
     pub name: String,
-    /// Where it comes from.
+    /// The source.
     #[serde(flatten)]
     pub source: CertificateSource,
-    /// Labels to begin with.
+    /// The labels.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
-/// Where a certificate comes from.
+/// The source of a certificate.
 #[serde_as]
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum CertificateSource {
-    /// The user has it, and takes care that it is renewed.
+    /// Uploaded, and to be renewed by the user.
     Uploaded {
-        /// The certificate and its chain in PEM, each certified by the one that follows.
+        /// The certificate and its chain in PEM, each certified by the next.
         certificate: String,
-        /// Its key in PEM.
+        /// The private key in PEM.
         #[serde_as(as = "Secret")]
         private_key: SecretString,
     },
-    /// Let's Encrypt issues and renews it.
+    /// Issued and renewed by Let's Encrypt.
     Managed {
-        /// The domains that it is for; Hetzner has to be their name server.
+        /// The domains, which must use Hetzner's name servers.
         domain_names: Vec<String>,
     },
 }
 
 impl CreateCertificate {
-    /// Uploads a certificate with its chain, and its key, all in PEM.
+    /// Creates a request to upload a certificate with its chain and key, all in PEM.
     pub fn uploaded(
         name: impl Into<String>,
         certificate: impl Into<String>,
@@ -269,7 +259,7 @@ impl CreateCertificate {
         Self::new(name.into(), source)
     }
 
-    /// Has a certificate issued for domains whose name server Hetzner is.
+    /// Creates a request for a managed certificate of domains that use Hetzner's name servers.
     pub fn managed<D: Into<String>>(
         name: impl Into<String>,
         domain_names: impl IntoIterator<Item = D>,
@@ -293,18 +283,18 @@ impl CreateCertificate {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct CertificateCreated {
-    /// The certificate as it begins.
+    /// The new certificate.
     pub certificate: Certificate,
-    /// Issues it; `None` if it was uploaded.
+    /// The action that issues it; `None` if it was uploaded.
     pub action: Option<Action>,
 }
 
-/// What to change about a certificate; the rest stays.
+/// An update of a certificate; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpdateCertificate {
-    /// The name from now on.
+    /// The new name.
     pub name: Option<String>,
-    /// All labels from now on: those missing here are removed.
+    /// The new labels, which replace all existing ones.
     pub labels: Option<Labels>,
 }

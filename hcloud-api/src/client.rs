@@ -1,11 +1,12 @@
-//! The client, and how it is set up.
+//! The client and its builder.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Method, Url};
+use http::Method;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::rate_limit::Pacers;
@@ -18,16 +19,15 @@ use crate::{
     ServerTypes, Servers, SshKeys, StorageBoxTypes, StorageBoxes, Volumes, Zones,
 };
 
-const ENDPOINT: &str = "https://api.hetzner.cloud/v1";
+const CLOUD_ENDPOINT: &str = "https://api.hetzner.cloud/v1";
 const STORAGE_BOX_ENDPOINT: &str = "https://api.hetzner.com/v1";
 
-/// How long an idle connection is kept.
-const IDLE: Duration = Duration::from_secs(30);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Access to one project of the Hetzner Cloud.
+/// A client for one project of the Hetzner Cloud.
 ///
-/// A clone is cheap and shares connections and the request budget: clone it into every task
-/// rather than making another.
+/// A clone is cheap and shares connections and the request budget: clone the client into each
+/// task instead of building another.
 #[derive(Clone)]
 pub struct Client {
     pub(crate) shared: Arc<Shared>,
@@ -44,32 +44,32 @@ pub(crate) struct Shared {
     pub(crate) storage_boxes: Url,
     pub(crate) pacers: Pacers,
     pub(crate) parallel_pages: usize,
-    pub(crate) poll: Poll,
+    pub(crate) poll_interval: PollInterval,
 }
 
-/// How often actions are looked at.
+/// The interval between polls of running actions, which grows from `initial` to `max`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Poll {
-    pub(crate) first: Duration,
-    pub(crate) longest: Duration,
+pub(crate) struct PollInterval {
+    pub(crate) initial: Duration,
+    pub(crate) max: Duration,
 }
 
 impl Client {
-    /// A client with the usual settings.
+    /// Creates a client with the default settings.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidToken`] if the token cannot be a token.
+    /// [`Error::InvalidToken`] if the token is empty or not printable ASCII.
     pub fn new(token: impl Into<SecretString>) -> Result<Self> {
         Self::builder(token).build()
     }
 
-    /// Starts a client with settings of your own.
+    /// Returns a builder for a client with other settings.
     pub fn builder(token: impl Into<SecretString>) -> ClientBuilder {
         ClientBuilder::new(token.into())
     }
 
-    /// A client for the token in `HCLOUD_TOKEN` and, if it is set, the endpoint in
+    /// Creates a client from the token in `HCLOUD_TOKEN` and, if set, the endpoint in
     /// `HCLOUD_ENDPOINT`.
     ///
     /// # Errors
@@ -84,7 +84,7 @@ impl Client {
         }
     }
 
-    /// The same client with another retry policy.
+    /// Returns a clone with another retry policy.
     pub fn with_retry(&self, retry: RetryPolicy) -> Self {
         Self {
             shared: Arc::clone(&self.shared),
@@ -92,7 +92,7 @@ impl Client {
         }
     }
 
-    /// Actions: what the API does in the background.
+    /// Actions: operations that the API runs in the background.
     pub fn actions(&self) -> Actions<'_> {
         Actions(self)
     }
@@ -102,87 +102,87 @@ impl Client {
         Servers(self)
     }
 
-    /// What the disks of new servers are filled with.
+    /// Images, from which the disks of servers are created.
     pub fn images(&self) -> Images<'_> {
         Images(self)
     }
 
-    /// What servers can boot from instead of their disks.
+    /// ISO images, from which servers can boot instead of their disks.
     pub fn isos(&self) -> Isos<'_> {
         Isos(self)
     }
 
-    /// Public addresses of servers.
+    /// Primary IPs: public addresses of servers.
     pub fn primary_ips(&self) -> PrimaryIps<'_> {
         PrimaryIps(self)
     }
 
-    /// Public addresses that move from server to server.
+    /// Floating IPs: public addresses that can be moved between servers.
     pub fn floating_ips(&self) -> FloatingIps<'_> {
         FloatingIps(self)
     }
 
-    /// Private connections between servers.
+    /// Private networks.
     pub fn networks(&self) -> Networks<'_> {
         Networks(self)
     }
 
-    /// Which public traffic reaches servers.
+    /// Firewalls, which filter the public traffic of servers.
     pub fn firewalls(&self) -> Firewalls<'_> {
         Firewalls(self)
     }
 
-    /// Block storage that outlives servers.
+    /// Volumes: block storage independent of a server's lifetime.
     pub fn volumes(&self) -> Volumes<'_> {
         Volumes(self)
     }
 
-    /// Servers that must not share a host.
+    /// Placement groups, which keep servers on different hosts.
     pub fn placement_groups(&self) -> PlacementGroups<'_> {
         PlacementGroups(self)
     }
 
-    /// What load balancers show to browsers.
+    /// TLS certificates of load balancers.
     pub fn certificates(&self) -> Certificates<'_> {
         Certificates(self)
     }
 
-    /// Public keys for new servers.
+    /// SSH keys, which are installed on new servers.
     pub fn ssh_keys(&self) -> SshKeys<'_> {
         SshKeys(self)
     }
 
-    /// How big servers can be.
+    /// Server types.
     pub fn server_types(&self) -> ServerTypes<'_> {
         ServerTypes(self)
     }
 
-    /// One address in front of many targets.
+    /// Load balancers.
     pub fn load_balancers(&self) -> LoadBalancers<'_> {
         LoadBalancers(self)
     }
 
-    /// How much load balancers can take.
+    /// Load balancer types.
     pub fn load_balancer_types(&self) -> LoadBalancerTypes<'_> {
         LoadBalancerTypes(self)
     }
 
-    /// The domains that Hetzner's name servers answer for.
+    /// DNS zones.
     pub fn zones(&self) -> Zones<'_> {
         Zones(self)
     }
 
-    /// Network storage.
+    /// Storage boxes: network storage.
     pub fn storage_boxes(&self) -> StorageBoxes<'_> {
         StorageBoxes(self)
     }
 
-    /// How much storage boxes can hold.
+    /// Storage box types.
     pub fn storage_box_types(&self) -> StorageBoxTypes<'_> {
         StorageBoxTypes(self)
     }
 
-    /// Where servers can be.
+    /// Locations of data centers.
     pub fn locations(&self) -> Locations<'_> {
         Locations(self)
     }
@@ -190,20 +190,19 @@ impl Client {
 
 /// Requests, for the resource modules.
 ///
-/// A method of a resource says verb, path, query, body, and which part of the answer it wants:
+/// A method of a resource names the verb, path, query, body, and the part of the response that it
+/// returns:
 ///
 /// ```text
-/// self.0.get(format!("/servers/{id}")).one().await                      // {"server": …}
-/// self.0.get("/servers").query(filter).list()                           // {"servers": […], "meta": …}
-/// self.0.put(format!("/servers/{id}")).json(change).one().await
-/// self.0.post(format!("/servers/{id}/actions/poweron")).one().await     // {"action": …}
-/// self.0.post("/servers").json(new).whole().await                       // the whole body
-/// self.0.delete(format!("/servers/{id}")).optional().await              // {"action": …} or nothing
+/// self.0.post("/servers").json(server).whole().await                    // the whole body
+/// self.0.get(format!("/zones/{zone}")).one().await                      // {"zone": …}
+/// self.0.get(format!("/networks/{id}/members")).query(filter).list()    // {"members": […], "meta": …}
+/// self.0.delete(format!("/zones/{zone}")).optional().await              // {"action": …} or nothing
 /// self.0.get(format!("/servers/{id}/metrics")).query(q).field("metrics").await
 /// ```
 ///
-/// What `one`, `optional` and `list` return is a [`Resource`](crate::Resource), which knows the
-/// name of its field.
+/// `one`, `optional` and `list` return a [`Resource`](crate::Resource), which has the name of its
+/// field. Most calls are shorter still, see `crud.rs`.
 impl Client {
     pub(crate) fn get(&self, path: impl Into<String>) -> Request {
         Request::new(self, Method::GET, path.into())
@@ -231,7 +230,7 @@ impl fmt::Debug for Client {
     }
 }
 
-/// A client being set up; made by [`Client::builder`].
+/// A builder for a [`Client`]; returned by [`Client::builder`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ClientBuilder {
@@ -243,7 +242,7 @@ pub struct ClientBuilder {
     connect_timeout: Duration,
     retry: RetryPolicy,
     parallel_pages: usize,
-    poll: Poll,
+    poll_interval: PollInterval,
     dry_run: bool,
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
     tls: tls::Backend,
@@ -255,16 +254,16 @@ impl ClientBuilder {
     fn new(token: SecretString) -> Self {
         Self {
             token,
-            endpoint: ENDPOINT.to_owned(),
+            endpoint: CLOUD_ENDPOINT.to_owned(),
             storage_box_endpoint: STORAGE_BOX_ENDPOINT.to_owned(),
             user_agent: concat!("hcloud-api/", env!("CARGO_PKG_VERSION")).to_owned(),
             timeout: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
             retry: RetryPolicy::default(),
             parallel_pages: 32,
-            poll: Poll {
-                first: Duration::from_millis(250),
-                longest: Duration::from_secs(5),
+            poll_interval: PollInterval {
+                initial: Duration::from_millis(250),
+                max: Duration::from_secs(5),
             },
             dry_run: false,
             #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -274,37 +273,37 @@ impl ClientBuilder {
         }
     }
 
-    /// Where the Cloud API is, instead of `https://api.hetzner.cloud/v1`.
+    /// Sets the endpoint of the Cloud API, instead of `https://api.hetzner.cloud/v1`.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.endpoint = url.into();
         self
     }
 
-    /// Where the storage box API is, instead of `https://api.hetzner.com/v1`.
+    /// Sets the endpoint of the storage box API, instead of `https://api.hetzner.com/v1`.
     pub fn storage_box_endpoint(mut self, url: impl Into<String>) -> Self {
         self.storage_box_endpoint = url.into();
         self
     }
 
-    /// Names your program to Hetzner, before this library.
+    /// Prepends your program's name and version to the `User-Agent`.
     pub fn user_agent(mut self, product: &str, version: &str) -> Self {
         self.user_agent = format!("{product}/{version} {}", self.user_agent);
         self
     }
 
-    /// How long one attempt of a request may take, 30 seconds unless set.
+    /// Sets the timeout of one attempt of a request; the default is 30 seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How long making a connection may take, 10 seconds unless set.
+    /// Sets the timeout for establishing a connection; the default is 10 seconds.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// How requests that failed are repeated.
+    /// Sets how failed requests are retried.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = policy;
         self
@@ -317,36 +316,37 @@ impl ClientBuilder {
         self
     }
 
-    /// How many pages of one list are fetched side by side, 32 unless set.
+    /// Sets how many pages of one list are fetched concurrently; the default is 32.
     pub fn parallel_pages(mut self, pages: usize) -> Self {
         self.parallel_pages = pages.max(1);
         self
     }
 
-    /// The pauses between looks at running actions: the first, from which they grow, and the
-    /// longest. 0.25 and 5 seconds unless set.
-    pub fn poll_interval(mut self, first: Duration, longest: Duration) -> Self {
-        self.poll = Poll { first, longest };
+    /// Sets the interval between polls of running actions, which grows from `initial` to `max`;
+    /// the defaults are 0.25 and 5 seconds.
+    pub fn poll_interval(mut self, initial: Duration, max: Duration) -> Self {
+        self.poll_interval = PollInterval { initial, max };
         self
     }
 
-    /// Trusts these root certificates (PEM, one or more) too, for proxies that inspect TLS.
+    /// Trusts these root certificates (PEM, one or more) in addition to the built-in ones, for
+    /// proxies that inspect TLS.
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
     pub fn root_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.root_certificates.push(pem.into());
         self
     }
 
-    /// Has the operating system's library do HTTPS, with the root certificates that it trusts.
+    /// Uses the operating system's TLS library and the root certificates that it trusts.
     ///
-    /// Without the feature `rustls` that is so anyway.
+    /// This is the default if the feature `rustls` is off.
     #[cfg(feature = "native-tls")]
     pub fn native_tls(mut self) -> Self {
         self.tls = tls::Backend::Native;
         self
     }
 
-    /// Makes the client.
+    /// Builds the client.
     ///
     /// # Errors
     ///
@@ -363,13 +363,13 @@ impl ClientBuilder {
                 storage_boxes: endpoint(&self.storage_box_endpoint)?,
                 pacers: Pacers::default(),
                 parallel_pages: self.parallel_pages,
-                poll: self.poll,
+                poll_interval: self.poll_interval,
             }),
             retry: self.retry,
         })
     }
 
-    /// Speaks HTTP to the API.
+    /// Returns the HTTP client for the API.
     fn http(&self) -> Result<reqwest::Client> {
         let builder = self
             .connections()
@@ -378,35 +378,35 @@ impl ClientBuilder {
                 authorization(&self.token)?,
             )]))
             .pool_max_idle_per_host(self.parallel_pages)
-            // The API hangs up on idle connections; doing so first keeps it from happening under
-            // a POST, which could not be sent again.
-            .pool_idle_timeout(IDLE);
+            // The API closes idle connections. Closing them first avoids that this happens during
+            // a POST, which must not be retried.
+            .pool_idle_timeout(IDLE_TIMEOUT);
         #[cfg(any(feature = "rustls", feature = "native-tls"))]
-        let builder = self.encrypted(builder, tls::Protocols::Any)?;
-        builder.build().map_err(|source| Error::Setup { source })
+        let builder = self.with_tls(builder, tls::Protocols::Any)?;
+        builder.build().map_err(Error::setup)
     }
 
-    /// Speaks HTTP to consoles, which are not shown the token.
+    /// Returns the HTTP client for consoles, which does not send the token.
     #[cfg(feature = "console")]
     pub(crate) fn http_to_consoles(&self) -> Result<reqwest::Client> {
         let builder = self.connections();
         #[cfg(any(feature = "rustls", feature = "native-tls"))]
-        let builder = self.encrypted(builder, tls::Protocols::Http1)?;
-        builder.build().map_err(|source| Error::Setup { source })
+        let builder = self.with_tls(builder, tls::Protocols::Http1)?;
+        builder.build().map_err(Error::setup)
     }
 
-    /// What holds for connections of all kinds.
+    /// Returns the settings that all connections share.
     fn connections(&self) -> reqwest::ClientBuilder {
         reqwest::Client::builder()
             .user_agent(&self.user_agent)
             .timeout(self.timeout)
             .connect_timeout(self.connect_timeout)
-            // The API never redirects; whatever does shall not get the token.
+            // The API never redirects; following one could leak the token.
             .redirect(reqwest::redirect::Policy::none())
     }
 
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
-    fn encrypted(
+    fn with_tls(
         &self,
         builder: reqwest::ClientBuilder,
         protocols: tls::Protocols,
@@ -426,11 +426,11 @@ fn authorization(token: &SecretString) -> Result<HeaderValue> {
     Ok(value)
 }
 
-fn endpoint(text: &str) -> Result<Url> {
-    Url::parse(text.trim_end_matches('/'))
+fn endpoint(endpoint: &str) -> Result<Url> {
+    Url::parse(endpoint.trim_end_matches('/'))
         .ok()
         .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
         .ok_or_else(|| Error::InvalidEndpoint {
-            endpoint: text.to_owned(),
+            endpoint: endpoint.to_owned(),
         })
 }

@@ -1,14 +1,15 @@
-//! Opening consoles: RFB, the protocol of VNC, inside a WebSocket.
+//! Connections to consoles: RFB, the protocol of VNC, over a WebSocket.
 
 use std::io;
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt, future};
-use reqwest::header::{
+use http::header::{
     CONNECTION, HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use reqwest::{Method, Response, StatusCode, Upgraded, Url};
+use http::{Method, StatusCode};
+use reqwest::{Response, Upgraded, Url};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncRead, AsyncWrite, join};
 use tokio_tungstenite::WebSocketStream;
@@ -20,36 +21,39 @@ use tokio_util::io::{CopyToBytes, SinkWriter, StreamReader};
 
 use crate::{Client, Error, Result};
 
-/// What consoles have to be asked for.
 const SUBPROTOCOL: &str = "binary";
 
 impl Client {
-    /// Connects to the console at a [`wss_url`](crate::Console::wss_url), which can be done within
-    /// a minute.
+    /// Connects to the console at a [`wss_url`](crate::Console::wss_url), which is valid for a
+    /// minute.
     ///
-    /// What comes and goes is RFB, as if a VNC server were connected to directly. It is connected
-    /// to in the way that the API is, with the same certificates and proxies, but the token is not
-    /// shown. To leave politely, shut the stream down.
+    /// The stream carries RFB, as a connection to a VNC server does. The connection uses the same
+    /// TLS and proxy settings as the API, but does not send the token. Shut the stream down to
+    /// close the connection cleanly.
     ///
     /// # Errors
     ///
-    /// [`Error::ConsoleRefused`], [`Error::NotAConsole`], or those of a connection.
+    /// [`Error::ConsoleRefused`], [`Error::NotAConsole`], or an error of the connection.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future or the stream closes the connection.
     pub async fn open_console(
         &self,
         wss_url: &SecretString,
     ) -> Result<impl AsyncRead + AsyncWrite + Send + Unpin + use<>> {
         let url = over_http(wss_url.expose_secret())?;
-        // The query holds a token.
+        // The query contains a token.
         let mut shown = url.clone();
         shown.set_query(None);
-        let lost = |error| Error::unanswered(Method::GET, shown.as_str(), error);
+        let failed = |error| Error::transport(Method::GET, shown.as_str(), error);
 
         let key = generate_key();
         let http = self.shared.setup.http_to_consoles()?;
         let request = http.get(url).headers(upgrade(&key));
-        let answer = request.send().await.map_err(lost)?;
-        check(&answer, &key)?;
-        let connection = answer.upgrade().await.map_err(lost)?;
+        let response = request.send().await.map_err(failed)?;
+        check(&response, &key)?;
+        let connection = response.upgrade().await.map_err(failed)?;
         Ok(stream(
             WebSocketStream::from_raw_socket(connection, Role::Client, None).await,
         ))
@@ -62,11 +66,11 @@ fn over_http(url: &str) -> Result<Url> {
         Some(("ws", rest)) => format!("http://{rest}"),
         _ => String::new(),
     };
-    Url::parse(&https).map_err(|_| not_a_console("it is no WebSocket's address"))
+    Url::parse(&https).map_err(|_| not_a_console("not a WebSocket URL"))
 }
 
 fn upgrade(key: &str) -> HeaderMap {
-    let key = HeaderValue::from_str(key).expect("a key is plain text");
+    let key = HeaderValue::from_str(key).expect("a key is ASCII");
     HeaderMap::from_iter([
         (CONNECTION, HeaderValue::from_static("Upgrade")),
         (UPGRADE, HeaderValue::from_static("websocket")),
@@ -79,21 +83,21 @@ fn upgrade(key: &str) -> HeaderMap {
     ])
 }
 
-fn check(answer: &Response, key: &str) -> Result<()> {
-    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+fn check(response: &Response, key: &str) -> Result<()> {
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(Error::ConsoleRefused {
-            status: answer.status(),
+            status: response.status(),
         });
     }
-    let header = |name| answer.headers().get(name).map(HeaderValue::as_bytes);
+    let header = |name| response.headers().get(name).map(HeaderValue::as_bytes);
     if header(SEC_WEBSOCKET_ACCEPT) != Some(derive_accept_key(key.as_bytes()).as_bytes()) {
-        return Err(not_a_console("it is no WebSocket"));
+        return Err(not_a_console("not a WebSocket"));
     }
-    // Some servers do not repeat the subprotocol, and speak it.
+    // Some servers use the subprotocol without confirming it.
     match header(SEC_WEBSOCKET_PROTOCOL) {
         None => Ok(()),
         Some(protocol) if protocol == SUBPROTOCOL.as_bytes() => Ok(()),
-        Some(_) => Err(not_a_console("it speaks another subprotocol")),
+        Some(_) => Err(not_a_console("unexpected WebSocket subprotocol")),
     }
 }
 
@@ -101,7 +105,7 @@ fn not_a_console(reason: &'static str) -> Error {
     Error::NotAConsole { reason }
 }
 
-/// The bytes in the messages, which cut them anywhere.
+/// Returns the bytes of the messages, whose boundaries have no meaning.
 fn stream(socket: WebSocketStream<Upgraded>) -> impl AsyncRead + AsyncWrite + Send + Unpin {
     let (sink, stream) = socket.split();
     let reader = StreamReader::new(stream.filter_map(|message| future::ready(payload(message))));

@@ -1,27 +1,27 @@
-//! How the API announces the end of things.
+//! Deprecations, which the API announces in advance.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The announced end of something that can be ordered: a type, an image, an ISO image.
+/// The deprecation of something that can be ordered: a type, an image, an ISO image.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Deprecation {
-    /// When the end was announced.
+    /// When the deprecation was announced.
     pub announced: Timestamp,
-    /// Until when new servers can still use it.
+    /// When it stops being available for new servers.
     pub unavailable_after: Timestamp,
 }
 
 impl Deprecation {
-    /// Whether new servers can no longer use it at the time `now`.
+    /// Returns whether it is no longer available for new servers at the time `now`.
     pub fn is_over(&self, now: Timestamp) -> bool {
         self.unavailable_after <= now
     }
 
-    /// For how long after the time `now` new servers can use it; zero once it is over.
+    /// Returns how long after the time `now` it is available for new servers; zero if it is not.
     pub fn time_left(&self, now: Timestamp) -> Duration {
         let left = self.unavailable_after.duration_since(now);
         left.try_into().unwrap_or(Duration::ZERO)

@@ -4,18 +4,17 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-/// The name of one address in reverse DNS.
+/// The reverse DNS name of one address.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct DnsPtr {
     /// The address.
     pub ip: IpAddr,
-    /// Its name.
+    /// The name.
     pub dns_ptr: String,
 }
 
-/// The body that names an address. The key is always there, because `null` restores Hetzner's own
-/// name.
+/// The body that sets a reverse DNS name. The field is always sent, as `null` restores the default.
 #[derive(Debug, Serialize)]
 pub(crate) struct ChangeDnsPtr<'a> {
     pub(crate) ip: IpAddr,

@@ -1,4 +1,4 @@
-//! Answers are objects around what was asked for: `{"server": {…}}`, `{"servers": […], "meta": {…}}`.
+//! Responses are envelopes around resources: `{"server": {…}}`, `{"servers": […], "meta": {…}}`.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -9,14 +9,14 @@ use serde_with::serde_as;
 
 use crate::number::Integer;
 
-/// One page of a list, and what `meta.pagination` says about it.
+/// One page of a list, with its `meta.pagination`.
 pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,
-    /// The number of the page after this one.
+    /// The number of the next page.
     pub(crate) next: Option<u64>,
-    /// The number of the last page, where the API says it.
+    /// The number of the last page, if the API reports it.
     pub(crate) last: Option<u64>,
-    /// How many items all pages have together, where the API says it.
+    /// The number of items on all pages, if the API reports it.
     pub(crate) total: Option<u64>,
 }
 
@@ -37,12 +37,12 @@ struct Meta {
     pagination: Option<Pagination>,
 }
 
-/// The value of one field.
+/// Decodes one field.
 pub(crate) fn field<T: DeserializeOwned>(body: &[u8], name: &'static str) -> serde_json::Result<T> {
     optional_field(body, name)?.ok_or_else(|| de::Error::missing_field(name))
 }
 
-/// The value of one field that may be absent or null.
+/// Decodes one field that may be absent or null.
 pub(crate) fn optional_field<T: DeserializeOwned>(
     body: &[u8],
     name: &'static str,
@@ -50,7 +50,7 @@ pub(crate) fn optional_field<T: DeserializeOwned>(
     Ok(open(body, name)?.0)
 }
 
-/// The list in one field, and where it goes on.
+/// Decodes the list in one field, and its pagination.
 pub(crate) fn page<T: DeserializeOwned>(
     body: &[u8],
     name: &'static str,
@@ -74,7 +74,7 @@ fn open<T: DeserializeOwned>(
     Ok(opened)
 }
 
-/// Picks out one field by its name, which only a run knows.
+/// Extracts one field whose name is known only at run time.
 struct Envelope<T>(&'static str, PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for Envelope<T> {

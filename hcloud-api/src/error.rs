@@ -1,21 +1,24 @@
-//! What can go wrong, one variant for each thing a caller would do differently.
+//! The error type, with one variant for each case that a caller handles differently.
 
 use std::time::Duration;
 
-use reqwest::{Method, StatusCode};
+use http::{Method, StatusCode};
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{ActionError, ActionId, ErrorCode};
+use crate::{ActionError, ActionId, ErrorCode, InvalidLabel, InvalidSelector};
 
 /// The result of a call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// The cause of an error in a library that is not part of this crate's API.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// Why a call failed.
 ///
-/// Methods and paths are those of the request that failed; the token is never part of an error, and
-/// its body only where nothing was sent, as a secret.
+/// Methods and paths are those of the failed request. An error never contains the token, and
+/// contains the request's body only for a [dry run](Error::DryRun), as a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -26,47 +29,48 @@ pub enum Error {
         method: Method,
         /// The request's path, below the endpoint.
         path: String,
-        /// What the API said.
+        /// The API's error.
         source: Box<ApiError>,
     },
 
-    /// The answer did not come from the API itself: an error status without the API's error
-    /// body, as gateways and proxies send it.
-    #[error("{method} {path} was answered with {status}, not by the API")]
+    /// The response did not come from the API itself: it has an error status but not the API's
+    /// error body, as is typical of gateways and proxies.
+    #[error("{method} {path} returned {status} without an API error")]
     Gateway {
         /// The request's method.
         method: Method,
         /// The request's path, below the endpoint.
         path: String,
-        /// The answer's status.
+        /// The response's status.
         status: StatusCode,
-        /// Hetzner's name for this answer, for support requests.
+        /// Hetzner's id of this response, for support requests.
         correlation_id: Option<String>,
     },
 
-    /// The API said yes, but in words that this version does not understand.
+    /// The request succeeded but its response could not be decoded.
     ///
     /// The request may have taken effect.
-    #[error("the answer to {method} {path} does not have the documented form")]
+    #[error("the response to {method} {path} could not be decoded")]
     Decode {
         /// The request's method.
         method: Method,
         /// The request's path, below the endpoint.
         path: String,
-        /// Hetzner's name for this answer, for support requests.
+        /// Hetzner's id of this response, for support requests.
         correlation_id: Option<String>,
-        /// What was not understood.
+        /// The cause.
         source: serde_json::Error,
     },
 
-    /// The body of a request of your own cannot be written as JSON: the request was not sent.
-    #[error("the body for {method} {path} cannot be written")]
+    /// The body of a [custom request](crate::Client::request) could not be serialized: the request
+    /// was not sent.
+    #[error("the body of {method} {path} could not be serialized")]
     Encode {
         /// The request's method.
         method: Method,
         /// The request's path, below the endpoint.
         path: String,
-        /// What cannot be written.
+        /// The cause.
         source: serde_json::Error,
     },
 
@@ -77,125 +81,135 @@ pub enum Error {
         method: Method,
         /// The request's path, below the endpoint.
         path: String,
-        /// What would have been sent, as JSON.
+        /// The JSON that would have been sent.
         body: Option<SecretString>,
     },
 
-    /// No connection was made: the request was not sent.
+    /// No connection could be established: the request was not sent.
     #[error("no connection for {method} {path}")]
     Connect {
         /// The request's method.
         method: Method,
         /// The request's path, below the endpoint.
         path: String,
-        /// Why.
-        source: reqwest::Error,
+        /// The cause.
+        source: BoxError,
     },
 
-    /// No complete answer arrived in time. The request may have taken effect.
-    #[error("{method} {path} was not answered in time")]
+    /// No complete response arrived within the timeout. The request may have taken effect.
+    #[error("{method} {path} timed out")]
     Timeout {
         /// The request's method.
         method: Method,
         /// The request's path, below the endpoint.
         path: String,
-        /// What was waited for.
-        source: reqwest::Error,
+        /// The cause.
+        source: BoxError,
     },
 
-    /// The connection broke before a complete answer arrived. The request may have taken effect.
-    #[error("{method} {path} got no complete answer")]
+    /// The connection broke before a complete response arrived. The request may have taken effect.
+    #[error("connection lost during {method} {path}")]
     Transport {
         /// The request's method.
         method: Method,
         /// The request's path, below the endpoint.
         path: String,
-        /// Why.
-        source: reqwest::Error,
+        /// The cause.
+        source: BoxError,
     },
 
-    /// An action that was waited for ended with an error.
+    /// An action ended with an error.
     #[error("action {id} ({command}) failed")]
     ActionFailed {
         /// The action.
         id: ActionId,
-        /// What it was to do, `create_server`.
+        /// The action's command, such as `create_server`.
         command: String,
-        /// What the API says about it.
+        /// The API's error.
         source: ActionError,
     },
 
-    /// Actions that were waited for are not known to the API.
-    #[error("the API does not know {}", actions(.ids))]
+    /// The API does not know some of the actions to wait for.
+    #[error("{} not found", actions(.ids))]
     ActionsVanished {
         /// The unknown actions.
         ids: Vec<ActionId>,
     },
 
-    /// Actions were still running when the wait's deadline came. They go on.
-    #[error("after {}, still running: {}", seconds(*.waited), actions(.remaining))]
+    /// Actions were still running at the deadline of a wait; they continue to run.
+    #[error("timed out after {}; still running: {}", seconds(*.waited), actions(.remaining))]
     WaitDeadline {
-        /// How long was waited.
+        /// The time until the deadline.
         waited: Duration,
         /// The actions that were still running.
         remaining: Vec<ActionId>,
     },
 
-    /// A console was not opened: its link is older than a minute, or it has no screen to show.
+    /// A console refused the connection: its URL has expired, or the server has no screen to show.
     #[cfg(feature = "console")]
-    #[error("the console was not opened; its answer is {status}")]
+    #[error("the console refused the connection with status {status}")]
     ConsoleRefused {
-        /// The answer's status.
+        /// The response's status.
         status: StatusCode,
     },
 
-    /// What a link leads to is no console.
+    /// A URL is not that of a console.
     #[cfg(feature = "console")]
-    #[error("the link leads to no console: {reason}")]
+    #[error("not a console: {reason}")]
     NotAConsole {
-        /// What gives it away.
+        /// The reason.
         reason: &'static str,
     },
 
-    /// There is no token, or it holds something other than printable ASCII.
-    #[error("the API token is missing or is not plain printable text")]
+    /// The token is missing or not printable ASCII.
+    #[error("the API token is missing or not printable ASCII")]
     InvalidToken,
 
-    /// An endpoint is no `http` or `https` URL.
-    #[error("the endpoint {endpoint:?} is not an http or https URL")]
+    /// An endpoint is not an `http` or `https` URL.
+    #[error("invalid endpoint {endpoint:?}: not an http or https URL")]
     InvalidEndpoint {
-        /// What was given.
+        /// The endpoint.
         endpoint: String,
     },
 
-    /// The extra root certificates are not PEM, or not usable.
-    #[error("the root certificates cannot be used")]
+    /// The additional root certificates are not valid PEM, or not usable.
+    #[error("invalid root certificates")]
     InvalidRootCertificate {
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        /// The cause.
+        source: BoxError,
     },
 
-    /// The HTTP client cannot be set up, for instance because of malformed proxy settings.
-    #[error("the HTTP client cannot be set up")]
+    /// The HTTP client could not be set up, for instance because of malformed proxy settings.
+    #[error("the HTTP client could not be set up")]
     Setup {
-        /// Why.
-        source: reqwest::Error,
+        /// The cause.
+        source: BoxError,
     },
+
+    /// A label is not valid.
+    #[error(transparent)]
+    InvalidLabel(#[from] InvalidLabel),
+
+    /// A label selector is not valid.
+    #[error(transparent)]
+    InvalidSelector(#[from] InvalidSelector),
 }
 
 impl Error {
-    /// What is known when a request got no complete answer.
-    pub(crate) fn unanswered(method: Method, path: &str, error: reqwest::Error) -> Self {
+    /// Sorts the errors of a request without a complete response.
+    pub(crate) fn transport(method: Method, path: &str, error: reqwest::Error) -> Self {
         let path = path.to_owned();
-        // The URL is in our own message already, as method and path.
-        let source = error.without_url();
-        if source.is_connect() {
+        // Our own message has the URL already, as method and path.
+        let error = error.without_url();
+        let (connect, timeout) = (error.is_connect(), error.is_timeout());
+        let source = error.into();
+        if connect {
             Self::Connect {
                 method,
                 path,
                 source,
             }
-        } else if source.is_timeout() {
+        } else if timeout {
             Self::Timeout {
                 method,
                 path,
@@ -210,10 +224,15 @@ impl Error {
         }
     }
 
-    /// Whether the same call may succeed later, unchanged.
+    pub(crate) fn setup(error: reqwest::Error) -> Self {
+        let source = error.into();
+        Self::Setup { source }
+    }
+
+    /// Returns whether the same call may succeed later, unchanged.
     ///
-    /// This says nothing about whether repeating it is safe: after [`Error::Timeout`] a `POST`
-    /// may have taken effect.
+    /// This does not mean that repeating it is safe: after [`Error::Timeout`] a `POST` may have
+    /// taken effect, see [`may_have_taken_effect`](Self::may_have_taken_effect).
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Api { source, .. } => source.code.is_transient(),
@@ -229,7 +248,7 @@ impl Error {
         }
     }
 
-    /// The API's error, if the API refused the request.
+    /// Returns the API's error if the API refused the request.
     pub fn api(&self) -> Option<&ApiError> {
         match self {
             Self::Api { source, .. } => Some(source),
@@ -237,7 +256,7 @@ impl Error {
         }
     }
 
-    /// The API's error code, of a refused request or of a failed action.
+    /// Returns the API's error code of a refused request or a failed action.
     pub fn code(&self) -> Option<&ErrorCode> {
         match self {
             Self::Api { source, .. } => Some(&source.code),
@@ -246,7 +265,7 @@ impl Error {
         }
     }
 
-    /// The status of an answer that says no.
+    /// Returns the status of an error response.
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Api { source, .. } => Some(source.status),
@@ -255,7 +274,7 @@ impl Error {
         }
     }
 
-    /// Hetzner's name for the answer, which their support asks for.
+    /// Returns Hetzner's id of the response, which their support asks for.
     pub fn correlation_id(&self) -> Option<&str> {
         match self {
             Self::Api { source, .. } => source.correlation_id.as_deref(),
@@ -266,12 +285,13 @@ impl Error {
         }
     }
 
-    /// Whether the API does not know the thing that the request named.
+    /// Returns whether the requested resource does not exist.
     pub fn is_not_found(&self) -> bool {
         self.code() == Some(&ErrorCode::NotFound)
     }
 
-    /// Whether another location or server type may do instead.
+    /// Returns whether Hetzner lacks the capacity for the request; another location or server type
+    /// may have it.
     pub fn is_out_of_capacity(&self) -> bool {
         matches!(
             self.code(),
@@ -279,10 +299,10 @@ impl Error {
         )
     }
 
-    /// Whether the request may have taken effect although it failed.
+    /// Returns whether the request may have taken effect although it failed.
     ///
-    /// True when no complete answer arrived and when the answer was not understood. Look before
-    /// you repeat a request that creates something.
+    /// This is the case if no complete response arrived or the response could not be decoded.
+    /// Check before you repeat a request that creates something.
     pub fn may_have_taken_effect(&self) -> bool {
         match self {
             Self::Timeout { .. } | Self::Transport { .. } | Self::Decode { .. } => true,
@@ -300,51 +320,51 @@ fn actions(ids: &[ActionId]) -> String {
     format!("{noun} {}", numbers.join(", "))
 }
 
-fn seconds(waited: Duration) -> String {
-    format!("{:.1} s", waited.as_secs_f64())
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
 }
 
-/// The API's own words when it refuses a request.
+/// The API's error for a refused request.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message} ({code})")]
 #[non_exhaustive]
 pub struct ApiError {
-    /// The answer's HTTP status.
+    /// The response's HTTP status.
     pub status: StatusCode,
-    /// What went wrong, for programs.
+    /// The error code, for programs.
     pub code: ErrorCode,
-    /// What went wrong, for people.
+    /// The message, for people.
     pub message: String,
-    /// More about it; what is in it depends on the code.
+    /// Details that depend on the code.
     pub details: ErrorDetails,
-    /// Hetzner's name for this answer, for support requests.
+    /// Hetzner's id of this response, for support requests.
     pub correlation_id: Option<String>,
 }
 
-/// What the API adds to some error codes; empty for the others.
+/// The details that the API adds to some error codes; empty for the others.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
 pub struct ErrorDetails {
-    /// The inputs that are wrong ([`ErrorCode::InvalidInput`]) or taken
+    /// The fields that are invalid ([`ErrorCode::InvalidInput`]) or whose values are taken
     /// ([`ErrorCode::UniquenessError`]).
     pub fields: Vec<FieldError>,
     /// The limits that were reached ([`ErrorCode::ResourceLimitExceeded`]).
     pub limits: Vec<Limit>,
-    /// Where the end of an endpoint was announced ([`ErrorCode::DeprecatedApiEndpoint`]).
+    /// The announcement of an endpoint's removal ([`ErrorCode::DeprecatedApiEndpoint`]).
     pub announcement: Option<String>,
-    /// Everything else, as the API sent it.
+    /// All other details, as the API sent them.
     #[serde(flatten)]
     pub other: serde_json::Map<String, Value>,
 }
 
-/// One input that the API does not accept.
+/// A field of the request that the API does not accept.
 #[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
 pub struct FieldError {
     /// The field's name in the request's JSON.
     pub name: String,
-    /// What is wrong with it; empty for [`ErrorCode::UniquenessError`].
+    /// Why it is invalid; empty for [`ErrorCode::UniquenessError`].
     #[serde(default)]
     pub messages: Vec<String>,
 }
@@ -358,7 +378,7 @@ pub struct Limit {
 }
 
 impl ApiError {
-    /// Reads the API's error body; `None` if the body is something else.
+    /// Parses the API's error body; `None` if the body is anything else.
     pub(crate) fn read(
         status: StatusCode,
         correlation_id: Option<String>,
@@ -389,7 +409,7 @@ impl ApiError {
 }
 
 impl ErrorDetails {
-    /// Details never keep an error from being reported: what has another form is kept as it is.
+    /// Reads details leniently: unexpected ones are kept as `other` instead of hiding the error.
     fn read(details: Value) -> Self {
         if details.is_null() {
             return Self::default();

@@ -1,64 +1,64 @@
 //! The error codes of the API.
 
 open_enum! {
-    /// What went wrong, as the API names it.
+    /// An error code of the API.
     pub enum ErrorCode {
         /// The request's body is not valid JSON.
         JsonError = "json_error",
         /// The token is missing, wrong or revoked.
         Unauthorized = "unauthorized",
-        /// The token may only read.
+        /// The token is read-only.
         TokenReadonly = "token_readonly",
-        /// The token may not do this.
+        /// The token lacks the permission.
         Forbidden = "forbidden",
-        /// Hetzner is at work on what this needs.
+        /// A service is under maintenance.
         Maintenance = "maintenance",
-        /// The account may not have more of this.
+        /// A limit of the account is reached.
         ResourceLimitExceeded = "resource_limit_exceeded",
-        /// There is no such thing, or no such path.
+        /// The resource or the path does not exist.
         NotFound = "not_found",
-        /// The path exists, but not for this method.
+        /// The path does not support this method.
         MethodNotAllowed = "method_not_allowed",
-        /// Something else has this name, or this key.
+        /// Another resource has this name or this key.
         UniquenessError = "uniqueness_error",
-        /// The thing changed meanwhile; the client repeats such requests by itself.
+        /// The resource was changed concurrently; the client retries such requests.
         Conflict = "conflict",
         /// The endpoint was removed from the API.
         DeprecatedApiEndpoint = "deprecated_api_endpoint",
-        /// It cannot be ordered just now; another location or type may do.
+        /// Currently out of capacity; another location or type may have it.
         ResourceUnavailable = "resource_unavailable",
-        /// The API does not accept the input; see [`crate::ErrorDetails::fields`].
+        /// A field of the request is invalid; see [`crate::ErrorDetails::fields`].
         InvalidInput = "invalid_input",
         /// A service behind the API failed.
         ServiceError = "service_error",
-        /// The thing does not support this action.
+        /// The resource does not support this action.
         UnsupportedError = "unsupported_error",
-        /// Another action holds the thing.
+        /// Another action locks the resource.
         Locked = "locked",
-        /// The thing is protected against this.
+        /// The resource is protected against this operation.
         Protected = "protected",
-        /// The hourly budget is used up; the client waits for its turn by itself.
+        /// The rate limit is exceeded; the client waits and retries.
         RateLimitExceeded = "rate_limit_exceeded",
-        /// The API failed.
+        /// An internal error of the API.
         ServerError = "server_error",
-        /// A service is away for the moment.
+        /// A service is temporarily unavailable.
         Unavailable = "unavailable",
-        /// The API did not finish in time.
+        /// The API timed out.
         Timeout = "timeout",
 
-        /// The network does not suit the resource.
+        /// The network is incompatible with the resource.
         IncompatibleNetworkType = "incompatible_network_type",
-        /// The zone is transferred from elsewhere, its records cannot be edited.
+        /// The zone is secondary: its records cannot be edited.
         IncorrectZoneMode = "incorrect_zone_mode",
-        /// The load balancer type does not suit the load balancer.
+        /// The load balancer type is unsuitable for the load balancer.
         InvalidLoadBalancerType = "invalid_load_balancer_type",
-        /// The server type does not suit the server.
+        /// The server type is unsuitable for the server.
         InvalidServerType = "invalid_server_type",
         /// The address is in use.
         IpNotAvailable = "ip_not_available",
-        /// The address lies outside the vSwitch subnet.
+        /// The address is outside the vSwitch subnet.
         IpNotInVswitchSubnet = "ip_not_in_vswitch_subnet",
-        /// The address belongs to somebody else.
+        /// The address belongs to another account.
         IpNotOwned = "ip_not_owned",
         LoadBalancerAlreadyAttached = "load_balancer_already_attached",
         LoadBalancerNotAttachedToNetwork = "load_balancer_not_attached_to_network",
@@ -78,13 +78,13 @@ open_enum! {
         PrimaryIpAssigned = "primary_ip_assigned",
         /// The primary IP is in another location than the server.
         PrimaryIpDatacenterMismatch = "primary_ip_datacenter_mismatch",
-        /// An IPv4 was given for IPv6, or the other way round.
+        /// An IPv4 address was given for IPv6, or vice versa.
         PrimaryIpVersionMismatch = "primary_ip_version_mismatch",
         /// The server has no public address.
         PrivateNetOnlyServer = "private_net_only_server",
         ResolveCloudPrivateTargetsError = "resolve_cloud_private_targets_error",
         ResolveCloudPublicTargetsError = "resolve_cloud_public_targets_error",
-        /// Something still uses the thing.
+        /// The resource is still in use.
         ResourceInUse = "resource_in_use",
         ServerAlreadyAdded = "server_already_added",
         ServerAlreadyAttached = "server_already_attached",
@@ -92,7 +92,7 @@ open_enum! {
         ServerHasIpv6 = "server_has_ipv6",
         ServerIsLoadBalancerTarget = "server_is_load_balancer_target",
         ServerNotAttachedToNetwork = "server_not_attached_to_network",
-        /// The server must be off for this.
+        /// The server must be off.
         ServerNotStopped = "server_not_stopped",
         SourcePortAlreadyUsed = "source_port_already_used",
         TargetAlreadyDefined = "target_already_defined",
@@ -119,17 +119,17 @@ open_enum! {
 
         /// An action failed.
         ActionFailed = "action_failed",
-        /// A gateway in front of the API got no answer from it.
+        /// A gateway got no response from the API.
         BadGateway = "bad_gateway",
-        /// Like [`ErrorCode::Locked`]; some services say it so.
+        /// As [`ErrorCode::Locked`], returned by some services.
         ResourceLocked = "resource_locked",
-        /// The API itself does not know.
+        /// The cause is unknown to the API.
         UnknownError = "unknown_error",
     }
 }
 
 impl ErrorCode {
-    /// Whether the same request may succeed later, unchanged.
+    /// Returns whether the same request may succeed later, unchanged.
     pub fn is_transient(&self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! Firewalls: which public traffic reaches servers.
+//! Firewalls, which filter the public traffic of servers.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#firewalls>
 
@@ -15,7 +15,7 @@ use crate::{
     ResourceActions, Result, ServerId, Sort,
 };
 
-/// The firewalls of one project; made by [`Client::firewalls`].
+/// The firewalls of one project; returned by [`Client::firewalls`].
 ///
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> anyhow::Result<()> {
@@ -37,13 +37,13 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct Firewalls<'a>(pub(crate) &'a Client);
 
-/// Every IPv4 and every IPv6 address, for a [`FirewallRule`].
+/// All IPv4 and IPv6 addresses, for a [`FirewallRule`].
 pub const ANYWHERE: [&str; 2] = ["0.0.0.0/0", "::/0"];
 
 impl<'a> Firewalls<'a> {
     /// Lists the firewalls that match `filter`.
     pub fn list(self, filter: &ListFirewalls) -> Listing<Firewall> {
-        self.0.get("/firewalls").query(filter).list()
+        self.0.list(filter)
     }
 
     /// Finds the firewall with exactly this name.
@@ -58,7 +58,7 @@ impl<'a> Firewalls<'a> {
 
     /// Gets one firewall.
     pub async fn get(self, id: FirewallId) -> Result<Firewall> {
-        self.0.get(format!("/firewalls/{id}")).one().await
+        self.0.fetch(id).await
     }
 
     /// Creates a firewall.
@@ -72,21 +72,17 @@ impl<'a> Firewalls<'a> {
 
     /// Renames a firewall or replaces its labels.
     pub async fn update(self, id: FirewallId, change: &UpdateFirewall) -> Result<Firewall> {
-        self.0
-            .put(format!("/firewalls/{id}"))
-            .json(change)
-            .one()
-            .await
+        self.0.change(id, change).await
     }
 
     /// Deletes a firewall.
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::ResourceInUse`](crate::ErrorCode::ResourceInUse) while it is applied to
-    /// anything; see [`remove_from`](Self::remove_from).
+    /// [`ErrorCode::ResourceInUse`](crate::ErrorCode::ResourceInUse) while it is applied to a
+    /// server; see [`remove_from`](Self::remove_from).
     pub async fn delete(self, id: FirewallId) -> Result<Option<Action>> {
-        self.0.delete(format!("/firewalls/{id}")).optional().await
+        self.0.remove::<Firewall>(id).await
     }
 
     /// The actions of all firewalls.
@@ -99,9 +95,9 @@ impl<'a> Firewalls<'a> {
         ResourceActions(self.0, format!("/firewalls/{id}"))
     }
 
-    /// Replaces all rules of a firewall: one action for the rules, and one for each server.
+    /// Replaces all rules of a firewall; returns one action for the rules and one for each server.
     ///
-    /// Without any rules, nothing comes in and everything goes out.
+    /// Without rules, all incoming traffic is blocked and all outgoing traffic allowed.
     pub async fn set_rules(self, id: FirewallId, rules: &[FirewallRule]) -> Result<Vec<Action>> {
         self.act(id, "set_rules")
             .json(&SetRules { rules })
@@ -141,7 +137,7 @@ impl<'a> Firewalls<'a> {
     /// # Errors
     ///
     /// [`ErrorCode::FirewallManagedByLabelSelector`](crate::ErrorCode::FirewallManagedByLabelSelector)
-    /// if a label selector chose the server: then the selector is to be removed.
+    /// if the server matches a label selector; remove the selector instead.
     pub async fn remove_from(
         self,
         id: FirewallId,
@@ -156,11 +152,11 @@ impl<'a> Firewalls<'a> {
     }
 
     fn act(self, id: FirewallId, command: &str) -> Request {
-        self.0.post(format!("/firewalls/{id}/actions/{command}"))
+        self.0.act::<Firewall>(id, command)
     }
 }
 
-/// Which firewalls to list.
+/// A filter for firewalls.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListFirewalls {
@@ -168,12 +164,12 @@ pub struct ListFirewalls {
     pub name: Option<String>,
     /// Only firewalls with matching labels.
     pub label_selector: Option<LabelSelector>,
-    /// The order; by id unless set.
+    /// The order; by id if empty.
     pub sort: Vec<Sort<FirewallSort>>,
 }
 
 open_enum! {
-    /// What firewalls can be sorted by.
+    /// The sort keys of firewalls.
     pub enum FirewallSort {
         Id = "id",
         Name = "name",
@@ -185,49 +181,49 @@ open_enum! {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Firewall {
-    /// Names the firewall.
+    /// The firewall's id.
     pub id: FirewallId,
-    /// Unique in the project.
+    /// The name, unique in the project.
     pub name: String,
-    /// What it lets through.
+    /// The rules.
     pub rules: Vec<FirewallRule>,
-    /// Whom it protects.
+    /// The servers and label selectors that it is applied to.
     pub applied_to: Vec<AppliedTo>,
-    /// The user's labels.
+    /// The labels.
     #[serde(default)]
     pub labels: Labels,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
 }
 
 resource!(Firewall, FirewallId, "firewall", "firewalls");
 
-/// Traffic that a firewall lets through.
+/// A rule that allows traffic.
 ///
-/// Once there is a rule for outgoing traffic, no other traffic goes out.
+/// Once there is a rule for outgoing traffic, all other outgoing traffic is blocked.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct FirewallRule {
-    /// Where the traffic goes to, seen from the server.
+    /// The direction of the traffic, as seen from the server.
     pub direction: FirewallDirection,
-    /// What the traffic consists of.
+    /// The protocol.
     pub protocol: FirewallProtocol,
-    /// The server's port, or the other side's for outgoing traffic: `443`, `1024-5000` or `any`.
+    /// The destination port: `443`, `1024-5000` or `any`.
     /// For TCP and UDP only.
     pub port: Option<String>,
-    /// Where incoming traffic may come from, such as `198.51.100.0/24`; at most 100 ranges.
+    /// The allowed sources of incoming traffic, such as `198.51.100.0/24`; at most 100 ranges.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub source_ips: Vec<String>,
-    /// Where outgoing traffic may go to, such as `2001:db8::/32`; at most 100 ranges.
+    /// The allowed destinations of outgoing traffic, such as `2001:db8::/32`; at most 100 ranges.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub destination_ips: Vec<String>,
-    /// For people, at most 255 characters.
+    /// The description, at most 255 characters.
     pub description: Option<String>,
 }
 
 impl FirewallRule {
-    /// Lets traffic in that comes from these ranges, or from [`ANYWHERE`].
+    /// Creates a rule that allows incoming traffic from these ranges, or from [`ANYWHERE`].
     pub fn incoming<R: Into<String>>(
         protocol: FirewallProtocol,
         source_ips: impl IntoIterator<Item = R>,
@@ -238,7 +234,7 @@ impl FirewallRule {
         }
     }
 
-    /// Lets traffic out that goes to these ranges, or to [`ANYWHERE`].
+    /// Creates a rule that allows outgoing traffic to these ranges, or to [`ANYWHERE`].
     pub fn outgoing<R: Into<String>>(
         protocol: FirewallProtocol,
         destination_ips: impl IntoIterator<Item = R>,
@@ -249,14 +245,14 @@ impl FirewallRule {
         }
     }
 
-    /// The rule for one port, `443`, or a range of ports, `"1024-5000"`. TCP and UDP need one.
+    /// Sets the port, `443`, or a range of ports, `"1024-5000"`; required for TCP and UDP.
     #[must_use]
     pub fn port(mut self, port: impl Display) -> Self {
         self.port = Some(port.to_string());
         self
     }
 
-    /// The rule with a description.
+    /// Sets the description.
     #[must_use]
     pub fn description(mut self, description: impl Into<String>) -> Self {
         self.description = Some(description.into());
@@ -276,7 +272,7 @@ impl FirewallRule {
 }
 
 open_enum! {
-    /// Where traffic goes to, seen from the server.
+    /// The direction of traffic, as seen from the server.
     pub enum FirewallDirection {
         In = "in",
         Out = "out",
@@ -284,7 +280,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// What traffic consists of.
+    /// The protocol of traffic.
     pub enum FirewallProtocol {
         Tcp = "tcp",
         Udp = "udp",
@@ -294,30 +290,30 @@ open_enum! {
     }
 }
 
-/// Whom a firewall protects: a server, or all servers that a label selector chooses.
+/// What a firewall is applied to: a server, or all servers that match a label selector.
 #[serde_as]
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct AppliedTo {
-    /// Which of the two it is.
+    /// The type.
     #[serde(rename = "type", default = "server")]
     pub kind: FirewallTargetType,
     /// The server; `None` for a label selector.
     #[serde_as(as = "Option<InId>")]
     #[serde(default)]
     pub server: Option<ServerId>,
-    /// The label selector as its author wrote it; `None` for a server.
+    /// The label selector as it was written; `None` for a server.
     #[serde_as(as = "Option<InSelector>")]
     #[serde(default)]
     pub label_selector: Option<String>,
-    /// The servers that the label selector chooses now.
+    /// The servers that currently match the label selector.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub applied_to_resources: Vec<Self>,
 }
 
 impl AppliedTo {
-    /// The same as requests say it; `None` if this version cannot say it.
+    /// Returns the same for use in requests; `None` if this version does not support it.
     pub fn target(&self) -> Option<FirewallTarget> {
         match self.kind {
             FirewallTargetType::Server => Some(self.server?.into()),
@@ -335,17 +331,17 @@ open_enum! {
     pub enum FirewallTargetType {
         /// One server.
         Server = "server",
-        /// All servers with matching labels, also those to come.
+        /// All servers with matching labels, including future ones.
         LabelSelector = "label_selector",
     }
 }
 
-/// What a firewall is applied to where the API does not say it: label selectors choose servers.
+/// The type if the API omits it, in the servers of a label selector.
 fn server() -> FirewallTargetType {
     FirewallTargetType::Server
 }
 
-/// Whom to protect by a firewall.
+/// What to apply a firewall to.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -353,13 +349,13 @@ fn server() -> FirewallTargetType {
 pub enum FirewallTarget {
     /// One server.
     Server {
-        /// The server, which needs a public address.
+        /// The server, which must have a public address.
         #[serde_as(as = "InId")]
         server: ServerId,
     },
-    /// All servers with matching labels, also those to come.
+    /// All servers with matching labels, including future ones.
     LabelSelector {
-        /// What chooses the servers.
+        /// The label selector.
         #[serde_as(as = "InSelector")]
         label_selector: LabelSelector,
     },
@@ -380,22 +376,22 @@ impl From<LabelSelector> for FirewallTarget {
 /// A firewall to create.
 #[derive(Clone, Debug, Serialize)]
 pub struct CreateFirewall {
-    /// Unique in the project, at most 128 characters.
+    /// The name, unique in the project, at most 128 characters.
     pub name: String,
-    /// What it shall let through, at most 50 rules. Without any, nothing comes in and everything
-    /// goes out.
+    /// The rules, at most 50. Without any, all incoming traffic is blocked and all outgoing traffic
+    /// allowed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<FirewallRule>,
-    /// Whom it shall protect.
+    /// What to apply it to.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub apply_to: Vec<FirewallTarget>,
-    /// Labels to begin with.
+    /// The labels.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
 impl CreateFirewall {
-    /// A firewall without rules that is not applied to anything.
+    /// Creates a request for a firewall without rules that is not applied to anything.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -410,20 +406,20 @@ impl CreateFirewall {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct FirewallCreated {
-    /// The firewall as it begins.
+    /// The new firewall.
     pub firewall: Firewall,
-    /// Set its rules and apply it.
+    /// The actions that set its rules and apply it.
     #[serde(default)]
     pub actions: Vec<Action>,
 }
 
-/// What to change about a firewall; the rest stays.
+/// An update of a firewall; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpdateFirewall {
-    /// The name from now on.
+    /// The new name.
     pub name: Option<String>,
-    /// All labels from now on: those missing here are removed.
+    /// The new labels, which replace all existing ones.
     pub labels: Option<Labels>,
 }
 

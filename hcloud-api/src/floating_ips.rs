@@ -1,4 +1,4 @@
-//! Floating IPs: public addresses that move from server to server while these run.
+//! Floating IPs: public addresses that can be moved between running servers.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#floating-ips>
 
@@ -16,7 +16,7 @@ use crate::{
     Result, ServerId, Sort,
 };
 
-/// The Floating IPs of one project; made by [`Client::floating_ips`].
+/// The Floating IPs of one project; returned by [`Client::floating_ips`].
 ///
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
@@ -36,7 +36,7 @@ pub struct FloatingIps<'a>(pub(crate) &'a Client);
 impl<'a> FloatingIps<'a> {
     /// Lists the Floating IPs that match `filter`.
     pub fn list(self, filter: &ListFloatingIps) -> Listing<FloatingIp> {
-        self.0.get("/floating_ips").query(filter).list()
+        self.0.list(filter)
     }
 
     /// Finds the Floating IP with exactly this name.
@@ -51,24 +51,20 @@ impl<'a> FloatingIps<'a> {
 
     /// Gets one Floating IP.
     pub async fn get(self, id: FloatingIpId) -> Result<FloatingIp> {
-        self.0.get(format!("/floating_ips/{id}")).one().await
+        self.0.fetch(id).await
     }
 
-    /// Creates a Floating IP, for a server or in a location, which costs money from now on.
+    /// Creates a Floating IP, for a server or in a location, which is billed from now on.
     ///
-    /// A create is not sent twice after a lost answer. Give it a name of your own, so that
-    /// [`find`](Self::find) tells whether it took effect.
+    /// A create is not retried after a timeout. Set a name, so that [`find`](Self::find) shows whether
+    /// it took effect.
     pub async fn create(self, floating_ip: &CreateFloatingIp) -> Result<FloatingIpCreated> {
         self.0.post("/floating_ips").json(floating_ip).whole().await
     }
 
-    /// Changes the name, the description or the labels.
+    /// Updates the name, the description or the labels.
     pub async fn update(self, id: FloatingIpId, change: &UpdateFloatingIp) -> Result<FloatingIp> {
-        self.0
-            .put(format!("/floating_ips/{id}"))
-            .json(change)
-            .one()
-            .await
+        self.0.change(id, change).await
     }
 
     /// Deletes a Floating IP.
@@ -78,10 +74,7 @@ impl<'a> FloatingIps<'a> {
     /// [`ErrorCode::MustBeUnassigned`](crate::ErrorCode::MustBeUnassigned) while it is assigned;
     /// see [`unassign`](Self::unassign).
     pub async fn delete(self, id: FloatingIpId) -> Result<Option<Action>> {
-        self.0
-            .delete(format!("/floating_ips/{id}"))
-            .optional()
-            .await
+        self.0.remove::<FloatingIp>(id).await
     }
 
     /// The actions of all Floating IPs.
@@ -94,19 +87,19 @@ impl<'a> FloatingIps<'a> {
         ResourceActions(self.0, format!("/floating_ips/{id}"))
     }
 
-    /// Assigns a Floating IP to a server, also of another location.
+    /// Assigns a Floating IP to a server, which may be in another location.
     ///
-    /// The server has to set the address up itself.
+    /// The address must be configured on the server.
     pub async fn assign(self, id: FloatingIpId, server: ServerId) -> Result<Action> {
         self.act(id, "assign").json(&Assign { server }).one().await
     }
 
-    /// Takes a Floating IP from its server; nobody can be reached by it then.
+    /// Unassigns a Floating IP from its server; it is unreachable then.
     pub async fn unassign(self, id: FloatingIpId) -> Result<Action> {
         self.act(id, "unassign").one().await
     }
 
-    /// Sets the name of an address in reverse DNS; `None` restores Hetzner's own name for it.
+    /// Sets the name of an address in reverse DNS; `None` restores Hetzner's default name.
     pub async fn change_dns_ptr(
         self,
         id: FloatingIpId,
@@ -119,7 +112,7 @@ impl<'a> FloatingIps<'a> {
             .await
     }
 
-    /// Changes what a Floating IP is protected against.
+    /// Changes the protection of a Floating IP.
     pub async fn change_protection(
         self,
         id: FloatingIpId,
@@ -129,24 +122,24 @@ impl<'a> FloatingIps<'a> {
     }
 
     fn act(self, id: FloatingIpId, command: &str) -> Request {
-        self.0.post(format!("/floating_ips/{id}/actions/{command}"))
+        self.0.act::<FloatingIp>(id, command)
     }
 }
 
-/// Which Floating IPs to list.
+/// A filter for Floating IPs.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListFloatingIps {
-    /// Only the one with exactly this name.
+    /// Only the one with this name.
     pub name: Option<String>,
     /// Only Floating IPs with matching labels.
     pub label_selector: Option<LabelSelector>,
-    /// The order; by id unless set.
+    /// The order; by id if empty.
     pub sort: Vec<Sort<FloatingIpSort>>,
 }
 
 open_enum! {
-    /// What Floating IPs can be sorted by.
+    /// The sort keys of Floating IPs.
     pub enum FloatingIpSort {
         Id = "id",
         Created = "created",
@@ -157,30 +150,30 @@ open_enum! {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct FloatingIp {
-    /// Names the Floating IP.
+    /// The Floating IP's id.
     pub id: FloatingIpId,
-    /// Unique in the project.
+    /// The name, unique in the project.
     pub name: String,
-    /// For people.
+    /// The description.
     pub description: Option<String>,
     /// An IPv4 address such as `203.0.113.9`, or an IPv6 network such as `2001:db8:9::/64`.
     pub ip: String,
-    /// Which of the two it is.
+    /// The IP version.
     #[serde(rename = "type")]
     pub kind: IpType,
-    /// The server it is assigned to, if any.
+    /// The server that it is assigned to, if any.
     pub server: Option<ServerId>,
-    /// Reverse DNS, one entry per address that has one.
+    /// The reverse DNS entries, one per address that has one.
     pub dns_ptr: Vec<DnsPtr>,
-    /// Where it is at home; the way to servers elsewhere is longer.
+    /// The home location; traffic to servers elsewhere takes a longer route.
     pub home_location: Location,
-    /// Whether Hetzner blocked it because of abuse.
+    /// Whether Hetzner has blocked it because of abuse.
     pub blocked: bool,
-    /// What it is protected against.
+    /// The operations that it is protected against.
     pub protection: Protection,
-    /// The user's labels.
+    /// The labels.
     pub labels: Labels,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
 }
 
@@ -188,30 +181,30 @@ resource!(FloatingIp, FloatingIpId, "floating_ip", "floating_ips");
 
 /// A Floating IP to create.
 ///
-/// The API wants either a server or a location, hence the two constructors.
+/// The API requires either a server or a location, hence the two constructors.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct CreateFloatingIp {
     /// IPv4 or IPv6.
     #[serde(rename = "type")]
     pub kind: IpType,
-    /// Where it shall be at home.
+    /// The home location.
     pub home_location: Option<IdOrName<LocationId>>,
     /// The server to assign it to.
     #[serde(skip_serializing_if = "Patch::is_keep")]
     pub server: Patch<ServerId>,
-    /// Unique in the project; the API makes one up if `None`.
+    /// The name, unique in the project; chosen by the API if `None`.
     pub name: Option<String>,
-    /// For people.
+    /// The description.
     #[serde(skip_serializing_if = "Patch::is_keep")]
     pub description: Patch<String>,
-    /// Labels to begin with.
+    /// The labels.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
 impl CreateFloatingIp {
-    /// A Floating IP that waits in `location` for a server.
+    /// Creates a request for an unassigned Floating IP in `location`.
     pub fn in_location(kind: IpType, location: impl Into<IdOrName<LocationId>>) -> Self {
         Self {
             home_location: Some(location.into()),
@@ -219,7 +212,7 @@ impl CreateFloatingIp {
         }
     }
 
-    /// A Floating IP that is assigned to a server, and at home where the server is.
+    /// Creates a request for a Floating IP assigned to a server, with the server's home location.
     pub fn for_server(kind: IpType, server: ServerId) -> Self {
         Self {
             server: Patch::Set(server),
@@ -245,20 +238,20 @@ impl CreateFloatingIp {
 pub struct FloatingIpCreated {
     /// The Floating IP.
     pub floating_ip: FloatingIp,
-    /// Assigns it; `None` if it was not to be assigned.
+    /// The action that assigns it; `None` if it is not assigned.
     pub action: Option<Action>,
 }
 
-/// What to change about a Floating IP; the rest stays.
+/// An update of a Floating IP; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpdateFloatingIp {
-    /// The name from now on.
+    /// The new name.
     pub name: Option<String>,
-    /// The description from now on.
+    /// The new description.
     #[serde(skip_serializing_if = "Patch::is_keep")]
     pub description: Patch<String>,
-    /// All labels from now on: those missing here are removed.
+    /// The new labels, which replace all existing ones.
     pub labels: Option<Labels>,
 }
 

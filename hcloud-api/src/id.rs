@@ -1,16 +1,16 @@
-//! Numbers that name one thing each, one type per kind of thing.
+//! Ids, one type per kind of resource.
 
 use std::fmt;
 
 /// The largest id: the largest integer that every JSON implementation keeps exactly.
 pub(crate) const MAX_ID: u64 = (1 << 53) - 1;
 
-/// The text is no id: not an integer from 1 to 2⁵³ − 1.
+/// The error for a string that is not a valid id: not an integer from 1 to 2⁵³ − 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an id is an integer from 1 to 9007199254740991")]
+#[error("invalid id: not an integer from 1 to 9007199254740991")]
 pub struct InvalidId;
 
-/// Declares id types: `ids! { /// Names a server. ServerId, … }`.
+/// Declares id types: `ids! { /// The id of a server. ServerId, … }`.
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*
@@ -19,12 +19,12 @@ macro_rules! ids {
         pub struct $name(u64);
 
         impl $name {
-            /// The id with this number.
+            /// Creates an id from its number.
             pub const fn new(number: u64) -> Self {
                 Self(number)
             }
 
-            /// The number.
+            /// Returns the number.
             pub const fn number(self) -> u64 {
                 self.0
             }
@@ -57,8 +57,8 @@ macro_rules! ids {
         impl std::str::FromStr for $name {
             type Err = $crate::InvalidId;
 
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                $crate::id::parse(text).map(Self)
+            fn from_str(id: &str) -> Result<Self, Self::Err> {
+                $crate::id::parse(id).map(Self)
             }
         }
 
@@ -71,55 +71,55 @@ macro_rules! ids {
 }
 
 ids! {
-    /// Names an action, [`crate::Action`].
+    /// The id of an action.
     ActionId,
-    /// Names an image.
+    /// The id of an image.
     ImageId,
-    /// Names an ISO.
+    /// The id of an ISO.
     IsoId,
-    /// Names a location.
+    /// The id of a location.
     LocationId,
-    /// Names a network.
+    /// The id of a network.
     NetworkId,
-    /// Names a floating IP.
+    /// The id of a floating IP.
     FloatingIpId,
-    /// Names a firewall.
+    /// The id of a firewall.
     FirewallId,
-    /// Names a load balancer.
+    /// The id of a load balancer.
     LoadBalancerId,
-    /// Names a load balancer type.
+    /// The id of a load balancer type.
     LoadBalancerTypeId,
-    /// Names a placement group.
+    /// The id of a placement group.
     PlacementGroupId,
-    /// Names a primary IP.
+    /// The id of a primary IP.
     PrimaryIpId,
-    /// Names a server.
+    /// The id of a server.
     ServerId,
-    /// Names a server type.
+    /// The id of a server type.
     ServerTypeId,
-    /// Names an SSH key.
+    /// The id of an SSH key.
     SshKeyId,
-    /// Names a certificate.
+    /// The id of a certificate.
     CertificateId,
-    /// Names a storage box.
+    /// The id of a storage box.
     StorageBoxId,
-    /// Names a snapshot of a storage box.
+    /// The id of a snapshot of a storage box.
     StorageBoxSnapshotId,
-    /// Names a subaccount of a storage box.
+    /// The id of a subaccount of a storage box.
     StorageBoxSubaccountId,
-    /// Names a storage box type.
+    /// The id of a storage box type.
     StorageBoxTypeId,
-    /// Names a volume.
+    /// The id of a volume.
     VolumeId,
-    /// Names a DNS zone.
+    /// The id of a DNS zone.
     ZoneId,
 }
 
-pub(crate) fn parse(text: &str) -> Result<u64, InvalidId> {
-    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+pub(crate) fn parse(id: &str) -> Result<u64, InvalidId> {
+    if !id.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(InvalidId);
     }
-    text.parse().ok().filter(in_range).ok_or(InvalidId)
+    id.parse().ok().filter(in_range).ok_or(InvalidId)
 }
 
 pub(crate) fn deserialize<'de, D: serde::Deserializer<'de>>(input: D) -> Result<u64, D::Error> {
@@ -133,17 +133,17 @@ fn in_range(number: &u64) -> bool {
     (1..=MAX_ID).contains(number)
 }
 
-/// Names one thing by its id or by its name, where the API takes either.
+/// The id or the name of a resource, where the API accepts either.
 ///
-/// In JSON an id is a number and a name is text. A name may consist of digits, so
-/// [`IdOrName::from_str`](std::str::FromStr) is a guess, right for people's input: digits are an
-/// id. `From` never guesses.
+/// In JSON an id is a number and a name is a string. A name may consist of digits, so
+/// [`IdOrName::from_str`](std::str::FromStr), meant for user input, has to guess: it treats digits
+/// as an id. `From` never guesses.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(untagged)]
 pub enum IdOrName<Id> {
-    /// The thing with this id.
+    /// The id of a resource.
     Id(Id),
-    /// The thing with exactly this name.
+    /// The exact name of a resource.
     Name(String),
 }
 
@@ -162,10 +162,10 @@ impl<Id> From<String> for IdOrName<Id> {
 impl<Id: std::str::FromStr> std::str::FromStr for IdOrName<Id> {
     type Err = std::convert::Infallible;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(text
+    fn from_str(key: &str) -> Result<Self, Self::Err> {
+        Ok(key
             .parse()
-            .map_or_else(|_| Self::Name(text.to_owned()), Self::Id))
+            .map_or_else(|_| Self::Name(key.to_owned()), Self::Id))
     }
 }
 

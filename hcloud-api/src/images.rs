@@ -1,4 +1,4 @@
-//! Images: what the disk of a new server is filled with, and what was kept of old ones.
+//! Images, from which the disks of servers are created.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#images>
 
@@ -12,7 +12,7 @@ use crate::{
     LabelSelector, Labels, Listing, Protection, ResourceActions, Result, ServerId, Sort,
 };
 
-/// The images that one project can use; made by [`Client::images`].
+/// The images that one project can use; returned by [`Client::images`].
 ///
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
@@ -31,10 +31,10 @@ pub struct Images<'a>(pub(crate) &'a Client);
 impl<'a> Images<'a> {
     /// Lists the images that match `filter`.
     pub fn list(self, filter: &ListImages) -> Listing<Image> {
-        self.0.get("/images").query(filter).list()
+        self.0.list(filter)
     }
 
-    /// Finds the image with exactly this name for an architecture, deprecated ones too.
+    /// Finds the image with exactly this name for an architecture, including deprecated ones.
     ///
     /// Snapshots and backups have no name.
     pub async fn find(self, name: &str, architecture: Architecture) -> Result<Option<Image>> {
@@ -47,13 +47,13 @@ impl<'a> Images<'a> {
         self.list(&filter).first().await
     }
 
-    /// Finds an image by its id or else by its name, which means the one for an architecture.
+    /// Finds an image by its id, or else by its name for an architecture.
     pub async fn resolve(
         self,
         key: &IdOrName<ImageId>,
         architecture: Architecture,
     ) -> Result<Option<Image>> {
-        match self.0.by_id(key).await? {
+        match self.0.find_by_id(key).await? {
             Some(image) => Ok(Some(image)),
             None => self.find(&key.to_string(), architecture).await,
         }
@@ -61,20 +61,20 @@ impl<'a> Images<'a> {
 
     /// Gets one image.
     pub async fn get(self, id: ImageId) -> Result<Image> {
-        self.0.get(format!("/images/{id}")).one().await
+        self.0.fetch(id).await
     }
 
-    /// Changes a snapshot or backup; Hetzner's own images cannot change.
+    /// Updates a snapshot or backup; Hetzner's own images cannot be updated.
     pub async fn update(self, id: ImageId, change: &UpdateImage) -> Result<Image> {
-        self.0.put(format!("/images/{id}")).json(change).one().await
+        self.0.change(id, change).await
     }
 
-    /// Deletes a snapshot or backup; servers that were made from it stay.
+    /// Deletes a snapshot or backup; servers that were created from it are kept.
     pub async fn delete(self, id: ImageId) -> Result<Option<Action>> {
-        self.0.delete(format!("/images/{id}")).optional().await
+        self.0.remove::<Image>(id).await
     }
 
-    /// Changes what a snapshot is protected against.
+    /// Changes the protection of a snapshot.
     pub async fn change_protection(self, id: ImageId, change: &ChangeProtection) -> Result<Action> {
         let path = format!("/images/{id}/actions/change_protection");
         self.0.post(path).json(change).one().await
@@ -91,26 +91,26 @@ impl<'a> Images<'a> {
     }
 }
 
-/// Which images to list. An empty list of alternatives means any.
+/// A filter for images. Empty lists match all.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListImages {
-    /// Only images with exactly this name; the same name exists once per architecture.
+    /// Only images with exactly this name, which exists once per architecture.
     pub name: Option<String>,
     /// Only images for this architecture.
     pub architecture: Option<Architecture>,
     /// Only images of one of these types.
     #[serde(rename = "type")]
     pub kind: Vec<ImageType>,
-    /// Only images in one of these states.
+    /// Only images with one of these statuses.
     pub status: Vec<ImageStatus>,
     /// Only backups of one of these servers.
     pub bound_to: Vec<ServerId>,
-    /// Deprecated images too, which the API leaves out unless asked.
+    /// Whether to include deprecated images; no if `None`.
     pub include_deprecated: Option<bool>,
     /// Only images with matching labels.
     pub label_selector: Option<LabelSelector>,
-    /// The order; by id unless set.
+    /// The order; by id if empty.
     pub sort: Vec<Sort<ImageSort>>,
 }
 
@@ -119,91 +119,90 @@ pub struct ListImages {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Image {
-    /// Names the image; the only way to name a snapshot or backup.
+    /// The image's id; snapshots and backups have no name.
     pub id: ImageId,
-    /// Who made it, and from what.
+    /// The type.
     #[serde(rename = "type")]
     pub kind: ImageType,
-    /// Whether it can be used yet.
+    /// The status.
     pub status: ImageStatus,
-    /// Such as `debian-13`; `None` for snapshots and backups.
+    /// The name, such as `debian-13`; `None` for snapshots and backups.
     pub name: Option<String>,
-    /// For people.
+    /// The description.
     pub description: String,
-    /// What it takes up in storage, and what a snapshot is billed by, in GB; `None` until it is
-    /// known.
+    /// The storage size in GB, by which a snapshot is billed; `None` until it is known.
     pub image_size: Option<f64>,
-    /// The smallest disk that it fits on, in GB.
+    /// The minimum disk size in GB.
     #[serde_as(as = "Integer")]
     pub disk_size: u64,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
-    /// The server that it was made from; `None` for Hetzner's own.
+    /// The server that it was created from; `None` for Hetzner's own images.
     pub created_from: Option<ImageOrigin>,
-    /// The server that a backup belongs to and goes away with.
+    /// The server of a backup, which is deleted together with the server.
     pub bound_to: Option<ServerId>,
-    /// The operating system inside.
+    /// The operating system.
     pub os_flavor: OsFlavor,
-    /// The version of the operating system; `None` if not known.
+    /// The version of the operating system; `None` if unknown.
     pub os_version: Option<String>,
-    /// Whether servers are created from it with special speed.
+    /// Whether it is optimized for fast server creation.
     #[serde(default)]
     pub rapid_deploy: bool,
-    /// What it is protected against.
+    /// The operations that it is protected against.
     pub protection: Protection,
-    /// When it goes away; `None` while nothing is announced. See [`Image::is_deprecated`].
+    /// The deprecation; `None` if none is announced. See [`Image::is_deprecated`].
     pub deprecation: Option<Deprecation>,
-    /// Since when it is deprecated, in the form that [`Image::deprecation`] supersedes.
+    /// When it was deprecated; superseded by [`Image::deprecation`].
     pub deprecated: Option<Timestamp>,
     /// When it was deleted, if it was.
     pub deleted: Option<Timestamp>,
-    /// The user's labels.
+    /// The labels.
     pub labels: Labels,
-    /// What it runs on; a server type must have the same.
+    /// The architecture, which must match that of the server type.
     pub architecture: Architecture,
 }
 
 resource!(Image, ImageId, "image", "images");
 
 impl Image {
-    /// Whether Hetzner has announced the end of this image.
+    /// Returns whether this image is deprecated.
     pub fn is_deprecated(&self) -> bool {
         self.deprecation.is_some() || self.deprecated.is_some()
     }
 }
 
-/// The server that an image was made from.
+/// The server that an image was created from.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ImageOrigin {
-    /// Names the server, which may be gone.
+    /// The server, which may be gone's id.
     pub id: ServerId,
-    /// Its name when the image was made.
+    /// The server's name when the image was created.
     pub name: String,
 }
 
 open_enum! {
-    /// Who made an image, and from what.
+    /// The type of an image.
     pub enum ImageType {
-        /// An operating system, made by Hetzner.
+        /// An operating system, provided by Hetzner.
         System = "system",
-        /// An operating system with an application, made by Hetzner.
+        /// An operating system with an application, provided by Hetzner.
         App = "app",
         /// The disk of a server, kept until it is deleted.
         Snapshot = "snapshot",
-        /// The disk of a server, which goes away with the server.
+        /// The disk of a server, deleted together with the server.
         Backup = "backup",
     }
 }
 
 open_enum! {
-    /// Whether an image can be used.
+    /// The status of an image.
     pub enum ImageStatus {
-        /// It can be used.
+        /// It is usable.
         Available = "available",
         /// The disk is still being copied.
         Creating = "creating",
-        /// It cannot be used.
+        /// It is not usable.
         Unavailable = "unavailable",
     }
 }
@@ -221,21 +220,21 @@ open_enum! {
     }
 }
 
-/// What to change about a snapshot or backup; the rest stays.
+/// An update of a snapshot or backup; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpdateImage {
-    /// The description from now on.
+    /// The new description.
     pub description: Option<String>,
-    /// [`ImageType::Snapshot`] turns a backup into a snapshot, which outlives its server.
+    /// The new type: [`ImageType::Snapshot`] converts a backup, so that it outlives its server.
     #[serde(rename = "type")]
     pub kind: Option<ImageType>,
-    /// All labels from now on: those missing here are removed.
+    /// The new labels, which replace all existing ones.
     pub labels: Option<Labels>,
 }
 
 open_enum! {
-    /// What images can be sorted by.
+    /// The sort keys of images.
     pub enum ImageSort {
         Id = "id",
         Name = "name",

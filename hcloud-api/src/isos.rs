@@ -1,4 +1,4 @@
-//! ISO images: what a server can boot from instead of its disk.
+//! ISO images, from which servers can boot instead of their disks.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#isos>
 
@@ -7,7 +7,7 @@ use serde_with::skip_serializing_none;
 
 use crate::{Architecture, Client, Deprecation, IdOrName, IsoId, Listing, Result};
 
-/// The ISO images that can be attached to servers; made by [`Client::isos`].
+/// The ISO images that can be attached to servers; returned by [`Client::isos`].
 ///
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
@@ -26,7 +26,7 @@ pub struct Isos<'a>(pub(crate) &'a Client);
 impl Isos<'_> {
     /// Lists the ISO images that match `filter`.
     pub fn list(self, filter: &ListIsos) -> Listing<Iso> {
-        self.0.get("/isos").query(filter).list()
+        self.0.list(filter)
     }
 
     /// Finds the ISO image with exactly this name.
@@ -41,20 +41,20 @@ impl Isos<'_> {
 
     /// Gets one ISO image.
     pub async fn get(self, id: IsoId) -> Result<Iso> {
-        self.0.get(format!("/isos/{id}")).one().await
+        self.0.fetch(id).await
     }
 }
 
-/// Which ISO images to list.
+/// A filter for ISO images.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListIsos {
-    /// Only the one with exactly this name.
+    /// Only the one with this name.
     pub name: Option<String>,
     /// Only those for this architecture.
     pub architecture: Option<Architecture>,
-    /// Besides `architecture`, also those whose architecture is not known, which every private one
-    /// is.
+    /// Whether to include ISO images of unknown architecture in addition to `architecture`; all private
+    /// ones are of unknown architecture.
     pub include_architecture_wildcard: Option<bool>,
 }
 
@@ -62,29 +62,29 @@ pub struct ListIsos {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Iso {
-    /// Names the ISO image.
+    /// The ISO image's id.
     pub id: IsoId,
-    /// `None` for private ones.
+    /// The name; `None` for private ones.
     pub name: Option<String>,
-    /// For people.
+    /// The description.
     pub description: String,
-    /// Who may use it.
+    /// The type.
     #[serde(rename = "type")]
     pub kind: Option<IsoType>,
-    /// When it goes away; `None` while nothing is announced.
+    /// The deprecation; `None` if none is announced.
     pub deprecation: Option<Deprecation>,
-    /// What it boots on; `None` if not known.
+    /// The architecture; `None` if unknown.
     pub architecture: Option<Architecture>,
 }
 
 resource!(Iso, IsoId, "iso", "isos");
 
 open_enum! {
-    /// Who may use an ISO image.
+    /// The type of an ISO image.
     pub enum IsoType {
-        /// Everyone.
+        /// Available to everyone.
         Public = "public",
-        /// This project.
+        /// Available to this project.
         Private = "private",
     }
 }

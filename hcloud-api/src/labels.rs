@@ -1,4 +1,4 @@
-//! Labels, by which things are grouped and found.
+//! Labels, by which resources are grouped and found.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#description/labels>
 
@@ -7,14 +7,14 @@ use std::collections::btree_map;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-const LONGEST_NAME: usize = 63;
-const LONGEST_PREFIX: usize = 253;
+const MAX_NAME_LENGTH: usize = 63;
+const MAX_PREFIX_LENGTH: usize = 253;
 const RESERVED_PREFIX: &str = "hetzner.cloud";
 
-/// The labels of one thing.
+/// The labels of a resource.
 ///
-/// What the API sends is taken as it is; what is added here is checked. In a request, labels
-/// replace all that were there: the empty set clears them.
+/// Labels from the API are accepted as they are; added labels are validated. In a request, labels
+/// replace all labels of the resource: an empty set removes them.
 ///
 /// ```
 /// # fn main() -> Result<(), hcloud_api::InvalidLabel> {
@@ -28,30 +28,30 @@ const RESERVED_PREFIX: &str = "hetzner.cloud";
 #[serde(transparent)]
 pub struct Labels(BTreeMap<String, String>);
 
-/// A label's key or value is not one that the API takes.
+/// The error for a label's key or value that the API does not accept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidLabel {
-    /// The key is not `name` or `prefix/name`, or the prefix is Hetzner's own.
-    #[error("{0:?} is no label key")]
+    /// The key is not of the form `name` or `prefix/name`, or the prefix is reserved by Hetzner.
+    #[error("invalid label key {0:?}")]
     Key(String),
     /// The value is neither empty nor at most 63 letters, digits, `-`, `_` and `.` between
     /// letters or digits.
-    #[error("{0:?} is no label value")]
+    #[error("invalid label value {0:?}")]
     Value(String),
 }
 
 impl Labels {
-    /// No labels.
+    /// Creates an empty set.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The labels and one more, replacing one with the same key.
+    /// Adds a label, replacing one with the same key, and returns the set.
     ///
     /// # Errors
     ///
-    /// If the API would not take the key or the value.
+    /// [`InvalidLabel`] if the API does not accept the key or the value.
     pub fn with(
         mut self,
         key: impl Into<String>,
@@ -61,11 +61,11 @@ impl Labels {
         Ok(self)
     }
 
-    /// Adds a label and returns the value it had before.
+    /// Adds a label and returns its previous value.
     ///
     /// # Errors
     ///
-    /// If the API would not take the key or the value.
+    /// [`InvalidLabel`] if the API does not accept the key or the value.
     pub fn insert(
         &mut self,
         key: impl Into<String>,
@@ -82,27 +82,27 @@ impl Labels {
         self.0.remove(key)
     }
 
-    /// The value of a label.
+    /// Returns the value of a label.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }
 
-    /// Whether there is a label with this key.
+    /// Returns whether there is a label with this key.
     pub fn contains_key(&self, key: &str) -> bool {
         self.0.contains_key(key)
     }
 
-    /// Whether there are none.
+    /// Returns whether there are no labels.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many there are.
+    /// Returns the number of labels.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Keys and values, ordered by key.
+    /// Returns the keys and values, ordered by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.into_iter()
     }
@@ -131,7 +131,7 @@ impl<'a> IntoIterator for &'a Labels {
     }
 }
 
-/// Whether requests may set this key.
+/// Checks that requests may set this key.
 fn check_new_key(key: &str) -> Result<(), InvalidLabel> {
     check_key(key)?;
     match key.split_once('/') {
@@ -157,17 +157,17 @@ pub(crate) fn check_value(value: &str) -> Result<(), InvalidLabel> {
         .ok_or_else(|| InvalidLabel::Value(value.to_owned()))
 }
 
-fn is_name(text: &str) -> bool {
-    text.len() <= LONGEST_NAME
-        && text
+fn is_name(name: &str) -> bool {
+    name.len() <= MAX_NAME_LENGTH
+        && name
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-        && has_alphanumeric_ends(text)
+        && has_alphanumeric_ends(name)
 }
 
-fn is_dns_subdomain(text: &str) -> bool {
-    text.len() <= LONGEST_PREFIX
-        && text.split('.').all(|label| {
+fn is_dns_subdomain(prefix: &str) -> bool {
+    prefix.len() <= MAX_PREFIX_LENGTH
+        && prefix.split('.').all(|label| {
             label.len() <= 63
                 && label
                     .bytes()
@@ -176,7 +176,7 @@ fn is_dns_subdomain(text: &str) -> bool {
         })
 }
 
-fn has_alphanumeric_ends(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_alphanumeric())
-        && text.ends_with(|last: char| last.is_ascii_alphanumeric())
+fn has_alphanumeric_ends(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && name.ends_with(|last: char| last.is_ascii_alphanumeric())
 }

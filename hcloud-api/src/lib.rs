@@ -24,6 +24,8 @@ mod client;
 #[cfg(feature = "console")]
 mod consoles;
 #[cfg(feature = "client")]
+mod crud;
+#[cfg(feature = "client")]
 mod deprecation;
 #[cfg(feature = "client")]
 mod dns_ptr;
@@ -34,6 +36,8 @@ mod error;
 mod error_code;
 #[cfg(feature = "client")]
 mod firewalls;
+#[cfg(feature = "test-util")]
+pub mod fixtures;
 #[cfg(feature = "client")]
 mod floating_ips;
 #[cfg(feature = "client")]
@@ -49,8 +53,6 @@ mod load_balancer_types;
 mod load_balancers;
 #[cfg(feature = "client")]
 mod locations;
-#[cfg(feature = "client")]
-mod lookup;
 #[cfg(feature = "metadata")]
 mod metadata;
 #[cfg(feature = "client")]
@@ -118,7 +120,10 @@ pub use selector::{InvalidSelector, LabelSelector};
 #[cfg(feature = "client")]
 pub use self::{
     action_lists::{ActionSort, KindActions, ListActions, ResourceActions},
-    actions::{Action, ActionError, ActionRef, ActionResource, ActionStatus, Actions, Wait},
+    actions::{
+        Action, ActionError, ActionRef, ActionResource, ActionResourceKind, ActionStatus, Actions,
+        Wait,
+    },
     certificates::{
         Certificate, CertificateCreated, CertificateIssuance, CertificateRenewal, CertificateSort,
         CertificateSource, CertificateStatus, CertificateType, CertificateUser, Certificates,
@@ -127,7 +132,7 @@ pub use self::{
     client::{Client, ClientBuilder},
     deprecation::Deprecation,
     dns_ptr::DnsPtr,
-    error::{ApiError, Error, ErrorDetails, FieldError, Limit, Result},
+    error::{ApiError, BoxError, Error, ErrorDetails, FieldError, Limit, Result},
     firewalls::{
         ANYWHERE, AppliedTo, CreateFirewall, Firewall, FirewallCreated, FirewallDirection,
         FirewallProtocol, FirewallRule, FirewallSort, FirewallTarget, FirewallTargetType,
@@ -235,8 +240,8 @@ pub use self::{
 pub use metadata::Metadata;
 
 #[cfg(feature = "client")]
-pub use jiff::Timestamp;
+pub use http::{Method, StatusCode};
 #[cfg(feature = "client")]
-pub use reqwest::{Method, StatusCode};
+pub use jiff::Timestamp;
 #[cfg(feature = "client")]
 pub use secrecy::{ExposeSecret, SecretString};

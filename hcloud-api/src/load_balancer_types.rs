@@ -1,4 +1,4 @@
-//! Load balancer types: how much a load balancer can take, and what it costs where.
+//! Load balancer types: limits and prices of load balancers.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#load-balancer-types>
 
@@ -9,7 +9,7 @@ use serde_with::{serde_as, skip_serializing_none};
 use crate::number::Integer;
 use crate::{Client, Deprecation, IdOrName, Listing, LoadBalancerTypeId, Result, TypePrice};
 
-/// The load balancer types that Hetzner offers; made by [`Client::load_balancer_types`].
+/// The load balancer types that Hetzner offers; returned by [`Client::load_balancer_types`].
 ///
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
@@ -25,7 +25,7 @@ pub struct LoadBalancerTypes<'a>(pub(crate) &'a Client);
 impl LoadBalancerTypes<'_> {
     /// Lists the load balancer types that match `filter`.
     pub fn list(self, filter: &ListLoadBalancerTypes) -> Listing<LoadBalancerType> {
-        self.0.get("/load_balancer_types").query(filter).list()
+        self.0.list(filter)
     }
 
     /// Finds the load balancer type with exactly this name.
@@ -43,11 +43,11 @@ impl LoadBalancerTypes<'_> {
 
     /// Gets one load balancer type.
     pub async fn get(self, id: LoadBalancerTypeId) -> Result<LoadBalancerType> {
-        self.0.get(format!("/load_balancer_types/{id}")).one().await
+        self.0.fetch(id).await
     }
 }
 
-/// Which load balancer types to list.
+/// A filter for load balancer types.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListLoadBalancerTypes {
@@ -55,35 +55,35 @@ pub struct ListLoadBalancerTypes {
     pub name: Option<String>,
 }
 
-/// A size of load balancer.
+/// A load balancer type.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct LoadBalancerType {
-    /// Names the type.
+    /// The type's id.
     pub id: LoadBalancerTypeId,
-    /// Such as `lb11`.
+    /// The name, such as `lb11`.
     pub name: String,
-    /// The name for people.
+    /// The display name.
     pub description: String,
-    /// How many connections may be open at once.
+    /// The maximum number of concurrent connections.
     #[serde_as(as = "Integer")]
     pub max_connections: u64,
-    /// How many services there may be.
+    /// The maximum number of services.
     #[serde_as(as = "Integer")]
     pub max_services: u64,
-    /// How many targets there may be.
+    /// The maximum number of targets.
     #[serde_as(as = "Integer")]
     pub max_targets: u64,
-    /// How many certificates may be in use.
+    /// The maximum number of certificates.
     #[serde_as(as = "Integer")]
     pub max_assigned_certificates: u64,
-    /// When it goes away; `None` while nothing is announced. See
+    /// The deprecation; `None` if none is announced. See
     /// [`LoadBalancerType::is_deprecated`].
     pub deprecation: Option<Deprecation>,
-    /// Since when it is deprecated, in the form that [`LoadBalancerType::deprecation`] supersedes.
+    /// When it was deprecated; superseded by [`LoadBalancerType::deprecation`].
     pub deprecated: Option<Timestamp>,
-    /// What it costs, per location.
+    /// The prices, per location.
     pub prices: Vec<TypePrice>,
 }
 
@@ -95,12 +95,12 @@ resource!(
 );
 
 impl LoadBalancerType {
-    /// Whether Hetzner has announced the end of this type.
+    /// Returns whether this type is deprecated.
     pub fn is_deprecated(&self) -> bool {
         self.deprecation.is_some() || self.deprecated.is_some()
     }
 
-    /// What this type costs in the location of this name.
+    /// Returns the prices of this type in the location with this name.
     pub fn price(&self, location: &str) -> Option<&TypePrice> {
         self.prices.iter().find(|price| price.location == location)
     }

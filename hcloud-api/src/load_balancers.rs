@@ -1,4 +1,4 @@
-//! Load balancers: one address in front of many targets.
+//! Load balancers.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#load-balancers>
 
@@ -19,7 +19,7 @@ use crate::{
     Sort,
 };
 
-/// The load balancers of one project; made by [`Client::load_balancers`].
+/// The load balancers of one project; returned by [`Client::load_balancers`].
 ///
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> Result<(), Box<dyn std::error::Error>> {
@@ -45,7 +45,7 @@ pub struct LoadBalancers<'a>(pub(crate) &'a Client);
 impl<'a> LoadBalancers<'a> {
     /// Lists the load balancers that match `filter`.
     pub fn list(self, filter: &ListLoadBalancers) -> Listing<LoadBalancer> {
-        self.0.get("/load_balancers").query(filter).list()
+        self.0.list(filter)
     }
 
     /// Finds the load balancer with exactly this name.
@@ -60,17 +60,17 @@ impl<'a> LoadBalancers<'a> {
 
     /// Gets one load balancer, with the health of its targets.
     pub async fn get(self, id: LoadBalancerId) -> Result<LoadBalancer> {
-        self.0.get(format!("/load_balancers/{id}")).one().await
+        self.0.fetch(id).await
     }
 
-    /// Creates a load balancer, which costs money from now on.
+    /// Creates a load balancer, which is billed from now on.
     ///
     /// # Errors
     ///
     /// [`ErrorCode::SourcePortAlreadyUsed`](crate::ErrorCode::SourcePortAlreadyUsed) if two
     /// services listen on one port,
     /// [`ErrorCode::LoadBalancerNotAttachedToNetwork`](crate::ErrorCode::LoadBalancerNotAttachedToNetwork)
-    /// if a target is to be reached privately and [`CreateLoadBalancer::network`] is not set.
+    /// if a target uses its private address and [`CreateLoadBalancer::network`] is not set.
     pub async fn create(self, load_balancer: &CreateLoadBalancer) -> Result<LoadBalancerCreated> {
         let request = self.0.post("/load_balancers").json(load_balancer);
         request.whole().await
@@ -82,17 +82,15 @@ impl<'a> LoadBalancers<'a> {
         id: LoadBalancerId,
         change: &UpdateLoadBalancer,
     ) -> Result<LoadBalancer> {
-        let request = self.0.put(format!("/load_balancers/{id}"));
-        request.json(change).one().await
+        self.0.change(id, change).await
     }
 
-    /// Deletes a load balancer; its targets stay.
+    /// Deletes a load balancer; its targets are kept.
     pub async fn delete(self, id: LoadBalancerId) -> Result<Option<Action>> {
-        let request = self.0.delete(format!("/load_balancers/{id}"));
-        request.optional().await
+        self.0.remove::<LoadBalancer>(id).await
     }
 
-    /// Listens on one more port.
+    /// Adds a service, which listens on another port.
     ///
     /// # Errors
     ///
@@ -106,18 +104,18 @@ impl<'a> LoadBalancers<'a> {
         self.act(id, "add_service").json(service).one().await
     }
 
-    /// Changes the service that listens on [`UpdateService::listen_port`].
+    /// Updates the service that listens on [`UpdateService::listen_port`].
     ///
     /// ```no_run
     /// # async fn example(client: &hcloud_api::Client, id: hcloud_api::LoadBalancerId)
     /// # -> hcloud_api::Result<()> {
     /// use hcloud_api::{UpdateHealthCheck, UpdateService};
     ///
-    /// let patient = UpdateService {
+    /// let update = UpdateService {
     ///     health_check: Some(UpdateHealthCheck { retries: Some(5), ..Default::default() }),
     ///     ..UpdateService::new(443)
     /// };
-    /// client.load_balancers().update_service(id, &patient).await?;
+    /// client.load_balancers().update_service(id, &update).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -129,7 +127,7 @@ impl<'a> LoadBalancers<'a> {
         self.act(id, "update_service").json(change).one().await
     }
 
-    /// Listens on a port no longer.
+    /// Deletes the service that listens on a port.
     pub async fn delete_service(self, id: LoadBalancerId, listen_port: u16) -> Result<Action> {
         self.act(id, "delete_service")
             .json(&DeleteService { listen_port })
@@ -137,7 +135,7 @@ impl<'a> LoadBalancers<'a> {
             .await
     }
 
-    /// Sends traffic to one more target.
+    /// Adds a target.
     ///
     /// ```no_run
     /// # async fn example(client: &hcloud_api::Client, id: hcloud_api::LoadBalancerId)
@@ -152,18 +150,18 @@ impl<'a> LoadBalancers<'a> {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::TargetAlreadyDefined`](crate::ErrorCode::TargetAlreadyDefined) if it is one
+    /// [`ErrorCode::TargetAlreadyDefined`](crate::ErrorCode::TargetAlreadyDefined) if it is a target
     /// already.
     pub async fn add_target(self, id: LoadBalancerId, target: &AddTarget) -> Result<Action> {
         self.act(id, "add_target").json(target).one().await
     }
 
-    /// Sends traffic to a target no longer.
+    /// Removes a target.
     pub async fn remove_target(self, id: LoadBalancerId, target: &Target) -> Result<Action> {
         self.act(id, "remove_target").json(target).one().await
     }
 
-    /// Changes how the target of a connection is chosen.
+    /// Changes the load balancing algorithm.
     pub async fn change_algorithm(
         self,
         id: LoadBalancerId,
@@ -172,7 +170,7 @@ impl<'a> LoadBalancers<'a> {
         self.act(id, "change_algorithm").json(algorithm).one().await
     }
 
-    /// Moves a load balancer to another type, while it works.
+    /// Changes the type of a load balancer without downtime.
     ///
     /// # Errors
     ///
@@ -190,7 +188,7 @@ impl<'a> LoadBalancers<'a> {
             .await
     }
 
-    /// Attaches a load balancer to a private network; it can be in one.
+    /// Attaches a load balancer to a private network; at most one.
     pub async fn attach_to_network(
         self,
         id: LoadBalancerId,
@@ -211,22 +209,22 @@ impl<'a> LoadBalancers<'a> {
             .await
     }
 
-    /// Makes a load balancer reachable by its public addresses.
+    /// Enables the public addresses of a load balancer.
     pub async fn enable_public_interface(self, id: LoadBalancerId) -> Result<Action> {
         self.act(id, "enable_public_interface").one().await
     }
 
-    /// Makes a load balancer reachable in its private network only.
+    /// Disables the public addresses of a load balancer.
     ///
     /// # Errors
     ///
     /// [`ErrorCode::TargetsWithoutUsePrivateIp`](crate::ErrorCode::TargetsWithoutUsePrivateIp) if
-    /// a target is reached publicly.
+    /// a target uses its public address.
     pub async fn disable_public_interface(self, id: LoadBalancerId) -> Result<Action> {
         self.act(id, "disable_public_interface").one().await
     }
 
-    /// Sets the name of an address in reverse DNS; `None` restores Hetzner's own name for it.
+    /// Sets the reverse DNS name of an address; `None` restores Hetzner's default name.
     pub async fn change_dns_ptr(
         self,
         id: LoadBalancerId,
@@ -239,7 +237,7 @@ impl<'a> LoadBalancers<'a> {
             .await
     }
 
-    /// Changes what a load balancer is protected against.
+    /// Changes the protection of a load balancer.
     pub async fn change_protection(
         self,
         id: LoadBalancerId,
@@ -248,7 +246,7 @@ impl<'a> LoadBalancers<'a> {
         self.act(id, "change_protection").json(change).one().await
     }
 
-    /// Measures what a load balancer did in a period of the last 30 days.
+    /// Gets metrics of a load balancer for a period of the last 30 days.
     pub async fn metrics(
         self,
         id: LoadBalancerId,
@@ -269,31 +267,27 @@ impl<'a> LoadBalancers<'a> {
     }
 
     fn act(self, id: LoadBalancerId, command: &str) -> Request {
-        self.0
-            .post(format!("/load_balancers/{id}/actions/{command}"))
+        self.0.act::<LoadBalancer>(id, command)
     }
 }
 
-/// Which load balancers to list.
+/// A filter for load balancers.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListLoadBalancers {
-    /// Only the one with exactly this name.
+    /// Only the one with this name.
     pub name: Option<String>,
     /// Only those with matching labels.
     pub label_selector: Option<LabelSelector>,
-    /// The order; by id unless set.
+    /// The order; by id if empty.
     pub sort: Vec<Sort<LoadBalancerSort>>,
 }
 
 open_enum! {
-    /// What load balancers can be sorted by.
+    /// The sort keys of load balancers.
     pub enum LoadBalancerSort {
-        /// Their ids.
         Id = "id",
-        /// Their names.
         Name = "name",
-        /// When they were made.
         Created = "created",
     }
 }
@@ -303,38 +297,38 @@ open_enum! {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct LoadBalancer {
-    /// Names the load balancer.
+    /// The load balancer's id.
     pub id: LoadBalancerId,
-    /// Unique in the project.
+    /// The name, unique in the project.
     pub name: String,
-    /// Its public addresses.
+    /// The public addresses.
     pub public_net: LoadBalancerPublicNet,
-    /// Its private network, if it is in one.
+    /// The private network, if it is attached to one.
     #[serde(default)]
     pub private_net: Vec<LoadBalancerPrivateNet>,
-    /// Where it is.
+    /// The location.
     pub location: Location,
-    /// How much it can take.
+    /// The load balancer type.
     pub load_balancer_type: LoadBalancerType,
-    /// What it is protected against.
+    /// The operations that it is protected against.
     pub protection: Protection,
-    /// The user's labels.
+    /// The labels.
     pub labels: Labels,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
-    /// What it listens on.
+    /// The services.
     #[serde(default)]
     pub services: Vec<LoadBalancerService>,
-    /// Where it sends what arrives, and how healthy that is.
+    /// The targets and their health.
     #[serde(default)]
     pub targets: Vec<LoadBalancerTarget>,
-    /// How the target of a connection is chosen.
+    /// The load balancing algorithm.
     pub algorithm: LoadBalancerAlgorithm,
-    /// Bytes sent in this billing period; `None` while not known.
+    /// Bytes sent in this billing period; `None` if unknown.
     #[serde_as(as = "Option<Integer>")]
     #[serde(default)]
     pub outgoing_traffic: Option<u64>,
-    /// Bytes received in this billing period; `None` while not known.
+    /// Bytes received in this billing period; `None` if unknown.
     #[serde_as(as = "Option<Integer>")]
     #[serde(default)]
     pub ingoing_traffic: Option<u64>,
@@ -352,8 +346,8 @@ resource!(
 );
 
 impl LoadBalancer {
-    /// Whether there are targets, all of them found healthy for every service; false while one is
-    /// not checked yet.
+    /// Returns whether there are targets and all are healthy for all services; false while one is not
+    /// checked yet.
     pub fn is_healthy(&self) -> bool {
         let mut health = self.targets.iter().flat_map(|t| t.health()).peekable();
         health.peek().is_some() && health.all(|health| health.status == TargetHealthStatus::Healthy)
@@ -364,7 +358,7 @@ impl LoadBalancer {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct LoadBalancerPublicNet {
-    /// Whether it can be reached by them.
+    /// Whether they are enabled.
     pub enabled: bool,
     /// The IPv4 address.
     pub ipv4: LoadBalancerIp,
@@ -372,35 +366,35 @@ pub struct LoadBalancerPublicNet {
     pub ipv6: LoadBalancerIp,
 }
 
-/// A public address of a load balancer. All is `None` without one.
+/// A public address of a load balancer. All fields are `None` without one.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct LoadBalancerIp {
-    /// The Primary IP behind it.
+    /// The Primary IP.
     pub id: Option<PrimaryIpId>,
     /// The address.
     pub ip: Option<IpAddr>,
-    /// Whether Hetzner blocked it because of abuse.
+    /// Whether Hetzner has blocked it because of abuse.
     pub blocked: Option<bool>,
-    /// Its name in reverse DNS.
+    /// The reverse DNS name.
     pub dns_ptr: Option<String>,
 }
 
-/// A load balancer's place in a private network.
+/// A load balancer's attachment to a private network.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct LoadBalancerPrivateNet {
     /// The network.
     pub network: NetworkId,
-    /// The load balancer's address in it.
+    /// The load balancer's address in the network.
     pub ip: IpAddr,
 }
 
-/// How the target of a connection is chosen.
+/// The load balancing algorithm.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct LoadBalancerAlgorithm {
-    /// Which algorithm it is.
+    /// The algorithm.
     #[serde(rename = "type")]
     pub kind: LoadBalancerAlgorithmType,
 }
@@ -412,41 +406,41 @@ impl From<LoadBalancerAlgorithmType> for LoadBalancerAlgorithm {
 }
 
 open_enum! {
-    /// How the target of a connection is chosen.
+    /// The load balancing algorithm.
     pub enum LoadBalancerAlgorithmType {
-        /// One after the other.
+        /// Each target in turn.
         RoundRobin = "round_robin",
-        /// The one with the fewest connections.
+        /// The target with the fewest connections.
         LeastConnections = "least_connections",
     }
 }
 
-/// A port that a load balancer listens on, and what happens to what arrives there.
+/// A service: a port that a load balancer listens on, and how it forwards traffic.
 ///
-/// What one load balancer has can be given to another as it is.
+/// The service of one load balancer can be used to create that of another.
 #[serde_as]
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct LoadBalancerService {
-    /// What is spoken.
+    /// The protocol.
     pub protocol: ServiceProtocol,
-    /// The port of the load balancer; names the service.
+    /// The port of the load balancer, which identifies the service.
     #[serde_as(as = "Integer")]
     pub listen_port: u16,
     /// The port of the targets.
     #[serde_as(as = "Integer")]
     pub destination_port: u16,
-    /// Whether targets are told the client's address by the PROXY protocol.
+    /// Whether the client's address is sent to targets by the PROXY protocol.
     pub proxyprotocol: bool,
-    /// How the health of targets is found out.
+    /// The health check.
     pub health_check: HealthCheck,
-    /// What holds for HTTP and HTTPS only.
+    /// The settings for HTTP and HTTPS.
     pub http: Option<ServiceHttp>,
 }
 
 impl LoadBalancerService {
-    /// Passes TCP connections on; a target is healthy if it accepts connections.
+    /// Creates a service that forwards TCP connections; a target is healthy if it accepts connections.
     pub fn tcp(listen_port: u16, destination_port: u16) -> Self {
         Self {
             protocol: ServiceProtocol::Tcp,
@@ -458,8 +452,8 @@ impl LoadBalancerService {
         }
     }
 
-    /// Passes HTTP requests on; a target is healthy if it answers `GET /` with a status from 200
-    /// to 399.
+    /// Creates a service that forwards HTTP requests; a target is healthy if `GET /` returns a status
+    /// from 200 to 399.
     pub fn http(listen_port: u16, destination_port: u16) -> Self {
         Self {
             protocol: ServiceProtocol::Http,
@@ -469,8 +463,8 @@ impl LoadBalancerService {
         }
     }
 
-    /// Ends TLS with one of these certificates and passes HTTP requests on, as
-    /// [`http`](Self::http) does.
+    /// Creates a service that terminates TLS with one of these certificates, and forwards HTTP requests
+    /// as [`http`](Self::http) does.
     pub fn https(
         listen_port: u16,
         destination_port: u16,
@@ -488,18 +482,18 @@ impl LoadBalancerService {
 }
 
 open_enum! {
-    /// What a service speaks.
+    /// The protocol of a service.
     pub enum ServiceProtocol {
-        /// Bytes.
+        /// TCP.
         Tcp = "tcp",
         /// HTTP.
         Http = "http",
-        /// HTTP over TLS, which ends at the load balancer.
+        /// HTTP over TLS, which the load balancer terminates.
         Https = "https",
     }
 }
 
-/// What holds for a service that speaks HTTP; what is `None` in a request gets the API's default.
+/// The HTTP settings of a service; in a request, `None` means the API's default.
 #[serde_as]
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -507,49 +501,49 @@ open_enum! {
 pub struct ServiceHttp {
     /// Whether a client always gets the same target, by a cookie.
     pub sticky_sessions: Option<bool>,
-    /// The name of that cookie.
+    /// The name of the cookie.
     pub cookie_name: Option<String>,
-    /// How long that cookie lasts, in seconds.
+    /// The lifetime of the cookie, in seconds.
     #[serde_as(as = "Option<Integer>")]
     #[serde(default)]
     pub cookie_lifetime: Option<u32>,
-    /// After how many seconds an idle connection is closed, on either side.
+    /// The idle timeout of connections on either side, in seconds.
     #[serde_as(as = "Option<Integer>")]
     #[serde(default)]
     pub timeout_idle: Option<u32>,
-    /// What TLS ends with, HTTPS only.
+    /// The certificates, for HTTPS only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub certificates: Vec<CertificateId>,
-    /// Whether port 80 redirects to this service, HTTPS only.
+    /// Whether port 80 redirects to this service, for HTTPS only.
     pub redirect_http: Option<bool>,
 }
 
-/// How the health of targets is found out.
+/// The health check.
 #[serde_as]
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct HealthCheck {
-    /// What is asked.
+    /// The protocol.
     pub protocol: HealthCheckProtocol,
-    /// The port of the target that is asked.
+    /// The port of the targets.
     #[serde_as(as = "Integer")]
     pub port: u16,
-    /// The time from one check to the next, in seconds.
+    /// The interval between checks, in seconds.
     #[serde_as(as = "Integer")]
     pub interval: u32,
-    /// How long an answer may take, in seconds.
+    /// The timeout of a check, in seconds.
     #[serde_as(as = "Integer")]
     pub timeout: u32,
-    /// How many checks in a row have to say otherwise before a target's health changes.
+    /// The number of consecutive checks after which a target's health changes.
     #[serde_as(as = "Integer")]
     pub retries: u32,
-    /// What is asked by HTTP.
+    /// The HTTP settings.
     pub http: Option<HealthCheckHttp>,
 }
 
 impl HealthCheck {
-    /// Connects to a port every 15 seconds.
+    /// Creates a health check that connects to a port every 15 seconds.
     pub fn tcp(port: u16) -> Self {
         Self {
             protocol: HealthCheckProtocol::Tcp,
@@ -561,7 +555,8 @@ impl HealthCheck {
         }
     }
 
-    /// Gets a path by HTTP every 15 seconds; a status from 200 to 399 is healthy.
+    /// Creates a health check that gets a path by HTTP every 15 seconds; a status from 200 to 399 is
+    /// healthy.
     pub fn http(port: u16, path: impl Into<String>) -> Self {
         Self {
             protocol: HealthCheckProtocol::Http,
@@ -578,35 +573,35 @@ impl HealthCheck {
 }
 
 open_enum! {
-    /// What a target is asked to find out its health.
+    /// The protocol of a health check.
     pub enum HealthCheckProtocol {
-        /// To accept a connection.
+        /// The target must accept a connection.
         Tcp = "tcp",
-        /// To answer a request.
+        /// The target must respond to a request.
         Http = "http",
     }
 }
 
-/// What a target is asked by HTTP to find out its health.
+/// The HTTP settings of a health check.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct HealthCheckHttp {
     /// The `Host` header; none is sent if `None`.
     pub domain: Option<String>,
-    /// What is got.
+    /// The path.
     pub path: String,
-    /// What has to be in the body of the answer.
+    /// A string that the response's body must contain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response: Option<String>,
     /// The statuses that are healthy, with `?` for one digit; `2??` and `3??` if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub status_codes: Vec<String>,
-    /// Whether TLS is spoken, whatever the certificate.
+    /// Whether to use TLS; the certificate is not verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<bool>,
 }
 
-/// Something that a load balancer sends traffic to.
+/// A target of a load balancer.
 #[serde_as]
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -619,7 +614,7 @@ pub struct LoadBalancerTarget {
     #[serde_as(as = "Option<InId>")]
     #[serde(default)]
     pub server: Option<ServerId>,
-    /// All servers with matching labels; [`LoadBalancerTarget::targets`] are those of now.
+    /// A label selector; [`LoadBalancerTarget::targets`] are the servers that currently match.
     #[serde_as(as = "Option<InSelector>")]
     #[serde(default)]
     pub label_selector: Option<String>,
@@ -627,25 +622,26 @@ pub struct LoadBalancerTarget {
     #[serde_as(as = "Option<InIp>")]
     #[serde(default)]
     pub ip: Option<IpAddr>,
-    /// Whether it is reached by its private address.
+    /// Whether its private address is used.
     pub use_private_ip: Option<bool>,
-    /// How healthy it is, one entry per service.
+    /// The health, one entry per service.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub health_status: Vec<TargetHealth>,
-    /// The servers that a label selector means now.
+    /// The servers that currently match the label selector.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<Self>,
 }
 
 impl LoadBalancerTarget {
-    /// How healthy it is, or the servers that it means now are: one entry per server and service.
+    /// Returns the health of the target or of the servers that match its label selector, one entry per
+    /// server and service.
     pub fn health(&self) -> impl Iterator<Item = &TargetHealth> {
         // Only label selectors have targets of their own, and those are servers.
         let servers = self.targets.iter().flat_map(|server| &server.health_status);
         self.health_status.iter().chain(servers)
     }
 
-    /// What it is, as requests say it; `None` if this version cannot say it.
+    /// Returns the target for use in requests; `None` if this version does not support it.
     pub fn target(&self) -> Option<Target> {
         match self.kind {
             TargetType::Server => Some(self.server?.into()),
@@ -660,7 +656,7 @@ impl LoadBalancerTarget {
 }
 
 open_enum! {
-    /// What a target is.
+    /// The type of a target.
     pub enum TargetType {
         /// A server.
         Server = "server",
@@ -671,56 +667,56 @@ open_enum! {
     }
 }
 
-/// How healthy a target is for one service.
+/// The health of a target for one service.
 #[serde_as]
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct TargetHealth {
-    /// The port of the load balancer, which names the service.
+    /// The port of the load balancer, which identifies the service.
     #[serde_as(as = "Integer")]
     pub listen_port: u16,
-    /// How healthy it is.
+    /// The status.
     pub status: TargetHealthStatus,
-    /// Why it is unhealthy.
+    /// The reason if it is unhealthy.
     pub detail: Option<TargetHealthDetail>,
-    /// What it answered, if that is [`TargetHealthDetail::UnexpectedHttpStatus`].
+    /// The response's status for [`TargetHealthDetail::UnexpectedHttpStatus`].
     #[serde_as(as = "Option<Integer>")]
     #[serde(default)]
     pub http_status_code: Option<u16>,
 }
 
 open_enum! {
-    /// Why a target is unhealthy.
+    /// The reason why a target is unhealthy.
     pub enum TargetHealthDetail {
-        /// The API does not say.
+        /// The API reports no reason.
         Unspecified = "unspecified",
-        /// It accepts no connection.
+        /// It does not accept connections.
         NoConnection = "layer4_no_connection",
-        /// Connecting takes too long.
+        /// The connection timed out.
         ConnectionTimeout = "layer4_timeout",
-        /// Answering takes too long.
-        AnswerTimeout = "layer7_timeout",
-        /// It answers with another status than [`HealthCheckHttp::status_codes`] say.
+        /// The response timed out.
+        ResponseTimeout = "layer7_timeout",
+        /// The response's status is not in [`HealthCheckHttp::status_codes`].
         UnexpectedHttpStatus = "unexpected_http_status",
-        /// The answer does not hold [`HealthCheckHttp::response`].
+        /// The response does not contain [`HealthCheckHttp::response`].
         UnexpectedHttpContent = "unexpected_http_content",
     }
 }
 
 open_enum! {
-    /// How healthy a target is.
+    /// The health of a target.
     pub enum TargetHealthStatus {
-        /// It gets traffic.
+        /// It receives traffic.
         Healthy = "healthy",
-        /// It gets none.
+        /// It receives no traffic.
         Unhealthy = "unhealthy",
-        /// It was not checked yet.
+        /// It has not been checked yet.
         Unchecked = "unknown",
     }
 }
 
-/// Something to send traffic to.
+/// A target in a request.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -732,15 +728,15 @@ pub enum Target {
         #[serde_as(as = "InId")]
         server: ServerId,
     },
-    /// All servers of the project with matching labels, also those to come.
+    /// All servers of the project with matching labels, including future ones.
     LabelSelector {
-        /// What chooses the servers.
+        /// The label selector.
         #[serde_as(as = "InSelector")]
         label_selector: LabelSelector,
     },
-    /// A dedicated server of the same customer.
+    /// A dedicated server of the same account.
     Ip {
-        /// Its public address, or a private one in a vSwitch subnet.
+        /// The public address, or a private one in a vSwitch subnet.
         #[serde_as(as = "InIp")]
         ip: IpAddr,
     },
@@ -764,19 +760,19 @@ impl From<IpAddr> for Target {
     }
 }
 
-/// Something to send traffic to, and how.
+/// A target to add.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct AddTarget {
-    /// What it is.
+    /// The target.
     #[serde(flatten)]
     pub target: Target,
-    /// Whether servers are reached by their private addresses; by their public ones if `None`.
+    /// Whether to use the private addresses of servers; no if `None`.
     pub use_private_ip: Option<bool>,
 }
 
 impl AddTarget {
-    /// Reaches the target by its public address.
+    /// Creates a target that uses public addresses.
     pub fn publicly(target: impl Into<Target>) -> Self {
         Self {
             target: target.into(),
@@ -784,8 +780,8 @@ impl AddTarget {
         }
     }
 
-    /// Reaches servers by their private addresses; the load balancer has to be in the same
-    /// network.
+    /// Creates a target that uses the private addresses of servers; the load balancer must be attached
+    /// to the same network.
     pub fn privately(target: impl Into<Target>) -> Self {
         Self {
             use_private_ip: Some(true),
@@ -796,39 +792,39 @@ impl AddTarget {
 
 /// A load balancer to create.
 ///
-/// The API wants either a location or a network zone, hence the two constructors.
+/// The API requires either a location or a network zone, hence the two constructors.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct CreateLoadBalancer {
-    /// Unique in the project.
+    /// The name, unique in the project.
     pub name: String,
-    /// How much it can take.
+    /// The load balancer type.
     pub load_balancer_type: IdOrName<LoadBalancerTypeId>,
-    /// Where it shall be.
+    /// The location.
     pub location: Option<IdOrName<LocationId>>,
-    /// In which network zone it shall be, such as `eu-central`.
+    /// The network zone, such as `eu-central`.
     pub network_zone: Option<String>,
-    /// How the target of a connection is chosen; one after the other if `None`.
+    /// The load balancing algorithm; round robin if `None`.
     pub algorithm: Option<LoadBalancerAlgorithm>,
-    /// What it listens on.
+    /// The services.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<LoadBalancerService>,
-    /// Where it sends what arrives.
+    /// The targets.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<AddTarget>,
     /// The private network to attach it to.
     pub network: Option<NetworkId>,
-    /// Whether it can be reached by public addresses, as is the case if `None`.
+    /// Whether its public addresses are enabled; yes if `None`.
     pub public_interface: Option<bool>,
-    /// Its public addresses; new ones if `None`.
+    /// The public addresses; new ones if `None`.
     pub public_net: Option<CreateLoadBalancerPublicNet>,
-    /// Labels to begin with.
+    /// The labels.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
 impl CreateLoadBalancer {
-    /// A load balancer in a location.
+    /// Creates a request for a load balancer in a location.
     pub fn in_location(
         name: impl Into<String>,
         load_balancer_type: impl Into<IdOrName<LoadBalancerTypeId>>,
@@ -840,7 +836,7 @@ impl CreateLoadBalancer {
         }
     }
 
-    /// A load balancer in a location of the network zone that Hetzner chooses.
+    /// Creates a request for a load balancer in a location of the network zone chosen by Hetzner.
     pub fn in_network_zone(
         name: impl Into<String>,
         load_balancer_type: impl Into<IdOrName<LoadBalancerTypeId>>,
@@ -869,7 +865,7 @@ impl CreateLoadBalancer {
     }
 }
 
-/// The Primary IPs that a new load balancer gets.
+/// The Primary IPs of a new load balancer.
 #[skip_serializing_none]
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct CreateLoadBalancerPublicNet {
@@ -883,42 +879,42 @@ pub struct CreateLoadBalancerPublicNet {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct LoadBalancerCreated {
-    /// The load balancer as it begins.
+    /// The new load balancer.
     pub load_balancer: LoadBalancer,
-    /// Creates it.
+    /// The action that creates it.
     pub action: Action,
 }
 
-/// What to change about a load balancer; the rest stays.
+/// An update of a load balancer; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpdateLoadBalancer {
-    /// The name from now on.
+    /// The new name.
     pub name: Option<String>,
-    /// All labels from now on: those missing here are removed.
+    /// The new labels, which replace all existing ones.
     pub labels: Option<Labels>,
 }
 
-/// What to change about a service; the rest stays.
+/// An update of a service; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct UpdateService {
-    /// The port that the service listens on, which names it.
+    /// The port that the service listens on, which identifies it.
     pub listen_port: u16,
-    /// What is spoken from now on.
+    /// The new protocol.
     pub protocol: Option<ServiceProtocol>,
-    /// The port of the targets from now on.
+    /// The new port of the targets.
     pub destination_port: Option<u16>,
-    /// Whether targets are told the client's address by the PROXY protocol from now on.
+    /// Whether the client's address is sent to targets by the PROXY protocol.
     pub proxyprotocol: Option<bool>,
-    /// What to change about how the health of targets is found out.
+    /// The update of the health check.
     pub health_check: Option<UpdateHealthCheck>,
-    /// What to change about HTTP.
+    /// The update of the HTTP settings.
     pub http: Option<UpdateServiceHttp>,
 }
 
 impl UpdateService {
-    /// Changes nothing yet about the service that listens on `listen_port`.
+    /// Creates an empty update of the service that listens on `listen_port`.
     pub fn new(listen_port: u16) -> Self {
         Self {
             listen_port,
@@ -931,60 +927,60 @@ impl UpdateService {
     }
 }
 
-/// What to change about how the health of targets is found out; the rest stays.
+/// An update of a health check; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpdateHealthCheck {
-    /// What is asked from now on.
+    /// The new protocol.
     pub protocol: Option<HealthCheckProtocol>,
-    /// The port of the target that is asked from now on.
+    /// The new port of the target that is asked.
     pub port: Option<u16>,
-    /// The time from one check to the next from now on, in seconds.
+    /// The new interval between checks, in seconds.
     pub interval: Option<u32>,
-    /// How long an answer may take from now on, in seconds.
+    /// The new timeout of a check, in seconds.
     pub timeout: Option<u32>,
-    /// How many checks in a row have to say otherwise from now on.
+    /// The new number of consecutive checks after which a target's health changes.
     pub retries: Option<u32>,
-    /// What to change about what is asked by HTTP.
+    /// The update of the HTTP settings.
     pub http: Option<UpdateHealthCheckHttp>,
 }
 
-/// What to change about what a target is asked by HTTP; the rest stays.
+/// An update of the HTTP settings of a health check; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpdateHealthCheckHttp {
-    /// The `Host` header from now on; [`Patch::Null`] sends none.
+    /// The new `Host` header; [`Patch::Null`] sends none.
     #[serde(skip_serializing_if = "Patch::is_keep")]
     pub domain: Patch<String>,
-    /// What is got from now on.
+    /// The new path.
     pub path: Option<String>,
-    /// What has to be in the body of the answer from now on; empty for anything.
+    /// The new string that the response's body must contain; empty for any.
     pub response: Option<String>,
-    /// The statuses that are healthy from now on.
+    /// The new statuses that are healthy.
     pub status_codes: Option<Vec<String>>,
-    /// Whether TLS is spoken from now on.
+    /// Whether to use TLS.
     pub tls: Option<bool>,
 }
 
-/// What to change about a service that speaks HTTP; the rest stays.
+/// An update of a service that speaks HTTP; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpdateServiceHttp {
-    /// Whether a client always gets the same target from now on.
+    /// Whether a client always gets the same target.
     pub sticky_sessions: Option<bool>,
-    /// The name of the cookie for that from now on.
+    /// The new name of the cookie for that.
     pub cookie_name: Option<String>,
-    /// How long that cookie lasts from now on, in seconds.
+    /// The new lifetime of that cookie, in seconds.
     pub cookie_lifetime: Option<u32>,
-    /// After how many seconds an idle connection is closed from now on.
+    /// The new idle timeout of connections, in seconds.
     pub timeout_idle: Option<u32>,
-    /// All certificates from now on: those missing here are used no longer.
+    /// The new certificates, which replace all existing ones.
     pub certificates: Option<Vec<CertificateId>>,
-    /// Whether port 80 redirects to this service from now on.
+    /// Whether port 80 redirects to this service.
     pub redirect_http: Option<bool>,
 }
 
-/// A private network for a load balancer, and its address there.
+/// A private network to attach a load balancer to, and its address there.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct AttachLoadBalancerToNetwork {
@@ -997,7 +993,7 @@ pub struct AttachLoadBalancerToNetwork {
 }
 
 impl AttachLoadBalancerToNetwork {
-    /// The network, and a free address in it.
+    /// Creates a request for a free address in the network.
     pub fn new(network: NetworkId) -> Self {
         Self {
             network,
@@ -1007,11 +1003,11 @@ impl AttachLoadBalancerToNetwork {
     }
 }
 
-/// What to measure of a load balancer, and when.
+/// A query for metrics of a load balancer.
 pub type LoadBalancerMetricsQuery = MetricsQuery<LoadBalancerMetric>;
 
 open_enum! {
-    /// What a load balancer does.
+    /// A metric of a load balancer.
     pub enum LoadBalancerMetric {
         /// Series `open_connections`.
         OpenConnections = "open_connections",

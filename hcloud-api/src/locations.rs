@@ -1,4 +1,4 @@
-//! Locations: where servers, volumes and addresses can be.
+//! Locations of servers, volumes and addresses.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#locations>
 
@@ -7,7 +7,7 @@ use serde_with::skip_serializing_none;
 
 use crate::{Client, IdOrName, Listing, LocationId, Result, Sort};
 
-/// The locations; made by [`Client::locations`].
+/// The locations; returned by [`Client::locations`].
 ///
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
@@ -23,7 +23,7 @@ pub struct Locations<'a>(pub(crate) &'a Client);
 impl Locations<'_> {
     /// Lists the locations that match `filter`.
     pub fn list(self, filter: &ListLocations) -> Listing<Location> {
-        self.0.get("/locations").query(filter).list()
+        self.0.list(filter)
     }
 
     /// Finds the location with exactly this name.
@@ -38,47 +38,48 @@ impl Locations<'_> {
 
     /// Gets one location.
     pub async fn get(self, id: LocationId) -> Result<Location> {
-        self.0.get(format!("/locations/{id}")).one().await
+        self.0.fetch(id).await
     }
 }
 
-/// Which locations to list.
+/// A filter for locations.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListLocations {
-    /// Only the one with exactly this name.
+    /// Only the one with this name.
     pub name: Option<String>,
-    /// The order; by id unless set.
+    /// The order; by id if empty.
     pub sort: Vec<Sort<LocationSort>>,
 }
 
 open_enum! {
-    /// What locations can be sorted by.
+    /// The sort keys of locations.
     pub enum LocationSort {
         Id = "id",
         Name = "name",
     }
 }
 
-/// A place where Hetzner has data centres.
+/// A location of Hetzner's data centers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Location {
-    /// Names the location.
+    /// The location's id.
     pub id: LocationId,
-    /// The name that requests use, `fsn1`.
+    /// The name, such as `fsn1`.
     pub name: String,
-    /// A name for people, `Falkenstein DC Park 1`.
+    /// The display name, such as `Falkenstein DC Park 1`.
     pub description: String,
-    /// The country's ISO 3166-1 code, `DE`.
+    /// The country's ISO 3166-1 code, such as `DE`.
     pub country: String,
-    /// The city, with its state where that helps: `Ashburn, VA`.
+    /// The city, with its state if helpful, such as `Ashburn, VA`.
     pub city: String,
     /// The city's latitude in degrees.
     pub latitude: f64,
     /// The city's longitude in degrees.
     pub longitude: f64,
-    /// The zone within which networks, load balancers and floating IPs reach, `eu-central`.
+    /// The network zone, such as `eu-central`, to which networks, load balancers and floating IPs are
+    /// limited.
     pub network_zone: String,
 }
 

@@ -1,11 +1,11 @@
-//! The metadata service: what a server can learn about itself.
+//! The metadata service, which gives a server information about itself.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#description/server-metadata>
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use reqwest::Method;
+use http::Method;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 
@@ -14,12 +14,12 @@ use crate::{Error, Result, ServerId};
 const ENDPOINT: &str = "http://169.254.169.254/hetzner/v1/metadata";
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The metadata service, which answers on servers only, and needs no token.
+/// The metadata service, which is reachable only from servers and requires no token.
 ///
 /// ```no_run
 /// # async fn example() -> hcloud_api::Result<()> {
 /// let metadata = hcloud_api::Metadata::new()?;
-/// if metadata.is_there().await {
+/// if metadata.is_available().await {
 ///     println!("server {} in {}", metadata.instance_id().await?, metadata.region().await?);
 /// }
 /// # Ok(()) }
@@ -31,7 +31,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// The service of the server that this runs on.
+    /// Creates a client for the service of the server that the program runs on.
     ///
     /// # Errors
     ///
@@ -40,7 +40,7 @@ impl Metadata {
         Self::at(ENDPOINT)
     }
 
-    /// A service elsewhere, such as one of a test.
+    /// Creates a client for another endpoint, such as that of a test.
     ///
     /// # Errors
     ///
@@ -48,7 +48,7 @@ impl Metadata {
     pub fn at(endpoint: impl Into<String>) -> Result<Self> {
         let builder = reqwest::Client::builder()
             .timeout(TIMEOUT)
-            // The address means this very server.
+            // The address is link-local.
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none());
         #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -57,61 +57,62 @@ impl Metadata {
             set_up(builder, Default::default(), &[], Protocols::Any)?
         };
         Ok(Self {
-            http: builder.build().map_err(|source| Error::Setup { source })?,
+            http: builder.build().map_err(Error::setup)?,
             endpoint: endpoint.into(),
         })
     }
 
-    /// Whether the service answers within two seconds: whether this is a server at Hetzner.
-    pub async fn is_there(&self) -> bool {
+    /// Returns whether the service responds within two seconds, so whether the program runs on a
+    /// server at Hetzner.
+    pub async fn is_available(&self) -> bool {
         self.instance_id().await.is_ok()
     }
 
-    /// The id of the server.
+    /// Returns the id of the server.
     pub async fn instance_id(&self) -> Result<ServerId> {
-        let id = self.text("/instance-id").await?;
-        let number = serde_json::from_str(&id);
-        number.map_err(|source| misread("/instance-id", source))
+        const PATH: &str = "/instance-id";
+        let id = self.get(PATH).await?;
+        serde_json::from_str(&id).map_err(|source| decode_error(PATH, source))
     }
 
-    /// The name that the server had when it last booted.
+    /// Returns the name that the server had at its last boot.
     pub async fn hostname(&self) -> Result<String> {
-        self.text("/hostname").await
+        self.get("/hostname").await
     }
 
-    /// The public IPv4 address; `None` for a server without one.
+    /// Returns the public IPv4 address; `None` if the server has none.
     pub async fn public_ipv4(&self) -> Result<Option<Ipv4Addr>> {
         const PATH: &str = "/public-ipv4";
-        match self.text(PATH).await {
-            Ok(none) if none.is_empty() => Ok(None),
+        match self.get(PATH).await {
+            Ok(ip) if ip.is_empty() => Ok(None),
             Err(error) if error.status() == Some(crate::StatusCode::NOT_FOUND) => Ok(None),
             Ok(ip) => Ipv4Addr::deserialize(ip.into_deserializer())
                 .map(Some)
-                .map_err(|source| misread(PATH, source)),
+                .map_err(|source| decode_error(PATH, source)),
             Err(error) => Err(error),
         }
     }
 
-    /// The private networks that the server is attached to, as YAML.
+    /// Returns the private networks that the server is attached to, as YAML.
     pub async fn private_networks(&self) -> Result<String> {
-        self.text("/private-networks").await
+        self.get("/private-networks").await
     }
 
-    /// The availability zone, such as `hel1-dc2`.
+    /// Returns the availability zone, such as `hel1-dc2`.
     pub async fn availability_zone(&self) -> Result<String> {
-        self.text("/availability-zone").await
+        self.get("/availability-zone").await
     }
 
-    /// The network zone, such as `eu-central`.
+    /// Returns the network zone, such as `eu-central`.
     pub async fn region(&self) -> Result<String> {
-        self.text("/region").await
+        self.get("/region").await
     }
 
-    async fn text(&self, path: &str) -> Result<String> {
-        let unanswered = |error| Error::unanswered(Method::GET, path, error);
+    async fn get(&self, path: &str) -> Result<String> {
+        let failed = |error| Error::transport(Method::GET, path, error);
         let request = self.http.get(format!("{}{path}", self.endpoint));
-        let answer = request.send().await.map_err(unanswered)?;
-        let status = answer.status();
+        let response = request.send().await.map_err(failed)?;
+        let status = response.status();
         if !status.is_success() {
             return Err(Error::Gateway {
                 method: Method::GET,
@@ -120,12 +121,12 @@ impl Metadata {
                 correlation_id: None,
             });
         }
-        let text = answer.text().await.map_err(unanswered)?;
-        Ok(text.trim_end().to_owned())
+        let body = response.text().await.map_err(failed)?;
+        Ok(body.trim_end().to_owned())
     }
 }
 
-fn misread(path: &str, source: serde_json::Error) -> Error {
+fn decode_error(path: &str, source: serde_json::Error) -> Error {
     Error::Decode {
         method: Method::GET,
         path: path.to_owned(),

@@ -1,4 +1,4 @@
-//! Measurements over time.
+//! Time series of metrics.
 
 use std::collections::BTreeMap;
 
@@ -6,24 +6,23 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_with::skip_serializing_none;
 
-/// What to measure, and when.
+/// A query for metrics of a period.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct MetricsQuery<Metric> {
-    /// What was used; at least one.
+    /// The metrics; at least one.
     #[serde(rename = "type")]
     pub kind: Vec<Metric>,
-    /// The beginning of the period, at most 30 days ago.
+    /// The start of the period, at most 30 days ago.
     pub start: Timestamp,
     /// The end of the period.
     pub end: Timestamp,
-    /// The time from one sample to the next in seconds; chosen to give at most 200 samples if
-    /// `None`.
+    /// The interval between samples in seconds; by default, one that gives at most 200 samples.
     pub step: Option<u64>,
 }
 
 impl<Metric> MetricsQuery<Metric> {
-    /// Measures `kind` from `start` to `end`.
+    /// Creates a query for `kind` from `start` to `end`.
     pub fn new(kind: impl Into<Vec<Metric>>, start: Timestamp, end: Timestamp) -> Self {
         Self {
             kind: kind.into(),
@@ -34,23 +33,22 @@ impl<Metric> MetricsQuery<Metric> {
     }
 }
 
-/// What was measured in a period.
+/// The metrics of a period.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Metrics {
-    /// The beginning of the period.
+    /// The start of the period.
     pub start: Timestamp,
     /// The end of the period.
     pub end: Timestamp,
-    /// The time from one sample to the next, in seconds; the API may choose another one than was
-    /// asked for.
+    /// The interval between samples in seconds; the API may not use the requested one.
     pub step: f64,
     /// The samples by series, such as `cpu` or `network.0.bandwidth.in`.
     pub time_series: BTreeMap<String, TimeSeries>,
 }
 
 impl Metrics {
-    /// The samples of one series; none if the API left the series out.
+    /// Returns the samples of one series; empty if the API did not return it.
     pub fn samples(&self, series: &str) -> &[Sample] {
         self.time_series
             .get(series)
@@ -58,27 +56,27 @@ impl Metrics {
     }
 }
 
-/// One measured quantity.
+/// A time series.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct TimeSeries {
-    /// Its samples, the oldest first.
+    /// The samples, oldest first.
     pub values: Vec<Sample>,
 }
 
-/// One measurement.
+/// A sample of a time series.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(from = "(f64, String)", into = "(f64, String)")]
 #[non_exhaustive]
 pub struct Sample {
-    /// When it was taken, in seconds since 1970.
+    /// The time, in seconds since the Unix epoch.
     pub at: f64,
-    /// The number as the API wrote it.
+    /// The value in the API's notation.
     pub value: String,
 }
 
 impl Sample {
-    /// The measured number; `None` if the API wrote something else.
+    /// Returns the value as a number; `None` if it is not a valid number.
     pub fn number(&self) -> Option<f64> {
         self.value.parse().ok()
     }

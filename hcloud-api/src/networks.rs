@@ -1,4 +1,4 @@
-//! Networks: private connections between servers.
+//! Private networks.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#networks>
 
@@ -15,7 +15,7 @@ use crate::{
     LoadBalancerId, NetworkId, Protection, Resource, ResourceActions, Result, ServerId, Sort,
 };
 
-/// The private networks of one project; made by [`Client::networks`].
+/// The private networks of one project; returned by [`Client::networks`].
 ///
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
@@ -41,7 +41,7 @@ pub struct Networks<'a>(pub(crate) &'a Client);
 impl<'a> Networks<'a> {
     /// Lists the networks that match `filter`.
     pub fn list(self, filter: &ListNetworks) -> Listing<Network> {
-        self.0.get("/networks").query(filter).list()
+        self.0.list(filter)
     }
 
     /// Finds the network with exactly this name.
@@ -56,7 +56,7 @@ impl<'a> Networks<'a> {
 
     /// Gets one network.
     pub async fn get(self, id: NetworkId) -> Result<Network> {
-        self.0.get(format!("/networks/{id}")).one().await
+        self.0.fetch(id).await
     }
 
     /// Creates a network.
@@ -68,18 +68,14 @@ impl<'a> Networks<'a> {
         self.0.post("/networks").json(network).one().await
     }
 
-    /// Renames a network, replaces its labels, or shows its routes to a vSwitch or not.
+    /// Renames a network, replaces its labels, or changes whether its routes are exposed to a vSwitch.
     pub async fn update(self, id: NetworkId, change: &UpdateNetwork) -> Result<Network> {
-        self.0
-            .put(format!("/networks/{id}"))
-            .json(change)
-            .one()
-            .await
+        self.0.change(id, change).await
     }
 
-    /// Deletes a network; what is attached to it is detached.
+    /// Deletes a network and detaches everything from it.
     pub async fn delete(self, id: NetworkId) -> Result<Option<Action>> {
-        self.0.delete(format!("/networks/{id}")).optional().await
+        self.0.remove::<Network>(id).await
     }
 
     /// Lists the members of a network that match `filter`: the servers and load balancers that
@@ -106,7 +102,7 @@ impl<'a> Networks<'a> {
         self.act(id, "add_subnet").json(subnet).one().await
     }
 
-    /// Deletes the subnet with this range, such as `10.0.1.0/24`; nothing may be attached to it.
+    /// Deletes the subnet with this range, such as `10.0.1.0/24`, to which nothing may be attached.
     pub async fn delete_subnet(self, id: NetworkId, ip_range: &str) -> Result<Action> {
         self.act(id, "delete_subnet")
             .json(&IpRange { ip_range })
@@ -124,10 +120,10 @@ impl<'a> Networks<'a> {
         self.act(id, "delete_route").json(route).one().await
     }
 
-    /// Extends a network: `10.0.0.0/16` to `10.0.0.0/15`, for example.
+    /// Extends a network, for example from `10.0.0.0/16` to `10.0.0.0/15`.
     ///
-    /// Only the length of the prefix can change, and it can only become shorter. Servers learn
-    /// the new range when they restart.
+    /// Only the prefix length can change, and only become shorter. Servers use the new range after a
+    /// restart.
     pub async fn change_ip_range(self, id: NetworkId, ip_range: &str) -> Result<Action> {
         self.act(id, "change_ip_range")
             .json(&IpRange { ip_range })
@@ -135,7 +131,7 @@ impl<'a> Networks<'a> {
             .await
     }
 
-    /// Changes what a network is protected against.
+    /// Changes the protection of a network.
     pub async fn change_protection(
         self,
         id: NetworkId,
@@ -145,11 +141,11 @@ impl<'a> Networks<'a> {
     }
 
     fn act(self, id: NetworkId, command: &str) -> Request {
-        self.0.post(format!("/networks/{id}/actions/{command}"))
+        self.0.act::<Network>(id, command)
     }
 }
 
-/// Which networks to list.
+/// A filter for networks.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListNetworks {
@@ -157,12 +153,12 @@ pub struct ListNetworks {
     pub name: Option<String>,
     /// Only networks with matching labels.
     pub label_selector: Option<LabelSelector>,
-    /// The order; by id unless set.
+    /// The order; by id if empty.
     pub sort: Vec<Sort<NetworkSort>>,
 }
 
 open_enum! {
-    /// What networks can be sorted by.
+    /// The sort keys of networks.
     pub enum NetworkSort {
         Id = "id",
         Name = "name",
@@ -174,28 +170,28 @@ open_enum! {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Network {
-    /// Names the network.
+    /// The network's id.
     pub id: NetworkId,
-    /// Unique in the project.
+    /// The name, unique in the project.
     pub name: String,
-    /// The range that spans all subnets, such as `10.0.0.0/16`.
+    /// The range, which contains all subnets, such as `10.0.0.0/16`.
     pub ip_range: String,
-    /// The parts of the range that can be used.
+    /// The subnets.
     pub subnets: Vec<Subnet>,
-    /// Where traffic to addresses outside the network goes.
+    /// The routes for traffic to addresses outside the network.
     pub routes: Vec<Route>,
-    /// Whether a vSwitch learns the routes.
+    /// Whether the routes are exposed to a vSwitch.
     pub expose_routes_to_vswitch: bool,
     /// The servers that are attached to it.
     pub servers: Vec<ServerId>,
     /// The load balancers that are attached to it.
     #[serde(default)]
     pub load_balancers: Vec<LoadBalancerId>,
-    /// What it is protected against.
+    /// The operations that it is protected against.
     pub protection: Protection,
-    /// The user's labels.
+    /// The labels.
     pub labels: Labels,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
 }
 
@@ -206,46 +202,46 @@ resource!(Network, NetworkId, "network", "networks");
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Subnet {
-    /// What it connects.
+    /// The type.
     #[serde(rename = "type")]
     pub kind: SubnetType,
-    /// Its range, such as `10.0.1.0/24`.
+    /// The range, such as `10.0.1.0/24`.
     pub ip_range: Option<String>,
-    /// Where it reaches, such as `eu-central`; see
+    /// The network zone, such as `eu-central`; see
     /// [`Location::network_zone`](crate::Location::network_zone).
     pub network_zone: String,
-    /// The address that servers send everything to which leaves the subnet.
+    /// The gateway for traffic that leaves the subnet.
     pub gateway: IpAddr,
-    /// The vSwitch that it is connected to, as Hetzner Robot numbers it.
+    /// The id of the connected vSwitch in Hetzner Robot.
     #[serde_as(as = "Option<Integer>")]
     #[serde(default)]
     pub vswitch_id: Option<u64>,
 }
 
 open_enum! {
-    /// What a subnet connects.
+    /// The type of a subnet.
     pub enum SubnetType {
         /// Servers and load balancers.
         Cloud = "cloud",
-        /// What is now [`Cloud`](Self::Cloud).
+        /// Superseded by [`Cloud`](Self::Cloud).
         Server = "server",
-        /// Servers and load balancers with dedicated servers, by a vSwitch.
+        /// Servers, load balancers, and dedicated servers by a vSwitch.
         Vswitch = "vswitch",
     }
 }
 
-/// Where a network sends traffic to addresses that are not its own.
+/// A route for traffic to addresses outside a network.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Route {
-    /// The addresses, a private range or `0.0.0.0/0`.
+    /// The destination: a private range or `0.0.0.0/0`.
     pub destination: String,
-    /// The member of the network that the traffic is sent to.
+    /// The member of the network that receives the traffic.
     pub gateway: IpAddr,
 }
 
 impl Route {
-    /// Sends traffic to `destination` to the member with the address `gateway`.
+    /// Creates a route to `destination` by the member with the address `gateway`.
     pub fn new(destination: impl Into<String>, gateway: IpAddr) -> Self {
         Self {
             destination: destination.into(),
@@ -258,25 +254,25 @@ impl Route {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct CreateNetwork {
-    /// Unique in the project.
+    /// The name, unique in the project.
     pub name: String,
-    /// The range that spans all subnets: private IPv4, at least a /24. It can be extended later.
+    /// The range, which contains all subnets: private IPv4, at least a /24. It can be extended later.
     pub ip_range: String,
-    /// The subnets to begin with. Without any, nothing can be attached.
+    /// The subnets. Without any, nothing can be attached.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub subnets: Vec<CreateSubnet>,
-    /// The routes to begin with.
+    /// The routes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<Route>,
-    /// Whether a vSwitch learns the routes, which it does not if `None`.
+    /// Whether the routes are exposed to a vSwitch; no if `None`.
     pub expose_routes_to_vswitch: Option<bool>,
-    /// Labels to begin with.
+    /// The labels.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
 impl CreateNetwork {
-    /// A network without subnets.
+    /// Creates a request for a network without subnets.
     pub fn new(name: impl Into<String>, ip_range: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -293,19 +289,19 @@ impl CreateNetwork {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct CreateSubnet {
-    /// What it shall connect.
+    /// The type.
     #[serde(rename = "type")]
     pub kind: SubnetType,
-    /// Where it shall reach, such as `eu-central`.
+    /// The network zone, such as `eu-central`.
     pub network_zone: String,
-    /// Its range within the network's; the first free /24 if `None`.
+    /// The range within the network's; the first free /24 if `None`.
     pub ip_range: Option<String>,
-    /// The vSwitch to connect, as Hetzner Robot numbers it; one subnet of a network at most.
+    /// The id of the vSwitch to connect in Hetzner Robot; at most one subnet of a network.
     pub vswitch_id: Option<u64>,
 }
 
 impl CreateSubnet {
-    /// A subnet for servers and load balancers.
+    /// Creates a request for a subnet for servers and load balancers.
     pub fn cloud(network_zone: impl Into<String>) -> Self {
         Self {
             kind: SubnetType::Cloud,
@@ -315,7 +311,7 @@ impl CreateSubnet {
         }
     }
 
-    /// A subnet that connects dedicated servers, too.
+    /// Creates a request for a subnet that also connects dedicated servers.
     pub fn vswitch(network_zone: impl Into<String>, vswitch_id: u64) -> Self {
         Self {
             kind: SubnetType::Vswitch,
@@ -325,34 +321,34 @@ impl CreateSubnet {
     }
 }
 
-/// What to change about a network; the rest stays.
+/// An update of a network; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpdateNetwork {
-    /// The name from now on.
+    /// The new name.
     pub name: Option<String>,
-    /// Whether a vSwitch learns the routes from now on.
+    /// Whether the routes are exposed to a vSwitch.
     pub expose_routes_to_vswitch: Option<bool>,
-    /// All labels from now on: those missing here are removed.
+    /// The new labels, which replace all existing ones.
     pub labels: Option<Labels>,
 }
 
-/// Which members of a network to list. An empty list of alternatives means any.
+/// A filter for members of a network. Empty lists match all.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListNetworkMembers {
     /// Only members of one of these kinds.
     #[serde(rename = "type")]
     pub kind: Vec<NetworkMemberType>,
-    /// Only members in one of these states.
+    /// Only members with one of these statuses.
     pub status: Vec<NetworkMemberStatus>,
     /// Only members in one of these subnets, each given by its range.
     pub subnet: Vec<String>,
-    /// The order; by id unless set.
+    /// The order; by id if empty.
     pub sort: Vec<Sort<NetworkMemberSort>>,
 }
 
 open_enum! {
-    /// What the members of a network can be sorted by.
+    /// The sort keys of the members of a network.
     pub enum NetworkMemberSort {
         Id = "id",
         Type = "type",
@@ -361,30 +357,30 @@ open_enum! {
     }
 }
 
-/// Something that is attached to a network.
+/// A server or load balancer that is attached to a network.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct NetworkMember {
-    /// The member's id; of which kind, `kind` says.
+    /// The member's id, which is unique only among members of its kind.
     #[serde_as(as = "Integer")]
     pub id: u64,
-    /// What the member is.
+    /// The member's kind.
     #[serde(rename = "type")]
     pub kind: NetworkMemberType,
-    /// Its address in the network.
+    /// The address in the network.
     pub ip: IpAddr,
-    /// Further addresses of it in the network.
+    /// Further addresses in the network.
     #[serde(default)]
     pub alias_ips: Vec<IpAddr>,
-    /// The range of the subnet that it is in.
+    /// The range of the subnet.
     pub subnet: String,
-    /// Whether it can be reached.
+    /// The status.
     pub status: NetworkMemberStatus,
 }
 
 impl Resource for NetworkMember {
-    /// A server and a load balancer may have the same number.
+    /// A server and a load balancer may have the same id.
     type Id = (NetworkMemberType, u64);
 
     const ONE: &'static str = "member";
@@ -396,7 +392,7 @@ impl Resource for NetworkMember {
 }
 
 open_enum! {
-    /// What the member of a network is.
+    /// The kind of a member of a network.
     pub enum NetworkMemberType {
         Server = "server",
         LoadBalancer = "load_balancer",
@@ -404,7 +400,7 @@ open_enum! {
 }
 
 open_enum! {
-    /// How the member of a network is connected to it.
+    /// The status of a member of a network.
     pub enum NetworkMemberStatus {
         /// It is attached.
         Ok = "ok",
@@ -414,7 +410,7 @@ open_enum! {
         Detaching = "detaching",
         /// Its addresses are being changed.
         Updating = "updating",
-        /// Its last change failed, so it may be out of reach.
+        /// Its last change failed, so it may be unreachable.
         Error = "error",
     }
 }

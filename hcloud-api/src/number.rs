@@ -1,4 +1,4 @@
-//! Numbers as the API writes them.
+//! Numbers in the API's notations.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,9 +7,8 @@ use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_with::{DeserializeAs, SerializeAs};
 
-/// Reads an integer that may be written `80` or `80.0`, as the API's `number` fields may be.
-///
-/// For `#[serde_as(as = "Integer")]`.
+/// Deserializes an integer that may be written `80` or `80.0`, as in the API's `number` fields,
+/// for `#[serde_as(as = "Integer")]`.
 #[derive(Debug)]
 pub(crate) struct Integer;
 
@@ -53,7 +52,7 @@ impl<T: TryFrom<i128>> Visitor<'_> for IntegerVisitor<T> {
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<T, E> {
-        // Beyond 2^53 a double is not exact, so what it says is not what was meant.
+        // Above 2^53 a double may differ from the number that was meant.
         Some(number)
             .filter(|number| number.fract() == 0.0 && number.abs() <= crate::id::MAX_ID as f64)
             .and_then(|number| T::try_from(number as i128).ok())
@@ -61,36 +60,36 @@ impl<T: TryFrom<i128>> Visitor<'_> for IntegerVisitor<T> {
     }
 }
 
-/// A decimal number exactly as the API wrote it: a price, a VAT rate, a percentage.
+/// A decimal number in the API's exact notation: a price, a VAT rate, a percentage.
 ///
-/// Money does not fit a binary floating point number; [`Decimal::parse`] reads the text as
-/// whatever decimal type you use.
+/// Binary floating point numbers cannot represent prices exactly; [`Decimal::parse`] converts to
+/// the decimal type of your choice.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Decimal(String);
 
 impl Decimal {
-    /// The text, `"3.7900000000"`.
+    /// Returns the number as a string, such as `"3.7900000000"`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Reads the text as another type.
+    /// Parses the number as another type.
     ///
     /// # Errors
     ///
-    /// What `T` says when it cannot read the text.
+    /// The error of `T`.
     pub fn parse<T: std::str::FromStr>(&self) -> Result<T, T::Err> {
         self.0.parse()
     }
 
-    /// The nearest `f64`, for sorting and charts; `None` if the text is no number.
+    /// Returns the nearest `f64`, for sorting and charts; `None` if it is not a valid number.
     pub fn to_f64(&self) -> Option<f64> {
         self.0.parse().ok()
     }
 }
 
-/// All digits that the API wrote, or as many behind the point as a format such as `{:.2}` wants.
+/// Displays all digits, or as many decimals as a precision such as `{:.2}` specifies.
 impl fmt::Display for Decimal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.to_f64().filter(|_| f.precision().is_some()) {
@@ -101,8 +100,8 @@ impl fmt::Display for Decimal {
 }
 
 impl From<String> for Decimal {
-    fn from(text: String) -> Self {
-        Self(text)
+    fn from(number: String) -> Self {
+        Self(number)
     }
 }
 
@@ -111,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decimal_is_shown_exactly_or_rounded_as_a_format_asks() {
+    fn decimal_is_displayed_exactly_or_rounded_to_the_precision() {
         let price = Decimal::from("4.1551000000".to_owned());
 
         assert_eq!(format!("{price}"), "4.1551000000");

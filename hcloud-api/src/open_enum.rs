@@ -5,11 +5,11 @@ use std::marker::PhantomData;
 
 use serde::de::{self, Visitor};
 
-/// Declares an enum of texts that keeps a text it does not know.
+/// Declares an enum of strings that preserves unknown values.
 ///
 /// ```text
 /// open_enum! {
-///     /// What a server is doing.
+///     /// The status of a server.
 ///     pub enum ServerStatus {
 ///         /// The operating system may still be booting.
 ///         Running = "running",
@@ -21,63 +21,63 @@ macro_rules! open_enum {
     (
         $(#[$meta:meta])*
         pub enum $name:ident {
-            $($(#[$variant_meta:meta])* $variant:ident = $text:literal),+ $(,)?
+            $($(#[$variant_meta:meta])* $variant:ident = $value:literal),+ $(,)?
         }
     ) => {
         $(#[$meta])*
         ///
-        /// The API may add values: what this version does not know is kept as
+        /// The API may add values; a value that this version does not know is preserved in
         #[doc = concat!("[`", stringify!($name), "::Unknown`].")]
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum $name {
             $(
-                #[doc = concat!("`", $text, "`")]
+                #[doc = concat!("`", $value, "`")]
                 ///
                 $(#[$variant_meta])*
                 $variant,
             )+
-            /// A value that this version does not know, as the API wrote it.
+            /// A value that this version does not know.
             Unknown(String),
         }
 
         impl $name {
-            /// Every value that this version knows.
+            /// All values that this version knows.
             pub const KNOWN: &'static [Self] = &[$(Self::$variant),+];
 
-            /// The value as the API writes it.
+            /// Returns the value in the API's notation.
             pub fn as_str(&self) -> &str {
                 match self {
-                    $(Self::$variant => $text,)+
-                    Self::Unknown(text) => text,
+                    $(Self::$variant => $value,)+
+                    Self::Unknown(value) => value,
                 }
             }
 
-            fn known(text: &str) -> Option<Self> {
-                match text {
-                    $($text => Some(Self::$variant),)+
+            fn known(value: &str) -> Option<Self> {
+                match value {
+                    $($value => Some(Self::$variant),)+
                     _ => None,
                 }
             }
         }
 
         impl From<&str> for $name {
-            fn from(text: &str) -> Self {
-                Self::known(text).unwrap_or_else(|| Self::Unknown(text.to_owned()))
+            fn from(value: &str) -> Self {
+                Self::known(value).unwrap_or_else(|| Self::Unknown(value.to_owned()))
             }
         }
 
         impl From<String> for $name {
-            fn from(text: String) -> Self {
-                Self::known(&text).unwrap_or(Self::Unknown(text))
+            fn from(value: String) -> Self {
+                Self::known(&value).unwrap_or(Self::Unknown(value))
             }
         }
 
         impl std::str::FromStr for $name {
             type Err = std::convert::Infallible;
 
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                Ok(text.into())
+            fn from_str(value: &str) -> Result<Self, Self::Err> {
+                Ok(value.into())
             }
         }
 
@@ -95,23 +95,23 @@ macro_rules! open_enum {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-                input.deserialize_str($crate::open_enum::TextVisitor(std::marker::PhantomData))
+                input.deserialize_str($crate::open_enum::StrVisitor(std::marker::PhantomData))
             }
         }
     };
 }
 
-/// Reads a value from its text without copying the text first.
-pub(crate) struct TextVisitor<T>(pub(crate) PhantomData<T>);
+/// Deserializes a value from a borrowed string.
+pub(crate) struct StrVisitor<T>(pub(crate) PhantomData<T>);
 
-impl<T: for<'a> From<&'a str>> Visitor<'_> for TextVisitor<T> {
+impl<T: for<'a> From<&'a str>> Visitor<'_> for StrVisitor<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text")
+        f.write_str("a string")
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-        Ok(T::from(text))
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<T, E> {
+        Ok(T::from(value))
     }
 }

@@ -1,4 +1,4 @@
-//! Lists, which the API cuts into pages.
+//! Lists, which the API returns in pages.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,15 +10,16 @@ use crate::envelope::{self, Page};
 use crate::request::Request;
 use crate::{Resource, Result};
 
-/// How often a list is read at most because it became shorter while it was read.
-const PASSES: usize = 3;
+/// How often a list is read if it keeps shrinking while it is read.
+const MAX_PASSES: usize = 3;
 
 /// A list that is not fetched yet.
 ///
-/// Pages are cut by position, so whatever is created or deleted meanwhile shifts them. Both ways
-/// of reading cope: nothing comes twice, and when the API says that the list became shorter, what
-/// may have moved to an earlier page is read again. Only a thing that moves while another is
-/// created, so that the length stays the same, can be missed.
+/// Pages are ranges of positions, which shift when resources are created or deleted meanwhile.
+/// [`all`](Self::all) and [`stream`](Self::stream) handle this: no resource is returned twice, and
+/// if the API reports that the list became shorter, the pages to which resources may have moved
+/// are read again. A resource can be missed only if one is deleted and another created between two
+/// pages, so that the length stays the same.
 #[must_use = "a list is fetched by `all`, `stream` or `first`"]
 pub struct Listing<T> {
     request: Request,
@@ -26,13 +27,13 @@ pub struct Listing<T> {
     items: PhantomData<fn() -> T>,
 }
 
-/// How much of a list has been fetched.
+/// The progress of [`Listing::all_with_progress`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// How many items have come.
+    /// The number of fetched items.
     pub items: u64,
-    /// How many there are, if the API says so.
+    /// The number of all items, if the API reports it.
     pub total: Option<u64>,
 }
 
@@ -45,17 +46,16 @@ impl<T: Resource> Listing<T> {
         }
     }
 
-    /// Fetches smaller pages than the largest that the API grants.
+    /// Sets the page size; the default is the largest that the API allows.
     pub fn per_page(mut self, items: u32) -> Self {
         self.per_page = items.clamp(1, T::PER_PAGE);
         self
     }
 
-    /// Fetches everything.
+    /// Fetches all items, in the list's order.
     ///
-    /// The first page says how many there are; the others are fetched side by side, as many at
-    /// once as [`parallel_pages`](crate::ClientBuilder::parallel_pages) allows, and keep their
-    /// order.
+    /// The first page reports the number of pages; the others are fetched concurrently, up to
+    /// [`parallel_pages`](crate::ClientBuilder::parallel_pages) at a time.
     ///
     /// # Errors
     ///
@@ -64,14 +64,14 @@ impl<T: Resource> Listing<T> {
         self.all_with_progress(|_| {}).await
     }
 
-    /// Fetches everything as [`all`](Self::all) does, and tells of each page that has come.
+    /// Fetches all items as [`all`](Self::all) does, and calls `progress` after each page.
     ///
     /// # Errors
     ///
     /// The first error of any page.
     pub async fn all_with_progress(self, mut progress: impl FnMut(Progress)) -> Result<Vec<T>> {
         let mut items = Vec::new();
-        for _ in 0..PASSES {
+        for _ in 0..MAX_PASSES {
             let pages = self.pages(&mut progress).await?;
             let shrank = shrank(&pages);
             let earlier = std::mem::take(&mut items);
@@ -88,7 +88,7 @@ impl<T: Resource> Listing<T> {
         Ok(items)
     }
 
-    /// Fetches page after page, each when it is needed and none before the stream is polled.
+    /// Fetches one page after another, each only when the stream is polled for its items.
     pub fn stream(self) -> BoxStream<'static, Result<T>> {
         stream::try_unfold(Reader::new(self), Reader::read)
             .map_ok(|items| stream::iter(items.into_iter().map(Ok)))
@@ -96,11 +96,11 @@ impl<T: Resource> Listing<T> {
             .boxed()
     }
 
-    /// Fetches the first item, if there is any.
+    /// Fetches the first item, if there is one.
     ///
     /// # Errors
     ///
-    /// Those of the one request.
+    /// The error of the request.
     pub async fn first(self) -> Result<Option<T>> {
         let page = self.per_page(1).page(1).await?;
         Ok(page.items.into_iter().next())
@@ -110,41 +110,41 @@ impl<T: Resource> Listing<T> {
         let first = self.page(1).await?;
         let last = first.last.unwrap_or(1);
         let mut fetched = Progress::default();
-        let mut tell = |page: &Page<T>| {
+        let mut report = |page: &Page<T>| {
             fetched.items += page.items.len() as u64;
             fetched.total = page.total.or(fetched.total);
             progress(fetched);
         };
-        tell(&first);
+        report(&first);
         let mut pages = vec![first];
         let mut others = stream::iter(2..=last)
             .map(|number| self.page(number))
             .buffered(self.request.client().shared.parallel_pages);
         while let Some(page) = others.try_next().await? {
-            tell(&page);
+            report(&page);
             pages.push(page);
         }
-        // The list became longer, or the first page did not say how long it is.
+        // The list became longer, or the first page did not report the number of pages.
         let mut next = pages.last().and_then(|page| page.next);
         while let Some(number) = next {
             let page = self.page(number).await?;
             next = page.next;
-            tell(&page);
+            report(&page);
             pages.push(page);
         }
         Ok(pages)
     }
 
     async fn page(&self, number: u64) -> Result<Page<T>> {
-        let answer = self
+        let success = self
             .request
             .clone()
             .parameter("page", number)
             .parameter("per_page", self.per_page)
             .send()
             .await?;
-        let mut page: Page<T> = answer.read(|body| envelope::page(body, T::MANY))?;
-        // A page that names itself as the next would be read for ever.
+        let mut page: Page<T> = success.decode(|body| envelope::page(body, T::MANY))?;
+        // A page that is its own successor would be read indefinitely.
         page.next = page.next.filter(|next| *next > number);
         Ok(page)
     }
@@ -156,7 +156,7 @@ fn shrank<T>(pages: &[Page<T>]) -> bool {
     totals.any(|total| Some(total) < first)
 }
 
-/// Reads a list page after page.
+/// Reads a list one page after another.
 struct Reader<T: Resource> {
     list: Listing<T>,
     next: Option<u64>,
@@ -181,13 +181,13 @@ impl<T: Resource> Reader<T> {
         let mut page = self.list.page(number).await?;
         page.items.retain(|item| self.seen.insert(item.id()));
 
-        let gone = self
+        let removed = self
             .total
             .zip(page.total)
             .map_or(0, |(was, is)| was.saturating_sub(is));
-        self.next = if gone > 0 {
-            // What followed the gone items moved up by as many, perhaps past what was read.
-            let pages = gone.div_ceil(self.list.per_page.into());
+        self.next = if removed > 0 {
+            // Later items moved up by as many positions, perhaps to pages already read.
+            let pages = removed.div_ceil(self.list.per_page.into());
             Some(number.saturating_sub(pages).max(1))
         } else {
             page.next

@@ -1,14 +1,14 @@
-//! Changing a field that may also be cleared.
+//! Updates of fields that can be cleared.
 
 use serde::{Serialize, Serializer};
 
-/// What a request says about a field for which `null` has a meaning of its own.
+/// The update of a field that can be set, cleared with `null`, or kept.
 ///
-/// Only where the API gives `null` a meaning; elsewhere an absent field is an `Option`. A field
-/// of this type is declared `#[serde(skip_serializing_if = "Patch::is_keep")]`.
+/// Used only where the API distinguishes `null` from an absent field; elsewhere the field is an
+/// `Option`. A field of this type needs `#[serde(skip_serializing_if = "Patch::is_keep")]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Patch<T> {
-    /// Leaves the field as it is: it is not sent.
+    /// Keeps the field: it is not sent.
     #[default]
     Keep,
     /// Clears the field: `null` is sent.
@@ -18,7 +18,7 @@ pub enum Patch<T> {
 }
 
 impl<T> Patch<T> {
-    /// Whether the field stays as it is.
+    /// Returns whether the field is kept.
     pub fn is_keep(&self) -> bool {
         matches!(self, Self::Keep)
     }

@@ -1,35 +1,36 @@
-//! What an answer says about the token, the clock and the budget.
+//! Health checks: connectivity, token, clock and rate limit.
 
 use std::time::{Duration, SystemTime};
 
+use http::header::{DATE, HeaderMap};
 use jiff::fmt::rfc2822;
-use reqwest::header::{DATE, HeaderMap};
 use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::{Client, ErrorCode, Result};
 
-/// How the API does; made by [`Client::ping`].
+/// The result of a health check; returned by [`Client::ping`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Ping {
-    /// How long the answer took.
+    /// The response time.
     pub took: Duration,
-    /// What time the API thinks it is, to the second.
+    /// The API's clock, in whole seconds.
     pub date: Option<SystemTime>,
-    /// How many requests the project has in an hour.
+    /// The project's rate limit, in requests per hour.
     pub limit: Option<u64>,
-    /// How many of them are left now.
+    /// The number of requests that are left now.
     pub remaining: Option<u64>,
 }
 
 impl Client {
-    /// Asks for next to nothing, to see whether the API can be reached and takes the token.
+    /// Sends the cheapest authenticated request, to check that the API can be reached and accepts
+    /// the token.
     pub async fn ping(&self) -> Result<Ping> {
         let sent = Instant::now();
         let request = self.get("/locations").parameter("per_page", 1);
-        let answer = request.send().await?;
-        let headers = answer.headers();
+        let success = request.send().await?;
+        let headers = success.headers();
         Ok(Ping {
             took: sent.elapsed(),
             date: date(headers),
@@ -38,10 +39,10 @@ impl Client {
         })
     }
 
-    /// Whether the token may change things. Nothing is changed by asking.
+    /// Returns whether the token may write, without changing anything.
     ///
-    /// The question is a change of nothing in a server that cannot be there, as ids begin at 1: a
-    /// token that may write is told that there is no such server, one that may not is told so.
+    /// Sends an empty update of a server that cannot exist, as ids begin at 1: the API returns
+    /// `not_found` if the token may write, and `token_readonly` if it may not.
     pub async fn may_write(&self) -> Result<bool> {
         #[derive(Serialize)]
         struct Nothing {}
@@ -49,7 +50,7 @@ impl Client {
         let Err(error) = self.put("/servers/0").json(&Nothing {}).send().await else {
             return Ok(true);
         };
-        match error.api().map(|refusal| &refusal.code) {
+        match error.api().map(|error| &error.code) {
             Some(ErrorCode::TokenReadonly) => Ok(false),
             Some(ErrorCode::NotFound | ErrorCode::InvalidInput) => Ok(true),
             _ => Err(error),

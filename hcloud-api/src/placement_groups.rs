@@ -1,4 +1,4 @@
-//! Placement groups: servers that must not share a host.
+//! Placement groups, which keep servers on different hosts.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#placement-groups>
 
@@ -11,7 +11,7 @@ use crate::{
     Sort,
 };
 
-/// The placement groups of one project; made by [`Client::placement_groups`].
+/// The placement groups of one project; returned by [`Client::placement_groups`].
 ///
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
@@ -35,7 +35,7 @@ pub struct PlacementGroups<'a>(pub(crate) &'a Client);
 impl PlacementGroups<'_> {
     /// Lists the placement groups that match `filter`.
     pub fn list(self, filter: &ListPlacementGroups) -> Listing<PlacementGroup> {
-        self.0.get("/placement_groups").query(filter).list()
+        self.0.list(filter)
     }
 
     /// Finds the placement group with exactly this name.
@@ -50,10 +50,10 @@ impl PlacementGroups<'_> {
 
     /// Gets one placement group.
     pub async fn get(self, id: PlacementGroupId) -> Result<PlacementGroup> {
-        self.0.get(format!("/placement_groups/{id}")).one().await
+        self.0.fetch(id).await
     }
 
-    /// Creates a placement group, empty at first.
+    /// Creates an empty placement group.
     ///
     /// # Errors
     ///
@@ -68,23 +68,16 @@ impl PlacementGroups<'_> {
         id: PlacementGroupId,
         change: &UpdatePlacementGroup,
     ) -> Result<PlacementGroup> {
-        self.0
-            .put(format!("/placement_groups/{id}"))
-            .json(change)
-            .one()
-            .await
+        self.0.change(id, change).await
     }
 
-    /// Deletes a placement group; its servers stay where they are.
+    /// Deletes a placement group; its servers are kept.
     pub async fn delete(self, id: PlacementGroupId) -> Result<Option<Action>> {
-        self.0
-            .delete(format!("/placement_groups/{id}"))
-            .optional()
-            .await
+        self.0.remove::<PlacementGroup>(id).await
     }
 }
 
-/// Which placement groups to list. An empty list of alternatives means any.
+/// A filter for placement groups. Empty lists match all.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListPlacementGroups {
@@ -95,12 +88,12 @@ pub struct ListPlacementGroups {
     pub kind: Vec<PlacementGroupType>,
     /// Only placement groups with matching labels.
     pub label_selector: Option<LabelSelector>,
-    /// The order; by id unless set.
+    /// The order; by id if empty.
     pub sort: Vec<Sort<PlacementGroupSort>>,
 }
 
 open_enum! {
-    /// What placement groups can be sorted by.
+    /// The sort keys of placement groups.
     pub enum PlacementGroupSort {
         Id = "id",
         Name = "name",
@@ -112,18 +105,18 @@ open_enum! {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct PlacementGroup {
-    /// Names the placement group.
+    /// The placement group's id.
     pub id: PlacementGroupId,
-    /// Unique in the project.
+    /// The name, unique in the project.
     pub name: String,
-    /// How its servers are placed.
+    /// The placement strategy.
     #[serde(rename = "type")]
     pub kind: PlacementGroupType,
     /// The servers in it.
     pub servers: Vec<ServerId>,
-    /// The user's labels.
+    /// The labels.
     pub labels: Labels,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
 }
 
@@ -135,9 +128,9 @@ resource!(
 );
 
 open_enum! {
-    /// How the servers of a placement group are placed.
+    /// The placement strategy of a placement group.
     pub enum PlacementGroupType {
-        /// Each on a host of its own.
+        /// Each server on a different host.
         Spread = "spread",
     }
 }
@@ -145,18 +138,18 @@ open_enum! {
 /// A placement group to create.
 #[derive(Clone, Debug, Serialize)]
 pub struct CreatePlacementGroup {
-    /// Unique in the project.
+    /// The name, unique in the project.
     pub name: String,
-    /// How its servers shall be placed.
+    /// The placement strategy.
     #[serde(rename = "type")]
     pub kind: PlacementGroupType,
-    /// Labels to begin with.
+    /// The labels.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
 impl CreatePlacementGroup {
-    /// A placement group that puts each of its servers on a host of its own.
+    /// Creates a request for a placement group with each server on a different host.
     pub fn spread(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -172,16 +165,16 @@ impl CreatePlacementGroup {
 pub struct PlacementGroupCreated {
     /// The placement group.
     pub placement_group: PlacementGroup,
-    /// Creates it; `None` if that was done at once.
+    /// The action that creates it; `None` if it exists already.
     pub action: Option<Action>,
 }
 
-/// What to change about a placement group; the rest stays.
+/// An update of a placement group; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpdatePlacementGroup {
-    /// The name from now on.
+    /// The new name.
     pub name: Option<String>,
-    /// All labels from now on: those missing here are removed.
+    /// The new labels, which replace all existing ones.
     pub labels: Option<Labels>,
 }

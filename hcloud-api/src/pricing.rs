@@ -1,4 +1,4 @@
-//! What everything costs.
+//! The price list.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#pricing>
 
@@ -24,7 +24,7 @@ impl Client {
     }
 }
 
-/// The price list. Amounts are decimal text, with every digit that Hetzner states.
+/// The price list. Amounts are decimal strings with all digits that Hetzner states.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Pricing {
@@ -50,7 +50,7 @@ pub struct Pricing {
     pub floating_ip: Option<FloatingIpPrice>,
 }
 
-/// One amount, without and with VAT.
+/// An amount, without and with VAT.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Price {
@@ -60,80 +60,80 @@ pub struct Price {
     pub gross: Decimal,
 }
 
-/// What the servers or load balancers of one type cost.
+/// The prices of a server type or load balancer type.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct TypePricing<Id> {
-    /// Names the type.
+    /// The type's id.
     pub id: Id,
-    /// Such as `cx23` or `lb11`.
+    /// The name, such as `cx23` or `lb11`.
     pub name: String,
-    /// The price in each location.
+    /// The prices, per location.
     pub prices: Vec<TypePrice>,
 }
 
-/// What a server or load balancer costs in one location.
+/// The prices of a server or load balancer in one location.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct TypePrice {
-    /// Such as `fsn1`.
+    /// The location, such as `fsn1`.
     pub location: String,
-    /// For each hour begun, up to the monthly price.
+    /// The price per hour begun, up to the monthly price.
     pub price_hourly: Price,
-    /// The most that one month can cost.
+    /// The maximum price per month.
     pub price_monthly: Price,
-    /// Outgoing traffic per month that is included, in bytes.
+    /// The included outgoing traffic per month, in bytes.
     #[serde_as(as = "Integer")]
     pub included_traffic: u64,
-    /// For each further TB of outgoing traffic.
+    /// The price per further TB of outgoing traffic.
     pub price_per_tb_traffic: Price,
 }
 
-/// What Primary or Floating IPs of one type cost.
+/// The prices of Primary IPs or Floating IPs of one type.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct IpPricing {
     /// IPv4 or IPv6.
     #[serde(rename = "type")]
     pub kind: IpType,
-    /// The price in each location.
+    /// The prices, per location.
     pub prices: Vec<IpPrice>,
 }
 
-/// What an address costs in one location.
+/// The prices of an address in one location.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct IpPrice {
-    /// Such as `fsn1`.
+    /// The location, such as `fsn1`.
     pub location: String,
-    /// For each hour begun; Floating IPs have a monthly price only.
+    /// The price per hour begun; `None` for Floating IPs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub price_hourly: Option<Price>,
-    /// For a month, or the most that one can cost.
+    /// The price per month, or its maximum.
     pub price_monthly: Price,
 }
 
-/// What stored data costs.
+/// The price of stored data.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StoragePricing {
-    /// For one GB and month.
+    /// The price per GB and month.
     pub price_per_gb_month: Price,
 }
 
-/// What the automatic backups of a server cost.
+/// The price of the backups of a server.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct BackupPricing {
-    /// Surcharge on the price of the server, in percent.
+    /// The surcharge on the price of the server, in percent.
     pub percentage: Decimal,
 }
 
-/// What a floating IP costs, whatever its version and location.
+/// The price of a Floating IP of any version and location.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct FloatingIpPrice {
-    /// For a month.
+    /// The price per month.
     pub price_monthly: Price,
 }

@@ -16,7 +16,7 @@ use crate::{
     ServerId, Sort,
 };
 
-/// The Primary IPs of one project; made by [`Client::primary_ips`].
+/// The Primary IPs of one project; returned by [`Client::primary_ips`].
 ///
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
@@ -34,7 +34,7 @@ pub struct PrimaryIps<'a>(pub(crate) &'a Client);
 impl<'a> PrimaryIps<'a> {
     /// Lists the Primary IPs that match `filter`.
     pub fn list(self, filter: &ListPrimaryIps) -> Listing<PrimaryIp> {
-        self.0.get("/primary_ips").query(filter).list()
+        self.0.list(filter)
     }
 
     /// Finds the Primary IP with exactly this name.
@@ -49,7 +49,7 @@ impl<'a> PrimaryIps<'a> {
 
     /// Gets one Primary IP.
     pub async fn get(self, id: PrimaryIpId) -> Result<PrimaryIp> {
-        self.0.get(format!("/primary_ips/{id}")).one().await
+        self.0.fetch(id).await
     }
 
     /// Creates a Primary IP, for a server or in a location.
@@ -62,13 +62,9 @@ impl<'a> PrimaryIps<'a> {
         self.0.post("/primary_ips").json(primary_ip).whole().await
     }
 
-    /// Changes the name, the labels, or whether it goes away with its server.
+    /// Updates the name, the labels, or whether it is deleted together with its server.
     pub async fn update(self, id: PrimaryIpId, change: &UpdatePrimaryIp) -> Result<PrimaryIp> {
-        self.0
-            .put(format!("/primary_ips/{id}"))
-            .json(change)
-            .one()
-            .await
+        self.0.change(id, change).await
     }
 
     /// Deletes a Primary IP.
@@ -78,10 +74,10 @@ impl<'a> PrimaryIps<'a> {
     /// [`ErrorCode::MustBeUnassigned`](crate::ErrorCode::MustBeUnassigned) while it is assigned;
     /// see [`unassign`](Self::unassign).
     pub async fn delete(self, id: PrimaryIpId) -> Result<Option<Action>> {
-        self.0.delete(format!("/primary_ips/{id}")).optional().await
+        self.0.remove::<PrimaryIp>(id).await
     }
 
-    /// Assigns a Primary IP to a server, which has to be off.
+    /// Assigns a Primary IP to a server, which must be off.
     pub async fn assign(self, id: PrimaryIpId, server: ServerId) -> Result<Action> {
         let body = Assign {
             assignee_type: AssigneeType::Server,
@@ -90,12 +86,12 @@ impl<'a> PrimaryIps<'a> {
         self.act(id, "assign").json(&body).one().await
     }
 
-    /// Takes a Primary IP from its server, which has to be off.
+    /// Unassigns a Primary IP from its server, which must be off.
     pub async fn unassign(self, id: PrimaryIpId) -> Result<Action> {
         self.act(id, "unassign").one().await
     }
 
-    /// Sets the name of an address in reverse DNS; `None` restores Hetzner's own name for it.
+    /// Sets the name of an address in reverse DNS; `None` restores Hetzner's default name.
     pub async fn change_dns_ptr(
         self,
         id: PrimaryIpId,
@@ -108,7 +104,7 @@ impl<'a> PrimaryIps<'a> {
             .await
     }
 
-    /// Changes what a Primary IP is protected against.
+    /// Changes the protection of a Primary IP.
     pub async fn change_protection(
         self,
         id: PrimaryIpId,
@@ -128,21 +124,21 @@ impl<'a> PrimaryIps<'a> {
     }
 
     fn act(self, id: PrimaryIpId, command: &str) -> Request {
-        self.0.post(format!("/primary_ips/{id}/actions/{command}"))
+        self.0.act::<PrimaryIp>(id, command)
     }
 }
 
-/// Which Primary IPs to list.
+/// A filter for Primary IPs.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListPrimaryIps {
-    /// Only the one with exactly this name.
+    /// Only the one with this name.
     pub name: Option<String>,
     /// Only the one with this address.
     pub ip: Option<IpAddr>,
     /// Only those with matching labels.
     pub label_selector: Option<LabelSelector>,
-    /// The order; by id unless set.
+    /// The order; by id if empty.
     pub sort: Vec<Sort<PrimaryIpSort>>,
 }
 
@@ -150,32 +146,32 @@ pub struct ListPrimaryIps {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct PrimaryIp {
-    /// Names the Primary IP.
+    /// The Primary IP's id.
     pub id: PrimaryIpId,
-    /// Unique in the project.
+    /// The name, unique in the project.
     pub name: String,
     /// An IPv4 address such as `203.0.113.7`, or an IPv6 network such as `2001:db8:7::/64`.
     pub ip: String,
-    /// Which of the two it is.
+    /// The IP version.
     #[serde(rename = "type")]
     pub kind: IpType,
-    /// What kind of thing it is assigned to.
+    /// The kind of resource that it is assigned to.
     pub assignee_type: AssigneeType,
-    /// The server it is assigned to, if any.
+    /// The server that it is assigned to, if any.
     pub assignee_id: Option<ServerId>,
     /// Whether it is deleted together with its server.
     pub auto_delete: bool,
-    /// Whether Hetzner blocked it because of abuse.
+    /// Whether Hetzner has blocked it because of abuse.
     pub blocked: bool,
-    /// Reverse DNS, one entry per address that has one.
+    /// The reverse DNS entries, one per address that has one.
     pub dns_ptr: Vec<DnsPtr>,
-    /// Where it is; it fits servers of the same location only.
+    /// The location, which must be that of the server.
     pub location: Location,
-    /// What it is protected against.
+    /// The operations that it is protected against.
     pub protection: Protection,
-    /// The user's labels.
+    /// The labels.
     pub labels: Labels,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
 }
 
@@ -184,7 +180,7 @@ resource!(PrimaryIp, PrimaryIpId, "primary_ip", "primary_ips");
 open_enum! {
     /// The version of an IP address.
     pub enum IpType {
-        /// One address.
+        /// A single address.
         Ipv4 = "ipv4",
         /// A network of 2⁶⁴ addresses.
         Ipv6 = "ipv6",
@@ -192,52 +188,50 @@ open_enum! {
 }
 
 open_enum! {
-    /// What kind of thing a Primary IP is assigned to.
+    /// The kind of resource that a Primary IP is assigned to.
     pub enum AssigneeType {
         /// A server.
         Server = "server",
-        /// Nothing.
+        /// It is not assigned.
         Unassigned = "unassigned",
     }
 }
 
 open_enum! {
-    /// What Primary IPs can be sorted by.
+    /// The sort keys of Primary IPs.
     pub enum PrimaryIpSort {
-        /// Their ids.
         Id = "id",
-        /// When they were made.
         Created = "created",
     }
 }
 
 /// A Primary IP to create.
 ///
-/// The API wants either a server or a location, hence the two constructors.
+/// The API requires either a server or a location, hence the two constructors.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct CreatePrimaryIp {
-    /// Unique in the project.
+    /// The name, unique in the project.
     pub name: String,
     /// IPv4 or IPv6.
     #[serde(rename = "type")]
     pub kind: IpType,
-    /// Where it shall be.
+    /// The location.
     pub location: Option<IdOrName<LocationId>>,
-    /// What kind of thing it is assigned to.
+    /// The kind of resource that it is assigned to.
     pub assignee_type: Option<AssigneeType>,
-    /// The server it is assigned to, which has to be off.
+    /// The server to assign it to, which must be off.
     #[serde(skip_serializing_if = "Patch::is_keep")]
     pub assignee_id: Patch<ServerId>,
     /// Whether it is deleted together with its server.
     pub auto_delete: Option<bool>,
-    /// Labels to begin with.
+    /// The labels.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
 impl CreatePrimaryIp {
-    /// A Primary IP that waits in `location` for a server.
+    /// Creates a request for an unassigned Primary IP in `location`.
     pub fn in_location(
         name: impl Into<String>,
         kind: IpType,
@@ -254,7 +248,7 @@ impl CreatePrimaryIp {
         }
     }
 
-    /// A Primary IP for a server, which has to be off.
+    /// Creates a request for a Primary IP of a server, which must be off.
     pub fn for_server(name: impl Into<String>, kind: IpType, server: ServerId) -> Self {
         Self {
             name: name.into(),
@@ -274,19 +268,19 @@ impl CreatePrimaryIp {
 pub struct PrimaryIpCreated {
     /// The Primary IP.
     pub primary_ip: PrimaryIp,
-    /// Assigns it; `None` if it was not to be assigned.
+    /// The action that assigns it; `None` if it is not assigned.
     pub action: Option<Action>,
 }
 
-/// What to change about a Primary IP; the rest stays.
+/// An update of a Primary IP; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpdatePrimaryIp {
-    /// The name from now on.
+    /// The new name.
     pub name: Option<String>,
-    /// Whether it is deleted together with its server from now on.
+    /// Whether it is deleted together with its server.
     pub auto_delete: Option<bool>,
-    /// All labels from now on: those missing here are removed.
+    /// The new labels, which replace all existing ones.
     pub labels: Option<Labels>,
 }
 

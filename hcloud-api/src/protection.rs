@@ -1,18 +1,18 @@
-//! What keeps a resource from being deleted by mistake.
+//! Protection of resources against deletion by mistake.
 
 use serde::{Deserialize, Serialize};
 
-/// What a resource is protected against.
+/// The operations that a resource is protected against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Protection {
-    /// Whether deleting is refused.
+    /// Whether deletion is refused.
     pub delete: bool,
 }
 
-/// What a resource shall be protected against.
+/// The operations to protect a resource against.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct ChangeProtection {
-    /// Whether deleting shall be refused.
+    /// Whether deletion is refused.
     pub delete: bool,
 }

@@ -1,20 +1,20 @@
-//! What the answers say about the request budget, and pacing by it.
+//! Pacing requests by the rate limit headers of responses.
 //!
-//! The API keeps a bucket per project that refills continuously, by default one request a
-//! second and 3600 at most. `RateLimit-Reset` is when the bucket will be *full*, up to an hour
-//! away, so nothing here waits for it: a caller waits until the bucket holds one more request.
+//! The API has a token bucket per project that refills continuously, by default with one request
+//! per second up to 3600. `RateLimit-Reset` is when the bucket will be *full*, up to an hour away,
+//! so nothing here waits for it: a caller waits until the bucket holds one more request.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
+use http::StatusCode;
+use http::header::HeaderMap;
 use tokio::time::Instant;
 
-/// What the API grants unless it says otherwise, in requests per hour.
-const USUAL_LIMIT: f64 = 3600.0;
+/// The rate limit if the API does not report one, in requests per hour.
+const DEFAULT_LIMIT: f64 = 3600.0;
 
-/// The budget that a request draws on; each is counted by itself.
+/// The budget that a request counts against; each has a bucket of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Budget {
     Cloud,
@@ -23,7 +23,7 @@ pub(crate) enum Budget {
 }
 
 impl Budget {
-    /// The budget of a path below the endpoint.
+    /// Returns the budget of a path below the endpoint.
     pub(crate) fn of(path: &str) -> Self {
         match path.split('/').nth(1) {
             Some("actions") => Self::Actions,
@@ -33,7 +33,7 @@ impl Budget {
     }
 }
 
-/// One client's view of all budgets.
+/// One pacer per budget.
 #[derive(Debug, Default)]
 pub(crate) struct Pacers {
     cloud: Pacer,
@@ -51,46 +51,46 @@ impl Pacers {
     }
 }
 
-/// Hands out permits so that all callers together stay within one budget.
+/// Issues permits so that all callers together stay within one budget.
 #[derive(Debug, Default)]
 pub(crate) struct Pacer(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Unknown until the first answer.
+    /// Unknown until the first response.
     bucket: Option<Bucket>,
-    /// Turns that were handed out and whose request is not sent yet.
+    /// Permits that were issued and whose request is not sent yet.
     waiting: u32,
-    /// Requests that were sent and are not answered yet.
+    /// Requests that were sent and have no response yet.
     in_flight: u32,
 }
 
 #[derive(Debug)]
 struct Bucket {
     per_hour: f64,
-    /// Requests that may be sent now; below zero, those that wait for the bucket to refill.
-    left: f64,
-    at: Instant,
+    /// Requests that may be sent now; if negative, requests that wait for the bucket to refill.
+    tokens: f64,
+    refilled: Instant,
 }
 
 impl Bucket {
     fn refill(&mut self, now: Instant) {
-        let seconds = now.duration_since(self.at).as_secs_f64();
-        self.left = (self.left + seconds * self.per_hour / 3600.0).min(self.per_hour);
-        self.at = now;
+        let seconds = now.duration_since(self.refilled).as_secs_f64();
+        self.tokens = (self.tokens + seconds * self.per_hour / 3600.0).min(self.per_hour);
+        self.refilled = now;
     }
 
-    /// Takes one request out and says how long to wait for it.
+    /// Takes one request out of the bucket and returns how long it has to wait.
     fn take(&mut self, now: Instant) -> Duration {
         self.refill(now);
-        self.left -= 1.0;
-        Duration::from_secs_f64((-self.left).max(0.0) * 3600.0 / self.per_hour)
+        self.tokens -= 1.0;
+        Duration::from_secs_f64((-self.tokens).max(0.0) * 3600.0 / self.per_hour)
     }
 }
 
 impl Pacer {
-    /// A permit that comes `pause` after the budget allows it.
-    pub(crate) fn permit(&self, pause: Duration) -> Permit<'_> {
+    /// Returns a permit that becomes ready `delay` after the budget allows it.
+    pub(crate) fn permit(&self, delay: Duration) -> Permit<'_> {
         let now = Instant::now();
         let mut state = self.lock();
         state.waiting += 1;
@@ -100,18 +100,18 @@ impl Pacer {
             .map_or(Duration::ZERO, |bucket| bucket.take(now));
         Permit {
             pacer: self,
-            at: now + wait + pause,
+            at: now + wait + delay,
             sent: false,
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // The state is a guess that every answer corrects: a panic elsewhere cannot spoil it.
+        // The state is an estimate that every response corrects, so poisoning does no harm.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One request's place in the queue; given back when dropped.
+/// The right to send one request at some time; returned to the pacer on drop.
 #[derive(Debug)]
 pub(crate) struct Permit<'a> {
     pacer: &'a Pacer,
@@ -120,12 +120,12 @@ pub(crate) struct Permit<'a> {
 }
 
 impl Permit<'_> {
-    /// When the request may be sent.
+    /// Returns when the request may be sent.
     pub(crate) fn at(&self) -> Instant {
         self.at
     }
 
-    /// Waits until the request may be sent; it counts as sent from then on.
+    /// Waits until the request may be sent, and counts it as sent.
     pub(crate) async fn ready(&mut self) {
         tokio::time::sleep_until(self.at).await;
         let mut state = self.pacer.lock();
@@ -134,7 +134,7 @@ impl Permit<'_> {
         self.sent = true;
     }
 
-    /// Learns from the answer what is left of the budget.
+    /// Updates the bucket from a response.
     pub(crate) fn observe(self, status: StatusCode, headers: &HeaderMap) {
         let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
         let limit = number("ratelimit-limit").filter(|limit| *limit >= 1.0);
@@ -142,7 +142,7 @@ impl Permit<'_> {
 
         let mut state = self.pacer.lock();
         let left = if status == StatusCode::TOO_MANY_REQUESTS {
-            // Requests in flight are likely refused too, and then draw nothing.
+            // Requests in flight are likely refused too, and then cost nothing.
             Some(-f64::from(state.waiting))
         } else {
             let others = state.waiting + state.in_flight - 1;
@@ -151,9 +151,9 @@ impl Permit<'_> {
         if let Some(left) = left {
             let known = state.bucket.as_ref().map(|bucket| bucket.per_hour);
             state.bucket = Some(Bucket {
-                per_hour: limit.or(known).unwrap_or(USUAL_LIMIT),
-                left,
-                at: Instant::now(),
+                per_hour: limit.or(known).unwrap_or(DEFAULT_LIMIT),
+                tokens: left,
+                refilled: Instant::now(),
             });
         }
     }
@@ -167,7 +167,7 @@ impl Drop for Permit<'_> {
         } else {
             state.waiting -= 1;
             if let Some(bucket) = &mut state.bucket {
-                bucket.left += 1.0;
+                bucket.tokens += 1.0;
             }
         }
     }
@@ -181,7 +181,7 @@ mod tests {
 
     use super::*;
 
-    const AT_ONCE: Duration = Duration::ZERO;
+    const IMMEDIATELY: Duration = Duration::ZERO;
     const SECOND: Duration = Duration::from_secs(1);
 
     /// The API's side: a bucket that refills by one request a second.
@@ -200,7 +200,7 @@ mod tests {
             })
         }
 
-        fn answer(&mut self) -> (StatusCode, HeaderMap) {
+        fn respond(&mut self) -> (StatusCode, HeaderMap) {
             self.left += self.at.elapsed().as_secs_f64();
             self.at = Instant::now();
             let granted = self.left >= 1.0;
@@ -225,12 +225,12 @@ mod tests {
         headers
     }
 
-    /// Asks until the API grants it.
-    async fn ask(pacer: &Pacer, api: &RefCell<Api>) {
+    /// Sends requests until one is granted.
+    async fn request(pacer: &Pacer, api: &RefCell<Api>) {
         loop {
-            let mut permit = pacer.permit(AT_ONCE);
+            let mut permit = pacer.permit(IMMEDIATELY);
             permit.ready().await;
-            let (status, headers) = api.borrow_mut().answer();
+            let (status, headers) = api.borrow_mut().respond();
             permit.observe(status, &headers);
             if status.is_success() {
                 return;
@@ -248,10 +248,10 @@ mod tests {
         let pacer = Pacer::default();
         let start = Instant::now();
 
-        join_all((0..50).map(|_| ask(&pacer, &api))).await;
+        join_all((0..50).map(|_| request(&pacer, &api))).await;
 
         assert!(start.elapsed() < 60 * SECOND, "{:?}", start.elapsed());
-        // Nobody knows the budget at first; from then on a refusal is rare.
+        // The budget is unknown at first; from then on a refusal is rare.
         assert!(
             api.borrow().refused < 60,
             "{} refused",
@@ -260,61 +260,61 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_full_bucket_makes_nobody_wait() {
+    async fn a_full_bucket_causes_no_delay() {
         let api = Api::with(3600.0);
         let pacer = Pacer::default();
         let start = Instant::now();
 
-        join_all((0..1000).map(|_| ask(&pacer, &api))).await;
+        join_all((0..1000).map(|_| request(&pacer, &api))).await;
 
-        assert_eq!(start.elapsed(), AT_ONCE);
+        assert_eq!(start.elapsed(), IMMEDIATELY);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_bucket_that_runs_empty_is_not_overdrawn() {
         let api = Api::with(10.0);
         let pacer = Pacer::default();
-        ask(&pacer, &api).await;
+        request(&pacer, &api).await;
         let start = Instant::now();
 
-        join_all((0..30).map(|_| ask(&pacer, &api))).await;
+        join_all((0..30).map(|_| request(&pacer, &api))).await;
 
         assert_eq!(api.borrow().refused, 0);
         assert_eq!(start.elapsed().as_secs(), 21);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_dropped_permit_is_given_back() {
+    async fn a_dropped_permit_is_returned() {
         let pacer = Pacer::default();
-        let mut permit = pacer.permit(AT_ONCE);
+        let mut permit = pacer.permit(IMMEDIATELY);
         permit.ready().await;
         permit.observe(StatusCode::OK, &budget(3600, 1));
-        drop(pacer.permit(AT_ONCE));
+        drop(pacer.permit(IMMEDIATELY));
 
-        let permit = pacer.permit(AT_ONCE);
+        let permit = pacer.permit(IMMEDIATELY);
 
-        assert_eq!(wait(&permit), AT_ONCE);
+        assert_eq!(wait(&permit), IMMEDIATELY);
     }
 
     #[tokio::test(start_paused = true)]
     async fn other_users_of_the_budget_are_noticed() {
         let pacer = Pacer::default();
-        let mut permit = pacer.permit(AT_ONCE);
+        let mut permit = pacer.permit(IMMEDIATELY);
         permit.ready().await;
         permit.observe(StatusCode::OK, &budget(3600, 1000));
-        let mut permit = pacer.permit(AT_ONCE);
+        let mut permit = pacer.permit(IMMEDIATELY);
         permit.ready().await;
         permit.observe(StatusCode::OK, &budget(3600, 0));
 
-        let permit = pacer.permit(AT_ONCE);
+        let permit = pacer.permit(IMMEDIATELY);
 
         assert_eq!(wait(&permit), SECOND);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_refusal_without_headers_means_a_second() {
+    async fn a_refusal_without_headers_delays_by_a_second() {
         let pacer = Pacer::default();
-        let mut permit = pacer.permit(AT_ONCE);
+        let mut permit = pacer.permit(IMMEDIATELY);
         permit.ready().await;
         permit.observe(StatusCode::TOO_MANY_REQUESTS, &HeaderMap::new());
 

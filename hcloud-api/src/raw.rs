@@ -1,4 +1,4 @@
-//! Requests of your own.
+//! Custom requests.
 
 use std::fmt;
 
@@ -9,11 +9,13 @@ use crate::request::Request;
 use crate::{Client, Listing, Method, Resource, Result};
 
 impl Client {
-    /// Starts a request that this version has no method for, such as one to an endpoint that is
-    /// new.
+    /// Starts a custom request, for instance to a new endpoint that this version has no method
+    /// for.
     ///
-    /// The path is below the endpoint. Authentication, pacing, retries, traces and errors are
-    /// those of all requests.
+    /// The path is relative to the endpoint. Authentication, pacing, retries, traces and errors
+    /// are the same as for all requests.
+    ///
+    /// # Examples
     ///
     /// ```no_run
     /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
@@ -37,40 +39,40 @@ impl Client {
     }
 }
 
-/// A request of your own; made by [`Client::request`].
+/// A custom request; returned by [`Client::request`].
 #[derive(Clone, Debug)]
 #[must_use = "a request is sent by `send` or `list`"]
 pub struct RawRequest(Request);
 
 impl RawRequest {
-    /// Adds a query parameter; the same name may come again.
+    /// Adds a query parameter; a name may be repeated.
     pub fn query(self, name: &str, value: impl fmt::Display) -> Self {
         Self(self.0.parameter(name, value))
     }
 
-    /// Sets the body.
+    /// Sets the JSON body.
     ///
     /// # Errors
     ///
-    /// [`Error::Encode`](crate::Error::Encode) if the body cannot be written as JSON.
+    /// [`Error::Encode`](crate::Error::Encode) if the body cannot be serialized.
     pub fn json(self, body: &impl Serialize) -> Result<Self> {
         match serde_json::to_vec(body) {
             Ok(body) => Ok(Self(self.0.body(body))),
-            Err(source) => Err(self.0.unwritten(source)),
+            Err(source) => Err(self.0.encode_error(source)),
         }
     }
 
-    /// Sends the request and wants the whole answer; an empty one reads as `null`, which `()` and
-    /// `Option` take.
+    /// Sends the request and decodes the whole response; an empty body is decoded as `null`, for
+    /// `()` and `Option`.
     pub async fn send<T: DeserializeOwned>(self) -> Result<T> {
-        let answer = self.0.send().await?;
-        answer.read(|body| match body {
+        let success = self.0.send().await?;
+        success.decode(|body| match body {
             b"" => serde_json::from_slice(b"null"),
             body => serde_json::from_slice(body),
         })
     }
 
-    /// Wants every page of a list.
+    /// Returns a list with pages.
     pub fn list<T: Resource>(self) -> Listing<T> {
         self.0.list()
     }

@@ -1,11 +1,12 @@
-//! One request and its answer: the only place that speaks HTTP.
+//! One request and its response: the only place that speaks HTTP.
 
 use std::fmt;
 use std::time::Duration;
 
+use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Method, Response, StatusCode, Url};
+use reqwest::{Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -18,7 +19,7 @@ use crate::{ApiError, Client, Error, Resource, Result};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// What is asked of the API; sent by one of the methods that say which answer they want.
+/// A request to the API; sent by the methods that return a part of the response.
 #[derive(Clone)]
 #[must_use]
 pub(crate) struct Request {
@@ -42,8 +43,8 @@ impl Request {
         }
     }
 
-    /// Adds the fields of a struct as query parameters: a list repeats its name, what is absent
-    /// is left out.
+    /// Adds the fields of a struct as query parameters: a list repeats its name, absent fields are
+    /// left out.
     pub(crate) fn query(mut self, parameters: &impl Serialize) -> Self {
         let parameters = serde_json::to_value(parameters).expect("parameters are plain structs");
         if let Value::Object(parameters) = parameters {
@@ -63,44 +64,44 @@ impl Request {
         self.body(serde_json::to_vec(body).expect("bodies are plain structs"))
     }
 
-    /// Sets the body, which is JSON.
+    /// Sets the JSON body.
     pub(crate) fn body(mut self, json: Vec<u8>) -> Self {
         self.body = Some(json);
         self
     }
 
-    /// Wants the resource in the field that has its name.
+    /// Returns the resource from its field.
     pub(crate) async fn one<T: Resource>(self) -> Result<T> {
         self.field(T::ONE).await
     }
 
-    /// Wants the resource if the answer has one: some deletes answer with an action, most with
-    /// nothing.
+    /// Returns the resource, if there is one: some deletes return an action, most an empty body.
     pub(crate) async fn optional<T: Resource>(self) -> Result<Option<T>> {
-        let answer = self.send().await?;
-        if answer.body.is_empty() {
+        let success = self.send().await?;
+        if success.body.is_empty() {
             return Ok(None);
         }
-        answer.read(|body| envelope::optional_field(body, T::ONE))
+        success.decode(|body| envelope::optional_field(body, T::ONE))
     }
 
-    /// Wants one field of the answer.
+    /// Returns one field of the response.
     pub(crate) async fn field<T: DeserializeOwned>(self, name: &'static str) -> Result<T> {
-        let answer = self.send().await?;
-        answer.read(|body| envelope::field(body, name))
+        let success = self.send().await?;
+        success.decode(|body| envelope::field(body, name))
     }
 
-    /// Wants the whole answer.
+    /// Returns the whole response.
     pub(crate) async fn whole<T: DeserializeOwned>(self) -> Result<T> {
-        self.send().await?.read(|body| serde_json::from_slice(body))
+        let success = self.send().await?;
+        success.decode(|body| serde_json::from_slice(body))
     }
 
-    /// Wants every resource of a list that the API does not cut into pages.
+    /// Returns all resources of a list without pages.
     pub(crate) async fn many<T: Resource>(self) -> Result<Vec<T>> {
         self.field(T::MANY).await
     }
 
-    /// Wants every resource, page by page.
+    /// Returns a list with pages.
     pub(crate) fn list<T: Resource>(self) -> Listing<T> {
         Listing::new(self)
     }
@@ -109,51 +110,51 @@ impl Request {
         &self.client
     }
 
-    /// Sends the request, again and again where the retry policy allows it.
-    pub(crate) async fn send(&self) -> Result<Answer> {
+    /// Sends the request, and retries it as the retry policy allows.
+    pub(crate) async fn send(&self) -> Result<Success> {
         if self.client.shared.dry_run && self.method != Method::GET {
-            return Err(self.withheld());
+            return Err(self.not_sent());
         }
         let span = debug_span!("request", method = %self.method, path = self.path);
         self.attempts().instrument(span).await
     }
 
-    async fn attempts(&self) -> Result<Answer> {
+    async fn attempts(&self) -> Result<Success> {
         let pacer = self.client.shared.pacers.of(self.budget);
         let mut permit = pacer.permit(Duration::ZERO);
         permit.ready().await;
         let mut retries = self.client.retry.begin();
         loop {
             let error = match self.attempt(permit).await {
-                Ok(answer) => return Ok(answer),
+                Ok(success) => return Ok(success),
                 Err(error) => error,
             };
-            let Some(pause) = retries.pause_after(&self.method, &error) else {
+            let Some(delay) = retries.delay_after(&self.method, &error) else {
                 return Err(error);
             };
-            permit = pacer.permit(pause);
-            if !retries.reach(permit.at()) {
+            permit = pacer.permit(delay);
+            if !retries.allow_attempt_at(permit.at()) {
                 return Err(error);
             }
-            debug!(error = &error as &dyn std::error::Error, "trying again");
+            debug!(error = &error as &dyn std::error::Error, "retry scheduled");
             permit.ready().await;
         }
     }
 
-    async fn attempt(&self, permit: Permit<'_>) -> Result<Answer> {
+    async fn attempt(&self, permit: Permit<'_>) -> Result<Success> {
         let response = self
             .http()
             .send()
             .await
-            .map_err(|error| self.failed(error))?;
+            .map_err(|error| self.transport_error(error))?;
         let status = response.status();
         permit.observe(status, response.headers());
         let headers = response.headers().clone();
         let correlation_id = correlation_id(&headers);
-        debug!(status = status.as_u16(), correlation_id, "answered");
+        debug!(status = status.as_u16(), correlation_id, "response");
         let body = self.read(response).await?;
         if status.is_success() {
-            return Ok(Answer {
+            return Ok(Success {
                 method: self.method.clone(),
                 path: self.path.clone(),
                 correlation_id,
@@ -161,7 +162,7 @@ impl Request {
                 body,
             });
         }
-        Err(self.refused(status, correlation_id, &body))
+        Err(self.error_response(status, correlation_id, &body))
     }
 
     fn http(&self) -> reqwest::RequestBuilder {
@@ -188,15 +189,15 @@ impl Request {
     }
 
     async fn read(&self, response: Response) -> Result<Vec<u8>> {
-        let body = response.bytes().await.map_err(|error| self.failed(error))?;
-        Ok(body.into())
+        let body = response.bytes().await;
+        Ok(body.map_err(|error| self.transport_error(error))?.into())
     }
 
-    fn failed(&self, error: reqwest::Error) -> Error {
-        Error::unanswered(self.method.clone(), &self.path, error)
+    fn transport_error(&self, error: reqwest::Error) -> Error {
+        Error::transport(self.method.clone(), &self.path, error)
     }
 
-    fn withheld(&self) -> Error {
+    fn not_sent(&self) -> Error {
         let body = self.body.as_deref().map(String::from_utf8_lossy);
         Error::DryRun {
             method: self.method.clone(),
@@ -205,8 +206,7 @@ impl Request {
         }
     }
 
-    /// Why a body cannot be sent.
-    pub(crate) fn unwritten(&self, source: serde_json::Error) -> Error {
+    pub(crate) fn encode_error(&self, source: serde_json::Error) -> Error {
         Error::Encode {
             method: self.method.clone(),
             path: self.path.clone(),
@@ -214,7 +214,12 @@ impl Request {
         }
     }
 
-    fn refused(&self, status: StatusCode, correlation_id: Option<String>, body: &[u8]) -> Error {
+    fn error_response(
+        &self,
+        status: StatusCode,
+        correlation_id: Option<String>,
+        body: &[u8],
+    ) -> Error {
         let (method, path) = (self.method.clone(), self.path.clone());
         match ApiError::read(status, correlation_id.clone(), body) {
             Some(error) => Error::Api {
@@ -243,18 +248,18 @@ impl fmt::Debug for Request {
     }
 }
 
-/// One part of a path: a name that may hold characters which mean something in a URL.
-pub(crate) fn segment(text: impl fmt::Display) -> String {
+/// Escapes a name as one segment of a path.
+pub(crate) fn segment(name: impl fmt::Display) -> String {
     const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
         .remove(b'-')
         .remove(b'.')
         .remove(b'@')
         .remove(b'_')
         .remove(b'~');
-    let text = text.to_string();
-    let escaped = utf8_percent_encode(&text, ESCAPED).to_string();
+    let name = name.to_string();
+    let escaped = utf8_percent_encode(&name, ESCAPED).to_string();
     match escaped.as_str() {
-        // In a URL these lead to another path, however they are escaped.
+        // URL parsers resolve these as relative paths even if they are escaped once.
         "." | ".." => escaped.replace('.', "%252E"),
         _ => escaped,
     }
@@ -263,7 +268,7 @@ pub(crate) fn segment(text: impl fmt::Display) -> String {
 fn push_parameter(query: &mut Vec<(String, String)>, name: String, value: Value) {
     match value {
         Value::Null => {}
-        Value::String(text) => query.push((name, text)),
+        Value::String(value) => query.push((name, value)),
         Value::Array(values) => {
             for value in values {
                 push_parameter(query, name.clone(), value);
@@ -278,8 +283,8 @@ fn correlation_id(headers: &HeaderMap) -> Option<String> {
     Some(id.to_owned())
 }
 
-/// A complete answer that says yes.
-pub(crate) struct Answer {
+/// A success response.
+pub(crate) struct Success {
     method: Method,
     path: String,
     correlation_id: Option<String>,
@@ -287,12 +292,15 @@ pub(crate) struct Answer {
     body: Vec<u8>,
 }
 
-impl Answer {
+impl Success {
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    pub(crate) fn read<T>(self, decode: impl FnOnce(&[u8]) -> serde_json::Result<T>) -> Result<T> {
+    pub(crate) fn decode<T>(
+        self,
+        decode: impl FnOnce(&[u8]) -> serde_json::Result<T>,
+    ) -> Result<T> {
         decode(&self.body).map_err(|source| Error::Decode {
             method: self.method,
             path: self.path,

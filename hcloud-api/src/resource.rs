@@ -1,28 +1,28 @@
-//! What the API's things have in common.
+//! What all resources of the API have in common.
 
 use std::hash::Hash;
 
 use serde::de::DeserializeOwned;
 
-/// A thing that the API fetches and lists.
+/// A resource that the API returns alone and in lists.
 pub trait Resource: DeserializeOwned + Send + 'static {
-    /// What names one.
+    /// The type of the resource's id.
     type Id: Eq + Hash + Send;
 
-    /// The field that holds one in an answer.
+    /// The field of a response that contains one resource, such as `server`.
     const ONE: &'static str;
 
-    /// The field that holds many in an answer.
+    /// The field of a response that contains many resources, such as `servers`.
     const MANY: &'static str;
 
-    /// The largest page that the API grants.
+    /// The largest page size that the API allows.
     const PER_PAGE: u32 = 50;
 
-    /// What names this one.
+    /// Returns the resource's id.
     fn id(&self) -> Self::Id;
 }
 
-/// Makes a struct with the field `id` a [`Resource`]:
+/// Implements [`Resource`] for a struct with the field `id`:
 /// `resource!(Server, ServerId, "server", "servers");`
 macro_rules! resource {
     ($name:ident, $id:ty, $one:literal, $many:literal) => {

@@ -1,26 +1,26 @@
-//! Which failures are tried again, and how long to wait before.
+//! Which failures are retried, and after what delay.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use reqwest::{Method, StatusCode};
+use http::{Method, StatusCode};
 use tokio::time::Instant;
 
 use crate::{Error, ErrorCode};
 
-/// How a client repeats requests that failed for a passing reason.
+/// How a client retries requests that failed for a transient reason.
 ///
-/// Whatever the policy, a request is repeated only where that cannot do harm:
+/// By default, a request is retried only if it cannot take effect twice:
 ///
-/// | what happened | `GET` `PUT` `DELETE` | `POST` |
+/// | failure | `GET` `PUT` `DELETE` | `POST` |
 /// | --- | --- | --- |
-/// | no connection, `rate_limit_exceeded`, `conflict` | repeated | repeated |
-/// | timeout, broken connection, 502, 503, 504 | repeated | only with [`resend_posts`] |
+/// | no connection, `rate_limit_exceeded`, `conflict` | retried | retried |
+/// | timeout, lost connection, 502, 503, 504 | retried | only with [`resend_posts`] |
 /// | `locked` | only with [`wait_for_locks`] | only with [`wait_for_locks`] |
 /// | anything else | no | no |
 ///
-/// A `DELETE` that is repeated after a timeout may find nothing left to delete and say
-/// `not_found`.
+/// A `DELETE` that is retried after a timeout may return `not_found`, because the first attempt
+/// succeeded.
 ///
 /// [`resend_posts`]: RetryPolicy::resend_posts
 /// [`wait_for_locks`]: RetryPolicy::wait_for_locks
@@ -29,7 +29,7 @@ use crate::{Error, ErrorCode};
 /// use std::time::Duration;
 /// use hcloud_api::RetryPolicy;
 ///
-/// let patient = RetryPolicy::default().attempts(10).deadline(Duration::from_secs(600));
+/// let policy = RetryPolicy::default().attempts(10).deadline(Duration::from_secs(600));
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RetryPolicy {
@@ -42,7 +42,8 @@ pub struct RetryPolicy {
 }
 
 impl Default for RetryPolicy {
-    /// Five attempts with pauses from 0.3 to 10 seconds, within five minutes.
+    /// Returns a policy of five attempts within five minutes, with a backoff from 0.3 to 10
+    /// seconds.
     fn default() -> Self {
         Self {
             attempts: 5,
@@ -56,19 +57,19 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Every failure is returned at once.
+    /// Returns a policy without retries.
     pub fn never() -> Self {
         Self::default().attempts(1).deadline(Duration::ZERO)
     }
 
-    /// How often one request is sent at most.
+    /// Sets the maximum number of attempts.
     ///
-    /// Being told to wait by `rate_limit_exceeded` does not count; the deadline bounds it.
+    /// Attempts that end with `rate_limit_exceeded` do not count; the deadline bounds them.
     pub fn attempts(self, attempts: u32) -> Self {
         Self { attempts, ..self }
     }
 
-    /// How long after the first attempt the last one may begin.
+    /// Sets how long after the first attempt the last one may begin.
     pub fn deadline(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
     }
@@ -83,9 +84,9 @@ impl RetryPolicy {
         }
     }
 
-    /// Repeats `POST` too after failures that leave open whether it took effect.
+    /// Retries `POST` requests even if they may have taken effect.
     ///
-    /// A create or a snapshot may then happen, and cost, twice.
+    /// A server or a snapshot may then be created, and billed, twice.
     pub fn resend_posts(self) -> Self {
         Self {
             resend_posts: true,
@@ -93,7 +94,7 @@ impl RetryPolicy {
         }
     }
 
-    /// Repeats requests that are refused because another action holds the thing.
+    /// Retries requests that are refused because another action locks the resource.
     pub fn wait_for_locks(self) -> Self {
         Self {
             wait_for_locks: true,
@@ -104,76 +105,74 @@ impl RetryPolicy {
     pub(crate) fn begin(self) -> Retries {
         Retries {
             policy: self,
-            until: Instant::now() + self.deadline,
+            deadline: Instant::now() + self.deadline,
             failures: 0,
-            refusals: 0,
+            rate_limited: 0,
         }
     }
 
     fn allows(self, method: &Method, error: &Error) -> bool {
-        let repeatable = self.resend_posts || *method != Method::POST;
+        let resendable = self.resend_posts || *method != Method::POST;
         match error {
             Error::Connect { .. } => true,
-            Error::Timeout { .. } | Error::Transport { .. } => repeatable,
-            Error::Gateway { status, .. } => repeatable && is_passing(*status),
+            Error::Timeout { .. } | Error::Transport { .. } => resendable,
+            Error::Gateway { status, .. } => resendable && is_transient(*status),
             Error::Api { source, .. } => match source.code {
                 ErrorCode::Conflict => true,
                 ErrorCode::Locked | ErrorCode::ResourceLocked => self.wait_for_locks,
-                ErrorCode::Unavailable | ErrorCode::Timeout | ErrorCode::BadGateway => repeatable,
-                _ => repeatable && is_passing(source.status),
+                ErrorCode::Unavailable | ErrorCode::Timeout | ErrorCode::BadGateway => resendable,
+                _ => resendable && is_transient(source.status),
             },
             _ => false,
         }
     }
 }
 
-fn is_passing(status: StatusCode) -> bool {
+fn is_transient(status: StatusCode) -> bool {
     matches!(
         status,
         StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
     )
 }
 
-/// The repeats of one request.
+/// The state of one request's retries.
 pub(crate) struct Retries {
     policy: RetryPolicy,
-    until: Instant,
+    deadline: Instant,
     failures: u32,
-    refusals: u32,
+    rate_limited: u32,
 }
 
 impl Retries {
-    /// How long to wait before the request is sent again; `None` if it is not.
-    pub(crate) fn pause_after(&mut self, method: &Method, error: &Error) -> Option<Duration> {
+    /// Returns the delay before the request is retried; `None` if it is not.
+    pub(crate) fn delay_after(&mut self, method: &Method, error: &Error) -> Option<Duration> {
         if error.status() == Some(StatusCode::TOO_MANY_REQUESTS) {
-            self.refusals += 1;
-            return Some(self.pause(self.refusals));
+            self.rate_limited += 1;
+            return Some(self.delay(self.rate_limited));
         }
         self.failures += 1;
         (self.failures < self.policy.attempts && self.policy.allows(method, error))
-            .then(|| self.pause(self.failures))
+            .then(|| self.delay(self.failures))
     }
 
-    /// Whether an attempt may begin at this moment.
-    pub(crate) fn reach(&self, at: Instant) -> bool {
-        at < self.until
+    /// Returns whether an attempt may begin at this time.
+    pub(crate) fn allow_attempt_at(&self, time: Instant) -> bool {
+        time < self.deadline
     }
 
-    fn pause(&self, nth: u32) -> Duration {
-        delay(self.policy.initial_backoff, self.policy.max_backoff, nth).mul_f64(jitter())
+    /// Returns the nth delay, with exponential backoff and jitter.
+    fn delay(&self, nth: u32) -> Duration {
+        self.policy
+            .initial_backoff
+            .saturating_mul(2_u32.saturating_pow(nth.saturating_sub(1)))
+            .min(self.policy.max_backoff)
+            .mul_f64(jitter())
     }
 }
 
-/// Returns `initial`, doubled with every attempt, at most `max`.
-pub(crate) fn delay(initial: Duration, max: Duration, nth: u32) -> Duration {
-    initial
-        .saturating_mul(2_u32.saturating_pow(nth.saturating_sub(1)))
-        .min(max)
-}
-
-/// A factor from 0.5 to 1, so that clients that failed together do not return together.
+/// Returns a factor from 0.5 to 1, so that clients that failed together do not retry together.
 fn jitter() -> f64 {
-    // Every RandomState has keys of its own; no need for a random number generator.
+    // Each RandomState has its own random keys; no random number generator is needed.
     let bits = RandomState::new().hash_one(()) >> 11;
     0.5 + bits as f64 / (1_u64 << 54) as f64
 }

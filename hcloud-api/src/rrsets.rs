@@ -1,4 +1,4 @@
-//! Record sets: what a DNS zone answers for one name and type.
+//! Record sets of DNS zones: all records of one name and type.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#zone-rrsets>
 
@@ -14,7 +14,7 @@ use crate::{
     Action, Client, LabelSelector, Labels, Listing, Patch, Resource, Result, Sort, ZoneId,
 };
 
-/// The record sets of one primary zone; made by [`Zones::rrsets`](crate::Zones::rrsets).
+/// The record sets of one primary zone; returned by [`Zones::rrsets`](crate::Zones::rrsets).
 ///
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
@@ -77,7 +77,7 @@ impl Rrsets<'_> {
         self.0.delete(self.path(id)).optional().await
     }
 
-    /// Replaces all records of a record set, at most 50; their order means nothing.
+    /// Replaces all records of a record set, at most 50, in any order.
     pub async fn set_records(&self, id: &RrsetId, records: &[Record]) -> Result<Action> {
         self.act(id, "set_records")
             .json(&Records { records })
@@ -85,12 +85,12 @@ impl Rrsets<'_> {
             .await
     }
 
-    /// Adds records to a record set, which is created if there is none.
+    /// Adds records to a record set, which is created if it does not exist.
     pub async fn add_records(&self, id: &RrsetId, add: &AddRecords) -> Result<Action> {
         self.act(id, "add_records").json(add).one().await
     }
 
-    /// Removes the records with these values; a record set without records is deleted.
+    /// Removes the records with these values; a record set that becomes empty is deleted.
     pub async fn remove_records(&self, id: &RrsetId, records: &[Record]) -> Result<Action> {
         self.act(id, "remove_records")
             .json(&Records { records })
@@ -106,8 +106,7 @@ impl Rrsets<'_> {
             .await
     }
 
-    /// Changes how long a record set is kept in caches, in seconds; with `None` as long as the
-    /// zone says.
+    /// Changes the TTL of a record set, in seconds; `None` uses the zone's TTL.
     pub async fn change_ttl(&self, id: &RrsetId, ttl: Option<u32>) -> Result<Action> {
         self.act(id, "change_ttl")
             .json(&ChangeTtl { ttl })
@@ -115,7 +114,7 @@ impl Rrsets<'_> {
             .await
     }
 
-    /// Changes what a record set is protected against.
+    /// Changes the protection of a record set.
     pub async fn change_protection(
         &self,
         id: &RrsetId,
@@ -133,19 +132,19 @@ impl Rrsets<'_> {
     }
 }
 
-/// Names a record set in its zone: `www/A`, `@/MX`, `*/CNAME`.
+/// The id of a record set in its zone, such as `www/A`, `@/MX`, `*/CNAME`.
 #[derive(
     Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, DeserializeFromStr, SerializeDisplay,
 )]
 pub struct RrsetId {
-    /// The name in front of the zone's; `@` for the zone itself.
+    /// The name relative to the zone; `@` for the zone itself.
     pub name: String,
-    /// The type of its records.
+    /// The type of the records.
     pub kind: RrsetType,
 }
 
 impl RrsetId {
-    /// The records of this type for a name, which is relative to the zone: `www`, `*.dev`.
+    /// Creates an id from a name relative to the zone, such as `www` or `*.dev`, and a type.
     pub fn new(name: impl Into<String>, kind: impl Into<RrsetType>) -> Self {
         Self {
             name: name.into(),
@@ -153,7 +152,7 @@ impl RrsetId {
         }
     }
 
-    /// The records of this type for the zone itself.
+    /// Creates the id of the zone's own records of this type.
     pub fn apex(kind: impl Into<RrsetType>) -> Self {
         Self::new("@", kind)
     }
@@ -165,7 +164,7 @@ impl fmt::Display for RrsetId {
     }
 }
 
-/// The text is not `name/type`.
+/// The error for a string that is not of the form `name/type`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a record set is named by its name and type, as in www/A")]
 pub struct InvalidRrsetId;
@@ -173,14 +172,14 @@ pub struct InvalidRrsetId;
 impl FromStr for RrsetId {
     type Err = InvalidRrsetId;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // Names in reverse zones may hold a slash, types never do.
-        let (name, kind) = text.rsplit_once('/').ok_or(InvalidRrsetId)?;
+    fn from_str(id: &str) -> Result<Self, Self::Err> {
+        // Names in reverse zones may contain a slash, types never do.
+        let (name, kind) = id.rsplit_once('/').ok_or(InvalidRrsetId)?;
         Ok(Self::new(name, kind))
     }
 }
 
-/// Which record sets to list. An empty list of alternatives means any.
+/// A filter for record sets. Empty lists match all.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListRrsets {
@@ -191,38 +190,35 @@ pub struct ListRrsets {
     pub kind: Vec<RrsetType>,
     /// Only those with matching labels.
     pub label_selector: Option<LabelSelector>,
-    /// The order; by id unless set.
+    /// The order; by id if empty.
     pub sort: Vec<Sort<RrsetSort>>,
 }
 
 open_enum! {
-    /// What record sets can be sorted by.
+    /// The sort keys of record sets.
     pub enum RrsetSort {
-        /// Their ids.
         Id = "id",
-        /// Their names.
         Name = "name",
-        /// When they were made.
         Created = "created",
     }
 }
 
 open_enum! {
-    /// What a record is for.
+    /// The type of a record.
     pub enum RrsetType {
         /// An IPv4 address.
         A = "A",
         /// An IPv6 address.
         Aaaa = "AAAA",
-        /// Who may issue certificates.
+        /// The authorities that may issue certificates.
         Caa = "CAA",
-        /// Another name to look up instead.
+        /// An alias of another name.
         Cname = "CNAME",
-        /// The key of a signed zone below.
+        /// The key of a signed subzone.
         Ds = "DS",
-        /// Hardware and operating system.
+        /// The hardware and operating system.
         Hinfo = "HINFO",
-        /// How to reach a web server.
+        /// The parameters of an HTTPS service.
         Https = "HTTPS",
         /// A mail server.
         Mx = "MX",
@@ -230,17 +226,17 @@ open_enum! {
         Ns = "NS",
         /// The name of an address.
         Ptr = "PTR",
-        /// Who is responsible.
+        /// The responsible person.
         Rp = "RP",
-        /// The zone itself; the API keeps it.
+        /// The start of authority; maintained by the API.
         Soa = "SOA",
-        /// Where a service runs.
+        /// The host and port of a service.
         Srv = "SRV",
-        /// How to reach a service.
+        /// The parameters of a service.
         Svcb = "SVCB",
         /// The certificate of a service.
         Tlsa = "TLSA",
-        /// Text; see [`Record::txt`].
+        /// A text; see [`Record::txt`].
         Txt = "TXT",
     }
 }
@@ -250,24 +246,24 @@ open_enum! {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Rrset {
-    /// Names the record set.
+    /// The record set's id.
     pub id: RrsetId,
-    /// The name in front of the zone's; `@` for the zone itself.
+    /// The name relative to the zone; `@` for the zone itself.
     pub name: String,
-    /// The type of its records.
+    /// The type of the records.
     #[serde(rename = "type")]
     pub kind: RrsetType,
-    /// How long it is kept in caches, in seconds; `None` for as long as the zone says.
+    /// The TTL in seconds; `None` for the zone's TTL.
     #[serde_as(as = "Option<Integer>")]
     #[serde(default)]
     pub ttl: Option<u32>,
-    /// Its records, in no order that means anything.
+    /// The records, in no particular order.
     pub records: Vec<Record>,
-    /// What it is protected against.
+    /// The operations that it is protected against.
     pub protection: RrsetProtection,
-    /// The user's labels.
+    /// The labels.
     pub labels: Labels,
-    /// The zone that it belongs to.
+    /// The zone.
     pub zone: ZoneId,
 }
 
@@ -283,19 +279,19 @@ impl Resource for Rrset {
     }
 }
 
-/// A DNS record. Its value is written as in a zone file.
+/// A DNS record. Its value has the format of a zone file.
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Record {
     /// The value, such as `203.0.113.7` or `10 mail.example.com.`
     pub value: String,
-    /// A word for people.
+    /// A comment.
     pub comment: Option<String>,
 }
 
 impl Record {
-    /// A record with this value, written as in a zone file.
+    /// Creates a record with this value in the format of a zone file.
     pub fn new(value: impl Into<String>) -> Self {
         Self {
             value: value.into(),
@@ -303,8 +299,8 @@ impl Record {
         }
     }
 
-    /// A `TXT` record with this text, however long: the value holds it in quotes, cut into pieces
-    /// that DNS can carry.
+    /// Creates a `TXT` record with a text of any length, which is quoted and split into strings of at
+    /// most 255 bytes.
     ///
     /// ```
     /// use hcloud_api::Record;
@@ -317,54 +313,54 @@ impl Record {
         Self::new(txt::quote(text))
     }
 
-    /// The record with a word for people.
+    /// Sets the comment.
     pub fn comment(mut self, comment: impl Into<String>) -> Self {
         self.comment = Some(comment.into());
         self
     }
 
-    /// The text of a `TXT` record, as it was before [`Record::txt`]; `None` if the value is not
-    /// written like one, or not in UTF-8.
+    /// Returns the text of a `TXT` record, the inverse of [`Record::txt`]; `None` if the value is not
+    /// quoted correctly or not UTF-8.
     pub fn text(&self) -> Option<String> {
         txt::unquote(&self.value)
     }
 }
 
-/// What a record set is protected against.
+/// The operations that a record set is protected against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct RrsetProtection {
-    /// Whether changing and deleting are refused.
+    /// Whether changes and deletion are refused.
     pub change: bool,
 }
 
-/// What a record set shall be protected against.
+/// The operations to protect a record set against.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct ChangeRrsetProtection {
-    /// Whether changing and deleting shall be refused.
+    /// Whether changes and deletion are refused.
     pub change: bool,
 }
 
 /// A record set to create.
 #[derive(Clone, Debug, Serialize)]
 pub struct CreateRrset {
-    /// The name in front of the zone's; `@` for the zone itself.
+    /// The name relative to the zone; `@` for the zone itself.
     pub name: String,
-    /// The type of its records.
+    /// The type of the records.
     #[serde(rename = "type")]
     pub kind: RrsetType,
-    /// How long it is kept in caches, in seconds; as long as the zone says unless set.
+    /// The TTL in seconds; the zone's TTL unless set.
     #[serde(skip_serializing_if = "Patch::is_keep")]
     pub ttl: Patch<u32>,
-    /// Its records, at least one.
+    /// The records, at least one.
     pub records: Vec<Record>,
-    /// Labels to begin with.
+    /// The labels.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
 impl CreateRrset {
-    /// A record set with these records, at least one.
+    /// Creates a request for a record set with these records, at least one.
     pub fn new(id: RrsetId, records: impl Into<Vec<Record>>) -> Self {
         Self {
             name: id.name,
@@ -382,15 +378,15 @@ impl CreateRrset {
 pub struct RrsetCreated {
     /// The record set.
     pub rrset: Rrset,
-    /// Tells the name servers.
+    /// The action that updates the name servers.
     pub action: Action,
 }
 
-/// What to change about a record set; the rest stays.
+/// An update of a record set; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpdateRrset {
-    /// All labels from now on: those missing here are removed.
+    /// The new labels, which replace all existing ones.
     pub labels: Option<Labels>,
 }
 
@@ -399,14 +395,13 @@ pub struct UpdateRrset {
 pub struct AddRecords {
     /// The records, at most 50.
     pub records: Vec<Record>,
-    /// How long the record set is kept in caches, in seconds. If there is one already, it has to
-    /// agree.
+    /// The TTL in seconds; if the record set exists, it must have the same.
     #[serde(skip_serializing_if = "Patch::is_keep")]
     pub ttl: Patch<u32>,
 }
 
 impl AddRecords {
-    /// Adds these records.
+    /// Creates a request to add these records.
     pub fn new(records: impl Into<Vec<Record>>) -> Self {
         Self {
             records: records.into(),
@@ -415,12 +410,12 @@ impl AddRecords {
     }
 }
 
-/// A comment to change.
+/// An update of a record's comment.
 #[derive(Clone, Debug, Serialize)]
 pub struct UpdateRecord {
     /// The value of the record.
     pub value: String,
-    /// The comment from now on; empty for none.
+    /// The new comment; empty for none.
     pub comment: String,
 }
 
@@ -429,21 +424,21 @@ struct Records<'a, T> {
     records: &'a [T],
 }
 
-/// Null stands for the zone's.
+/// `None` is sent as null, which stands for the zone's TTL.
 #[derive(Serialize)]
 struct ChangeTtl {
     ttl: Option<u32>,
 }
 
-/// Text as zone files write it: strings in quotes, which DNS limits to 255 bytes each.
+/// Text in the format of zone files: quoted strings of at most 255 bytes each.
 mod txt {
-    const LONGEST: usize = 255;
+    const MAX_STRING_LENGTH: usize = 255;
 
     pub(super) fn quote(text: &str) -> String {
         let mut rest = text;
         let mut strings = Vec::new();
         loop {
-            let (string, others) = rest.split_at(rest.floor_char_boundary(LONGEST));
+            let (string, others) = rest.split_at(rest.floor_char_boundary(MAX_STRING_LENGTH));
             let escaped = string.replace('\\', r"\\").replace('"', r#"\""#);
             strings.push(format!("\"{escaped}\""));
             if others.is_empty() {
@@ -457,7 +452,7 @@ mod txt {
         let mut bytes = value.trim().bytes();
         let mut text = Vec::new();
         loop {
-            // Between strings there is nothing but space.
+            // Only whitespace may separate strings.
             match bytes.next() {
                 Some(b'"') => string(&mut bytes, &mut text)?,
                 Some(space) if space.is_ascii_whitespace() => {}
@@ -467,7 +462,7 @@ mod txt {
         }
     }
 
-    /// Reads up to the closing quote.
+    /// Parses up to the closing quote.
     fn string(bytes: &mut impl Iterator<Item = u8>, text: &mut Vec<u8>) -> Option<()> {
         loop {
             match bytes.next()? {
@@ -478,7 +473,7 @@ mod txt {
         }
     }
 
-    /// What follows a backslash: a byte as it is, or three digits for any byte.
+    /// Parses the character after a backslash, or three digits for any byte.
     fn escaped(bytes: &mut impl Iterator<Item = u8>) -> Option<u8> {
         let first = bytes.next()?;
         if !first.is_ascii_digit() {
@@ -493,7 +488,7 @@ mod txt {
         use super::*;
 
         #[test]
-        fn long_text_is_cut_into_strings_of_255_bytes() {
+        fn long_text_is_split_into_strings_of_255_bytes() {
             let quoted = quote(&"x".repeat(600));
 
             let lengths: Vec<_> = quoted.split(' ').map(|string| string.len() - 2).collect();
@@ -502,14 +497,14 @@ mod txt {
         }
 
         #[test]
-        fn escapes_do_not_count_and_are_not_cut() {
+        fn escapes_do_not_count_and_are_not_split() {
             let quoted = quote(&"\"".repeat(256));
 
             assert_eq!(quoted, format!("\"{}\" \"\\\"\"", r#"\""#.repeat(255)));
         }
 
         #[test]
-        fn characters_are_not_cut() {
+        fn characters_are_not_split() {
             let text = "ä".repeat(200);
 
             let quoted = quote(&text);
@@ -519,20 +514,20 @@ mod txt {
         }
 
         #[test]
-        fn what_is_quoted_can_be_read_again() {
+        fn quoted_text_can_be_unquoted() {
             for text in ["", "v=spf1 -all", r#"a "b" \c\ "#, "\\", &"\\".repeat(300)] {
                 assert_eq!(unquote(&quote(text)).as_deref(), Some(text));
             }
         }
 
         #[test]
-        fn other_ways_to_write_text_are_read_too() {
+        fn other_quoting_styles_are_unquoted() {
             assert_eq!(unquote(r#" "a"  "b""c" "#).as_deref(), Some("abc"));
             assert_eq!(unquote(r#""\065\195\164\x""#).as_deref(), Some("Aäx"));
         }
 
         #[test]
-        fn what_is_no_text_is_not_read() {
+        fn malformed_text_is_not_unquoted() {
             for value in [
                 "plain",
                 r#""open"#,

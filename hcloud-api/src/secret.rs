@@ -1,13 +1,11 @@
-//! Passwords and keys on their way to and from the API.
+//! Serialization of passwords and keys.
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serializer};
 use serde_with::{DeserializeAs, SerializeAs};
 
-/// Writes a [`SecretString`] into JSON, where it has to stand in clear.
-///
-/// For `#[serde_as(as = "Secret")]`, also as `Option<Secret>`.
+/// Serializes a [`SecretString`] in clear, for `#[serde_as(as = "Secret")]` and `Option<Secret>`.
 #[derive(Debug)]
 pub(crate) struct Secret;
 
@@ -19,7 +17,7 @@ impl SerializeAs<SecretString> for Secret {
 
 impl<'de> DeserializeAs<'de, SecretString> for Secret {
     fn deserialize_as<D: Deserializer<'de>>(input: D) -> Result<SecretString, D::Error> {
-        // The original error may quote what it found.
-        SecretString::deserialize(input).map_err(|_| D::Error::custom("a secret is no text"))
+        // The original error may quote the value.
+        SecretString::deserialize(input).map_err(|_| D::Error::custom("a secret is not a string"))
     }
 }

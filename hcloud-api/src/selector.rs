@@ -1,4 +1,4 @@
-//! Label selectors: which things a list is to hold.
+//! Label selectors, which filter lists by labels.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#description/label-selector>
 
@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::InvalidLabel;
 use crate::labels::{check_key, check_value};
 
-/// Selects things by their labels; everything unless a condition is added, and all conditions
-/// must hold.
+/// A filter of resources by their labels: all conditions must hold, and without conditions every
+/// resource matches.
 ///
 /// ```
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -42,43 +42,43 @@ enum Test {
     NotIn(Vec<String>),
 }
 
-/// The text is no label selector.
+/// The error for a label selector that is not valid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidSelector {
-    /// A key or a value is not one that a label can have.
+    /// A key or a value is not valid in a label.
     #[error(transparent)]
     Label(#[from] InvalidLabel),
     /// A condition has none of the forms `key`, `!key`, `key=value`, `key==value`, `key!=value`,
     /// `key in (a,b)`, `key notin (a,b)`.
-    #[error("{0:?} is no condition of a label selector")]
+    #[error("invalid condition {0:?} in a label selector")]
     Condition(String),
     /// A set of values is empty.
-    #[error("there is no value that the label {0:?} is compared with")]
+    #[error("empty set of values for label {0:?}")]
     NoValues(String),
 }
 
 impl LabelSelector {
-    /// Selects everything.
+    /// Creates a selector that matches every resource.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Only things that have the label, whatever its value: `key`.
+    /// Matches resources that have the label, with any value: `key`.
     ///
     /// # Errors
     ///
-    /// If no label can have such a key or value; this and the following methods alike.
+    /// This and the following methods fail if the key or a value is not valid.
     pub fn exists(self, key: impl Into<String>) -> Result<Self, InvalidSelector> {
         self.and(key, Test::Exists)
     }
 
-    /// Only things that do not have the label: `!key`.
+    /// Matches resources that do not have the label: `!key`.
     pub fn is_missing(self, key: impl Into<String>) -> Result<Self, InvalidSelector> {
         self.and(key, Test::Missing)
     }
 
-    /// Only things whose label has the value: `key=value`.
+    /// Matches resources whose label has the value: `key=value`.
     pub fn equals(
         self,
         key: impl Into<String>,
@@ -87,7 +87,7 @@ impl LabelSelector {
         self.and(key, Test::Equals(value.into()))
     }
 
-    /// Only things whose label has another value, or that do not have the label: `key!=value`.
+    /// Matches resources whose label has another value or that do not have it: `key!=value`.
     pub fn differs(
         self,
         key: impl Into<String>,
@@ -96,7 +96,7 @@ impl LabelSelector {
         self.and(key, Test::Differs(value.into()))
     }
 
-    /// Only things whose label has one of the values: `key in (a,b)`.
+    /// Matches resources whose label has one of the values: `key in (a,b)`.
     pub fn is_in(
         self,
         key: impl Into<String>,
@@ -105,7 +105,7 @@ impl LabelSelector {
         self.and(key, Test::In(values.into_iter().map(Into::into).collect()))
     }
 
-    /// Only things whose label has none of the values, or that do not have the label:
+    /// Matches resources whose label has none of the values or that do not have it:
     /// `key notin (a,b)`.
     pub fn is_not_in(
         self,
@@ -118,7 +118,7 @@ impl LabelSelector {
         )
     }
 
-    /// Whether a thing is selected that has these labels.
+    /// Returns whether a resource matches; `label` returns the value of its label with a key.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -135,7 +135,7 @@ impl LabelSelector {
             .all(|condition| condition.test.holds(label(&condition.key)))
     }
 
-    /// Whether everything is selected.
+    /// Returns whether there are no conditions.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -158,14 +158,14 @@ impl LabelSelector {
 
 impl Test {
     fn holds(&self, value: Option<&str>) -> bool {
-        let is = |wanted: &String| value == Some(wanted);
+        let is = |expected: &String| value == Some(expected);
         match self {
             Self::Exists => value.is_some(),
             Self::Missing => value.is_none(),
-            Self::Equals(wanted) => is(wanted),
-            Self::Differs(unwanted) => !is(unwanted),
-            Self::In(wanted) => wanted.iter().any(is),
-            Self::NotIn(unwanted) => !unwanted.iter().any(is),
+            Self::Equals(expected) => is(expected),
+            Self::Differs(excluded) => !is(excluded),
+            Self::In(expected) => expected.iter().any(is),
+            Self::NotIn(excluded) => !excluded.iter().any(is),
         }
     }
 
@@ -205,44 +205,47 @@ impl fmt::Display for Condition {
 impl FromStr for LabelSelector {
     type Err = InvalidSelector;
 
-    fn from_str(text: &str) -> Result<Self, InvalidSelector> {
-        if text.trim().is_empty() {
+    fn from_str(selector: &str) -> Result<Self, InvalidSelector> {
+        if selector.trim().is_empty() {
             return Ok(Self::new());
         }
-        conditions(text).try_fold(Self::new(), |selector, condition| {
-            let (key, test) = read_condition(condition.trim())?;
+        conditions(selector).try_fold(Self::new(), |selector, condition| {
+            let (key, test) = parse_condition(condition.trim())?;
             selector.and(key, test)
         })
     }
 }
 
-/// Cuts the text at the commas that are not inside brackets.
-fn conditions(text: &str) -> impl Iterator<Item = &str> {
-    let mut in_brackets = false;
-    text.split(move |c| {
+/// Splits a selector at the commas that are not in parentheses.
+fn conditions(selector: &str) -> impl Iterator<Item = &str> {
+    let mut in_parentheses = false;
+    selector.split(move |c| {
         match c {
-            '(' => in_brackets = true,
-            ')' => in_brackets = false,
+            '(' => in_parentheses = true,
+            ')' => in_parentheses = false,
             _ => {}
         }
-        c == ',' && !in_brackets
+        c == ',' && !in_parentheses
     })
 }
 
-fn read_condition(text: &str) -> Result<(&str, Test), InvalidSelector> {
-    if let Some(key) = text.strip_prefix('!') {
+fn parse_condition(condition: &str) -> Result<(&str, Test), InvalidSelector> {
+    if let Some(key) = condition.strip_prefix('!') {
         return Ok((key.trim(), Test::Missing));
     }
-    if let Some((key, value)) = text.split_once("!=") {
+    if let Some((key, value)) = condition.split_once("!=") {
         return Ok((key.trim(), Test::Differs(value.trim().to_owned())));
     }
-    if let Some((key, value)) = text.split_once("==").or_else(|| text.split_once('=')) {
+    let equals = condition
+        .split_once("==")
+        .or_else(|| condition.split_once('='));
+    if let Some((key, value)) = equals {
         return Ok((key.trim(), Test::Equals(value.trim().to_owned())));
     }
-    let Some((left, list)) = text.split_once('(') else {
-        return Ok((text, Test::Exists));
+    let Some((left, list)) = condition.split_once('(') else {
+        return Ok((condition, Test::Exists));
     };
-    let malformed = || InvalidSelector::Condition(text.to_owned());
+    let malformed = || InvalidSelector::Condition(condition.to_owned());
     let list = list.strip_suffix(')').ok_or_else(malformed)?;
     let values = list
         .split(',')
@@ -267,7 +270,7 @@ impl Serialize for LabelSelector {
 
 impl<'de> Deserialize<'de> for LabelSelector {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(input)?;
-        text.parse().map_err(D::Error::custom)
+        let selector = String::deserialize(input)?;
+        selector.parse().map_err(D::Error::custom)
     }
 }

@@ -1,4 +1,4 @@
-//! Server types: how big a server can be, where it can be ordered and what it costs there.
+//! Server types: sizes, availability and prices of servers.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#server-types>
 
@@ -8,7 +8,7 @@ use serde_with::{serde_as, skip_serializing_none};
 use crate::number::Integer;
 use crate::{Client, Deprecation, IdOrName, Listing, LocationId, Result, ServerTypeId, TypePrice};
 
-/// The server types that Hetzner offers; made by [`Client::server_types`].
+/// The server types that Hetzner offers; returned by [`Client::server_types`].
 ///
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
@@ -25,7 +25,7 @@ pub struct ServerTypes<'a>(pub(crate) &'a Client);
 impl ServerTypes<'_> {
     /// Lists the server types that match `filter`.
     pub fn list(self, filter: &ListServerTypes) -> Listing<ServerType> {
-        self.0.get("/server_types").query(filter).list()
+        self.0.list(filter)
     }
 
     /// Finds the server type with exactly this name.
@@ -40,11 +40,11 @@ impl ServerTypes<'_> {
 
     /// Gets one server type.
     pub async fn get(self, id: ServerTypeId) -> Result<ServerType> {
-        self.0.get(format!("/server_types/{id}")).one().await
+        self.0.fetch(id).await
     }
 }
 
-/// Which server types to list.
+/// A filter for server types.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListServerTypes {
@@ -52,36 +52,36 @@ pub struct ListServerTypes {
     pub name: Option<String>,
 }
 
-/// A size of server. Names change over the years (`cx22` became `cx23`), so they are plain text.
+/// A server type. Names change over the years (`cx22` became `cx23`), so they are strings.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ServerType {
-    /// Names the type.
+    /// The type's id.
     pub id: ServerTypeId,
-    /// Such as `cx23`.
+    /// The name, such as `cx23`.
     pub name: String,
-    /// The name for people.
+    /// The display name.
     pub description: String,
     /// The family in Hetzner's price list, such as `Cost-Optimized`.
     pub category: Option<String>,
-    /// CPU cores.
+    /// The number of CPU cores.
     #[serde_as(as = "Integer")]
     pub cores: u64,
-    /// RAM in GB.
+    /// The RAM in GB.
     pub memory: f64,
-    /// Disk in GB.
+    /// The disk in GB.
     #[serde_as(as = "Integer")]
     pub disk: u64,
-    /// What it costs, per location.
+    /// The prices, per location.
     pub prices: Vec<TypePrice>,
-    /// Where the disk is.
+    /// Whether the disk is local.
     pub storage_type: StorageType,
     /// Whether the cores are shared with other servers.
     pub cpu_type: CpuType,
-    /// What the CPU runs; an image must be made for the same.
+    /// The CPU architecture, which must match that of the image.
     pub architecture: Architecture,
-    /// Where it is offered, whether it is available there now, and until when.
+    /// The locations that offer it, with its availability and deprecation there.
     #[serde(default)]
     pub locations: Vec<ServerTypeLocation>,
     /// Superseded by the deprecation of each location.
@@ -93,29 +93,28 @@ pub struct ServerType {
 resource!(ServerType, ServerTypeId, "server_type", "server_types");
 
 impl ServerType {
-    /// What is said about this type in the location of this name; `None` if it is not offered
-    /// there.
+    /// Returns this type's entry for the location with this name; `None` if it is not offered there.
     pub fn location(&self, name: &str) -> Option<&ServerTypeLocation> {
         self.locations.iter().find(|location| location.name == name)
     }
 
-    /// The locations in which a server of this type can be ordered now.
+    /// Returns the locations in which a server of this type can be ordered now.
     pub fn orderable_in(&self) -> impl Iterator<Item = &ServerTypeLocation> {
         self.locations.iter().filter(|location| location.available)
     }
 
-    /// The announced end of this type in the location of this name.
+    /// Returns the deprecation of this type in the location with this name.
     pub fn deprecation_in(&self, location: &str) -> Option<&Deprecation> {
         self.location(location)?.deprecation.as_ref()
     }
 
-    /// Whether the end of this type is announced everywhere that it is offered.
+    /// Returns whether this type is deprecated in all locations that offer it.
     pub fn is_deprecated(&self) -> bool {
         let mut locations = self.locations.iter().peekable();
         locations.peek().is_some() && locations.all(|at| at.deprecation.is_some())
     }
 
-    /// What this type costs in the location of this name.
+    /// Returns the prices of this type in the location with this name.
     pub fn price(&self, location: &str) -> Option<&TypePrice> {
         self.prices.iter().find(|price| price.location == location)
     }
@@ -125,24 +124,24 @@ impl ServerType {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ServerTypeLocation {
-    /// Names the location.
+    /// The location's id.
     pub id: LocationId,
-    /// Such as `fsn1`.
+    /// The name, such as `fsn1`.
     pub name: String,
-    /// When the type ends here; `None` while nothing is announced.
+    /// The deprecation of the type here; `None` if none is announced.
     pub deprecation: Option<Deprecation>,
     /// Whether Hetzner recommends this type here.
     #[serde(default)]
     pub recommended: bool,
-    /// Whether a server can be ordered now; false when sold out for the moment.
+    /// Whether a server can be ordered now; false if it is sold out.
     #[serde(default)]
     pub available: bool,
 }
 
 open_enum! {
-    /// Where the disk of a server is.
+    /// The storage type of a disk.
     pub enum StorageType {
-        /// In the host: faster.
+        /// On the host, which is faster.
         Local = "local",
         /// On the network.
         Network = "network",
@@ -150,17 +149,17 @@ open_enum! {
 }
 
 open_enum! {
-    /// Whether a server has its cores for itself.
+    /// Whether the cores of a server are dedicated.
     pub enum CpuType {
         /// Cores are shared with other servers.
         Shared = "shared",
-        /// Cores belong to the server.
+        /// Cores are reserved for the server.
         Dedicated = "dedicated",
     }
 }
 
 open_enum! {
-    /// The kind of CPU that a server has and an image is made for.
+    /// The CPU architecture of a server type or an image.
     pub enum Architecture {
         /// Intel and AMD, 64 bits.
         X86 = "x86",

@@ -22,7 +22,7 @@ use crate::{
     ResourceActions, Result, ServerId, ServerType, ServerTypeId, Sort, SshKeyId, VolumeId,
 };
 
-/// The servers of one project; made by [`Client::servers`].
+/// The servers of one project; returned by [`Client::servers`].
 ///
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
@@ -42,7 +42,7 @@ pub struct Servers<'a>(pub(crate) &'a Client);
 impl<'a> Servers<'a> {
     /// Lists the servers that match `filter`.
     pub fn list(self, filter: &ListServers) -> Listing<Server> {
-        self.0.get("/servers").query(filter).list()
+        self.0.list(filter)
     }
 
     /// Finds the server with exactly this name.
@@ -57,30 +57,33 @@ impl<'a> Servers<'a> {
 
     /// Gets one server.
     pub async fn get(self, id: ServerId) -> Result<Server> {
-        self.0.get(format!("/servers/{id}")).one().await
+        self.0.fetch(id).await
     }
 
-    /// Creates a server, which costs money from now on.
+    /// Creates a server, which is billed from now on.
     ///
-    /// It is ready when all of [`ServerCreated::actions`] are done. A create is not sent twice
-    /// after a lost answer; the name is unique, so [`find`](Self::find) tells whether it took
-    /// effect.
+    /// It is ready when all of [`ServerCreated::actions`] are done. A create is not retried after a
+    /// timeout; the name is unique, so [`find`](Self::find) shows whether it took effect.
     ///
     /// # Errors
     ///
     /// [`ErrorCode::UniquenessError`](crate::ErrorCode::UniquenessError) if the name is taken,
     /// [`ErrorCode::ResourceUnavailable`](crate::ErrorCode::ResourceUnavailable) if the type is
-    /// sold out in the location: another location or type may do.
+    /// sold out in the location; another location or type may have capacity.
     pub async fn create(self, server: &CreateServer) -> Result<ServerCreated> {
         self.0.post("/servers").json(server).whole().await
     }
 
-    /// Creates a server in the first of these locations that has room for it, whatever
-    /// [`CreateServer::location`] says.
+    /// Creates a server in the first of these locations that has the capacity, ignoring
+    /// [`CreateServer::location`].
     ///
     /// # Errors
     ///
-    /// As [`create`](Self::create); if no location has room, the last one's error.
+    /// As [`create`](Self::create); if no location has the capacity, the last one's error.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not cancel a request that was sent: the server may be created.
     pub async fn create_in_first(
         self,
         server: &CreateServer,
@@ -99,19 +102,15 @@ impl<'a> Servers<'a> {
 
     /// Renames a server or replaces its labels.
     pub async fn update(self, id: ServerId, change: &UpdateServer) -> Result<Server> {
-        self.0
-            .put(format!("/servers/{id}"))
-            .json(change)
-            .one()
-            .await
+        self.0.change(id, change).await
     }
 
-    /// Deletes a server at once, with its disk and backups.
+    /// Deletes a server immediately, with its disk and backups.
     ///
-    /// Volumes and addresses are detached and go on costing money, except addresses that are
-    /// deleted automatically.
+    /// Volumes and addresses are detached and still billed, except addresses that are deleted
+    /// automatically.
     pub async fn delete(self, id: ServerId) -> Result<Option<Action>> {
-        self.0.delete(format!("/servers/{id}")).optional().await
+        self.0.remove::<Server>(id).await
     }
 
     /// The actions of all servers.
@@ -129,52 +128,52 @@ impl<'a> Servers<'a> {
         self.act(id, "poweron").one().await
     }
 
-    /// Cuts the power of a server: its operating system cannot save anything.
+    /// Cuts the power of a server; unsaved data is lost.
     pub async fn power_off(self, id: ServerId) -> Result<Action> {
         self.act(id, "poweroff").one().await
     }
 
-    /// Cuts the power of a server and switches it on again: its operating system cannot save
-    /// anything.
+    /// Cuts the power of a server and switches it on again; unsaved data is lost.
     pub async fn reset(self, id: ServerId) -> Result<Action> {
         self.act(id, "reset").one().await
     }
 
-    /// Asks the operating system of a server to restart, which it may ignore.
+    /// Sends the operating system of a server a restart request, which it may ignore.
     pub async fn reboot(self, id: ServerId) -> Result<Action> {
         self.act(id, "reboot").one().await
     }
 
-    /// Asks the operating system of a server to shut down, which it may ignore.
+    /// Sends the operating system of a server a shutdown request, which it may ignore.
     ///
-    /// The action ends when the server was asked. Whether it is off, its status tells later.
+    /// The action ends when the request was delivered; poll the server's status to see whether it is
+    /// off.
     pub async fn shutdown(self, id: ServerId) -> Result<Action> {
         self.act(id, "shutdown").one().await
     }
 
     /// Requests access to the screen, keyboard and mouse of a server.
     ///
-    /// The URL has to be used within a minute; the connection then lasts as long as it is open.
+    /// The URL must be used within a minute; an open connection has no time limit.
     pub async fn request_console(self, id: ServerId) -> Result<Console> {
         self.act(id, "request_console").whole().await
     }
 
-    /// Sets a new root password, which the answer holds.
+    /// Sets a new root password, which the response contains.
     ///
-    /// The server has to run Linux with the QEMU guest agent.
+    /// The server must run Linux with the QEMU guest agent.
     pub async fn reset_password(self, id: ServerId) -> Result<RootAccess> {
         self.act(id, "reset_password").whole().await
     }
 
-    /// Makes the next boot start the rescue system.
+    /// Enables the rescue system for the next boot.
     ///
-    /// The server is not restarted by this. The rescue system is forgotten when it was booted once,
-    /// or after 60 minutes.
+    /// This does not restart the server. The rescue system is disabled again after one boot, or after
+    /// 60 minutes.
     pub async fn enable_rescue(self, id: ServerId, rescue: &EnableRescue) -> Result<RootAccess> {
         self.act(id, "enable_rescue").json(rescue).whole().await
     }
 
-    /// Makes the next boot start from the disk again.
+    /// Disables the rescue system, so that the next boot starts from the disk.
     pub async fn disable_rescue(self, id: ServerId) -> Result<Action> {
         self.act(id, "disable_rescue").one().await
     }
@@ -188,22 +187,22 @@ impl<'a> Servers<'a> {
 
     /// Copies the disk of a server into a new image.
     ///
-    /// Shut the server down first, or what it has not written yet is missing. Snapshots are billed
-    /// by size. This is never sent twice after a lost answer, because that could make two images;
-    /// look with [`Images::list`](crate::Images::list).
+    /// Shut the server down first, or unwritten data is missing. Snapshots are billed by size. This
+    /// is not retried after a timeout because that could create two images; check with
+    /// [`Images::list`](crate::Images::list).
     pub async fn create_image(self, id: ServerId, image: &CreateImage) -> Result<ImageCreated> {
         self.act(id, "create_image").json(image).whole().await
     }
 
-    /// Moves a server to another type.
+    /// Changes the type of a server.
     ///
-    /// It has to be off ([`ErrorCode::ServerNotStopped`](crate::ErrorCode::ServerNotStopped)), and
-    /// its disk never shrinks.
+    /// It must be off ([`ErrorCode::ServerNotStopped`](crate::ErrorCode::ServerNotStopped)), and its
+    /// disk never shrinks.
     pub async fn change_type(self, id: ServerId, change: &ChangeServerType) -> Result<Action> {
         self.act(id, "change_type").json(change).one().await
     }
 
-    /// Changes what a server is protected against.
+    /// Changes the protection of a server.
     pub async fn change_protection(
         self,
         id: ServerId,
@@ -212,18 +211,17 @@ impl<'a> Servers<'a> {
         self.act(id, "change_protection").json(change).one().await
     }
 
-    /// Has a backup of a server made every day, for a fifth of the server's price.
+    /// Enables daily backups of a server, for 20 % of the server's price.
     pub async fn enable_backup(self, id: ServerId) -> Result<Action> {
         self.act(id, "enable_backup").one().await
     }
 
-    /// Stops daily backups and **deletes all that exist**.
+    /// Disables daily backups and **deletes all existing ones**.
     pub async fn disable_backup(self, id: ServerId) -> Result<Action> {
         self.act(id, "disable_backup").one().await
     }
 
-    /// Attaches an ISO image, from which the server boots next; one that is attached already is
-    /// replaced.
+    /// Attaches an ISO image for the next boot, replacing one that is attached already.
     pub async fn attach_iso(self, id: ServerId, iso: impl Into<IdOrName<IsoId>>) -> Result<Action> {
         self.act(id, "attach_iso")
             .json(&AttachIso { iso: iso.into() })
@@ -231,13 +229,12 @@ impl<'a> Servers<'a> {
             .await
     }
 
-    /// Detaches the ISO image; nothing happens if there is none.
+    /// Detaches the ISO image, if there is one.
     pub async fn detach_iso(self, id: ServerId) -> Result<Action> {
         self.act(id, "detach_iso").one().await
     }
 
-    /// Sets the name of one address of a server in reverse DNS; `None` restores Hetzner's own name
-    /// for it.
+    /// Sets the reverse DNS name of one address of a server; `None` restores Hetzner's default name.
     pub async fn change_dns_ptr(
         self,
         id: ServerId,
@@ -255,7 +252,7 @@ impl<'a> Servers<'a> {
         self.act(id, "attach_to_network").json(attach).one().await
     }
 
-    /// Detaches a server from a private network; the interface vanishes.
+    /// Detaches a server from a private network, which removes the interface.
     pub async fn detach_from_network(self, id: ServerId, network: NetworkId) -> Result<Action> {
         self.act(id, "detach_from_network")
             .json(&DetachFromNetwork { network })
@@ -276,7 +273,7 @@ impl<'a> Servers<'a> {
             .await
     }
 
-    /// Puts a server into a placement group; it has to be off.
+    /// Adds a server to a placement group; the server must be off.
     pub async fn add_to_placement_group(
         self,
         id: ServerId,
@@ -288,12 +285,12 @@ impl<'a> Servers<'a> {
             .await
     }
 
-    /// Takes a server out of its placement group.
+    /// Removes a server from its placement group.
     pub async fn remove_from_placement_group(self, id: ServerId) -> Result<Action> {
         self.act(id, "remove_from_placement_group").one().await
     }
 
-    /// Measures what a server used in a period of the last 30 days.
+    /// Gets metrics of a server for a period of the last 30 days.
     pub async fn metrics(self, id: ServerId, query: &ServerMetricsQuery) -> Result<Metrics> {
         self.0
             .get(format!("/servers/{id}/metrics"))
@@ -303,21 +300,21 @@ impl<'a> Servers<'a> {
     }
 
     fn act(self, id: ServerId, command: &str) -> Request {
-        self.0.post(format!("/servers/{id}/actions/{command}"))
+        self.0.act::<Server>(id, command)
     }
 }
 
-/// Which servers to list. An empty list of alternatives means any.
+/// A filter for servers. Empty lists match all.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListServers {
     /// Only the server with exactly this name.
     pub name: Option<String>,
-    /// Only servers in one of these states.
+    /// Only servers with one of these statuses.
     pub status: Vec<ServerStatus>,
     /// Only servers with matching labels.
     pub label_selector: Option<LabelSelector>,
-    /// The order; by id unless set.
+    /// The order; by id if empty.
     pub sort: Vec<Sort<ServerSort>>,
 }
 
@@ -326,56 +323,56 @@ pub struct ListServers {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Server {
-    /// Names the server.
+    /// The server's id.
     pub id: ServerId,
-    /// Unique in the project, and a host name by RFC 1123.
+    /// The name: unique in the project, and a host name as in RFC 1123.
     pub name: String,
-    /// What it is doing.
+    /// The status.
     pub status: ServerStatus,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
-    /// Its public addresses.
+    /// The public addresses.
     pub public_net: PublicNet,
-    /// Its private networks.
+    /// The private networks.
     #[serde(default)]
     pub private_net: Vec<PrivateNet>,
-    /// How big it is.
+    /// The server type.
     pub server_type: ServerType,
-    /// Where it is.
+    /// The location.
     pub location: Location,
-    /// What it was created from; `None` if that image is gone.
+    /// The image that it was created from; `None` if the image was deleted.
     pub image: Option<Image>,
-    /// The ISO image that is attached.
+    /// The attached ISO image.
     pub iso: Option<Iso>,
     /// Whether the next boot starts the rescue system.
     pub rescue_enabled: bool,
-    /// Whether an action holds it, so that others are refused.
+    /// Whether an action locks it, so that others are refused.
     pub locked: bool,
-    /// The hours (UTC) in which backups are made, such as `22-02`; `None` without backups.
+    /// The time window (UTC) of backups, such as `22-02`; `None` without backups.
     pub backup_window: Option<String>,
-    /// Bytes sent in this billing period; `None` while not known.
+    /// Bytes sent in this billing period; `None` if unknown.
     #[serde_as(as = "Option<Integer>")]
     #[serde(default)]
     pub outgoing_traffic: Option<u64>,
-    /// Bytes received in this billing period; `None` while not known.
+    /// Bytes received in this billing period; `None` if unknown.
     #[serde_as(as = "Option<Integer>")]
     #[serde(default)]
     pub ingoing_traffic: Option<u64>,
-    /// Bytes that may be sent in this billing period without extra cost; `None` while not known.
+    /// Bytes that may be sent in this billing period without extra cost; `None` if unknown.
     #[serde_as(as = "Option<Integer>")]
     #[serde(default)]
     pub included_traffic: Option<u64>,
-    /// What it is protected against.
+    /// The operations that it is protected against.
     pub protection: ServerProtection,
-    /// The user's labels.
+    /// The labels.
     pub labels: Labels,
-    /// Its volumes.
+    /// The attached volumes.
     #[serde(default)]
     pub volumes: Vec<VolumeId>,
     /// The load balancers that it is a target of.
     #[serde(default)]
     pub load_balancers: Vec<LoadBalancerId>,
-    /// Disk in GB; smaller than the type's if a change of type kept the disk.
+    /// The disk in GB; smaller than the type's if a change of type kept the disk.
     #[serde_as(as = "Integer")]
     pub primary_disk_size: u64,
     /// The placement group that it is in.
@@ -385,9 +382,9 @@ pub struct Server {
 resource!(Server, ServerId, "server", "servers");
 
 open_enum! {
-    /// What a server was doing when the API was asked.
+    /// The status of a server.
     pub enum ServerStatus {
-        /// It is being made.
+        /// It is being created.
         Initializing = "initializing",
         /// It is being switched on.
         Starting = "starting",
@@ -395,7 +392,7 @@ open_enum! {
         Running = "running",
         /// It is being switched off.
         Stopping = "stopping",
-        /// It is switched off, and billed all the same.
+        /// It is switched off, but still billed.
         Off = "off",
         /// It is being deleted.
         Deleting = "deleting",
@@ -426,13 +423,13 @@ pub struct PublicNet {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct PublicIpv4 {
-    /// The Primary IP behind it.
+    /// The Primary IP.
     pub id: Option<PrimaryIpId>,
     /// The address.
     pub ip: Ipv4Addr,
-    /// Whether Hetzner blocked it because of abuse.
+    /// Whether Hetzner has blocked it because of abuse.
     pub blocked: bool,
-    /// Its name in reverse DNS.
+    /// The reverse DNS name.
     pub dns_ptr: String,
 }
 
@@ -441,13 +438,13 @@ pub struct PublicIpv4 {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct PublicIpv6 {
-    /// The Primary IP behind it.
+    /// The Primary IP.
     pub id: Option<PrimaryIpId>,
     /// The network, such as `2001:db8:7::/64`; the server itself usually takes its address `::1`.
     pub ip: String,
-    /// Whether Hetzner blocked it because of abuse.
+    /// Whether Hetzner has blocked it because of abuse.
     pub blocked: bool,
-    /// Reverse DNS, one entry per address that has one.
+    /// The reverse DNS entries, one per address that has one.
     #[serde_as(as = "DefaultOnNull")]
     #[serde(default)]
     pub dns_ptr: Vec<DnsPtr>,
@@ -457,23 +454,23 @@ pub struct PublicIpv6 {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ServerFirewall {
-    /// Names the firewall.
+    /// The firewall's id.
     pub id: FirewallId,
-    /// Whether its rules are in force yet.
+    /// Whether its rules are active.
     pub status: ServerFirewallStatus,
 }
 
 open_enum! {
-    /// Whether the rules of a firewall are in force on a server.
+    /// Whether the rules of a firewall are active on a server.
     pub enum ServerFirewallStatus {
-        /// They are.
+        /// They are active.
         Applied = "applied",
-        /// They will be.
+        /// They are being applied.
         Pending = "pending",
     }
 }
 
-/// A server's place in a private network. The API may leave out what is not decided yet.
+/// A server's attachment to a private network. Fields may be absent while it is being attached.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct PrivateNet {
@@ -488,13 +485,13 @@ pub struct PrivateNet {
     pub mac_address: Option<String>,
 }
 
-/// What a server is protected against. Today the API wants both to be the same.
+/// The operations that a server is protected against. The API requires both to be equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ServerProtection {
-    /// Whether deleting is refused.
+    /// Whether deletion is refused.
     pub delete: bool,
-    /// Whether rebuilding is refused.
+    /// Whether a rebuild is refused.
     pub rebuild: bool,
 }
 
@@ -503,19 +500,19 @@ pub struct ServerProtection {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct CreateServer {
-    /// Unique in the project, and a host name by RFC 1123.
+    /// The name: unique in the project, and a host name as in RFC 1123.
     pub name: String,
-    /// How big it shall be.
+    /// The server type.
     pub server_type: IdOrName<ServerTypeId>,
-    /// What its disk is filled with; snapshots and backups by id only.
+    /// The image; snapshots and backups by id only.
     pub image: IdOrName<ImageId>,
-    /// Where it shall be; the API chooses if `None`.
+    /// The location; chosen by the API if `None`.
     pub location: Option<IdOrName<LocationId>>,
-    /// Whether it is switched on at once, which the API does if `None`.
+    /// Whether it is switched on after creation; yes if `None`.
     pub start_after_create: Option<bool>,
     /// The placement group to join.
     pub placement_group: Option<PlacementGroupId>,
-    /// Who may log in as root. Without any, the answer holds a root password.
+    /// The SSH keys for root. Without any, the response contains a root password.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ssh_keys: Vec<IdOrName<SshKeyId>>,
     /// Volumes of the same location to attach.
@@ -530,19 +527,18 @@ pub struct CreateServer {
     #[serde_as(as = "Vec<InFirewall>")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub firewalls: Vec<FirewallId>,
-    /// Configuration for cloud-init, at most 32 KiB. It often holds secrets, so it is treated as
-    /// one.
+    /// The cloud-init configuration, at most 32 KiB. It often contains secrets, so it is a secret.
     #[serde_as(as = "Option<Secret>")]
     pub user_data: Option<SecretString>,
-    /// Labels to begin with.
+    /// The labels.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
-    /// Which public addresses it gets: one of each kind if `None`.
+    /// The public addresses; one of each kind if `None`.
     pub public_net: Option<CreatePublicNet>,
 }
 
 impl CreateServer {
-    /// A server with the defaults of the API for everything else.
+    /// Creates a request with the API's defaults for all other fields.
     pub fn new(
         name: impl Into<String>,
         server_type: impl Into<IdOrName<ServerTypeId>>,
@@ -567,23 +563,23 @@ impl CreateServer {
     }
 }
 
-/// Which public addresses a new server gets.
+/// The public addresses of a new server.
 #[derive(Clone, Debug, Serialize)]
 pub struct CreatePublicNet {
     /// Whether it gets an IPv4 address, which costs extra.
     pub enable_ipv4: bool,
     /// Whether it gets an IPv6 network.
     pub enable_ipv6: bool,
-    /// The Primary IP to use for IPv4; a new one is made unless set.
+    /// The Primary IP for IPv4; a new one unless set.
     #[serde(skip_serializing_if = "Patch::is_keep")]
     pub ipv4: Patch<PrimaryIpId>,
-    /// The Primary IP to use for IPv6; a new one is made unless set.
+    /// The Primary IP for IPv6; a new one unless set.
     #[serde(skip_serializing_if = "Patch::is_keep")]
     pub ipv6: Patch<PrimaryIpId>,
 }
 
 impl Default for CreatePublicNet {
-    /// One new address of each kind.
+    /// Returns one new address of each kind.
     fn default() -> Self {
         Self {
             enable_ipv4: true,
@@ -599,11 +595,11 @@ impl Default for CreatePublicNet {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ServerCreated {
-    /// The server as it begins.
+    /// The new server.
     pub server: Server,
-    /// Creates it.
+    /// The action that creates it.
     pub action: Action,
-    /// What follows, such as switching it on: it is ready when these are done, too.
+    /// Further actions, such as switching it on, after which it is ready.
     #[serde(default)]
     pub next_actions: Vec<Action>,
     /// The root password; `None` if SSH keys were given.
@@ -613,19 +609,19 @@ pub struct ServerCreated {
 }
 
 impl ServerCreated {
-    /// All actions that have to end before the server is ready.
+    /// Returns all actions that must end before the server is ready.
     pub fn actions(&self) -> impl Iterator<Item = &Action> {
         iter::once(&self.action).chain(&self.next_actions)
     }
 }
 
-/// What to change about a server; the rest stays.
+/// An update of a server; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpdateServer {
-    /// The name from now on.
+    /// The new name.
     pub name: Option<String>,
-    /// All labels from now on: those missing here are removed.
+    /// The new labels, which replace all existing ones.
     pub labels: Option<Labels>,
 }
 
@@ -634,13 +630,13 @@ pub struct UpdateServer {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Console {
-    /// Where to connect to within a minute. It holds a token, so it is a secret itself.
+    /// The URL, valid for a minute. It contains a token, so it is a secret.
     #[serde_as(as = "Secret")]
     pub wss_url: SecretString,
-    /// What VNC asks for.
+    /// The VNC password.
     #[serde_as(as = "Secret")]
     pub password: SecretString,
-    /// Opens the access.
+    /// The action that opens the console.
     pub action: Action,
 }
 
@@ -649,22 +645,22 @@ pub struct Console {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct RootAccess {
-    /// The password; `None` if SSH keys open the server instead.
+    /// The password; `None` if SSH keys are used instead.
     #[serde_as(as = "Option<Secret>")]
     #[serde(default)]
     pub root_password: Option<SecretString>,
-    /// Has to end before the password is valid.
+    /// The action after which the password is valid.
     pub action: Action,
 }
 
-/// Which rescue system to boot, and who may log in to it.
+/// The rescue system to enable, and its SSH keys.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct EnableRescue {
-    /// The system; the API's default if `None`.
+    /// The type; the API's default if `None`.
     #[serde(rename = "type")]
     pub kind: Option<RescueType>,
-    /// Who may log in as root.
+    /// The SSH keys for root.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ssh_keys: Vec<SshKeyId>,
 }
@@ -677,20 +673,20 @@ open_enum! {
     }
 }
 
-/// What to fill the disk of a server with.
+/// The image for a rebuild.
 #[serde_as]
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct RebuildServer {
     /// The image; snapshots and backups by id only.
     pub image: IdOrName<ImageId>,
-    /// Configuration for cloud-init; that of the old system is used if `None`.
+    /// The cloud-init configuration; that of the old system if `None`.
     #[serde_as(as = "Option<Secret>")]
     pub user_data: Option<SecretString>,
 }
 
 impl RebuildServer {
-    /// The image, and the cloud-init configuration that the server had.
+    /// Creates a request with this image and the existing cloud-init configuration.
     pub fn new(image: impl Into<IdOrName<ImageId>>) -> Self {
         Self {
             image: image.into(),
@@ -699,41 +695,41 @@ impl RebuildServer {
     }
 }
 
-/// An image to make from a server.
+/// An image to create from a server.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct CreateImage {
-    /// For people; the API writes one if `None`.
+    /// The description; chosen by the API if `None`.
     pub description: Option<String>,
-    /// A snapshot, unless this says [`ImageType::Backup`].
+    /// The type: a snapshot, or [`ImageType::Backup`].
     #[serde(rename = "type")]
     pub kind: Option<ImageType>,
-    /// Labels to begin with.
+    /// The labels.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
-/// An image that is being made.
+/// An image that is being created.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ImageCreated {
     /// The image; its status is [`ImageStatus::Creating`](crate::ImageStatus::Creating).
     pub image: Image,
-    /// Copies the disk.
+    /// The action that copies the disk.
     pub action: Action,
 }
 
-/// The type that a server shall have.
+/// The new type of a server.
 #[derive(Clone, Debug, Serialize)]
 pub struct ChangeServerType {
     /// The type.
     pub server_type: IdOrName<ServerTypeId>,
-    /// Whether the disk grows, after which there is no way back to a smaller type.
+    /// Whether the disk grows, after which the type cannot become smaller again.
     pub upgrade_disk: bool,
 }
 
 impl ChangeServerType {
-    /// The type, with the disk as it is.
+    /// Creates a request that keeps the disk size.
     pub fn new(server_type: impl Into<IdOrName<ServerTypeId>>) -> Self {
         Self {
             server_type: server_type.into(),
@@ -742,15 +738,15 @@ impl ChangeServerType {
     }
 }
 
-/// What a server shall be protected against.
+/// The operations to protect a server against.
 ///
-/// Today the API refuses a request that does not set both to the same.
+/// The API refuses a request that does not set both to the same value.
 #[skip_serializing_none]
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct ChangeServerProtection {
-    /// Whether deleting shall be refused.
+    /// Whether deletion is refused.
     pub delete: Option<bool>,
-    /// Whether rebuilding shall be refused.
+    /// Whether a rebuild is refused.
     pub rebuild: Option<bool>,
 }
 
@@ -762,7 +758,7 @@ pub struct AttachToNetwork {
     pub network: NetworkId,
     /// The server's address; a free one if `None`.
     pub ip: Option<IpAddr>,
-    /// Further addresses, which the server has to set up itself.
+    /// Further addresses, which must be configured on the server.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alias_ips: Vec<IpAddr>,
     /// The subnet to take an address from, such as `10.0.1.0/24`.
@@ -770,7 +766,7 @@ pub struct AttachToNetwork {
 }
 
 impl AttachToNetwork {
-    /// The network, and a free address in it.
+    /// Creates a request for a free address in the network.
     pub fn new(network: NetworkId) -> Self {
         Self {
             network,
@@ -781,11 +777,11 @@ impl AttachToNetwork {
     }
 }
 
-/// What to measure of a server, and when.
+/// A query for metrics of a server.
 pub type ServerMetricsQuery = MetricsQuery<ServerMetric>;
 
 open_enum! {
-    /// What a server uses.
+    /// A metric of a server.
     pub enum ServerMetric {
         /// Series `cpu`, in percent of one core.
         Cpu = "cpu",
@@ -799,13 +795,10 @@ open_enum! {
 }
 
 open_enum! {
-    /// What servers can be sorted by.
+    /// The sort keys of servers.
     pub enum ServerSort {
-        /// Their ids.
         Id = "id",
-        /// Their names.
         Name = "name",
-        /// When they were made.
         Created = "created",
     }
 }

@@ -1,10 +1,10 @@
-//! The order of lists.
+//! Sort keys of lists.
 
 use std::fmt::Display;
 
 use serde::{Serialize, Serializer};
 
-/// One key of the order of a list; with several, the first one counts most.
+/// A sort key of a list, with its direction; the first of several takes precedence.
 ///
 /// ```
 /// use hcloud_api::{ListServers, ServerSort, Sort};
@@ -16,9 +16,9 @@ use serde::{Serialize, Serializer};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sort<Key> {
-    /// The smallest first.
+    /// Smallest first.
     Ascending(Key),
-    /// The largest first.
+    /// Largest first.
     Descending(Key),
 }
 

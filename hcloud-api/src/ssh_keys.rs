@@ -1,4 +1,4 @@
-//! SSH keys: public keys that are put into new servers.
+//! SSH keys, which are installed on new servers.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#ssh-keys>
 
@@ -8,7 +8,7 @@ use serde_with::skip_serializing_none;
 
 use crate::{Action, Client, IdOrName, LabelSelector, Labels, Listing, Result, Sort, SshKeyId};
 
-/// The SSH keys of one project; made by [`Client::ssh_keys`].
+/// The SSH keys of one project; returned by [`Client::ssh_keys`].
 ///
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
@@ -27,7 +27,7 @@ pub struct SshKeys<'a>(pub(crate) &'a Client);
 impl SshKeys<'_> {
     /// Lists the keys that match `filter`.
     pub fn list(self, filter: &ListSshKeys) -> Listing<SshKey> {
-        self.0.get("/ssh_keys").query(filter).list()
+        self.0.list(filter)
     }
 
     /// Finds the key with exactly this name.
@@ -42,45 +42,41 @@ impl SshKeys<'_> {
 
     /// Gets one key.
     pub async fn get(self, id: SshKeyId) -> Result<SshKey> {
-        self.0.get(format!("/ssh_keys/{id}")).one().await
+        self.0.fetch(id).await
     }
 
     /// Uploads a public key.
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::UniquenessError`](crate::ErrorCode::UniquenessError) if the project has the
-    /// name or the key already.
+    /// [`ErrorCode::UniquenessError`](crate::ErrorCode::UniquenessError) if the project already has a
+    /// key with this name, or the same key.
     pub async fn create(self, key: &CreateSshKey) -> Result<SshKey> {
         self.0.post("/ssh_keys").json(key).one().await
     }
 
-    /// Renames a key or replaces its labels; the key itself cannot change.
+    /// Renames a key or replaces its labels; the public key cannot be changed.
     pub async fn update(self, id: SshKeyId, change: &UpdateSshKey) -> Result<SshKey> {
-        self.0
-            .put(format!("/ssh_keys/{id}"))
-            .json(change)
-            .one()
-            .await
+        self.0.change(id, change).await
     }
 
-    /// Forgets a key; servers that have it keep it.
+    /// Deletes a key; servers on which it is installed keep it.
     pub async fn delete(self, id: SshKeyId) -> Result<Option<Action>> {
-        self.0.delete(format!("/ssh_keys/{id}")).optional().await
+        self.0.remove::<SshKey>(id).await
     }
 }
 
-/// Which SSH keys to list.
+/// A filter for SSH keys.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListSshKeys {
     /// Only the key with exactly this name.
     pub name: Option<String>,
-    /// Only the key with this MD5 fingerprint, written `b7:2f:…`.
+    /// Only the key with this MD5 fingerprint, such as `b7:2f:…`.
     pub fingerprint: Option<String>,
     /// Only keys with matching labels.
     pub label_selector: Option<LabelSelector>,
-    /// The order; by id unless set.
+    /// The order; by id if empty.
     pub sort: Vec<Sort<SshKeySort>>,
 }
 
@@ -88,17 +84,17 @@ pub struct ListSshKeys {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct SshKey {
-    /// Names the key.
+    /// The key's id.
     pub id: SshKeyId,
-    /// Unique in the project.
+    /// The name, unique in the project.
     pub name: String,
-    /// The MD5 fingerprint, written `b7:2f:…`.
+    /// The MD5 fingerprint, such as `b7:2f:…`.
     pub fingerprint: String,
-    /// In the format of `authorized_keys`.
+    /// The public key in the format of `authorized_keys`.
     pub public_key: String,
-    /// The user's labels.
+    /// The labels.
     pub labels: Labels,
-    /// When it was uploaded.
+    /// When it was created.
     pub created: Timestamp,
 }
 
@@ -107,17 +103,17 @@ resource!(SshKey, SshKeyId, "ssh_key", "ssh_keys");
 /// A key to upload.
 #[derive(Clone, Debug, Serialize)]
 pub struct CreateSshKey {
-    /// Unique in the project.
+    /// The name, unique in the project.
     pub name: String,
-    /// In the format of `authorized_keys`; the same key cannot be uploaded twice.
+    /// The public key in the format of `authorized_keys`, unique in the project.
     pub public_key: String,
-    /// Labels to begin with.
+    /// The labels.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
 impl CreateSshKey {
-    /// Uploads `public_key` under `name`.
+    /// Creates a request to upload `public_key` under `name`.
     pub fn new(name: impl Into<String>, public_key: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -127,22 +123,20 @@ impl CreateSshKey {
     }
 }
 
-/// What to change about an SSH key; the rest stays.
+/// An update of an SSH key; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpdateSshKey {
-    /// The name from now on.
+    /// The new name.
     pub name: Option<String>,
-    /// All labels from now on: those missing here are removed.
+    /// The new labels, which replace all existing ones.
     pub labels: Option<Labels>,
 }
 
 open_enum! {
-    /// What SSH keys can be sorted by.
+    /// The sort keys of SSH keys.
     pub enum SshKeySort {
-        /// When they were uploaded.
         Id = "id",
-        /// Their names.
         Name = "name",
     }
 }

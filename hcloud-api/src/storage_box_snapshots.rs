@@ -11,7 +11,7 @@ use crate::{
     Action, Client, LabelSelector, Labels, Result, Sort, StorageBoxId, StorageBoxSnapshotId,
 };
 
-/// The snapshots of one storage box; made by
+/// The snapshots of one storage box; returned by
 /// [`StorageBoxes::snapshots`](crate::StorageBoxes::snapshots).
 ///
 /// ```no_run
@@ -30,12 +30,12 @@ use crate::{
 pub struct StorageBoxSnapshots<'a>(pub(crate) &'a Client, pub(crate) StorageBoxId);
 
 impl StorageBoxSnapshots<'_> {
-    /// Lists the snapshots that match `filter`. The API does not cut this list into pages.
+    /// Lists the snapshots that match `filter`. The API does not paginate this list.
     pub async fn list(self, filter: &ListStorageBoxSnapshots) -> Result<Vec<StorageBoxSnapshot>> {
         self.0.get(self.all()).query(filter).many().await
     }
 
-    /// Finds the snapshot with exactly this name, which the API gave it.
+    /// Finds the snapshot with exactly this name, which is chosen by the API.
     pub async fn find(self, name: &str) -> Result<Option<StorageBoxSnapshot>> {
         let filter = ListStorageBoxSnapshots {
             name: Some(name.to_owned()),
@@ -49,9 +49,9 @@ impl StorageBoxSnapshots<'_> {
         self.0.get(self.one(id)).one().await
     }
 
-    /// Makes a snapshot.
+    /// Creates a snapshot.
     ///
-    /// This is never sent twice after a lost answer, because that could make two; look with
+    /// This is not retried after a timeout because that could create two; check with
     /// [`list`](Self::list).
     pub async fn create(
         self,
@@ -60,7 +60,7 @@ impl StorageBoxSnapshots<'_> {
         self.0.post(self.all()).json(snapshot).whole().await
     }
 
-    /// Changes the description of a snapshot or replaces its labels.
+    /// Updates the description of a snapshot or replaces its labels.
     pub async fn update(
         self,
         id: StorageBoxSnapshotId,
@@ -83,28 +83,25 @@ impl StorageBoxSnapshots<'_> {
     }
 }
 
-/// Which snapshots of a storage box to list.
+/// A filter for snapshots of a storage box.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListStorageBoxSnapshots {
-    /// Only the one with exactly this name.
+    /// Only the one with this name.
     pub name: Option<String>,
-    /// Only those that a snapshot plan made, or only the others.
+    /// Only those that were created by a snapshot plan, or only the others.
     pub is_automatic: Option<bool>,
     /// Only those with matching labels.
     pub label_selector: Option<LabelSelector>,
-    /// The order; by id unless set.
+    /// The order; by id if empty.
     pub sort: Vec<Sort<StorageBoxSnapshotSort>>,
 }
 
 open_enum! {
-    /// What snapshots of storage boxes can be sorted by.
+    /// The sort keys of snapshots of storage boxes.
     pub enum StorageBoxSnapshotSort {
-        /// Their ids.
         Id = "id",
-        /// Their names.
         Name = "name",
-        /// When they were made.
         Created = "created",
     }
 }
@@ -113,23 +110,23 @@ open_enum! {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StorageBoxSnapshot {
-    /// Names the snapshot.
+    /// The snapshot's id.
     pub id: StorageBoxSnapshotId,
-    /// The name that the API gave it, such as `2025-02-12T11-35-19`; a folder with its content
-    /// has it too.
+    /// The name, chosen by the API, such as `2025-02-12T11-35-19`; the directory with the snapshot's
+    /// content has the same name.
     pub name: String,
-    /// For people.
+    /// The description.
     #[serde(default)]
     pub description: String,
-    /// How much it takes up.
+    /// The sizes.
     pub stats: StorageBoxSnapshotStats,
-    /// Whether a snapshot plan made it.
+    /// Whether it was created by a snapshot plan.
     pub is_automatic: bool,
-    /// The user's labels.
+    /// The labels.
     pub labels: Labels,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
-    /// The storage box that it belongs to.
+    /// The storage box.
     pub storage_box: StorageBoxId,
 }
 
@@ -140,56 +137,56 @@ resource!(
     "snapshots"
 );
 
-/// How much a snapshot of a storage box takes up.
+/// The sizes of a snapshot of a storage box.
 #[serde_as]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StorageBoxSnapshotStats {
-    /// What would be free without it, in bytes.
+    /// The space that deleting it would free, in bytes.
     #[serde_as(as = "Integer")]
     pub size: u64,
-    /// The compressed file system in it, in bytes.
+    /// The size of its compressed file system, in bytes.
     #[serde_as(as = "Integer")]
     pub size_filesystem: u64,
 }
 
-/// A snapshot to make.
+/// A snapshot to create.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct CreateStorageBoxSnapshot {
-    /// For people.
+    /// The description.
     pub description: Option<String>,
-    /// Labels to begin with.
+    /// The labels.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
-/// A snapshot that is being made.
+/// A snapshot that is being created.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StorageBoxSnapshotCreated {
-    /// Names the snapshot; more is known when it is made.
+    /// The ids of the snapshot.
     pub snapshot: NewStorageBoxSnapshot,
-    /// Makes it.
+    /// The action that creates it.
     pub action: Action,
 }
 
-/// Names a snapshot that is being made.
+/// The ids of a snapshot that is being created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct NewStorageBoxSnapshot {
-    /// Names the snapshot.
+    /// The snapshot's id.
     pub id: StorageBoxSnapshotId,
-    /// The storage box that it belongs to.
+    /// The storage box.
     pub storage_box: StorageBoxId,
 }
 
-/// What to change about a snapshot; the rest stays.
+/// An update of a snapshot; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpdateStorageBoxSnapshot {
-    /// The description from now on.
+    /// The new description.
     pub description: Option<String>,
-    /// All labels from now on: those missing here are removed.
+    /// The new labels, which replace all existing ones.
     pub labels: Option<Labels>,
 }

@@ -1,4 +1,4 @@
-//! Subaccounts of storage boxes: further users, each with a folder of its own.
+//! Subaccounts of storage boxes: further users, each with its own home directory.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/hetzner#storage-box-subaccounts>
 
@@ -14,7 +14,7 @@ use crate::{
     Action, Client, LabelSelector, Labels, Result, Sort, StorageBoxId, StorageBoxSubaccountId,
 };
 
-/// The subaccounts of one storage box; made by
+/// The subaccounts of one storage box; returned by
 /// [`StorageBoxes::subaccounts`](crate::StorageBoxes::subaccounts).
 ///
 /// ```no_run
@@ -35,7 +35,7 @@ use crate::{
 pub struct StorageBoxSubaccounts<'a>(pub(crate) &'a Client, pub(crate) StorageBoxId);
 
 impl StorageBoxSubaccounts<'_> {
-    /// Lists the subaccounts that match `filter`. The API does not cut this list into pages.
+    /// Lists the subaccounts that match `filter`. The API does not paginate this list.
     pub async fn list(
         self,
         filter: &ListStorageBoxSubaccounts,
@@ -57,9 +57,9 @@ impl StorageBoxSubaccounts<'_> {
         self.0.get(self.one(id)).one().await
     }
 
-    /// Creates a subaccount; its folder is created if there is none.
+    /// Creates a subaccount; its directory is created if it does not exist.
     ///
-    /// This is never sent twice after a lost answer, because that could make two; look with
+    /// This is not retried after a timeout because that could create two; check with
     /// [`list`](Self::list).
     pub async fn create(
         self,
@@ -68,7 +68,7 @@ impl StorageBoxSubaccounts<'_> {
         self.0.post(self.all()).json(subaccount).whole().await
     }
 
-    /// Renames a subaccount, changes its description or replaces its labels.
+    /// Renames a subaccount, updates its description or replaces its labels.
     pub async fn update(
         self,
         id: StorageBoxSubaccountId,
@@ -77,12 +77,12 @@ impl StorageBoxSubaccounts<'_> {
         self.0.put(self.one(id)).json(change).one().await
     }
 
-    /// Deletes a subaccount; its folder stays.
+    /// Deletes a subaccount; its directory is kept.
     pub async fn delete(self, id: StorageBoxSubaccountId) -> Result<Option<Action>> {
         self.0.delete(self.one(id)).optional().await
     }
 
-    /// Moves a subaccount to another folder, which is created if there is none.
+    /// Changes the home directory of a subaccount, which is created if it does not exist.
     pub async fn change_home_directory(
         self,
         id: StorageBoxSubaccountId,
@@ -108,7 +108,7 @@ impl StorageBoxSubaccounts<'_> {
             .await
     }
 
-    /// Changes how a subaccount can be used.
+    /// Updates the access settings of a subaccount.
     pub async fn update_access_settings(
         self,
         id: StorageBoxSubaccountId,
@@ -133,26 +133,24 @@ impl StorageBoxSubaccounts<'_> {
     }
 }
 
-/// Which subaccounts of a storage box to list.
+/// A filter for subaccounts of a storage box.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListStorageBoxSubaccounts {
-    /// Only the one with exactly this name.
+    /// Only the one with this name.
     pub name: Option<String>,
-    /// Only the one with exactly this user name.
+    /// Only the one with this user name.
     pub username: Option<String>,
     /// Only those with matching labels.
     pub label_selector: Option<LabelSelector>,
-    /// The order; by id unless set.
+    /// The order; by id if empty.
     pub sort: Vec<Sort<StorageBoxSubaccountSort>>,
 }
 
 open_enum! {
-    /// What subaccounts of storage boxes can be sorted by.
+    /// The sort keys of subaccounts of storage boxes.
     pub enum StorageBoxSubaccountSort {
-        /// Their ids.
         Id = "id",
-        /// When they were made.
         Created = "created",
     }
 }
@@ -161,26 +159,26 @@ open_enum! {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StorageBoxSubaccount {
-    /// Names the subaccount.
+    /// The subaccount's id.
     pub id: StorageBoxSubaccountId,
-    /// The name for people, if it has one.
+    /// The display name, if it has one.
     pub name: Option<String>,
-    /// What the subaccount logs in with, such as `u1337-sub1`.
+    /// The user name, such as `u1337-sub1`.
     pub username: String,
-    /// The host name by which it is reached.
+    /// The host name.
     pub server: String,
-    /// The only folder that it can see.
+    /// The home directory, outside of which it has no access.
     pub home_directory: String,
-    /// How it can be used.
+    /// The access settings.
     pub access_settings: SubaccountAccess,
-    /// For people.
+    /// The description.
     #[serde(default)]
     pub description: String,
-    /// The user's labels.
+    /// The labels.
     pub labels: Labels,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
-    /// The storage box that it belongs to.
+    /// The storage box.
     pub storage_box: StorageBoxId,
 }
 
@@ -191,19 +189,19 @@ resource!(
     "subaccounts"
 );
 
-/// How a subaccount can be used.
+/// The access settings of a subaccount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct SubaccountAccess {
-    /// Whether it can be reached from outside Hetzner's network.
+    /// Whether it is reachable from outside Hetzner's network.
     pub reachable_externally: bool,
-    /// Whether it can only read.
+    /// Whether it is read-only.
     pub readonly: bool,
-    /// Whether Samba works.
+    /// Whether Samba is enabled.
     pub samba_enabled: bool,
-    /// Whether SSH works, which SFTP, rsync and Borg need.
+    /// Whether SSH is enabled, which SFTP, rsync and Borg require.
     pub ssh_enabled: bool,
-    /// Whether `WebDAV` works.
+    /// Whether `WebDAV` is enabled.
     pub webdav_enabled: bool,
 }
 
@@ -212,25 +210,25 @@ pub struct SubaccountAccess {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct CreateStorageBoxSubaccount {
-    /// The only folder that it can see.
+    /// The home directory, outside of which it has no access.
     pub home_directory: String,
-    /// Its password: 12 to 128 characters, with capital and small letters, digits and others, and
-    /// in no list of stolen passwords.
+    /// The password: 12 to 128 characters, with upper case, lower case, digits and special characters,
+    /// and in no list of leaked passwords.
     #[serde_as(as = "Secret")]
     pub password: SecretString,
-    /// The name for people.
+    /// The display name.
     pub name: Option<String>,
-    /// More for people.
+    /// The description.
     pub description: Option<String>,
-    /// How it can be used.
+    /// The access settings.
     pub access_settings: Option<UpdateSubaccountAccess>,
-    /// Labels to begin with.
+    /// The labels.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
 impl CreateStorageBoxSubaccount {
-    /// A subaccount with the defaults of the API for everything else.
+    /// Creates a request with the API's defaults for all other fields.
     pub fn new(home_directory: impl Into<String>, password: impl Into<SecretString>) -> Self {
         Self {
             home_directory: home_directory.into(),
@@ -247,47 +245,47 @@ impl CreateStorageBoxSubaccount {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StorageBoxSubaccountCreated {
-    /// Names the subaccount; more is known when it is made.
+    /// The ids of the subaccount.
     pub subaccount: NewStorageBoxSubaccount,
-    /// Creates it.
+    /// The action that creates it.
     pub action: Action,
 }
 
-/// Names a subaccount that is being created.
+/// The ids of a subaccount that is being created.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct NewStorageBoxSubaccount {
-    /// Names the subaccount.
+    /// The subaccount's id.
     pub id: StorageBoxSubaccountId,
-    /// The storage box that it belongs to.
+    /// The storage box.
     pub storage_box: StorageBoxId,
 }
 
-/// What to change about a subaccount; the rest stays.
+/// An update of a subaccount; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpdateStorageBoxSubaccount {
-    /// The name from now on.
+    /// The new name.
     pub name: Option<String>,
-    /// The description from now on.
+    /// The new description.
     pub description: Option<String>,
-    /// All labels from now on: those missing here are removed.
+    /// The new labels, which replace all existing ones.
     pub labels: Option<Labels>,
 }
 
-/// What to change about how a subaccount can be used; the rest stays.
+/// An update of a subaccount's access settings; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct UpdateSubaccountAccess {
-    /// Whether it can be reached from outside Hetzner's network.
+    /// Whether it is reachable from outside Hetzner's network.
     pub reachable_externally: Option<bool>,
-    /// Whether it can only read.
+    /// Whether it is read-only.
     pub readonly: Option<bool>,
-    /// Whether Samba works.
+    /// Whether Samba is enabled.
     pub samba_enabled: Option<bool>,
-    /// Whether SSH works, which SFTP, rsync and Borg need.
+    /// Whether SSH is enabled, which SFTP, rsync and Borg require.
     pub ssh_enabled: Option<bool>,
-    /// Whether `WebDAV` works.
+    /// Whether `WebDAV` is enabled.
     pub webdav_enabled: Option<bool>,
 }
 

@@ -1,4 +1,4 @@
-//! Storage box types: how much a storage box can hold, and what it costs where.
+//! Storage box types: capacities and prices of storage boxes.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/hetzner#storage-box-types>
 
@@ -8,7 +8,7 @@ use serde_with::{serde_as, skip_serializing_none};
 use crate::number::Integer;
 use crate::{Client, Deprecation, IdOrName, Listing, Price, Result, StorageBoxTypeId};
 
-/// The storage box types that Hetzner offers; made by [`Client::storage_box_types`].
+/// The storage box types that Hetzner offers; returned by [`Client::storage_box_types`].
 ///
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
@@ -24,7 +24,7 @@ pub struct StorageBoxTypes<'a>(pub(crate) &'a Client);
 impl StorageBoxTypes<'_> {
     /// Lists the storage box types that match `filter`.
     pub fn list(self, filter: &ListStorageBoxTypes) -> Listing<StorageBoxType> {
-        self.0.get("/storage_box_types").query(filter).list()
+        self.0.list(filter)
     }
 
     /// Finds the storage box type with exactly this name.
@@ -39,11 +39,11 @@ impl StorageBoxTypes<'_> {
 
     /// Gets one storage box type.
     pub async fn get(self, id: StorageBoxTypeId) -> Result<StorageBoxType> {
-        self.0.get(format!("/storage_box_types/{id}")).one().await
+        self.0.fetch(id).await
     }
 }
 
-/// Which storage box types to list.
+/// A filter for storage box types.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListStorageBoxTypes {
@@ -51,34 +51,34 @@ pub struct ListStorageBoxTypes {
     pub name: Option<String>,
 }
 
-/// A size of storage box.
+/// A storage box type.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StorageBoxType {
-    /// Names the type.
+    /// The type's id.
     pub id: StorageBoxTypeId,
-    /// Such as `bx11`.
+    /// The name, such as `bx11`.
     pub name: String,
-    /// The name for people.
+    /// The display name.
     pub description: String,
-    /// What it can hold, in bytes.
+    /// The capacity in bytes.
     #[serde_as(as = "Integer")]
     pub size: u64,
-    /// How many snapshots users can make.
+    /// The maximum number of manual snapshots.
     #[serde_as(as = "Option<Integer>")]
     #[serde(default)]
     pub snapshot_limit: Option<u64>,
-    /// How many snapshots a snapshot plan can make.
+    /// The maximum number of automatic snapshots.
     #[serde_as(as = "Option<Integer>")]
     #[serde(default)]
     pub automatic_snapshot_limit: Option<u64>,
-    /// How many subaccounts there may be.
+    /// The maximum number of subaccounts.
     #[serde_as(as = "Integer")]
     pub subaccounts_limit: u64,
-    /// When it goes away; `None` while nothing is announced.
+    /// The deprecation; `None` if none is announced.
     pub deprecation: Option<Deprecation>,
-    /// What it costs, per location.
+    /// The prices, per location.
     pub prices: Vec<StorageBoxPrice>,
 }
 
@@ -90,22 +90,22 @@ resource!(
 );
 
 impl StorageBoxType {
-    /// What this type costs in the location of this name.
+    /// Returns the prices of this type in the location with this name.
     pub fn price(&self, location: &str) -> Option<&StorageBoxPrice> {
         self.prices.iter().find(|price| price.location == location)
     }
 }
 
-/// What a storage box costs in one location.
+/// The prices of a storage box in one location.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StorageBoxPrice {
-    /// Such as `fsn1`.
+    /// The location, such as `fsn1`.
     pub location: String,
-    /// For each hour begun, up to the monthly price.
+    /// The price per hour begun, up to the monthly price.
     pub price_hourly: Price,
-    /// The most that one month can cost.
+    /// The maximum price per month.
     pub price_monthly: Price,
-    /// Once, when it is created.
+    /// The fee for its creation.
     pub setup_fee: Price,
 }

@@ -1,6 +1,6 @@
-//! Storage boxes: network storage with accounts and snapshots of its own.
+//! Storage boxes: network storage with its own accounts and snapshots.
 //!
-//! They are served by `api.hetzner.com`, with the same token as the cloud.
+//! Their endpoint is `api.hetzner.com`, with the same token as the Cloud API.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/hetzner#storage-boxes>
 
@@ -19,7 +19,7 @@ use crate::{
     StorageBoxTypeId,
 };
 
-/// The storage boxes of one project; made by [`Client::storage_boxes`].
+/// The storage boxes of one project; returned by [`Client::storage_boxes`].
 ///
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
@@ -41,7 +41,7 @@ pub struct StorageBoxes<'a>(pub(crate) &'a Client);
 impl<'a> StorageBoxes<'a> {
     /// Lists the storage boxes that match `filter`.
     pub fn list(self, filter: &ListStorageBoxes) -> Listing<StorageBox> {
-        self.0.get("/storage_boxes").query(filter).list()
+        self.0.list(filter)
     }
 
     /// Finds the storage box with exactly this name.
@@ -56,12 +56,12 @@ impl<'a> StorageBoxes<'a> {
 
     /// Gets one storage box.
     pub async fn get(self, id: StorageBoxId) -> Result<StorageBox> {
-        self.0.get(format!("/storage_boxes/{id}")).one().await
+        self.0.fetch(id).await
     }
 
-    /// Creates a storage box, which costs money from now on.
+    /// Creates a storage box, which is billed from now on.
     ///
-    /// It has no server and user name until the action has ended.
+    /// Its server and user name are unknown until the action has ended.
     pub async fn create(self, storage_box: &CreateStorageBox) -> Result<StorageBoxCreated> {
         self.0
             .post("/storage_boxes")
@@ -72,16 +72,12 @@ impl<'a> StorageBoxes<'a> {
 
     /// Renames a storage box or replaces its labels.
     pub async fn update(self, id: StorageBoxId, change: &UpdateStorageBox) -> Result<StorageBox> {
-        let request = self.0.put(format!("/storage_boxes/{id}"));
-        request.json(change).one().await
+        self.0.change(id, change).await
     }
 
     /// Deletes a storage box with all its data, snapshots and subaccounts.
     pub async fn delete(self, id: StorageBoxId) -> Result<Option<Action>> {
-        self.0
-            .delete(format!("/storage_boxes/{id}"))
-            .optional()
-            .await
+        self.0.remove::<StorageBox>(id).await
     }
 
     /// The snapshots of one storage box.
@@ -94,7 +90,7 @@ impl<'a> StorageBoxes<'a> {
         StorageBoxSubaccounts(self.0, id)
     }
 
-    /// Lists the names of the folders in a folder, whose path begins at the top, which is `.`
+    /// Lists the names of the subdirectories of a directory; `.` is the root directory.
     pub async fn folders(self, id: StorageBoxId, path: &str) -> Result<Vec<String>> {
         self.0
             .get(format!("/storage_boxes/{id}/folders"))
@@ -117,7 +113,7 @@ impl<'a> StorageBoxes<'a> {
             .await
     }
 
-    /// Changes how the main account can be used.
+    /// Updates the access settings of the main account.
     pub async fn update_access_settings(
         self,
         id: StorageBoxId,
@@ -129,7 +125,7 @@ impl<'a> StorageBoxes<'a> {
             .await
     }
 
-    /// Moves a storage box to another type, which has to hold what is in it.
+    /// Changes the type of a storage box, which must have the capacity for the stored data.
     pub async fn change_type(
         self,
         id: StorageBoxId,
@@ -142,8 +138,7 @@ impl<'a> StorageBoxes<'a> {
             .await
     }
 
-    /// Brings everything back to what it was at a snapshot: **what was written since is lost**,
-    /// and so are newer snapshots.
+    /// Rolls a storage box back to a snapshot: **later changes and newer snapshots are lost**.
     pub async fn rollback_snapshot(
         self,
         id: StorageBoxId,
@@ -156,7 +151,7 @@ impl<'a> StorageBoxes<'a> {
             .await
     }
 
-    /// Has snapshots made regularly; replaces an earlier plan.
+    /// Enables automatic snapshots, replacing an earlier plan.
     pub async fn enable_snapshot_plan(
         self,
         id: StorageBoxId,
@@ -165,12 +160,12 @@ impl<'a> StorageBoxes<'a> {
         self.act(id, "enable_snapshot_plan").json(plan).one().await
     }
 
-    /// Has no more snapshots made; those that exist stay.
+    /// Disables automatic snapshots; existing ones are kept.
     pub async fn disable_snapshot_plan(self, id: StorageBoxId) -> Result<Action> {
         self.act(id, "disable_snapshot_plan").one().await
     }
 
-    /// Changes what a storage box is protected against.
+    /// Changes the protection of a storage box.
     pub async fn change_protection(
         self,
         id: StorageBoxId,
@@ -190,35 +185,31 @@ impl<'a> StorageBoxes<'a> {
     }
 
     fn act(self, id: StorageBoxId, command: &str) -> Request {
-        self.0
-            .post(format!("/storage_boxes/{id}/actions/{command}"))
+        self.0.act::<StorageBox>(id, command)
     }
 }
 
-/// Which storage boxes to list.
+/// A filter for storage boxes.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListStorageBoxes {
-    /// Only the one with exactly this name.
+    /// Only the one with this name.
     pub name: Option<String>,
     /// Only those with matching labels.
     pub label_selector: Option<LabelSelector>,
-    /// The order; by id unless set.
+    /// The order; by id if empty.
     pub sort: Vec<Sort<StorageBoxSort>>,
 }
 
 open_enum! {
-    /// What storage boxes can be sorted by.
+    /// The sort keys of storage boxes.
     pub enum StorageBoxSort {
-        /// Their ids.
         Id = "id",
-        /// Their names.
         Name = "name",
-        /// When they were made.
         Created = "created",
-        /// How much is in them.
+        /// The total size.
         Size = "stats.size",
-        /// How much their file systems take up.
+        /// The size of the file system.
         SizeFilesystem = "stats.size_filesystem",
     }
 }
@@ -227,109 +218,109 @@ open_enum! {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StorageBox {
-    /// Names the storage box.
+    /// The storage box's id.
     pub id: StorageBoxId,
-    /// Unique in the project.
+    /// The name, unique in the project.
     pub name: String,
-    /// Whether it can be used.
+    /// The status.
     pub status: StorageBoxStatus,
-    /// The main account; `None` until it is ready.
+    /// The user name of the main account; `None` until it is ready.
     pub username: Option<String>,
-    /// The host name by which it is reached; `None` until it is ready.
+    /// The host name; `None` until it is ready.
     pub server: Option<String>,
-    /// The host that it is on, such as `FSN1-BX355`; `None` until it is ready.
+    /// The host system, such as `FSN1-BX355`; `None` until it is ready.
     pub system: Option<String>,
-    /// How much it can hold.
+    /// The storage box type.
     pub storage_box_type: StorageBoxType,
-    /// Where it is.
+    /// The location.
     pub location: Location,
-    /// How the main account can be used.
+    /// The access settings of the main account.
     pub access_settings: StorageBoxAccess,
-    /// How much is in it; `None` until it is ready.
+    /// The sizes; `None` until it is ready.
     pub stats: Option<StorageBoxStats>,
-    /// When snapshots are made; `None` without a plan.
+    /// The plan of automatic snapshots, if enabled.
     pub snapshot_plan: Option<SnapshotPlan>,
-    /// What it is protected against.
+    /// The operations that it is protected against.
     pub protection: Protection,
-    /// The user's labels.
+    /// The labels.
     pub labels: Labels,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
 }
 
 resource!(StorageBox, StorageBoxId, "storage_box", "storage_boxes");
 
 open_enum! {
-    /// Whether a storage box can be used.
+    /// The status of a storage box.
     pub enum StorageBoxStatus {
-        /// It can be used.
+        /// It is usable.
         Active = "active",
-        /// It is being made.
+        /// It is being created.
         Initializing = "initializing",
         /// Hetzner has locked it.
         Locked = "locked",
     }
 }
 
-/// How the main account of a storage box can be used.
+/// The access settings of the main account of a storage box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StorageBoxAccess {
-    /// Whether it can be reached from outside Hetzner's network.
+    /// Whether it is reachable from outside Hetzner's network.
     pub reachable_externally: bool,
-    /// Whether Samba works.
+    /// Whether Samba is enabled.
     pub samba_enabled: bool,
-    /// Whether SSH works, which SFTP, rsync and Borg need.
+    /// Whether SSH is enabled, which SFTP, rsync and Borg require.
     pub ssh_enabled: bool,
-    /// Whether `WebDAV` works.
+    /// Whether `WebDAV` is enabled.
     pub webdav_enabled: bool,
-    /// Whether the folder with the snapshots can be seen.
+    /// Whether the directory with the snapshots is visible.
     pub zfs_enabled: bool,
 }
 
-/// How much is in a storage box.
+/// The sizes of the contents of a storage box.
 #[serde_as]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StorageBoxStats {
-    /// All together, in bytes.
+    /// The total size, in bytes.
     #[serde_as(as = "Integer")]
     pub size: u64,
-    /// Data, in bytes.
+    /// The size of the data, in bytes.
     #[serde_as(as = "Integer")]
     pub size_data: u64,
-    /// Snapshots, in bytes.
+    /// The size of the snapshots, in bytes.
     #[serde_as(as = "Integer")]
     pub size_snapshots: u64,
 }
 
-/// When snapshots of a storage box are made, by the clock of UTC.
+/// A plan of automatic snapshots of a storage box, in UTC.
 #[serde_as]
 #[skip_serializing_none]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct SnapshotPlan {
-    /// How many are kept.
+    /// The maximum number of snapshots to keep.
     #[serde_as(as = "Integer")]
     pub max_snapshots: u32,
-    /// The hour, from 0.
+    /// The hour, from 0 to 23.
     #[serde_as(as = "Integer")]
     pub hour: u8,
-    /// The minute, from 0.
+    /// The minute, from 0 to 59.
     #[serde_as(as = "Integer")]
     pub minute: u8,
-    /// The only day of the week on which it is done, from 1 for Monday to 7.
+    /// The day of the week, from 1 for Monday to 7; `None` for every day.
     #[serde_as(as = "Option<Integer>")]
     #[serde(default)]
     pub day_of_week: Option<u8>,
-    /// The only day of the month on which it is done, from 1.
+    /// The day of the month, from 1; `None` for every day.
     #[serde_as(as = "Option<Integer>")]
     #[serde(default)]
     pub day_of_month: Option<u8>,
 }
 
 impl SnapshotPlan {
-    /// Every day, and keeps so many.
+    /// Creates a plan of daily snapshots.
     pub fn daily(max_snapshots: u32, hour: u8, minute: u8) -> Self {
         Self {
             max_snapshots,
@@ -340,7 +331,7 @@ impl SnapshotPlan {
         }
     }
 
-    /// Only on this day of the week, from 1 for Monday to 7.
+    /// Limits the plan to a day of the week, from 1 for Monday to 7.
     pub fn on_weekday(self, day: u8) -> Self {
         Self {
             day_of_week: Some(day),
@@ -348,7 +339,7 @@ impl SnapshotPlan {
         }
     }
 
-    /// Only on this day of the month, from 1.
+    /// Limits the plan to a day of the month, from 1.
     pub fn on_day_of_month(self, day: u8) -> Self {
         Self {
             day_of_month: Some(day),
@@ -362,28 +353,28 @@ impl SnapshotPlan {
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct CreateStorageBox {
-    /// Unique in the project.
+    /// The name, unique in the project.
     pub name: String,
-    /// How much it can hold.
+    /// The storage box type.
     pub storage_box_type: IdOrName<StorageBoxTypeId>,
-    /// Where it shall be.
+    /// The location.
     pub location: IdOrName<LocationId>,
-    /// The password of the main account: 12 to 128 characters, with capital and small letters,
-    /// digits and others, and in no list of stolen passwords.
+    /// The password of the main account: 12 to 128 characters, with upper case, lower case, digits and
+    /// special characters, and in no list of leaked passwords.
     #[serde_as(as = "Secret")]
     pub password: SecretString,
-    /// Public keys of those who may log in, in the format of `authorized_keys`.
+    /// The public keys that may log in, in the format of `authorized_keys`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ssh_keys: Vec<String>,
-    /// How the main account can be used.
+    /// The access settings of the main account.
     pub access_settings: Option<UpdateStorageBoxAccess>,
-    /// Labels to begin with.
+    /// The labels.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
 impl CreateStorageBox {
-    /// A storage box with the defaults of the API for everything else.
+    /// Creates a request with the API's defaults for all other fields.
     pub fn new(
         name: impl Into<String>,
         storage_box_type: impl Into<IdOrName<StorageBoxTypeId>>,
@@ -406,35 +397,35 @@ impl CreateStorageBox {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StorageBoxCreated {
-    /// The storage box as it begins.
+    /// The new storage box.
     pub storage_box: StorageBox,
-    /// Creates it.
+    /// The action that creates it.
     pub action: Action,
 }
 
-/// What to change about a storage box; the rest stays.
+/// An update of a storage box; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpdateStorageBox {
-    /// The name from now on.
+    /// The new name.
     pub name: Option<String>,
-    /// All labels from now on: those missing here are removed.
+    /// The new labels, which replace all existing ones.
     pub labels: Option<Labels>,
 }
 
-/// What to change about how the main account of a storage box can be used; the rest stays.
+/// An update of the access settings of a storage box; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct UpdateStorageBoxAccess {
-    /// Whether it can be reached from outside Hetzner's network.
+    /// Whether it is reachable from outside Hetzner's network.
     pub reachable_externally: Option<bool>,
-    /// Whether Samba works.
+    /// Whether Samba is enabled.
     pub samba_enabled: Option<bool>,
-    /// Whether SSH works, which SFTP, rsync and Borg need.
+    /// Whether SSH is enabled, which SFTP, rsync and Borg require.
     pub ssh_enabled: Option<bool>,
-    /// Whether `WebDAV` works.
+    /// Whether `WebDAV` is enabled.
     pub webdav_enabled: Option<bool>,
-    /// Whether the folder with the snapshots can be seen.
+    /// Whether the directory with the snapshots is visible.
     pub zfs_enabled: Option<bool>,
 }
 

@@ -1,4 +1,4 @@
-//! How HTTPS is done.
+//! TLS backends.
 
 #[cfg(feature = "rustls")]
 mod mozilla;
@@ -7,7 +7,7 @@ use reqwest::ClientBuilder;
 
 use crate::Result;
 
-/// Who does it.
+/// The library that provides TLS.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) enum Backend {
     #[cfg(feature = "rustls")]
@@ -18,17 +18,17 @@ pub(crate) enum Backend {
     Native,
 }
 
-/// What may be spoken inside.
+/// The protocols to negotiate.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Protocols {
-    /// Whatever the features allow.
+    /// All that the features support.
     Any,
-    /// HTTP/1.1, which alone can turn into a WebSocket.
+    /// HTTP/1.1, which WebSockets require.
     #[cfg(feature = "console")]
     Http1,
 }
 
-/// Sets the backend, and the PEM certificates that it trusts beside those that it knows.
+/// Sets the backend, and the PEM certificates that it trusts in addition to its own.
 pub(crate) fn set_up(
     builder: ClientBuilder,
     backend: Backend,
@@ -61,11 +61,9 @@ fn native(builder: ClientBuilder, extra: &[Vec<u8>]) -> Result<ClientBuilder> {
 
 #[cfg(feature = "native-tls")]
 fn certificates(pem: &[u8]) -> Result<Vec<reqwest::Certificate>> {
-    let invalid = |source: Box<dyn std::error::Error + Send + Sync>| {
-        crate::Error::InvalidRootCertificate { source }
-    };
+    let invalid = |source: crate::BoxError| crate::Error::InvalidRootCertificate { source };
     match reqwest::Certificate::from_pem_bundle(pem) {
-        Ok(none) if none.is_empty() => Err(invalid("no certificate in the PEM text".into())),
+        Ok(none) if none.is_empty() => Err(invalid("no certificate in the PEM data".into())),
         Ok(certificates) => Ok(certificates),
         Err(error) => Err(invalid(error.into())),
     }

@@ -15,7 +15,7 @@ use crate::{
     Location, LocationId, Protection, ResourceActions, Result, ServerId, Sort, VolumeId,
 };
 
-/// The volumes of one project; made by [`Client::volumes`].
+/// The volumes of one project; returned by [`Client::volumes`].
 ///
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
@@ -37,7 +37,7 @@ pub struct Volumes<'a>(pub(crate) &'a Client);
 impl<'a> Volumes<'a> {
     /// Lists the volumes that match `filter`.
     pub fn list(self, filter: &ListVolumes) -> Listing<Volume> {
-        self.0.get("/volumes").query(filter).list()
+        self.0.list(filter)
     }
 
     /// Finds the volume with exactly this name.
@@ -52,14 +52,13 @@ impl<'a> Volumes<'a> {
 
     /// Gets one volume.
     pub async fn get(self, id: VolumeId) -> Result<Volume> {
-        self.0.get(format!("/volumes/{id}")).one().await
+        self.0.fetch(id).await
     }
 
-    /// Creates a volume, for a server or in a location, which costs money from now on.
+    /// Creates a volume, for a server or in a location, which is billed from now on.
     ///
-    /// It can be used when all of [`VolumeCreated::actions`] are done. A create is not sent twice
-    /// after a lost answer; the name is unique, so [`find`](Self::find) tells whether it took
-    /// effect.
+    /// It is usable when all of [`VolumeCreated::actions`] are done. A create is not retried after a
+    /// timeout; the name is unique, so [`find`](Self::find) shows whether it took effect.
     ///
     /// # Errors
     ///
@@ -72,16 +71,12 @@ impl<'a> Volumes<'a> {
 
     /// Renames a volume or replaces its labels.
     pub async fn update(self, id: VolumeId, change: &UpdateVolume) -> Result<Volume> {
-        self.0
-            .put(format!("/volumes/{id}"))
-            .json(change)
-            .one()
-            .await
+        self.0.change(id, change).await
     }
 
     /// Deletes a volume **and everything on it**; it must not be attached.
     pub async fn delete(self, id: VolumeId) -> Result<Option<Action>> {
-        self.0.delete(format!("/volumes/{id}")).optional().await
+        self.0.remove::<Volume>(id).await
     }
 
     /// The actions of all volumes.
@@ -104,8 +99,7 @@ impl<'a> Volumes<'a> {
         self.act(id, "detach").one().await
     }
 
-    /// Makes a volume larger; it never becomes smaller, and its file system does not grow with
-    /// it.
+    /// Enlarges a volume; it cannot shrink, and its file system is not enlarged.
     pub async fn resize(self, id: VolumeId, size_gb: u64) -> Result<Action> {
         self.act(id, "resize")
             .json(&Resize { size: size_gb })
@@ -113,7 +107,7 @@ impl<'a> Volumes<'a> {
             .await
     }
 
-    /// Changes what a volume is protected against.
+    /// Changes the protection of a volume.
     pub async fn change_protection(
         self,
         id: VolumeId,
@@ -123,26 +117,26 @@ impl<'a> Volumes<'a> {
     }
 
     fn act(self, id: VolumeId, command: &str) -> Request {
-        self.0.post(format!("/volumes/{id}/actions/{command}"))
+        self.0.act::<Volume>(id, command)
     }
 }
 
-/// Which volumes to list. An empty list of alternatives means any.
+/// A filter for volumes. Empty lists match all.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListVolumes {
     /// Only the volume with exactly this name.
     pub name: Option<String>,
-    /// Only volumes in one of these states.
+    /// Only volumes with one of these statuses.
     pub status: Vec<VolumeStatus>,
     /// Only volumes with matching labels.
     pub label_selector: Option<LabelSelector>,
-    /// The order; by id unless set.
+    /// The order; by id if empty.
     pub sort: Vec<Sort<VolumeSort>>,
 }
 
 open_enum! {
-    /// What volumes can be sorted by.
+    /// The sort keys of volumes.
     pub enum VolumeSort {
         Id = "id",
         Name = "name",
@@ -155,39 +149,39 @@ open_enum! {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Volume {
-    /// Names the volume.
+    /// The volume's id.
     pub id: VolumeId,
-    /// Unique in the project.
+    /// The name, unique in the project.
     pub name: String,
-    /// Whether it can be used yet.
+    /// The status.
     pub status: VolumeStatus,
     /// The server that it is attached to, if any.
     pub server: Option<ServerId>,
-    /// Where it is; it fits servers of the same location only.
+    /// The location, which must be that of the server.
     pub location: Location,
-    /// How large it is, in GB.
+    /// The size in GB.
     #[serde_as(as = "Integer")]
     pub size: u64,
-    /// Its device file on a server with Linux, such as `/dev/disk/by-id/scsi-0HC_Volume_4711`.
+    /// The device file on Linux, such as `/dev/disk/by-id/scsi-0HC_Volume_4711`.
     pub linux_device: String,
     /// The file system that it was created with, if any.
     pub format: Option<VolumeFormat>,
-    /// What it is protected against.
+    /// The operations that it is protected against.
     pub protection: Protection,
-    /// The user's labels.
+    /// The labels.
     pub labels: Labels,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
 }
 
 resource!(Volume, VolumeId, "volume", "volumes");
 
 open_enum! {
-    /// Whether a volume can be used.
+    /// The status of a volume.
     pub enum VolumeStatus {
-        /// It can.
+        /// It is usable.
         Available = "available",
-        /// It is being made.
+        /// It is being created.
         Creating = "creating",
     }
 }
@@ -202,30 +196,30 @@ open_enum! {
 
 /// A volume to create.
 ///
-/// The API wants either a server or a location, hence the two constructors.
+/// The API requires either a server or a location, hence the two constructors.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Serialize)]
 pub struct CreateVolume {
-    /// Unique in the project: up to 64 letters, digits, `-`, `_` and `.` between letters or
+    /// The name, unique in the project: up to 64 letters, digits, `-`, `_` and `.` between letters or
     /// digits.
     pub name: String,
-    /// How large it shall be: from 10 to 10240 GB.
+    /// The size, from 10 to 10240 GB.
     pub size: u64,
-    /// Where it shall be.
+    /// The location.
     pub location: Option<IdOrName<LocationId>>,
     /// The server to attach it to.
     pub server: Option<ServerId>,
-    /// Whether the server mounts it; only with a server and a format.
+    /// Whether the server mounts it; requires a server and a format.
     pub automount: Option<bool>,
     /// The file system to create on it; none if `None`.
     pub format: Option<VolumeFormat>,
-    /// Labels to begin with.
+    /// The labels.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
 impl CreateVolume {
-    /// A volume of `size_gb` that waits in `location` for a server.
+    /// Creates a request for a volume of `size_gb` in `location`, not attached to a server.
     pub fn in_location(
         name: impl Into<String>,
         size_gb: u64,
@@ -237,7 +231,7 @@ impl CreateVolume {
         }
     }
 
-    /// A volume of `size_gb` that is attached to a server.
+    /// Creates a request for a volume of `size_gb` that is attached to a server.
     pub fn for_server(name: impl Into<String>, size_gb: u64, server: ServerId) -> Self {
         Self {
             server: Some(server),
@@ -262,29 +256,29 @@ impl CreateVolume {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct VolumeCreated {
-    /// The volume as it begins.
+    /// The new volume.
     pub volume: Volume,
-    /// Creates it.
+    /// The action that creates it.
     pub action: Action,
-    /// What follows, such as attaching it.
+    /// Further actions, such as attaching it.
     #[serde(default)]
     pub next_actions: Vec<Action>,
 }
 
 impl VolumeCreated {
-    /// All actions that have to end before the volume can be used.
+    /// Returns all actions that must end before the volume is usable.
     pub fn actions(&self) -> impl Iterator<Item = &Action> {
         iter::once(&self.action).chain(&self.next_actions)
     }
 }
 
-/// What to change about a volume; the rest stays.
+/// An update of a volume; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpdateVolume {
-    /// The name from now on.
+    /// The new name.
     pub name: Option<String>,
-    /// All labels from now on: those missing here are removed.
+    /// The new labels, which replace all existing ones.
     pub labels: Option<Labels>,
 }
 
@@ -294,12 +288,12 @@ pub struct UpdateVolume {
 pub struct AttachVolume {
     /// The server.
     pub server: ServerId,
-    /// Whether the server mounts it, which it does not if `None`.
+    /// Whether the server mounts it; no if `None`.
     pub automount: Option<bool>,
 }
 
 impl AttachVolume {
-    /// The server, which has to mount the volume itself.
+    /// Creates a request without mounting.
     pub fn new(server: ServerId) -> Self {
         Self {
             server,

@@ -1,10 +1,9 @@
-//! Values that the API wraps into objects of one field, `{"id": 42}`, where others would stand
-//! alone.
+//! Values that the API wraps in objects with one field, such as `{"id": 42}`.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_with::{DeserializeAs, SerializeAs};
 
-/// Declares how values are wrapped, for `#[serde_as(as = "InId")]` and the like:
+/// Declares wrappers for `#[serde_as(as = "InId")]` and the like:
 /// `wrapped! { InId { id }, … }`.
 macro_rules! wrapped {
     ($($(#[$doc:meta])* $name:ident { $field:ident }),+ $(,)?) => {$(

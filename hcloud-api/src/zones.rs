@@ -1,4 +1,4 @@
-//! DNS zones: the domains that Hetzner's name servers answer for.
+//! DNS zones.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#zones>
 
@@ -15,9 +15,9 @@ use crate::{
     Listing, Protection, ResourceActions, Result, Rrsets, Sort, ZoneId,
 };
 
-/// The DNS zones of one project; made by [`Client::zones`].
+/// The DNS zones of one project; returned by [`Client::zones`].
 ///
-/// Wherever a zone is meant, its id and its name do.
+/// All methods accept a zone's id or its name.
 ///
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
@@ -36,7 +36,7 @@ pub struct Zones<'a>(pub(crate) &'a Client);
 impl<'a> Zones<'a> {
     /// Lists the zones that match `filter`.
     pub fn list(self, filter: &ListZones) -> Listing<Zone> {
-        self.0.get("/zones").query(filter).list()
+        self.0.list(filter)
     }
 
     /// Finds the zone with exactly this name.
@@ -54,12 +54,12 @@ impl<'a> Zones<'a> {
         self.0.get(path(zone)).one().await
     }
 
-    /// Creates a zone, with the records that every zone needs.
+    /// Creates a zone, with the records that are required in every zone.
     ///
     /// # Errors
     ///
     /// [`ErrorCode::UniquenessError`](crate::ErrorCode::UniquenessError) if Hetzner's name servers
-    /// answer for it already.
+    /// already serve the zone.
     pub async fn create(self, zone: &CreateZone) -> Result<ZoneCreated> {
         self.0.post("/zones").json(zone).whole().await
     }
@@ -83,15 +83,15 @@ impl<'a> Zones<'a> {
         Rrsets(self.0, format!("{}/rrsets", path(zone)))
     }
 
-    /// Writes all records of a primary zone as a zone file in the format of BIND.
+    /// Exports all records of a primary zone as a zone file in the format of BIND.
     pub async fn export_zonefile(self, zone: impl Into<IdOrName<ZoneId>>) -> Result<String> {
         let request = self.0.get(format!("{}/zonefile", path(zone)));
         request.field("zonefile").await
     }
 
-    /// Replaces all records of a primary zone by those of a zone file in the format of BIND.
+    /// Replaces all records of a primary zone with those of a zone file in the format of BIND.
     ///
-    /// The file has to hold the `SOA` record and the `NS` records of Hetzner's name servers, as an
+    /// The file must contain the `SOA` record and the `NS` records of Hetzner's name servers, as an
     /// exported one does.
     ///
     /// # Errors
@@ -108,8 +108,7 @@ impl<'a> Zones<'a> {
             .await
     }
 
-    /// Changes how long record sets of a primary zone are kept in caches, in seconds, where they
-    /// do not say it themselves.
+    /// Changes the default TTL of a primary zone, in seconds.
     pub async fn change_ttl(self, zone: impl Into<IdOrName<ZoneId>>, ttl: u32) -> Result<Action> {
         self.act(zone, "change_ttl")
             .json(&ChangeTtl { ttl })
@@ -117,7 +116,7 @@ impl<'a> Zones<'a> {
             .await
     }
 
-    /// Replaces the name servers that a secondary zone is copied from.
+    /// Replaces the primary name servers of a secondary zone.
     pub async fn change_primary_nameservers(
         self,
         zone: impl Into<IdOrName<ZoneId>>,
@@ -131,7 +130,7 @@ impl<'a> Zones<'a> {
             .await
     }
 
-    /// Changes what a zone is protected against.
+    /// Changes the protection of a zone.
     pub async fn change_protection(
         self,
         zone: impl Into<IdOrName<ZoneId>>,
@@ -159,28 +158,25 @@ fn path(zone: impl Into<IdOrName<ZoneId>>) -> String {
     format!("/zones/{}", segment(zone.into()))
 }
 
-/// Which zones to list.
+/// A filter for zones.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ListZones {
-    /// Only the one with exactly this name.
+    /// Only the one with this name.
     pub name: Option<String>,
     /// Only those in this mode.
     pub mode: Option<ZoneMode>,
     /// Only those with matching labels.
     pub label_selector: Option<LabelSelector>,
-    /// The order; by id unless set.
+    /// The order; by id if empty.
     pub sort: Vec<Sort<ZoneSort>>,
 }
 
 open_enum! {
-    /// What zones can be sorted by.
+    /// The sort keys of zones.
     pub enum ZoneSort {
-        /// Their ids.
         Id = "id",
-        /// Their names.
         Name = "name",
-        /// When they were made.
         Created = "created",
     }
 }
@@ -190,89 +186,89 @@ open_enum! {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Zone {
-    /// Names the zone.
+    /// The zone's id.
     pub id: ZoneId,
-    /// The domain, `example.com`.
+    /// The domain, such as `example.com`.
     pub name: String,
-    /// Where its records come from.
+    /// The mode.
     pub mode: ZoneMode,
-    /// Whether the name servers have its records.
+    /// The status.
     pub status: ZoneStatus,
-    /// How long record sets are kept in caches that do not say it themselves, in seconds.
+    /// The default TTL of record sets, in seconds.
     #[serde_as(as = "Integer")]
     pub ttl: u32,
-    /// How many records it has.
+    /// The number of records.
     #[serde_as(as = "Integer")]
     pub record_count: u64,
-    /// Where a secondary zone is copied from.
+    /// The primary name servers of a secondary zone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub primary_nameservers: Vec<PrimaryNameserver>,
-    /// Hetzner's name servers, and those that the world asks.
+    /// Hetzner's name servers, and those to which the domain is delegated.
     pub authoritative_nameservers: AuthoritativeNameservers,
-    /// Where the domain is registered.
+    /// The registrar.
     pub registrar: Registrar,
-    /// What it is protected against.
+    /// The operations that it is protected against.
     pub protection: Protection,
-    /// The user's labels.
+    /// The labels.
     pub labels: Labels,
-    /// When it was made.
+    /// When it was created.
     pub created: Timestamp,
 }
 
 resource!(Zone, ZoneId, "zone", "zones");
 
 open_enum! {
-    /// Where the records of a zone come from.
+    /// The source of a zone's records.
     pub enum ZoneMode {
-        /// From the API.
+        /// The API.
         Primary = "primary",
-        /// From other name servers, which Hetzner's copy.
+        /// Other name servers, from which they are copied.
         Secondary = "secondary",
     }
 }
 
 open_enum! {
-    /// Whether the name servers have the records of a zone.
+    /// The status of a zone on the name servers.
     pub enum ZoneStatus {
-        /// They have.
+        /// The records are served.
         Ok = "ok",
-        /// They are getting them.
+        /// The records are being updated.
         Updating = "updating",
-        /// They could not get them.
+        /// The update failed.
         Error = "error",
     }
 }
 
-/// Hetzner's name servers for a zone, and those that the world asks.
+/// Hetzner's name servers for a zone, and those to which the domain is delegated.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct AuthoritativeNameservers {
-    /// Hetzner's, which the registrar has to name.
+    /// Hetzner's name servers, which must be set at the registrar.
     #[serde(default)]
     pub assigned: Vec<String>,
-    /// Those that the parent zone names.
+    /// The name servers in the parent zone.
     #[serde(default)]
     pub delegated: Vec<String>,
-    /// When the parent zone was last asked.
+    /// When the delegation was last checked.
     pub delegation_last_check: Option<Timestamp>,
-    /// How far the two agree.
+    /// The result of the last check.
     pub delegation_status: Option<DelegationStatus>,
 }
 
 open_enum! {
-    /// How far the parent of a zone names Hetzner's name servers.
+    /// The status of a zone's delegation to Hetzner's name servers.
     pub enum DelegationStatus {
-        /// It names them and no others.
+        /// It is delegated to exactly these.
         Valid = "valid",
-        /// It names some of them, or others too.
+        /// It is delegated to some of them, or also to others.
         PartiallyValid = "partially-valid",
-        /// It names others only.
+        /// It is delegated only to others.
         Invalid = "invalid",
-        /// It names name servers that do not answer for the zone.
+        /// It is delegated to name servers that do not serve the zone.
         Lame = "lame",
-        /// It does not know the domain.
+        /// The domain is not registered.
         Unregistered = "unregistered",
-        /// It was not asked yet.
+        /// It has not been checked yet.
         Unchecked = "unknown",
     }
 }
@@ -280,24 +276,24 @@ open_enum! {
 open_enum! {
     /// Where a domain is registered.
     pub enum Registrar {
-        /// With Hetzner.
+        /// Hetzner.
         Hetzner = "hetzner",
-        /// Elsewhere.
+        /// Another registrar.
         Other = "other",
-        /// Hetzner does not know.
+        /// The registrar is unknown.
         Undetermined = "unknown",
     }
 }
 
-/// A name server that a secondary zone is copied from.
+/// A primary name server of a secondary zone.
 #[serde_as]
 #[skip_serializing_none]
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct PrimaryNameserver {
-    /// Its public address.
+    /// The public address.
     pub address: String,
-    /// Its port; 53 if `None`.
+    /// The port; 53 if `None`.
     #[serde_as(as = "Option<Integer>")]
     #[serde(default)]
     pub port: Option<u16>,
@@ -305,12 +301,12 @@ pub struct PrimaryNameserver {
     #[serde_as(as = "Option<Secret>")]
     #[serde(default)]
     pub tsig_key: Option<SecretString>,
-    /// How transfers are signed.
+    /// The signature algorithm of transfers.
     pub tsig_algorithm: Option<TsigAlgorithm>,
 }
 
 impl PrimaryNameserver {
-    /// The name server with this address, port 53, without signatures.
+    /// Creates a name server with this address, port 53 and unsigned transfers.
     pub fn new(address: impl Into<String>) -> Self {
         Self {
             address: address.into(),
@@ -320,7 +316,7 @@ impl PrimaryNameserver {
         }
     }
 
-    /// Has transfers signed.
+    /// Sets the key of signed transfers.
     pub fn signed(self, algorithm: TsigAlgorithm, key: impl Into<SecretString>) -> Self {
         Self {
             tsig_key: Some(key.into()),
@@ -331,7 +327,7 @@ impl PrimaryNameserver {
 }
 
 open_enum! {
-    /// How zone transfers are signed.
+    /// The signature algorithm of zone transfers.
     pub enum TsigAlgorithm {
         HmacMd5 = "hmac-md5",
         HmacSha1 = "hmac-sha1",
@@ -345,31 +341,30 @@ open_enum! {
 pub struct CreateZone {
     /// The domain, directly below a public suffix such as `de` or `co.uk`.
     pub name: String,
-    /// Where its records come from, which can never change.
+    /// The mode, which cannot be changed later.
     pub mode: ZoneMode,
-    /// How long record sets are kept in caches that do not say it themselves, in seconds; an hour
-    /// if `None`.
+    /// The default TTL of record sets, in seconds; an hour if `None`.
     pub ttl: Option<u32>,
-    /// Where a secondary zone is copied from.
+    /// The primary name servers of a secondary zone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub primary_nameservers: Vec<PrimaryNameserver>,
-    /// The records that a primary zone begins with.
+    /// The initial records of a primary zone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rrsets: Vec<CreateRrset>,
-    /// The records that a primary zone begins with, as a zone file in the format of BIND.
+    /// The initial records of a primary zone, as a zone file in the format of BIND.
     pub zonefile: Option<String>,
-    /// Labels to begin with.
+    /// The labels.
     #[serde(skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
 impl CreateZone {
-    /// A zone whose records are kept by the API.
+    /// Creates a request for a primary zone.
     pub fn primary(name: impl Into<String>) -> Self {
         Self::new(name.into(), ZoneMode::Primary)
     }
 
-    /// A zone whose records are copied from other name servers.
+    /// Creates a request for a secondary zone, copied from these name servers.
     pub fn secondary(
         name: impl Into<String>,
         primary_nameservers: impl Into<Vec<PrimaryNameserver>>,
@@ -397,17 +392,17 @@ impl CreateZone {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ZoneCreated {
-    /// The zone as it begins.
+    /// The new zone.
     pub zone: Zone,
-    /// Creates it.
+    /// The action that creates it.
     pub action: Action,
 }
 
-/// What to change about a zone; the rest stays.
+/// An update of a zone; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct UpdateZone {
-    /// All labels from now on: those missing here are removed.
+    /// The new labels, which replace all existing ones.
     pub labels: Option<Labels>,
 }
 

@@ -29,8 +29,8 @@ pub struct ConsolePage {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The directory does not hold the page.
-    #[error("{} holds no console page", .0.display())]
+    /// The directory does not contain the page.
+    #[error("no console page in {}", .0.display())]
     NoPage(PathBuf),
 
     /// noVNC, which draws the screen, is missing.
@@ -61,7 +61,7 @@ impl ConsolePage {
     ///
     /// # Errors
     ///
-    /// [`Error::NoPage`] if the given directory does not hold the page, [`Error::NoVnc`] if noVNC
+    /// [`Error::NoPage`] if the given directory does not contain the page, [`Error::NoVnc`] if noVNC
     /// is missing.
     pub fn find(directory: Option<&Path>) -> Result<Self, Error> {
         let page = Self::find_any(directory)?;
@@ -72,12 +72,12 @@ impl ConsolePage {
         }
     }
 
-    /// Like [`find`](Self::find), but accepts a page without noVNC, which tells its visitors that
-    /// noVNC is missing. If all candidates lack it, returns the page built in.
+    /// Like [`find`](Self::find), but accepts a page without noVNC, which shows only that noVNC is
+    /// missing. If all candidates lack it, returns the page built in.
     ///
     /// # Errors
     ///
-    /// [`Error::NoPage`] if the given directory does not hold the page.
+    /// [`Error::NoPage`] if the given directory does not contain the page.
     pub fn find_any(directory: Option<&Path>) -> Result<Self, Error> {
         if let Some(directory) = directory {
             return Self::in_directory(directory);
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn page_that_is_built_in_comes_with_types_and_is_revalidated() {
+    async fn built_in_page_has_content_types_and_is_revalidated() {
         for (path, content_type) in [
             ("/l.html", "text/html; charset=utf-8"),
             ("/l.js", "text/javascript; charset=utf-8"),
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn link_stands_escaped_in_the_head() {
+    async fn link_is_escaped_in_the_head() {
         let link = r#"wss://host/?a=1&b=2#p"<w"#.into();
 
         let page = ConsolePage::built_in();
@@ -260,9 +260,9 @@ mod tests {
     }
 
     #[test]
-    fn directory_that_is_named_must_hold_the_page() {
+    fn given_directory_must_contain_the_page() {
         let error = ConsolePage::find(Some("nowhere".as_ref())).unwrap_err();
 
-        assert_eq!(error.to_string(), "nowhere holds no console page");
+        assert_eq!(error.to_string(), "no console page in nowhere");
     }
 }

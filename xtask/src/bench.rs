@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: hcc and its parts beside their peers, in turn.
+//! `cargo xtask bench`: hcc and its parts compared with their peers.
 
 use std::fmt;
 use std::fs;
@@ -16,28 +16,28 @@ use crate::services;
 use crate::simulator::Simulator;
 use crate::workspace::{cargo, program, run, target};
 
-/// Print what hcc costs beside its peers: each figure a median, ratios of one run
+/// Compare the cost of hcc with that of its peers: medians, and ratios within one run
 #[derive(clap::Args)]
 pub(crate) struct Bench {
-    /// What to measure; all, if nothing is named
+    /// What to measure [default: all]
     parts: Vec<Part>,
 
-    /// How often each command is run
+    /// Number of runs of each command
     #[arg(long, default_value_t = 15)]
     runs: usize,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Part {
-    /// hcc beside the official clients
+    /// hcc and the official clients
     List,
-    /// The queue in a shell, and hcc-queue beside the drivers
+    /// The queue in a shell; hcc-queue and the database drivers
     Queue,
-    /// hcloud-api beside other clients
+    /// hcloud-api and other clients
     Api,
 }
 
-/// How programs are built that people install.
+/// The profile of installed programs.
 const PROFILE: &str = "dist";
 
 const PYTHON: &str = "\
@@ -57,7 +57,7 @@ impl Bench {
 
         let parts = match &*self.parts {
             [] => Part::value_variants(),
-            some => some,
+            parts => parts,
         };
         for part in parts {
             match part {
@@ -86,10 +86,10 @@ impl Bench {
         Cost::of(home.hcc("hcc sync", &["sync", "--all"]).1())?;
         home.compare(self.runs, &[cached, home.hcloud_list()])?;
 
-        println!("list 5,000 servers, 30 ms an answer");
+        println!("list 5,000 servers, 30 ms per response");
         let home = Home::new("bench-5000", &["--servers", "5000", "--latency", "30ms"])?;
-        let contenders = [home.list(), home.hcloud_list(), home.python(python)];
-        home.compare(self.runs, &contenders)
+        let candidates = [home.list(), home.hcloud_list(), home.python(python)];
+        home.compare(self.runs, &candidates)
     }
 
     fn queue(&self, python: &Path) -> Result<()> {
@@ -97,10 +97,10 @@ impl Bench {
         let home = Home::new("bench-queue", &["--servers", "3"])?;
         let push = home.hcc("hcc push", &["push", "sync", "server-1"]);
         home.compare(self.runs, &[push])?;
-        home.wake(self.runs)?;
-        home.idle()?;
+        home.push_to_next(self.runs)?;
+        home.idle_memory()?;
 
-        println!("hcc-queue beside the drivers");
+        println!("hcc-queue and the database drivers");
         let mut bench = cargo();
         bench.args(["bench", "--quiet", "-p", "hcc-queue", "--bench", "queue"]);
         run(bench.env("HCC_TEST_MONGOD", services::mongod(python)?))
@@ -108,7 +108,7 @@ impl Bench {
 }
 
 fn api(python: &Path) -> Result<()> {
-    println!("hcloud-api beside other clients");
+    println!("hcloud-api and other clients");
     let mut peers = cargo();
     peers.args(["run", "--quiet", "--release", "--locked", "--manifest-path"]);
     run(peers
@@ -119,45 +119,45 @@ fn api(python: &Path) -> Result<()> {
         .arg(python))
 }
 
-/// A simulated project, and a user of it without settings.
+/// A simulated project, and a home directory without settings.
 struct Home {
     simulator: Simulator,
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
-/// A command, and what a table calls it.
-type Contender<'a> = (&'static str, Box<dyn Fn() -> Command + 'a>);
+/// A command and its name in tables.
+type Candidate<'a> = (&'static str, Box<dyn Fn() -> Command + 'a>);
 
 impl Home {
     fn new(name: &str, arguments: &[&str]) -> Result<Self> {
-        let folder = target().join(name);
-        fs::create_dir_all(&folder)?;
+        let directory = target().join(name);
+        fs::create_dir_all(&directory)?;
         Ok(Self {
             simulator: Simulator::start(PROFILE, &[arguments, &["--rate-limit", "off"]].concat())?,
-            folder,
+            directory,
         })
     }
 
-    fn hcc<'a>(&'a self, name: &'static str, arguments: &'a [&str]) -> Contender<'a> {
+    fn hcc<'a>(&'a self, name: &'static str, arguments: &'a [&str]) -> Candidate<'a> {
         let program = program(PROFILE, "hcc");
         (name, Box::new(move || self.command(&program, arguments)))
     }
 
-    fn hcloud<'a>(&'a self, name: &'static str, arguments: &'a [&str]) -> Contender<'a> {
+    fn hcloud<'a>(&'a self, name: &'static str, arguments: &'a [&str]) -> Candidate<'a> {
         let command = move || self.command(Path::new("hcloud"), arguments);
         (name, Box::new(command))
     }
 
-    fn list(&self) -> Contender<'_> {
+    fn list(&self) -> Candidate<'_> {
         self.hcc("hcc list", &["list"])
     }
 
-    fn hcloud_list(&self) -> Contender<'_> {
+    fn hcloud_list(&self) -> Candidate<'_> {
         self.hcloud("hcloud server list", &["server", "list"])
     }
 
-    /// How long after the start of a push a waiting `hcc next` has printed the command.
-    fn wake(&self, runs: usize) -> Result<()> {
+    /// Measures the time from the start of a push until a waiting `hcc next` has printed the command.
+    fn push_to_next(&self, runs: usize) -> Result<()> {
         let hcc = program(PROFILE, "hcc");
         while self.command(&hcc, &["pull"]).status()?.success() {}
         let mut times = Vec::with_capacity(runs);
@@ -165,22 +165,22 @@ impl Home {
             let mut next = self.command(&hcc, &["next", ""]);
             let mut next = next.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
             let (mut out, mut err) = (next.stdout.take(), next.stderr.take());
-            let (out, err) = out.as_mut().zip(err.as_mut()).context("both are piped")?;
-            let mut listens = [0; 2];
-            err.read_exact(&mut listens)?;
+            let (out, err) = out.as_mut().zip(err.as_mut()).context("not piped")?;
+            let mut is_listening = [0; 2];
+            err.read_exact(&mut is_listening)?;
             let begin = Instant::now();
             let mut push = self.command(&hcc, &["push", "sync", "server-1"]).spawn()?;
             out.read_exact(&mut [0; "sync server-1\n".len()])?;
             times.push(begin.elapsed());
             ensure!(push.wait()?.success() && next.wait()?.success(), "failed");
         }
-        let median = middle(times.iter().copied()).as_secs_f64() * 1000.0;
+        let median = median(times.iter().copied()).as_secs_f64() * 1000.0;
         println!("  push to next         {median:7.1} ms");
         Ok(())
     }
 
-    /// What a worker needs that has nothing to do.
-    fn idle(&self) -> Result<()> {
+    /// Measures the memory of an idle worker.
+    fn idle_memory(&self) -> Result<()> {
         let mut worker = self.command(&program(PROFILE, "hcc"), &["worker"]);
         let mut worker = worker.stderr(Stdio::null()).spawn()?;
         thread::sleep(Duration::from_secs(5));
@@ -196,7 +196,7 @@ impl Home {
         Ok(())
     }
 
-    fn python<'a>(&'a self, python: &'a Path) -> Contender<'a> {
+    fn python<'a>(&'a self, python: &'a Path) -> Candidate<'a> {
         (
             "hcloud-python",
             Box::new(|| self.command(python, &["-c", PYTHON])),
@@ -207,27 +207,27 @@ impl Home {
         let mut command = Command::new(program);
         command
             .args(arguments)
-            .env("HOME", &self.folder)
+            .env("HOME", &self.directory)
             .envs(self.simulator.environment())
             .env_remove("HCLOUD_CONTEXT")
             .stdout(Stdio::null());
         command
     }
 
-    /// Runs all in turn, so that they share whatever the machine does beside.
-    fn compare(&self, runs: usize, contenders: &[Contender<'_>]) -> Result<()> {
-        let mut costs = vec![Vec::with_capacity(runs); contenders.len()];
+    /// Runs the candidates alternately, so that other load on the machine affects all of them.
+    fn compare(&self, runs: usize, candidates: &[Candidate<'_>]) -> Result<()> {
+        let mut costs = vec![Vec::with_capacity(runs); candidates.len()];
         for round in 0..=runs {
-            for ((name, command), costs) in contenders.iter().zip(&mut costs) {
+            for ((name, command), costs) in candidates.iter().zip(&mut costs) {
                 let cost = Cost::of(command()).with_context(|| (*name).to_owned())?;
-                // The first round fills caches.
+                // The first round only fills caches.
                 if round > 0 {
                     costs.push(cost);
                 }
             }
         }
         let medians: Vec<Cost> = costs.iter().map(|costs| Cost::median(costs)).collect();
-        for ((name, _), cost) in contenders.iter().zip(&medians) {
+        for ((name, _), cost) in candidates.iter().zip(&medians) {
             println!(
                 "  {name:20} {cost}   of hcc: {}",
                 cost.relative_to(&medians[0])
@@ -237,33 +237,33 @@ impl Home {
     }
 }
 
-/// What one run of a command took.
+/// The cost of one run of a command.
 #[derive(Clone, Copy)]
 struct Cost {
     wall: Duration,
     cpu: Duration,
-    /// The most memory that it had, in KiB.
+    /// Peak memory, in KiB.
     memory: u64,
 }
 
 impl Cost {
     fn of(mut command: Command) -> Result<Self> {
         let begin = Instant::now();
-        let ended = command.spawn()?.wait4()?;
+        let exit = command.spawn()?.wait4()?;
         let wall = begin.elapsed();
-        ensure!(ended.status.success(), "ended with {}", ended.status);
+        ensure!(exit.status.success(), "ended with {}", exit.status);
         Ok(Self {
             wall,
-            cpu: ended.rusage.utime + ended.rusage.stime,
-            memory: ended.rusage.maxrss / 1024,
+            cpu: exit.rusage.utime + exit.rusage.stime,
+            memory: exit.rusage.maxrss / 1024,
         })
     }
 
     fn median(costs: &[Self]) -> Self {
         Self {
-            wall: middle(costs.iter().map(|cost| cost.wall)),
-            cpu: middle(costs.iter().map(|cost| cost.cpu)),
-            memory: middle(costs.iter().map(|cost| cost.memory)),
+            wall: median(costs.iter().map(|cost| cost.wall)),
+            cpu: median(costs.iter().map(|cost| cost.cpu)),
+            memory: median(costs.iter().map(|cost| cost.memory)),
         }
     }
 
@@ -288,7 +288,7 @@ impl fmt::Display for Cost {
     }
 }
 
-fn middle<T: Ord + Copy>(values: impl Iterator<Item = T>) -> T {
+fn median<T: Ord + Copy>(values: impl Iterator<Item = T>) -> T {
     let mut values: Vec<T> = values.collect();
     values.sort_unstable();
     values[values.len() / 2]

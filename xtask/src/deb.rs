@@ -1,4 +1,4 @@
-//! `cargo xtask deb`: the Debian packages.
+//! `cargo xtask deb`: builds the Debian packages.
 
 use std::fs;
 
@@ -10,15 +10,15 @@ use crate::{dist_files, services};
 /// Build the Debian packages of hcc and of the web console
 #[derive(clap::Args)]
 pub(crate) struct Deb {
-    /// Profile of cargo to build with
+    /// Cargo profile to build with
     #[arg(long, default_value = "dist")]
     profile: String,
 }
 
-/// The crates that say in their manifest what their package holds.
+/// The crates with a `[package.metadata.deb]` in their manifest.
 const CRATES: [&str; 2] = ["hcc-cli", "web-console"];
 
-/// Where the manifest looks for what is written first: man pages and completions.
+/// The directory of man pages and completions that the manifest refers to.
 const SHARE: &str = "target/share";
 
 impl Deb {
@@ -28,7 +28,10 @@ impl Deb {
             .output()?
             .status
             .success();
-        ensure!(has_tool, "install first: cargo install --locked cargo-deb");
+        ensure!(
+            has_tool,
+            "cargo-deb not found; hint: cargo install --locked cargo-deb"
+        );
         services::novnc()?;
         let mut build = cargo();
         build.args([
@@ -40,11 +43,11 @@ impl Deb {
             &self.profile,
         ]);
         run(&mut build)?;
-        let folder = match &*self.profile {
+        let directory = match &*self.profile {
             "dev" => "debug",
             profile => profile,
         };
-        dist_files::write(&program(folder, "hcc"), &root().join(SHARE))?;
+        dist_files::write(&program(directory, "hcc"), &root().join(SHARE))?;
 
         let packages = target().join("debian");
         fs::create_dir_all(&packages)?;

@@ -1,4 +1,4 @@
-//! `cargo xtask dist-files`: what packages put beside the program `hcc`.
+//! `cargo xtask dist-files`: man pages and shell completions for packages.
 
 use std::fs;
 use std::io;
@@ -9,20 +9,20 @@ use anyhow::{Context, Result};
 
 use crate::workspace::{cargo, program, root, run};
 
-/// Where packages put the completions of a shell, below `/usr/share`.
+/// The paths of the completions below `/usr/share`, by shell.
 const COMPLETIONS: [(&str, &str); 3] = [
     ("bash", "bash-completion/completions/hcc"),
     ("fish", "fish/vendor_completions.d/hcc.fish"),
     ("zsh", "zsh/vendor-completions/_hcc"),
 ];
 
-/// Write man pages and shell completions, laid out as below /usr/share
+/// Write man pages and shell completions, with the layout of /usr/share
 #[derive(clap::Args)]
 pub(crate) struct DistFiles {
-    /// Where to write them
-    folder: PathBuf,
+    /// Directory to write to
+    directory: PathBuf,
 
-    /// The program that they are of; built in release mode unless it is given
+    /// Program to generate them from [default: a release build]
     #[arg(long, value_name = "FILE")]
     hcc: Option<PathBuf>,
 }
@@ -36,18 +36,18 @@ impl DistFiles {
                 program("release", "hcc")
             }
         };
-        // Chores run in the root of the checkout.
-        write(&hcc, &root().join(self.folder))
+        // Commands run in the root of the checkout.
+        write(&hcc, &root().join(self.directory))
     }
 }
 
-/// Writes what a program `hcc` says of itself.
+/// Writes the man pages and completions that a program `hcc` generates.
 pub(crate) fn write(hcc: &Path, share: &Path) -> Result<()> {
     run(Command::new(hcc).arg("man").arg(share.join("man/man1")))?;
     for (shell, file) in COMPLETIONS {
         let path = share.join(file);
-        let folder = path.parent().expect("it lies below a folder");
-        fs::create_dir_all(folder)
+        let directory = path.parent().expect("a path below `share`");
+        fs::create_dir_all(directory)
             .and_then(|()| fs::write(&path, completion(hcc, shell)?))
             .with_context(|| format!("write {}", path.display()))?;
     }
@@ -56,8 +56,8 @@ pub(crate) fn write(hcc: &Path, share: &Path) -> Result<()> {
 
 fn completion(hcc: &Path, shell: &str) -> io::Result<Vec<u8>> {
     let output = Command::new(hcc).args(["completion", shell]).output()?;
-    match output.status.success() {
-        true => Ok(output.stdout),
-        false => Err(io::Error::other(format!("hcc completion {shell} failed"))),
+    if !output.status.success() {
+        return Err(io::Error::other(format!("hcc completion {shell} failed")));
     }
+    Ok(output.stdout)
 }

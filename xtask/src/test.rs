@@ -1,14 +1,14 @@
-//! `cargo xtask test`: every test, with the services that they need.
+//! `cargo xtask test`: all tests, with the services that they need.
 
 use anyhow::Result;
 
 use crate::services;
 use crate::workspace::{cargo, run};
 
-/// Run every test, services and browser included
+/// Run all tests, including those that need services or a browser
 #[derive(clap::Args)]
 pub(crate) struct Test {
-    /// What to hand to `cargo test`, such as `-p hcloud-api`
+    /// Arguments for `cargo test`, such as `-p hcloud-api`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<String>,
 }

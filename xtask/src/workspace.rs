@@ -1,4 +1,4 @@
-//! Where things lie, and how commands are run there.
+//! Paths of the workspace, and commands that run in it.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use anyhow::{Context, Result, ensure};
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
-        .expect("the manifest of xtask lies one below the root")
+        .expect("the manifest of xtask is one level below the root")
 }
 
-/// What is built and fetched; git ignores it.
+/// The directory for everything that is built or downloaded; git ignores it.
 pub(crate) fn target() -> PathBuf {
     match env::var_os("CARGO_TARGET_DIR") {
         Some(dir) => root().join(dir),
@@ -21,33 +21,48 @@ pub(crate) fn target() -> PathBuf {
     }
 }
 
-/// Runs a command in the root of the checkout and insists on its success.
+/// Runs a command in the root of the checkout; fails unless it succeeds.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
     let status = command
         .current_dir(root())
         .status()
-        .with_context(|| format!("{program} cannot be started; is it installed?"))?;
+        .with_context(|| format!("failed to start {program}; is it installed?"))?;
     ensure!(status.success(), "{program} ended with {status}");
     Ok(())
 }
 
-/// `cargo`, the one that runs us, as it runs in a shell.
+/// Returns a command for the `cargo` that runs this program, with the environment of a shell.
 pub(crate) fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    // It has told us of our own package. Build scripts that look there would run again, and what
-    // depends on them would be built again, each time that a shell and a chore take turns.
+    // Cargo sets variables about the package of this program. Build scripts that read them would
+    // run again, and rebuild their dependents, whenever builds from a shell and a task alternate.
     for (name, _) in env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+        let key = name.to_string_lossy();
+        if key.starts_with("CARGO_PKG_") || key.starts_with("CARGO_MANIFEST_") {
             cargo.env_remove(&name);
         }
     }
     cargo
 }
 
-/// A program of the workspace, built by `cargo build` before.
+/// Returns the path of a program of the workspace that `cargo build` has built.
 pub(crate) fn program(profile: &str, name: &str) -> PathBuf {
     let program = target().join(profile).join(name);
     program.with_extension(env::consts::EXE_EXTENSION)
+}
+
+/// Returns the tracked files with one of these extensions, relative to the root.
+pub(crate) fn git_files(extensions: &[&str]) -> Result<Vec<String>> {
+    let mut git = Command::new("git");
+    let output = git.args(["ls-files", "-z"]).current_dir(root()).output()?;
+    ensure!(output.status.success(), "git ended with {}", output.status);
+    let files = String::from_utf8(output.stdout)?;
+    let has_extension = |file: &&str| {
+        extensions
+            .iter()
+            .any(|it| file.ends_with(&format!(".{it}")))
+    };
+    let files = files.split_terminator('\0').filter(has_extension);
+    Ok(files.map(str::to_owned).collect())
 }

@@ -15,7 +15,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let store = hcc_store::open(&env::var("HCC_STORE")?.parse()?).await?;
     let queue = hcc_queue::open(&env::var("HCC_QUEUE")?.parse()?).await?;
     let app = Router::new()
-        .route("/", get("The service that was there before."))
+        .route("/", get("The existing service."))
         .nest("/servers", servers::routes(Frontend::new(store, queue)));
 
     let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -14,22 +14,22 @@ pub(crate) fn routes(hcc: Frontend) -> Router {
         .with_state(hcc)
 }
 
-async fn list(State(hcc): State<Frontend>) -> Answer<Json<BTreeMap<String, Option<String>>>> {
-    let records = hcc.records().await.map_err(refuse)?.into_iter();
+async fn list(State(hcc): State<Frontend>) -> Result<Json<BTreeMap<String, Option<String>>>> {
+    let records = hcc.records().await.map_err(conflict)?.into_iter();
     Ok(Json(records.map(|it| (it.name, it.status)).collect()))
 }
 
-async fn start(State(hcc): State<Frontend>, Path(server): Path<String>) -> Answer<()> {
-    let server: ServerName = server.parse().map_err(|why| refuse(Error::from(why)))?;
+async fn start(State(hcc): State<Frontend>, Path(server): Path<String>) -> Result<()> {
+    let server: ServerName = server.parse().map_err(Error::from).map_err(conflict)?;
     let request = Request::new(Command::Power(Power::Start), server).by("anna");
-    let patience = Duration::from_secs(60);
-    hcc.submit_and_wait(&request, patience)
+    let timeout = Duration::from_secs(60);
+    hcc.submit_and_wait(&request, timeout)
         .await
-        .map_err(refuse)
+        .map_err(conflict)
 }
 
-type Answer<T> = Result<T, (StatusCode, String)>;
+type Result<T> = std::result::Result<T, (StatusCode, String)>;
 
-fn refuse(why: Error) -> (StatusCode, String) {
-    (StatusCode::CONFLICT, why.to_string())
+fn conflict(error: Error) -> (StatusCode, String) {
+    (StatusCode::CONFLICT, error.to_string())
 }

@@ -1,4 +1,4 @@
-//! Actions: what the cloud is doing, or has done.
+//! Actions: asynchronous operations, and how they end.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#actions>
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::call::{Answer, Call, Reply};
 use crate::errors::ApiError;
-use crate::paging::{Orders, Page};
+use crate::paging::{Page, SortKeys};
 use crate::resources::Kind;
 use crate::servers::Server;
 use crate::state::Cloud;
@@ -84,7 +84,7 @@ struct ActionError {
     message: &'static str,
 }
 
-/// An action that is to begin.
+/// The description of an action to start.
 pub(crate) struct Job {
     command: &'static str,
     resources: Vec<ResourceRef>,
@@ -100,7 +100,7 @@ impl Job {
         }
     }
 
-    /// Lets the action begin when another one has ended.
+    /// Delays the start of the action until another one has ended.
     pub(crate) fn after(self, other: &Action) -> Self {
         Self {
             start: Some(other.due),
@@ -109,8 +109,8 @@ impl Job {
     }
 }
 
-/// How long a command takes at Hetzner, roughly; in seconds.
-fn seconds(command: &str) -> f64 {
+/// Returns the approximate duration of a command at Hetzner, in seconds.
+fn duration_seconds(command: &str) -> f64 {
     match command {
         "create_server" | "rebuild_server" | "change_server_type" | "create_image" => 4.0,
         "start_server" | "stop_server" | "shutdown_server" | "reboot_server" | "reset_server" => {
@@ -134,14 +134,14 @@ impl Cloud {
         self.begin(Job::on(command, [ResourceRef::server(server)]), effect)
     }
 
-    /// Starts an action, which keeps its servers locked until it ends; then `effect` happens, unless the action fails.
+    /// Starts an action that locks its servers until it ends; `effect` is applied if the action succeeds.
     pub(crate) fn begin(
         &mut self,
         job: Job,
         effect: impl FnOnce(&mut Self) + Send + 'static,
     ) -> Action {
         let start = job.start.unwrap_or_else(|| self.clock.now());
-        let due = self.after(start, seconds(job.command));
+        let due = self.after(start, duration_seconds(job.command));
         let action = Action {
             id: self.new_id(),
             command: job.command,
@@ -154,12 +154,12 @@ impl Cloud {
             due,
         };
         let id = action.id;
-        let fails = self.failing;
+        let fails = self.fail_actions;
         for server in action.servers() {
             self.edit(server, |server| server.running_actions += 1);
         }
         self.actions.insert(id, action);
-        self.at(due, move |cloud| {
+        self.schedule(due, move |cloud| {
             if fails {
                 cloud.fail(id);
             } else {
@@ -167,21 +167,24 @@ impl Cloud {
                 effect(cloud);
             }
         });
-        self.settle();
+        self.run_due_events();
         self.actions[&id].clone()
     }
 
-    /// Ends an action without an effect: its servers are again what they were.
+    /// Ends an action with an error; its servers return to their previous status.
     fn fail(&mut self, id: u64) {
         let action = self.finish(id, ActionStatus::Error);
         for server in action.servers() {
-            self.edit(server, Server::forget_transition);
+            self.edit(server, Server::revert_transition);
         }
     }
 
     fn finish(&mut self, id: u64, status: ActionStatus) -> Action {
         let now = self.now();
-        let action = self.actions.get_mut(&id).expect("actions are kept");
+        let action = self
+            .actions
+            .get_mut(&id)
+            .expect("actions are never removed");
         action.status = status;
         action.progress = 100;
         action.finished = Some(now);
@@ -213,7 +216,7 @@ impl Action {
             .map(|resource| resource.id)
     }
 
-    /// The action with the progress that it has made by now.
+    /// Returns the action with its progress at the time `now`.
     fn at(&self, now: Timestamp) -> Self {
         let mut action = self.clone();
         if action.status == ActionStatus::Running {
@@ -225,7 +228,7 @@ impl Action {
     }
 }
 
-const ORDERS: &Orders<Action> = &[
+const SORT_KEYS: &SortKeys<Action> = &[
     ("id", |a, b| a.id.cmp(&b.id)),
     ("command", |a, b| a.command.cmp(b.command)),
     ("status", |a, b| a.status.name().cmp(b.status.name())),
@@ -233,8 +236,8 @@ const ORDERS: &Orders<Action> = &[
     ("finished", |a, b| a.finished.cmp(&b.finished)),
 ];
 
-/// What a request is answered that has started an action, and nothing else.
-pub(crate) fn started(action: &Action) -> Reply {
+/// Returns the response of an operation that only starts an action.
+pub(crate) fn action_response(action: &Action) -> Reply {
     Answer::created(&json!({ "action": action }))
 }
 
@@ -242,7 +245,7 @@ pub(crate) fn get(cloud: &mut Cloud, call: &Call) -> Reply {
     Answer::one("action", &cloud.action(call.id("id")?)?)
 }
 
-/// `GET /actions`: those whose ids are given, all of them in one answer.
+/// `GET /actions`: the actions with the given IDs, without pagination.
 pub(crate) fn list(cloud: &mut Cloud, call: &Call) -> Reply {
     let ids = ids(call)?;
     if ids.is_empty() {
@@ -264,7 +267,7 @@ fn ids(call: &Call) -> Result<Vec<u64>, ApiError> {
         .collect()
 }
 
-/// The actions on all things of a kind, such as `GET /servers/actions`.
+/// Lists the actions on all resources of a kind, as in `GET /servers/actions`.
 pub(crate) fn list_of_kind(cloud: &mut Cloud, call: &Call, kind: &'static str) -> Reply {
     let ids = ids(call)?;
     page(cloud, call, |action| {
@@ -295,5 +298,5 @@ fn page(cloud: &Cloud, call: &Call, choose: impl Fn(&Action) -> bool) -> Reply {
         .actions
         .values()
         .filter(|action| call.allows("status", action.status.name()) && choose(action));
-    Answer::ok(&Page::of("actions", chosen, call, ORDERS)?.map(|action| action.at(now)))
+    Answer::ok(&Page::of("actions", chosen, call, SORT_KEYS)?.map(|action| action.at(now)))
 }

@@ -1,4 +1,4 @@
-//! Public addresses, and their names in reverse DNS.
+//! Public IP addresses and their reverse DNS entries.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::errors::ApiError;
 
-/// A public address or, for IPv6, a network of them.
+/// A public IPv4 address or IPv6 network.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Address {
     pub(crate) ip: String,
@@ -28,7 +28,7 @@ pub(crate) enum IpVersion {
     Ipv6,
 }
 
-/// The body of `change_dns_ptr`: the name has to be there, and may be null.
+/// The body of `change_dns_ptr`; `dns_ptr` is required and may be null.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ChangeDnsPtr {
     pub(crate) ip: String,
@@ -37,11 +37,11 @@ pub(crate) struct ChangeDnsPtr {
 }
 
 impl Address {
-    /// The address that belongs to the resource with this id.
+    /// Returns the address of the resource with this ID.
     pub(crate) fn of(id: u64, version: IpVersion) -> Self {
         let number = (id - 100_000_000) as u32;
         let ip = match version {
-            // 10.0.0.0/8 has room for all that a simulation creates, and leads nowhere.
+            // 10.0.0.0/8 is large enough and not routed.
             IpVersion::Ipv4 => Ipv4Addr::from(0x0a00_0000 | (number & 0x00ff_ffff)).to_string(),
             IpVersion::Ipv6 => {
                 let [high, low] = [(number >> 16) as u16, number as u16];
@@ -62,7 +62,7 @@ impl Address {
         }
     }
 
-    /// Sets or, without a name, resets what one address resolves to.
+    /// Sets the reverse DNS entry of one address; without a name, resets it.
     pub(crate) fn change_dns_ptr(&mut self, change: &ChangeDnsPtr) -> Result<(), ApiError> {
         if !self.covers(&change.ip) {
             return Err(ApiError::invalid(

@@ -1,4 +1,4 @@
-//! What is not in the API: the simulator's own controls, below `/sim`.
+//! The simulator's control endpoints below `/sim`.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -14,7 +14,7 @@ pub(crate) fn router() -> Router<Shared> {
     Router::new()
         .route("/clock", get(clock).post(advance))
         .route("/faults", get(faults).post(add_faults).delete(clear_faults))
-        .route("/requests", get(requests).delete(forget_requests))
+        .route("/requests", get(requests).delete(clear_requests))
         .route("/servers/{id}/screen", get(screen))
 }
 
@@ -22,14 +22,14 @@ async fn clock(State(shared): State<Shared>) -> String {
     shared.clock().now().to_string()
 }
 
-/// Pushes the clock forward by a duration such as `90s`.
+/// Advances the clock by a duration such as `90s`.
 async fn advance(State(shared): State<Shared>, by: String) -> Response {
     match parse_duration(by.trim()) {
         Ok(by) => {
             shared.clock().advance(by);
             clock(State(shared)).await.into_response()
         }
-        Err(error) => refuse(error),
+        Err(error) => bad_request(error),
     }
 }
 
@@ -50,7 +50,7 @@ async fn add_faults(State(shared): State<Shared>, lines: String) -> Response {
                 .for_each(|fault| shared.faults().add(fault));
             StatusCode::NO_CONTENT.into_response()
         }
-        Err(error) => refuse(error),
+        Err(error) => bad_request(error),
     }
 }
 
@@ -63,7 +63,7 @@ async fn requests(State(shared): State<Shared>) -> Json<Vec<Request>> {
     Json(shared.log().requests())
 }
 
-async fn forget_requests(State(shared): State<Shared>) -> StatusCode {
+async fn clear_requests(State(shared): State<Shared>) -> StatusCode {
     shared.log().clear();
     StatusCode::NO_CONTENT
 }
@@ -72,6 +72,6 @@ async fn screen(State(shared): State<Shared>, Path(id): Path<u64>) -> Result<Str
     shared.cloud().screen(id).ok_or(StatusCode::NOT_FOUND)
 }
 
-fn refuse(error: impl std::fmt::Display) -> Response {
+fn bad_request(error: impl std::fmt::Display) -> Response {
     (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response()
 }

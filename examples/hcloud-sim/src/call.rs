@@ -1,4 +1,4 @@
-//! One request to the API as its operations see it, and what they answer.
+//! Requests to the API and their responses, as the operations see them.
 
 use std::collections::HashMap;
 
@@ -21,12 +21,12 @@ pub(crate) type Operation = fn(&mut Cloud, &Call) -> Reply;
 
 pub(crate) type Reply = Result<Answer, ApiError>;
 
-/// A request whose path the API knows.
+/// A request to a known route.
 pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
-    /// The actions that the request starts are to fail.
-    pub(crate) fails: bool,
+    /// Whether the actions that the request starts fail.
+    pub(crate) fail_actions: bool,
     path: HashMap<String, String>,
     query: Vec<(String, String)>,
     body: Bytes,
@@ -39,7 +39,7 @@ impl Call {
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     }
 
-    /// The number that stands for `{name}` in the path.
+    /// Returns the path parameter `{name}` as a number.
     pub(crate) fn id(&self, name: &str) -> Result<u64, ApiError> {
         self.path(name)
             .unwrap_or_default()
@@ -47,12 +47,12 @@ impl Call {
             .map_err(|_| ApiError::invalid(name, "must be a number"))
     }
 
-    /// What stands for `{name}` in the path.
+    /// Returns the path parameter `{name}`.
     pub(crate) fn path(&self, name: &str) -> Option<&str> {
         self.path.get(name).map(String::as_str)
     }
 
-    /// The value of a query parameter; the last one, if it is repeated.
+    /// Returns the last value of a query parameter.
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
         self.query_all(name)
             .last()
@@ -66,28 +66,28 @@ impl Call {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Whether an entry has one of the values that the query allows; with none given, all are.
+    /// Returns whether `value` is among the values of a query parameter, or the parameter is absent.
     pub(crate) fn allows(&self, name: &str, value: &str) -> bool {
         let mut allowed = self.query_all(name).peekable();
         allowed.peek().is_none() || allowed.any(|allowed| allowed == value)
     }
 
-    /// What the labels of an entry have to be.
+    /// Returns the label selector of the query.
     pub(crate) fn selector(&self) -> Result<Selector, ApiError> {
         Selector::parse(self.query("label_selector").unwrap_or_default())
     }
 
-    /// The body; an empty one counts as `{}`, as operations without required fields allow.
+    /// Decodes the body; an empty body counts as `{}`.
     pub(crate) fn body<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
-        let text = if self.body.is_empty() {
+        let bytes = if self.body.is_empty() {
             b"{}"
         } else {
             &self.body[..]
         };
-        let mut json = serde_json::Deserializer::from_slice(text);
+        let mut json = serde_json::Deserializer::from_slice(bytes);
         let body = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             if error.inner().is_data() {
-                refused_field(&error)
+                invalid_field(&error)
             } else {
                 ApiError::new("json_error")
             }
@@ -97,8 +97,8 @@ impl Call {
     }
 }
 
-/// Names the field that does not fit, or that is missing.
-fn refused_field(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+/// Returns an error that names the invalid or missing field.
+fn invalid_field(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
     let problem = error.inner().to_string();
     match problem
         .strip_prefix("missing field `")
@@ -130,7 +130,7 @@ impl<S: Send + Sync> FromRequest<S> for Call {
         Ok(Self {
             path,
             query,
-            fails: request.extensions().get::<FailActions>().is_some(),
+            fail_actions: request.extensions().get::<FailActions>().is_some(),
             method: request.method().clone(),
             headers: request.headers().clone(),
             body: Bytes::from_request(request, state)
@@ -140,7 +140,7 @@ impl<S: Send + Sync> FromRequest<S> for Call {
     }
 }
 
-/// Names a thing by its number or by its name, as the API allows in bodies.
+/// An ID or a name of a resource in a body.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum IdOrName {
@@ -149,21 +149,21 @@ pub(crate) enum IdOrName {
 }
 
 impl IdOrName {
-    /// The first match by number, else by name; a name of digits may also be a number.
+    /// Finds a resource by ID or name; a name of digits is tried as an ID first.
     pub(crate) fn find<'a, T>(
         &self,
         all: impl Iterator<Item = &'a T> + Clone,
         id: impl Fn(&T) -> u64,
         name: impl Fn(&T) -> Option<&str>,
     ) -> Option<&'a T> {
-        let by_id = |wanted| all.clone().find(|thing| id(thing) == wanted);
+        let by_id = |wanted| all.clone().find(|item| id(item) == wanted);
         match self {
             Self::Id(wanted) => by_id(*wanted),
             Self::Name(wanted) => wanted
                 .parse()
                 .ok()
                 .and_then(by_id)
-                .or_else(|| all.clone().find(|thing| name(thing) == Some(wanted))),
+                .or_else(|| all.clone().find(|item| name(item) == Some(wanted))),
         }
     }
 }
@@ -177,7 +177,7 @@ impl std::fmt::Display for IdOrName {
     }
 }
 
-/// What an operation answers when it did what was asked.
+/// The response of a successful operation.
 #[derive(Debug)]
 pub(crate) struct Answer {
     status: StatusCode,
@@ -208,7 +208,7 @@ impl Answer {
     fn with(status: StatusCode, body: &impl Serialize) -> Self {
         Self {
             status,
-            body: serde_json::to_vec(body).expect("the cloud's things have text keys"),
+            body: serde_json::to_vec(body).expect("maps have string keys"),
         }
     }
 }

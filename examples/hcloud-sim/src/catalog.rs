@@ -1,6 +1,6 @@
-//! What the simulated cloud has on offer: locations, server types, images, ISOs.
+//! The catalog of the simulated cloud: locations, server types, images, ISOs.
 //!
-//! Names and availability are as of November 2026; prices are near the real ones, and not an offer.
+//! Names and availability are as of November 2026; prices are approximate.
 
 use std::sync::LazyLock;
 
@@ -126,7 +126,7 @@ pub(crate) struct ServerType {
     pub(crate) locations: Vec<Offer>,
 }
 
-/// What holds for a server type at one location.
+/// The availability of a server type at one location.
 #[derive(Debug, Serialize)]
 pub(crate) struct Offer {
     id: u64,
@@ -143,7 +143,7 @@ impl ServerType {
             .find(|offer| offer.name == location.name)
     }
 
-    /// The location for a server that asks for none.
+    /// Returns the location of servers that are created without one.
     pub(crate) fn default_location(&self) -> Option<&'static Location> {
         let offer = self.locations.iter().find(|offer| offer.available)?;
         LOCATIONS
@@ -159,7 +159,7 @@ impl ServerType {
     }
 }
 
-/// A family of server types: what its members have in common.
+/// The common properties of a family of server types.
 struct Family {
     category: &'static str,
     cpu_type: &'static str,
@@ -168,13 +168,13 @@ struct Family {
     types: &'static [Size],
 }
 
-/// A number, a name, cores, memory and disk in GB, and the net price in euro cents per month.
+/// ID, name, cores, memory and disk in GB, and the net price in euro cents per month.
 struct Size(u64, &'static str, u32, u32, u32, u64);
 
-/// Where a family is sold, and how.
+/// The availability and price of a family at one location.
 struct Market {
     location: &'static str,
-    /// Percent of the list price.
+    /// In percent of the list price.
     price: u64,
     state: State,
 }
@@ -184,7 +184,7 @@ enum State {
     Recommended,
     Available,
     SoldOut,
-    /// Announced in October 2025, gone since January 2026.
+    /// Deprecated in October 2025, unavailable since January 2026.
     Gone,
 }
 
@@ -378,15 +378,15 @@ fn gone() -> Deprecation {
 fn day(date: &str) -> Timestamp {
     format!("{date}T00:00:00Z")
         .parse()
-        .expect("the catalogue holds valid dates")
+        .expect("valid dates in the catalog")
 }
 
-/// A location that the catalogue itself names.
+/// Returns a location by a name that is used in the catalog.
 fn location(name: &str) -> &'static Location {
     LOCATIONS
         .iter()
         .find(|location| location.name == name)
-        .expect("the catalogue names locations of its own")
+        .expect("a location of the catalog")
 }
 
 #[derive(Debug, Serialize)]
@@ -446,7 +446,7 @@ pub(crate) static ISOS: LazyLock<Vec<Iso>> = LazyLock::new(|| {
     ]
 });
 
-/// What an image's name and description begin with, its flavour, version, disk in GB, and the day it appeared.
+/// Prefix of the name and of the description, flavor, version, disk in GB, and the release date.
 struct Release(&'static str, &'static str, &'static str, u32, &'static str);
 
 const RELEASES: &[Release] = &[
@@ -466,7 +466,7 @@ const RELEASES: &[Release] = &[
     Release("Ubuntu", "ubuntu", "26.04", 5, "2026-04-23"),
 ];
 
-/// The images that every project has: each release for both architectures, and one app.
+/// Returns the public images: each release for both architectures, and one app.
 pub(crate) fn images() -> impl Iterator<Item = Image> {
     let systems = RELEASES.iter().flat_map(|release| {
         [Architecture::X86, Architecture::Arm].map(|architecture| release.image(architecture))

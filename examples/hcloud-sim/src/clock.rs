@@ -1,4 +1,4 @@
-//! The simulator's clock: real time, which a test may push forward.
+//! The simulator's clock: real time, which tests can advance.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-/// A clock that runs as real time does, ahead of it by as much as it was advanced; all clones show the same time.
+/// A clock that runs at the speed of real time and can be advanced; clones share the time.
 #[derive(Clone, Debug)]
 pub struct Clock {
     ahead: Arc<watch::Sender<Duration>>,
@@ -22,17 +22,21 @@ impl Default for Clock {
 }
 
 impl Clock {
-    /// What the clock shows.
+    /// Returns the current time of the clock.
     pub fn now(&self) -> Timestamp {
         Timestamp::now() + *self.ahead.borrow()
     }
 
-    /// Pushes the clock forward, and wakes whoever slept until a time that has come by it.
+    /// Advances the clock, and wakes calls of [`Clock::sleep_until`] that have become due.
     pub fn advance(&self, by: Duration) {
         self.ahead.send_modify(|ahead| *ahead += by);
     }
 
-    /// Waits until the clock shows `time`.
+    /// Sleeps until the clock reaches `time`.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
     pub async fn sleep_until(&self, time: Timestamp) {
         let mut ahead = self.ahead.subscribe();
         while let Ok(rest) = Duration::try_from(time.duration_since(self.now()))
@@ -53,7 +57,7 @@ mod tests {
     const HOUR: Duration = Duration::from_secs(3600);
 
     #[tokio::test]
-    async fn sleeper_is_woken_when_its_time_has_come() {
+    async fn advancing_the_clock_wakes_due_sleepers() {
         let clock = Clock::default();
         let sleeper = clock.clone();
         let due = clock.now() + HOUR;
@@ -71,7 +75,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn time_that_has_passed_is_not_waited_for() {
+    async fn sleep_until_a_past_time_returns_at_once() {
         let clock = Clock::default();
 
         clock.sleep_until(clock.now() - HOUR).await;

@@ -1,7 +1,7 @@
-//! The console: a machine with a text screen, behind an RFB server on a WebSocket.
+//! The console: a machine with a text screen and an RFB server on a WebSocket.
 //!
-//! [`Machine`] is the screen, the keyboard and the power switch of one server; [`accept`] lets a viewer see it. The
-//! protocol is RFB 3.8 with VNC authentication, as Hetzner's own consoles speak it to noVNC.
+//! [`Machine`] is the screen, the keyboard and the power switch of one server; [`accept`] connects a viewer to it. The
+//! protocol is RFB 3.8 with VNC authentication, as on Hetzner's consoles.
 
 mod font;
 mod guest;

@@ -1,4 +1,4 @@
-//! Access to the consoles: who asked for one, and the WebSocket that leads there.
+//! Access to consoles: tickets for requested consoles, and their WebSocket.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -17,17 +17,17 @@ use crate::console::{self, Machine};
 use crate::http::Shared;
 use crate::state::Cloud;
 
-/// How long after the request a console can be connected to.
-const VALID: Duration = Duration::from_secs(60);
+/// How long a requested console accepts connections.
+const TICKET_TTL: Duration = Duration::from_secs(60);
 
-/// The consoles that were asked for.
+/// The consoles that have been requested.
 pub(crate) struct Consoles {
-    /// Where the WebSocket is, without the query.
+    /// The URL of the WebSocket, without the query.
     url: String,
-    /// Where all consoles are instead, and their password.
-    elsewhere: Option<(String, String)>,
+    /// URL and password of an external console that replaces all others.
+    external: Option<(String, String)>,
     tickets: HashMap<String, Ticket>,
-    /// Servers whose power may be switched off from their console.
+    /// Servers that may be switched off from their console.
     watched: BTreeSet<u64>,
 }
 
@@ -41,23 +41,23 @@ impl Consoles {
     pub(crate) fn at(url: String) -> Self {
         Self {
             url,
-            elsewhere: None,
+            external: None,
             tickets: HashMap::new(),
             watched: BTreeSet::new(),
         }
     }
 
-    /// Has every console lead to a screen that is none of ours.
-    pub(crate) fn lead_elsewhere(self, url: String, password: String) -> Self {
+    /// Uses an external console instead of the simulated ones.
+    pub(crate) fn with_external_console(self, url: String, password: String) -> Self {
         Self {
-            elsewhere: Some((url, password)),
+            external: Some((url, password)),
             ..self
         }
     }
 }
 
 impl Cloud {
-    /// The machine of a server, which is running if the server is.
+    /// Returns the machine of a server, which is on if the server is.
     fn machine(&mut self, id: u64) -> Option<Machine> {
         let server = self.servers.get(&id)?;
         if server.machine.is_none() {
@@ -71,13 +71,13 @@ impl Cloud {
         self.servers[&id].machine.clone()
     }
 
-    /// What the screen of a server shows; nothing, if there is no such server or it is off.
+    /// Returns the text on the screen of a server; `None` if the server does not exist.
     pub(crate) fn screen(&mut self, id: u64) -> Option<String> {
         self.machine(id).map(|machine| machine.text())
     }
 
-    /// Notes which servers were switched off by who types into their console.
-    pub(crate) fn notice_power_off(&mut self) {
+    /// Updates the status of servers that have been switched off from their console.
+    pub(crate) fn observe_power_off(&mut self) {
         for id in &self.consoles.watched {
             if let Some(server) = self.servers.get_mut(id)
                 && server.on_since.is_some()
@@ -91,61 +91,61 @@ impl Cloud {
         }
     }
 
-    /// Switches everything off, which ends all sessions.
+    /// Switches all servers off, which ends all sessions.
     pub(crate) fn shut_down(&mut self) {
         for server in self.servers.values_mut() {
             server.power_off();
         }
     }
 
-    fn admit(&mut self, visit: &Visit) -> Option<(Machine, String)> {
+    fn redeem(&mut self, query: &ConsoleQuery) -> Option<(Machine, String)> {
         let now = self.clock.now();
         self.consoles
             .tickets
             .retain(|_, ticket| ticket.expires > now);
-        let ticket = self.consoles.tickets.get(&visit.token)?;
-        if ticket.server != visit.server_id {
+        let ticket = self.consoles.tickets.get(&query.token)?;
+        if ticket.server != query.server_id {
             return None;
         }
         let password = ticket.password.clone();
-        Some((self.machine(visit.server_id)?, password))
+        Some((self.machine(query.server_id)?, password))
     }
 }
 
 pub(crate) fn request(cloud: &mut Cloud, call: &Call) -> Reply {
     let id = cloud.server(call.id("id")?)?.id;
     let action = cloud.act("request_console", id, |_| {});
-    if let Some((url, password)) = &cloud.consoles.elsewhere {
-        let answer = json!({ "wss_url": url, "password": password, "action": action });
-        return Answer::created(&answer);
+    if let Some((url, password)) = &cloud.consoles.external {
+        let body = json!({ "wss_url": url, "password": password, "action": action });
+        return Answer::created(&body);
     }
     let (token, password) = (cloud.secret(32), cloud.secret(32));
     let url = format!("{}?server_id={id}&token={token}", cloud.consoles.url);
     let ticket = Ticket {
         server: id,
         password: password.clone(),
-        expires: cloud.clock.now() + VALID,
+        expires: cloud.clock.now() + TICKET_TTL,
     };
     cloud.consoles.tickets.insert(token, ticket);
     Answer::created(&json!({ "wss_url": url, "password": password, "action": action }))
 }
 
 #[derive(Deserialize)]
-pub(crate) struct Visit {
+pub(crate) struct ConsoleQuery {
     server_id: u64,
     token: String,
 }
 
-/// `GET /console`: the WebSocket.
+/// `GET /console`: upgrades to the WebSocket of a console.
 pub(crate) async fn connect(
     State(shared): State<Shared>,
-    visit: Result<Query<Visit>, QueryRejection>,
+    query: Result<Query<ConsoleQuery>, QueryRejection>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    let admitted = visit
+    let console = query
         .ok()
-        .and_then(|Query(visit)| shared.cloud().admit(&visit));
-    match admitted {
+        .and_then(|Query(query)| shared.cloud().redeem(&query));
+    match console {
         Some((machine, password)) => console::accept(upgrade, machine, password),
         None => (StatusCode::FORBIDDEN, "unknown or expired token").into_response(),
     }

@@ -1,4 +1,4 @@
-//! The errors of the API, in its own words.
+//! The errors of the API, with its codes and messages.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#errors>
 
@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-/// An answer that refuses the request.
+/// An error response.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct ApiError {
     #[serde(skip)]
@@ -37,7 +37,7 @@ struct Limit {
     name: &'static str,
 }
 
-/// Every code that any operation answers here, with its status and the message that stands for it in general.
+/// All codes with their status and default message.
 const CODES: &[(&str, u16, &str)] = &[
     ("json_error", 400, "invalid JSON input in your request"),
     (
@@ -184,7 +184,7 @@ const CODES: &[(&str, u16, &str)] = &[
 ];
 
 impl ApiError {
-    /// The error for a code of the API; `None` if it has no such code.
+    /// Returns the error with a code of the API; `None` if the code is unknown.
     pub(crate) fn with_code(code: &str) -> Option<Self> {
         let &(code, status, message) = CODES.iter().find(|(known, ..)| *known == code)?;
         let details = match code {
@@ -197,31 +197,31 @@ impl ApiError {
             _ => None,
         };
         Some(Self {
-            status: StatusCode::from_u16(status).expect("the table holds valid statuses"),
+            status: StatusCode::from_u16(status).expect("valid statuses in the table"),
             code,
             details,
             message: message.into(),
         })
     }
 
-    /// The error for a code that the caller knows to be in the table.
+    /// Returns the error with a code of the table.
     pub(crate) fn new(code: &'static str) -> Self {
-        Self::with_code(code).expect("the code stands in the table")
+        Self::with_code(code).expect("a code of the table")
     }
 
-    pub(crate) fn saying(self, message: impl Into<String>) -> Self {
+    pub(crate) fn with_message(self, message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             ..self
         }
     }
 
-    pub(crate) fn no_such_route() -> Self {
-        Self::new("not_found").saying("api route not found")
+    pub(crate) fn route_not_found() -> Self {
+        Self::new("not_found").with_message("api route not found")
     }
 
     pub(crate) fn not_found(kind: &str, id: impl std::fmt::Display) -> Self {
-        Self::new("not_found").saying(format!("{kind} with ID '{id}' not found"))
+        Self::new("not_found").with_message(format!("{kind} with ID '{id}' not found"))
     }
 
     pub(crate) fn invalid(field: &str, problem: impl Into<String>) -> Self {
@@ -232,7 +232,7 @@ impl ApiError {
                 messages: vec![problem.clone()],
             }])),
             ..Self::new("invalid_input")
-                .saying(format!("invalid input in field '{field}': {problem}"))
+                .with_message(format!("invalid input in field '{field}': {problem}"))
         }
     }
 
@@ -242,7 +242,7 @@ impl ApiError {
                 name: field.into(),
                 messages: Vec::new(),
             }])),
-            ..Self::new("uniqueness_error").saying(message)
+            ..Self::new("uniqueness_error").with_message(message)
         }
     }
 

@@ -1,4 +1,4 @@
-//! Faults on request: what goes wrong, for which requests, and how often.
+//! Fault injection: the kind of fault, the requests that it affects, and how often.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,9 +9,9 @@ use axum::http::{Method, StatusCode};
 
 use crate::errors::ApiError;
 
-/// Something that goes wrong: a kind, and the requests that it hits.
+/// A fault to inject: its kind, and the requests that it affects.
 ///
-/// As text: a kind, then in any order a method, a path in which `*` stands for anything, and how many times.
+/// As a string: a kind, then in any order a method, a path with `*` as a wildcard, and a number of times.
 ///
 /// ```
 /// # use hcloud_sim::Fault;
@@ -19,20 +19,20 @@ use crate::errors::ApiError;
 /// # Ok::<(), hcloud_sim::InvalidFault>(())
 /// ```
 ///
-/// | Kind | What happens |
+/// | Kind | Effect |
 /// | --- | --- |
-/// | `latency=200ms` | the answer takes longer |
-/// | `status=502` | an HTML page with this status |
-/// | `error=CODE` | the API's error with this code, such as `locked`, `conflict` or `resource_unavailable` |
-/// | `rate-limit` | 429, as if the budget were spent |
-/// | `fail-action` | the actions that the request starts fail |
-/// | `drop` | the connection ends before the request is looked at |
-/// | `drop-after` | the request is carried out, then the connection ends without an answer |
-/// | `hang` | no answer ever; nothing is carried out |
-/// | `hang-after` | the request is carried out, and no answer ever comes |
-/// | `truncate` | the answer's JSON ends in the middle |
-/// | `malformed` | the answer is not JSON, though it says so |
-/// | `html` | a page of HTML, with status 200 |
+/// | `latency=200ms` | delays the response |
+/// | `status=502` | responds with an HTML page with this status |
+/// | `error=CODE` | responds with the API's error with this code, such as `locked` or `resource_unavailable` |
+/// | `rate-limit` | responds with 429, as if the rate limit were exceeded |
+/// | `fail-action` | lets the actions fail that the request starts |
+/// | `drop` | closes the connection before the request is executed |
+/// | `drop-after` | executes the request, then closes the connection without a response |
+/// | `hang` | never responds and does not execute the request |
+/// | `hang-after` | executes the request, but never responds |
+/// | `truncate` | truncates the JSON of the response |
+/// | `malformed` | responds with invalid JSON |
+/// | `html` | responds with an HTML page with status 200 |
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     word: String,
@@ -58,11 +58,11 @@ pub(crate) enum Kind {
     Html,
 }
 
-/// In the extensions of a request: the actions that it starts are to fail.
+/// A request extension: the actions that the request starts fail.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FailActions;
 
-/// A text that describes no fault.
+/// The error for a string that is not a valid fault.
 #[derive(Debug, thiserror::Error, PartialEq)]
 #[error("{word:?} has no meaning in the fault {text:?}")]
 pub struct InvalidFault {
@@ -140,17 +140,17 @@ impl Kind {
     }
 }
 
-/// Reads a duration such as `30ms`, `2s` or `1m 30s`.
+/// Parses a duration such as `30ms`, `2s` or `1m 30s`.
 ///
 /// # Errors
 ///
-/// The text is no duration, or a negative one.
+/// The string is not a duration, or the duration is negative.
 pub fn parse_duration(text: &str) -> Result<Duration, jiff::Error> {
     text.parse::<jiff::SignedDuration>()?.try_into()
 }
 
 impl Fault {
-    fn hits(&self, method: &Method, path: &str) -> bool {
+    fn affects(&self, method: &Method, path: &str) -> bool {
         self.left != Some(0)
             && self.method.as_ref().is_none_or(|wanted| wanted == method)
             && self
@@ -165,7 +165,7 @@ impl Fault {
     }
 }
 
-/// Whether `text` is the pattern, in which each `*` stands for anything.
+/// Returns whether a path matches a pattern with `*` as a wildcard.
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
@@ -178,7 +178,7 @@ fn matches(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// The faults in force.
+/// The active faults.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Mutex<Vec<Fault>>);
 
@@ -191,14 +191,14 @@ impl Faults {
         self.lock().clear();
     }
 
-    /// What goes wrong with a request: every latency, and the first other fault.
+    /// Returns the faults of a request: the sum of all latencies, and the first other fault.
     pub(crate) fn take(&self, method: &Method, path: &str) -> (Duration, Option<Kind>) {
         let mut latency = Duration::ZERO;
         let mut kind = None;
         for fault in self
             .lock()
             .iter_mut()
-            .filter(|fault| fault.hits(method, path))
+            .filter(|fault| fault.affects(method, path))
         {
             match fault.kind {
                 Kind::Latency(more) => {
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn fault_hits_the_requests_it_names_as_often_as_it_says() {
+    fn fault_affects_matching_requests_the_given_number_of_times() {
         let faults = faults(&["status=502 POST /v1/servers* x2", "drop GET"]);
         let post = |path| faults.take(&Method::POST, path).1;
 
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_in_force_are_listed_as_they_were_asked_for() {
+    fn active_faults_are_listed_as_they_were_added() {
         let faults = faults(&["latency=30ms", "drop POST /v1/* x1", "hang x2 GET"]);
 
         faults.take(&Method::POST, "/v1/servers");
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn latencies_add_up_and_leave_room_for_another_fault() {
+    fn latencies_add_up_and_combine_with_another_fault() {
         let faults = faults(&["latency=30ms", "hang x1", "html", "latency=1s"]);
 
         let first = faults.take(&Method::GET, "/");
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn stars_in_a_path_stand_for_anything() {
+    fn stars_in_a_path_are_wildcards() {
         assert!(matches(
             "/v1/servers/*/actions/*",
             "/v1/servers/42/actions/poweron"
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn words_without_meaning_are_refused() {
+    fn unknown_words_are_rejected() {
         for (text, word) in [
             ("", ""),
             ("explode", "explode"),

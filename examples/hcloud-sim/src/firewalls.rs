@@ -1,4 +1,4 @@
-//! Firewalls: rules, and the servers that they are applied to.
+//! Firewalls: rules, and the servers to which they are applied.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#firewalls>
 
@@ -118,7 +118,7 @@ impl Kind for Firewall {
         view
     }
 
-    fn leave(it: &Resource<Self>, _: &mut Cloud) -> Result<(), ApiError> {
+    fn detach(it: &Resource<Self>, _: &mut Cloud) -> Result<(), ApiError> {
         match it.own.applied_to.is_empty() {
             true => Ok(()),
             false => Err(ApiError::new("resource_in_use")),
@@ -126,7 +126,7 @@ impl Kind for Firewall {
     }
 }
 
-/// One action for the rules, and one more for each server.
+/// Starts one action for the rules and one for each server.
 fn actions(cloud: &mut Cloud, id: u64, command: &'static str, targets: &[Target]) -> Vec<Action> {
     let rules = resources::begin::<Firewall>(cloud, id, "set_firewall_rules");
     let mut actions = vec![rules];
@@ -141,7 +141,7 @@ fn actions(cloud: &mut Cloud, id: u64, command: &'static str, targets: &[Target]
     actions
 }
 
-fn answer(actions: &[Action]) -> Reply {
+fn actions_response(actions: &[Action]) -> Reply {
     Answer::created(&json!({ "actions": actions }))
 }
 
@@ -155,7 +155,7 @@ fn set_rules(cloud: &mut Cloud, call: &Call) -> Reply {
     let firewall = resources::find::<Firewall>(cloud, call)?;
     firewall.own.rules = rules;
     let (id, targets) = (firewall.id, firewall.own.applied_to.clone());
-    answer(&actions(cloud, id, "apply_firewall", &targets))
+    actions_response(&actions(cloud, id, "apply_firewall", &targets))
 }
 
 fn apply(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -172,7 +172,7 @@ fn apply(cloud: &mut Cloud, call: &Call) -> Reply {
     }
     applied.extend(apply_to.clone());
     let id = firewall.id;
-    answer(&actions(cloud, id, "apply_firewall", &apply_to))
+    actions_response(&actions(cloud, id, "apply_firewall", &apply_to))
 }
 
 fn remove(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -188,5 +188,5 @@ fn remove(cloud: &mut Cloud, call: &Call) -> Reply {
     }
     applied.retain(|target| !remove_from.contains(target));
     let id = firewall.id;
-    answer(&actions(cloud, id, "remove_firewall", &remove_from))
+    actions_response(&actions(cloud, id, "remove_firewall", &remove_from))
 }

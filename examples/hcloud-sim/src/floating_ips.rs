@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::actions::{Job, ResourceRef, started};
+use crate::actions::{Job, ResourceRef, action_response};
 use crate::addresses::{Address, ChangeDnsPtr, IpVersion};
 use crate::call::{Answer, Call, IdOrName, Operation, Reply};
 use crate::catalog::Location;
@@ -102,14 +102,14 @@ fn assign(cloud: &mut Cloud, call: &Call) -> Reply {
         ResourceRef::of::<FloatingIp>(ip.id),
         ResourceRef::server(server),
     ];
-    started(&cloud.begin(Job::on("assign_floating_ip", resources), |_| {}))
+    action_response(&cloud.begin(Job::on("assign_floating_ip", resources), |_| {}))
 }
 
 fn unassign(cloud: &mut Cloud, call: &Call) -> Reply {
     let ip = resources::find::<FloatingIp>(cloud, call)?;
     ip.own.server = None;
     let id = ip.id;
-    resources::acted::<FloatingIp>(cloud, id, "unassign_floating_ip")
+    resources::respond_with_action::<FloatingIp>(cloud, id, "unassign_floating_ip")
 }
 
 fn change_dns_ptr(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -117,5 +117,5 @@ fn change_dns_ptr(cloud: &mut Cloud, call: &Call) -> Reply {
     let ip = resources::find::<FloatingIp>(cloud, call)?;
     ip.own.address.change_dns_ptr(&change)?;
     let id = ip.id;
-    resources::acted::<FloatingIp>(cloud, id, "change_dns_ptr")
+    resources::respond_with_action::<FloatingIp>(cloud, id, "change_dns_ptr")
 }

@@ -1,4 +1,4 @@
-//! The HTTP side: connections, tokens, budgets and faults around the operations.
+//! The HTTP server: connections, authentication, rate limits and fault injection.
 
 use std::future::{self, Ready};
 use std::io;
@@ -30,7 +30,7 @@ use crate::request_log::RequestLog;
 use crate::state::Cloud;
 use crate::{admin, consoles, routes};
 
-/// What all connections share; a cheap handle.
+/// The state that all connections share; cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Shared(Arc<Inner>);
 
@@ -49,7 +49,7 @@ pub(crate) struct Tokens {
     pub(crate) read_only: Option<String>,
 }
 
-/// Actions have a budget of their own.
+/// The rate limits; actions have a separate one.
 pub(crate) struct Budgets {
     pub(crate) actions: Bucket,
     pub(crate) others: Bucket,
@@ -74,11 +74,11 @@ impl Shared {
         }))
     }
 
-    /// The cloud as it is now.
+    /// Returns the cloud after applying all due events.
     pub(crate) fn cloud(&self) -> MutexGuard<'_, Cloud> {
         let mut cloud = self.0.cloud.lock().unwrap_or_else(PoisonError::into_inner);
-        cloud.settle();
-        cloud.notice_power_off();
+        cloud.run_due_events();
+        cloud.observe_power_off();
         cloud
     }
 
@@ -94,7 +94,7 @@ impl Shared {
         &self.0.log
     }
 
-    /// Takes a request to the API out of the budget it belongs to.
+    /// Takes a request to the API from its rate limit.
     fn spend(&self, method: &Method, path: &str) -> Option<Spent> {
         if !path.starts_with("/v1") {
             return None;
@@ -118,7 +118,7 @@ impl Shared {
     fn authorize(&self, call: &Call) -> Result<(), ApiError> {
         let token = call
             .bearer()
-            .ok_or_else(|| ApiError::new("unauthorized").saying("token is required"))?;
+            .ok_or_else(|| ApiError::new("unauthorized").with_message("token is required"))?;
         let tokens = &self.0.tokens;
         if token == tokens.full {
             Ok(())
@@ -132,14 +132,14 @@ impl Shared {
     }
 }
 
-/// Makes an operation answer requests.
+/// Converts an operation into a request handler.
 pub(crate) fn run(operation: Operation) -> impl Fn(State<Shared>, Call) -> Ready<Response> + Clone {
     move |State(shared), call| {
         let reply = shared.authorize(&call).and_then(|()| {
             let mut cloud = shared.cloud();
-            cloud.failing = call.fails;
+            cloud.fail_actions = call.fail_actions;
             let reply = operation(&mut cloud, &call);
-            cloud.failing = false;
+            cloud.fail_actions = false;
             reply
         });
         future::ready(reply.into_response())
@@ -151,11 +151,11 @@ fn router(shared: Shared) -> Router {
         .nest("/v1", routes::api())
         .route("/console", get(consoles::connect))
         .nest("/sim", admin::router())
-        .fallback(async || ApiError::no_such_route())
+        .fallback(async || ApiError::route_not_found())
         .with_state(shared)
 }
 
-/// Answers connections until it is dropped, which ends them all.
+/// Serves connections; dropping the future closes all of them.
 pub(crate) async fn serve(mut listener: TcpListener, shared: Shared) {
     let router = router(shared.clone());
     let mut connections = JoinSet::new();
@@ -170,10 +170,10 @@ pub(crate) async fn serve(mut listener: TcpListener, shared: Shared) {
 }
 
 async fn connection(stream: TcpStream, router: Router, shared: Shared) {
-    // Answers are small and complete: waiting for more to send would only delay them.
+    // Responses are sent in one piece, so Nagle's algorithm would only delay them.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(|request| answer(&shared, router.clone(), request));
-    // What ends a connection early is a client that left, or a fault that was asked for.
+    let service = service_fn(|request| handle(&shared, router.clone(), request));
+    // Errors are clients that have disconnected, or injected faults.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), service)
@@ -181,11 +181,11 @@ async fn connection(stream: TcpStream, router: Router, shared: Shared) {
         .await;
 }
 
-/// Carries out what becomes due on the clock, until it is dropped.
-pub(crate) async fn keep_agenda(shared: Shared) {
-    let changed = shared.cloud().agenda_changed();
+/// Applies events when they become due on the clock.
+pub(crate) async fn run_scheduler(shared: Shared) {
+    let changed = shared.cloud().schedule_changed();
     loop {
-        let due = shared.cloud().settle();
+        let due = shared.cloud().run_due_events();
         match due {
             None => changed.notified().await,
             Some(due) => tokio::select! {
@@ -196,7 +196,7 @@ pub(crate) async fn keep_agenda(shared: Shared) {
     }
 }
 
-async fn answer(
+async fn handle(
     shared: &Shared,
     router: Router,
     request: Request<Incoming>,
@@ -204,15 +204,15 @@ async fn answer(
     let request = request.map(Body::new);
     let uri = request.uri();
     if uri.path().starts_with("/sim") {
-        return Ok(call(router, request).await);
+        return Ok(forward(router, request).await);
     }
     if !uri.path().starts_with("/v1") {
-        return answer_faultily(shared, router, request).await;
+        return handle_with_faults(shared, router, request).await;
     }
     let number = shared
         .log()
         .begin(request.method().as_str(), uri.path(), uri.query());
-    let mut response = answer_faultily(shared, router, request).await?;
+    let mut response = handle_with_faults(shared, router, request).await?;
     response
         .headers_mut()
         .insert("x-correlation-id", correlation_id());
@@ -220,8 +220,8 @@ async fn answer(
     Ok(response)
 }
 
-/// Answers a request with the fault that is in force for it.
-async fn answer_faultily(
+/// Handles a request and injects the faults that affect it.
+async fn handle_with_faults(
     shared: &Shared,
     router: Router,
     mut request: Request<Body>,
@@ -229,34 +229,34 @@ async fn answer_faultily(
     let (latency, fault) = shared.faults().take(request.method(), request.uri().path());
     sleep_if_any(shared.0.latency + latency).await;
     let spent = shared.spend(request.method(), request.uri().path());
-    let respond = |response: Response| Ok(with_budget(response, spent));
+    let respond = |response: Response| Ok(with_rate_limit_headers(response, spent));
 
     match fault {
         Some(Kind::Drop) => return Err(io::ErrorKind::ConnectionAborted.into()),
         Some(Kind::Hang) => return future::pending().await,
-        Some(Kind::Status(status)) => return respond((status, page(status)).into_response()),
+        Some(Kind::Status(status)) => return respond((status, proxy_page(status)).into_response()),
         Some(Kind::Error(error)) => return respond(error.into_response()),
-        Some(Kind::Html) => return respond(page(StatusCode::OK).into_response()),
-        Some(Kind::RateLimit) => return Ok(too_many(spent.map(Spent::used_up))),
+        Some(Kind::Html) => return respond(proxy_page(StatusCode::OK).into_response()),
+        Some(Kind::RateLimit) => return Ok(rate_limit_response(spent.map(Spent::exhausted))),
         Some(Kind::FailAction) => {
             request.extensions_mut().insert(FailActions);
         }
-        _ if spent.is_some_and(|spent| !spent.is_granted) => return Ok(too_many(spent)),
+        _ if spent.is_some_and(|spent| !spent.is_granted) => return Ok(rate_limit_response(spent)),
         _ => {}
     }
-    let response = call(router, request).await;
+    let response = forward(router, request).await;
     match fault {
         Some(Kind::DropAfter) => Err(io::ErrorKind::ConnectionAborted.into()),
         Some(Kind::HangAfter) => future::pending().await,
         Some(Kind::Truncate) => {
-            respond(edit(response, |body| body[..body.len() / 2].to_vec()).await)
+            respond(map_body(response, |body| body[..body.len() / 2].to_vec()).await)
         }
-        Some(Kind::Malformed) => respond(edit(response, |body| [b"{]", body].concat()).await),
+        Some(Kind::Malformed) => respond(map_body(response, |body| [b"{]", body].concat()).await),
         _ => respond(response),
     }
 }
 
-async fn call(mut router: Router, request: Request<Body>) -> Response {
+async fn forward(mut router: Router, request: Request<Body>) -> Response {
     match Service::call(&mut router, request).await {
         Ok(response) => response,
         Err(never) => match never {},
@@ -269,33 +269,33 @@ async fn sleep_if_any(latency: Duration) {
     }
 }
 
-fn too_many(spent: Option<Spent>) -> Response {
+fn rate_limit_response(spent: Option<Spent>) -> Response {
     let error = ApiError::new("rate_limit_exceeded");
     let error = match spent {
-        Some(spent) => error.saying(format!(
+        Some(spent) => error.with_message(format!(
             "limit of {} requests per hour reached",
             spent.limit
         )),
         None => error,
     };
-    with_budget(error.into_response(), spent)
+    with_rate_limit_headers(error.into_response(), spent)
 }
 
-fn with_budget(mut response: Response, spent: Option<Spent>) -> Response {
+fn with_rate_limit_headers(mut response: Response, spent: Option<Spent>) -> Response {
     if let Some(spent) = spent {
-        spent.write(response.headers_mut());
+        spent.write_headers(response.headers_mut());
     }
     response
 }
 
-/// What a proxy shows when the API behind it cannot be reached.
-fn page(status: StatusCode) -> Html<String> {
+/// Returns an error page as of a proxy in front of the API.
+fn proxy_page(status: StatusCode) -> Html<String> {
     Html(format!(
         "<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\n"
     ))
 }
 
-async fn edit(response: Response, change: impl Fn(&[u8]) -> Vec<u8>) -> Response {
+async fn map_body(response: Response, change: impl Fn(&[u8]) -> Vec<u8>) -> Response {
     let (mut parts, body) = response.into_parts();
     parts.headers.remove(header::CONTENT_LENGTH);
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
@@ -304,5 +304,5 @@ async fn edit(response: Response, change: impl Fn(&[u8]) -> Vec<u8>) -> Response
 
 fn correlation_id() -> HeaderValue {
     let id = format!("{:016x}", fastrand::u64(..));
-    HeaderValue::try_from(id).expect("hexadecimal digits fit into a header")
+    HeaderValue::try_from(id).expect("hexadecimal digits are valid in a header")
 }

@@ -1,4 +1,4 @@
-//! Images: systems, apps, and what servers were saved as.
+//! Images: systems, apps, snapshots and backups.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#images>
 
@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::actions::{self, Job, ResourceRef, started};
+use crate::actions::{self, Job, ResourceRef, action_response};
 use crate::call::{Answer, Call, IdOrName, Reply};
 use crate::catalog::{Architecture, Deprecation};
 use crate::errors::ApiError;
 use crate::labels::{self, Labels};
-use crate::paging::{Orders, Page};
+use crate::paging::{Page, SortKeys};
 use crate::state::Cloud;
 
 #[derive(Clone, Debug, Serialize)]
@@ -31,7 +31,7 @@ pub(crate) struct Image {
     pub(crate) os_version: Option<String>,
     pub(crate) rapid_deploy: bool,
     pub(crate) protection: Protection,
-    /// Serialized as `deprecation` and, until that is gone, as `deprecated`.
+    /// Serialized as `deprecation` and as the older `deprecated`.
     #[serde(flatten, serialize_with = "deprecation")]
     pub(crate) deprecation: Option<Deprecation>,
     pub(crate) deleted: Option<Timestamp>,
@@ -95,7 +95,7 @@ pub(crate) struct Protection {
 }
 
 impl Cloud {
-    /// The images that have not been deleted.
+    /// Returns the images that have not been deleted.
     fn live_images(&self) -> impl Iterator<Item = &Image> + Clone {
         self.images.values().filter(|image| image.deleted.is_none())
     }
@@ -106,7 +106,7 @@ impl Cloud {
             .ok_or_else(|| ApiError::not_found("image", id))
     }
 
-    /// One of the project's own images, which alone can be changed.
+    /// Returns an image that belongs to the project and thus can be changed.
     fn own_image(&mut self, call: &Call) -> Result<&mut Image, ApiError> {
         let id = call.id("id")?;
         if !self.image(id)?.kind.is_own() {
@@ -117,7 +117,7 @@ impl Cloud {
             .ok_or_else(|| ApiError::not_found("image", id))
     }
 
-    /// The image for a server of an architecture; a name means the image for that architecture.
+    /// Finds the image for a server; a name refers to the image of the server's architecture.
     pub(crate) fn image_for(
         &self,
         wanted: &IdOrName,
@@ -130,7 +130,8 @@ impl Cloud {
         match found {
             Some(image) if image.status == ImageStatus::Available => Ok(image),
             Some(_) => {
-                Err(ApiError::new("resource_unavailable").saying("image is not available yet"))
+                Err(ApiError::new("resource_unavailable")
+                    .with_message("image is not available yet"))
             }
             None if self.has_image(wanted) => Err(ApiError::invalid(
                 "image",
@@ -151,7 +152,7 @@ impl Cloud {
     }
 }
 
-const ORDERS: &Orders<Image> = &[
+const SORT_KEYS: &SortKeys<Image> = &[
     ("id", |a, b| a.id.cmp(&b.id)),
     ("name", |a, b| a.name.cmp(&b.name)),
     ("created", |a, b| a.created.cmp(&b.created)),
@@ -176,7 +177,7 @@ pub(crate) fn list(cloud: &mut Cloud, call: &Call) -> Reply {
             && (with_deprecated || image.deprecation.is_none())
             && selector.matches(&image.labels)
     });
-    Answer::ok(&Page::of("images", found, call, ORDERS)?)
+    Answer::ok(&Page::of("images", found, call, SORT_KEYS)?)
 }
 
 pub(crate) fn get(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -216,7 +217,7 @@ pub(crate) fn delete(cloud: &mut Cloud, call: &Call) -> Reply {
     let now = cloud.now();
     let image = cloud.own_image(call)?;
     if image.protection.delete {
-        return Err(ApiError::new("protected").saying("image deletion is protected"));
+        return Err(ApiError::new("protected").with_message("image deletion is protected"));
     }
     image.deleted = Some(now);
     Answer::no_content()
@@ -231,7 +232,7 @@ pub(crate) fn change_protection(cloud: &mut Cloud, call: &Call) -> Reply {
     let image = cloud.own_image(call)?;
     image.protection.delete = change.delete.unwrap_or(image.protection.delete);
     let job = Job::on("change_protection", [ResourceRef::image(image.id)]);
-    started(&cloud.begin(job, |_| {}))
+    action_response(&cloud.begin(job, |_| {}))
 }
 
 fn resource(cloud: &Cloud, call: &Call) -> Result<ResourceRef, ApiError> {

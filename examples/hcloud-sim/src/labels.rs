@@ -1,4 +1,4 @@
-//! Labels, what may stand in them, and the selectors that choose by them.
+//! Labels, their validation, and label selectors.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#label-selector>
 
@@ -8,7 +8,7 @@ use crate::errors::ApiError;
 
 pub(crate) type Labels = BTreeMap<String, String>;
 
-/// Refuses labels that the API would refuse.
+/// Validates labels by the rules of the API.
 pub(crate) fn check(labels: &Labels) -> Result<(), ApiError> {
     for (key, value) in labels {
         if !is_key(key) {
@@ -52,7 +52,7 @@ fn is_word(word: &str) -> bool {
         && word.chars().all(is_inner)
 }
 
-/// Whether `name` is a DNS name as RFC 1123 allows it, which is also what a server may be called.
+/// Returns whether `name` is a DNS name by RFC 1123, as required for names of servers.
 pub(crate) fn is_dns_name(name: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -63,7 +63,7 @@ pub(crate) fn is_dns_name(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_label)
 }
 
-/// A label selector: all of its requirements hold.
+/// A label selector; all of its requirements must hold.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Selector(Vec<Requirement>);
 
@@ -92,7 +92,7 @@ impl Selector {
     }
 }
 
-/// The parts between the commas that are outside of parentheses.
+/// Splits a selector at the commas outside of parentheses.
 fn requirements(text: &str) -> impl Iterator<Item = &str> {
     let mut in_set = false;
     text.split(move |c| {
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn every_operator_selects_by_its_meaning() {
+    fn every_operator_selects_matching_labels() {
         let prod = labels(&[("env", "prod"), ("example.com/tier", "web"), ("empty", "")]);
         for (selector, selects) in [
             ("", true),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn selectors_outside_of_the_grammar_are_refused() {
+    fn invalid_selectors_are_rejected() {
         for selector in [
             ",", "a,,b", "=x", "!", "a=b=c", "a in b", "a in (b", "a of (b)", "in (b)", "a b",
             "-a", "a>1",
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_outside_of_the_rules_are_refused() {
+    fn invalid_labels_are_rejected() {
         let long = "x".repeat(64);
         for (key, value) in [
             ("", ""),

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::call::{Answer, Call, IdOrName, Reply};
 use crate::catalog::LOCATIONS;
 use crate::errors::ApiError;
-use crate::paging::{Orders, Page};
+use crate::paging::{Page, SortKeys};
 use crate::prices::{LocationPrices, PerTime, Price};
 use crate::state::Cloud;
 
@@ -27,8 +27,8 @@ pub(crate) struct LoadBalancerType {
     pub(crate) prices: Vec<LocationPrices>,
 }
 
-/// A number, a name, thousands of connections, services, targets and certificates, terabytes, and the net price in
-/// euro cents per month.
+/// ID, name, thousands of connections, the maximum of services, targets and certificates, traffic in TB, and the net
+/// price in euro cents per month.
 struct Size(u64, &'static str, u32, [u32; 3], u64, u64);
 
 const SIZES: &[Size] = &[
@@ -65,14 +65,14 @@ impl Size {
     }
 }
 
-/// The type that a request names.
+/// Finds the type in a request.
 pub(crate) fn find(wanted: &IdOrName) -> Result<&'static LoadBalancerType, ApiError> {
     wanted
         .find(LOAD_BALANCER_TYPES.iter(), |it| it.id, |it| Some(it.name))
         .ok_or_else(|| ApiError::invalid("load_balancer_type", format!("'{wanted}' not found")))
 }
 
-const ORDERS: &Orders<LoadBalancerType> = &[
+const SORT_KEYS: &SortKeys<LoadBalancerType> = &[
     ("id", |a, b| a.id.cmp(&b.id)),
     ("name", |a, b| a.name.cmp(b.name)),
 ];
@@ -81,7 +81,7 @@ pub(crate) fn list(_: &mut Cloud, call: &Call) -> Reply {
     let found = LOAD_BALANCER_TYPES
         .iter()
         .filter(|it| call.allows("name", it.name));
-    Answer::ok(&Page::of("load_balancer_types", found, call, ORDERS)?)
+    Answer::ok(&Page::of("load_balancer_types", found, call, SORT_KEYS)?)
 }
 
 pub(crate) fn get(_: &mut Cloud, call: &Call) -> Reply {

@@ -1,4 +1,4 @@
-//! Load balancers: services, targets, and the targets' health.
+//! Load balancers: services, targets, and the health of targets.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#load-balancers>
 
@@ -17,7 +17,7 @@ use crate::servers::ServerStatus;
 use crate::state::Cloud;
 use crate::targets::Target;
 
-/// How long nobody knows the health of a new target; in seconds.
+/// How long the health of a new target is unknown, in seconds.
 const FIRST_CHECK_SECONDS: f64 = 5.0;
 
 #[derive(Clone, Debug, Serialize)]
@@ -33,7 +33,7 @@ pub(crate) struct LoadBalancer {
     algorithm: Algorithm,
     services: Vec<Service>,
     #[serde(skip)]
-    targets: Vec<Balanced>,
+    targets: Vec<TargetEntry>,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -48,7 +48,7 @@ enum Strategy {
     LeastConnections,
 }
 
-/// What a load balancer does with a port; what it leaves out has Hetzner's defaults.
+/// A service on a port; optional fields have Hetzner's defaults.
 #[derive(Clone, Debug, Serialize)]
 struct Service {
     protocol: Protocol,
@@ -68,9 +68,9 @@ enum Protocol {
     Https,
 }
 
-/// What requests say of a service: all of it, or what is to change.
+/// A service in a request: a complete one, or the fields to change.
 #[derive(Deserialize)]
-struct WantedService {
+struct ServiceRequest {
     protocol: Option<Protocol>,
     listen_port: Option<u16>,
     destination_port: Option<u16>,
@@ -82,7 +82,7 @@ struct WantedService {
 }
 
 impl Service {
-    fn new(wanted: WantedService) -> Result<Self, ApiError> {
+    fn new(wanted: ServiceRequest) -> Result<Self, ApiError> {
         let protocol = required("protocol", wanted.protocol)?;
         let (listen_port, port) = match protocol {
             Protocol::Tcp => (None, None),
@@ -124,7 +124,7 @@ impl Service {
         Ok(service)
     }
 
-    fn change(&mut self, wanted: WantedService) {
+    fn change(&mut self, wanted: ServiceRequest) {
         self.protocol = wanted.protocol.unwrap_or(self.protocol);
         self.destination_port = wanted.destination_port.unwrap_or(self.destination_port);
         self.proxyprotocol = wanted.proxyprotocol.unwrap_or(self.proxyprotocol);
@@ -139,7 +139,7 @@ fn required<T>(field: &str, value: Option<T>) -> Result<T, ApiError> {
     value.ok_or_else(|| ApiError::invalid(field, "Missing data for required field."))
 }
 
-/// Changes the fields of an object that `changes` has.
+/// Replaces the fields of an object that are in `changes`.
 fn overlay(object: &mut Value, changes: Map<String, Value>) {
     for (key, change) in changes {
         match (&mut object[&key], change) {
@@ -150,16 +150,16 @@ fn overlay(object: &mut Value, changes: Map<String, Value>) {
     }
 }
 
-/// A target, and since when it is one.
+/// A target and the time when it was added.
 #[derive(Clone, Debug)]
-struct Balanced {
+struct TargetEntry {
     target: Target,
     use_private_ip: bool,
     since: Timestamp,
 }
 
 #[derive(Deserialize)]
-struct WantedTarget {
+struct TargetRequest {
     #[serde(flatten)]
     target: Target,
     #[serde(default)]
@@ -175,7 +175,7 @@ impl LoadBalancer {
         self.targets.retain(|it| it.target != *target);
     }
 
-    fn add_service(&mut self, wanted: WantedService) -> Result<(), ApiError> {
+    fn add_service(&mut self, wanted: ServiceRequest) -> Result<(), ApiError> {
         let service = Service::new(wanted)?;
         let mut others = self.services.iter();
         if others.any(|it| it.listen_port == service.listen_port) {
@@ -185,11 +185,11 @@ impl LoadBalancer {
         Ok(())
     }
 
-    fn add_target(&mut self, wanted: WantedTarget, since: Timestamp) -> Result<(), ApiError> {
+    fn add_target(&mut self, wanted: TargetRequest, since: Timestamp) -> Result<(), ApiError> {
         if self.targets.iter().any(|it| it.target == wanted.target) {
             return Err(ApiError::new("target_already_defined"));
         }
-        self.targets.push(Balanced {
+        self.targets.push(TargetEntry {
             target: wanted.target,
             use_private_ip: wanted.use_private_ip,
             since,
@@ -197,7 +197,7 @@ impl LoadBalancer {
         Ok(())
     }
 
-    fn view_target(&self, it: &Balanced, cloud: &Cloud) -> Value {
+    fn view_target(&self, it: &TargetEntry, cloud: &Cloud) -> Value {
         it.target.view(cloud, "targets", |target| {
             let status = health(target, it.since, cloud);
             let services = self.services.iter();
@@ -213,7 +213,7 @@ impl LoadBalancer {
     }
 }
 
-/// A server that runs is taken to answer; addresses elsewhere are not asked.
+/// Returns the health status; running servers are healthy, external addresses unknown.
 fn health(target: &Target, since: Timestamp, cloud: &Cloud) -> &'static str {
     let is_checked = cloud.after(since, FIRST_CHECK_SECONDS) <= cloud.clock.now();
     match target {
@@ -285,9 +285,9 @@ impl Kind for LoadBalancer {
             network_zone: Option<String>,
             public_interface: Option<bool>,
             #[serde(default)]
-            services: Vec<WantedService>,
+            services: Vec<ServiceRequest>,
             #[serde(default)]
-            targets: Vec<WantedTarget>,
+            targets: Vec<TargetRequest>,
         }
         let create: Create = call.body()?;
         let location = match (&create.location, &create.network_zone) {
@@ -348,7 +348,7 @@ impl Kind for LoadBalancer {
     }
 
     fn deleted(cloud: &mut Cloud, id: u64) -> Reply {
-        resources::acted::<Self>(cloud, id, "delete_load_balancer")
+        resources::respond_with_action::<Self>(cloud, id, "delete_load_balancer")
     }
 }
 
@@ -361,11 +361,11 @@ fn change(
     let balancer = resources::find::<LoadBalancer>(cloud, call)?;
     change(&mut balancer.own)?;
     let id = balancer.id;
-    resources::acted::<LoadBalancer>(cloud, id, command)
+    resources::respond_with_action::<LoadBalancer>(cloud, id, command)
 }
 
 fn add_target(cloud: &mut Cloud, call: &Call) -> Reply {
-    let wanted: WantedTarget = call.body()?;
+    let wanted: TargetRequest = call.body()?;
     wanted.target.check(cloud)?;
     let now = cloud.clock.now();
     change(cloud, call, "add_target", |it| it.add_target(wanted, now))
@@ -393,7 +393,7 @@ fn change_type(cloud: &mut Cloud, call: &Call) -> Reply {
 }
 
 fn update_service(cloud: &mut Cloud, call: &Call) -> Reply {
-    let wanted: WantedService = call.body()?;
+    let wanted: ServiceRequest = call.body()?;
     change(cloud, call, "update_service", |it| {
         let listen_port = required("listen_port", wanted.listen_port)?;
         it.service(listen_port)?.change(wanted);

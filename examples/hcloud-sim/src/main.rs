@@ -16,56 +16,56 @@ use tokio::sync::oneshot;
 
 /// A simulated Hetzner Cloud on loopback
 ///
-/// Prints HCLOUD_ENDPOINT=… and HCLOUD_TOKEN=… and runs until it is interrupted; or runs COMMAND with these two in its
-/// environment, and ends with its exit code.
-#[expect(clippy::doc_markdown, reason = "shown as it stands by --help")]
+/// Without COMMAND, prints HCLOUD_ENDPOINT=… and HCLOUD_TOKEN=… and runs until interrupted. With COMMAND, runs it with
+/// these environment variables and exits with its exit code.
+#[expect(clippy::doc_markdown, reason = "shown verbatim by --help")]
 #[derive(Parser)]
 #[command(version)]
 struct Args {
-    /// Where to listen; port 0 means a free one
+    /// Address to listen on; port 0 selects a free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
 
-    /// How many servers there are from the start
+    /// Number of servers at the start
     #[arg(long, value_name = "COUNT", default_value_t = 3)]
     servers: usize,
 
-    /// Label of these servers; can be given several times
+    /// Label of these servers; can be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = parse_label)]
     label: Vec<(String, String)>,
 
-    /// Token that may do everything [default: decided by the seed]
+    /// Token with all permissions [default: derived from the seed]
     #[arg(long)]
     token: Option<String>,
 
-    /// Token that may only read
+    /// Token with read permission
     #[arg(long, value_name = "TOKEN")]
     read_only_token: Option<String>,
 
-    /// How long every answer takes, at the least
+    /// Minimum time of every response
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = parse_duration)]
     latency: Duration,
 
-    /// How many times as quickly as at Hetzner actions end
+    /// Speed of actions, relative to Hetzner's
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = parse_speed)]
     speed: f64,
 
-    /// Requests per hour, or "off"
+    /// Rate limit in requests per hour, or "off"
     #[arg(long, value_name = "COUNT", default_value = "3600", value_parser = parse_limit)]
     rate_limit: Limit,
 
-    /// What decides passwords and tokens
+    /// Seed of passwords and tokens
     #[arg(long, default_value_t = 0)]
     seed: u64,
 
-    /// Something that goes wrong, such as "status=502 POST /v1/servers x2"; can be given several times
+    /// Fault to inject, such as "status=502 POST /v1/servers x2"; can be repeated
     ///
-    /// A kind, and optionally a method, a path (* stands for anything) and how many times. Kinds: latency=DURATION,
+    /// A kind, and optionally a method, a path (* is a wildcard) and a number of times. Kinds: latency=DURATION,
     /// status=STATUS, error=CODE, rate-limit, fail-action, drop, drop-after, hang, hang-after, truncate, malformed, html.
     #[arg(long)]
     fault: Vec<Fault>,
 
-    /// End as soon as standard input is closed, as it is when the program at its other end has ended
+    /// Exit when standard input is closed, for example because the parent process has ended
     #[arg(long)]
     until_stdin_closes: bool,
 
@@ -77,10 +77,10 @@ struct Args {
 #[derive(Clone, Copy, Debug)]
 struct Limit(Option<u32>);
 
-fn parse_limit(text: &str) -> Result<Limit, std::num::ParseIntError> {
-    match text {
+fn parse_limit(limit: &str) -> Result<Limit, std::num::ParseIntError> {
+    match limit {
         "off" => Ok(Limit(None)),
-        _ => text.parse().map(|limit| Limit(Some(limit))),
+        _ => limit.parse().map(|limit| Limit(Some(limit))),
     }
 }
 
@@ -110,11 +110,11 @@ async fn main() -> ExitCode {
 async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let sim = start(&args)
         .await
-        .with_context(|| format!("cannot listen on {}", args.listen))?;
+        .with_context(|| format!("failed to listen on {}", args.listen))?;
     match args.command.split_first() {
         Some((program, arguments)) => run_command(&sim, program, arguments).await,
         None => {
-            announce(&sim)?;
+            print_variables(&sim)?;
             tokio::select! {
                 interrupted = interrupted() => interrupted?,
                 () = stdin_closed(), if args.until_stdin_closes => {}
@@ -149,7 +149,7 @@ async fn start(args: &Args) -> io::Result<Sim> {
     builder.start().await
 }
 
-fn announce(sim: &Sim) -> io::Result<()> {
+fn print_variables(sim: &Sim) -> io::Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "HCLOUD_ENDPOINT={}", sim.endpoint())?;
     writeln!(out, "HCLOUD_TOKEN={}", sim.token())?;
@@ -166,7 +166,7 @@ async fn interrupted() -> io::Result<()> {
 
 async fn stdin_closed() {
     let (reader, closed) = oneshot::channel::<()>();
-    // A thread of its own, because a runtime does not end before a read does.
+    // A separate thread, because the runtime's shutdown waits for blocking reads.
     thread::spawn(move || {
         let _ = io::copy(&mut io::stdin(), &mut io::sink());
         drop(reader);
@@ -185,10 +185,10 @@ async fn run_command(
         .env("HCLOUD_TOKEN", sim.token())
         .kill_on_drop(true)
         .spawn()
-        .with_context(|| format!("cannot run {}", program.display()))?;
+        .with_context(|| format!("failed to run {}", program.display()))?;
     tokio::select! {
         status = child.wait() => {
-            // A command that a signal ended has no code of its own.
+            // A command that was ended by a signal has no exit code.
             let code = status?.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1);
             Ok(code.into())
         }

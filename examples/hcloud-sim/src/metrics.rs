@@ -1,4 +1,4 @@
-//! Metrics of a server: curves that depend on nothing but the time and the server.
+//! Metrics of a server: curves that depend only on the time and the server's ID.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::call::{Answer, Call, Reply};
 use crate::errors::ApiError;
 use crate::state::Cloud;
 
-/// The names of the series of a type, and how high they swing.
+/// Returns the names and maxima of the series of a metric type.
 fn series(kind: &str) -> Option<&'static [(&'static str, f64)]> {
     match kind {
         "cpu" => Some(&[("cpu", 100.0)]),
@@ -88,7 +88,7 @@ fn points(start: Timestamp, span: f64, step: f64) -> impl Iterator<Item = f64> {
         .map(move |offset| first + offset)
 }
 
-/// A curve between 0 and 1 that repeats every hour.
+/// Returns a value between 0 and 1 of a curve with a period of one hour.
 fn wave(time: f64, server: u64) -> f64 {
     let phase = server as f64;
     0.5 + 0.5 * (time * std::f64::consts::TAU / 3600.0 + phase).sin()

@@ -1,4 +1,4 @@
-//! Private networks, and the servers in them.
+//! Private networks, and the servers attached to them.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#networks>
 
@@ -7,7 +7,7 @@ use std::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::actions::{Job, ResourceRef, started};
+use crate::actions::{Job, ResourceRef, action_response};
 use crate::call::{Answer, Call, Operation, Reply};
 use crate::errors::ApiError;
 use crate::resources::{self, Kind, Resource, Resources};
@@ -31,7 +31,7 @@ struct Subnet {
 }
 
 #[derive(Deserialize)]
-struct WantedSubnet {
+struct SubnetRequest {
     r#type: SubnetType,
     ip_range: Option<String>,
     network_zone: String,
@@ -52,7 +52,7 @@ struct Route {
     gateway: String,
 }
 
-/// A server's place in a network.
+/// The attachment of a server to a network.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct PrivateNet {
     pub(crate) network: u64,
@@ -61,7 +61,7 @@ pub(crate) struct PrivateNet {
     mac_address: String,
 }
 
-/// An IPv4 network in the notation `10.0.0.0/8`.
+/// An IPv4 network in CIDR notation, such as `10.0.0.0/8`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Range {
     first: u32,
@@ -96,8 +96,8 @@ impl Network {
         Range::parse("ip_range", &self.ip_range)
     }
 
-    /// Adds a subnet, at the first place with 256 free addresses unless it says where.
-    fn add_subnet(&mut self, wanted: WantedSubnet) -> Result<(), ApiError> {
+    /// Adds a subnet; without a range, the first free one of 256 addresses.
+    fn add_subnet(&mut self, wanted: SubnetRequest) -> Result<(), ApiError> {
         let whole = self.range()?;
         let taken = self.subnet_ranges()?;
         let is_free = |range: &Range| !taken.iter().any(|other| other.overlaps(*range));
@@ -143,7 +143,7 @@ impl Network {
         Ok(())
     }
 
-    /// The address that is asked for, or the first one that nobody has.
+    /// Returns the requested address, or the first free one.
     fn address(&self, wanted: Option<Ipv4Addr>, taken: &[Ipv4Addr]) -> Result<Ipv4Addr, ApiError> {
         let is_free = |address: &Ipv4Addr| !taken.contains(address);
         let subnets = self.subnet_ranges()?;
@@ -156,7 +156,7 @@ impl Network {
                 })
                 .filter(is_free)
                 .ok_or_else(|| ApiError::new("ip_not_available")),
-            // The first address of the network is the gateway's.
+            // The first address of the network is that of the gateway.
             None => subnets
                 .iter()
                 .flat_map(|range| range.first + 2..range.last)
@@ -211,7 +211,7 @@ impl Kind for Network {
         struct Create {
             ip_range: String,
             #[serde(default)]
-            subnets: Vec<WantedSubnet>,
+            subnets: Vec<SubnetRequest>,
             #[serde(default)]
             routes: Vec<Route>,
             #[serde(default)]
@@ -259,7 +259,7 @@ impl Kind for Network {
         Ok(())
     }
 
-    fn leave(it: &Resource<Self>, cloud: &mut Cloud) -> Result<(), ApiError> {
+    fn detach(it: &Resource<Self>, cloud: &mut Cloud) -> Result<(), ApiError> {
         for server in cloud.servers.values_mut() {
             server.private_net.retain(|net| net.network != it.id);
         }
@@ -281,7 +281,7 @@ fn change_ip_range(network: &mut Network, wanted: IpRange) -> Result<(), ApiErro
     Ok(())
 }
 
-/// Changes a network by what the body says.
+/// Changes a network by a function of the body.
 fn change<B: for<'a> Deserialize<'a>>(
     cloud: &mut Cloud,
     call: &Call,
@@ -291,7 +291,7 @@ fn change<B: for<'a> Deserialize<'a>>(
     let network = resources::find::<Network>(cloud, call)?;
     change(&mut network.own, call.body()?)?;
     let id = network.id;
-    resources::acted::<Network>(cloud, id, command)
+    resources::respond_with_action::<Network>(cloud, id, command)
 }
 
 #[derive(Deserialize)]
@@ -303,7 +303,7 @@ struct Attach {
 }
 
 impl Cloud {
-    /// Gives a server an address in a network.
+    /// Attaches a server to a network, with an address.
     pub(crate) fn join_network(&mut self, server: u64, network: u64) -> Result<(), ApiError> {
         let attach = Attach {
             network,
@@ -320,7 +320,7 @@ impl Cloud {
             .filter(|net| net.network == network)
             .map(|net| net.ip)
             .collect();
-        let network = resources::named::<Network>(self, network)?;
+        let network = resources::by_id::<Network>(self, network)?;
         let ip = network.own.address(attach.ip, &taken)?;
         let [_, high, middle, low] = ip.octets();
         let net = PrivateNet {
@@ -338,12 +338,17 @@ impl Cloud {
     }
 }
 
-fn acted(cloud: &mut Cloud, command: &'static str, server: u64, network: u64) -> Reply {
+fn respond_with_action(
+    cloud: &mut Cloud,
+    command: &'static str,
+    server: u64,
+    network: u64,
+) -> Reply {
     let resources = [
         ResourceRef::server(server),
         ResourceRef::of::<Network>(network),
     ];
-    started(&cloud.begin(Job::on(command, resources), |_| {}))
+    action_response(&cloud.begin(Job::on(command, resources), |_| {}))
 }
 
 pub(crate) fn attach_server(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -351,7 +356,7 @@ pub(crate) fn attach_server(cloud: &mut Cloud, call: &Call) -> Reply {
     let attach: Attach = call.body()?;
     let network = attach.network;
     cloud.join(id, attach)?;
-    acted(cloud, "attach_to_network", id, network)
+    respond_with_action(cloud, "attach_to_network", id, network)
 }
 
 pub(crate) fn detach_server(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -363,7 +368,7 @@ pub(crate) fn detach_server(cloud: &mut Cloud, call: &Call) -> Reply {
     if server.private_net.len() == before {
         return Err(ApiError::not_found("network", network));
     }
-    acted(cloud, "detach_from_network", id, network)
+    respond_with_action(cloud, "detach_from_network", id, network)
 }
 
 pub(crate) fn change_alias_ips(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -375,5 +380,5 @@ pub(crate) fn change_alias_ips(cloud: &mut Cloud, call: &Call) -> Reply {
         .find(|net| net.network == attach.network)
         .ok_or_else(|| ApiError::not_found("network", attach.network))?;
     net.alias_ips = attach.alias_ips;
-    acted(cloud, "change_alias_ips", id, attach.network)
+    respond_with_action(cloud, "change_alias_ips", id, attach.network)
 }

@@ -1,24 +1,24 @@
-//! Locations, server types and ISOs: what can be ordered, and never changes.
+//! Locations, server types and ISOs: the fixed catalog.
 
 use serde::Serialize;
 
 use crate::call::{Answer, Call, Reply};
 use crate::catalog::{ISOS, Iso, LOCATIONS, Location, SERVER_TYPES, ServerType};
 use crate::errors::ApiError;
-use crate::paging::{Orders, Page};
+use crate::paging::{Page, SortKeys};
 use crate::state::Cloud;
 
-const LOCATION_ORDERS: &Orders<Location> = &[
+const LOCATION_SORT_KEYS: &SortKeys<Location> = &[
     ("id", |a, b| a.id.cmp(&b.id)),
     ("name", |a, b| a.name.cmp(b.name)),
 ];
 
-const SERVER_TYPE_ORDERS: &Orders<ServerType> = &[
+const SERVER_TYPE_SORT_KEYS: &SortKeys<ServerType> = &[
     ("id", |a, b| a.id.cmp(&b.id)),
     ("name", |a, b| a.name.cmp(b.name)),
 ];
 
-const ISO_ORDERS: &Orders<Iso> = &[
+const ISO_SORT_KEYS: &SortKeys<Iso> = &[
     ("id", |a, b| a.id.cmp(&b.id)),
     ("name", |a, b| a.name.cmp(&b.name)),
 ];
@@ -27,7 +27,7 @@ pub(crate) fn locations(_: &mut Cloud, call: &Call) -> Reply {
     let found = LOCATIONS
         .iter()
         .filter(|location| call.allows("name", location.name));
-    Answer::ok(&Page::of("locations", found, call, LOCATION_ORDERS)?)
+    Answer::ok(&Page::of("locations", found, call, LOCATION_SORT_KEYS)?)
 }
 
 pub(crate) fn location(_: &mut Cloud, call: &Call) -> Reply {
@@ -40,7 +40,12 @@ pub(crate) fn server_types(_: &mut Cloud, call: &Call) -> Reply {
     let found = SERVER_TYPES
         .iter()
         .filter(|server_type| call.allows("name", server_type.name));
-    Answer::ok(&Page::of("server_types", found, call, SERVER_TYPE_ORDERS)?)
+    Answer::ok(&Page::of(
+        "server_types",
+        found,
+        call,
+        SERVER_TYPE_SORT_KEYS,
+    )?)
 }
 
 pub(crate) fn server_type(_: &mut Cloud, call: &Call) -> Reply {
@@ -56,20 +61,20 @@ pub(crate) fn server_type(_: &mut Cloud, call: &Call) -> Reply {
 pub(crate) fn isos(_: &mut Cloud, call: &Call) -> Reply {
     let any_architecture = call.query("include_architecture_wildcard") == Some("true");
     let found = ISOS.iter().filter(|iso| {
-        let fits = match iso.architecture {
+        let matches = match iso.architecture {
             Some(architecture) => call.allows("architecture", architecture.name()),
             None => any_architecture || call.query("architecture").is_none(),
         };
-        fits && call.allows("name", iso.name.unwrap_or_default())
+        matches && call.allows("name", iso.name.unwrap_or_default())
     });
-    Answer::ok(&Page::of("isos", found, call, ISO_ORDERS)?)
+    Answer::ok(&Page::of("isos", found, call, ISO_SORT_KEYS)?)
 }
 
 pub(crate) fn iso(_: &mut Cloud, call: &Call) -> Reply {
     one(call, "iso", "iso", &ISOS, |iso: &Iso| iso.id)
 }
 
-/// Data centres are gone since October 2026.
+/// Data centers were removed from the API in October 2026.
 pub(crate) fn datacenters(_: &mut Cloud, _: &Call) -> Reply {
     Err(ApiError::removed(
         "https://docs.hetzner.cloud/changelog#2026-10-01-datacenters-api-removed",

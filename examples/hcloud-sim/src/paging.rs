@@ -1,4 +1,4 @@
-//! Sorted lists in pages.
+//! Sorted lists with pagination.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#pagination>
 
@@ -10,8 +10,8 @@ use serde::{Serialize, Serializer};
 use crate::call::Call;
 use crate::errors::ApiError;
 
-/// The fields by which a list can be sorted.
-pub(crate) type Orders<T> = [(&'static str, fn(&T, &T) -> Ordering)];
+/// The sort keys of a list.
+pub(crate) type SortKeys<T> = [(&'static str, fn(&T, &T) -> Ordering)];
 
 /// One page of a list, as the API sends it: `{"servers": […], "meta": {"pagination": {…}}}`.
 #[derive(Debug)]
@@ -32,12 +32,12 @@ struct Pagination {
 }
 
 impl<'a, T> Page<&'a T> {
-    /// The page of `items` that the query asks for; `items` come in the order of their ids.
+    /// Returns the requested page of `items`, which must be sorted by ID.
     pub(crate) fn of(
         key: &'static str,
         items: impl Iterator<Item = &'a T>,
         call: &Call,
-        orders: &Orders<T>,
+        sort_keys: &SortKeys<T>,
     ) -> Result<Self, ApiError> {
         let page = number(call, "page", 1)?;
         let per_page = number(call, "per_page", 25)?;
@@ -45,7 +45,7 @@ impl<'a, T> Page<&'a T> {
             return Err(ApiError::invalid("per_page", "must be at most 50"));
         }
         let mut items: Vec<_> = items.collect();
-        sort(&mut items, call, orders)?;
+        sort(&mut items, call, sort_keys)?;
 
         let total_entries = items.len();
         let last_page = total_entries.div_ceil(per_page).max(1);
@@ -102,12 +102,16 @@ fn number(call: &Call, name: &str, default: usize) -> Result<usize, ApiError> {
     }
 }
 
-/// Sorts by every `sort` of the query, the first one first.
-pub(crate) fn sort<T>(items: &mut [&T], call: &Call, orders: &Orders<T>) -> Result<(), ApiError> {
+/// Sorts by the `sort` parameters of the query, the first one first.
+pub(crate) fn sort<T>(
+    items: &mut [&T],
+    call: &Call,
+    sort_keys: &SortKeys<T>,
+) -> Result<(), ApiError> {
     let by: Vec<_> = call
         .query_all("sort")
         .flat_map(|value| value.split(','))
-        .map(|field| order(field, orders))
+        .map(|field| order(field, sort_keys))
         .collect::<Result<_, _>>()?;
     items.sort_by(|a, b| {
         by.iter()
@@ -123,17 +127,17 @@ pub(crate) fn sort<T>(items: &mut [&T], call: &Call, orders: &Orders<T>) -> Resu
 
 type Order<T> = (fn(&T, &T) -> Ordering, bool);
 
-fn order<T>(text: &str, orders: &Orders<T>) -> Result<Order<T>, ApiError> {
-    let refuse = || ApiError::invalid("sort", format!("cannot sort by '{text}'"));
+fn order<T>(text: &str, sort_keys: &SortKeys<T>) -> Result<Order<T>, ApiError> {
+    let invalid = || ApiError::invalid("sort", format!("cannot sort by '{text}'"));
     let (field, direction) = text.split_once(':').unwrap_or((text, "asc"));
     let descending = match direction {
         "asc" => false,
         "desc" => true,
-        _ => return Err(refuse()),
+        _ => return Err(invalid()),
     };
-    let (_, compare) = orders
+    let (_, compare) = sort_keys
         .iter()
         .find(|(name, _)| *name == field)
-        .ok_or_else(refuse)?;
+        .ok_or_else(invalid)?;
     Ok((*compare, descending))
 }

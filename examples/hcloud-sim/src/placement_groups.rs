@@ -1,4 +1,4 @@
-//! Placement groups: servers that are kept on different hosts.
+//! Placement groups: servers on different hosts.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#placement-groups>
 
@@ -10,8 +10,8 @@ use crate::errors::ApiError;
 use crate::resources::{self, Kind, Resource, Resources};
 use crate::state::Cloud;
 
-/// A group has room for so many servers.
-const ROOM: usize = 10;
+/// The maximum number of servers in a group.
+const MAX_SERVERS: usize = 10;
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct PlacementGroup {
@@ -53,11 +53,11 @@ impl Kind for PlacementGroup {
         view
     }
 
-    fn fits(&self, call: &Call) -> bool {
+    fn matches_query(&self, call: &Call) -> bool {
         call.allows("type", "spread")
     }
 
-    fn leave(it: &Resource<Self>, cloud: &mut Cloud) -> Result<(), ApiError> {
+    fn detach(it: &Resource<Self>, cloud: &mut Cloud) -> Result<(), ApiError> {
         match members(cloud, it.id).is_empty() {
             true => Ok(()),
             false => Err(ApiError::new("resource_in_use")),
@@ -65,12 +65,12 @@ impl Kind for PlacementGroup {
     }
 }
 
-/// Refuses a server more in a group that is full or not there.
-pub(crate) fn check_room(cloud: &Cloud, id: u64) -> Result<(), ApiError> {
+/// Returns an error if the group is full or does not exist.
+pub(crate) fn check_capacity(cloud: &Cloud, id: u64) -> Result<(), ApiError> {
     if !cloud.placement_groups.contains_key(&id) {
         return Err(ApiError::not_found("placement group", id));
     }
-    match members(cloud, id).len() < ROOM {
+    match members(cloud, id).len() < MAX_SERVERS {
         true => Ok(()),
         false => Err(ApiError::new("placement_error")),
     }

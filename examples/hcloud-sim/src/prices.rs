@@ -1,4 +1,4 @@
-//! Prices, as the decimal text in which the API states them.
+//! Prices, serialized as decimal strings.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#pricing>
 
@@ -15,7 +15,7 @@ use crate::state::Cloud;
 
 const VAT_PERCENT: u64 = 19;
 
-/// A net price in units of 10⁻¹⁰ euro; stated net and gross.
+/// A net price in units of 10⁻¹⁰ euro; serialized as net and gross.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Price(u64);
 
@@ -64,7 +64,7 @@ pub(crate) struct PerTime {
 }
 
 impl PerTime {
-    /// A monthly price; an hour costs what makes 624 hours the price of a month.
+    /// Returns a monthly price; 624 hours cost as much as a month.
     pub(crate) fn monthly(price: Price) -> Self {
         const TENTHS_OF_A_MILLI_EURO: u64 = 1_000_000;
         let Price(hourly) = price / 624;
@@ -75,7 +75,7 @@ impl PerTime {
     }
 }
 
-/// What a server type costs at one location.
+/// The prices of a server type at one location.
 #[derive(Debug, Serialize)]
 pub(crate) struct LocationPrices {
     pub(crate) location: &'static str,
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn prices_are_stated_net_and_gross() {
+    fn prices_are_serialized_net_and_gross() {
         let price = serde_json::to_string(&Price::cents(349)).unwrap();
 
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Primary IPs: addresses that a server has, or that wait for one.
+//! Primary IPs: addresses that can be assigned to servers.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#primary-ips>
 
@@ -6,14 +6,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::actions::{self, Action, Job, ResourceRef, started};
+use crate::actions::{self, Action, Job, ResourceRef, action_response};
 use crate::addresses::{Address, ChangeDnsPtr, IpVersion};
 use crate::call::{Answer, Call, IdOrName, Reply};
 use crate::catalog::{LOCATIONS, Location};
 use crate::errors::ApiError;
 use crate::images::Protection;
 use crate::labels::{self, Labels};
-use crate::paging::{Orders, Page};
+use crate::paging::{Page, SortKeys};
 use crate::servers::ServerStatus;
 use crate::state::Cloud;
 
@@ -44,7 +44,7 @@ impl PrimaryIp {
     }
 }
 
-/// What is to become a Primary IP.
+/// The properties of a Primary IP to create.
 pub(crate) struct NewPrimaryIp {
     pub(crate) version: IpVersion,
     pub(crate) location: &'static Location,
@@ -77,7 +77,7 @@ impl Cloud {
         id
     }
 
-    /// Gives a server an address; both exist.
+    /// Assigns a Primary IP to a server; both must exist.
     pub(crate) fn assign_primary_ip(&mut self, id: u64, server: u64) {
         if let (Some(ip), Some(server)) =
             (self.primary_ips.get_mut(&id), self.servers.get_mut(&server))
@@ -104,7 +104,7 @@ impl Cloud {
         Ok(())
     }
 
-    /// Refuses a server that runs, or that has an address of this version already.
+    /// Returns an error if the server is running or has an address of this version.
     fn check_assignee(
         &self,
         server: u64,
@@ -127,7 +127,7 @@ impl Cloud {
     }
 }
 
-const ORDERS: &Orders<PrimaryIp> = &[
+const SORT_KEYS: &SortKeys<PrimaryIp> = &[
     ("id", |a, b| a.id.cmp(&b.id)),
     ("created", |a, b| a.created.cmp(&b.created)),
 ];
@@ -139,7 +139,7 @@ pub(crate) fn list(cloud: &mut Cloud, call: &Call) -> Reply {
             && call.allows("ip", &ip.address.ip)
             && selector.matches(&ip.labels)
     });
-    Answer::ok(&Page::of("primary_ips", found, call, ORDERS)?)
+    Answer::ok(&Page::of("primary_ips", found, call, SORT_KEYS)?)
 }
 
 pub(crate) fn get(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -204,7 +204,7 @@ pub(crate) fn create(cloud: &mut Cloud, call: &Call) -> Reply {
     Answer::created(&body)
 }
 
-/// The location that a request names.
+/// Finds the location in a request.
 pub(crate) fn find_location(wanted: &IdOrName) -> Result<&'static Location, ApiError> {
     wanted
         .find(
@@ -242,7 +242,7 @@ pub(crate) fn update(cloud: &mut Cloud, call: &Call) -> Reply {
 pub(crate) fn delete(cloud: &mut Cloud, call: &Call) -> Reply {
     let ip = cloud.primary_ip(call)?;
     if ip.protection.delete {
-        return Err(ApiError::new("protected").saying("primary IP deletion is protected"));
+        return Err(ApiError::new("protected").with_message("primary IP deletion is protected"));
     }
     if ip.assignee_id.is_some() {
         return Err(ApiError::new("must_be_unassigned"));
@@ -271,21 +271,21 @@ pub(crate) fn assign(cloud: &mut Cloud, call: &Call) -> Reply {
         return Err(ApiError::new("primary_ip_datacenter_mismatch"));
     }
     cloud.assign_primary_ip(id, assign.assignee_id);
-    started(&cloud.assignment("assign_primary_ip", id, assign.assignee_id))
+    action_response(&cloud.assignment("assign_primary_ip", id, assign.assignee_id))
 }
 
 pub(crate) fn unassign(cloud: &mut Cloud, call: &Call) -> Reply {
     let ip = cloud.primary_ip(call)?;
     let (id, version) = (ip.id, ip.address.version);
     let Some(server) = ip.assignee_id else {
-        return Err(ApiError::new("unsupported_error").saying("primary IP is not assigned"));
+        return Err(ApiError::new("unsupported_error").with_message("primary IP is not assigned"));
     };
     if cloud.server(server)?.status != ServerStatus::Off {
         return Err(ApiError::new("server_not_stopped"));
     }
     cloud.primary_ip(call)?.assign(None);
     *cloud.server_mut(server)?.primary_ip_mut(version) = None;
-    started(&cloud.assignment("unassign_primary_ip", id, server))
+    action_response(&cloud.assignment("unassign_primary_ip", id, server))
 }
 
 pub(crate) fn change_dns_ptr(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -313,7 +313,7 @@ pub(crate) fn change_protection(cloud: &mut Cloud, call: &Call) -> Reply {
 
 fn own_action(cloud: &mut Cloud, call: &Call, command: &'static str) -> Reply {
     let job = Job::on(command, [resource(cloud, call)?]);
-    started(&cloud.begin(job, |_| {}))
+    action_response(&cloud.begin(job, |_| {}))
 }
 
 fn resource(cloud: &mut Cloud, call: &Call) -> Result<ResourceRef, ApiError> {

@@ -1,11 +1,11 @@
-//! The budget of requests, which refills continuously.
+//! The rate limit: a token bucket that refills continuously.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#rate-limiting>
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 
-/// A bucket of requests that is full again after an hour.
+/// A token bucket that refills within an hour.
 #[derive(Debug)]
 pub(crate) struct Bucket {
     limit: u32,
@@ -24,7 +24,7 @@ impl Bucket {
         }
     }
 
-    /// Takes one request out of the bucket, if there is one.
+    /// Takes one request from the bucket if there is one left.
     pub(crate) fn take(&mut self, now: Timestamp) -> Spent {
         let limit = f64::from(self.limit);
         let passed = now.duration_since(self.at).as_secs_f64().max(0.0);
@@ -52,7 +52,7 @@ impl Bucket {
     }
 }
 
-/// What is left of a budget after a request.
+/// The state of a bucket after a request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spent {
     pub(crate) is_granted: bool,
@@ -62,8 +62,8 @@ pub(crate) struct Spent {
 }
 
 impl Spent {
-    /// As if nothing were left.
-    pub(crate) fn used_up(self) -> Self {
+    /// Returns the state with nothing left.
+    pub(crate) fn exhausted(self) -> Self {
         Self {
             is_granted: false,
             remaining: 0,
@@ -71,7 +71,7 @@ impl Spent {
         }
     }
 
-    pub(crate) fn write(self, headers: &mut HeaderMap) {
+    pub(crate) fn write_headers(self, headers: &mut HeaderMap) {
         let mut set = |name, value: i64| {
             headers.insert(HeaderName::from_static(name), HeaderValue::from(value));
         };

@@ -1,24 +1,24 @@
-//! Which requests arrived, for tests that count them.
+//! A log of the requests, for assertions in tests.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-/// So many requests are remembered.
+/// The maximum number of requests in the log.
 const CAPACITY: usize = 100_000;
 
-/// A request that arrived at the API.
+/// A request to the API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Request {
-    /// Such as `GET`.
+    /// The method, such as `GET`.
     pub method: String,
-    /// Such as `/v1/servers/42`.
+    /// The path, such as `/v1/servers/42`.
     pub path: String,
-    /// What follows the question mark, as it was sent.
+    /// The query string, as it was sent.
     pub query: Option<String>,
-    /// The status of the answer; none while there is no answer, or if the connection was dropped without one.
+    /// The status of the response; `None` until there is one, or if the connection was dropped.
     pub status: Option<u16>,
 }
 
@@ -28,17 +28,17 @@ pub(crate) struct RequestLog(Mutex<Log>);
 #[derive(Debug, Default)]
 struct Log {
     requests: VecDeque<Request>,
-    /// How many requests were forgotten.
-    forgotten: usize,
+    /// Number of requests removed from the front.
+    removed: usize,
 }
 
 impl RequestLog {
-    /// Notes a request, and returns the number by which its status can be added.
+    /// Adds a request and returns its number, by which its status can be set.
     pub(crate) fn begin(&self, method: &str, path: &str, query: Option<&str>) -> usize {
         let mut log = self.lock();
         if log.requests.len() == CAPACITY {
             log.requests.pop_front();
-            log.forgotten += 1;
+            log.removed += 1;
         }
         log.requests.push_back(Request {
             method: method.into(),
@@ -46,12 +46,12 @@ impl RequestLog {
             query: query.map(Into::into),
             status: None,
         });
-        log.forgotten + log.requests.len() - 1
+        log.removed + log.requests.len() - 1
     }
 
     pub(crate) fn end(&self, number: usize, status: u16) {
         let mut log = self.lock();
-        let index = number.checked_sub(log.forgotten);
+        let index = number.checked_sub(log.removed);
         if let Some(request) = index.and_then(|index| log.requests.get_mut(index)) {
             request.status = Some(status);
         }
@@ -63,7 +63,7 @@ impl RequestLog {
 
     pub(crate) fn clear(&self) {
         let mut log = self.lock();
-        log.forgotten += log.requests.len();
+        log.removed += log.requests.len();
         log.requests.clear();
     }
 

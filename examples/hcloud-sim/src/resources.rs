@@ -1,4 +1,4 @@
-//! What most of a project's resources have in common, and the operations on it: each kind adds what is its own.
+//! The common fields and operations of most resources; each [`Kind`] adds its own.
 
 use std::collections::BTreeMap;
 
@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::actions::{self, Action, Job, ResourceRef, started};
+use crate::actions::{self, Action, Job, ResourceRef, action_response};
 use crate::call::{Answer, Call, Operation, Reply};
 use crate::errors::ApiError;
 use crate::http::{Shared, run};
 use crate::images::Protection;
 use crate::labels::{self, Labels};
-use crate::paging::{Orders, Page};
+use crate::paging::{Page, SortKeys};
 use crate::state::Cloud;
 
 #[derive(Clone, Debug, Serialize)]
@@ -29,53 +29,53 @@ pub(crate) struct Resource<K> {
     pub(crate) own: K,
 }
 
-/// All resources of a kind, by id.
+/// All resources of a kind, by ID.
 pub(crate) type Resources<K> = BTreeMap<u64, Resource<K>>;
 
 /// A kind of resource.
 pub(crate) trait Kind: Serialize + Sized + 'static {
-    /// What one is called in bodies and actions, such as `firewall`.
+    /// The singular in bodies and actions, such as `firewall`.
     const ONE: &'static str;
-    /// What many are called in bodies and paths, such as `firewalls`.
+    /// The plural in bodies and paths, such as `firewalls`.
     const MANY: &'static str;
-    /// Whether there is a protection against deletion.
+    /// Whether resources can be protected against deletion.
     const IS_PROTECTED: bool;
-    /// What can be done to one: the last part of the path, and the operation.
+    /// The last path segments of the actions, and their operations.
     const ACTIONS: &'static [(&'static str, Operation)];
 
     fn all(cloud: &Cloud) -> &Resources<Self>;
     fn all_mut(cloud: &mut Cloud) -> &mut Resources<Self>;
 
-    /// Makes one, or says why not.
+    /// Creates a resource.
     fn create(cloud: &mut Cloud, call: &Call) -> Reply;
 
-    /// One as the API shows it, with what others know of it.
+    /// Returns the JSON representation of a resource.
     fn view(it: &Resource<Self>, _cloud: &Cloud) -> Value {
         json!(it)
     }
 
-    /// Whether it fits what the query wants beside the name and the labels.
-    fn fits(&self, _call: &Call) -> bool {
+    /// Returns whether a resource matches the query parameters other than name and labels.
+    fn matches_query(&self, _call: &Call) -> bool {
         true
     }
 
-    /// Changes what an update names beside the name and the labels.
+    /// Applies the fields of an update other than name and labels.
     fn update(&mut self, _call: &Call) -> Result<(), ApiError> {
         Ok(())
     }
 
-    /// Refuses to delete what others need, and takes leave of the others.
-    fn leave(_it: &Resource<Self>, _cloud: &mut Cloud) -> Result<(), ApiError> {
+    /// Detaches a resource before it is deleted; returns an error if it is still in use.
+    fn detach(_it: &Resource<Self>, _cloud: &mut Cloud) -> Result<(), ApiError> {
         Ok(())
     }
 
-    /// What deleting is answered.
+    /// Returns the response to a deletion.
     fn deleted(_cloud: &mut Cloud, _id: u64) -> Reply {
         Answer::no_content()
     }
 }
 
-/// What every request to create a resource says.
+/// The common fields of requests to create a resource.
 #[derive(Deserialize)]
 struct Create {
     name: String,
@@ -83,14 +83,14 @@ struct Create {
     labels: Labels,
 }
 
-/// Checks what every request to create a resource says.
+/// Validates the common fields of a request to create a resource.
 pub(crate) fn check_new<K: Kind>(cloud: &Cloud, call: &Call) -> Result<(), ApiError> {
     let Create { name, labels } = call.body()?;
     labels::check(&labels)?;
     check_name::<K>(cloud, &name)
 }
 
-/// Adds a resource that a request describes, of which everything has been checked.
+/// Adds a resource by a validated request.
 pub(crate) fn insert<K: Kind>(cloud: &mut Cloud, call: &Call, own: K) -> Result<u64, ApiError> {
     check_new::<K>(cloud, call)?;
     let Create { name, labels } = call.body()?;
@@ -122,14 +122,14 @@ fn check_name<K: Kind>(cloud: &Cloud, name: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// A resource that a body names.
-pub(crate) fn named<K: Kind>(cloud: &mut Cloud, id: u64) -> Result<&mut Resource<K>, ApiError> {
+/// Returns a resource by an ID in the body.
+pub(crate) fn by_id<K: Kind>(cloud: &mut Cloud, id: u64) -> Result<&mut Resource<K>, ApiError> {
     K::all_mut(cloud)
         .get_mut(&id)
         .ok_or_else(|| ApiError::not_found(&K::ONE.replace('_', " "), id))
 }
 
-/// The resource that the path names, by its id or, where the API allows it, by its name.
+/// Returns the resource in the path, by its ID or, on some routes, by its name.
 pub(crate) fn find<'a, K: Kind>(
     cloud: &'a mut Cloud,
     call: &Call,
@@ -148,20 +148,24 @@ pub(crate) fn find<'a, K: Kind>(
                 None => error,
             })?,
     };
-    named(cloud, id)
+    by_id(cloud, id)
 }
 
-/// Starts an action on a resource that has changed already, and answers with it.
-pub(crate) fn acted<K: Kind>(cloud: &mut Cloud, id: u64, command: &'static str) -> Reply {
-    started(&begin::<K>(cloud, id, command))
+/// Starts an action on a resource that has already been changed, and responds with it.
+pub(crate) fn respond_with_action<K: Kind>(
+    cloud: &mut Cloud,
+    id: u64,
+    command: &'static str,
+) -> Reply {
+    action_response(&begin::<K>(cloud, id, command))
 }
 
-/// Starts an action on a resource that has changed already.
+/// Starts an action on a resource that has already been changed.
 pub(crate) fn begin<K: Kind>(cloud: &mut Cloud, id: u64, command: &'static str) -> Action {
     cloud.begin(Job::on(command, [ResourceRef::of::<K>(id)]), |_| {})
 }
 
-/// A resource as the API shows it.
+/// Returns the JSON representation of a resource.
 pub(crate) fn view<K: Kind>(cloud: &Cloud, id: u64) -> Value {
     K::view(&K::all(cloud)[&id], cloud)
 }
@@ -171,20 +175,20 @@ pub(crate) fn change_protection<K: Kind>(cloud: &mut Cloud, call: &Call) -> Repl
     let Protection { delete } = call.body()?;
     it.protection = Some(Protection { delete });
     let id = it.id;
-    acted::<K>(cloud, id, "change_protection")
+    respond_with_action::<K>(cloud, id, "change_protection")
 }
 
 fn list<K: Kind>(cloud: &mut Cloud, call: &Call) -> Reply {
-    let orders: &Orders<Resource<K>> = &[
+    let sort_keys: &SortKeys<Resource<K>> = &[
         ("id", |a, b| a.id.cmp(&b.id)),
         ("name", |a, b| a.name.cmp(&b.name)),
         ("created", |a, b| a.created.cmp(&b.created)),
     ];
     let selector = call.selector()?;
     let found = K::all(cloud).values().filter(|it| {
-        call.allows("name", &it.name) && selector.matches(&it.labels) && it.own.fits(call)
+        call.allows("name", &it.name) && selector.matches(&it.labels) && it.own.matches_query(call)
     });
-    Answer::ok(&Page::of(K::MANY, found, call, orders)?.map(|it| K::view(it, cloud)))
+    Answer::ok(&Page::of(K::MANY, found, call, sort_keys)?.map(|it| K::view(it, cloud)))
 }
 
 fn show<K: Kind>(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -221,7 +225,7 @@ fn delete<K: Kind>(cloud: &mut Cloud, call: &Call) -> Reply {
     }
     let id = it.id;
     let it = K::all_mut(cloud).remove(&id).expect("it was found");
-    match K::leave(&it, cloud) {
+    match K::detach(&it, cloud) {
         Ok(()) => K::deleted(cloud, id),
         Err(error) => {
             K::all_mut(cloud).insert(id, it);
@@ -240,7 +244,7 @@ fn action<K: Kind>(cloud: &mut Cloud, call: &Call) -> Reply {
     actions::get_of(cloud, call, it)
 }
 
-/// The operations on resources of a kind, where `key` is what paths name one by: `id` or `id_or_name`.
+/// Returns the routes of a kind; `key` is the path parameter of a resource, `id` or `id_or_name`.
 pub(crate) fn routes<K: Kind>(key: &str) -> Router<Shared> {
     let all = format!("/{}", K::MANY);
     let one = format!("{all}/{{{key}}}");

@@ -1,4 +1,4 @@
-//! The operations of the API, by path.
+//! The routes of the API.
 
 use axum::Router;
 use axum::routing::{get, post};
@@ -18,7 +18,7 @@ use crate::{
     resources, rrsets, server_actions, server_creation, servers, ssh_keys,
 };
 
-/// Everything below `/v1`.
+/// Returns all routes below `/v1`.
 pub(crate) fn api() -> Router<Shared> {
     Router::new()
         .route("/actions", get(run(actions::list)))
@@ -49,7 +49,7 @@ pub(crate) fn api() -> Router<Shared> {
         .merge(resources::routes::<Volume>("id"))
         .merge(resources::routes::<Zone>("id_or_name"))
         .merge(rrsets::routes())
-        .fallback(async || ApiError::no_such_route())
+        .fallback(async || ApiError::route_not_found())
         .method_not_allowed_fallback(async || ApiError::new("method_not_allowed"))
 }
 

@@ -1,4 +1,4 @@
-//! The records of DNS zones, in sets of one name and type.
+//! Resource record sets (RRSets) of DNS zones.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#zone-rrsets>
 
@@ -12,7 +12,7 @@ use crate::call::{Answer, Call, Operation, Reply};
 use crate::errors::ApiError;
 use crate::http::{Shared, run};
 use crate::labels::{self, Labels};
-use crate::paging::{Orders, Page};
+use crate::paging::{Page, SortKeys};
 use crate::resources;
 use crate::state::Cloud;
 use crate::zones::Zone;
@@ -56,8 +56,8 @@ pub(crate) struct NewRrset {
 }
 
 impl Rrset {
-    /// The sets that a new zone has.
-    pub(crate) fn of_hetzner(nameservers: &[&str]) -> Vec<Self> {
+    /// Returns the record sets of a new zone.
+    pub(crate) fn defaults(nameservers: &[&str]) -> Vec<Self> {
         let set = |kind: &str, values: Vec<String>| Self {
             id: format!("@/{kind}"),
             name: "@".into(),
@@ -107,7 +107,7 @@ impl Zone {
     pub(crate) fn add(&mut self, new: NewRrset) -> Result<&Rrset, ApiError> {
         labels::check(&new.labels)?;
         if !TYPES.contains(&new.r#type.as_str()) {
-            return Err(ApiError::invalid("type", "is no type of records"));
+            return Err(ApiError::invalid("type", "invalid record type"));
         }
         if new.records.is_empty() {
             return Err(ApiError::invalid("records", "must not be empty"));
@@ -128,7 +128,7 @@ impl Zone {
         Ok(self.rrsets.last().expect("it was just added"))
     }
 
-    /// The set that a path names.
+    /// Returns the record set in the path.
     fn rrset(&mut self, call: &Call) -> Result<&mut Rrset, ApiError> {
         let part = |name| call.path(name).unwrap_or_default();
         let id = format!("{}/{}", part("rr_name"), part("rr_type"));
@@ -139,14 +139,14 @@ impl Zone {
     }
 }
 
-/// A set as the API shows it, with the zone that it belongs to.
+/// Returns the JSON representation of a record set.
 fn view(rrset: &Rrset, zone: u64) -> Value {
     let mut view = json!(rrset);
     view["zone"] = zone.into();
     view
 }
 
-const ORDERS: &Orders<Rrset> = &[
+const SORT_KEYS: &SortKeys<Rrset> = &[
     ("id", |a, b| a.id.cmp(&b.id)),
     ("name", |a, b| a.name.cmp(&b.name)),
 ];
@@ -160,7 +160,7 @@ fn list(cloud: &mut Cloud, call: &Call) -> Reply {
             && call.allows("type", &it.r#type)
             && selector.matches(&it.labels)
     });
-    Answer::ok(&Page::of("rrsets", found, call, ORDERS)?.map(|it| view(it, id)))
+    Answer::ok(&Page::of("rrsets", found, call, SORT_KEYS)?.map(|it| view(it, id)))
 }
 
 fn show(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -202,7 +202,7 @@ fn begin(cloud: &mut Cloud, zone: u64, command: &'static str) -> Action {
     resources::begin::<Zone>(cloud, zone, command)
 }
 
-/// Changes a set, unless it is protected; one without records goes away.
+/// Changes a record set unless it is protected; removes it if it has no records left.
 fn change(
     cloud: &mut Cloud,
     call: &Call,
@@ -217,7 +217,7 @@ fn change(
     }
     change(rrset)?;
     zone.own.rrsets.retain(|it| !it.records.is_empty());
-    resources::acted::<Zone>(cloud, id, command)
+    resources::respond_with_action::<Zone>(cloud, id, command)
 }
 
 #[derive(Deserialize)]
@@ -234,7 +234,7 @@ fn set_records(cloud: &mut Cloud, call: &Call) -> Reply {
     })
 }
 
-/// Makes the set, if there is none.
+/// Adds records; creates the record set if it does not exist.
 fn add_records(cloud: &mut Cloud, call: &Call) -> Reply {
     let Records { records, ttl } = call.body()?;
     let zone = resources::find::<Zone>(cloud, call)?;
@@ -250,7 +250,7 @@ fn add_records(cloud: &mut Cloud, call: &Call) -> Reply {
         records,
     })?;
     let id = zone.id;
-    resources::acted::<Zone>(cloud, id, "add_rrset_records")
+    resources::respond_with_action::<Zone>(cloud, id, "add_rrset_records")
 }
 
 fn remove_records(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -292,7 +292,7 @@ fn change_protection(cloud: &mut Cloud, call: &Call) -> Reply {
     let zone = resources::find::<Zone>(cloud, call)?;
     zone.own.rrset(call)?.protection = protection;
     let id = zone.id;
-    resources::acted::<Zone>(cloud, id, "change_rrset_protection")
+    resources::respond_with_action::<Zone>(cloud, id, "change_rrset_protection")
 }
 
 pub(crate) fn routes() -> Router<Shared> {

@@ -1,26 +1,26 @@
-//! What can be done to a server.
+//! Operations on a server that start an action.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#server-actions>
 
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::actions::{Action, Job, ResourceRef, started};
+use crate::actions::{Action, Job, ResourceRef, action_response};
 use crate::addresses::ChangeDnsPtr;
 use crate::call::{Answer, Call, IdOrName, Reply};
 use crate::catalog::ISOS;
 use crate::errors::ApiError;
 use crate::images::{CreatedFrom, Image, ImageKind, ImageStatus, Protection};
 use crate::labels::{self, Labels};
-use crate::placement_groups::check_room;
+use crate::placement_groups::check_capacity;
 use crate::server_creation::find_server_type;
 use crate::servers::{Server, ServerStatus};
 use crate::state::Cloud;
 
-/// How long an operating system takes to stop once it was asked to; in seconds.
+/// How long an operating system takes to shut down, in seconds.
 const SHUTDOWN_SECONDS: f64 = 2.0;
 
-/// Starts an action that changes the server when it ends, and shows a status of its own until then.
+/// Starts an action that changes the server when it ends; until then the server has a transitional status.
 fn switch(
     cloud: &mut Cloud,
     call: &Call,
@@ -29,8 +29,8 @@ fn switch(
 ) -> Reply {
     let id = cloud.unlocked(call)?.id;
     let action = cloud.act(command, id, move |cloud| effect(cloud, id));
-    cloud.show_meanwhile(id, meanwhile);
-    started(&action)
+    cloud.set_transitional_status(id, meanwhile);
+    action_response(&action)
 }
 
 /// Starts an action that changes the server when it ends.
@@ -49,14 +49,14 @@ const POWER_OFF: (ServerStatus, fn(&mut Cloud, u64)) = (ServerStatus::Stopping, 
 
 pub(crate) fn poweron(cloud: &mut Cloud, call: &Call) -> Reply {
     match cloud.unlocked(call)?.status {
-        ServerStatus::Running => started(&alter(cloud, call, "start_server", |_| {})?),
+        ServerStatus::Running => action_response(&alter(cloud, call, "start_server", |_| {})?),
         _ => switch(cloud, call, "start_server", POWER_ON),
     }
 }
 
 pub(crate) fn poweroff(cloud: &mut Cloud, call: &Call) -> Reply {
     match cloud.unlocked(call)?.status {
-        ServerStatus::Off => started(&alter(cloud, call, "stop_server", |_| {})?),
+        ServerStatus::Off => action_response(&alter(cloud, call, "stop_server", |_| {})?),
         _ => switch(cloud, call, "stop_server", POWER_OFF),
     }
 }
@@ -75,10 +75,10 @@ pub(crate) fn reboot(cloud: &mut Cloud, call: &Call) -> Reply {
     )
 }
 
-/// The action ends when the signal was sent; the operating system stops later.
+/// The action ends when the signal has been sent; the operating system stops later.
 pub(crate) fn shutdown(cloud: &mut Cloud, call: &Call) -> Reply {
     let id = cloud.unlocked(call)?.id;
-    started(&cloud.act("shutdown_server", id, move |cloud| {
+    action_response(&cloud.act("shutdown_server", id, move |cloud| {
         signal_shutdown(cloud, id);
     }))
 }
@@ -90,9 +90,9 @@ fn signal_shutdown(cloud: &mut Cloud, id: u64) {
     let Some(since) = server.on_since else { return };
     server.status = ServerStatus::Stopping;
     let stopped = cloud.after(cloud.clock.now(), SHUTDOWN_SECONDS);
-    cloud.at(stopped, move |cloud| {
+    cloud.schedule(stopped, move |cloud| {
         cloud.edit(id, |server| {
-            // Who has switched the server off and on again meanwhile has a new system, which knows of no signal.
+            // If the server has been switched off and on again since, the signal is lost.
             if server.on_since == Some(since) {
                 server.power_off();
             }
@@ -103,7 +103,7 @@ fn signal_shutdown(cloud: &mut Cloud, id: u64) {
 fn require_running(cloud: &mut Cloud, call: &Call) -> Result<(), ApiError> {
     match cloud.unlocked(call)?.status {
         ServerStatus::Running => Ok(()),
-        _ => Err(ApiError::new("unsupported_error").saying("server is not running")),
+        _ => Err(ApiError::new("unsupported_error").with_message("server is not running")),
     }
 }
 
@@ -139,7 +139,7 @@ pub(crate) fn enable_rescue(cloud: &mut Cloud, call: &Call) -> Reply {
 }
 
 pub(crate) fn disable_rescue(cloud: &mut Cloud, call: &Call) -> Reply {
-    started(&alter(cloud, call, "disable_rescue", |server| {
+    action_response(&alter(cloud, call, "disable_rescue", |server| {
         server.rescue_enabled = false;
     })?)
 }
@@ -152,18 +152,18 @@ pub(crate) fn rebuild(cloud: &mut Cloud, call: &Call) -> Reply {
     let rebuild: Rebuild = call.body()?;
     let server = cloud.unlocked(call)?;
     if server.protection.rebuild {
-        return Err(ApiError::new("protected").saying("server rebuild is protected"));
+        return Err(ApiError::new("protected").with_message("server rebuild is protected"));
     }
     let (id, architecture) = (server.id, server.server_type.architecture);
     let image = cloud.image_for(&rebuild.image, architecture)?.id;
-    if !call.fails {
+    if !call.fail_actions {
         cloud.power_off(id);
     }
     let action = cloud.act("rebuild_server", id, move |cloud| {
         cloud.edit(id, |server| server.image = Some(image));
         cloud.power_on(id);
     });
-    cloud.show_meanwhile(id, ServerStatus::Rebuilding);
+    cloud.set_transitional_status(id, ServerStatus::Rebuilding);
     Answer::created(&json!({ "action": action, "root_password": cloud.secret(20) }))
 }
 
@@ -182,10 +182,10 @@ pub(crate) fn change_type(cloud: &mut Cloud, call: &Call) -> Reply {
     let is_offered = wanted
         .offer(server.location)
         .is_some_and(|offer| offer.deprecation.is_none());
-    let fits = wanted.architecture == server.server_type.architecture
+    let is_compatible = wanted.architecture == server.server_type.architecture
         && wanted.disk >= server.primary_disk_size
         && wanted.id != server.server_type.id;
-    if !is_offered || !fits {
+    if !is_offered || !is_compatible {
         return Err(ApiError::new("invalid_server_type"));
     }
     let id = server.id;
@@ -196,8 +196,8 @@ pub(crate) fn change_type(cloud: &mut Cloud, call: &Call) -> Reply {
             server.primary_disk_size = wanted.disk;
         }
     })?;
-    cloud.show_meanwhile(id, ServerStatus::Migrating);
-    started(&action)
+    cloud.set_transitional_status(id, ServerStatus::Migrating);
+    action_response(&action)
 }
 
 pub(crate) fn create_image(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -273,12 +273,12 @@ pub(crate) fn create_image(cloud: &mut Cloud, call: &Call) -> Reply {
 
 pub(crate) fn enable_backup(cloud: &mut Cloud, call: &Call) -> Reply {
     let enable = |server: &mut Server| server.backup_window = Some("22-02");
-    started(&alter(cloud, call, "enable_backup", enable)?)
+    action_response(&alter(cloud, call, "enable_backup", enable)?)
 }
 
 pub(crate) fn disable_backup(cloud: &mut Cloud, call: &Call) -> Reply {
     let id = cloud.unlocked(call)?.id;
-    started(&cloud.act("disable_backup", id, move |cloud| {
+    action_response(&cloud.act("disable_backup", id, move |cloud| {
         cloud.edit(id, |server| server.backup_window = None);
         cloud.delete_backups(id);
     }))
@@ -294,13 +294,13 @@ pub(crate) fn attach_iso(cloud: &mut Cloud, call: &Call) -> Reply {
         .iso
         .find(ISOS.iter(), |iso| iso.id, |iso| iso.name)
         .ok_or_else(|| ApiError::not_found("iso", &attach.iso))?;
-    started(&alter(cloud, call, "attach_iso", |server| {
+    action_response(&alter(cloud, call, "attach_iso", |server| {
         server.iso = Some(iso);
     })?)
 }
 
 pub(crate) fn detach_iso(cloud: &mut Cloud, call: &Call) -> Reply {
-    started(&alter(cloud, call, "detach_iso", |server| {
+    action_response(&alter(cloud, call, "detach_iso", |server| {
         server.iso = None;
     })?)
 }
@@ -323,7 +323,7 @@ pub(crate) fn change_protection(cloud: &mut Cloud, call: &Call) -> Reply {
     }
     server.protection.delete = delete;
     server.protection.rebuild = rebuild;
-    started(&alter(cloud, call, "change_protection", |_| {})?)
+    action_response(&alter(cloud, call, "change_protection", |_| {})?)
 }
 
 pub(crate) fn change_dns_ptr(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -340,7 +340,7 @@ pub(crate) fn change_dns_ptr(cloud: &mut Cloud, call: &Call) -> Reply {
             "the address does not belong to the server",
         ));
     }
-    started(&alter(cloud, call, "change_dns_ptr", |_| {})?)
+    action_response(&alter(cloud, call, "change_dns_ptr", |_| {})?)
 }
 
 pub(crate) fn add_to_placement_group(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -356,8 +356,8 @@ pub(crate) fn add_to_placement_group(cloud: &mut Cloud, call: &Call) -> Reply {
     if server.status != ServerStatus::Off {
         return Err(ApiError::new("server_not_stopped"));
     }
-    check_room(cloud, placement_group)?;
-    started(&alter(
+    check_capacity(cloud, placement_group)?;
+    action_response(&alter(
         cloud,
         call,
         "add_to_placement_group",
@@ -369,9 +369,11 @@ pub(crate) fn add_to_placement_group(cloud: &mut Cloud, call: &Call) -> Reply {
 
 pub(crate) fn remove_from_placement_group(cloud: &mut Cloud, call: &Call) -> Reply {
     if cloud.unlocked(call)?.placement_group.is_none() {
-        return Err(ApiError::new("unsupported_error").saying("server is not in a placement group"));
+        return Err(
+            ApiError::new("unsupported_error").with_message("server is not in a placement group")
+        );
     }
-    started(&alter(
+    action_response(&alter(
         cloud,
         call,
         "remove_from_placement_group",

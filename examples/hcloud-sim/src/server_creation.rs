@@ -12,7 +12,7 @@ use crate::catalog::{Location, SERVER_TYPES, ServerType};
 use crate::errors::ApiError;
 use crate::firewalls::Firewall;
 use crate::labels::{self, Labels};
-use crate::placement_groups::check_room;
+use crate::placement_groups::check_capacity;
 use crate::primary_ips::{NewPrimaryIp, find_location};
 use crate::resources::{self, Kind, Resource, Resources};
 use crate::servers::{Server, ServerProtection, ServerStatus};
@@ -20,8 +20,7 @@ use crate::state::Cloud;
 use crate::targets::Target;
 use crate::volumes::Volume;
 
-/// In bytes.
-const USER_DATA_LIMIT: usize = 32 * 1024;
+const MAX_USER_DATA_BYTES: usize = 32 * 1024;
 
 #[derive(Deserialize)]
 struct Create {
@@ -36,7 +35,7 @@ struct Create {
     #[serde(default)]
     labels: Labels,
     #[serde(default)]
-    public_net: WantedNet,
+    public_net: PublicNetRequest,
     #[serde(default)]
     user_data: String,
     placement_group: Option<u64>,
@@ -45,12 +44,12 @@ struct Create {
     #[serde(default)]
     volumes: Vec<u64>,
     #[serde(default)]
-    firewalls: Vec<WantedFirewall>,
+    firewalls: Vec<FirewallRequest>,
 }
 
 #[derive(Deserialize)]
 #[serde(default)]
-struct WantedNet {
+struct PublicNetRequest {
     enable_ipv4: bool,
     enable_ipv6: bool,
     ipv4: Option<u64>,
@@ -58,11 +57,11 @@ struct WantedNet {
 }
 
 #[derive(Deserialize)]
-struct WantedFirewall {
+struct FirewallRequest {
     firewall: u64,
 }
 
-impl Default for WantedNet {
+impl Default for PublicNetRequest {
     fn default() -> Self {
         Self {
             enable_ipv4: true,
@@ -73,7 +72,7 @@ impl Default for WantedNet {
     }
 }
 
-impl WantedNet {
+impl PublicNetRequest {
     fn public_ip(
         &self,
         cloud: &Cloud,
@@ -145,11 +144,11 @@ pub(crate) fn create(cloud: &mut Cloud, call: &Call) -> Reply {
     }))
 }
 
-/// Refuses what the API refuses, and finds what the request only names.
+/// Validates a request and looks up the resources that it refers to.
 fn check(cloud: &Cloud, create: Create) -> Result<NewServer, ApiError> {
     labels::check(&create.labels)?;
     cloud.check_server_name(&create.name)?;
-    if create.user_data.len() > USER_DATA_LIMIT {
+    if create.user_data.len() > MAX_USER_DATA_BYTES {
         return Err(ApiError::invalid("user_data", "must be at most 32 KiB"));
     }
     let server_type = find_server_type(&create.server_type)?;
@@ -219,15 +218,15 @@ fn check_offer(server_type: &ServerType, location: &Location) -> Result<(), ApiE
     }
 }
 
-/// Refuses what is not there, or not here, or full.
+/// Returns an error if a related resource does not exist, is in another location, or is full.
 fn check_related(cloud: &Cloud, create: &Create, location: &Location) -> Result<(), ApiError> {
     if let Some(group) = create.placement_group {
-        check_room(cloud, group)?;
+        check_capacity(cloud, group)?;
     }
     for id in &create.networks {
         require(&cloud.networks, *id)?;
     }
-    for WantedFirewall { firewall } in &create.firewalls {
+    for FirewallRequest { firewall } in &create.firewalls {
         require(&cloud.firewalls, *firewall)?;
     }
     for id in &create.volumes {
@@ -249,7 +248,7 @@ fn require<K: Kind>(all: &Resources<K>, id: u64) -> Result<&Resource<K>, ApiErro
     all.get(&id).ok_or_else(|| ApiError::not_found(K::ONE, id))
 }
 
-/// What is there already and belongs to a new server.
+/// Existing resources to attach to a new server.
 struct Related {
     networks: Vec<u64>,
     volumes: Vec<u64>,
@@ -262,17 +261,17 @@ impl Related {
             cloud.join_network(server, network)?;
         }
         for volume in self.volumes {
-            resources::named::<Volume>(cloud, volume)?.own.server = Some(server);
+            resources::by_id::<Volume>(cloud, volume)?.own.server = Some(server);
         }
         for firewall in self.firewalls {
-            let firewall = resources::named::<Firewall>(cloud, firewall)?;
+            let firewall = resources::by_id::<Firewall>(cloud, firewall)?;
             firewall.own.applied_to.push(Target::server(server));
         }
         Ok(())
     }
 }
 
-/// A request for a server of which everything has been checked.
+/// A validated request for a server.
 struct NewServer {
     name: String,
     labels: Labels,
@@ -292,14 +291,14 @@ enum PublicIp {
 }
 
 impl Cloud {
-    /// Adds a server that has been running for a while.
+    /// Adds a server that is already running.
     pub(crate) fn add_running_server(&mut self, name: String, labels: Labels) {
         let wanted = IdOrName::Name("debian-13".into());
         let server_type =
-            find_server_type(&IdOrName::Name("cx23".into())).expect("the catalogue has cx23");
+            find_server_type(&IdOrName::Name("cx23".into())).expect("cx23 is in the catalog");
         let image = self
             .image_for(&wanted, server_type.architecture)
-            .expect("the catalogue has debian-13")
+            .expect("debian-13 is in the catalog")
             .id;
         let location = server_type.default_location().expect("cx23 is available");
         let id = self.insert_server(NewServer {

@@ -15,7 +15,7 @@ use crate::errors::ApiError;
 use crate::images::{Image, ImageKind};
 use crate::labels::{self, Labels};
 use crate::networks::PrivateNet;
-use crate::paging::{Orders, Page};
+use crate::paging::{Page, SortKeys};
 use crate::placement_groups::PlacementGroup;
 use crate::resources::{self, Resources};
 use crate::state::Cloud;
@@ -40,11 +40,11 @@ pub(crate) struct Server {
     pub(crate) private_net: Vec<PrivateNet>,
     pub(crate) placement_group: Option<u64>,
     pub(crate) primary_disk_size: u32,
-    /// The actions that keep the server locked.
+    /// The number of running actions, which lock the server.
     pub(crate) running_actions: u32,
-    /// Since when the power is on.
+    /// The time when the server was switched on.
     pub(crate) on_since: Option<Timestamp>,
-    /// Made when somebody first asks for the console.
+    /// Created by the first request for the console.
     pub(crate) machine: Option<Machine>,
 }
 
@@ -92,8 +92,8 @@ impl Server {
         self.running_actions > 0
     }
 
-    /// Takes back the status of an action that has failed.
-    pub(crate) fn forget_transition(&mut self) {
+    /// Reverts the transitional status of an action that has failed.
+    pub(crate) fn revert_transition(&mut self) {
         self.status = match self.on_since {
             Some(_) => ServerStatus::Running,
             None => ServerStatus::Off,
@@ -110,7 +110,7 @@ impl Server {
 }
 
 impl Cloud {
-    /// Puts power on a server, or takes it away for a moment if it is on.
+    /// Switches a server on; resets it if it is on.
     pub(crate) fn power_on(&mut self, id: u64) {
         let now = self.clock.now();
         let Some(server) = self.servers.get_mut(&id) else {
@@ -128,14 +128,14 @@ impl Cloud {
         self.edit(id, Server::power_off);
     }
 
-    /// Changes a server, if it is still there.
+    /// Changes a server if it still exists.
     pub(crate) fn edit(&mut self, id: u64, change: impl FnOnce(&mut Server)) {
         if let Some(server) = self.servers.get_mut(&id) {
             change(server);
         }
     }
 
-    /// What is installed on a server.
+    /// Returns the operating system of a server.
     pub(crate) fn system(&self, id: u64) -> System {
         let server = &self.servers[&id];
         let image = server.image.and_then(|image| self.images.get(&image));
@@ -148,7 +148,7 @@ impl Cloud {
         }
     }
 
-    /// A server as the API shows it.
+    /// Returns the JSON representation of a server.
     pub(crate) fn view<'a>(&'a self, server: &'a Server) -> impl Serialize + 'a {
         let ip = |id: Option<u64>| id.and_then(|id| self.primary_ips.get(&id));
         View {
@@ -203,7 +203,7 @@ impl Cloud {
         }
     }
 
-    /// Whether one of the targets means the server.
+    /// Returns whether one of the targets includes the server.
     pub(crate) fn covers<'a>(
         &self,
         targets: impl IntoIterator<Item = &'a Target>,
@@ -213,8 +213,8 @@ impl Cloud {
         targets.any(|target| target.servers(self).contains(&server))
     }
 
-    /// Gives a server a status for as long as its actions run.
-    pub(crate) fn show_meanwhile(&mut self, id: u64, status: ServerStatus) {
+    /// Sets the status of a server while its actions run.
+    pub(crate) fn set_transitional_status(&mut self, id: u64, status: ServerStatus) {
         self.edit(id, |server| {
             if server.is_locked() {
                 server.status = status;
@@ -222,11 +222,11 @@ impl Cloud {
         });
     }
 
-    /// The server of a request that is to change it.
+    /// Returns the server of a request that changes it.
     ///
     /// # Errors
     ///
-    /// `locked` while an action is running on it.
+    /// `locked` while an action is running on the server.
     pub(crate) fn unlocked(&mut self, call: &Call) -> Result<&mut Server, ApiError> {
         let server = self.server_mut(call.id("id")?)?;
         if server.is_locked() {
@@ -258,11 +258,11 @@ impl Cloud {
             }
         }
         self.delete_backups(id);
-        self.forget_server(id);
+        self.detach_from_server(id);
     }
 
-    /// Detaches what outlives a server.
-    fn forget_server(&mut self, id: u64) {
+    /// Detaches the resources that outlive a server.
+    fn detach_from_server(&mut self, id: u64) {
         let target = Target::server(id);
         for volume in self.volumes.values_mut() {
             volume.own.server.take_if(|server| *server == id);
@@ -328,7 +328,7 @@ struct FirewallRef {
     status: &'static str,
 }
 
-/// The resources that `choose` finds.
+/// Returns the IDs of the matching resources.
 fn ids<K>(all: &Resources<K>, choose: impl Fn(&K) -> bool) -> Vec<u64> {
     let chosen = all.values().filter(|it| choose(&it.own));
     chosen.map(|it| it.id).collect()
@@ -350,7 +350,7 @@ struct Ipv6<'a> {
     dns_ptr: &'a [DnsPtr],
 }
 
-const ORDERS: &Orders<Server> = &[
+const SORT_KEYS: &SortKeys<Server> = &[
     ("id", |a, b| a.id.cmp(&b.id)),
     ("name", |a, b| a.name.cmp(&b.name)),
     ("created", |a, b| a.created.cmp(&b.created)),
@@ -363,7 +363,7 @@ pub(crate) fn list(cloud: &mut Cloud, call: &Call) -> Reply {
             && call.allows("status", server.status.name())
             && selector.matches(&server.labels)
     });
-    Answer::ok(&Page::of("servers", found, call, ORDERS)?.map(|server| cloud.view(server)))
+    Answer::ok(&Page::of("servers", found, call, SORT_KEYS)?.map(|server| cloud.view(server)))
 }
 
 pub(crate) fn get(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -397,12 +397,12 @@ pub(crate) fn update(cloud: &mut Cloud, call: &Call) -> Reply {
 pub(crate) fn delete(cloud: &mut Cloud, call: &Call) -> Reply {
     let server = cloud.unlocked(call)?;
     if server.protection.delete {
-        return Err(ApiError::new("protected").saying("server deletion is protected"));
+        return Err(ApiError::new("protected").with_message("server deletion is protected"));
     }
     let id = server.id;
-    // The server is gone at once; the action only says when everything behind it is, too.
+    // The server is removed at once; the action ends when the cleanup has finished.
     let action = cloud.act("delete_server", id, |_| {});
-    if !call.fails {
+    if !call.fail_actions {
         cloud.remove_server(id);
     }
     Answer::one("action", &action)

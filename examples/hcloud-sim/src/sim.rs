@@ -1,4 +1,4 @@
-//! A running simulator, and how one is started.
+//! The simulator and its builder.
 
 use std::fmt;
 use std::io;
@@ -17,7 +17,9 @@ use crate::rate_limit::Bucket;
 use crate::request_log::Request;
 use crate::state::Cloud;
 
-/// A simulated Hetzner Cloud that listens on a socket; dropping it ends it, with all connections and consoles.
+/// A simulated Hetzner Cloud that listens on a socket.
+///
+/// Dropping it closes the socket, all connections and all consoles.
 pub struct Sim {
     address: SocketAddr,
     endpoint: String,
@@ -27,52 +29,52 @@ pub struct Sim {
 }
 
 impl Sim {
-    /// A simulator to be set up; without any setting, an empty project on a free port of the loopback interface.
+    /// Returns a builder; by default, an empty project on a free port of the loopback interface.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    /// The address on which the simulator listens.
+    /// Returns the address on which the simulator listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The base URL for clients, such as `http://127.0.0.1:8080/v1`.
+    /// Returns the base URL for clients, such as `http://127.0.0.1:8080/v1`.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// The token that may do everything.
+    /// Returns the token with all permissions.
     pub fn token(&self) -> &str {
         &self.token
     }
 
-    /// The clock on which actions run and console links expire.
+    /// Returns the clock that determines when actions end and console URLs expire.
     pub fn clock(&self) -> &Clock {
         self.shared.clock()
     }
 
-    /// Lets something go wrong from now on.
+    /// Adds a fault for the requests from now on.
     pub fn add_fault(&self, fault: Fault) {
         self.shared.faults().add(fault);
     }
 
-    /// Ends all faults.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.shared.faults().clear();
     }
 
-    /// The requests to the API that arrived, oldest first.
+    /// Returns the logged requests to the API, oldest first.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.log().requests()
     }
 
-    /// Forgets the requests that arrived so far.
-    pub fn forget_requests(&self) {
+    /// Clears the log of requests.
+    pub fn clear_requests(&self) {
         self.shared.log().clear();
     }
 
-    /// What the screen of a server shows; empty while it is off, `None` if there is no such server.
+    /// Returns the text on the screen of a server: empty while it is off, `None` if it does not exist.
     pub fn screen(&self, server: u64) -> Option<String> {
         self.shared.cloud().screen(server)
     }
@@ -125,12 +127,12 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// Where to listen; port 0 means a free one.
+    /// Sets the address to listen on; port 0 selects a free port.
     pub fn listen(self, listen: SocketAddr) -> Self {
         Self { listen, ..self }
     }
 
-    /// The token that may do everything; by default the seed decides.
+    /// Sets the token with all permissions; by default it is derived from the seed.
     pub fn token(self, token: impl Into<String>) -> Self {
         Self {
             token: Some(token.into()),
@@ -138,7 +140,7 @@ impl Builder {
         }
     }
 
-    /// A second token, that may only read.
+    /// Sets a second token, with read permission only.
     pub fn read_only_token(self, token: impl Into<String>) -> Self {
         Self {
             read_only_token: Some(token.into()),
@@ -163,34 +165,33 @@ impl Builder {
         })
     }
 
-    /// What decides passwords and tokens; equal seeds and equal requests get equal answers.
+    /// Sets the seed of passwords and tokens; equal seeds and requests give equal responses.
     pub fn seed(self, seed: u64) -> Self {
         Self { seed, ..self }
     }
 
-    /// How many times as quickly as at Hetzner actions end.
+    /// Sets the speed of actions relative to Hetzner's.
     pub fn speed(self, speed: f64) -> Self {
         Self { speed, ..self }
     }
 
-    /// How long every answer of the API takes, at the least.
+    /// Sets the minimum time of every response of the API.
     pub fn latency(self, latency: Duration) -> Self {
         Self { latency, ..self }
     }
 
-    /// How many requests an hour the API answers, twice as many about actions; `None` for no limit.
+    /// Sets the rate limit in requests per hour, with twice as many for actions; `None` disables it.
     pub fn rate_limit(self, rate_limit: Option<u32>) -> Self {
         Self { rate_limit, ..self }
     }
 
-    /// Something that goes wrong from the start.
+    /// Adds a fault that is active from the start.
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
         self
     }
 
-    /// Has every console be at this WebSocket, such as that of a real VNC server, with this
-    /// password.
+    /// Replaces all consoles by an external one, such as a real VNC server behind websockify.
     pub fn console(self, url: impl Into<String>, password: impl Into<String>) -> Self {
         Self {
             console: Some((url.into(), password.into())),
@@ -198,18 +199,18 @@ impl Builder {
         }
     }
 
-    /// Starts to listen.
+    /// Starts the simulator.
     ///
     /// # Errors
     ///
-    /// The address cannot be listened on.
+    /// The socket cannot be bound to the address.
     pub async fn start(self) -> io::Result<Sim> {
         let listener = TcpListener::bind(self.listen).await?;
         let address = listener.local_addr()?;
         let clock = Clock::default();
         let mut consoles = Consoles::at(format!("ws://{address}/console"));
         if let Some((url, password)) = self.console {
-            consoles = consoles.lead_elsewhere(url, password);
+            consoles = consoles.with_external_console(url, password);
         }
         let mut cloud = Cloud::new(clock.clone(), self.seed, self.speed, consoles);
         let token = self.token.unwrap_or_else(|| cloud.secret(64));
@@ -231,7 +232,7 @@ impl Builder {
 
         let mut tasks = JoinSet::new();
         tasks.spawn(http::serve(listener, shared.clone()));
-        tasks.spawn(http::keep_agenda(shared.clone()));
+        tasks.spawn(http::run_scheduler(shared.clone()));
         Ok(Sim {
             address,
             endpoint: format!("http://{address}/v1"),

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::call::{Answer, Call, Reply};
 use crate::errors::ApiError;
 use crate::labels::{self, Labels};
-use crate::paging::{Orders, Page};
+use crate::paging::{Page, SortKeys};
 use crate::state::Cloud;
 
 #[derive(Clone, Debug, Serialize)]
@@ -25,7 +25,7 @@ pub(crate) struct SshKey {
     created: Timestamp,
 }
 
-/// The MD5 fingerprint of a key in OpenSSH's one-line form; `None` if it is none.
+/// Returns the MD5 fingerprint of a public key in OpenSSH format; `None` if the key is invalid.
 fn fingerprint(public_key: &str) -> Option<String> {
     let mut words = public_key.split_whitespace();
     let (kind, key) = (words.next()?, STANDARD.decode(words.next()?).ok()?);
@@ -63,7 +63,7 @@ impl Cloud {
     }
 }
 
-const ORDERS: &Orders<SshKey> = &[
+const SORT_KEYS: &SortKeys<SshKey> = &[
     ("id", |a, b| a.id.cmp(&b.id)),
     ("name", |a, b| a.name.cmp(&b.name)),
 ];
@@ -75,7 +75,7 @@ pub(crate) fn list(cloud: &mut Cloud, call: &Call) -> Reply {
             && call.allows("fingerprint", &key.fingerprint)
             && selector.matches(&key.labels)
     });
-    Answer::ok(&Page::of("ssh_keys", found, call, ORDERS)?)
+    Answer::ok(&Page::of("ssh_keys", found, call, SORT_KEYS)?)
 }
 
 pub(crate) fn get(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_has_no_fingerprint() {
+    fn invalid_key_has_no_fingerprint() {
         for text in [
             "",
             "ssh-rsa",

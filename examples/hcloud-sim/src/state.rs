@@ -1,4 +1,4 @@
-//! The state of the simulated cloud, and the agenda of what happens to it next.
+//! The state of the simulated cloud, and the schedule of its future events.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,9 +27,9 @@ use crate::ssh_keys::SshKey;
 use crate::volumes::Volume;
 use crate::zones::Zone;
 
-/// One project at the simulated Hetzner Cloud.
+/// One project of the simulated Hetzner Cloud.
 ///
-/// Whoever looks at it first calls [`Cloud::settle`], which carries out what has become due.
+/// Callers apply due events with [`Cloud::run_due_events`] before they read the state.
 pub(crate) struct Cloud {
     pub(crate) servers: BTreeMap<u64, Server>,
     pub(crate) images: BTreeMap<u64, Image>,
@@ -44,14 +44,14 @@ pub(crate) struct Cloud {
     pub(crate) zones: Resources<Zone>,
     pub(crate) actions: BTreeMap<u64, Action>,
     pub(crate) consoles: Consoles,
-    /// The actions that the present request starts are to fail.
-    pub(crate) failing: bool,
+    /// Whether the actions that the current request starts fail.
+    pub(crate) fail_actions: bool,
     pub(crate) clock: Clock,
     speed: f64,
     rng: fastrand::Rng,
     next_id: u64,
-    agenda: BTreeMap<(Timestamp, u64), Event>,
-    agenda_changed: Arc<Notify>,
+    schedule: BTreeMap<(Timestamp, u64), Event>,
+    schedule_changed: Arc<Notify>,
 }
 
 type Event = Box<dyn FnOnce(&mut Cloud) + Send>;
@@ -72,17 +72,17 @@ impl Cloud {
             zones: Resources::new(),
             actions: BTreeMap::new(),
             consoles,
-            failing: false,
+            fail_actions: false,
             clock,
             speed,
             rng: fastrand::Rng::with_seed(seed),
             next_id: 100_000_000,
-            agenda: BTreeMap::new(),
-            agenda_changed: Arc::default(),
+            schedule: BTreeMap::new(),
+            schedule_changed: Arc::default(),
         }
     }
 
-    /// The time in whole seconds, as the API states it.
+    /// Returns the time in whole seconds, as in responses.
     pub(crate) fn now(&self) -> Timestamp {
         let now = self.clock.now();
         now.round(
@@ -98,28 +98,32 @@ impl Cloud {
         self.next_id
     }
 
-    /// Letters and digits: a password, or a token.
+    /// Returns an alphanumeric password or token.
     pub(crate) fn secret(&mut self, length: usize) -> String {
         iter::repeat_with(|| self.rng.alphanumeric())
             .take(length)
             .collect()
     }
 
-    /// The time at which something ends that takes so many seconds of a real cloud's time.
+    /// Returns the end of a period that takes `seconds` at Hetzner.
     pub(crate) fn after(&self, start: Timestamp, seconds: f64) -> Timestamp {
         start + Duration::from_secs_f64(seconds / self.speed)
     }
 
-    /// Lets something happen at a time; what is due at once happens at once.
-    pub(crate) fn at(&mut self, due: Timestamp, event: impl FnOnce(&mut Self) + Send + 'static) {
+    /// Schedules an event.
+    pub(crate) fn schedule(
+        &mut self,
+        due: Timestamp,
+        event: impl FnOnce(&mut Self) + Send + 'static,
+    ) {
         let id = self.new_id();
-        self.agenda.insert((due, id), Box::new(event));
-        self.agenda_changed.notify_one();
+        self.schedule.insert((due, id), Box::new(event));
+        self.schedule_changed.notify_one();
     }
 
-    /// Carries out what has become due, and says when something becomes due next.
-    pub(crate) fn settle(&mut self) -> Option<Timestamp> {
-        while let Some(entry) = self.agenda.first_entry() {
+    /// Applies all due events, and returns the time of the next one.
+    pub(crate) fn run_due_events(&mut self) -> Option<Timestamp> {
+        while let Some(entry) = self.schedule.first_entry() {
             let &(due, _) = entry.key();
             if due > self.clock.now() {
                 return Some(due);
@@ -130,9 +134,9 @@ impl Cloud {
         None
     }
 
-    /// Notifies whoever waits for the time that [`Cloud::settle`] said.
-    pub(crate) fn agenda_changed(&self) -> Arc<Notify> {
-        self.agenda_changed.clone()
+    /// Returns a notification for changes of the time returned by [`Cloud::run_due_events`].
+    pub(crate) fn schedule_changed(&self) -> Arc<Notify> {
+        self.schedule_changed.clone()
     }
 
     pub(crate) fn server(&self, id: u64) -> Result<&Server, ApiError> {

@@ -1,4 +1,4 @@
-//! What firewalls and load balancers are applied to: servers, or all with matching labels.
+//! Targets of firewalls and load balancers: servers, or label selectors.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ impl Target {
         Self::Server { server: Id { id } }
     }
 
-    /// Refuses a server that is not there, and a selector that is none.
+    /// Returns an error if the server does not exist or the selector is invalid.
     pub(crate) fn check(&self, cloud: &Cloud) -> Result<(), ApiError> {
         match self {
             Self::Server { server } => cloud.server(server.id).map(drop),
@@ -46,7 +46,7 @@ impl Target {
         }
     }
 
-    /// The servers that it means now.
+    /// Returns the servers that the target currently includes.
     pub(crate) fn servers(&self, cloud: &Cloud) -> Vec<u64> {
         match self {
             Self::Server { server } => vec![server.id],
@@ -62,7 +62,8 @@ impl Target {
         }
     }
 
-    /// Itself with the servers that a selector means now, listed under `key`, each with `more`.
+    /// Returns the JSON representation; the servers that a selector currently includes are listed under `key`, each with
+    /// the fields of `more`.
     pub(crate) fn view(&self, cloud: &Cloud, key: &str, more: impl Fn(&Self) -> Value) -> Value {
         let mut view = merged(json!(self), more(self));
         if matches!(self, Self::LabelSelector { .. }) {

@@ -1,11 +1,11 @@
-//! Volumes: disks that outlive the servers they are attached to.
+//! Volumes: disks that can be attached to servers.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#volumes>
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::actions::{Action, Job, ResourceRef, started};
+use crate::actions::{Action, Job, ResourceRef, action_response};
 use crate::call::{Answer, Call, IdOrName, Operation, Reply};
 use crate::catalog::Location;
 use crate::errors::ApiError;
@@ -13,8 +13,7 @@ use crate::primary_ips::find_location;
 use crate::resources::{self, Kind, Resource, Resources};
 use crate::state::Cloud;
 
-/// In GB.
-const SIZES: std::ops::RangeInclusive<u64> = 10..=10_240;
+const SIZES_GB: std::ops::RangeInclusive<u64> = 10..=10_240;
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Volume {
@@ -53,7 +52,7 @@ impl Kind for Volume {
             server: Option<u64>,
         }
         let create: Create = call.body()?;
-        if !SIZES.contains(&create.size) {
+        if !SIZES_GB.contains(&create.size) {
             return Err(ApiError::invalid("size", "must be from 10 to 10240"));
         }
         let location = match (create.server, &create.location) {
@@ -87,14 +86,16 @@ impl Kind for Volume {
         view
     }
 
-    fn fits(&self, call: &Call) -> bool {
+    fn matches_query(&self, call: &Call) -> bool {
         call.allows("status", self.status)
     }
 
-    fn leave(it: &Resource<Self>, _: &mut Cloud) -> Result<(), ApiError> {
+    fn detach(it: &Resource<Self>, _: &mut Cloud) -> Result<(), ApiError> {
         match it.own.server {
             None => Ok(()),
-            Some(_) => Err(ApiError::new("resource_in_use").saying("volume is still attached")),
+            Some(_) => {
+                Err(ApiError::new("resource_in_use").with_message("volume is still attached"))
+            }
         }
     }
 }
@@ -126,14 +127,14 @@ fn attach(cloud: &mut Cloud, call: &Call) -> Reply {
     }
     volume.own.server = Some(server);
     let id = volume.id;
-    started(&attachment(cloud, id, server))
+    action_response(&attachment(cloud, id, server))
 }
 
 fn detach(cloud: &mut Cloud, call: &Call) -> Reply {
     let volume = resources::find::<Volume>(cloud, call)?;
     let id = volume.id;
     volume.own.server = None;
-    resources::acted::<Volume>(cloud, id, "detach_volume")
+    resources::respond_with_action::<Volume>(cloud, id, "detach_volume")
 }
 
 fn resize(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -143,10 +144,10 @@ fn resize(cloud: &mut Cloud, call: &Call) -> Reply {
     }
     let Resize { size } = call.body()?;
     let volume = resources::find::<Volume>(cloud, call)?;
-    if size < volume.own.size || !SIZES.contains(&size) {
+    if size < volume.own.size || !SIZES_GB.contains(&size) {
         return Err(ApiError::invalid("size", "a volume can only grow"));
     }
     volume.own.size = size;
     let id = volume.id;
-    resources::acted::<Volume>(cloud, id, "resize_volume")
+    resources::respond_with_action::<Volume>(cloud, id, "resize_volume")
 }

@@ -37,13 +37,13 @@ enum Mode {
 struct Create {
     name: String,
     mode: Mode,
-    #[serde(default = "an_hour")]
+    #[serde(default = "default_ttl")]
     ttl: u32,
     #[serde(default)]
     rrsets: Vec<NewRrset>,
 }
 
-fn an_hour() -> u32 {
+fn default_ttl() -> u32 {
     3600
 }
 
@@ -72,7 +72,7 @@ impl Kind for Zone {
         let mut own = Self {
             mode: create.mode,
             ttl: create.ttl,
-            rrsets: Rrset::of_hetzner(&NAMESERVERS),
+            rrsets: Rrset::defaults(&NAMESERVERS),
         };
         for rrset in create.rrsets {
             own.add(rrset)?;
@@ -100,7 +100,7 @@ impl Kind for Zone {
         view
     }
 
-    fn fits(&self, call: &Call) -> bool {
+    fn matches_query(&self, call: &Call) -> bool {
         let mode = match self.mode {
             Mode::Primary => "primary",
             Mode::Secondary => "secondary",
@@ -109,7 +109,7 @@ impl Kind for Zone {
     }
 
     fn deleted(cloud: &mut Cloud, id: u64) -> Reply {
-        resources::acted::<Self>(cloud, id, "delete_zone")
+        resources::respond_with_action::<Self>(cloud, id, "delete_zone")
     }
 }
 
@@ -122,5 +122,5 @@ fn change_ttl(cloud: &mut Cloud, call: &Call) -> Reply {
     let zone = resources::find::<Zone>(cloud, call)?;
     zone.own.ttl = ttl;
     let id = zone.id;
-    resources::acted::<Zone>(cloud, id, "change_zone_ttl")
+    resources::respond_with_action::<Zone>(cloud, id, "change_zone_ttl")
 }

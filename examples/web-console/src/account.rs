@@ -1,4 +1,4 @@
-//! One's own account.
+//! The user's own account.
 
 use askama::Template;
 use axum::extract::State;
@@ -9,55 +9,53 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::WebConsole;
+use crate::auth::{AuthUser, CsrfForm};
+use crate::error::AppError;
 use crate::page::Html;
-use crate::refusal::Refusal;
-use crate::users::acceptable;
-use crate::visitor::{Posted, Visitor};
+use crate::users::check_password;
 
 #[derive(Template)]
 #[template(path = "account.html")]
 struct AccountPage {
-    visitor: Visitor,
+    auth: AuthUser,
     by_password: bool,
 }
 
 #[derive(Deserialize)]
-pub(crate) struct NewPassword {
+pub(crate) struct PasswordForm {
     old: SecretString,
     new: SecretString,
 }
 
-pub(crate) async fn form(State(console): State<WebConsole>, visitor: Visitor) -> impl IntoResponse {
+pub(crate) async fn form(State(console): State<WebConsole>, auth: AuthUser) -> impl IntoResponse {
     Html(AccountPage {
-        visitor,
+        auth,
         by_password: console.settings.user_header.is_none(),
     })
 }
 
-/// Changes the password, and logs out all other browsers.
+/// Changes the password, and ends all other sessions of the user.
 pub(crate) async fn change(
     State(console): State<WebConsole>,
-    Posted(visitor, NewPassword { old, new }): Posted<NewPassword>,
-) -> Result<Response, Refusal> {
-    let name = visitor.name();
-    let throttle = &console.throttles.user;
-    throttle.count(name).map_err(Refusal::TooOften)?;
-    let hash = visitor.user.password.clone();
+    CsrfForm(auth, PasswordForm { old, new }): CsrfForm<PasswordForm>,
+) -> Result<Response, AppError> {
+    let name = auth.name();
+    let limit = &console.limits.user;
+    limit.count(name).map_err(AppError::RateLimited)?;
+    let hash = auth.user.password.clone();
     if !console.passwords.verify(old, hash).await? {
         console
-            .note(&visitor, "password", None, "wrong_password")
+            .audit(&auth, "password", None, "wrong_password")
             .await?;
-        return Err(Refusal::Invalid(
-            "The old password is another one.".to_owned(),
-        ));
+        return Err(AppError::Invalid("The old password is wrong.".to_owned()));
     }
-    throttle.forgive(name);
-    let mut user = visitor.user.clone();
-    user.password = Some(console.passwords.hash(acceptable(new)?).await);
+    limit.refund(name);
+    let mut user = auth.user.clone();
+    user.password = Some(console.passwords.hash(check_password(new)?).await);
     console.put_user(&user).await?;
     console.accounts.end_sessions(Sessions::Of(name)).await?;
-    console.live.recheck();
-    let (_, cookie) = console.begin_session(name).await?;
-    console.note(&visitor, "password", None, "ok").await?;
+    console.live.recheck_sessions();
+    let (_, cookie) = console.start_session(name).await?;
+    console.audit(&auth, "password", None, "ok").await?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response())
 }

@@ -1,7 +1,6 @@
-//! What all pages share, and where they are.
+//! The router, and the state that all handlers share.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,128 +8,131 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::HeaderName;
 use axum::middleware;
-use axum::routing::{get, get_service, post};
+use axum::routing::{get, post};
+use hcc_console_page::ConsolePage;
 use hcc_core::Frontend;
 use hcc_store::Accounts;
-use tower_http::services::{ServeDir, ServeFile};
 
-use crate::guard::{self, Origin};
-use crate::live::Live;
+use crate::live::{self, LiveUpdates};
 use crate::passwords::Passwords;
-use crate::throttle::Throttle;
-use crate::{account, audit, commands, create, live, login, page, screen, servers, users};
+use crate::rate_limit::RateLimiter;
+use crate::security::{self, Origin};
+use crate::{account, audit, commands, create, login, page, screen, servers, users};
 
-/// More than any form of ours holds.
-const LONGEST_BODY: usize = 128 * 1024;
+/// More than any form needs.
+const MAX_BODY_BYTES: usize = 128 * 1024;
 
-/// How a web console is reached, and how patient it is.
+/// How a web console is reached, and its limits.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
-    /// Where browsers find it. Who came by another name is turned away.
+    /// Where browsers find it. Requests for other hosts are refused.
     pub origin: Origin,
-    /// The folder of the console page.
-    pub www: PathBuf,
+    /// The console page.
+    pub page: ConsolePage,
     /// Where the console page may connect to, as sources of a
     /// `Content-Security-Policy`.
     pub screens: String,
-    /// The proxies that are believed when they say who asks.
-    pub proxies: Vec<IpAddr>,
-    /// The header in which these proxies name the user. With it, nobody logs in
-    /// by password.
+    /// The proxies whose forwarding headers are trusted.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// The header in which these proxies name the user. If set, login by
+    /// password is disabled.
     pub user_header: Option<HeaderName>,
     /// How long a session lasts without a request.
-    pub idle: Duration,
-    /// How long a session lasts at the most.
-    pub longest: Duration,
+    pub idle_timeout: Duration,
+    /// How long a session lasts at most.
+    pub max_session: Duration,
     /// How many event streams may be open: 2048. One costs less than 50 kB.
-    pub streams: usize,
-    /// How long a page waits for a worker to open a screen.
-    pub patience: Duration,
+    pub max_streams: usize,
+    /// How long a request for a screen waits for a worker.
+    pub console_timeout: Duration,
 }
 
 impl Settings {
-    /// The settings of a web console at this address, with the console page in
-    /// this folder.
-    pub fn new(origin: Origin, www: PathBuf) -> Self {
+    /// Returns the default settings of a web console at this address.
+    pub fn new(origin: Origin, page: ConsolePage) -> Self {
         Self {
             origin,
-            www,
+            page,
             screens: "wss://web-console.hetzner.cloud wss://console.hetzner.cloud".to_owned(),
-            proxies: Vec::new(),
+            trusted_proxies: Vec::new(),
             user_header: None,
-            idle: Duration::from_hours(2),
-            longest: Duration::from_hours(12),
-            streams: 2048,
-            patience: Duration::from_secs(20),
+            idle_timeout: Duration::from_hours(2),
+            max_session: Duration::from_hours(12),
+            max_streams: 2048,
+            console_timeout: Duration::from_secs(20),
         }
     }
 }
 
-/// A web console: database, accounts and settings. Clones are the same.
+/// A web console: database, accounts and settings. Clones share their state.
 #[derive(Clone, Debug)]
 pub struct WebConsole {
     pub(crate) frontend: Frontend,
     pub(crate) accounts: Arc<dyn Accounts>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) passwords: Passwords,
-    pub(crate) throttles: Throttles,
-    pub(crate) live: Live,
+    pub(crate) limits: RateLimits,
+    pub(crate) live: LiveUpdates,
 }
 
-/// How often things may be done.
+/// The rate limits of logins and commands.
 #[derive(Clone, Debug)]
-pub(crate) struct Throttles {
+pub(crate) struct RateLimits {
     /// Failed logins from one address.
-    pub(crate) address: Throttle,
+    pub(crate) address: RateLimiter,
     /// Failed logins of one user.
-    pub(crate) user: Throttle,
+    pub(crate) user: RateLimiter,
     /// Commands of one user.
-    pub(crate) commands: Throttle,
+    pub(crate) commands: RateLimiter,
 }
 
-impl Default for Throttles {
+impl Default for RateLimits {
     fn default() -> Self {
         Self {
-            address: Throttle::new(20, Duration::from_secs(3)),
-            user: Throttle::new(10, Duration::from_secs(30)),
-            commands: Throttle::new(60, Duration::from_secs(1)),
+            address: RateLimiter::new(20, Duration::from_secs(3)),
+            user: RateLimiter::new(10, Duration::from_secs(30)),
+            commands: RateLimiter::new(60, Duration::from_secs(1)),
         }
     }
 }
 
 impl WebConsole {
-    /// A web console of this database.
+    /// Creates a web console of this database.
     pub fn new(frontend: Frontend, accounts: Arc<dyn Accounts>, settings: Settings) -> Self {
         Self {
             frontend,
             accounts,
-            live: Live::new(settings.streams),
+            live: LiveUpdates::new(settings.max_streams),
             settings: Arc::new(settings),
             passwords: Passwords::default(),
-            throttles: Throttles::default(),
+            limits: RateLimits::default(),
         }
     }
 }
 
-/// The pages of a web console.
+/// Returns the router of a web console.
 ///
-/// They need to know who asks: serve them with
+/// Rate limits and the audit trail need the addresses of clients: serve it with
 /// [`into_make_service_with_connect_info`](Router::into_make_service_with_connect_info).
-/// Beside them, [`WebConsole::watch`] must run, or open pages do not change.
+/// Run [`WebConsole::watch`] at the same time, or open pages do not update.
 pub fn app(console: WebConsole) -> Router {
-    let www = &console.settings.www;
-    let screen_page = get_service(ServeFile::new(www.join("l.html"))).post(screen::open);
-    let screen_files = ServeDir::new(www).append_index_html_on_directories(false);
+    let files = console.settings.page.router();
+    let screen = Router::new()
+        .route(
+            ConsolePage::PATH,
+            post(screen::open).fallback_service(files.clone()),
+        )
+        .fallback_service(files);
     Router::new()
         .route("/", get(servers::list))
         .route("/servers.json", get(live::poll))
         .route("/events", get(live::stream))
         .route("/sync", post(commands::sync_all))
         .route("/new", get(create::form).post(create::create))
-        .route("/servers/{name}", get(servers::one).post(commands::request))
-        .route("/servers/{name}/screen", get(screen::ask))
-        .route("/commands/{id}", post(commands::settle))
+        .route("/servers/{name}", get(servers::one).post(commands::submit))
+        .route("/servers/{name}/screen", get(screen::form))
+        .route("/commands/{id}", post(commands::resolve))
         .route("/users", get(users::list).post(users::create))
         .route("/users/{name}", get(users::one).post(users::change))
         .route("/audit", get(audit::list))
@@ -138,13 +140,12 @@ pub fn app(console: WebConsole) -> Router {
         .route("/login", get(login::form).post(login::login))
         .route("/logout", post(login::logout))
         .route("/static/{file}", get(page::asset))
-        .route("/screen/l.html", screen_page)
-        .nest_service("/screen", screen_files)
-        .fallback(page::missing)
-        .layer(DefaultBodyLimit::max(LONGEST_BODY))
+        .nest("/screen", screen)
+        .fallback(page::not_found)
+        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(
             console.clone(),
-            guard::guard,
+            security::secure,
         ))
         .with_state(console)
 }

@@ -1,5 +1,7 @@
 //! The audit trail.
 
+use std::time::SystemTime;
+
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::IntoResponse;
@@ -7,26 +9,27 @@ use hcc_store::{AuditCursor, AuditEntry, AuditQuery};
 use serde::Deserialize;
 
 use crate::WebConsole;
+use crate::auth::AuthUser;
+use crate::error::AppError;
 use crate::page::Html;
-use crate::refusal::Refusal;
-use crate::visitor::Visitor;
+use crate::peer::Peer;
 
 /// How many entries a page shows.
-const PAGE: usize = 100;
+const PAGE_SIZE: usize = 100;
 
 #[derive(Template)]
 #[template(path = "audit.html")]
 struct AuditPage {
-    visitor: Visitor,
-    wanted: Wanted,
+    auth: AuthUser,
+    filter: AuditFilter,
     entries: Vec<AuditEntry>,
     older: Option<String>,
 }
 
-/// Which entries are wanted; a form sends empty texts for any.
+/// Which entries to show; empty fields match all.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Wanted {
+pub(crate) struct AuditFilter {
     by: String,
     server: String,
     before: Option<String>,
@@ -34,22 +37,56 @@ pub(crate) struct Wanted {
 
 pub(crate) async fn list(
     State(console): State<WebConsole>,
-    visitor: Visitor,
-    Query(wanted): Query<Wanted>,
-) -> Result<impl IntoResponse, Refusal> {
-    visitor.must_be_admin()?;
-    let said = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+    auth: AuthUser,
+    Query(filter): Query<AuditFilter>,
+) -> Result<impl IntoResponse, AppError> {
+    auth.require_admin()?;
+    let given = |field: &str| Some(field.trim().to_owned()).filter(|field| !field.is_empty());
     let query = AuditQuery {
-        by: said(&wanted.by),
-        server: said(&wanted.server),
-        before: wanted.before.clone().map(AuditCursor::from),
-        limit: PAGE,
+        by: given(&filter.by),
+        server: given(&filter.server),
+        before: filter.before.clone().map(AuditCursor::from),
+        limit: PAGE_SIZE,
     };
     let page = console.accounts.audit(&query).await?;
     Ok(Html(AuditPage {
-        visitor,
-        wanted,
+        auth,
+        filter,
         entries: page.entries,
         older: page.older.map(|cursor| cursor.to_string()),
     }))
+}
+
+impl WebConsole {
+    /// Records what a user is about to do. If this fails, it must not be done.
+    pub(crate) async fn audit(
+        &self,
+        auth: &AuthUser,
+        what: &str,
+        server: Option<&str>,
+        outcome: &str,
+    ) -> hcc_store::Result<()> {
+        self.audit_peer(&auth.peer, Some(auth.name()), what, server, outcome)
+            .await
+    }
+
+    /// Like [`audit`](Self::audit), for peers that have not logged in.
+    pub(crate) async fn audit_peer(
+        &self,
+        peer: &Peer,
+        by: Option<&str>,
+        what: &str,
+        server: Option<&str>,
+        outcome: &str,
+    ) -> hcc_store::Result<()> {
+        let entry = AuditEntry {
+            at: SystemTime::now(),
+            by: by.map(Into::into),
+            ip: peer.address,
+            what: what.to_owned(),
+            server: server.map(Into::into),
+            outcome: outcome.to_owned(),
+        };
+        self.accounts.append(&entry).await
+    }
 }

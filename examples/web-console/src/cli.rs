@@ -1,4 +1,4 @@
-//! What the command line says.
+//! The command line.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -18,10 +18,10 @@ use web_console::{Origin, WebConsole};
 use crate::serve;
 use crate::user::User;
 
-/// Servers of a Hetzner Cloud project in the browser
+/// The servers of a Hetzner Cloud project in the browser
 ///
-/// It holds no token and speaks to the database alone: a worker, which may run on another machine, carries out what is
-/// asked for.
+/// Needs no API token: it connects to the database only. A worker, which may run on another machine, executes the
+/// commands.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub(crate) struct Cli {
@@ -37,13 +37,13 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Add a user, or give one a new password
+    /// Manage users
     User(User),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Show a simulated project: all in this process, nothing kept
+    /// Show a simulated project; everything runs in this process, and nothing is kept
     #[cfg(feature = "demo")]
     #[arg(long, conflicts_with_all = ["store", "queue"])]
     demo: bool,
@@ -52,7 +52,7 @@ pub(crate) struct Serve {
     site: Site,
 }
 
-/// Where records, users and commands are.
+/// The databases of records, users and commands.
 #[expect(clippy::doc_markdown, reason = "shown as it stands by --help")]
 #[derive(Debug, Args)]
 pub(crate) struct Database {
@@ -66,7 +66,7 @@ pub(crate) struct Database {
     )]
     store: Option<SecretString>,
 
-    /// Commands: sqlite:PATH, mongodb://HOST/DATABASE or redis://HOST/NUMBER [default: beside the records]
+    /// Commands: sqlite:PATH, mongodb://HOST/DATABASE or redis://HOST/NUMBER [default: next to the records]
     #[arg(
         long,
         global = true,
@@ -77,7 +77,7 @@ pub(crate) struct Database {
     queue: Option<SecretString>,
 }
 
-/// How browsers find it.
+/// How browsers reach the service.
 #[expect(clippy::doc_markdown, reason = "shown as it stands by --help")]
 #[derive(Debug, Args)]
 pub(crate) struct Site {
@@ -85,19 +85,19 @@ pub(crate) struct Site {
     #[arg(long, value_name = "ADDRESS", env = "WEB_CONSOLE_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
 
-    /// What browsers have in the address bar, as https://console.example.org [default: the address]
+    /// Address in the browser, such as https://console.example.org [default: the address listened on]
     #[arg(long, env = "WEB_CONSOLE_ORIGIN")]
     pub(crate) origin: Option<Origin>,
 
-    /// Folder of the console page
-    #[arg(long, value_name = "DIR", env = "HCC_WWW", default_value = WWW)]
-    pub(crate) www: PathBuf,
+    /// Directory of the console page [default: the page built in]
+    #[arg(long, value_name = "DIR", env = "HCC_WWW")]
+    pub(crate) www: Option<PathBuf>,
 
-    /// Where screens are, as sources of a Content-Security-Policy; the console page has to name them too
+    /// Hosts of screens, as sources of a Content-Security-Policy; the console page has to list them too
     #[arg(long, value_name = "SOURCES", env = "WEB_CONSOLE_SCREENS")]
     pub(crate) screens: Option<Screens>,
 
-    /// Address of a reverse proxy to believe about who asks; can be given several times
+    /// Address of a reverse proxy whose forwarding headers are trusted; can be repeated
     #[arg(
         long,
         value_name = "ADDRESS",
@@ -106,7 +106,7 @@ pub(crate) struct Site {
     )]
     pub(crate) proxy: Vec<IpAddr>,
 
-    /// Header in which that proxy names the user, who then needs no password here
+    /// Header in which that proxy names the user; disables login by password
     #[arg(
         long,
         value_name = "NAME",
@@ -123,18 +123,18 @@ pub(crate) struct Screens(pub(crate) String);
 impl FromStr for Screens {
     type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    fn from_str(sources: &str) -> Result<Self, Self::Err> {
         let is_source = |part: &str| part.starts_with("wss://") || part.starts_with("ws://");
-        let is_plain = text.bytes().all(|it| it.is_ascii_graphic() || it == b' ');
-        match is_plain && !text.contains([';', ',']) && text.split(' ').all(is_source) {
-            true => Ok(Self(text.to_owned())),
-            false => Err("sources are wss://HOST or ws://HOST:PORT, with a space between them"),
+        let is_plain = sources
+            .bytes()
+            .all(|it| it.is_ascii_graphic() || it == b' ');
+        if is_plain && !sources.contains([';', ',']) && sources.split(' ').all(is_source) {
+            Ok(Self(sources.to_owned()))
+        } else {
+            Err("expected wss://HOST or ws://HOST:PORT, separated by spaces")
         }
     }
 }
-
-/// Where it lies in the source tree.
-const WWW: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../www");
 
 impl Cli {
     pub(crate) fn run(self) -> anyhow::Result<()> {
@@ -173,12 +173,12 @@ impl Database {
     }
 
     fn store(&self) -> anyhow::Result<StoreUrl> {
-        Ok(self.store_text()?.parse()?)
+        Ok(self.store_url()?.parse()?)
     }
 
-    fn store_text(&self) -> anyhow::Result<&str> {
+    fn store_url(&self) -> anyhow::Result<&str> {
         let url = self.store.as_ref().map(ExposeSecret::expose_secret);
-        url.context("say where the database is: --store URL, or --demo to try it")
+        url.context("no database is set; hint: pass --store URL, or --demo to try it")
     }
 
     fn queue(&self) -> anyhow::Result<QueueUrl> {
@@ -187,7 +187,7 @@ impl Database {
         }
         match self.store()?.path() {
             Some(records) => Ok(QueueUrl::sqlite(records.with_file_name("queue.db"))),
-            None => Ok(self.store_text()?.parse()?),
+            None => Ok(self.store_url()?.parse()?),
         }
     }
 }

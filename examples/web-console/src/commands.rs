@@ -1,4 +1,4 @@
-//! Asking for commands, and clearing up after those that failed.
+//! Submitting commands, and resolving those that failed.
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -8,15 +8,15 @@ use hcc_queue::CommandId;
 use serde::Deserialize;
 
 use crate::WebConsole;
+use crate::auth::{AuthUser, CsrfForm};
+use crate::error::AppError;
 use crate::page::Html;
-use crate::refusal::Refusal;
-use crate::view::{Action, Confirm, may, settlements};
-use crate::visitor::{Posted, Visitor};
+use crate::view::{Button, Confirm, may, resolutions};
 
 #[derive(Deserialize)]
-pub(crate) struct Asked {
+pub(crate) struct CommandForm {
     verb: String,
-    /// Says that they mean it: `yes`, or the name of the server.
+    /// The confirmation: `yes`, or the name of the server.
     #[serde(default)]
     sure: String,
 }
@@ -24,84 +24,82 @@ pub(crate) struct Asked {
 #[derive(Template)]
 #[template(path = "confirm.html")]
 struct ConfirmPage {
-    visitor: Visitor,
+    auth: AuthUser,
     server: String,
-    action: &'static Action,
+    button: &'static Button,
     /// Whether another name was typed.
     mistyped: bool,
 }
 
 impl ConfirmPage {
-    fn wants_name(&self) -> bool {
-        self.action.confirm == Confirm::TypedName
+    fn needs_name(&self) -> bool {
+        self.button.confirm == Confirm::TypedName
     }
 }
 
 #[derive(Deserialize)]
-pub(crate) struct Settled {
+pub(crate) struct DeadLetterForm {
     #[serde(rename = "do")]
     verb: String,
 }
 
-/// Asks for a command, and for a confirmation where there is no way back.
-pub(crate) async fn request(
+/// Submits a command, after a confirmation if it cannot be undone.
+pub(crate) async fn submit(
     State(console): State<WebConsole>,
     Path(name): Path<String>,
-    Posted(visitor, Asked { verb, sure }): Posted<Asked>,
-) -> Result<Response, Refusal> {
-    let (server, record) = console.server(&visitor, &name).await?;
-    let action = Action::of(&verb).ok_or(Refusal::NotFound)?;
-    if !may(&visitor, action.verb, &record) {
+    CsrfForm(auth, CommandForm { verb, sure }): CsrfForm<CommandForm>,
+) -> Result<Response, AppError> {
+    let (server, record) = console.server(&auth, &name).await?;
+    let button = Button::of(&verb).ok_or(AppError::NotFound)?;
+    if !may(&auth, button.verb, &record) {
         console
-            .note(&visitor, action.verb, Some(&name), "not_permitted")
+            .audit(&auth, button.verb, Some(&name), "not_permitted")
             .await?;
-        return Err(Refusal::NotPermitted);
+        return Err(AppError::NotPermitted);
     }
-    let confirmed = match action.confirm {
+    let confirmed = match button.confirm {
         Confirm::No => true,
         Confirm::Click => sure == "yes",
         Confirm::TypedName => sure == name,
     };
     if !confirmed {
         let page = ConfirmPage {
-            visitor,
+            auth,
             server: name,
-            action,
+            button,
             mistyped: !sure.is_empty(),
         };
         return Ok(Html(page).into_response());
     }
-    let command = hcc_queue::Command::new(action.verb, server.as_str());
-    let request = Request::try_from(&command).map_err(|_| Refusal::NotFound)?;
-    console.ask(&visitor, request).await?;
-    let page = match action.verb {
+    let command = hcc_queue::Command::new(button.verb, server.as_str());
+    let request = Request::try_from(&command).map_err(|_| AppError::NotFound)?;
+    console.submit(&auth, request).await?;
+    let page = match button.verb {
         "kill" => "/".to_owned(),
         _ => format!("/servers/{server}"),
     };
     Ok(Redirect::to(&page).into_response())
 }
 
-/// Asks for a sync of everything, which shows everything.
+/// Submits a sync of all servers: for admins, who may see all of them.
 pub(crate) async fn sync_all(
     State(console): State<WebConsole>,
-    Posted(visitor, ()): Posted<()>,
-) -> Result<Redirect, Refusal> {
-    visitor.must_be_admin()?;
-    console.pace(&visitor)?;
-    console.note(&visitor, "sync", None, "asked").await?;
-    console
-        .frontend
-        .submit_sync_all(Some(visitor.name()))
-        .await?;
+    CsrfForm(auth, ()): CsrfForm<()>,
+) -> Result<Redirect, AppError> {
+    auth.require_admin()?;
+    console.check_rate(&auth)?;
+    console.audit(&auth, "sync", None, "asked").await?;
+    let by = Some(auth.name());
+    console.frontend.submit_sync_all(by).await?;
     Ok(Redirect::to("/"))
 }
 
-/// Tries a failed command again, or removes one.
-pub(crate) async fn settle(
+/// Retries or removes a command in the queue.
+pub(crate) async fn resolve(
     State(console): State<WebConsole>,
     Path(id): Path<String>,
-    Posted(visitor, Settled { verb }): Posted<Settled>,
-) -> Result<Redirect, Refusal> {
+    CsrfForm(auth, DeadLetterForm { verb }): CsrfForm<DeadLetterForm>,
+) -> Result<Redirect, AppError> {
     let queue = console.frontend.queue();
     let id = CommandId::from(id);
     let entry = queue
@@ -109,56 +107,57 @@ pub(crate) async fn settle(
         .get(&id)
         .await
         .map_err(hcc_core::Error::from)?;
-    let entry = entry.ok_or(Refusal::NotFound)?;
+    let entry = entry.ok_or(AppError::NotFound)?;
     let server: Option<ServerName> = entry.command.server.parse().ok();
     let record = match &server {
         Some(server) => console.frontend.record(server).await?,
         None => None,
     };
-    if !settlements(&entry, record.as_ref(), &visitor).contains(&verb.as_str()) {
-        return Err(Refusal::NotFound);
+    if !resolutions(&entry, record.as_ref(), &auth).contains(&verb.as_str()) {
+        return Err(AppError::NotFound);
     }
     let what = format!("{verb} {}", entry.command.verb);
     console
-        .note(&visitor, &what, Some(&entry.command.server), "asked")
+        .audit(&auth, &what, Some(&entry.command.server), "asked")
         .await?;
-    let done = match verb.as_str() {
-        "retry" => {
-            console.pace(&visitor)?;
-            queue.retry(&id).await
-        }
-        _ => queue.remove(&id).await,
+    let resolved = if verb == "retry" {
+        console.check_rate(&auth)?;
+        queue.retry(&id).await
+    } else {
+        queue.remove(&id).await
     };
-    done.map_err(hcc_core::Error::from)?;
-    match record.is_some_and(|record| visitor.permissions.can_view(&record)) {
-        true => Ok(Redirect::to(&format!("/servers/{}", entry.command.server))),
-        false => Ok(Redirect::to("/")),
+    resolved.map_err(hcc_core::Error::from)?;
+    if record.is_some_and(|record| auth.permissions.can_view(&record)) {
+        Ok(Redirect::to(&format!("/servers/{}", entry.command.server)))
+    } else {
+        Ok(Redirect::to("/"))
     }
 }
 
 impl WebConsole {
-    /// Writes down what a visitor asks for, and asks for it in their name.
-    pub(crate) async fn ask(
+    /// Submits a request in the name of the user, within the limits, and
+    /// records it in the audit trail.
+    pub(crate) async fn submit(
         &self,
-        visitor: &Visitor,
+        auth: &AuthUser,
         request: Request,
-    ) -> Result<CommandId, Refusal> {
-        self.pace(visitor)?;
-        if visitor.permissions.waiting.is_some() {
+    ) -> Result<CommandId, AppError> {
+        self.check_rate(auth)?;
+        if auth.permissions.waiting.is_some() {
             let queue = self.frontend.commands().await?;
-            if !visitor.permissions.within_quota(visitor.name(), &queue) {
-                return Err(Refusal::Full);
+            if !auth.permissions.within_quota(auth.name(), &queue) {
+                return Err(AppError::QuotaExceeded);
             }
         }
-        let request = request.by(visitor.name());
+        let request = request.by(auth.name());
         let (verb, server) = (request.command.verb(), request.server.as_str());
-        self.note(visitor, verb, Some(server), "asked").await?;
+        self.audit(auth, verb, Some(server), "asked").await?;
         Ok(self.frontend.submit(&request).await?)
     }
 
-    /// Counts a command of somebody, who may ask for so many in a while.
-    pub(crate) fn pace(&self, visitor: &Visitor) -> Result<(), Refusal> {
-        let counted = self.throttles.commands.count(visitor.name());
-        counted.map_err(Refusal::TooOften)
+    /// Counts a command against the rate limit of the user.
+    pub(crate) fn check_rate(&self, auth: &AuthUser) -> Result<(), AppError> {
+        let counted = self.limits.commands.count(auth.name());
+        counted.map_err(AppError::RateLimited)
     }
 }

@@ -1,4 +1,4 @@
-//! Ordering a new server.
+//! Creating a server.
 
 use std::collections::BTreeMap;
 
@@ -10,25 +10,25 @@ use hcc_store::Record;
 use serde::Deserialize;
 
 use crate::WebConsole;
+use crate::auth::{AuthUser, CsrfForm};
+use crate::error::AppError;
 use crate::page::Html;
-use crate::refusal::Refusal;
 use crate::view::{price, size};
-use crate::visitor::{Posted, Visitor};
 
 #[derive(Template)]
 #[template(path = "create.html")]
 struct CreatePage {
-    visitor: Visitor,
-    /// What the servers that are known are made of, and what is known of that:
-    /// only the side with the token can ask what else there is.
+    auth: AuthUser,
+    /// Suggestions, each with a description, from the records that the user
+    /// may see: without a token there is no catalog.
     types: BTreeMap<String, String>,
     images: BTreeMap<String, String>,
     locations: BTreeMap<String, String>,
 }
 
-/// What is ordered; what is empty is up to the worker's settings.
+/// The options of a server. Empty fields leave the choice to the worker's settings.
 #[derive(Deserialize)]
-pub(crate) struct Ordered {
+pub(crate) struct CreateForm {
     name: String,
     #[serde(rename = "type")]
     server_type: String,
@@ -40,80 +40,80 @@ pub(crate) struct Ordered {
 
 pub(crate) async fn form(
     State(console): State<WebConsole>,
-    visitor: Visitor,
-) -> Result<impl IntoResponse, Refusal> {
-    if !visitor.may_create() {
-        return Err(Refusal::NotFound);
+    auth: AuthUser,
+) -> Result<impl IntoResponse, AppError> {
+    if !auth.may_create() {
+        return Err(AppError::NotFound);
     }
     let records = console.frontend.records().await?;
-    let records = records
+    let visible = records
         .iter()
-        .filter(|record| visitor.permissions.can_view(record));
+        .filter(|record| auth.permissions.can_view(record));
     let mut page = CreatePage {
-        visitor: visitor.clone(),
+        auth: auth.clone(),
         types: BTreeMap::new(),
         images: BTreeMap::new(),
         locations: BTreeMap::new(),
     };
-    records.for_each(|record| page.learn(record));
+    visible.for_each(|record| page.suggest(record));
     Ok(Html(page))
 }
 
 impl CreatePage {
-    fn learn(&mut self, record: &Record) {
-        if let Some(kind) = &record.r#type
-            && let Some(name) = &kind.name
+    fn suggest(&mut self, record: &Record) {
+        if let Some(server_type) = &record.r#type
+            && let Some(name) = &server_type.name
         {
-            let price = kind
+            let monthly = server_type
                 .price
                 .as_ref()
-                .map(|it| format!(", {} a month", price(it)));
-            let facts = size(kind) + &price.unwrap_or_default();
-            self.types.insert(name.clone(), facts);
+                .map(|it| format!(", {} per month", price(it)));
+            let description = size(server_type) + &monthly.unwrap_or_default();
+            self.types.insert(name.clone(), description);
         }
         if let Some(image) = &record.image
             && let Some(name) = &image.name
         {
-            let facts = image.desc.clone().unwrap_or_default();
-            self.images.insert(name.clone(), facts);
+            let description = image.desc.clone().unwrap_or_default();
+            self.images.insert(name.clone(), description);
         }
-        if let Some(place) = record.dc.as_ref().and_then(|dc| dc.loc.as_ref())
-            && let Some(name) = &place.name
+        if let Some(location) = record.dc.as_ref().and_then(|dc| dc.loc.as_ref())
+            && let Some(name) = &location.name
         {
-            let facts = place.city.clone().unwrap_or_default();
-            self.locations.insert(name.clone(), facts);
+            let city = location.city.clone().unwrap_or_default();
+            self.locations.insert(name.clone(), city);
         }
     }
 }
 
 pub(crate) async fn create(
     State(console): State<WebConsole>,
-    Posted(visitor, ordered): Posted<Ordered>,
-) -> Result<Redirect, Refusal> {
-    let parsed: Result<ServerName, _> = ordered.name.trim().parse();
-    let name = parsed.map_err(|error| Refusal::Invalid(error.to_string()))?;
-    let command = Command::Create(ordered.into());
-    if !visitor.may(&command, &name, None) {
+    CsrfForm(auth, form): CsrfForm<CreateForm>,
+) -> Result<Redirect, AppError> {
+    let parsed: Result<ServerName, _> = form.name.trim().parse();
+    let name = parsed.map_err(|error| AppError::Invalid(error.to_string()))?;
+    let command = Command::Create(form.into());
+    if !auth.may(&command, &name, None) {
         console
-            .note(&visitor, "new", Some(name.as_str()), "not_permitted")
+            .audit(&auth, "new", Some(name.as_str()), "not_permitted")
             .await?;
-        return Err(Refusal::NotPermitted);
+        return Err(AppError::NotPermitted);
     }
-    console.ask(&visitor, Request::new(command, name)).await?;
+    console.submit(&auth, Request::new(command, name)).await?;
     Ok(Redirect::to("/"))
 }
 
-impl From<Ordered> for CreateOptions {
-    fn from(ordered: Ordered) -> Self {
-        let said = |text: String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-        let keys = ordered.ssh_keys.split([',', '\n']);
-        let keys = keys.filter_map(|key| said(key.to_owned()));
-        let mut order = Self::default();
-        order.server_type = said(ordered.server_type);
-        order.image = said(ordered.image);
-        order.location = said(ordered.location);
-        order.ssh_keys = keys.collect();
-        order.user_data = said(ordered.user_data).map(Into::into);
-        order
+impl From<CreateForm> for CreateOptions {
+    fn from(form: CreateForm) -> Self {
+        let given = |field: String| Some(field.trim().to_owned()).filter(|field| !field.is_empty());
+        let keys = form.ssh_keys.split([',', '\n']);
+        let keys = keys.filter_map(|key| given(key.to_owned()));
+        let mut options = Self::default();
+        options.server_type = given(form.server_type);
+        options.image = given(form.image);
+        options.location = given(form.location);
+        options.ssh_keys = keys.collect();
+        options.user_data = given(form.user_data).map(Into::into);
+        options
     }
 }

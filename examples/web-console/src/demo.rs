@@ -1,5 +1,4 @@
-//! `web-console --demo`: a simulated project and all that works on it, in one
-//! process.
+//! `web-console --demo`: a simulated project, worker and web console in one process.
 
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -7,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use hcc_console_page::{ConsolePage, Error};
 use hcc_core::{AccountAuthorizer, Frontend, Permissions, Project, Scope, Worker, WorkerConfig};
 use hcc_queue::QueueUrl;
 use hcc_store::StoreUrl;
@@ -22,19 +22,19 @@ use crate::serve::{self, until_interrupted};
 
 const LABEL: (&str, &str) = ("managed", "1");
 
-/// Runs until Ctrl-C or SIGTERM, and leaves nothing behind.
+/// Runs until Ctrl-C or SIGTERM, and removes its files.
 pub(crate) fn run(runtime: Runtime, site: Site) -> anyhow::Result<()> {
-    let folder = tempfile::Builder::new().prefix("web-console-").tempdir()?;
-    let shown = runtime.block_on(until_interrupted(show(site, folder.path())));
-    // What still works on the files would make them again.
+    let directory = tempfile::Builder::new().prefix("web-console-").tempdir()?;
+    let result = runtime.block_on(until_interrupted(simulate(site, directory.path())));
+    // Ends the tasks that would recreate files.
     drop(runtime);
-    folder.close()?;
-    shown
+    directory.close()?;
+    result
 }
 
-async fn show(mut site: Site, folder: &Path) -> anyhow::Result<()> {
-    fetch_novnc(&site.www).await?;
-    let file = |name| folder.join(name);
+async fn simulate(mut site: Site, directory: &Path) -> anyhow::Result<()> {
+    fetch_novnc(site.www.as_deref()).await?;
+    let file = |name| directory.join(name);
     let store_url = StoreUrl::sqlite(file("hcc.db"));
     let store = hcc_store::open(&store_url).await?;
     let accounts = hcc_store::open_accounts(&store_url).await?;
@@ -54,19 +54,19 @@ async fn show(mut site: Site, folder: &Path) -> anyhow::Result<()> {
     let mut config = WorkerConfig::default();
     config.sync_interval = Duration::from_secs(5);
     config.console_ttl = Some(Duration::from_secs(60));
-    let permit = Arc::new(AccountAuthorizer::new(accounts.clone()));
+    let authorizer = Arc::new(AccountAuthorizer::new(accounts.clone()));
     let worker = Worker::new(project, queue.clone())
         .with_config(config)
-        .with_authorizer(permit);
+        .with_authorizer(authorizer);
 
     let password = generate();
     add(&*accounts, "demo", &Permissions::admin(), password.clone()).await?;
 
-    let free = (Ipv4Addr::LOCALHOST, 0).into();
-    site.listen = site.listen.or(Some(free));
+    let free_port = (Ipv4Addr::LOCALHOST, 0).into();
+    site.listen = site.listen.or(Some(free_port));
     let (listener, mut settings) = serve::listen(site).await?;
     settings.screens = format!("ws://{}", sim.address());
-    println!("A simulated project with three servers, until Ctrl-C:\n");
+    println!("Simulating a project with three servers; press Ctrl-C to stop.\n");
     println!("  {}\n", settings.origin);
     println!("  name      demo");
     println!("  password  {}", password.expose_secret());
@@ -77,20 +77,23 @@ async fn show(mut site: Site, folder: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Brings noVNC, which draws the screens, where it is missing.
-async fn fetch_novnc(www: &Path) -> anyhow::Result<()> {
-    if www.join("novnc/core/rfb.js").is_file() {
-        return Ok(());
-    }
-    let folder = www.with_file_name("noVNC");
+/// Fetches noVNC, which draws the screens, if it is missing.
+async fn fetch_novnc(www: Option<&Path>) -> anyhow::Result<()> {
+    let error = match ConsolePage::find(www) {
+        Err(error @ Error::NoVnc { .. }) => error,
+        result => return Ok(result.map(drop)?),
+    };
+    let Some(package) = ConsolePage::find_any(www)?.novnc_package() else {
+        return Err(error.into());
+    };
     let npm = Command::new("npm")
         .args(["ci", "--no-audit", "--no-fund", "--silent", "--prefix"])
-        .arg(&folder)
+        .arg(&package)
         .kill_on_drop(true)
         .status();
     let status = npm
         .await
-        .context("noVNC, which draws the screens, comes through npm: install npm")?;
-    ensure!(status.success(), "npm could not fetch noVNC");
+        .context("cannot run npm to fetch noVNC, which draws the screens; hint: install npm")?;
+    ensure!(status.success(), "npm ci failed with {status}");
     Ok(())
 }

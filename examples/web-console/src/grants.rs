@@ -1,21 +1,21 @@
-//! Grants as lines of text, as a form shows and takes them.
+//! Grants as lines, in the form that edits a user.
 
 use hcc_core::Grant;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// A line that grants nothing, as it is not understood.
+/// An invalid line.
 #[derive(Debug, thiserror::Error)]
-#[error("{line:?} is not understood: {why}")]
+#[error("Invalid line {line:?}: {why}")]
 pub(crate) struct InvalidLine {
     line: String,
     why: String,
 }
 
-/// One grant a line: `web-*: console power`, `label env=test: view`, or
+/// Parses one grant per line: `web-*: console power`, `label env=test: view`, or
 /// `web-* label env=test: view`.
-pub(crate) fn parse(text: &str) -> Result<Vec<Grant>, InvalidLine> {
-    let lines = text.lines().map(str::trim);
+pub(crate) fn parse(grants: &str) -> Result<Vec<Grant>, InvalidLine> {
+    let lines = grants.lines().map(str::trim);
     lines
         .filter(|line| !line.is_empty())
         .map(parse_line)
@@ -29,32 +29,35 @@ fn parse_line(line: &str) -> Result<Grant, InvalidLine> {
     };
     let (which, may) = line
         .rsplit_once(':')
-        .ok_or_else(|| invalid("a colon parts the servers from what may be done".to_owned()))?;
+        .ok_or_else(|| invalid("expected SERVERS: PERMISSIONS".to_owned()))?;
     let (servers, labels) = match format!(" {which}").split_once(" label ") {
         Some((servers, labels)) => (servers.trim().to_owned(), Some(labels.trim().to_owned())),
         None => (which.trim().to_owned(), None),
     };
-    let words = may.split([' ', ',']).filter(|word| !word.is_empty());
+    let permissions = may.split([' ', ',']).filter(|it| !it.is_empty());
     let grant = json!({
         "servers": Some(servers).filter(|servers| !servers.is_empty()),
         "labels": labels,
-        "may": words.collect::<Vec<_>>(),
+        "may": permissions.collect::<Vec<_>>(),
     });
     Grant::deserialize(grant).map_err(|error| invalid(error.to_string()))
 }
 
-/// The same lines.
+/// Formats grants so that [`parse`] returns them.
 pub(crate) fn lines(grants: &[Grant]) -> String {
     grants.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 fn line(grant: &Grant) -> String {
     let grant = json!(grant);
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let labels = text(&grant["labels"]).map(|labels| format!("label {labels}"));
-    let which: Vec<_> = text(&grant["servers"]).into_iter().chain(labels).collect();
+    let string = |value: &Value| value.as_str().map(str::to_owned);
+    let labels = string(&grant["labels"]).map(|labels| format!("label {labels}"));
+    let which: Vec<_> = string(&grant["servers"])
+        .into_iter()
+        .chain(labels)
+        .collect();
     let may = grant["may"].as_array().into_iter().flatten();
-    let may: Vec<_> = may.filter_map(text).collect();
+    let may: Vec<_> = may.filter_map(string).collect();
     format!("{}: {}", which.join(" "), may.join(" "))
 }
 
@@ -63,21 +66,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_stay_as_they_were_written() {
+    fn parsed_lines_are_formatted_as_they_were_written() {
         let text = "web-*: console power\nlabel env=test: view\ndb label a in (b,c): view kill";
 
         assert_eq!(lines(&parse(text).unwrap()), text);
     }
 
     #[test]
-    fn empty_lines_and_commas_do_not_matter() {
+    fn empty_lines_and_commas_are_ignored() {
         let grants = parse("\n web-* :  power,console \n\n").unwrap();
 
         assert_eq!(lines(&grants), "web-*: console power");
     }
 
     #[test]
-    fn lines_that_are_not_understood_grant_nothing() {
+    fn invalid_lines_are_refused() {
         for text in [
             "web-*",
             "web-*: fly",

@@ -9,12 +9,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use crate::WebConsole;
-use crate::client::Client;
+use crate::auth::CsrfForm;
+use crate::error::AppError;
 use crate::page::Html;
-use crate::passwords::LONGEST;
-use crate::refusal::Refusal;
-use crate::users::LONGEST_NAME;
-use crate::visitor::Posted;
+use crate::passwords::MAX_LEN;
+use crate::peer::Peer;
+use crate::users::MAX_NAME_LEN;
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -24,62 +24,65 @@ struct LoginPage<'a> {
 }
 
 #[derive(Deserialize)]
-pub(crate) struct Login {
+pub(crate) struct LoginForm {
     name: String,
     password: SecretString,
 }
 
-/// The form; who has logged in at a proxy needs none.
+/// Shows the form; users who have logged in at a trusted proxy skip it.
 pub(crate) async fn form(
     State(console): State<WebConsole>,
-    client: Client,
+    peer: Peer,
     headers: HeaderMap,
-) -> Result<Response, Refusal> {
+) -> Result<Response, AppError> {
     if console.settings.user_header.is_none() {
         let (name, wrong) = ("", false);
         return Ok(Html(LoginPage { name, wrong }).into_response());
     }
-    let name = client.user.clone().ok_or(Refusal::NotPermitted)?;
+    let name = peer.user.clone().ok_or(AppError::NotPermitted)?;
     let user = console.accounts.user(&name).await?;
     match user.filter(|user| !user.disabled) {
-        Some(user) => console.let_in(&client, &headers, &user).await,
+        Some(user) => console.log_in(&peer, &headers, &user).await,
         None => {
             console
-                .audit(&client, Some(&name), "login", None, "no_account")
+                .audit_peer(&peer, Some(&name), "login", None, "no_account")
                 .await?;
-            Err(Refusal::NotPermitted)
+            Err(AppError::NotPermitted)
         }
     }
 }
 
 pub(crate) async fn login(
     State(console): State<WebConsole>,
-    client: Client,
+    peer: Peer,
     headers: HeaderMap,
-    Form(Login { name, password }): Form<Login>,
-) -> Result<Response, Refusal> {
+    Form(LoginForm { name, password }): Form<LoginForm>,
+) -> Result<Response, AppError> {
     if console.settings.user_header.is_some() {
-        return Err(Refusal::NotFound);
+        return Err(AppError::NotFound);
     }
-    if password.expose_secret().len() > LONGEST || name.len() > LONGEST_NAME {
-        return Err(Refusal::Invalid("That is too long.".to_owned()));
+    if password.expose_secret().len() > MAX_LEN || name.len() > MAX_NAME_LEN {
+        return Err(AppError::Invalid(
+            "The name or the password is too long.".to_owned(),
+        ));
     }
-    let (throttles, place) = (&console.throttles, client.place());
-    throttles.address.count(&place).map_err(Refusal::TooOften)?;
-    throttles.user.count(&name).map_err(Refusal::TooOften)?;
+    let (limits, network) = (&console.limits, peer.network());
+    let limited = AppError::RateLimited;
+    limits.address.count(&network).map_err(limited)?;
+    limits.user.count(&name).map_err(limited)?;
 
     let user = console.accounts.user(&name).await?;
     let hash = user.as_ref().and_then(|user| user.password.clone());
-    let same = console.passwords.verify(password, hash).await?;
-    match user.filter(|user| same && !user.disabled) {
+    let is_correct = console.passwords.verify(password, hash).await?;
+    match user.filter(|user| is_correct && !user.disabled) {
         Some(user) => {
-            throttles.address.forgive(&place);
-            throttles.user.forgive(&name);
-            console.let_in(&client, &headers, &user).await
+            limits.address.refund(&network);
+            limits.user.refund(&name);
+            console.log_in(&peer, &headers, &user).await
         }
         None => {
             console
-                .audit(&client, Some(&name), "login", None, "wrong_password")
+                .audit_peer(&peer, Some(&name), "login", None, "wrong_password")
                 .await?;
             let page = LoginPage {
                 name: &name,
@@ -92,38 +95,39 @@ pub(crate) async fn login(
 
 pub(crate) async fn logout(
     State(console): State<WebConsole>,
-    Posted(visitor, ()): Posted<()>,
-) -> Result<Response, Refusal> {
-    let session = Sessions::Key(&visitor.session.key);
+    CsrfForm(auth, ()): CsrfForm<()>,
+) -> Result<Response, AppError> {
+    let session = Sessions::Key(&auth.session.key);
     console.accounts.end_sessions(session).await?;
-    console.live.recheck();
-    console.note(&visitor, "logout", None, "ok").await?;
-    let cookie = [(header::SET_COOKIE, console.no_cookie())];
+    console.live.recheck_sessions();
+    console.audit(&auth, "logout", None, "ok").await?;
+    let cookie = [(header::SET_COOKIE, console.clear_cookie())];
     Ok((cookie, Redirect::to("/login")).into_response())
 }
 
 impl WebConsole {
-    /// Begins a new session, whatever session the browser had before: nobody
-    /// else can know its token.
-    async fn let_in(
+    /// Starts a new session and ends the one that the browser had before, so
+    /// that no session can be planted (session fixation).
+    async fn log_in(
         &self,
-        client: &Client,
+        peer: &Peer,
         headers: &HeaderMap,
         user: &User,
-    ) -> Result<Response, Refusal> {
+    ) -> Result<Response, AppError> {
         let name = user.name.as_str();
-        if let Some(token) = self.cookie(headers) {
-            let before = SessionKey::of(&token);
-            self.accounts.end_sessions(Sessions::Key(&before)).await?;
+        if let Some(token) = self.session_token(headers) {
+            let previous = SessionKey::of(&token);
+            self.accounts.end_sessions(Sessions::Key(&previous)).await?;
         }
-        let (key, cookie) = self.begin_session(name).await?;
-        let now = self.accounts.user(name).await?;
-        if now.is_none_or(|now| now.rev != user.rev) {
+        let (key, cookie) = self.start_session(name).await?;
+        let current = self.accounts.user(name).await?;
+        if current.is_none_or(|current| current.rev != user.rev) {
             // The password may have been changed while it was being checked.
             self.accounts.end_sessions(Sessions::Key(&key)).await?;
-            return Err(Refusal::NotLoggedIn);
+            return Err(AppError::NotLoggedIn);
         }
-        self.audit(client, Some(name), "login", None, "ok").await?;
+        self.audit_peer(peer, Some(name), "login", None, "ok")
+            .await?;
         Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response())
     }
 }

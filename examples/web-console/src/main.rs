@@ -1,4 +1,4 @@
-//! `web-console`: servers of a Hetzner Cloud project in the browser.
+//! `web-console`: the servers of a Hetzner Cloud project in the browser.
 
 mod cli;
 #[cfg(feature = "demo")]

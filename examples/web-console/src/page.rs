@@ -1,16 +1,18 @@
-//! From templates to answers, and the files that pages need.
+//! Rendering templates, and the files that pages load.
+
+use std::time::SystemTime;
 
 use askama::Template;
 use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use hcc_console_page::NO_CACHE;
 use jiff::Timestamp;
-use std::time::SystemTime;
 use tracing::error;
 
-use crate::refusal::Refusal;
+use crate::error::AppError;
 
-/// A page, made from its template.
+/// A response rendered from a template.
 pub(crate) struct Html<T>(pub(crate) T);
 
 impl<T: Template> IntoResponse for Html<T> {
@@ -18,37 +20,35 @@ impl<T: Template> IntoResponse for Html<T> {
         match self.0.render() {
             Ok(html) => axum::response::Html(html).into_response(),
             Err(error) => {
-                error!(%error, "a page cannot be made");
+                error!(%error, "rendering a page failed");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
             }
         }
     }
 }
 
-/// Looks and behaviour of the pages.
-pub(crate) async fn asset(Path(file): Path<String>) -> Result<Response, Refusal> {
+/// Serves style sheet and script.
+pub(crate) async fn asset(Path(file): Path<String>) -> Result<Response, AppError> {
     const CSS: HeaderValue = HeaderValue::from_static("text/css; charset=utf-8");
     const JAVASCRIPT: HeaderValue = HeaderValue::from_static("text/javascript; charset=utf-8");
-    const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
-    let (content_type, text) = match file.as_str() {
+    let (content_type, content) = match file.as_str() {
         "style.css" => (CSS, include_str!("../static/style.css")),
         "live.js" => (JAVASCRIPT, include_str!("../static/live.js")),
-        _ => return Err(Refusal::NotFound),
+        _ => return Err(AppError::NotFound),
     };
     let headers = [
         (header::CONTENT_TYPE, content_type),
         (header::CACHE_CONTROL, NO_CACHE),
     ];
-    Ok((headers, text).into_response())
+    Ok((headers, content).into_response())
 }
 
-/// What is at no address of ours.
-pub(crate) async fn missing() -> Refusal {
-    Refusal::NotFound
+pub(crate) async fn not_found() -> AppError {
+    AppError::NotFound
 }
 
-/// A moment, as pages and programs read it: `2026-11-22T14:21:09Z`.
-pub(crate) fn moment(time: SystemTime) -> String {
+/// Formats a time for pages and scripts: `2026-11-22T14:21:09Z`.
+pub(crate) fn timestamp(time: SystemTime) -> String {
     match Timestamp::try_from(time) {
         Ok(time) => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         Err(_) => String::new(),

@@ -1,8 +1,10 @@
-//! Listening, until somebody says stop.
+//! Listening and serving until a signal arrives.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
 
 use anyhow::Context;
+use hcc_console_page::{ConsolePage, Error};
 use tokio::net::TcpListener;
 use tokio::select;
 use tokio::signal::unix::{SignalKind, signal};
@@ -10,12 +12,12 @@ use web_console::{Settings, WebConsole, app};
 
 use crate::cli::{Screens, Site};
 
-/// Where to listen if nobody says.
-const ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8480);
+const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8480);
 
-/// Listens as the command line says.
+/// Listens as the command line says, and returns the settings for it.
 pub(crate) async fn listen(site: Site) -> anyhow::Result<(TcpListener, Settings)> {
-    let address = site.listen.unwrap_or(ADDRESS);
+    let page = find_page(site.www.as_deref())?;
+    let address = site.listen.unwrap_or(DEFAULT_ADDRESS);
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}"))?;
@@ -23,16 +25,26 @@ pub(crate) async fn listen(site: Site) -> anyhow::Result<(TcpListener, Settings)
         Some(origin) => origin,
         None => format!("http://{}", listener.local_addr()?).parse()?,
     };
-    let mut settings = Settings::new(origin, site.www);
+    let mut settings = Settings::new(origin, page);
     if let Some(Screens(sources)) = site.screens {
         settings.screens = sources;
     }
-    settings.proxies = site.proxy;
+    settings.trusted_proxies = site.proxy;
     settings.user_header = site.user_header;
     Ok((listener, settings))
 }
 
-/// Serves without end.
+/// Finds the console page. All but the screens works without noVNC.
+fn find_page(www: Option<&Path>) -> Result<ConsolePage, Error> {
+    ConsolePage::find(www).or_else(|error| {
+        let page = ConsolePage::find_any(www)?;
+        let hint = error.hint().unwrap_or_default();
+        eprintln!("web-console: {error}, so there are no screens; hint: {hint}");
+        Ok(page)
+    })
+}
+
+/// Serves indefinitely.
 pub(crate) async fn serve(listener: TcpListener, console: WebConsole) -> anyhow::Result<()> {
     let app = app(console.clone()).into_make_service_with_connect_info::<SocketAddr>();
     select! {
@@ -41,16 +53,15 @@ pub(crate) async fn serve(listener: TcpListener, console: WebConsole) -> anyhow:
     }
 }
 
-/// Runs until Ctrl-C or SIGTERM, whatever has been begun by then.
-///
-/// Event streams never end by themselves, so nobody waits for their end.
+/// Runs until Ctrl-C or SIGTERM. Does not wait for open requests, as event
+/// streams never end by themselves.
 pub(crate) async fn until_interrupted(
     run: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     select! {
-        ran = run => ran,
+        result = run => result,
         _ = interrupt.recv() => Ok(()),
         _ = terminate.recv() => Ok(()),
     }

@@ -1,4 +1,4 @@
-//! The servers: all of them, and each of them.
+//! The list of servers, and the page of one server.
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -8,134 +8,134 @@ use hcc_queue::Entry;
 use hcc_store::{AuditEntry, AuditQuery, Record};
 
 use crate::WebConsole;
+use crate::auth::AuthUser;
+use crate::error::AppError;
 use crate::page::Html;
-use crate::refusal::Refusal;
-use crate::view::{ACTIONS, Action, CommandView, Offers, ServerView};
-use crate::visitor::Visitor;
+use crate::view::{AllowedCommands, BUTTONS, Button, CommandView, ServerView};
 
-/// How much of a server's past its page shows.
-const PAST: usize = 20;
+/// How many entries of the audit trail the page of a server shows.
+const HISTORY_LEN: usize = 20;
 
 #[derive(Template)]
 #[template(path = "servers.html")]
 struct ServersPage {
-    visitor: Visitor,
-    servers: Vec<Shown>,
+    auth: AuthUser,
+    servers: Vec<ServerRow>,
     commands: Vec<CommandView>,
-    silent: bool,
+    no_worker: bool,
 }
 
 #[derive(Template)]
 #[template(path = "server.html")]
 struct ServerPage {
-    visitor: Visitor,
-    server: Shown,
+    auth: AuthUser,
+    server: ServerRow,
     commands: Vec<CommandView>,
-    past: Vec<AuditEntry>,
-    silent: bool,
+    history: Vec<AuditEntry>,
+    no_worker: bool,
 }
 
-/// A server, and what its visitor may do with it.
+/// A server, and what the user may do with it.
 #[derive(Default)]
-struct Shown {
+struct ServerRow {
     view: ServerView,
-    offers: Offers,
+    commands: AllowedCommands,
 }
 
-impl Shown {
-    fn new(record: &Record, commands: &[Entry], visitor: &Visitor) -> Self {
+impl ServerRow {
+    fn new(record: &Record, entries: &[Entry], auth: &AuthUser) -> Self {
         let here = |entry: &&Entry| entry.command.server == record.name;
-        let commands: Vec<_> = commands.iter().filter(here).cloned().collect();
+        let entries: Vec<_> = entries.iter().filter(here).cloned().collect();
         Self {
-            view: ServerView::new(record, &commands),
-            offers: Offers::new(visitor, record),
+            view: ServerView::new(record, &entries),
+            commands: AllowedCommands::new(auth, record),
         }
     }
 
-    fn actions(&self) -> impl Iterator<Item = &'static Action> {
-        ACTIONS.iter().filter(|action| self.allows(action.verb))
+    fn buttons(&self) -> impl Iterator<Item = &'static Button> {
+        BUTTONS.iter().filter(|button| self.allows(button.verb))
     }
 
     fn allows(&self, verb: &str) -> bool {
-        self.offers.allow(verb)
+        self.commands.allows(verb)
     }
 
     fn offers(&self, verb: &str) -> bool {
-        self.offers.offer(verb)
+        self.commands.offers(verb)
     }
 }
 
 impl ServersPage {
-    /// A row for a server that comes while the page is open.
-    fn blank(&self) -> Shown {
-        Shown::default()
+    /// The template for servers that appear while the page is open.
+    fn blank(&self) -> ServerRow {
+        ServerRow::default()
     }
 
-    /// What can be done without going to a server's own page.
-    fn quick(&self) -> impl Iterator<Item = &'static Action> {
-        ["start", "stop"].into_iter().filter_map(Action::of)
+    /// The buttons in each row of the list.
+    fn row_buttons(&self) -> impl Iterator<Item = &'static Button> {
+        ["start", "stop"].into_iter().filter_map(Button::of)
     }
 }
 
 pub(crate) async fn list(
     State(console): State<WebConsole>,
-    visitor: Visitor,
-) -> Result<impl IntoResponse, Refusal> {
+    auth: AuthUser,
+) -> Result<impl IntoResponse, AppError> {
     let frontend = &console.frontend;
     let (mut records, entries) = tokio::try_join!(frontend.records(), frontend.commands())?;
     records.sort_by(|a, b| a.name.cmp(&b.name));
 
     let record = |name: &str| records.iter().find(|record| record.name == name);
-    let command = |entry: &Entry| CommandView::of(entry, record(&entry.command.server), &visitor);
+    let command = |entry: &Entry| CommandView::of(entry, record(&entry.command.server), &auth);
     let commands = entries.iter().filter_map(command).collect();
     let visible = records
         .iter()
-        .filter(|record| visitor.permissions.can_view(record));
-    let servers = visible.map(|record| Shown::new(record, &entries, &visitor));
+        .filter(|record| auth.permissions.can_view(record));
+    let servers = visible.map(|record| ServerRow::new(record, &entries, &auth));
     Ok(Html(ServersPage {
         servers: servers.collect(),
         commands,
-        silent: console.live.is_silent(),
-        visitor,
+        no_worker: console.live.no_worker(),
+        auth,
     }))
 }
 
 pub(crate) async fn one(
     State(console): State<WebConsole>,
-    visitor: Visitor,
+    auth: AuthUser,
     Path(name): Path<String>,
-) -> Result<impl IntoResponse, Refusal> {
-    let (_, record) = console.server(&visitor, &name).await?;
+) -> Result<impl IntoResponse, AppError> {
+    let (_, record) = console.server(&auth, &name).await?;
     let entries = console.frontend.commands().await?;
     let query = AuditQuery {
         server: Some(name),
-        limit: PAST,
+        limit: HISTORY_LEN,
         ..AuditQuery::default()
     };
-    let past = console.accounts.audit(&query).await?.entries;
+    let history = console.accounts.audit(&query).await?.entries;
 
     let here = |entry: &&Entry| entry.command.server == record.name;
-    let command = |entry: &Entry| CommandView::of(entry, Some(&record), &visitor);
+    let command = |entry: &Entry| CommandView::of(entry, Some(&record), &auth);
     let commands = entries.iter().filter(here).filter_map(command).collect();
     Ok(Html(ServerPage {
-        server: Shown::new(&record, &entries, &visitor),
+        server: ServerRow::new(&record, &entries, &auth),
         commands,
-        past,
-        silent: console.live.is_silent(),
-        visitor,
+        history,
+        no_worker: console.live.no_worker(),
+        auth,
     }))
 }
 
 impl WebConsole {
-    /// A server that the visitor may see. Others do not exist for them.
+    /// Returns a server that the user may see. Others do not exist for the user.
     pub(crate) async fn server(
         &self,
-        visitor: &Visitor,
+        auth: &AuthUser,
         name: &str,
-    ) -> Result<(ServerName, Record), Refusal> {
-        let name: ServerName = name.parse().map_err(|_| Refusal::NotFound)?;
+    ) -> Result<(ServerName, Record), AppError> {
+        let name: ServerName = name.parse().map_err(|_| AppError::NotFound)?;
         let record = self.frontend.record(&name).await?;
-        let visible = record.filter(|record| visitor.permissions.can_view(record));
-        Ok((name, visible.ok_or(Refusal::NotFound)?))
+        let visible = record.filter(|record| auth.permissions.can_view(record));
+        Ok((name, visible.ok_or(AppError::NotFound)?))
     }
 }

@@ -1,4 +1,4 @@
-//! `web-console user`: users, from the command line.
+//! `web-console user`: users on the command line.
 
 use std::io::{IsTerminal, read_to_string, stdin};
 
@@ -11,29 +11,29 @@ use web_console::{Passwords, add, generate};
 
 use crate::cli::Database;
 
-/// Users, from the command line
+/// Manage users
 #[derive(Debug, Args)]
 pub(crate) struct User {
     #[command(subcommand)]
     verb: Verb,
 }
 
-/// The password is read from standard input, or made and printed on a terminal.
+/// The password is read from standard input; on a terminal, a random one is printed.
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Add a user
     Add {
-        /// What they log in with
+        /// Name of the user
         name: String,
 
-        /// May do everything, and change users
+        /// Allow everything, including changes to users
         #[arg(long)]
         admin: bool,
     },
 
-    /// Give a user another password, and log them out
+    /// Set a new password and end all sessions of a user
     Password {
-        /// Who
+        /// Name of the user
         name: String,
     },
 }
@@ -43,19 +43,20 @@ impl User {
         let accounts = database.accounts().await?;
         match self.verb {
             Verb::Add { name, admin } => {
-                let rights = match admin {
-                    true => Permissions::admin(),
-                    false => Permissions::default(),
+                let permissions = if admin {
+                    Permissions::admin()
+                } else {
+                    Permissions::default()
                 };
-                let added = add(&*accounts, &name, &rights, password()?).await?;
-                ensure!(added, "there is a user {name} already");
+                let added = add(&*accounts, &name, &permissions, password()?).await?;
+                ensure!(added, "user {name:?} already exists");
             }
             Verb::Password { name } => {
                 let user = accounts.user(&name).await?;
-                let mut user = user.with_context(|| format!("there is no user {name}"))?;
+                let mut user = user.with_context(|| format!("user {name:?} not found"))?;
                 user.password = Some(Passwords::default().hash(password()?).await);
                 if !accounts.put_user(&user).await? {
-                    bail!("somebody else has just changed {name}; try again");
+                    bail!("user {name:?} was changed concurrently; try again");
                 }
                 accounts.end_sessions(Sessions::Of(&name)).await?;
             }
@@ -64,7 +65,7 @@ impl User {
     }
 }
 
-/// The password that is piped in, or a new one that the terminal shows.
+/// Reads the password from a pipe, or generates and prints one on a terminal.
 fn password() -> anyhow::Result<SecretString> {
     if stdin().is_terminal() {
         let password = generate();
@@ -73,6 +74,9 @@ fn password() -> anyhow::Result<SecretString> {
     }
     let line = read_to_string(stdin())?;
     let password = line.trim_end_matches(['\r', '\n']);
-    ensure!(!password.is_empty(), "no password came from standard input");
+    ensure!(
+        !password.is_empty(),
+        "standard input is empty: expected a password"
+    );
     Ok(password.into())
 }

@@ -1,4 +1,4 @@
-//! The users, for those who may change them.
+//! Managing users, for admins.
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -10,195 +10,165 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::WebConsole;
+use crate::auth::{AuthUser, CsrfForm, permissions_of};
+use crate::error::AppError;
 use crate::grants;
 use crate::page::Html;
-use crate::passwords::{LONGEST, Passwords, SHORTEST, generate};
-use crate::refusal::Refusal;
-use crate::visitor::{Posted, Visitor, rights};
+use crate::passwords::{MAX_LEN, MIN_LEN, Passwords, generate};
 
-/// Longer ones fit no list.
-pub(crate) const LONGEST_NAME: usize = 64;
+pub(crate) const MAX_NAME_LEN: usize = 64;
 
 #[derive(Template)]
 #[template(path = "users.html")]
 struct UsersPage {
-    visitor: Visitor,
-    users: Vec<ServerSummary>,
+    auth: AuthUser,
+    users: Vec<UserRow>,
 }
 
-struct ServerSummary {
+struct UserRow {
     user: User,
-    rights: Permissions,
+    permissions: Permissions,
 }
 
 #[derive(Template)]
 #[template(path = "user.html")]
 struct UserPage {
-    visitor: Visitor,
+    auth: AuthUser,
     user: User,
-    rights: Permissions,
-    /// A password that was just made, to be handed over.
+    permissions: Permissions,
+    /// A new password, to be shown once.
     password: Option<String>,
 }
 
 #[derive(Deserialize)]
-pub(crate) struct NewUser {
+pub(crate) struct NewUserForm {
     name: String,
 }
 
-/// What a user is to be, or that there is to be none.
+/// What an admin does with a user.
 #[derive(Deserialize)]
-pub(crate) struct Changed {
-    #[serde(rename = "do")]
-    verb: String,
+#[serde(tag = "do", rename_all = "lowercase")]
+pub(crate) enum UserForm {
+    Save(PermissionsForm),
+    Password,
+    Remove {
+        /// The name of the user, as a confirmation.
+        #[serde(default)]
+        sure: String,
+    },
+}
+
+#[derive(Deserialize)]
+pub(crate) struct PermissionsForm {
     #[serde(default)]
     rights: String,
     #[serde(default)]
     waiting: String,
-    /// Boxes that are not ticked are not sent.
+    // Browsers do not send unchecked boxes.
     admin: Option<String>,
     disabled: Option<String>,
-    #[serde(default)]
-    sure: String,
 }
 
-/// Adds a user, as the command line does.
+/// Adds a user, and returns whether the name was free.
 ///
 /// # Errors
 ///
-/// The database fails. Returns whether the name was free.
+/// The database fails.
 pub async fn add(
     accounts: &dyn Accounts,
     name: &str,
-    rights: &Permissions,
+    permissions: &Permissions,
     password: SecretString,
 ) -> hcc_store::Result<bool> {
     let mut user = User::new(name);
-    user.rights = json!(rights);
+    user.rights = json!(permissions);
     user.password = Some(Passwords::default().hash(password).await);
     accounts.put_user(&user).await
 }
 
 pub(crate) async fn list(
     State(console): State<WebConsole>,
-    visitor: Visitor,
-) -> Result<impl IntoResponse, Refusal> {
-    visitor.must_be_admin()?;
+    auth: AuthUser,
+) -> Result<impl IntoResponse, AppError> {
+    auth.require_admin()?;
     let users = console.accounts.users().await?.into_iter();
-    let users = users.map(|user| ServerSummary {
-        rights: rights(&user),
+    let users = users.map(|user| UserRow {
+        permissions: permissions_of(&user),
         user,
     });
     Ok(Html(UsersPage {
-        visitor,
+        auth,
         users: users.collect(),
     }))
 }
 
 pub(crate) async fn one(
     State(console): State<WebConsole>,
-    visitor: Visitor,
+    auth: AuthUser,
     Path(name): Path<String>,
-) -> Result<Response, Refusal> {
-    visitor.must_be_admin()?;
-    let user = console
-        .accounts
-        .user(&name)
-        .await?
-        .ok_or(Refusal::NotFound)?;
-    Ok(UserPage::of(visitor, user, None).into_response())
+) -> Result<Response, AppError> {
+    auth.require_admin()?;
+    let user = console.user(&name).await?;
+    Ok(UserPage::of(auth, user, None).into_response())
 }
 
-/// Adds a user who may do nothing yet, with a password that is shown once.
+/// Adds a user without permissions, and shows the password once.
 pub(crate) async fn create(
     State(console): State<WebConsole>,
-    Posted(visitor, NewUser { name }): Posted<NewUser>,
-) -> Result<Response, Refusal> {
-    visitor.must_be_admin()?;
-    let mut user = User::new(named(&name)?);
+    CsrfForm(auth, NewUserForm { name }): CsrfForm<NewUserForm>,
+) -> Result<Response, AppError> {
+    auth.require_admin()?;
+    let mut user = User::new(check_name(&name)?);
+    let what = format!("add user {}", user.name);
     let password = console.set_password(&mut user).await;
-    console
-        .note(&visitor, &format!("add user {}", user.name), None, "asked")
-        .await?;
+    console.audit(&auth, &what, None, "asked").await?;
     console.put_user(&user).await?;
     user.rev += 1;
-    Ok(UserPage::of(visitor, user, Some(password)).into_response())
+    Ok(UserPage::of(auth, user, Some(password)).into_response())
 }
 
 pub(crate) async fn change(
     State(console): State<WebConsole>,
     Path(name): Path<String>,
-    Posted(visitor, changed): Posted<Changed>,
-) -> Result<Response, Refusal> {
-    visitor.must_be_admin()?;
-    let mut user = console
-        .accounts
-        .user(&name)
-        .await?
-        .ok_or(Refusal::NotFound)?;
-    if name == visitor.name() {
-        // Whoever locks themself out may be the last who could have helped.
-        return Err(Refusal::Invalid(
+    CsrfForm(auth, form): CsrfForm<UserForm>,
+) -> Result<Response, AppError> {
+    auth.require_admin()?;
+    let user = console.user(&name).await?;
+    if name == auth.name() {
+        // The last admin must not be able to lock itself out.
+        return Err(AppError::Invalid(
             "Another admin has to change your account.".to_owned(),
         ));
     }
-    let verb = changed.verb.as_str();
-    let what = format!("{verb} user {name}");
-    match verb {
-        "save" => {
-            user.rights = json!(changed.rights()?);
-            user.disabled = changed.disabled.is_some();
-        }
-        "remove" if changed.sure != name => {
-            return Err(Refusal::Invalid(
-                "Type the name of the user to remove them.".to_owned(),
-            ));
-        }
-        "remove" | "password" => {}
-        _ => return Err(Refusal::NotFound),
-    }
-    console.note(&visitor, &what, None, "asked").await?;
-    let page = match verb {
-        "remove" => {
-            console.accounts.remove_user(&name).await?;
-            Redirect::to("/users").into_response()
-        }
-        "password" => {
-            let password = console.set_password(&mut user).await;
-            console.put_user(&user).await?;
-            console.accounts.end_sessions(Sessions::Of(&name)).await?;
-            user.rev += 1;
-            UserPage::of(visitor, user, Some(password)).into_response()
-        }
-        _ => {
-            console.put_user(&user).await?;
-            Redirect::to("/users").into_response()
-        }
+    let response = match form {
+        UserForm::Save(form) => console.save_permissions(&auth, user, &form).await?,
+        UserForm::Password => console.reset_password(auth, user).await?,
+        UserForm::Remove { sure } => console.remove_user(&auth, user, &sure).await?,
     };
-    console.live.recheck();
-    Ok(page)
+    console.live.recheck_sessions();
+    Ok(response)
 }
 
-impl Changed {
-    fn rights(&self) -> Result<Permissions, Refusal> {
-        let invalid = |error: String| Refusal::Invalid(error);
-        let waiting = Some(self.waiting.trim()).filter(|text| !text.is_empty());
-        let mut rights = Permissions::default();
-        rights.admin = self.admin.is_some();
-        rights.grants = grants::parse(&self.rights).map_err(|error| invalid(error.to_string()))?;
-        rights.waiting = waiting
+impl PermissionsForm {
+    fn permissions(&self) -> Result<Permissions, AppError> {
+        let waiting = Some(self.waiting.trim()).filter(|number| !number.is_empty());
+        let mut permissions = Permissions::default();
+        permissions.admin = self.admin.is_some();
+        permissions.grants =
+            grants::parse(&self.rights).map_err(|error| AppError::Invalid(error.to_string()))?;
+        permissions.waiting = waiting
             .map(str::parse)
             .transpose()
-            .map_err(|_| invalid("How many commands may wait is a number.".to_owned()))?;
-        Ok(rights)
+            .map_err(|_| AppError::Invalid("The number of commands is invalid.".to_owned()))?;
+        Ok(permissions)
     }
 }
 
 impl UserPage {
-    fn of(visitor: Visitor, user: User, password: Option<SecretString>) -> Html<Self> {
+    fn of(auth: AuthUser, user: User, password: Option<SecretString>) -> Html<Self> {
         Html(Self {
-            visitor,
-            rights: rights(&user),
+            auth,
+            permissions: permissions_of(&user),
             user,
             password: password.map(|password| password.expose_secret().to_owned()),
         })
@@ -206,43 +176,91 @@ impl UserPage {
 }
 
 impl WebConsole {
-    /// Gives a user a new password, which only the answer tells.
+    async fn user(&self, name: &str) -> Result<User, AppError> {
+        let user = self.accounts.user(name).await?;
+        user.ok_or(AppError::NotFound)
+    }
+
+    async fn save_permissions(
+        &self,
+        auth: &AuthUser,
+        mut user: User,
+        form: &PermissionsForm,
+    ) -> Result<Response, AppError> {
+        user.rights = json!(form.permissions()?);
+        user.disabled = form.disabled.is_some();
+        let what = format!("save user {}", user.name);
+        self.audit(auth, &what, None, "asked").await?;
+        self.put_user(&user).await?;
+        Ok(Redirect::to("/users").into_response())
+    }
+
+    async fn reset_password(&self, auth: AuthUser, mut user: User) -> Result<Response, AppError> {
+        let what = format!("password user {}", user.name);
+        self.audit(&auth, &what, None, "asked").await?;
+        let password = self.set_password(&mut user).await;
+        self.put_user(&user).await?;
+        self.accounts.end_sessions(Sessions::Of(&user.name)).await?;
+        user.rev += 1;
+        Ok(UserPage::of(auth, user, Some(password)).into_response())
+    }
+
+    async fn remove_user(
+        &self,
+        auth: &AuthUser,
+        user: User,
+        confirmation: &str,
+    ) -> Result<Response, AppError> {
+        if confirmation != user.name {
+            return Err(AppError::Invalid(
+                "To remove the user, type their name.".to_owned(),
+            ));
+        }
+        let what = format!("remove user {}", user.name);
+        self.audit(auth, &what, None, "asked").await?;
+        self.accounts.remove_user(&user.name).await?;
+        Ok(Redirect::to("/users").into_response())
+    }
+
+    /// Sets a new random password and returns it.
     async fn set_password(&self, user: &mut User) -> SecretString {
         let password = generate();
         user.password = Some(self.passwords.hash(password.clone()).await);
         password
     }
 
-    /// Stores a user, unless somebody else has done so since they were read.
-    pub(crate) async fn put_user(&self, user: &User) -> Result<(), Refusal> {
-        match self.accounts.put_user(user).await? {
-            true => Ok(()),
-            false if user.rev == 0 => Err(Refusal::Invalid("There is such a user.".to_owned())),
-            false => Err(Refusal::Invalid(
-                "Somebody else has just changed this user. Load the page again.".to_owned(),
-            )),
+    /// Stores a user, unless it has been changed since it was read.
+    pub(crate) async fn put_user(&self, user: &User) -> Result<(), AppError> {
+        if self.accounts.put_user(user).await? {
+            return Ok(());
         }
+        let reason = if user.rev == 0 {
+            format!("User {} already exists.", user.name)
+        } else {
+            "This user has just been changed by someone else. Reload the page.".to_owned()
+        };
+        Err(AppError::Invalid(reason))
     }
 }
 
-/// A password that somebody may choose.
-pub(crate) fn acceptable(password: SecretString) -> Result<SecretString, Refusal> {
+/// Checks the length of a password that a user chooses.
+pub(crate) fn check_password(password: SecretString) -> Result<SecretString, AppError> {
     match password.expose_secret().chars().count() {
-        SHORTEST..=LONGEST => Ok(password),
-        _ => Err(Refusal::Invalid(format!(
-            "A password has {SHORTEST} to {LONGEST} characters."
+        MIN_LEN..=MAX_LEN => Ok(password),
+        _ => Err(AppError::Invalid(format!(
+            "Passwords must have {MIN_LEN} to {MAX_LEN} characters."
         ))),
     }
 }
 
-/// A name that reads well in lists, addresses and headers.
-pub(crate) fn named(name: &str) -> Result<&str, Refusal> {
+/// Checks that a name is readable in lists, addresses and headers.
+fn check_name(name: &str) -> Result<&str, AppError> {
     let name = name.trim();
-    let odd = |letter: char| !letter.is_ascii_alphanumeric() && !"-_.@+".contains(letter);
+    let invalid = |letter: char| !letter.is_ascii_alphanumeric() && !"-_.@+".contains(letter);
     match name.len() {
-        1..=LONGEST_NAME if !name.contains(odd) => Ok(name),
-        _ => Err(Refusal::Invalid(format!(
-            "A name has 1 to {LONGEST_NAME} letters, digits and -_.@+"
+        1..=MAX_NAME_LEN if !name.contains(invalid) => Ok(name),
+        _ => Err(AppError::Invalid(format!(
+            "Names must have 1 to {MAX_NAME_LEN} letters, digits or -_.@+"
         ))),
     }
 }

@@ -1,24 +1,24 @@
-//! What pages show of servers and commands, as text.
+//! Servers and commands as pages show them: as strings.
 
 use hcc_core::Request;
 use hcc_queue::{Command, Entry, State};
 use hcc_store::{Price, Record, ServerType};
 use serde::Serialize;
 
-use crate::page::moment;
-use crate::visitor::Visitor;
+use crate::auth::AuthUser;
+use crate::page::timestamp;
 
-/// Something that can be asked for with a click.
+/// A button that submits a command.
 #[derive(Debug)]
-pub(crate) struct Action {
-    /// Its name in the queue.
+pub(crate) struct Button {
+    /// The name of the command in the queue.
     pub(crate) verb: &'static str,
     pub(crate) label: &'static str,
     pub(crate) consequence: &'static str,
     pub(crate) confirm: Confirm,
 }
 
-/// What it takes to do something that is not easily undone.
+/// The confirmation of a command that cannot be undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Confirm {
     No,
@@ -26,39 +26,39 @@ pub(crate) enum Confirm {
     TypedName,
 }
 
-/// All that can be asked for with a click, in the order of the buttons.
-pub(crate) const ACTIONS: &[Action] = &[
-    action("start", "Start", "", Confirm::No),
-    action("stop", "Stop", "", Confirm::No),
-    action("reboot", "Reboot", "", Confirm::No),
-    action(
+/// All buttons, in the order of the page.
+pub(crate) const BUTTONS: &[Button] = &[
+    button("start", "Start", "", Confirm::No),
+    button("stop", "Stop", "", Confirm::No),
+    button("reboot", "Reboot", "", Confirm::No),
+    button(
         "reset",
         "Reset",
-        "Cuts the power and switches it on again. What has not been saved is lost.",
+        "Cuts the power and switches it on again. Unsaved data is lost.",
         Confirm::Click,
     ),
-    action(
+    button(
         "off",
         "Cut power",
-        "Cuts the power. What has not been saved is lost.",
+        "Cuts the power. Unsaved data is lost.",
         Confirm::Click,
     ),
-    action("sync", "Refresh", "", Confirm::No),
-    action(
+    button("sync", "Refresh", "", Confirm::No),
+    button(
         "kill",
         "Delete",
-        "Deletes the server and all that is on its disk, for ever.",
+        "Deletes the server and its disk permanently.",
         Confirm::TypedName,
     ),
 ];
 
-const fn action(
+const fn button(
     verb: &'static str,
     label: &'static str,
     consequence: &'static str,
     confirm: Confirm,
-) -> Action {
-    Action {
+) -> Button {
+    Button {
         verb,
         label,
         consequence,
@@ -66,18 +66,17 @@ const fn action(
     }
 }
 
-impl Action {
+impl Button {
     pub(crate) fn of(verb: &str) -> Option<&'static Self> {
-        ACTIONS.iter().find(|action| action.verb == verb)
+        BUTTONS.iter().find(|button| button.verb == verb)
     }
 
-    /// Whether it is asked whether they mean it.
-    pub(crate) fn asks(&self) -> bool {
+    pub(crate) fn needs_confirmation(&self) -> bool {
         self.confirm != Confirm::No
     }
 
-    /// Whether it makes sense for a server in this state.
-    fn fits(&self, record: &Record) -> bool {
+    /// Returns whether the command would change anything.
+    fn is_useful(&self, record: &Record) -> bool {
         !matches!(
             (self.verb, record.status.as_deref()),
             ("start", Some("running")) | ("stop" | "reboot" | "reset" | "off", Some("off"))
@@ -85,16 +84,16 @@ impl Action {
     }
 }
 
-/// What a server's record says.
+/// The record of a server.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct ServerView {
     pub(crate) name: String,
     pub(crate) status: String,
-    /// Which colour the status has.
+    /// The color of the status.
     pub(crate) tone: &'static str,
-    /// What is being done with it.
+    /// The command that is waiting or running.
     pub(crate) doing: String,
-    /// How the last command ended, when, and how that is coloured.
+    /// The outcome of the last command, its time, and its color.
     pub(crate) last: String,
     pub(crate) last_at: String,
     pub(crate) last_tone: &'static str,
@@ -112,11 +111,11 @@ pub(crate) struct ServerView {
 
 impl ServerView {
     pub(crate) fn new(record: &Record, commands: &[Entry]) -> Self {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let field = |field: &Option<String>| field.clone().unwrap_or_default();
         let status = record.status.as_deref().unwrap_or("unknown");
-        let place = record.dc.as_ref().and_then(|dc| dc.loc.as_ref());
+        let location = record.dc.as_ref().and_then(|dc| dc.loc.as_ref());
         let image = record.image.as_ref();
-        let kind = record.r#type.as_ref();
+        let server_type = record.r#type.as_ref();
         let labels = record.labels.iter().flatten();
         let labels: Vec<_> = labels
             .map(|(key, value)| format!("{key}={value}"))
@@ -134,65 +133,67 @@ impl ServerView {
             },
             doing: busy.next().map(doing).unwrap_or_default(),
             last: last.map(outcome).unwrap_or_default(),
-            last_at: last.map(|last| moment(last.at)).unwrap_or_default(),
+            last_at: last.map(|last| timestamp(last.at)).unwrap_or_default(),
             last_tone: match last {
                 Some(last) if !last.ok => "bad",
                 _ => "",
             },
-            ip4: text(&record.ip4),
-            ip6: text(&record.ip6),
-            kind: kind.and_then(|kind| kind.name.clone()).unwrap_or_default(),
-            size: kind.map(size).unwrap_or_default(),
-            location: place
-                .and_then(|place| place.city.clone().or(place.name.clone()))
+            ip4: field(&record.ip4),
+            ip6: field(&record.ip6),
+            kind: server_type
+                .and_then(|it| it.name.clone())
+                .unwrap_or_default(),
+            size: server_type.map(size).unwrap_or_default(),
+            location: location
+                .and_then(|location| location.city.clone().or(location.name.clone()))
                 .unwrap_or_default(),
             image: image
                 .and_then(|image| image.name.clone().or(image.desc.clone()))
                 .unwrap_or_default(),
-            price: kind
-                .and_then(|kind| kind.price.as_ref())
+            price: server_type
+                .and_then(|it| it.price.as_ref())
                 .map(price)
                 .unwrap_or_default(),
-            created: text(&record.created).replacen(' ', "T", 1),
+            created: field(&record.created).replacen(' ', "T", 1),
             labels: labels.join(", "),
-            synced: record.synced.map(moment).unwrap_or_default(),
+            synced: record.synced.map(timestamp).unwrap_or_default(),
         }
     }
 }
 
-/// What a visitor may do with a server.
+/// The commands that a user may submit for a server.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub(crate) struct Offers {
-    /// The verbs that they may ask for.
+pub(crate) struct AllowedCommands {
+    /// Their verbs.
     allowed: Vec<&'static str>,
-    /// Those that make sense now.
+    /// Those that would change anything now.
     offers: Vec<&'static str>,
 }
 
-impl Offers {
-    pub(crate) fn new(visitor: &Visitor, record: &Record) -> Self {
-        let may = |verb: &&str| may(visitor, verb, record);
-        let fits = |verb: &&str| Action::of(verb).is_none_or(|action| action.fits(record));
-        let verbs = ACTIONS.iter().map(|action| action.verb).chain(["console"]);
+impl AllowedCommands {
+    pub(crate) fn new(auth: &AuthUser, record: &Record) -> Self {
+        let may = |verb: &&str| may(auth, verb, record);
+        let useful = |verb: &&str| Button::of(verb).is_none_or(|button| button.is_useful(record));
+        let verbs = BUTTONS.iter().map(|button| button.verb).chain(["console"]);
         let allowed: Vec<_> = verbs.filter(may).collect();
         Self {
-            offers: allowed.iter().copied().filter(fits).collect(),
+            offers: allowed.iter().copied().filter(useful).collect(),
             allowed,
         }
     }
 
-    pub(crate) fn allow(&self, verb: &str) -> bool {
+    pub(crate) fn allows(&self, verb: &str) -> bool {
         self.allowed.contains(&verb)
     }
 
-    pub(crate) fn offer(&self, verb: &str) -> bool {
+    pub(crate) fn offers(&self, verb: &str) -> bool {
         self.offers.contains(&verb)
     }
 }
 
-pub(crate) fn may(visitor: &Visitor, verb: &str, record: &Record) -> bool {
+pub(crate) fn may(auth: &AuthUser, verb: &str, record: &Record) -> bool {
     Request::try_from(&Command::new(verb, &record.name))
-        .is_ok_and(|request| visitor.may(&request.command, &request.server, Some(record)))
+        .is_ok_and(|request| auth.may(&request.command, &request.server, Some(record)))
 }
 
 fn doing(entry: &Entry) -> String {
@@ -203,7 +204,7 @@ fn doing(entry: &Entry) -> String {
 fn state(state: State) -> String {
     match state {
         State::Waiting => "waiting".to_owned(),
-        State::Delayed(wait) => format!("again in {} s", wait.as_secs().max(1)),
+        State::Delayed(wait) => format!("retry in {} s", wait.as_secs().max(1)),
         State::Leased(_) => "in progress".to_owned(),
         State::Dead => "failed".to_owned(),
         _ => String::new(),
@@ -224,24 +225,24 @@ fn label(verb: &str) -> String {
         "new" | "create" => "Create".to_owned(),
         "console" => "Screen".to_owned(),
         "force" => "Cut power".to_owned(),
-        _ => Action::of(verb)
-            .map_or(verb, |action| action.label)
+        _ => Button::of(verb)
+            .map_or(verb, |button| button.label)
             .to_owned(),
     }
 }
 
-pub(crate) fn size(kind: &ServerType) -> String {
-    let cpus = kind.cpus.map(|cpus| format!("{cpus} CPUs"));
-    let memory = kind.mem.map(|mem| format!("{mem} GB"));
-    let disk = kind.gb.map(|gb| format!("{gb} GB disk"));
+pub(crate) fn size(server_type: &ServerType) -> String {
+    let cpus = server_type.cpus.map(|cpus| format!("{cpus} CPUs"));
+    let memory = server_type.mem.map(|mem| format!("{mem} GB"));
+    let disk = server_type.gb.map(|gb| format!("{gb} GB disk"));
     let parts: Vec<_> = [cpus, memory, disk].into_iter().flatten().collect();
     parts.join(", ")
 }
 
 pub(crate) fn price(price: &Price) -> String {
-    let short = |text: &str| match text.parse::<f64>() {
+    let short = |price: &str| match price.parse::<f64>() {
         Ok(number) => format!("{number:.2}"),
-        Err(_) => text.to_owned(),
+        Err(_) => price.to_owned(),
     };
     match price {
         Price::Here(price) => short(price),
@@ -249,7 +250,7 @@ pub(crate) fn price(price: &Price) -> String {
     }
 }
 
-/// A command in the queue, as somebody sees it.
+/// A command in the queue.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct CommandView {
     pub(crate) id: String,
@@ -260,16 +261,16 @@ pub(crate) struct CommandView {
     pub(crate) state: String,
     pub(crate) tone: &'static str,
     pub(crate) why: String,
-    /// What may be done with it: `retry`, `drop`.
+    /// The ways to resolve it: `retry`, `drop`.
     pub(crate) offers: Vec<&'static str>,
 }
 
 impl CommandView {
-    /// What a visitor sees of a command; `None` if it is none of their business.
-    pub(crate) fn of(entry: &Entry, record: Option<&Record>, visitor: &Visitor) -> Option<Self> {
+    /// Returns a command as the user may see it; `None` if hidden from the user.
+    pub(crate) fn of(entry: &Entry, record: Option<&Record>, auth: &AuthUser) -> Option<Self> {
         let command = &entry.command;
-        let theirs = is_theirs(command, visitor);
-        if !theirs && !record.is_some_and(|record| visitor.permissions.can_view(record)) {
+        let is_own = is_own(command, auth);
+        if !is_own && !record.is_some_and(|record| auth.permissions.can_view(record)) {
             return None;
         }
         Some(Self {
@@ -277,46 +278,44 @@ impl CommandView {
             server: command.server.clone(),
             what: label(&command.verb),
             by: command.by.clone().unwrap_or_default(),
-            at: command.at.map(moment).unwrap_or_default(),
+            at: command.at.map(timestamp).unwrap_or_default(),
             state: state(entry.state),
             tone: match entry.state {
                 State::Dead => "bad",
                 _ => "busy",
             },
             why: entry.why.clone().unwrap_or_default(),
-            offers: settlements(entry, record, visitor),
+            offers: resolutions(entry, record, auth),
         })
     }
-}
 
-impl CommandView {
     pub(crate) fn offers(&self, verb: &str) -> bool {
         self.offers.contains(&verb)
     }
 }
 
-/// What a visitor may do about a command in the queue.
-pub(crate) fn settlements(
+/// Returns how the user may resolve a command in the queue.
+pub(crate) fn resolutions(
     entry: &Entry,
     record: Option<&Record>,
-    visitor: &Visitor,
+    auth: &AuthUser,
 ) -> Vec<&'static str> {
-    let theirs = is_theirs(&entry.command, visitor);
-    let retry = theirs && entry.state == State::Dead && could_ask(&entry.command, record, visitor);
-    let drop = theirs && !matches!(entry.state, State::Leased(_));
-    let offers = [("retry", retry), ("drop", drop)];
-    offers
+    let is_own = is_own(&entry.command, auth);
+    let retry = is_own && entry.state == State::Dead && could_submit(&entry.command, record, auth);
+    let drop = is_own && !matches!(entry.state, State::Leased(_));
+    let resolutions = [("retry", retry), ("drop", drop)];
+    resolutions
         .into_iter()
         .filter(|(_, may)| *may)
         .map(|(verb, _)| verb)
         .collect()
 }
 
-fn is_theirs(command: &Command, visitor: &Visitor) -> bool {
-    visitor.is_admin() || command.by.as_deref() == Some(visitor.name())
+fn is_own(command: &Command, auth: &AuthUser) -> bool {
+    auth.is_admin() || command.by.as_deref() == Some(auth.name())
 }
 
-fn could_ask(command: &Command, record: Option<&Record>, visitor: &Visitor) -> bool {
+fn could_submit(command: &Command, record: Option<&Record>, auth: &AuthUser) -> bool {
     Request::try_from(command)
-        .is_ok_and(|request| visitor.may(&request.command, &request.server, record))
+        .is_ok_and(|request| auth.may(&request.command, &request.server, record))
 }

@@ -1,7 +1,8 @@
-// What pages do beside showing: they keep up to date, and send forms without leaving.
+// Keeps open pages up to date, and submits forms without leaving the page.
 
-const POLL = 4_000; // milliseconds between two looks when the stream does not come through
-const PATIENCE = 3; // failures of the stream until it is given up
+const POLL_INTERVAL = 4_000; // milliseconds
+const MAX_FAILURES = 3; // of the event stream, before polling replaces it
+const TOAST_TIME = 8_000; // milliseconds
 
 const list = document.getElementById('servers');
 const commands = document.getElementById('commands');
@@ -11,27 +12,27 @@ let stream;
 let failures = 0;
 let timer;
 
-/** Fills the slots of an element with the texts of the same names. */
-function fill(element, facts) {
-  for (const slot of element.querySelectorAll('[data-field]')) {
-    const name = slot.dataset.field;
-    if (!(name in facts)) continue;
-    if (slot.tagName === 'TIME') tell(slot, facts[name]);
-    else if (slot.textContent !== facts[name]) slot.textContent = facts[name];
+/** Sets the fields of an element to the values of the same names. */
+function fill(element, values) {
+  for (const field of element.querySelectorAll('[data-field]')) {
+    const name = field.dataset.field;
+    if (!(name in values)) continue;
+    if (field.tagName === 'TIME') showTime(field, values[name]);
+    else if (field.textContent !== values[name]) field.textContent = values[name];
   }
-  const colour = (name, tone) => {
-    const slot = element.querySelector(`[data-field=${name}]`);
-    if (slot) slot.dataset.tone = tone;
+  const color = (name, tone) => {
+    const field = element.querySelector(`[data-field=${name}]`);
+    if (field) field.dataset.tone = tone;
   };
-  colour(facts.status === undefined ? 'state' : 'status', facts.tone);
-  if (facts.last_tone !== undefined) colour('last', facts.last_tone);
+  color(values.status === undefined ? 'state' : 'status', values.tone);
+  if (values.last_tone !== undefined) color('last', values.last_tone);
 }
 
-/** Shows a moment as people here write it. */
-function tell(time, moment) {
-  time.dateTime = moment;
-  const date = new Date(moment);
-  time.textContent = moment === '' || isNaN(date) ? '' : date.toLocaleString();
+/** Shows a timestamp in the format of the browser's locale. */
+function showTime(element, timestamp) {
+  element.dateTime = timestamp;
+  const date = new Date(timestamp);
+  element.textContent = timestamp === '' || isNaN(date) ? '' : date.toLocaleString();
 }
 
 function find(name) {
@@ -42,10 +43,10 @@ function add(name) {
   const template = document.getElementById('server');
   const row = template.content.cloneNode(true).querySelector('[data-server]');
   row.dataset.server = name;
-  const own = `/servers/${encodeURIComponent(name)}`;
-  row.querySelector('form').action = own;
-  row.querySelector('th a').href = own;
-  for (const link of row.querySelectorAll('a.button')) link.href = `${own}/screen`;
+  const path = `/servers/${encodeURIComponent(name)}`;
+  row.querySelector('form').action = path;
+  row.querySelector('th a').href = path;
+  for (const link of row.querySelectorAll('a.button')) link.href = `${path}/screen`;
   for (const it of row.querySelectorAll('[aria-label]')) it.ariaLabel = `${it.ariaLabel} ${name}`;
   const rows = [...list.querySelectorAll('[data-server]')];
   list.tBodies[0].insertBefore(row, rows.find((other) => other.dataset.server > name) ?? null);
@@ -75,9 +76,9 @@ function showCommands(entries) {
     for (const button of row.querySelectorAll('button')) button.hidden = !entry.offers.includes(button.value);
     return row;
   });
-  const before = commands.querySelector('ul');
-  if (rows.length !== before.children.length || rows.some((row, at) => row !== before.children[at])) {
-    before.replaceChildren(...rows);
+  const shown = commands.querySelector('ul');
+  if (rows.length !== shown.children.length || rows.some((row, at) => row !== shown.children[at])) {
+    shown.replaceChildren(...rows);
   }
   commands.hidden = rows.length === 0;
 }
@@ -90,14 +91,14 @@ function show(update) {
   for (const name of gone) find(name)?.remove();
   update.servers.forEach(showServer);
   showCommands(update.commands);
-  document.getElementById('silent').hidden = !update.silent;
+  document.getElementById('silent').hidden = !update.no_worker;
   if (list) {
     list.hidden = list.tBodies[0].children.length === 0;
     document.getElementById('none').hidden = !list.hidden;
   }
 }
 
-/** Listens; a stream that fails again and again is replaced by looking now and then. */
+/** Opens the event stream; polls instead if it keeps failing. */
 function listen() {
   stream = new EventSource('/events');
   stream.addEventListener('message', ({ data }) => {
@@ -106,7 +107,7 @@ function listen() {
   });
   stream.addEventListener('error', () => {
     failures += 1;
-    if (stream.readyState !== EventSource.CLOSED && failures < PATIENCE) return;
+    if (stream.readyState !== EventSource.CLOSED && failures < MAX_FAILURES) return;
     stream.close();
     poll();
   });
@@ -114,12 +115,12 @@ function listen() {
 
 async function poll() {
   try {
-    const answer = await fetch('/servers.json');
-    // Without a session the way leads to the login.
-    if (answer.redirected) return location.reload();
-    if (answer.ok) show(await answer.json());
-  } catch { /* The service is away; the next look may find it. */ }
-  timer = setTimeout(poll, POLL);
+    const response = await fetch('/servers.json');
+    // Without a session, the service redirects to the login.
+    if (response.redirected) return location.reload();
+    if (response.ok) show(await response.json());
+  } catch { /* The service is unreachable; the next poll may succeed. */ }
+  timer = setTimeout(poll, POLL_INTERVAL);
 }
 
 function pause() {
@@ -133,43 +134,43 @@ function resume() {
   listen();
 }
 
-function toast(text) {
+function toast(message) {
   const element = document.getElementById('toast');
-  element.textContent = text;
+  element.textContent = message;
   clearTimeout(element.timer);
-  element.timer = setTimeout(() => { element.textContent = ''; }, 8_000);
+  element.timer = setTimeout(() => { element.textContent = ''; }, TOAST_TIME);
 }
 
-/** Sends a form and stays on the page, which hears of what comes of it. */
+/** Submits a form and stays on the page, which live updates keep current. */
 async function send(form, button) {
   const data = new URLSearchParams(new FormData(form, button));
   try {
-    const answer = await fetch(form.action, {
+    const response = await fetch(form.action, {
       method: 'POST', body: data, headers: { accept: 'text/plain' }, redirect: 'manual',
     });
-    if (answer.type !== 'opaqueredirect') toast(await answer.text());
+    if (response.type !== 'opaqueredirect') toast(await response.text());
   } catch {
-    toast('The service does not answer.');
+    toast('The service is not reachable.');
   }
 }
 
 document.addEventListener('submit', (event) => {
   const { target: form, submitter } = event;
-  if (!('quiet' in form.dataset) || 'asks' in (submitter?.dataset ?? {})) return;
+  if (!('quiet' in form.dataset) || 'confirm' in (submitter?.dataset ?? {})) return;
   event.preventDefault();
   send(form, submitter);
 });
 
-for (const time of document.querySelectorAll('time')) tell(time, time.dateTime);
+for (const time of document.querySelectorAll('time')) showTime(time, time.dateTime);
 
 if (list || only) {
   listen();
-  // Browsers open few connections to one place: pages that nobody sees give theirs back.
+  // Browsers limit the connections to one host, so hidden pages close theirs.
   document.addEventListener('visibilitychange', () => (document.hidden ? pause() : resume()));
 }
 
-const asking = document.querySelector('form[data-at-once]');
-if (asking) {
-  document.getElementById('opening').textContent = asking.dataset.atOnce;
-  asking.requestSubmit();
+const form = document.querySelector('form[data-at-once]');
+if (form) {
+  document.getElementById('opening').textContent = form.dataset.atOnce;
+  form.requestSubmit();
 }

@@ -1,6 +1,6 @@
 //! `hcc sync`: updates the records from the API.
 
-use hcc_core::{Error, Guard, Scope, ServerName, SyncOutcome, SyncProgress, Synced};
+use hcc_core::{Error, Guard, Scope, ServerName, SyncOutcome, SyncProgress, SyncedRecord};
 use indicatif::ProgressBar;
 
 use crate::config::Config;
@@ -37,7 +37,7 @@ impl Sync {
         bar.finish_and_clear();
         let synced = outcome?;
         out.rows(&synced)?;
-        let is_unknown = |synced: &Synced| synced.record == SyncOutcome::Unknown;
+        let is_unknown = |synced: &SyncedRecord| synced.record == SyncOutcome::Unknown;
         let Some(unknown) = synced.into_iter().find(is_unknown) else {
             return Ok(());
         };
@@ -62,6 +62,6 @@ fn update(bar: &ProgressBar, progress: SyncProgress) {
     }
 }
 
-impl Row for Synced {
+impl Row for SyncedRecord {
     const COLUMNS: &'static [&'static str] = &["name", "record"];
 }

@@ -54,7 +54,7 @@ async fn worker_carries_out_commands_and_reports_failures() {
     assert_eq!(user.requests("POST", "/actions/shutdown"), 1);
     let (exit, line) = failed.failure();
     assert_eq!(exit, 1, "{line}");
-    assert!(line.contains("there is no server none"), "{line}");
+    assert!(line.contains("server none not found"), "{line}");
     assert_eq!(dead, "STATE  CMD    FOR\ndead   start  none\n");
     assert_eq!(code, Some(0), "{log}");
     assert!(!log.contains('\u{1b}') && !log.contains(TOKEN), "{log}");

@@ -1,51 +1,51 @@
-//! Keyboards: which keys make a character.
+//! Keyboard layouts, and the keystrokes of characters.
 
 use std::fmt;
 use std::str::FromStr;
 
 use secrecy::{ExposeSecret, SecretString};
 
-/// How a server's keyboard is laid out, which is the server's own setting.
+/// The keyboard layout that is configured on a server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Layout {
-    /// As in the United States.
+    /// United States.
     #[default]
     Us,
-    /// As in Germany.
+    /// Germany.
     De,
 }
 
-/// There is no keyboard layout of this name.
-#[derive(Debug, thiserror::Error)]
-#[error("it is us or de")]
-pub struct UnknownLayout;
+/// The error for a name that is not a keyboard layout.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown keyboard layout {0:?}: expected us or de")]
+pub struct UnknownLayout(String);
 
-/// A text holds characters that a keyboard has no keys for.
-#[derive(Debug, thiserror::Error)]
-#[error("a keyboard of layout {layout} has no key for: {}", list(.characters))]
+/// The error for text with characters that a keyboard layout has no keys for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("keyboard layout {layout} has no keys for: {}", list(.characters))]
 #[non_exhaustive]
 pub struct Untypable {
-    /// The keyboard.
+    /// The layout.
     pub layout: Layout,
     /// The characters, each once.
     pub characters: Vec<char>,
 }
 
-/// A text that can be typed.
+/// The keystrokes of a text.
 pub struct Keystrokes {
     text: SecretString,
     layout: Layout,
 }
 
-/// A key, as the symbol that it makes and as its place.
+/// A key, by its symbol and by its position on the keyboard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     pub(super) keysym: u32,
     pub(super) scancode: u8,
 }
 
-/// Keys that are pressed together, in this order.
+/// Keys to press together, in this order.
 pub(super) type Stroke = Vec<Key>;
 
 const SPACE: Key = Key::new(0x20, 0x39);
@@ -54,7 +54,7 @@ const ENTER: Key = Key::new(0xff0d, 0x1c);
 const SHIFT: Key = Key::new(0xffe1, 0x2a);
 const ALT_GR: Key = Key::new(0xfe03, 0xb8);
 
-/// The keys that make characters, row by row.
+/// The keys that produce characters, row by row.
 const SCANCODES: [u8; 48] = [
     0x29, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x0d, //
     0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1a, 0x1b, //
@@ -62,7 +62,7 @@ const SCANCODES: [u8; 48] = [
     0x56, 0x2c, 0x2d, 0x2e, 0x2f, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35,
 ];
 
-/// What the same keys make with nothing, with Shift, and with AltGr.
+/// The characters of the same keys without a modifier, with Shift, and with AltGr.
 type Levels = [&'static str; 3];
 
 const US: Levels = [
@@ -94,7 +94,7 @@ impl Key {
 }
 
 impl Layout {
-    /// How to type a character, if there is a way.
+    /// Returns the strokes for a character, if the layout has it.
     fn strokes(self, character: char) -> Option<Vec<Stroke>> {
         match character {
             ' ' => return Some(vec![vec![SPACE]]),
@@ -107,7 +107,7 @@ impl Layout {
             .iter()
             .zip(modifiers)
             .find_map(|(level, modifier)| {
-                let at = level.chars().position(|made| made == character)?;
+                let at = level.chars().position(|produced| produced == character)?;
                 Some(self.keys(character, SCANCODES[at], modifier))
             })
     }
@@ -115,7 +115,7 @@ impl Layout {
     fn keys(self, character: char, scancode: u8, modifier: Option<Key>) -> Vec<Stroke> {
         let stroke = |key| modifier.into_iter().chain([key]).collect();
         match self.dead(character) {
-            // A dead key waits for the next one; with a space it stands for itself.
+            // A dead key combines with the next one; with a space it produces its own character.
             Some(keysym) => vec![stroke(Key::new(keysym, scancode)), vec![SPACE]],
             None => vec![stroke(Key::of(character, scancode))],
         }
@@ -150,21 +150,21 @@ impl fmt::Display for Layout {
 impl FromStr for Layout {
     type Err = UnknownLayout;
 
-    fn from_str(text: &str) -> Result<Self, UnknownLayout> {
-        match text {
+    fn from_str(name: &str) -> Result<Self, UnknownLayout> {
+        match name {
             "us" => Ok(Self::Us),
             "de" => Ok(Self::De),
-            _ => Err(UnknownLayout),
+            _ => Err(UnknownLayout(name.to_owned())),
         }
     }
 }
 
 impl Keystrokes {
-    /// Looks for the keys of a text; a line break is Enter.
+    /// Finds the keystrokes of a text; a line break is Enter.
     ///
     /// # Errors
     ///
-    /// The layout lacks some of its characters.
+    /// The layout has no keys for some of the characters.
     pub fn new(text: &SecretString, layout: Layout) -> Result<Self, Untypable> {
         let text = SecretString::from(text.expose_secret().replace("\r\n", "\n"));
         let mut characters = Vec::new();
@@ -173,18 +173,18 @@ impl Keystrokes {
                 characters.push(character);
             }
         }
-        match characters.is_empty() {
-            true => Ok(Self { text, layout }),
-            false => Err(Untypable { layout, characters }),
+        if !characters.is_empty() {
+            return Err(Untypable { layout, characters });
         }
+        Ok(Self { text, layout })
     }
 
-    /// How many characters it has.
+    /// Returns the number of characters.
     pub fn len(&self) -> usize {
         self.text.expose_secret().chars().count()
     }
 
-    /// Whether there is nothing to type.
+    /// Returns whether there is nothing to type.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -193,7 +193,7 @@ impl Keystrokes {
         let characters = self.text.expose_secret().chars();
         characters.map(|character| {
             let strokes = self.layout.strokes(character);
-            strokes.expect("a text without keys was refused")
+            strokes.expect("`new` refuses characters without keys")
         })
     }
 }
@@ -207,12 +207,15 @@ impl fmt::Debug for Keystrokes {
 }
 
 fn list(characters: &[char]) -> String {
-    let named = |character: &char| match character.is_control() {
-        true => character.escape_default().to_string(),
-        false => character.to_string(),
+    let printable = |character: &char| {
+        if character.is_control() {
+            character.escape_default().to_string()
+        } else {
+            character.to_string()
+        }
     };
-    let named: Vec<String> = characters.iter().map(named).collect();
-    named.join(" ")
+    let printable: Vec<String> = characters.iter().map(printable).collect();
+    printable.join(" ")
 }
 
 #[cfg(test)]
@@ -225,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn character_of_a_level_is_typed_with_its_modifier() {
+    fn character_is_typed_with_its_modifier() {
         let key = Key::of;
 
         assert_eq!(typed("z", Layout::Us), [[[key('z', 0x2c)]]]);
@@ -238,7 +241,7 @@ mod tests {
     #[test]
     fn dead_key_is_followed_by_a_space() {
         let [circumflex] = &typed("^", Layout::De)[..] else {
-            panic!("it is one character");
+            panic!("expected one character");
         };
 
         assert_eq!(circumflex, &[vec![Key::new(0xfe52, 0x29)], vec![SPACE]]);
@@ -259,17 +262,17 @@ mod tests {
     }
 
     #[test]
-    fn characters_without_a_key_are_named_once_each() {
+    fn characters_without_keys_are_listed_once_each() {
         let error = Keystrokes::new(&"Grüße, Grüße\u{1b}".into(), Layout::Us).unwrap_err();
 
         assert_eq!(
             error.to_string(),
-            r"a keyboard of layout us has no key for: ü ß \u{1b}"
+            r"keyboard layout us has no keys for: ü ß \u{1b}"
         );
     }
 
     #[test]
-    fn text_is_not_shown() {
+    fn debug_output_omits_the_text() {
         let keystrokes = Keystrokes::new(&"canary".into(), Layout::Us).unwrap();
 
         assert!(!format!("{keystrokes:?}").contains("canary"));

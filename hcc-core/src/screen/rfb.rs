@@ -1,8 +1,8 @@
-//! As much of RFB as a picture and keystrokes need, once the server has let us in.
+//! The subset of RFB for screenshots and keystrokes, after the handshake.
 //!
-//! Pictures come as bare pixels. A single one is not worth the decoders that would make it smaller.
+//! Only raw pixels are supported: a single screenshot is not worth the decoders for compression.
 //!
-//! Specification: RFC 6143; QEMU's keys and the sizes of screens: the
+//! Specification: RFC 6143; for QEMU's key events and desktop sizes, the
 //! [community's version](https://github.com/rfbproto/rfbproto/blob/master/rfbproto.rst).
 
 use std::io;
@@ -12,33 +12,34 @@ use tokio::io::{
     WriteHalf, split,
 };
 
+use super::error::ScreenError;
 use super::keyboard::Key;
-use super::{ScreenError, Screenshot};
+use super::screenshot::Screenshot;
 
-// What the server says.
+// Messages of the server.
 const UPDATE: u8 = 0;
-const COLOURS: u8 = 1;
+const COLOUR_MAP: u8 = 1;
 const BELL: u8 = 2;
 const CLIPBOARD: u8 = 3;
 
-// What we say.
+// Messages of the client.
 const SET_PIXEL_FORMAT: u8 = 0;
 const SET_ENCODINGS: u8 = 2;
-const REQUEST: u8 = 3;
+const REQUEST_UPDATE: u8 = 3;
 const KEY: u8 = 4;
 const QEMU: u8 = 255;
 const QEMU_KEY: u8 = 0;
 
-// What an update consists of.
-const PIXELS: i32 = 0;
-const SIZE: i32 = -223;
-const QEMU_KEYS_WELCOME: i32 = -258;
+// Encodings of the rectangles of an update.
+const RAW: i32 = 0;
+const DESKTOP_SIZE: i32 = -223;
+const QEMU_EXTENDED_KEYS: i32 = -258;
 
-/// Four bytes: red, green, blue, and one that means nothing.
+/// Four bytes per pixel: red, green, blue and an unused one.
 const PIXEL_FORMAT: [u8; 16] = [32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 0, 8, 16, 0, 0, 0];
 
-/// The largest screen that is looked at, in pixels.
-const PIXEL_LIMIT: usize = 1 << 24;
+/// The maximum size of a screen, in pixels.
+const MAX_PIXELS: usize = 1 << 24;
 
 /// A connection to a server.
 pub(super) struct Rfb<S> {
@@ -47,13 +48,13 @@ pub(super) struct Rfb<S> {
     canvas: Canvas,
 }
 
-/// The direction in which keystrokes go.
+/// The writing half of a connection.
 pub(super) struct Keyboard<W> {
     pub(super) writer: W,
-    knows_scancodes: bool,
+    takes_scancodes: bool,
 }
 
-/// What of a screen is looked at.
+/// The part of a screen to update.
 #[derive(Clone, Copy)]
 pub(super) enum Part {
     Corner,
@@ -61,9 +62,9 @@ pub(super) enum Part {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Rfb<S> {
-    /// Begins where the server has accepted the password.
+    /// Initializes a connection after the handshake.
     pub(super) async fn start(mut stream: S) -> Result<Self, ScreenError> {
-        // Others may go on watching.
+        // Other viewers stay connected.
         const SHARED: u8 = 1;
         stream.write_u8(SHARED).await?;
         stream.flush().await?;
@@ -76,34 +77,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Rfb<S> {
             reader: BufReader::new(reader),
             keyboard: Keyboard {
                 writer,
-                knows_scancodes: false,
+                takes_scancodes: false,
             },
             canvas: Canvas::new(width, height)?,
         };
         let name = rfb.reader.read_u32().await?;
         rfb.skip(name.into()).await?;
-        rfb.introduce().await?;
-        // What the server knows of keys comes before the first pixel.
-        rfb.look(Part::Corner).await?;
+        rfb.set_encodings().await?;
+        // The server announces its support of key events before the first pixel.
+        rfb.refresh(Part::Corner).await?;
         Ok(rfb)
     }
 
-    async fn introduce(&mut self) -> io::Result<()> {
+    async fn set_encodings(&mut self) -> io::Result<()> {
         let mut message = vec![SET_PIXEL_FORMAT, 0, 0, 0];
         message.extend(PIXEL_FORMAT);
         message.extend([SET_ENCODINGS, 0, 0, 3]);
-        for encoding in [PIXELS, SIZE, QEMU_KEYS_WELCOME] {
+        for encoding in [RAW, DESKTOP_SIZE, QEMU_EXTENDED_KEYS] {
             message.extend(encoding.to_be_bytes());
         }
         self.keyboard.send(&message).await
     }
 
-    /// Has a part of the screen painted afresh.
-    pub(super) async fn look(&mut self, part: Part) -> Result<(), ScreenError> {
+    /// Requests a part of the screen and waits until all of it has arrived.
+    pub(super) async fn refresh(&mut self, part: Part) -> Result<(), ScreenError> {
         self.canvas.clear();
         self.request(part).await?;
-        while !self.canvas.shows(part) {
-            if self.listen().await? == Received::NewSize {
+        while !self.canvas.has(part) {
+            if self.read_message().await? == Message::NewSize {
                 self.request(part).await?;
             }
         }
@@ -123,20 +124,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Rfb<S> {
             Part::Corner => (1, 1),
             Part::Whole => (self.canvas.width, self.canvas.height),
         };
-        let mut message = vec![REQUEST, 0, 0, 0, 0, 0];
+        let mut message = vec![REQUEST_UPDATE, 0, 0, 0, 0, 0];
         message.extend(width.to_be_bytes());
         message.extend(height.to_be_bytes());
         self.keyboard.send(&message).await
     }
 
     /// Reads one message.
-    async fn listen(&mut self) -> Result<Received, ScreenError> {
+    async fn read_message(&mut self) -> Result<Message, ScreenError> {
         match self.reader.read_u8().await? {
-            UPDATE => return self.paint().await,
-            COLOURS => {
+            UPDATE => return self.read_update().await,
+            COLOUR_MAP => {
                 self.skip(3).await?;
-                let colours: u64 = self.reader.read_u16().await?.into();
-                self.skip(6 * colours).await?;
+                let entries: u64 = self.reader.read_u16().await?.into();
+                self.skip(6 * entries).await?;
             }
             BELL => {}
             CLIPBOARD => {
@@ -145,15 +146,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Rfb<S> {
                 self.skip(length.into()).await?;
             }
             _ => {
-                let what = "an unknown message";
-                return Err(ScreenError::Foreign { what });
+                let what = "message";
+                return Err(ScreenError::Unsupported { what });
             }
         }
-        Ok(Received::Nothing)
+        Ok(Message::Other)
     }
 
-    async fn paint(&mut self) -> Result<Received, ScreenError> {
-        let mut heard = Received::Nothing;
+    async fn read_update(&mut self) -> Result<Message, ScreenError> {
+        let mut message = Message::Other;
         self.skip(1).await?;
         for _ in 0..self.reader.read_u16().await? {
             let mut area = [0_u16; 4];
@@ -161,29 +162,29 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Rfb<S> {
                 *number = self.reader.read_u16().await?;
             }
             match self.reader.read_i32().await? {
-                PIXELS => self.canvas.paint(area, &mut self.reader).await?,
-                SIZE => {
+                RAW => self.canvas.paint(area, &mut self.reader).await?,
+                DESKTOP_SIZE => {
                     let [_, _, width, height] = area;
                     self.canvas = Canvas::new(width, height)?;
-                    heard = Received::NewSize;
+                    message = Message::NewSize;
                 }
-                QEMU_KEYS_WELCOME => self.keyboard.knows_scancodes = true,
+                QEMU_EXTENDED_KEYS => self.keyboard.takes_scancodes = true,
                 _ => {
-                    let what = "an encoding that was not asked for";
-                    return Err(ScreenError::Foreign { what });
+                    let what = "encoding";
+                    return Err(ScreenError::Unsupported { what });
                 }
             }
         }
-        Ok(heard)
+        Ok(message)
     }
 
     async fn skip(&mut self, mut bytes: u64) -> io::Result<()> {
         while bytes > 0 {
-            let there = self.reader.fill_buf().await?.len();
-            if there == 0 {
+            let available = self.reader.fill_buf().await?.len();
+            if available == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            let skipped = bytes.min(there as u64);
+            let skipped = bytes.min(available as u64);
             self.reader.consume(skipped as usize);
             bytes -= skipped;
         }
@@ -192,14 +193,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Rfb<S> {
 }
 
 #[derive(PartialEq, Eq)]
-enum Received {
+enum Message {
     NewSize,
-    Nothing,
+    Other,
 }
 
 impl<W: AsyncWrite + Unpin> Keyboard<W> {
-    /// Presses keys in this order and lets them go in the reverse one, in one message.
-    pub(super) async fn strike(&mut self, keys: &[Key]) -> io::Result<()> {
+    /// Presses keys in this order and releases them in reverse order, in one message.
+    pub(super) async fn press(&mut self, keys: &[Key]) -> io::Result<()> {
         let down = keys.iter().map(|key| (key, true));
         let up = keys.iter().rev().map(|key| (key, false));
         let events = down.chain(up);
@@ -209,16 +210,16 @@ impl<W: AsyncWrite + Unpin> Keyboard<W> {
         self.send(&message).await
     }
 
-    /// A scancode is the same on all layouts; a character is one that QEMU looks for on a layout
-    /// of its own.
+    /// Scancodes do not depend on the layout; QEMU looks up key symbols on a layout of its own.
     fn event(&self, key: Key, is_down: bool) -> Vec<u8> {
         let down = u8::from(is_down);
-        let mut event = match self.knows_scancodes {
-            true => vec![QEMU, QEMU_KEY, 0, down],
-            false => vec![KEY, down, 0, 0],
+        let mut event = if self.takes_scancodes {
+            vec![QEMU, QEMU_KEY, 0, down]
+        } else {
+            vec![KEY, down, 0, 0]
         };
         event.extend(key.keysym.to_be_bytes());
-        if self.knows_scancodes {
+        if self.takes_scancodes {
             event.extend(u32::from(key.scancode).to_be_bytes());
         }
         event
@@ -230,41 +231,41 @@ impl<W: AsyncWrite + Unpin> Keyboard<W> {
     }
 }
 
-/// What has been seen of a screen.
+/// The pixels of a screen as received so far.
 struct Canvas {
     width: u16,
     height: u16,
-    /// Red, green, blue, and whether the pixel has been seen.
+    /// Red, green, blue, and whether the pixel was received.
     pixels: Vec<[u8; 4]>,
 }
 
-const UNSEEN: [u8; 4] = [0; 4];
-const SEEN: u8 = 1;
+const MISSING: [u8; 4] = [0; 4];
+const RECEIVED: u8 = 1;
 
 impl Canvas {
     fn new(width: u16, height: u16) -> Result<Self, ScreenError> {
         let pixels = usize::from(width) * usize::from(height);
-        if pixels == 0 || pixels > PIXEL_LIMIT {
-            let what = "its size";
-            return Err(ScreenError::Foreign { what });
+        if pixels == 0 || pixels > MAX_PIXELS {
+            let what = "screen size";
+            return Err(ScreenError::Unsupported { what });
         }
         Ok(Self {
             width,
             height,
-            pixels: vec![UNSEEN; pixels],
+            pixels: vec![MISSING; pixels],
         })
     }
 
     fn clear(&mut self) {
-        self.pixels.fill(UNSEEN);
+        self.pixels.fill(MISSING);
     }
 
-    fn shows(&self, part: Part) -> bool {
+    fn has(&self, part: Part) -> bool {
         let pixels = match part {
             Part::Corner => &self.pixels[..1],
             Part::Whole => &self.pixels,
         };
-        pixels.iter().all(|[.., seen]| *seen == SEEN)
+        pixels.iter().all(|[.., received]| *received == RECEIVED)
     }
 
     async fn paint(
@@ -275,15 +276,15 @@ impl Canvas {
         let (x, y) = (usize::from(x), usize::from(y));
         let (width, height) = (usize::from(width), usize::from(height));
         if x + width > self.width.into() || y + height > self.height.into() {
-            let what = "pixels beside the screen";
-            return Err(ScreenError::Foreign { what });
+            let what = "rectangle outside of the screen";
+            return Err(ScreenError::Unsupported { what });
         }
         for row in y..y + height {
             let start = row * usize::from(self.width) + x;
             let row = &mut self.pixels[start..start + width];
             from.read_exact(row.as_flattened_mut()).await?;
-            for [.., seen] in row {
-                *seen = SEEN;
+            for [.., received] in row {
+                *received = RECEIVED;
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use hcc_store::Store;
 use tracing::debug;
 
 use super::config::WorkerConfig;
-use crate::{Authorizer, Event, Project, RecordEvent, Result, Scope, SyncOutcome, Synced};
+use crate::{Authorizer, Event, Project, RecordEvent, Result, Scope, SyncOutcome, SyncedRecord};
 
 /// What the parts of a worker share.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ impl WorkerContext {
     }
 
     /// Syncs, and publishes which records have changed.
-    pub(super) async fn sync(&self, scope: &Scope) -> Result<Vec<Synced>> {
+    pub(super) async fn sync(&self, scope: &Scope) -> Result<Vec<SyncedRecord>> {
         let synced = self.project.sync(scope, false).await?;
         for one in synced.iter().filter(|one| one.changed) {
             self.publish_record(&one.name, one.record).await;

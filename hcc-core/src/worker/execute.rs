@@ -12,8 +12,8 @@ use super::action_poller::ActionPoller;
 use super::context::WorkerContext;
 use super::failure::Failure;
 use super::refresher::RecordRefresher;
-use crate::command::Delivery;
-use crate::command::delete::ExpectedServer;
+use crate::project::delete::ExpectedServer;
+use crate::project::delivery::Delivery;
 use crate::{
     Command, CreateOptions, CreateOutcome, DeleteOutcome, Error, Power, Request, Scope, ServerName,
     SyncOutcome,

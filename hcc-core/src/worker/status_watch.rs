@@ -9,7 +9,7 @@ use hcloud_api::ServerStatus;
 use tokio::time::Instant;
 
 use super::backoff::{Backoff, PollSet};
-use crate::{ServerName, Synced};
+use crate::{ServerName, SyncedRecord};
 
 const POLL: Backoff = Backoff {
     initial: Duration::from_secs(1),
@@ -61,7 +61,7 @@ impl StatusWatch {
     }
 
     /// Stops watching the servers that have reached their status or no longer exist.
-    pub(super) fn observe(&mut self, synced: &[Synced]) {
+    pub(super) fn observe(&mut self, synced: &[SyncedRecord]) {
         self.0.items.retain(|expected| {
             let mut synced = synced.iter();
             let found = synced.find(|synced| synced.name == expected.server.as_str());
@@ -77,8 +77,8 @@ mod tests {
     use super::*;
     use crate::SyncOutcome;
 
-    fn synced(name: &str, status: Option<ServerStatus>) -> Synced {
-        Synced {
+    fn synced(name: &str, status: Option<ServerStatus>) -> SyncedRecord {
+        SyncedRecord {
             name: name.to_owned(),
             record: SyncOutcome::Updated,
             changed: false,

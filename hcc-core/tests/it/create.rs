@@ -138,10 +138,7 @@ async fn what_hetzner_does_not_offer_is_named_and_leaves_no_record() {
             .await
             .unwrap_err();
 
-        assert_eq!(
-            error.to_string(),
-            format!("there is no {what} \"nonsense\"")
-        );
+        assert_eq!(error.to_string(), format!("{what} \"nonsense\" not found"));
         assert_eq!(error.kind(), ErrorKind::NotFound);
         assert!(setup.record("web1").await.is_none(), "{what}");
     }

@@ -22,7 +22,7 @@ impl House {
         let harness = Harness::new(sim).await;
         let scope = hcc_core::Scope::All;
         harness.setup.project.sync(&scope, false).await.unwrap();
-        harness.setup.sim.forget_requests();
+        harness.setup.sim.clear_requests();
         let house = Self {
             harness,
             accounts: Memory::default(),
@@ -105,10 +105,7 @@ async fn invented_user_changes_nothing() {
     for by in ["root", "", "zoe ", "Zoe"] {
         let power = Command::Power(Power::Force);
         let error = house.push(power, by).await.unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("denied: there is no user {by:?}")
-        );
+        assert_eq!(error.to_string(), format!("denied: user {by:?} not found"));
     }
 
     assert!(house.harness.setup.requests().is_empty());
@@ -125,6 +122,6 @@ async fn command_outlives_neither_its_user_nor_the_right() {
 
     let ended = house.harness.frontend.wait(&id, MINUTE).await;
     let error = ended.unwrap_err().to_string();
-    assert_eq!(error, "denied: there is no user \"zoe\"");
+    assert_eq!(error, "denied: user \"zoe\" not found");
     assert_eq!(house.harness.setup.servers("web1").await, 1);
 }

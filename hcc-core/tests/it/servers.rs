@@ -209,7 +209,7 @@ async fn list_tells_who_knows_a_server() {
         known,
         [
             ("both", Presence::Both),
-            ("remote", Presence::ServerDetails),
+            ("remote", Presence::Remote),
             ("local", Presence::Local)
         ]
     );

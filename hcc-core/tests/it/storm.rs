@@ -92,7 +92,7 @@ async fn kill_after_requests(databases: impl FnOnce() -> Databases, test: &str) 
     let queue = databases.queue().await;
 
     for round in 0..rounds {
-        sim.forget_requests();
+        sim.clear_requests();
         sim.add_fault(FAULTS[round % FAULTS.len()].parse().unwrap());
         for number in 0..3 {
             let create = Command::new("new", format!("vm{round}-{number}"));

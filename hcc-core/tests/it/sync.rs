@@ -8,7 +8,7 @@ use crate::setup::{TestProject, name};
 
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 
-fn fates(synced: &[hcc_core::Synced]) -> Vec<(&str, SyncOutcome)> {
+fn fates(synced: &[hcc_core::SyncedRecord]) -> Vec<(&str, SyncOutcome)> {
     synced
         .iter()
         .map(|synced| (synced.name.as_str(), synced.record))
@@ -19,7 +19,7 @@ fn fates(synced: &[hcc_core::Synced]) -> Vec<(&str, SyncOutcome)> {
 async fn two_thousand_records_cost_forty_requests() {
     let setup = TestProject::patient(Sim::builder().servers(2000, MANAGED)).await;
     setup.project.sync(&Scope::All, false).await.unwrap();
-    setup.sim.forget_requests();
+    setup.sim.clear_requests();
 
     let synced = setup.project.sync(&Scope::Known, false).await.unwrap();
 

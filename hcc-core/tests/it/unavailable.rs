@@ -1,12 +1,14 @@
 //! A queue that is unavailable.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use hcc_core::{Frontend, Worker};
-use hcc_queue::{Channel, Command, Error, Memory, Queue, QueueUrl, RawEvent, Result, Subscription};
+use hcc_queue::{
+    Channel, Command, DatabaseError, Failure, Memory, Queue, QueueUrl, RawEvent, Result,
+    Subscription,
+};
 use hcloud_sim::Sim;
 
 use crate::harness::{MINUTE, RunningWorker};
@@ -26,10 +28,10 @@ impl Unavailable {
             .failures
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, left)
         {
-            Ok(_) => Err(Error::Failed {
-                queue: QueueUrl::sqlite("unavailable"),
-                source: fmt::Error.into(),
-            }),
+            Ok(_) => {
+                let error = DatabaseError::new(QueueUrl::sqlite("unavailable"), Failure::Failed);
+                Err(error.into())
+            }
             Err(_) => Ok(()),
         }
     }

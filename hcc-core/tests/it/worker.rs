@@ -20,7 +20,7 @@ async fn harness_with_web1() -> Harness {
     let harness = Harness::new(Sim::builder().server("web1", MANAGED)).await;
     let scope = hcc_core::Scope::All;
     harness.setup.project.sync(&scope, false).await.unwrap();
-    harness.setup.sim.forget_requests();
+    harness.setup.sim.clear_requests();
     harness
 }
 
@@ -95,7 +95,7 @@ async fn every_verb_of_other_programs_is_accepted() {
         ("kill", "web2", ""),
         ("deltag", "web1", ""),
     ] {
-        harness.setup.sim.forget_requests();
+        harness.setup.sim.clear_requests();
 
         harness.push(verb, server).await.unwrap();
 
@@ -114,15 +114,15 @@ async fn every_verb_of_other_programs_is_accepted() {
 #[tokio::test]
 async fn invalid_command_is_moved_to_the_dead_letters_with_the_reason() {
     for (verb, server, why) in [
-        ("explode", "web1", "there is no command \"explode\""),
+        ("explode", "web1", "unknown command \"explode\""),
         (
             "start",
             "web1 web2",
-            "\"web1 web2\" is no host name: only letters, digits, dashes and dots are allowed",
+            "invalid server name \"web1 web2\": only letters, digits, '-' and '.' are allowed",
         ),
-        ("start", "none", "there is no server none"),
-        ("sync", "none", "there is no server none"),
-        ("kill", "none", "there is no server none"),
+        ("start", "none", "server none not found"),
+        ("sync", "none", "server none not found"),
+        ("kill", "none", "server none not found"),
     ] {
         let harness = harness_with_web1().await;
         let _worker = harness.start_worker();
@@ -288,7 +288,7 @@ async fn hundred_commands_share_the_polls_of_their_actions() {
         Harness::with_project(TestProject::patient(Sim::builder().servers(100, MANAGED)).await);
     let scope = hcc_core::Scope::All;
     harness.setup.project.sync(&scope, false).await.unwrap();
-    harness.setup.sim.forget_requests();
+    harness.setup.sim.clear_requests();
     let mut config = config_without_sync();
     config.concurrency = 100;
     let _worker = RunningWorker::start(harness.worker().with_config(config));

@@ -5,18 +5,14 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use ::mongodb::bson::{self, Bson, Document, doc};
-use ::mongodb::error::ErrorKind;
 use ::mongodb::options::{Acknowledgment, WriteConcern};
 use ::mongodb::{Collection, Database};
 use async_trait::async_trait;
+use hcc_database::mongodb::{Server, is_namespace_exists};
 use tokio::sync::OnceCell;
 
-use super::Server;
 use super::tail::listen;
 use crate::{Channel, Error, RawEvent, Received, Result, Subscription};
-
-/// The server's word for "it exists".
-const NAMESPACE_EXISTS: i32 = 48;
 
 /// A capped collection; a clone is the same one.
 #[derive(Clone, Debug)]
@@ -88,13 +84,13 @@ impl<T: Message> Capped<T> {
         if self.is_made().await? {
             return Ok(());
         }
-        let database = &self.server.database;
+        let database = self.server.database();
         let create = database.create_collection(&self.name);
         let made = self.server.bounded(create.capped(true).size(self.bytes));
         match made.await {
             // Somebody else was quicker.
-            Err(error) if is_there(&error) => self.is_made().await.map(|_| ()),
-            made => made.map_err(|error| self.server.error(error)),
+            Err(error) if is_namespace_exists(&error) => self.is_made().await.map(|_| ()),
+            made => Ok(made.map_err(|error| self.server.error(error))?),
         }
     }
 
@@ -103,7 +99,7 @@ impl<T: Message> Capped<T> {
             let named = doc! { "name": &self.name };
             let mut found = self
                 .server
-                .database
+                .database()
                 .list_collections()
                 .filter(named)
                 .await?;
@@ -116,7 +112,7 @@ impl<T: Message> Capped<T> {
             None => Ok(false),
             Some(found) if found.options.capped == Some(true) => Ok(true),
             Some(_) => Err(Error::NotCapped {
-                queue: self.server.url.clone(),
+                url: self.server.url().clone(),
                 collection: self.name.clone(),
                 bytes: self.bytes,
             }),
@@ -127,10 +123,6 @@ impl<T: Message> Capped<T> {
     pub(super) fn on(&self, database: &Database) -> Collection<Document> {
         database.collection(&self.name)
     }
-}
-
-fn is_there(error: &mongodb::error::Error) -> bool {
-    matches!(&*error.kind, ErrorKind::Command(refusal) if refusal.code == NAMESPACE_EXISTS)
 }
 
 #[async_trait]
@@ -145,9 +137,9 @@ impl<T: Message> Channel<T> for Capped<T> {
             .w(Acknowledgment::Nodes(1))
             .journal(false)
             .build();
-        let messages = self.on(&self.server.database);
+        let messages = self.on(self.server.database());
         let send = messages.insert_one(document).write_concern(fleeting);
-        self.server.answer(send).await.map(|_| ())
+        Ok(self.server.answer(send).await.map(drop)?)
     }
 
     async fn subscribe(&self) -> Result<Box<dyn Subscription<T>>> {

@@ -28,11 +28,11 @@ use ::mongodb::bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc
 use ::mongodb::options::{Hint, IndexOptions, ReturnDocument};
 use ::mongodb::{Collection, Cursor, IndexModel};
 use async_trait::async_trait;
+use hcc_database::mongodb::{Server, is_bad_value, is_duplicate_key, is_type_mismatch};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use super::document::{self, attempts, between, field, is_dead, pushed, stored_id};
-use super::{Server, is_duplicate_key, is_missing_index, is_type_mismatch};
 use crate::{Command, CommandId, Commands, Entry, Error, Lease, Result, State, Token};
 
 /// How many servers that are free are found at a time.
@@ -129,8 +129,8 @@ impl Documents {
     pub(super) fn new(server: &Server, name: &str) -> Self {
         Self {
             server: server.clone(),
-            commands: server.database.collection(name),
-            dead: server.database.collection(&format!("{name}_dead")),
+            commands: server.database().collection(name),
+            dead: server.database().collection(&format!("{name}_dead")),
             indexed: Arc::default(),
             free: Arc::default(),
             looking: Arc::default(),
@@ -159,7 +159,7 @@ impl Documents {
         );
         let indexes = [turns.build(), single.build()];
         let made = self.commands.create_indexes(indexes);
-        self.server.answer(made).await.map(|_| ())
+        Ok(self.server.answer(made).await.map(drop)?)
     }
 
     /// Leases the next command of a server that was free, if one still is.
@@ -220,11 +220,11 @@ impl Documents {
                 }
                 Err(error) if is_type_mismatch(&error) => self.number(server).await?,
                 // Somebody has dropped the collection.
-                Err(error) if is_missing_index(&error) && !is_complete => {
+                Err(error) if is_bad_value(&error) && !is_complete => {
                     self.make_indexes().await?;
                     is_complete = true;
                 }
-                Err(error) => return Err(self.server.error(error)),
+                Err(error) => return Err(self.server.error(error).into()),
             }
         }
     }
@@ -249,7 +249,7 @@ impl Documents {
         let others = doc! { "for": { "$eq": server } };
         let replaced = vec![doc! { "$set": numbers }];
         let replace = self.commands.update_many(others, replaced);
-        self.server.answer(replace).await.map(|_| ())
+        Ok(self.server.answer(replace).await.map(drop)?)
     }
 
     /// Finds servers that are free, unless others just have; returns whether there are any.
@@ -312,7 +312,7 @@ impl Documents {
         let keep = self.dead.replace_one(id, letter).upsert(true);
         self.server.answer(keep).await?;
         let remove = self.commands.delete_one(marked);
-        self.server.answer(remove).await.map(|_| ())
+        Ok(self.server.answer(remove).await.map(drop)?)
     }
 
     /// Adds a document behind the newest of its server, unless there is one of this
@@ -344,7 +344,7 @@ impl Documents {
             .update_one(doc! { "_id": id }, vec![doc! { "$replaceWith": fields }])
             .upsert(true);
         match self.server.bounded(insert).await {
-            Err(error) if !is_duplicate_key(&error) => Err(self.server.error(error)),
+            Err(error) if !is_duplicate_key(&error) => Err(self.server.error(error).into()),
             _ => Ok(()),
         }
     }
@@ -369,7 +369,7 @@ impl Documents {
             }
             Ok(documents)
         };
-        self.server.answer(read).await
+        Ok(self.server.answer(read).await?)
     }
 
     async fn aggregate(
@@ -405,7 +405,7 @@ impl Documents {
 #[async_trait]
 impl Commands for Documents {
     async fn version(&self) -> Result<String> {
-        let database = &self.server.database;
+        let database = self.server.database();
         let about = database.run_command(doc! { "buildInfo": 1 });
         let about = self.server.answer(about).await?;
         let version = about.get_str("version").unwrap_or_default();

@@ -49,7 +49,7 @@ const ENDS: [i32; 4] = [43, 136, 175, 237];
 pub(super) async fn listen<T: Message>(messages: Capped<T>) -> Result<Listener<T>> {
     let mailbox = Arc::new(Mailbox::default());
     let tail = Tail {
-        election: messages.server.election.clone(),
+        election: messages.server.election(),
         messages,
         mailbox: Arc::downgrade(&mailbox),
     };
@@ -182,7 +182,7 @@ impl<T: Message> Tail<T> {
                 messages.insert_one(doc! { T::FIELD: null }).await?;
             }
         };
-        server.answer(open).await
+        Ok(server.answer(open).await?)
     }
 
     /// Returns whether there is anybody to be told.

@@ -1,4 +1,4 @@
-//! The server: connections, what they must find there, and what can go wrong.
+//! The server: connections, required settings and errors.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,25 +12,25 @@ use ::redis::{
 };
 use tokio::sync::Mutex;
 use tokio::time::timeout;
+use tracing::debug;
 
-use crate::url::Place;
-use crate::{Error, QueueUrl, Result};
+use crate::{DatabaseError, DatabaseUrl, Error, Failure, QueueUrl, Result};
 
-/// How long anything may take that waits for nothing but the server.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// Limits the wait for a response, except while a call waits for new entries.
+pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("queue.lua")));
 
-/// A server, connected when it is first needed.
+/// A server, connected by the first call.
 pub(super) struct Server {
     url: QueueUrl,
     client: Client,
-    /// Whether it must keep what it confirms.
+    /// Whether the server must keep everything that it acknowledges.
     durable: bool,
     shared: Mutex<Option<Connection>>,
 }
 
-/// A connection, which clones share.
+/// A connection, shared by its clones.
 #[derive(Clone)]
 pub(super) struct Connection {
     redis: MultiplexedConnection,
@@ -39,16 +39,17 @@ pub(super) struct Connection {
 
 impl Server {
     pub(super) fn new(url: &QueueUrl) -> Result<Self> {
-        let malformed = || Error::MalformedUrl { queue: url.clone() };
-        let Place::Redis(text) = &url.0 else {
-            return Err(malformed());
+        let failed = |failure| DatabaseError::new(url.clone(), failure);
+        let malformed = || failed(Failure::MalformedUrl);
+        let DatabaseUrl::Redis(text) = &url.0 else {
+            return Err(malformed().into());
         };
         if text.starts_with("rediss:") {
-            return Err(Error::Disabled { queue: url.clone() });
+            return Err(failed(Failure::Disabled).into());
         }
         let info = text.as_str().into_connection_info();
         let info = info.map_err(|_| malformed())?;
-        // The third version of the protocol tells when a connection breaks.
+        // This version of the protocol reports broken connections.
         let redis = info.redis_settings().clone();
         let redis = redis.set_protocol(ProtocolVersion::RESP3);
         let tcp = info.tcp_settings().clone().set_nodelay(true);
@@ -71,12 +72,12 @@ impl Server {
         let mut invocation = SCRIPT.arg(name);
         invocation.arg(args);
         let mut used = None;
-        let answer = timeout(PATIENCE, async {
+        let response = timeout(RESPONSE_TIMEOUT, async {
             let connection = used.insert(self.shared().await?);
             Ok(invocation.invoke_async(&mut connection.redis).await?)
         });
-        let answer = answer.await.unwrap_or(Err(Fault::Late));
-        answer.map_err(|fault| {
+        let response = response.await.unwrap_or(Err(Fault::TimedOut));
+        response.map_err(|fault| {
             let error = self.error(fault);
             if let Some(connection) = used
                 && error.is_retryable()
@@ -87,9 +88,9 @@ impl Server {
         })
     }
 
-    /// The name and version of the server.
+    /// Returns the name and version of the server.
     pub(super) async fn version(&self) -> Result<String> {
-        let about = timeout(PATIENCE, async {
+        let about = timeout(RESPONSE_TIMEOUT, async {
             let mut connection = self.shared().await?;
             let about: String = cmd("INFO")
                 .arg("server")
@@ -97,21 +98,21 @@ impl Server {
                 .await?;
             Ok(about)
         });
-        let about = about.await.unwrap_or(Err(Fault::Late));
+        let about = about.await.unwrap_or(Err(Fault::TimedOut));
         let about = about.map_err(|fault| self.error(fault))?;
         let mut lines = about.lines();
         let version = lines.find_map(|line| line.strip_prefix("redis_version:"));
         Ok(format!("Redis {}", version.unwrap_or_default()))
     }
 
-    /// A connection for somebody who blocks it.
+    /// Opens a connection for a caller that blocks it.
     pub(super) async fn connection(&self) -> Result<Connection> {
-        let connection = timeout(PATIENCE, self.connect()).await;
-        let connection = connection.unwrap_or(Err(Fault::Late));
+        let connection = timeout(RESPONSE_TIMEOUT, self.connect()).await;
+        let connection = connection.unwrap_or(Err(Fault::TimedOut));
         connection.map_err(|fault| self.error(fault))
     }
 
-    /// The connection of all who do not block it.
+    /// Returns the connection of all callers that do not block it.
     async fn shared(&self) -> Result<Connection, Fault> {
         let mut shared = self.shared.lock().await;
         if let Some(connection) = &*shared
@@ -128,14 +129,14 @@ impl Server {
 
     async fn connect(&self) -> Result<Connection, Fault> {
         let broken = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&broken);
+        let is_broken = Arc::clone(&broken);
         let config = AsyncConnectionConfig::new()
-            // All that waits here has a limit of its own.
+            // Every call has its own timeout.
             .set_connection_timeout(None)
             .set_response_timeout(None)
             .set_push_sender(move |push: PushInfo| {
                 if push.kind == PushKind::Disconnection {
-                    told.store(true, Ordering::Relaxed);
+                    is_broken.store(true, Ordering::Relaxed);
                 }
                 Ok::<(), ()>(())
             });
@@ -148,41 +149,52 @@ impl Server {
         })
     }
 
-    /// The error for a fault of this server.
+    /// Classifies a fault of this server.
     pub(super) fn error(&self, fault: impl Into<Fault>) -> Error {
-        let queue = self.url.clone();
-        let source = match fault.into() {
-            Fault::Volatile(why) => return Error::NotDurable { queue, why },
-            Fault::Late => {
-                let source = "no answer came in time".into();
-                return Error::Unreachable { queue, source };
+        let failed = |failure| DatabaseError::new(self.url.clone(), failure);
+        let error = match fault.into() {
+            Fault::NotDurable(why) => {
+                let url = self.url.clone().into();
+                return Error::NotDurable { url, why };
             }
-            Fault::Redis(source) => source,
+            Fault::TimedOut => {
+                return failed(Failure::Unreachable)
+                    .with_source("no response in time")
+                    .into();
+            }
+            Fault::Redis(error) => error,
         };
-        let (kind, code) = (source.kind(), source.code().map(str::to_owned));
-        let source = source.into();
         use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, NoPerm, ReadOnly, TryAgain};
-        match (kind, code.as_deref()) {
+        let failure = match (error.kind(), error.code()) {
             (ErrorKind::Io | ErrorKind::Parse, _)
             | (ErrorKind::Server(BusyLoading | ClusterDown | MasterDown | TryAgain), _) => {
-                Error::Unreachable { queue, source }
+                Failure::Unreachable
             }
             (ErrorKind::AuthenticationFailed | ErrorKind::Server(NoPerm), _)
-            | (_, Some("NOAUTH" | "WRONGPASS")) => Error::Denied { queue, source },
-            (ErrorKind::Server(ReadOnly), _) => Error::ReadOnly { queue, source },
-            (_, Some("BUSY")) => Error::Busy {
-                queue,
-                source: Some(source),
-            },
-            (_, Some("OOM")) => Error::Full { queue, source },
-            (_, Some("WRONGTYPE")) => Error::WrongFile { queue },
-            _ => Error::Failed { queue, source },
-        }
+            | (_, Some("NOAUTH" | "WRONGPASS")) => Failure::Denied,
+            (ErrorKind::Server(ReadOnly), _) => Failure::ReadOnly,
+            (_, Some("BUSY")) => Failure::Busy,
+            (_, Some("OOM")) => Failure::Full,
+            (_, Some("WRONGTYPE")) => Failure::WrongFile { expected: "queue" },
+            _ => Failure::Failed,
+        };
+        debug!(url = %self.url, ?failure, "database call failed");
+        failed(failure).with_source(reduced(&error)).into()
+    }
+}
+
+/// Describes an error without its details, which may quote a command.
+fn reduced(error: &RedisError) -> String {
+    match (error.code(), std::error::Error::source(error)) {
+        (Some(code), _) => format!("the server reported {code}"),
+        // The driver repeats the message of the system, and adds nothing.
+        (None, Some(source)) if error.kind() == ErrorKind::Io => source.to_string(),
+        _ => error.category().to_owned(),
     }
 }
 
 impl Connection {
-    /// Waits for entries after one of a stream, at most for a while.
+    /// Waits for entries after the given one of a stream, for up to `limit`.
     pub(super) async fn read<T: FromRedisValue>(
         &mut self,
         stream: &str,
@@ -194,45 +206,45 @@ impl Connection {
         pipe.arg("BLOCK").arg(limit.as_millis() as u64);
         pipe.arg("STREAMS").arg(stream).arg(after);
         pipe.cmd("XRANGE").arg(stream).arg(after).arg(after);
-        let reply = timeout(limit + PATIENCE, pipe.query_async(&mut self.redis));
-        Ok(reply.await.map_err(|_| Fault::Late)??)
+        let reply = timeout(limit + RESPONSE_TIMEOUT, pipe.query_async(&mut self.redis));
+        Ok(reply.await.map_err(|_| Fault::TimedOut)??)
     }
 
-    /// Asks whether what the server confirms survives it.
+    /// Checks that everything the server acknowledges survives a crash.
     async fn check_durability(&mut self) -> Result<(), Fault> {
         for (name, good, why) in [
             (
                 "appendonly",
                 "yes",
-                "it does not write to its disk (appendonly)",
+                "it does not persist to disk (appendonly)",
             ),
             (
                 "appendfsync",
                 "always",
-                "it confirms before its disk does (appendfsync)",
+                "it acknowledges before the disk does (appendfsync)",
             ),
         ] {
             if self.setting(name).await? != good {
-                return Err(Fault::Volatile(why));
+                return Err(Fault::NotDurable(why));
             }
         }
         match self.setting("maxmemory-policy").await?.as_str() {
             policy if policy.starts_with("allkeys") => {
-                Err(Fault::Volatile("it may evict them (maxmemory-policy)"))
+                Err(Fault::NotDurable("it may evict keys (maxmemory-policy)"))
             }
             _ => Ok(()),
         }
     }
 
     async fn setting(&mut self, name: &str) -> Result<String, Fault> {
-        let mut ask = cmd("CONFIG");
-        ask.arg("GET").arg(name);
-        let found: RedisResult<(String, String)> = ask.query_async(&mut self.redis).await;
+        let mut get = cmd("CONFIG");
+        get.arg("GET").arg(name);
+        let found: RedisResult<(String, String)> = get.query_async(&mut self.redis).await;
         match found {
             Ok((_, value)) => Ok(value),
             Err(error) if error.is_unrecoverable_error() => Err(error.into()),
-            Err(_) => Err(Fault::Volatile(
-                "it does not tell its settings (CONFIG GET)",
+            Err(_) => Err(Fault::NotDurable(
+                "its settings cannot be read (CONFIG GET)",
             )),
         }
     }
@@ -244,13 +256,13 @@ impl fmt::Debug for Server {
     }
 }
 
-/// What went wrong, before it is known where.
+/// A failure of a call, before it is known of which server.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
     #[error(transparent)]
     Redis(#[from] RedisError),
     #[error("it may lose commands: {0}")]
-    Volatile(&'static str),
-    #[error("no answer came in time")]
-    Late,
+    NotDurable(&'static str),
+    #[error("no response in time")]
+    TimedOut,
 }

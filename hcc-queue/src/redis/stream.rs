@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::{Instant, sleep};
 
-use super::server::{Connection, PATIENCE, Server};
+use super::server::{Connection, RESPONSE_TIMEOUT, Server};
 use crate::{Channel, RawEvent, Received, Result, Subscription};
 
 /// How long a read waits before the server is asked again, lest a dead connection
@@ -133,7 +133,7 @@ impl Place {
             match read {
                 Err(error) if error.is_retryable() => {
                     self.connection = None;
-                    let end = *end.get_or_insert_with(|| Instant::now() + PATIENCE);
+                    let end = *end.get_or_insert_with(|| Instant::now() + RESPONSE_TIMEOUT);
                     if Instant::now() + pause > end {
                         return (self, Err(error));
                     }

@@ -15,15 +15,17 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use hcc_database::sqlite::{create_directory, create_file, open_or_create};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::access::{make, make_folder, open_or_make};
 use super::file::folder;
 use super::watch::Watch;
-use crate::{BoxError, Channel, Error, QueueUrl, Received, Result, Subscription};
+use crate::{
+    BoxError, Channel, DatabaseError, Error, Failure, QueueUrl, Received, Result, Subscription,
+};
 
 /// How long a file may become before it is replaced, in bytes.
 const ROOM: u64 = 100_000;
@@ -79,10 +81,7 @@ where
         match timeout(self.patience, appended).await {
             Ok(Ok(appended)) => appended.map_err(|error| failed(&self.queue, error)),
             Ok(Err(stopped)) => resume_unwind(stopped.into_panic()),
-            Err(_) => Err(Error::Busy {
-                queue: self.queue.clone(),
-                source: None,
-            }),
+            Err(_) => Err(DatabaseError::new(self.queue.clone(), Failure::Busy).into()),
         }
     }
 
@@ -129,17 +128,17 @@ fn replace(path: &Path) -> io::Result<()> {
     match fs::remove_file(&empty) {
         // What a process left that was killed may be another user's.
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => make(&empty)?,
+        _ => create_file(&empty)?,
     }
     fs::rename(empty, path)
 }
 
 /// Opens the file to read and append, making it and its folder if they are missing.
 fn open(path: &Path) -> io::Result<File> {
-    match open_or_make(path) {
+    match open_or_create(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            make_folder(path.parent().expect("the path has a folder and a name"))?;
-            open_or_make(path)
+            create_directory(path.parent().expect("the path has a folder and a name"))?;
+            open_or_create(path)
         }
         opened => opened,
     }
@@ -237,7 +236,7 @@ impl<T: DeserializeOwned> Tail<T> {
 /// Opens the file, and watches the folder that it is in.
 fn open_watched(path: &Path, watch: &mut Watch) -> io::Result<File> {
     let folder = path.parent().expect("the path has a folder and a name");
-    make_folder(folder)?;
+    create_directory(folder)?;
     // It may be another one than that of the last time.
     watch.watch(folder)?;
     open(path)
@@ -262,8 +261,7 @@ impl<T: DeserializeOwned + Send> Subscription<T> for Tail<T> {
 }
 
 fn failed(queue: &QueueUrl, source: impl Into<BoxError>) -> Error {
-    Error::Failed {
-        queue: queue.clone(),
-        source: source.into(),
-    }
+    DatabaseError::new(queue.clone(), Failure::Failed)
+        .with_source(source)
+        .into()
 }

@@ -7,7 +7,7 @@ use ::redis::aio::MultiplexedConnection;
 use ::redis::{Client, FromRedisValue, ToRedisArgs, cmd};
 use async_trait::async_trait;
 use hcc_queue::conformance::Bench;
-use hcc_queue::{Command, Error, Policy, Queue, Received, Redis, State, conformance};
+use hcc_queue::{Command, Error, Failure, Policy, Queue, Received, Redis, State, conformance};
 use test_services::Redis as Service;
 use tokio::time::timeout;
 
@@ -301,7 +301,7 @@ async fn refused_login_is_said_without_it() {
         let queue = open(&format!("redis://{login}{host}/0"));
         let error = queue.lease().await.unwrap_err();
 
-        assert!(matches!(error, Error::Denied { .. }), "{error:?}");
+        assert!(error.failure() == Some(Failure::Denied), "{error:?}");
         let told = format!("{error} {error:?} {queue:?}");
         assert!(!told.contains("wrong") && !told.contains("mary"), "{told}");
     }
@@ -317,7 +317,11 @@ async fn database_of_another_program_is_left_alone() {
 
     let pushed = fresh.open().push(&Command::new("start", "web")).await;
 
-    assert!(matches!(pushed, Err(Error::WrongFile { .. })), "{pushed:?}");
+    assert!(
+        pushed.as_ref().err().and_then(Error::failure)
+            == Some(Failure::WrongFile { expected: "queue" }),
+        "{pushed:?}"
+    );
     let kept: String = run(&fresh.url, "GET", "cmd").await;
     assert_eq!(kept, "mine");
 }
@@ -334,14 +338,17 @@ async fn full_memory_is_said_and_harms_nothing() {
 
     let pushed = queue.push(&Command::new("stop", "web")).await;
 
-    assert!(matches!(pushed, Err(Error::Full { .. })), "{pushed:?}");
+    assert!(
+        pushed.as_ref().err().and_then(Error::failure) == Some(Failure::Full),
+        "{pushed:?}"
+    );
     queue.ack(lease).await.unwrap();
     let _: String = run(&url, "CONFIG", ("SET", "maxmemory", "0")).await;
     assert!(queue.commands().list().await.unwrap().is_empty());
 }
 
 fn assert_unreachable<T: std::fmt::Debug>(done: Result<T, Error>) {
-    let unreachable = matches!(done, Err(Error::Unreachable { .. }));
+    let unreachable = done.as_ref().err().and_then(Error::failure) == Some(Failure::Unreachable);
     assert!(unreachable, "{done:?}");
     assert!(done.unwrap_err().is_retryable());
 }

@@ -2,18 +2,27 @@
 
 use std::time::{Duration, SystemTime};
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::Bench;
-use crate::{AuditCursor, AuditEntry, AuditQuery, Session, SessionKey, Sessions, User};
+use crate::{Accounts, AuditCursor, AuditEntry, AuditQuery, Session, SessionKey, Sessions, User};
 
-/// Stamps one test per case, as [`conformance!`](crate::conformance!) does for records.
+/// A database under test: fresh and empty, and removed when dropped.
+#[async_trait]
+pub trait AccountsFixture: Send + Sync {
+    /// Opens the accounts, as another process would.
+    async fn accounts(&self) -> Arc<dyn Accounts>;
+}
+
+/// Defines one test per case, as [`conformance!`](crate::conformance!) does for records.
 #[macro_export]
 macro_rules! accounts_conformance {
-    ($bench:expr $(, #[$attribute:meta])*) => {
-        $crate::accounts_conformance! { @cases $bench, [$(#[$attribute])*],
+    ($fixture:expr $(, #[$attribute:meta])*) => {
+        $crate::accounts_conformance! { @cases $fixture, [$(#[$attribute])*],
             nobody_is_a_user_at_first
             user_is_read_as_it_was_stored
             users_are_listed_by_name
@@ -36,21 +45,21 @@ macro_rules! accounts_conformance {
             secrets_of_accounts_are_not_in_debug
         }
     };
-    (@cases $bench:expr, $attributes:tt, $($case:ident)*) => {
-        $($crate::accounts_conformance! { @case $bench, $attributes, $case })*
+    (@cases $fixture:expr, $attributes:tt, $($case:ident)*) => {
+        $($crate::accounts_conformance! { @case $fixture, $attributes, $case })*
     };
-    (@case $bench:expr, [$(#[$attribute:meta])*], $case:ident) => {
+    (@case $fixture:expr, [$(#[$attribute:meta])*], $case:ident) => {
         #[::tokio::test(flavor = "multi_thread")]
         $(#[$attribute])*
         async fn $case() {
-            $crate::conformance::accounts::$case(&$bench).await;
+            $crate::conformance::accounts::$case(&$fixture).await;
         }
     };
 }
 
 /// Asking in an empty database is normal.
-pub async fn nobody_is_a_user_at_first(bench: &dyn Bench) {
-    let accounts = bench.accounts().await;
+pub async fn nobody_is_a_user_at_first(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
 
     assert!(accounts.user("mary").await.unwrap().is_none());
     assert!(accounts.users().await.unwrap().is_empty());
@@ -64,7 +73,7 @@ pub async fn nobody_is_a_user_at_first(bench: &dyn Bench) {
 }
 
 /// Whatever a user is, another process reads the same.
-pub async fn user_is_read_as_it_was_stored(bench: &dyn Bench) {
+pub async fn user_is_read_as_it_was_stored(fixture: &dyn AccountsFixture) {
     let user = User {
         password: Some("$argon2id$v=19$…".into()),
         rights: json!({"grants": [{"servers": "$web.*", "may": ["view"]}], "waiting": 5}),
@@ -72,9 +81,9 @@ pub async fn user_is_read_as_it_was_stored(bench: &dyn Bench) {
         ..User::new("O'Mary.$x 🦀")
     };
 
-    assert!(bench.accounts().await.put_user(&user).await.unwrap());
+    assert!(fixture.accounts().await.put_user(&user).await.unwrap());
 
-    let read = bench.accounts().await.user(&user.name).await.unwrap();
+    let read = fixture.accounts().await.user(&user.name).await.unwrap();
     let read = read.unwrap();
     assert_eq!(read.password.unwrap().expose_secret(), "$argon2id$v=19$…");
     assert_eq!((read.rights, read.disabled), (user.rights, true));
@@ -82,8 +91,8 @@ pub async fn user_is_read_as_it_was_stored(bench: &dyn Bench) {
 }
 
 /// The order is that of the alphabet, by bytes.
-pub async fn users_are_listed_by_name(bench: &dyn Bench) {
-    let accounts = bench.accounts().await;
+pub async fn users_are_listed_by_name(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
     for name in ["zoe", "adam", "Mary", "mary"] {
         assert!(accounts.put_user(&User::new(name)).await.unwrap());
     }
@@ -95,10 +104,10 @@ pub async fn users_are_listed_by_name(bench: &dyn Bench) {
 }
 
 /// A name is taken once, whoever else wants it at the same time.
-pub async fn one_of_many_tasks_makes_a_user(bench: &dyn Bench) {
+pub async fn one_of_many_tasks_makes_a_user(fixture: &dyn AccountsFixture) {
     let mut tasks = JoinSet::new();
     for _ in 0..20 {
-        let accounts = bench.accounts().await;
+        let accounts = fixture.accounts().await;
         tasks.spawn(async move { accounts.put_user(&User::new("mary")).await.unwrap() });
     }
 
@@ -108,8 +117,8 @@ pub async fn one_of_many_tasks_makes_a_user(bench: &dyn Bench) {
 }
 
 /// Of two who change what they have read, the second is told.
-pub async fn outdated_user_is_not_stored(bench: &dyn Bench) {
-    let accounts = bench.accounts().await;
+pub async fn outdated_user_is_not_stored(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
     accounts.put_user(&User::new("mary")).await.unwrap();
     let read = accounts.user("mary").await.unwrap().unwrap();
     let disabled = User {
@@ -125,8 +134,8 @@ pub async fn outdated_user_is_not_stored(bench: &dyn Bench) {
 }
 
 /// A change does not bring back who was removed meanwhile.
-pub async fn removed_user_is_not_stored_again(bench: &dyn Bench) {
-    let accounts = bench.accounts().await;
+pub async fn removed_user_is_not_stored_again(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
     accounts.put_user(&User::new("mary")).await.unwrap();
     let read = accounts.user("mary").await.unwrap().unwrap();
     assert!(accounts.remove_user("mary").await.unwrap());
@@ -137,8 +146,8 @@ pub async fn removed_user_is_not_stored_again(bench: &dyn Bench) {
 }
 
 /// Rights are replaced as a whole: nothing of the old ones stays.
-pub async fn right_that_is_taken_is_gone(bench: &dyn Bench) {
-    let accounts = bench.accounts().await;
+pub async fn right_that_is_taken_is_gone(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
     let mut user = User::new("mary");
     user.rights = json!({"admin": true, "grants": []});
     user.password = Some("hash".into());
@@ -155,13 +164,13 @@ pub async fn right_that_is_taken_is_gone(bench: &dyn Bench) {
 }
 
 /// A session is good until it ends, and not a moment longer.
-pub async fn session_is_found_by_its_key_until_it_ends(bench: &dyn Bench) {
+pub async fn session_is_found_by_its_key_until_it_ends(fixture: &dyn AccountsFixture) {
     let session = session("token", "mary", 10);
 
-    let begun = bench.accounts().await.begin_session(&session).await;
+    let begun = fixture.accounts().await.begin_session(&session).await;
     begun.unwrap();
 
-    let accounts = bench.accounts().await;
+    let accounts = fixture.accounts().await;
     let find = async |token, now| accounts.session(&key(token), at(now)).await.unwrap();
     assert_eq!(find("token", 9).await, Some(session));
     assert_eq!(find("token", 10).await, None);
@@ -169,8 +178,8 @@ pub async fn session_is_found_by_its_key_until_it_ends(bench: &dyn Bench) {
 }
 
 /// The end of a session can be moved both ways.
-pub async fn session_can_end_later_or_sooner(bench: &dyn Bench) {
-    let accounts = bench.accounts().await;
+pub async fn session_can_end_later_or_sooner(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
     let session = session("token", "mary", 10);
     accounts.begin_session(&session).await.unwrap();
 
@@ -190,8 +199,8 @@ pub async fn session_can_end_later_or_sooner(bench: &dyn Bench) {
 }
 
 /// One session can be ended, or all that somebody has.
-pub async fn sessions_of_one_user_end_together(bench: &dyn Bench) {
-    let accounts = bench.accounts().await;
+pub async fn sessions_of_one_user_end_together(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
     for (token, user) in [("a", "mary"), ("b", "mary"), ("c", "mary"), ("d", "zoe")] {
         let session = session(token, user, 10);
         accounts.begin_session(&session).await.unwrap();
@@ -208,8 +217,8 @@ pub async fn sessions_of_one_user_end_together(bench: &dyn Bench) {
 }
 
 /// What has ended makes room; what has not stays.
-pub async fn sessions_that_have_ended_are_removed(bench: &dyn Bench) {
-    let accounts = bench.accounts().await;
+pub async fn sessions_that_have_ended_are_removed(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
     for (token, until) in [("a", 9), ("b", 10), ("c", 11)] {
         let session = session(token, "mary", until);
         accounts.begin_session(&session).await.unwrap();
@@ -222,8 +231,8 @@ pub async fn sessions_that_have_ended_are_removed(bench: &dyn Bench) {
 }
 
 /// Who is removed is logged out.
-pub async fn sessions_end_with_their_user(bench: &dyn Bench) {
-    let accounts = bench.accounts().await;
+pub async fn sessions_end_with_their_user(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
     accounts.put_user(&User::new("mary")).await.unwrap();
     let session = session("token", "mary", 10);
     accounts.begin_session(&session).await.unwrap();
@@ -235,8 +244,8 @@ pub async fn sessions_end_with_their_user(bench: &dyn Bench) {
 }
 
 /// Who gets the name of somebody else does not get their sessions.
-pub async fn new_user_has_no_sessions_of_an_old_one(bench: &dyn Bench) {
-    let accounts = bench.accounts().await;
+pub async fn new_user_has_no_sessions_of_an_old_one(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
     let session = session("token", "mary", 10);
     accounts.begin_session(&session).await.unwrap();
 
@@ -251,7 +260,7 @@ pub async fn new_user_has_no_sessions_of_an_old_one(bench: &dyn Bench) {
 }
 
 /// What was appended is read as it was, the newest first.
-pub async fn audit_is_read_the_newest_first(bench: &dyn Bench) {
+pub async fn audit_is_read_the_newest_first(fixture: &dyn AccountsFixture) {
     let entries = [
         entry("mary", "start", Some("web")),
         AuditEntry {
@@ -265,20 +274,20 @@ pub async fn audit_is_read_the_newest_first(bench: &dyn Bench) {
             ..entry("zoe", "kill", Some("$web"))
         },
     ];
-    let accounts = bench.accounts().await;
+    let accounts = fixture.accounts().await;
     for entry in &entries {
         accounts.append(entry).await.unwrap();
     }
 
-    let page = bench.accounts().await.audit(&all()).await.unwrap();
+    let page = fixture.accounts().await.audit(&all()).await.unwrap();
 
     let newest_first: Vec<_> = entries.into_iter().rev().collect();
     assert_eq!((page.entries, page.older), (newest_first, None));
 }
 
 /// Page after page, each entry is read once, also while others come.
-pub async fn pages_of_the_audit_meet(bench: &dyn Bench) {
-    let accounts = bench.accounts().await;
+pub async fn pages_of_the_audit_meet(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
     for number in 0..5 {
         let entry = entry("mary", &number.to_string(), None);
         accounts.append(&entry).await.unwrap();
@@ -299,8 +308,8 @@ pub async fn pages_of_the_audit_meet(bench: &dyn Bench) {
 }
 
 /// What one user did, or what was done with one server, is found.
-pub async fn audit_of_one_user_and_one_server_is_read(bench: &dyn Bench) {
-    let accounts = bench.accounts().await;
+pub async fn audit_of_one_user_and_one_server_is_read(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
     for (by, what, server) in [
         ("mary", "login", None),
         ("mary", "start", Some("web")),
@@ -327,8 +336,8 @@ pub async fn audit_of_one_user_and_one_server_is_read(bench: &dyn Bench) {
 }
 
 /// What somebody typed into a form is no part of a query.
-pub async fn odd_texts_in_the_audit_stay_as_they_are(bench: &dyn Bench) {
-    let accounts = bench.accounts().await;
+pub async fn odd_texts_in_the_audit_stay_as_they_are(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
     let odd = "'; DROP TABLE users; -- $where {\"$ne\": null}\n<script>";
     accounts
         .append(&entry("mary", "login", None))
@@ -350,8 +359,8 @@ pub async fn odd_texts_in_the_audit_stay_as_they_are(bench: &dyn Bench) {
 }
 
 /// Whatever is asked for, memory has a bound.
-pub async fn page_is_never_longer_than_the_longest(bench: &dyn Bench) {
-    let accounts = bench.accounts().await;
+pub async fn page_is_never_longer_than_the_longest(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
     accounts
         .append(&entry("mary", "login", None))
         .await
@@ -366,12 +375,12 @@ pub async fn page_is_never_longer_than_the_longest(bench: &dyn Bench) {
         limit: usize::MAX,
         ..all()
     };
-    assert_eq!(query.limit(), AuditQuery::LONGEST_PAGE);
+    assert_eq!(query.limit(), AuditQuery::MAX_PAGE);
 }
 
 /// A cursor comes out of an address, and may be anything.
-pub async fn cursor_that_is_none_leads_to_the_end(bench: &dyn Bench) {
-    let accounts = bench.accounts().await;
+pub async fn cursor_that_is_none_leads_to_the_end(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
     accounts
         .append(&entry("mary", "login", None))
         .await
@@ -388,8 +397,8 @@ pub async fn cursor_that_is_none_leads_to_the_end(bench: &dyn Bench) {
 }
 
 /// Neither a hash of a password nor a key of a session is shown.
-pub async fn secrets_of_accounts_are_not_in_debug(bench: &dyn Bench) {
-    let accounts = bench.accounts().await;
+pub async fn secrets_of_accounts_are_not_in_debug(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
     let mut user = User::new("mary");
     user.password = Some("canary".into());
     accounts.put_user(&user).await.unwrap();
@@ -403,7 +412,7 @@ pub async fn secrets_of_accounts_are_not_in_debug(bench: &dyn Bench) {
 
 fn all() -> AuditQuery {
     AuditQuery {
-        limit: AuditQuery::LONGEST_PAGE,
+        limit: AuditQuery::MAX_PAGE,
         ..AuditQuery::default()
     }
 }

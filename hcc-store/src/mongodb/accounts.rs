@@ -9,25 +9,29 @@ use ::mongodb::bson::oid::ObjectId;
 use ::mongodb::bson::{Document, doc};
 use ::mongodb::{Collection, IndexModel};
 use async_trait::async_trait;
+use hcc_database::mongodb::is_duplicate_key;
+use hcc_database::{Error as DatabaseError, Failure};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{Mongodb, answer, is_duplicate_key, to_bson};
-use crate::accounts::seconds;
+use super::{Mongodb, to_bson};
+use crate::accounts::{Stored, seconds};
+use crate::error::invalid_document;
 use crate::{
-    Accounts, AuditEntry, AuditPage, AuditQuery, Error, Result, Session, SessionKey, Sessions, User,
+    Accounts, AuditEntry, AuditPage, AuditQuery, Result, Session, SessionKey, Sessions, User,
 };
 
 #[async_trait]
 impl Accounts for Mongodb {
     async fn user(&self, name: &str) -> Result<Option<User>> {
         let mut users = self.read(self.users(), doc! { "_id": name }).await?;
-        Ok(users.pop())
+        Ok(users.pop().map(|Stored(user)| user))
     }
 
     async fn users(&self) -> Result<Vec<User>> {
-        let mut users: Vec<User> = self.read(self.users(), doc! {}).await?;
+        let users = self.read(self.users(), doc! {}).await?.into_iter();
+        let mut users: Vec<User> = users.map(|Stored(user)| user).collect();
         users.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(users)
     }
@@ -36,12 +40,12 @@ impl Accounts for Mongodb {
         // No stored user has the number 0, so that a new one either is
         // inserted or collides.
         let old = doc! { "_id": &user.name, "rev": i64::from(user.rev) };
-        let set = doc! { "$set": document(&user.next()) };
+        let set = doc! { "$set": document(&Stored(user.next())) };
         let users = self.users();
         let put = users.update_one(old, set).upsert(user.rev == 0);
-        let put = match answer(put).await {
+        let put = match self.server.bounded(put).await {
             Err(error) if is_duplicate_key(&error) => return Ok(false),
-            put => put.map_err(|error| self.error(error))?,
+            put => put.map_err(|error| self.server.error(error))?,
         };
         if put.upserted_id.is_some() {
             self.end_sessions(Sessions::Of(&user.name)).await?;
@@ -50,8 +54,10 @@ impl Accounts for Mongodb {
     }
 
     async fn remove_user(&self, name: &str) -> Result<bool> {
-        let removed = answer(self.users().delete_one(doc! { "_id": name })).await;
-        let removed = removed.map_err(|error| self.error(error))?;
+        let users = self.users();
+        let removed = (self.server)
+            .answer(users.delete_one(doc! { "_id": name }))
+            .await?;
         self.end_sessions(Sessions::Of(name)).await?;
         Ok(removed.deleted_count > 0)
     }
@@ -71,8 +77,7 @@ impl Accounts for Mongodb {
         let set = doc! { "$set": { "until": seconds(until) } };
         let sessions = self.sessions();
         let extend = sessions.update_one(doc! { "_id": key.as_str() }, set);
-        let extended = answer(extend).await.map_err(|error| self.error(error))?;
-        Ok(extended.matched_count > 0)
+        Ok(self.server.answer(extend).await?.matched_count > 0)
     }
 
     async fn end_sessions(&self, which: Sessions<'_>) -> Result<usize> {
@@ -81,8 +86,9 @@ impl Accounts for Mongodb {
             Sessions::Of(user) => doc! { "user": user },
             Sessions::EndedBy(now) => doc! { "until": { "$lte": seconds(now) } },
         };
-        let ended = answer(self.sessions().delete_many(filter)).await;
-        Ok(ended.map_err(|error| self.error(error))?.deleted_count as usize)
+        let sessions = self.sessions();
+        let ended = self.server.answer(sessions.delete_many(filter)).await?;
+        Ok(ended.deleted_count as usize)
     }
 
     async fn append(&self, entry: &AuditEntry) -> Result<()> {
@@ -134,13 +140,12 @@ impl Mongodb {
     }
 
     fn beside(&self, name: &str) -> Collection<Document> {
-        let database = self.records.client().database(&self.records.namespace().db);
-        database.collection(name)
+        self.server.database().collection(name)
     }
 
     async fn insert(&self, collection: Collection<Document>, document: Document) -> Result<()> {
-        let inserted = answer(collection.insert_one(document)).await;
-        inserted.map(drop).map_err(|error| self.error(error))
+        self.server.answer(collection.insert_one(document)).await?;
+        Ok(())
     }
 
     async fn read<T: DeserializeOwned>(
@@ -158,9 +163,11 @@ impl Mongodb {
     fn decoded<T: DeserializeOwned>(&self, document: Document) -> Result<T> {
         serde_json::to_value(document)
             .and_then(serde_json::from_value)
-            .map_err(|error| Error::Corrupt {
-                store: self.url.clone(),
-                source: error.into(),
+            .map_err(|error| {
+                let url = self.server.url().clone();
+                DatabaseError::new(url, Failure::Corrupt)
+                    .with_source(invalid_document(&error))
+                    .into()
             })
     }
 
@@ -172,8 +179,9 @@ impl Mongodb {
             IndexModel::builder().keys(keys).build()
         });
         let create = async || {
-            let created = answer(self.audit_trail().create_indexes(indexes)).await;
-            created.map(drop).map_err(|error| self.error(error))
+            let audit = self.audit_trail();
+            self.server.answer(audit.create_indexes(indexes)).await?;
+            Ok(())
         };
         self.indexed.get_or_try_init(create).await.copied()
     }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use hcc_store::conformance::Bench;
+use hcc_store::conformance::Fixture;
+use hcc_store::conformance::accounts::AccountsFixture;
 use hcc_store::{
     Accounts, AuditEntry, Patch, Sqlite, Store, StoreExt, User, accounts_conformance, conformance,
 };
@@ -37,12 +38,8 @@ impl Folder {
 }
 
 #[async_trait]
-impl Bench for Folder {
+impl Fixture for Folder {
     async fn store(&self) -> Arc<dyn Store> {
-        Arc::new(self.store())
-    }
-
-    async fn accounts(&self) -> Arc<dyn Accounts> {
         Arc::new(self.store())
     }
 
@@ -63,6 +60,13 @@ impl Bench for Folder {
             .optional()
             .unwrap();
         text.map(|text| serde_json::from_str(&text).unwrap())
+    }
+}
+
+#[async_trait]
+impl AccountsFixture for Folder {
+    async fn accounts(&self) -> Arc<dyn Accounts> {
+        Arc::new(self.store())
     }
 }
 

@@ -1,4 +1,4 @@
-//! A mocked API: one list of servers, rendered before anybody asks.
+//! A mocked API with one list of servers, rendered in advance.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,12 +58,12 @@ impl Drop for Api {
 
 /// One page of the list, as the API sends it.
 pub(crate) fn page(number: usize) -> Vec<u8> {
-    let answer = include_str!("../../tests/it/fixtures/server.json");
-    let answer: Value = serde_json::from_str(answer).expect("the fixture is JSON");
+    let response = include_str!("../../src/fixtures/server.json");
+    let response: Value = serde_json::from_str(response).expect("the fixture is JSON");
     let first = (number - 1) * PER_PAGE + 1;
     let servers: Vec<Value> = (first..first + PER_PAGE)
         .map(|id| {
-            let mut server = answer["server"].clone();
+            let mut server = response["server"].clone();
             server["id"] = id.into();
             server["name"] = format!("web-{id}").into();
             server

@@ -1,10 +1,10 @@
-//! hcloud-api beside other clients of the Hetzner Cloud API, on one mocked API, in one run.
+//! Benchmarks of hcloud-api and other clients of the Hetzner Cloud API, with one mocked API.
 //!
 //!     cargo run --release --manifest-path hcloud-api/peers/Cargo.toml -- [PYTHON]
 //!
 //! `cargo xtask bench` runs it too. `PYTHON` is an interpreter with `hcloud==2.27.0` installed, `python3` unless given. All
-//! contenders run in turn, so that they share whatever the machine does beside; each figure is a
-//! median, and the ratios are what matters.
+//! candidates run in turn, so that they share the load of the machine; each figure is a
+//! median, and the ratios are the result.
 
 mod api;
 mod minimal;
@@ -45,8 +45,8 @@ print(len(servers), time.perf_counter() - begin)
 fn main() -> Result<()> {
     let argument = env::args().nth(1);
     if argument.as_deref() == Some(DECODE) {
-        let contender = env::args().nth(2).context("decode what?")?;
-        return decode_pages(&contender);
+        let candidate = env::args().nth(2).context("decode what?")?;
+        return decode_pages(&candidate);
     }
     compare_lists(&argument.unwrap_or_else(|| "python3".to_owned()))?;
     compare_decoding()
@@ -55,7 +55,7 @@ fn main() -> Result<()> {
 fn compare_lists(python: &str) -> Result<()> {
     let runtime = Runtime::new()?;
     for latency in [30, 0] {
-        println!("all {SERVERS} servers on {PAGES} pages, {latency} ms an answer");
+        println!("all {SERVERS} servers on {PAGES} pages, {latency} ms per response");
         let api = runtime.block_on(Api::start(Duration::from_millis(latency)))?;
         let ours = || ours(&runtime, &api.endpoint);
         let hcloud = || hcloud_page_by_page(&runtime, &api.endpoint);
@@ -95,9 +95,9 @@ fn hcloud_page_by_page(runtime: &Runtime, endpoint: &str) -> Result<Duration> {
                 per_page: Some(PER_PAGE as i64),
                 ..Default::default()
             };
-            let mut answer = list_servers(&configuration, parameters).await?;
-            servers.append(&mut answer.servers);
-            page = answer.meta.pagination.next_page;
+            let mut response = list_servers(&configuration, parameters).await?;
+            servers.append(&mut response.servers);
+            page = response.meta.pagination.next_page;
         }
         anyhow::Ok(servers)
     })?;
@@ -125,20 +125,20 @@ fn hcloud_python(python: &str, endpoint: &str) -> Result<Duration> {
     Ok(Duration::from_secs_f64(seconds.parse()?))
 }
 
-/// Each contender decodes in processes of its own: memory that one leaves in pieces would cost the
-/// next one time.
+/// Each candidate decodes in its own processes: memory fragmented by one would slow down the
+/// next.
 fn compare_decoding() -> Result<()> {
     println!("decoding {DECODE_PAGES} pages of {PER_PAGE} servers, and dropping them");
-    let contenders = [OURS, HCLOUD, MINIMAL].map(|name| (name, move || decode_in_child(name)));
-    let contenders = contenders
+    let candidates = [OURS, HCLOUD, MINIMAL].map(|name| (name, move || decode_in_child(name)));
+    let candidates = candidates
         .each_ref()
         .map(|(name, run)| (*name, run as &dyn Fn() -> _));
-    compare(DECODE_ROUNDS, &contenders)
+    compare(DECODE_ROUNDS, &candidates)
 }
 
-fn decode_in_child(contender: &str) -> Result<Duration> {
+fn decode_in_child(candidate: &str) -> Result<Duration> {
     let output = Command::new(env::current_exe()?)
-        .args([DECODE, contender])
+        .args([DECODE, candidate])
         .output()?;
     ensure!(
         output.status.success(),
@@ -149,10 +149,10 @@ fn decode_in_child(contender: &str) -> Result<Duration> {
     Ok(Duration::from_nanos(nanoseconds))
 }
 
-/// Prints how many nanoseconds a contender takes.
-fn decode_pages(contender: &str) -> Result<()> {
+/// Prints the time of a candidate in nanoseconds.
+fn decode_pages(candidate: &str) -> Result<()> {
     let page = api::page(1);
-    let decode = match contender {
+    let decode = match candidate {
         OURS => decode::<Page<hcloud_api::Server>>,
         HCLOUD => decode::<hcloud::models::ListServersResponse>,
         MINIMAL => decode::<Page<minimal::Server>>,
@@ -179,14 +179,14 @@ fn decode<T: DeserializeOwned>(page: &[u8], times: usize) -> Result<()> {
     Ok(())
 }
 
-/// A client, and how long it takes.
-type Contender<'a> = (&'static str, &'a dyn Fn() -> Result<Duration>);
+/// A client and its times.
+type Candidate<'a> = (&'static str, &'a dyn Fn() -> Result<Duration>);
 
-/// Runs all in turn and prints the median of each, and its ratio to the first.
-fn compare(rounds: usize, contenders: &[Contender<'_>]) -> Result<()> {
-    let mut times = vec![Vec::with_capacity(rounds); contenders.len()];
+/// Runs all in turn, and prints the median of each and its ratio to the first.
+fn compare(rounds: usize, candidates: &[Candidate<'_>]) -> Result<()> {
+    let mut times = vec![Vec::with_capacity(rounds); candidates.len()];
     for round in 0..=rounds {
-        for ((name, run), times) in contenders.iter().zip(&mut times) {
+        for ((name, run), times) in candidates.iter().zip(&mut times) {
             let took = run().with_context(|| (*name).to_owned())?;
             // The first round fills caches.
             if round > 0 {
@@ -195,7 +195,7 @@ fn compare(rounds: usize, contenders: &[Contender<'_>]) -> Result<()> {
         }
     }
     let medians: Vec<Duration> = times.into_iter().map(median).collect();
-    for ((name, _), took) in contenders.iter().zip(&medians) {
+    for ((name, _), took) in candidates.iter().zip(&medians) {
         let milliseconds = took.as_secs_f64() * 1000.0;
         let ratio = took.div_duration_f64(medians[0]);
         println!("  {name:15} {milliseconds:9.3} ms  {ratio:6.2}");

@@ -1,4 +1,4 @@
-//! The fields of a server in the plainest types that hold them: what any client must pay.
+//! The fields of a server in the simplest types: the cost that no client can avoid.
 
 #![expect(dead_code, reason = "the fields are decoded, not read")]
 

@@ -1,4 +1,4 @@
-//! HTTPS without a look at the system's certificate files, which costs tens of milliseconds.
+//! TLS by rustls with built-in root certificates: reading the system's takes tens of milliseconds.
 
 use std::sync::Arc;
 
@@ -7,9 +7,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use super::Protocols;
-use crate::{Error, Result};
+use crate::{BoxError, Error, Result};
 
-/// Mozilla's root certificates, which are part of the program, and `extra` ones in PEM.
+/// Returns a configuration that trusts Mozilla's root certificates, which are part of the binary,
+/// and the `extra` PEM certificates.
 pub(super) fn config(extra: &[Vec<u8>], protocols: Protocols) -> Result<ClientConfig> {
     let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     for pem in extra {
@@ -29,13 +30,10 @@ pub(super) fn config(extra: &[Vec<u8>], protocols: Protocols) -> Result<ClientCo
     Ok(config)
 }
 
-fn add(
-    roots: &mut RootCertStore,
-    pem: &[u8],
-) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+fn add(roots: &mut RootCertStore, pem: &[u8]) -> Result<(), BoxError> {
     let certificates = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>()?;
     if certificates.is_empty() {
-        return Err("no certificate in the PEM text".into());
+        return Err("no certificate in the PEM data".into());
     }
     for certificate in certificates {
         roots.add(certificate)?;

@@ -9,20 +9,20 @@ use tokio::sync::oneshot;
 use wiremock::matchers::{method, path};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use crate::api::{answers, builder, client, requests};
+use crate::api::{builder, client, requests, respond};
 
-/// An API whose actions have, when they are looked at for the nth time, what `look` says.
-async fn api(look: impl Fn(u64, u32) -> Option<Value> + Send + Sync + 'static) -> MockServer {
-    let looks = Mutex::new(BTreeMap::<u64, u32>::new());
+/// Starts an API that returns `state(id, n)` for the nth poll of an action.
+async fn api(state: impl Fn(u64, u32) -> Option<Value> + Send + Sync + 'static) -> MockServer {
+    let polls = Mutex::new(BTreeMap::<u64, u32>::new());
     let respond = move |request: &Request| {
-        let mut looks = looks.lock().unwrap();
+        let mut polls = polls.lock().unwrap();
         let ids = request.url.query_pairs().filter(|(key, _)| key == "id");
         let actions: Vec<_> = ids
             .filter_map(|(_, id)| {
                 let id = id.parse().unwrap();
-                let nth = looks.entry(id).or_default();
+                let nth = polls.entry(id).or_default();
                 *nth += 1;
-                look(id, *nth)
+                state(id, *nth)
             })
             .collect();
         ResponseTemplate::new(200).set_body_json(json!({"actions": actions}))
@@ -68,7 +68,7 @@ async fn a_hundred_actions_cost_four_requests_a_round() {
 }
 
 #[tokio::test]
-async fn looks_become_rarer() {
+async fn polls_become_less_frequent() {
     const ALL_PAUSES: Duration = Duration::from_millis(20 + 30 + 45 + 60 + 60);
     let api =
         api(|id, nth| Some(action(id, if nth == 6 { "success" } else { "running" }, 50))).await;
@@ -82,7 +82,7 @@ async fn looks_become_rarer() {
 }
 
 #[tokio::test]
-async fn actions_that_ended_are_not_looked_at_again() {
+async fn finished_actions_are_not_polled_again() {
     let api = api(|id, nth| {
         let ended = u64::from(nth) >= id;
         Some(action(id, if ended { "success" } else { "running" }, 50))
@@ -100,7 +100,7 @@ async fn actions_that_ended_are_not_looked_at_again() {
 }
 
 #[tokio::test]
-async fn waiting_for_what_has_ended_asks_nobody() {
+async fn waiting_for_finished_actions_makes_no_request() {
     let api = api(|_, _| None).await;
     let ended = decoded(action(1, "success", 100));
 
@@ -113,7 +113,7 @@ async fn waiting_for_what_has_ended_asks_nobody() {
 }
 
 #[tokio::test]
-async fn a_failed_action_says_what_failed() {
+async fn a_failed_action_has_an_error() {
     let api = api(|id, _| Some(failed(id, "No space left"))).await;
 
     let error = client(&api).wait(ids([7])).await.unwrap_err();
@@ -125,7 +125,7 @@ async fn a_failed_action_says_what_failed() {
 }
 
 #[tokio::test]
-async fn an_action_that_fails_without_a_word_is_an_error_too() {
+async fn an_action_that_fails_without_a_message_is_an_error() {
     for error in [json!({"code": "action_failed", "message": ""}), Value::Null] {
         let mut action = failed(7, "");
         action["error"] = error;
@@ -148,12 +148,12 @@ async fn an_action_that_vanished_is_an_error() {
 
     let error = client(&api).wait(ids([1, 2, 3])).await.unwrap_err();
 
-    assert_eq!(error.to_string(), "the API does not know action 2");
+    assert_eq!(error.to_string(), "action 2 not found");
     assert!(matches!(error, Error::ActionsVanished { ids } if ids == [ActionId::new(2)]));
 }
 
 #[tokio::test]
-async fn the_deadline_names_what_remains() {
+async fn the_deadline_error_has_the_remaining_actions() {
     let api = api(|id, _| Some(action(id, if id == 1 { "success" } else { "running" }, 0))).await;
 
     let client = client(&api);
@@ -162,13 +162,13 @@ async fn the_deadline_names_what_remains() {
 
     assert_eq!(
         error.to_string(),
-        "after 0.3 s, still running: actions 2, 3"
+        "timed out after 0.3 s; still running: actions 2, 3"
     );
     assert!(error.is_retryable());
 }
 
 #[tokio::test]
-async fn progress_is_told_when_it_changes() {
+async fn progress_is_reported_when_it_changes() {
     let api = api(|id, nth| {
         let (status, progress) = [
             ("running", 0),
@@ -191,7 +191,7 @@ async fn progress_is_told_when_it_changes() {
 }
 
 #[tokio::test]
-async fn an_unknown_status_is_no_end() {
+async fn an_unknown_status_does_not_end_a_wait() {
     let api = api(|id, nth| Some(action(id, ["paused", "success"][nth as usize - 1], 0))).await;
 
     let done = client(&api).wait(ids([1])).await.unwrap();
@@ -200,7 +200,7 @@ async fn an_unknown_status_is_no_end() {
 }
 
 #[tokio::test]
-async fn dropping_a_wait_ends_the_asking() {
+async fn dropping_a_wait_stops_the_polling() {
     let asked = Arc::new(AtomicU32::new(0));
     let counter = Arc::clone(&asked);
     let api = api(move |id, _| {
@@ -222,7 +222,7 @@ async fn dropping_a_wait_ends_the_asking() {
     let before = asked.load(Ordering::SeqCst);
     tokio::time::sleep(Duration::from_millis(100)).await;
 
-    // One request may have been on its way when the wait was dropped.
+    // One request may have been in flight when the wait was dropped.
     assert!(asked.load(Ordering::SeqCst) <= before + 1);
 }
 
@@ -237,7 +237,7 @@ async fn actions_are_listed_by_id() {
 }
 
 #[tokio::test]
-async fn a_server_settles_when_its_actions_have_ended_well_or_not() {
+async fn a_server_is_idle_after_its_actions_have_ended() {
     let api = api(|id, _| {
         Some(if id == 1 {
             failed(1, "")
@@ -251,7 +251,7 @@ async fn a_server_settles_when_its_actions_have_ended_well_or_not() {
         ResponseTemplate::new(200).set_body_json(json!({"actions": actions}))
     };
     let lists = [running(&[1, 2]), running(&[2]), running(&[])];
-    answers(&api, "GET", "/servers/42/actions", lists).await;
+    respond(&api, "GET", "/servers/42/actions", lists).await;
 
     let client = client(&api);
     let actions = client.servers().actions_for(ServerId::new(42));
@@ -268,11 +268,11 @@ async fn a_server_settles_when_its_actions_have_ended_well_or_not() {
 }
 
 #[tokio::test]
-async fn settling_ends_at_its_deadline() {
+async fn waiting_until_idle_ends_at_the_deadline() {
     let api = api(|id, _| Some(action(id, "running", 0))).await;
     let list = json!({"actions": [action(7, "running", 0)]});
     let list = ResponseTemplate::new(200).set_body_json(list);
-    answers(&api, "GET", "/servers/42/actions", [list]).await;
+    respond(&api, "GET", "/servers/42/actions", [list]).await;
 
     let client = client(&api);
     let actions = client.servers().actions_for(ServerId::new(42));
@@ -287,7 +287,7 @@ async fn settling_ends_at_its_deadline() {
 }
 
 #[tokio::test]
-async fn a_wait_can_move_to_a_task_of_its_own() {
+async fn a_wait_can_be_spawned() {
     let api = api(|id, _| Some(action(id, "success", 100))).await;
     let client = client(&api);
 

@@ -2,13 +2,13 @@ use hcloud_api::{LocationId, blocking};
 use tokio::runtime::Builder;
 use wiremock::MockServer;
 
-use crate::api::{answers, client, location};
+use crate::api::{client, location, respond};
 
 #[test]
-fn calls_return_when_they_are_done() {
+fn calls_block_until_they_have_finished() {
     let elsewhere = Builder::new_current_thread().enable_all().build().unwrap();
     let api = elsewhere.block_on(MockServer::start());
-    elsewhere.block_on(answers(&api, "GET", "/locations/1", [location()]));
+    elsewhere.block_on(respond(&api, "GET", "/locations/1", [location()]));
     let client = blocking::Client::new(client(&api)).unwrap();
 
     let id = LocationId::new(1);

@@ -1,16 +1,16 @@
-//! What can be ordered: types, images, prices.
+//! The catalog: types, images, prices.
 
 use std::time::Duration;
 
 use hcloud_api::{AssigneeType, Image, Pricing, PrimaryIp, ServerType, Timestamp};
 use wiremock::MockServer;
 
-use crate::api::{answers, body, client};
+use crate::api::{body, client, respond};
 
 async fn server_types() -> [ServerType; 2] {
     let api = MockServer::start().await;
-    let answer = include_str!("fixtures/server_types.json");
-    answers(&api, "GET", "/server_types", [body(answer)]).await;
+    let response = include_str!("../../src/fixtures/server_types.json");
+    respond(&api, "GET", "/server_types", [body(response)]).await;
     let types = client(&api).server_types().list(&Default::default());
     types.all().await.unwrap().try_into().unwrap()
 }
@@ -28,7 +28,7 @@ async fn a_type_can_be_ordered_where_it_is_available() {
 }
 
 #[tokio::test]
-async fn a_type_ends_in_each_location_by_itself() {
+async fn a_type_is_deprecated_per_location() {
     let [cx23, mut cx22] = server_types().await;
     let at = |time: &str| time.parse::<Timestamp>().unwrap();
 
@@ -60,10 +60,10 @@ async fn a_type_has_a_price_in_each_location() {
 #[tokio::test]
 async fn images_are_deprecated_in_the_old_form_and_in_the_new_one() {
     let api = MockServer::start().await;
-    let answer = include_str!("fixtures/images.json");
-    let old = answer.replace(r#""deprecation": {"#, r#""announced_later": {"#);
-    let new = answer.replace(r#""deprecated": "2026"#, r#""was_deprecated": "2026"#);
-    answers(&api, "GET", "/images", [body(&old), body(&new)]).await;
+    let response = include_str!("../../src/fixtures/images.json");
+    let old = response.replace(r#""deprecation": {"#, r#""announced_later": {"#);
+    let new = response.replace(r#""deprecated": "2026"#, r#""was_deprecated": "2026"#);
+    respond(&api, "GET", "/images", [body(&old), body(&new)]).await;
     let client = client(&api);
 
     for _form in ["old", "new"] {
@@ -82,8 +82,8 @@ async fn images_are_deprecated_in_the_old_form_and_in_the_new_one() {
 #[tokio::test]
 async fn snapshots_have_no_name() {
     let api = MockServer::start().await;
-    let answer = include_str!("fixtures/images.json");
-    answers(&api, "GET", "/images", [body(answer)]).await;
+    let response = include_str!("../../src/fixtures/images.json");
+    respond(&api, "GET", "/images", [body(response)]).await;
 
     let images = client(&api)
         .images()
@@ -97,10 +97,10 @@ async fn snapshots_have_no_name() {
 }
 
 #[tokio::test]
-async fn an_address_may_belong_to_nobody() {
+async fn an_address_may_be_unassigned() {
     let api = MockServer::start().await;
-    let answer = include_str!("fixtures/primary_ips.json");
-    answers(&api, "GET", "/primary_ips", [body(answer)]).await;
+    let response = include_str!("../../src/fixtures/primary_ips.json");
+    respond(&api, "GET", "/primary_ips", [body(response)]).await;
 
     let ips = client(&api)
         .primary_ips()
@@ -116,13 +116,13 @@ async fn an_address_may_belong_to_nobody() {
 }
 
 #[tokio::test]
-async fn prices_are_read_with_every_digit() {
+async fn prices_are_decoded_with_every_digit() {
     let api = MockServer::start().await;
-    answers(
+    respond(
         &api,
         "GET",
         "/pricing",
-        [body(include_str!("fixtures/pricing.json"))],
+        [body(include_str!("../../src/fixtures/pricing.json"))],
     )
     .await;
 

@@ -3,14 +3,14 @@ use hcloud_api::{
 };
 use wiremock::MockServer;
 
-use crate::api::{answers, body, client};
+use crate::api::{body, client, respond};
 
-const CERTIFICATES: &str = include_str!("fixtures/certificates.json");
-const CREATED: &str = include_str!("fixtures/certificate_created.json");
+const CERTIFICATES: &str = include_str!("../../src/fixtures/certificates.json");
+const CREATED: &str = include_str!("../../src/fixtures/certificate_created.json");
 
 async fn certificates() -> [Certificate; 3] {
     let api = MockServer::start().await;
-    answers(&api, "GET", "/certificates", [body(CERTIFICATES)]).await;
+    respond(&api, "GET", "/certificates", [body(CERTIFICATES)]).await;
     let certificates = client(&api).certificates().list(&Default::default());
     certificates.all().await.unwrap().try_into().unwrap()
 }
@@ -28,7 +28,7 @@ fn a_private_key_is_never_shown() {
 }
 
 #[tokio::test]
-async fn a_certificate_says_why_it_was_not_renewed() {
+async fn a_certificate_has_the_error_of_its_renewal() {
     let [shop, ..] = certificates().await;
 
     let error = shop.status.unwrap().error.unwrap();
@@ -46,7 +46,7 @@ async fn an_uploaded_certificate_has_no_status() {
 #[tokio::test]
 async fn a_certificate_is_empty_until_it_is_issued() {
     let api = MockServer::start().await;
-    answers(&api, "POST", "/certificates", [body(CREATED)]).await;
+    respond(&api, "POST", "/certificates", [body(CREATED)]).await;
     let create = CreateCertificate::managed("new shop", ["new.example.com"]);
 
     let created = client(&api).certificates().create(&create).await.unwrap();

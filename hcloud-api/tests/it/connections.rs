@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use crate::api::{TOKEN, read_request};
 
-/// A listener that reads a request, answers with these bytes, and hangs up.
+/// Starts a listener that reads a request, responds with these bytes, and closes the connection.
 struct Abrupt {
     client: Client,
     connections: Arc<AtomicUsize>,
@@ -27,8 +27,10 @@ impl Abrupt {
                 stream.write_all(bytes).await.unwrap();
             }
         });
-        let at_once = Duration::from_millis(1);
-        let policy = RetryPolicy::default().attempts(3).backoff(at_once, at_once);
+        let immediately = Duration::from_millis(1);
+        let policy = RetryPolicy::default()
+            .attempts(3)
+            .backoff(immediately, immediately);
         let client = Client::builder(TOKEN).endpoint(endpoint).retry(policy);
         Self {
             client: client.build().unwrap(),
@@ -46,9 +48,9 @@ const HALF: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"action\":
 const NO_HTTP: &[u8] = b"SSH-2.0-OpenSSH_9.2p1\r\n";
 
 #[tokio::test]
-async fn a_post_is_sent_once_when_the_connection_breaks() {
-    for answer in [NOTHING, HALF, NO_HTTP] {
-        let api = Abrupt::answering(answer).await;
+async fn a_post_is_not_retried_after_a_lost_connection() {
+    for response in [NOTHING, HALF, NO_HTTP] {
+        let api = Abrupt::answering(response).await;
 
         let started = api.client.servers().power_on(ServerId::new(42));
         let error = started.await.unwrap_err();
@@ -60,9 +62,9 @@ async fn a_post_is_sent_once_when_the_connection_breaks() {
 }
 
 #[tokio::test]
-async fn a_get_is_sent_again_when_the_connection_breaks() {
-    for answer in [NOTHING, HALF, NO_HTTP] {
-        let api = Abrupt::answering(answer).await;
+async fn a_get_is_retried_after_a_lost_connection() {
+    for response in [NOTHING, HALF, NO_HTTP] {
+        let api = Abrupt::answering(response).await;
 
         let found = api.client.locations().get(LocationId::new(1));
         let error = found.await.unwrap_err();

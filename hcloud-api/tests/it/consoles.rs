@@ -7,12 +7,15 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::api::TOKEN;
 
-/// Answers one request for a WebSocket with this status line and these headers, then sends the
-/// bytes; returns the link, and what the client said.
-async fn console(answer: &'static str, bytes: &'static [u8]) -> (SecretString, JoinHandle<String>) {
+/// Responds to one WebSocket request with this status line and these headers, then sends the
+/// bytes; returns the URL, and what the client sent.
+async fn console(
+    response: &'static str,
+    bytes: &'static [u8],
+) -> (SecretString, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let heard = tokio::spawn(async move {
+    let received = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut request = String::new();
         while !request.ends_with("\r\n\r\n") {
@@ -22,12 +25,15 @@ async fn console(answer: &'static str, bytes: &'static [u8]) -> (SecretString, J
             .lines()
             .find_map(|line| line.strip_prefix("sec-websocket-key: "))
             .unwrap_or_default();
-        let answer = answer.replace("ACCEPT", &derive_accept_key(key.as_bytes()));
-        stream.write_all(answer.as_bytes()).await.unwrap();
+        let response = response.replace("ACCEPT", &derive_accept_key(key.as_bytes()));
+        stream.write_all(response.as_bytes()).await.unwrap();
         stream.write_all(bytes).await.unwrap();
         request
     });
-    (format!("ws://{address}/console?token=t0k3n").into(), heard)
+    (
+        format!("ws://{address}/console?token=t0k3n").into(),
+        received,
+    )
 }
 
 fn client() -> Client {
@@ -37,19 +43,19 @@ fn client() -> Client {
 const SWITCH: &str = "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\n\
     upgrade: websocket\r\nsec-websocket-accept: ACCEPT\r\n\r\n";
 
-/// Two messages, with a ping between.
+/// Two messages, with a ping in between.
 const VERSION: &[u8] = b"\x82\x04RFB \x89\x00\x82\x08003.008\n";
 
 #[tokio::test]
-async fn bytes_come_as_if_there_were_no_messages() {
-    let (link, heard) = console(SWITCH, VERSION).await;
+async fn messages_are_read_as_one_stream_of_bytes() {
+    let (url, received) = console(SWITCH, VERSION).await;
 
-    let mut stream = client().open_console(&link).await.unwrap();
+    let mut stream = client().open_console(&url).await.unwrap();
     let mut version = [0; 12];
     stream.read_exact(&mut version).await.unwrap();
 
     assert_eq!(&version, b"RFB 003.008\n");
-    let request = heard.await.unwrap();
+    let request = received.await.unwrap();
     assert!(
         request.contains("sec-websocket-protocol: binary\r\n"),
         "{request}"
@@ -57,12 +63,12 @@ async fn bytes_come_as_if_there_were_no_messages() {
 }
 
 #[tokio::test]
-async fn token_is_not_shown_to_a_console() {
-    let (link, heard) = console(SWITCH, VERSION).await;
+async fn the_token_is_not_sent_to_a_console() {
+    let (url, received) = console(SWITCH, VERSION).await;
 
-    client().open_console(&link).await.unwrap();
+    client().open_console(&url).await.unwrap();
 
-    let request = heard.await.unwrap();
+    let request = received.await.unwrap();
     assert!(
         request.starts_with("GET /console?token=t0k3n "),
         "{request}"
@@ -71,26 +77,26 @@ async fn token_is_not_shown_to_a_console() {
 }
 
 #[tokio::test]
-async fn refusal_and_what_is_no_console_are_told_apart() {
-    for (answer, message) in [
+async fn a_refusal_and_a_non_console_are_distinguished() {
+    for (response, message) in [
         (
             "HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n",
-            "the console was not opened; its answer is 403 Forbidden",
+            "the console refused the connection with status 403 Forbidden",
         ),
         (
             "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
              sec-websocket-accept: wrong\r\n\r\n",
-            "the link leads to no console: it is no WebSocket",
+            "not a console: not a WebSocket",
         ),
         (
             "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
              sec-websocket-accept: ACCEPT\r\nsec-websocket-protocol: base64\r\n\r\n",
-            "the link leads to no console: it speaks another subprotocol",
+            "not a console: unexpected WebSocket subprotocol",
         ),
     ] {
-        let (link, _) = console(answer, b"").await;
+        let (url, _) = console(response, b"").await;
 
-        let error = refusal(&link).await;
+        let error = refusal(&url).await;
 
         assert_eq!(error.to_string(), message);
         assert!(!format!("{error:?}").contains("t0k3n"), "{error:?}");
@@ -99,15 +105,15 @@ async fn refusal_and_what_is_no_console_are_told_apart() {
 
 #[tokio::test]
 async fn only_websockets_are_consoles() {
-    for link in ["https://127.0.0.1/", "web1", "ws://"] {
-        let error = refusal(&link.into()).await;
+    for url in ["https://127.0.0.1/", "web1", "ws://"] {
+        let error = refusal(&url.into()).await;
 
         assert!(matches!(error, Error::NotAConsole { .. }), "{error:?}");
     }
 }
 
-async fn refusal(link: &SecretString) -> Error {
-    match client().open_console(link).await {
+async fn refusal(url: &SecretString) -> Error {
+    match client().open_console(url).await {
         Err(error) => error,
         Ok(_) => panic!("it was opened"),
     }

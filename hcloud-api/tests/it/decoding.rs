@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 const MAX: u64 = 9_007_199_254_740_991;
 
 fn action(change: impl FnOnce(&mut Value)) -> Result<Action, serde_json::Error> {
-    let mut answer: Value = serde_json::from_str(include_str!("fixtures/action.json")).unwrap();
-    change(&mut answer["action"]);
-    serde_json::from_value(answer["action"].take())
+    let mut response: Value =
+        serde_json::from_str(include_str!("../../src/fixtures/action.json")).unwrap();
+    change(&mut response["action"]);
+    serde_json::from_value(response["action"].take())
 }
 
 #[test]
@@ -21,7 +22,7 @@ fn an_unknown_value_survives_decoding_and_encoding() {
 }
 
 #[test]
-fn a_known_text_is_the_known_value() {
+fn a_known_string_is_the_known_value() {
     assert_eq!(ActionStatus::from("running"), ActionStatus::Running);
     assert_eq!(
         ActionStatus::from("running".to_owned()),
@@ -45,7 +46,7 @@ fn integers_may_be_written_with_a_fraction_of_zero() {
 }
 
 #[test]
-fn numbers_that_are_no_integers_are_refused() {
+fn non_integers_are_refused() {
     for number in [
         json!(80.5),
         json!(-1),
@@ -74,7 +75,7 @@ fn ids_are_integers_that_every_json_reader_keeps() {
 }
 
 #[test]
-fn an_id_is_sent_as_a_number_and_a_name_as_text() {
+fn an_id_is_sent_as_a_number_and_a_name_as_a_string() {
     let sent = |key: IdOrName<ServerId>| serde_json::to_value(key).unwrap();
 
     assert_eq!(sent(ServerId::new(42).into()), json!(42));
@@ -101,7 +102,7 @@ fn a_patch_keeps_clears_or_sets() {
 }
 
 #[test]
-fn labels_of_others_are_taken_as_they_are() {
+fn labels_from_the_api_are_accepted_unvalidated() {
     let text = r#"{"hetzner.cloud/kind":"x","not valid":"ä"}"#;
 
     let labels: Labels = serde_json::from_str(text).unwrap();
@@ -126,11 +127,12 @@ fn prices_keep_every_digit() {
 }
 
 #[test]
-fn new_fields_are_passed_over() {
-    let mut answer: Value = serde_json::from_str(include_str!("fixtures/location.json")).unwrap();
-    answer["location"]["climate"] = json!({"zone": "mild"});
+fn new_fields_are_ignored() {
+    let mut response: Value =
+        serde_json::from_str(include_str!("../../src/fixtures/location.json")).unwrap();
+    response["location"]["climate"] = json!({"zone": "mild"});
 
-    let location: Location = serde_json::from_value(answer["location"].take()).unwrap();
+    let location: Location = serde_json::from_value(response["location"].take()).unwrap();
 
     assert_eq!(location.name, "fsn1");
 }

@@ -3,14 +3,14 @@ use std::error::Error as _;
 use hcloud_api::{Client, Error, ErrorCode, LocationId, RetryPolicy, StatusCode};
 use wiremock::{MockServer, ResponseTemplate};
 
-use crate::api::{TOKEN, answers, body, client, refusal};
+use crate::api::{TOKEN, body, client, refusal, respond};
 
 const LOCATION: &str = "/locations/1";
 
-/// What a client makes of one answer.
-async fn error_of(answer: ResponseTemplate) -> Error {
+/// Returns the error that a client reports for one response.
+async fn error_of(response: ResponseTemplate) -> Error {
     let api = MockServer::start().await;
-    answers(&api, "GET", LOCATION, [answer]).await;
+    respond(&api, "GET", LOCATION, [response]).await;
     let client = client(&api).with_retry(RetryPolicy::never());
     client
         .locations()
@@ -20,7 +20,7 @@ async fn error_of(answer: ResponseTemplate) -> Error {
 }
 
 #[tokio::test]
-async fn a_refusal_carries_what_the_api_said() {
+async fn an_error_response_becomes_an_api_error() {
     let error = error_of(refusal(404, "not_found")).await;
 
     assert!(error.is_not_found());
@@ -31,10 +31,10 @@ async fn a_refusal_carries_what_the_api_said() {
 }
 
 #[tokio::test]
-async fn wrong_input_names_its_fields() {
-    let answer = include_str!("fixtures/error_invalid_input.json");
+async fn invalid_input_has_its_fields() {
+    let response = include_str!("../../src/fixtures/error_invalid_input.json");
 
-    let error = error_of(ResponseTemplate::new(422).set_body_string(answer)).await;
+    let error = error_of(ResponseTemplate::new(422).set_body_string(response)).await;
 
     let details = &error.api().unwrap().details;
     assert_eq!(details.fields[0].name, "broken_field");
@@ -42,14 +42,14 @@ async fn wrong_input_names_its_fields() {
 }
 
 #[tokio::test]
-async fn taken_fields_reached_limits_and_announcements_are_read() {
-    let answer = r#"{"error": {"code": "resource_limit_exceeded", "message": "", "details": {
+async fn fields_limits_and_announcements_are_decoded() {
+    let response = r#"{"error": {"code": "resource_limit_exceeded", "message": "", "details": {
         "fields": [{"name": "public_key"}],
         "limits": [{"name": "project_limit"}],
         "announcement": "https://docs.hetzner.cloud/changelog#2023-07-20",
         "more": 1}}}"#;
 
-    let error = error_of(ResponseTemplate::new(403).set_body_string(answer)).await;
+    let error = error_of(ResponseTemplate::new(403).set_body_string(response)).await;
 
     let details = &error.api().unwrap().details;
     assert_eq!(details.fields[0].name, "public_key");
@@ -65,7 +65,7 @@ async fn taken_fields_reached_limits_and_announcements_are_read() {
 }
 
 #[tokio::test]
-async fn odd_details_do_not_hide_an_error() {
+async fn malformed_details_do_not_hide_an_error() {
     for details in [
         "null",
         "{}",
@@ -74,11 +74,11 @@ async fn odd_details_do_not_hide_an_error() {
         r#"{"fields": null}"#,
         r#"{"fields": 3}"#,
     ] {
-        let answer = format!(
+        let response = format!(
             r#"{{"error": {{"code": "invalid_input", "message": "no", "details": {details}}}}}"#
         );
 
-        let error = error_of(ResponseTemplate::new(422).set_body_string(answer)).await;
+        let error = error_of(ResponseTemplate::new(422).set_body_string(response)).await;
 
         assert_eq!(error.code(), Some(&ErrorCode::InvalidInput), "{details}");
     }
@@ -92,7 +92,7 @@ async fn an_unknown_code_is_kept() {
 }
 
 #[tokio::test]
-async fn html_with_an_error_status_comes_from_a_gateway() {
+async fn html_with_an_error_status_is_a_gateway_error() {
     for status in [400, 403, 502, 504] {
         let page = ResponseTemplate::new(status).set_body_raw("<html></html>", "text/html");
 
@@ -105,8 +105,8 @@ async fn html_with_an_error_status_comes_from_a_gateway() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_no_json_is_not_understood() {
-    let answers = [
+async fn a_malformed_response_is_a_decode_error() {
+    let responses = [
         "<html></html>",
         "",
         r#"{"location": {"id": 1, "#,
@@ -114,10 +114,13 @@ async fn an_answer_that_is_no_json_is_not_understood() {
         "{}",
         "[]",
     ];
-    for answer in answers {
-        let error = error_of(body(answer)).await;
+    for response in responses {
+        let error = error_of(body(response)).await;
 
-        assert!(matches!(error, Error::Decode { .. }), "{answer}: {error:?}");
+        assert!(
+            matches!(error, Error::Decode { .. }),
+            "{response}: {error:?}"
+        );
         assert!(error.source().is_some());
     }
 }
@@ -132,7 +135,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[test]
-fn a_token_that_is_no_header_is_refused() {
+fn an_invalid_token_is_refused() {
     for token in ["", "with space", "line\nbreak", "trailing\n", "tökén"] {
         let error = Client::new(token).unwrap_err();
 
@@ -141,7 +144,7 @@ fn a_token_that_is_no_header_is_refused() {
 }
 
 #[test]
-fn an_endpoint_that_is_no_http_url_is_refused() {
+fn an_invalid_endpoint_is_refused() {
     for endpoint in [
         "",
         "api.hetzner.cloud",
@@ -162,7 +165,7 @@ fn an_endpoint_that_is_no_http_url_is_refused() {
 
 #[test]
 #[cfg(feature = "rustls")]
-fn root_certificates_that_are_none_are_refused() {
+fn invalid_root_certificates_are_refused() {
     for pem in [
         "",
         "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
@@ -179,7 +182,7 @@ fn root_certificates_that_are_none_are_refused() {
     }
 }
 
-/// `fixtures/error_codes.txt` lists what the API documents, and what its official client knows.
+/// `fixtures/error_codes.txt` has the documented codes, and those of the official client.
 #[test]
 fn every_documented_code_is_known() {
     for code in include_str!("fixtures/error_codes.txt").lines() {

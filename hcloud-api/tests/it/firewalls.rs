@@ -2,25 +2,25 @@ use hcloud_api::{AppliedTo, Firewall, FirewallId, FirewallTargetType, ServerId};
 use serde_json::{Value, json};
 use wiremock::MockServer;
 
-use crate::api::{answers, body, client};
+use crate::api::{body, client, respond};
 
-const FIREWALL: &str = include_str!("fixtures/firewall.json");
-const ACTIONS: &str = include_str!("fixtures/actions.json");
+const FIREWALL: &str = include_str!("../../src/fixtures/firewall.json");
+const ACTIONS: &str = include_str!("../../src/fixtures/actions.json");
 
 const WEB: FirewallId = FirewallId::new(38);
 
 async fn api() -> MockServer {
     let api = MockServer::start().await;
-    answers(&api, "GET", "/firewalls/38", [body(FIREWALL)]).await;
+    respond(&api, "GET", "/firewalls/38", [body(FIREWALL)]).await;
     for action in ["set_rules", "remove_from_resources"] {
         let path = format!("/firewalls/38/actions/{action}");
-        answers(&api, "POST", &path, [body(ACTIONS)]).await;
+        respond(&api, "POST", &path, [body(ACTIONS)]).await;
     }
     api
 }
 
 #[tokio::test]
-async fn a_firewall_tells_whom_it_protects_and_why() {
+async fn a_firewall_lists_its_servers_and_label_selectors() {
     let api = api().await;
 
     let firewall: Firewall = client(&api).firewalls().get(WEB).await.unwrap();
@@ -62,7 +62,7 @@ async fn a_firewall_can_be_removed_from_all_that_it_is_applied_to() {
 }
 
 #[tokio::test]
-async fn rules_that_were_read_can_be_set_again() {
+async fn listed_rules_can_be_set_again() {
     let api = api().await;
     let client = client(&api);
 

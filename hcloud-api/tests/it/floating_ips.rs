@@ -1,14 +1,14 @@
 use hcloud_api::{ErrorCode, FloatingIp, FloatingIpId, ServerId};
 use wiremock::MockServer;
 
-use crate::api::{answers, body, client, refusal};
+use crate::api::{body, client, refusal, respond};
 
-const FLOATING_IPS: &str = include_str!("fixtures/floating_ips.json");
+const FLOATING_IPS: &str = include_str!("../../src/fixtures/floating_ips.json");
 
 #[tokio::test]
-async fn a_floating_ip_may_belong_to_nobody() {
+async fn a_floating_ip_may_be_unassigned() {
     let api = MockServer::start().await;
-    answers(&api, "GET", "/floating_ips", [body(FLOATING_IPS)]).await;
+    respond(&api, "GET", "/floating_ips", [body(FLOATING_IPS)]).await;
 
     let ips = client(&api).floating_ips().list(&Default::default());
 
@@ -22,7 +22,7 @@ async fn a_floating_ip_may_belong_to_nobody() {
 async fn an_assigned_floating_ip_is_not_deleted() {
     let api = MockServer::start().await;
     let refusal = refusal(422, "must_be_unassigned");
-    answers(&api, "DELETE", "/floating_ips/4715", [refusal]).await;
+    respond(&api, "DELETE", "/floating_ips/4715", [refusal]).await;
 
     let id = FloatingIpId::new(4715);
     let error = client(&api).floating_ips().delete(id).await.unwrap_err();

@@ -1,7 +1,7 @@
 use hcloud_api::{InvalidSelector, LabelSelector, Labels};
 
 #[test]
-fn every_form_of_the_grammar_is_read_and_written() {
+fn every_form_of_the_grammar_is_parsed_and_displayed() {
     let forms = [
         ("", ""),
         ("env", "env"),
@@ -33,7 +33,7 @@ fn every_form_of_the_grammar_is_read_and_written() {
 }
 
 #[test]
-fn what_is_no_selector_is_refused() {
+fn invalid_selectors_are_refused() {
     let texts = [
         ",",
         "env,",
@@ -61,7 +61,7 @@ fn what_is_no_selector_is_refused() {
 }
 
 #[test]
-fn a_built_selector_reads_like_a_written_one() {
+fn a_built_selector_displays_like_a_parsed_one() {
     let built = LabelSelector::new()
         .exists("a")
         .and_then(|selector| selector.is_missing("b"))
@@ -76,7 +76,7 @@ fn a_built_selector_reads_like_a_written_one() {
 }
 
 #[test]
-fn a_selector_decides_as_the_api_does() {
+fn a_selector_matches_as_the_api_does() {
     let labels = Labels::new()
         .with("env", "prod")
         .and_then(|labels| labels.with("empty", ""))
@@ -124,7 +124,7 @@ fn a_selector_without_values_is_refused() {
 }
 
 #[test]
-fn keys_and_values_are_checked_before_they_are_sent() {
+fn keys_and_values_are_validated() {
     let long = "x".repeat(63);
     let too_long = "x".repeat(64);
     let prefix = format!(

@@ -1,4 +1,4 @@
-//! Load balancers, and what is known about their targets.
+//! Load balancers, and the health of their targets.
 
 use hcloud_api::{
     AddTarget, CreateLoadBalancer, LoadBalancer, LoadBalancerId, LoadBalancerMetric,
@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 use wiremock::matchers::method;
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::api::{answers, body, client};
+use crate::api::{body, client, respond};
 
 async fn load_balancers() -> [LoadBalancer; 2] {
     let api = MockServer::start().await;
-    let answer = include_str!("fixtures/load_balancers.json");
-    answers(&api, "GET", "/load_balancers", [body(answer)]).await;
+    let response = include_str!("../../src/fixtures/load_balancers.json");
+    respond(&api, "GET", "/load_balancers", [body(response)]).await;
     let list = client(&api).load_balancers().list(&Default::default());
     list.all().await.unwrap().try_into().unwrap()
 }
 
 #[tokio::test]
-async fn the_health_of_servers_behind_a_label_is_seen() {
+async fn the_health_of_labelled_servers_is_included() {
     let [front, _] = load_balancers().await;
     let by_label = &front.targets[1];
 
@@ -61,7 +61,7 @@ async fn a_load_balancer_may_have_no_address() {
 }
 
 #[tokio::test]
-async fn targets_can_be_removed_as_they_are_listed() {
+async fn listed_targets_can_be_removed() {
     let [front, _] = load_balancers().await;
 
     let targets: Vec<_> = front.targets.iter().map(|t| t.target().unwrap()).collect();
@@ -78,7 +78,7 @@ async fn targets_can_be_removed_as_they_are_listed() {
 }
 
 #[test]
-fn a_target_of_another_kind_cannot_be_named() {
+fn a_target_of_unknown_kind_is_none() {
     let other = json!({"type": "moon", "moon": {"phase": "full"}});
 
     let target: hcloud_api::LoadBalancerTarget = serde_json::from_value(other).unwrap();
@@ -88,7 +88,7 @@ fn a_target_of_another_kind_cannot_be_named() {
 }
 
 #[tokio::test]
-async fn services_can_be_given_to_another_load_balancer() {
+async fn services_can_be_copied_to_another_load_balancer() {
     let [front, _] = load_balancers().await;
 
     let copy = CreateLoadBalancer {
@@ -97,18 +97,21 @@ async fn services_can_be_given_to_another_load_balancer() {
         ..CreateLoadBalancer::in_location("copy", "lb11", "hel1")
     };
 
-    let answer: Value = serde_json::from_str(include_str!("fixtures/load_balancers.json")).unwrap();
+    let response: Value =
+        serde_json::from_str(include_str!("../../src/fixtures/load_balancers.json")).unwrap();
     let sent = serde_json::to_value(&copy).unwrap();
-    assert_eq!(sent["services"], answer["load_balancers"][0]["services"]);
+    assert_eq!(sent["services"], response["load_balancers"][0]["services"]);
 }
 
 #[tokio::test]
-async fn deleting_may_start_an_action_or_be_done_at_once() {
+async fn a_delete_may_return_an_action() {
     let api = MockServer::start().await;
-    let started = ResponseTemplate::new(201)
-        .set_body_raw(include_str!("fixtures/action.json"), "application/json");
+    let started = ResponseTemplate::new(201).set_body_raw(
+        include_str!("../../src/fixtures/action.json"),
+        "application/json",
+    );
     let replies = [started, ResponseTemplate::new(204)];
-    answers(&api, "DELETE", "/load_balancers/4711", replies).await;
+    respond(&api, "DELETE", "/load_balancers/4711", replies).await;
     let client = client(&api);
     let id = LoadBalancerId::new(4711);
 
@@ -121,12 +124,12 @@ async fn deleting_may_start_an_action_or_be_done_at_once() {
 
 #[tokio::test]
 async fn types_are_deprecated_in_the_old_form_and_in_the_new_one() {
-    let answer = include_str!("fixtures/load_balancer_types.json");
-    let old = answer.replace(r#""deprecation": {"#, r#""announced_later": {"#);
-    let new = answer.replace(r#""deprecated": "2026"#, r#""was_deprecated": "2026"#);
+    let response = include_str!("../../src/fixtures/load_balancer_types.json");
+    let old = response.replace(r#""deprecation": {"#, r#""announced_later": {"#);
+    let new = response.replace(r#""deprecated": "2026"#, r#""was_deprecated": "2026"#);
     let api = MockServer::start().await;
     let at = "/load_balancer_types";
-    answers(&api, "GET", at, [body(&old), body(&new)]).await;
+    respond(&api, "GET", at, [body(&old), body(&new)]).await;
     let client = client(&api);
 
     for form in ["old", "new"] {
@@ -141,10 +144,10 @@ async fn types_are_deprecated_in_the_old_form_and_in_the_new_one() {
 }
 
 #[tokio::test]
-async fn a_load_balancer_measures_what_it_does() {
+async fn a_load_balancer_has_metrics() {
     let api = MockServer::start().await;
-    let answer = include_str!("fixtures/load_balancer_metrics.json");
-    let mock = Mock::given(method("GET")).respond_with(body(answer));
+    let response = include_str!("../../src/fixtures/load_balancer_metrics.json");
+    let mock = Mock::given(method("GET")).respond_with(body(response));
     mock.mount(&api).await;
     let query = LoadBalancerMetricsQuery::new(
         LoadBalancerMetric::KNOWN,

@@ -1,78 +1,81 @@
-//! Finding things by what people call them.
+//! Finding resources by name or id.
 
 use hcloud_api::{Architecture, IdOrName, ImageId, ServerId};
 use serde_json::json;
 use wiremock::matchers::{any, method, path, query_param};
 use wiremock::{Mock, MockServer};
 
-use crate::api::{answers, body, builder, client, refusal};
+use crate::api::{body, builder, client, refusal, respond};
 
-const SERVER: &str = include_str!("fixtures/server.json");
-const SERVERS: &str = include_str!("fixtures/servers.json");
-const IMAGES: &str = include_str!("fixtures/images.json");
+const SERVER: &str = include_str!("../../src/fixtures/server.json");
+const SERVERS: &str = include_str!("../../src/fixtures/servers.json");
+const IMAGES: &str = include_str!("../../src/fixtures/images.json");
 
-/// The paths that were asked for, `/servers name=web-1` with the name that was asked for.
-async fn asked(api: &MockServer) -> Vec<String> {
+/// Returns the requested paths with the requested names, such as `/servers name=web-1`.
+async fn requested(api: &MockServer) -> Vec<String> {
     let requests = api.received_requests().await.unwrap();
-    let asked = requests.iter().map(|request| {
+    let requested = requests.iter().map(|request| {
         let mut query = request.url.query_pairs();
         let name = query.find(|(parameter, _)| parameter == "name");
         let name = name.map_or_else(String::new, |(_, name)| format!(" name={name}"));
         format!("{}{name}", request.url.path())
     });
-    asked.collect()
+    requested.collect()
 }
 
 #[tokio::test]
 async fn a_server_is_found_by_its_exact_name() {
     let api = MockServer::start().await;
-    answers(&api, "GET", "/servers", [body(SERVERS)]).await;
+    respond(&api, "GET", "/servers", [body(SERVERS)]).await;
 
     let server = client(&api).servers().find("web-1").await.unwrap().unwrap();
 
     assert_eq!(server.id, ServerId::new(42));
-    assert_eq!(asked(&api).await, ["/servers name=web-1"]);
+    assert_eq!(requested(&api).await, ["/servers name=web-1"]);
 }
 
 #[tokio::test]
-async fn nothing_found_is_no_error() {
+async fn not_found_is_none() {
     let api = MockServer::start().await;
-    answers(&api, "GET", "/servers", [body(r#"{"servers": []}"#)]).await;
+    respond(&api, "GET", "/servers", [body(r#"{"servers": []}"#)]).await;
 
-    let server = client(&api).servers().find("nobody").await.unwrap();
+    let server = client(&api).servers().find("unknown").await.unwrap();
 
     assert!(server.is_none());
 }
 
 #[tokio::test]
-async fn an_id_is_asked_for_directly() {
+async fn an_id_is_requested_directly() {
     let api = MockServer::start().await;
-    answers(&api, "GET", "/servers/42", [body(SERVER)]).await;
+    respond(&api, "GET", "/servers/42", [body(SERVER)]).await;
     let key: IdOrName<ServerId> = "42".parse().unwrap();
 
     let server = client(&api).servers().resolve(&key).await.unwrap().unwrap();
 
     assert_eq!(server.name, "web-1");
-    assert_eq!(asked(&api).await, ["/servers/42"]);
+    assert_eq!(requested(&api).await, ["/servers/42"]);
 }
 
 #[tokio::test]
-async fn digits_that_are_no_id_are_tried_as_a_name() {
+async fn digits_without_a_resource_are_tried_as_a_name() {
     let api = MockServer::start().await;
-    answers(&api, "GET", "/servers/2026", [refusal(404, "not_found")]).await;
-    answers(&api, "GET", "/servers", [body(SERVERS)]).await;
+    respond(&api, "GET", "/servers/2026", [refusal(404, "not_found")]).await;
+    respond(&api, "GET", "/servers", [body(SERVERS)]).await;
     let key: IdOrName<ServerId> = "2026".parse().unwrap();
 
     let server = client(&api).servers().resolve(&key).await.unwrap();
 
     assert!(server.is_some());
-    assert_eq!(asked(&api).await, ["/servers/2026", "/servers name=2026"]);
+    assert_eq!(
+        requested(&api).await,
+        ["/servers/2026", "/servers name=2026"]
+    );
 }
 
 #[tokio::test]
-async fn a_name_of_digits_is_never_taken_for_an_id() {
+async fn a_name_of_digits_is_never_treated_as_an_id() {
     let api = MockServer::start().await;
-    answers(&api, "GET", "/servers", [body(SERVERS)]).await;
+    respond(&api, "GET", "/servers", [body(SERVERS)]).await;
 
     let server = client(&api)
         .servers()
@@ -81,13 +84,13 @@ async fn a_name_of_digits_is_never_taken_for_an_id() {
         .unwrap();
 
     assert!(server.is_some());
-    assert_eq!(asked(&api).await, ["/servers name=2026"]);
+    assert_eq!(requested(&api).await, ["/servers name=2026"]);
 }
 
 #[tokio::test]
-async fn a_refusal_other_than_not_found_is_an_error() {
+async fn an_error_other_than_not_found_is_returned() {
     let api = MockServer::start().await;
-    answers(&api, "GET", "/servers/42", [refusal(403, "forbidden")]).await;
+    respond(&api, "GET", "/servers/42", [refusal(403, "forbidden")]).await;
 
     let found = client(&api)
         .servers()
@@ -98,24 +101,24 @@ async fn a_refusal_other_than_not_found_is_an_error() {
 }
 
 #[tokio::test]
-async fn whatever_has_a_name_is_asked_for_by_it() {
-    macro_rules! ask_for {
-        ($($things:ident),+ $(,)?) => {{
+async fn every_named_kind_is_found_by_name() {
+    macro_rules! find_all {
+        ($($resources:ident),+ $(,)?) => {{
             let api = MockServer::start().await;
-            let nothing = json!({$(stringify!($things): []),+});
-            let nothing = body(&nothing.to_string());
-            Mock::given(any()).respond_with(nothing).mount(&api).await;
+            let empty = json!({$(stringify!($resources): []),+});
+            let empty = body(&empty.to_string());
+            Mock::given(any()).respond_with(empty).mount(&api).await;
             let client = builder(&api).storage_box_endpoint(api.uri()).build().unwrap();
             $(
-                client.$things().find("x").await.unwrap();
-                client.$things().resolve(&"x".into()).await.unwrap();
+                client.$resources().find("x").await.unwrap();
+                client.$resources().resolve(&"x".into()).await.unwrap();
             )+
-            let expected = [$(concat!("/", stringify!($things), " name=x")),+];
-            (asked(&api).await, expected.map(|path| [path; 2]).concat())
+            let expected = [$(concat!("/", stringify!($resources), " name=x")),+];
+            (requested(&api).await, expected.map(|path| [path; 2]).concat())
         }};
     }
 
-    let (asked, expected) = ask_for!(
+    let (requested, expected) = find_all!(
         certificates,
         firewalls,
         floating_ips,
@@ -135,7 +138,7 @@ async fn whatever_has_a_name_is_asked_for_by_it() {
         zones,
     );
 
-    assert_eq!(asked, expected);
+    assert_eq!(requested, expected);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The client against a mocked API that answers with raw bytes.
+//! The client against a mocked API that responds with raw bytes.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -14,6 +14,8 @@ mod consoles;
 mod decoding;
 mod errors;
 mod firewalls;
+#[cfg(feature = "test-util")]
+mod fixtures;
 mod floating_ips;
 mod labels;
 mod load_balancers;

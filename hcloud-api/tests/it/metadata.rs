@@ -3,20 +3,20 @@ use std::net::Ipv4Addr;
 use hcloud_api::{Error, Metadata, ServerId};
 use wiremock::{MockServer, ResponseTemplate};
 
-use crate::api::answers;
+use crate::api::respond;
 
-async fn service(answered: &[(&str, &str)]) -> (MockServer, Metadata) {
+async fn service(responses: &[(&str, &str)]) -> (MockServer, Metadata) {
     let service = MockServer::start().await;
-    for (at, text) in answered {
-        let answer = ResponseTemplate::new(200).set_body_string(*text);
-        answers(&service, "GET", at, [answer]).await;
+    for (at, value) in responses {
+        let response = ResponseTemplate::new(200).set_body_string(*value);
+        respond(&service, "GET", at, [response]).await;
     }
     let metadata = Metadata::at(service.uri()).unwrap();
     (service, metadata)
 }
 
 #[tokio::test]
-async fn a_server_learns_about_itself() {
+async fn metadata_describes_the_server() {
     let (_service, metadata) = service(&[
         ("/hostname", "my-server"),
         ("/instance-id", "42"),
@@ -27,7 +27,7 @@ async fn a_server_learns_about_itself() {
     ])
     .await;
 
-    assert!(metadata.is_there().await);
+    assert!(metadata.is_available().await);
     assert_eq!(metadata.hostname().await.unwrap(), "my-server");
     assert_eq!(metadata.instance_id().await.unwrap(), ServerId::new(42));
     let ip = metadata.public_ipv4().await.unwrap();
@@ -48,11 +48,11 @@ async fn a_server_may_have_no_public_address() {
 }
 
 #[tokio::test]
-async fn another_clouds_service_is_not_taken_for_ours() {
+async fn another_clouds_metadata_service_is_not_available() {
     let (_service, metadata) = service(&[("/instance-id", "i-0abcdef")]).await;
 
     let error = metadata.instance_id().await.unwrap_err();
 
     assert!(matches!(error, Error::Decode { .. }), "{error:?}");
-    assert!(!metadata.is_there().await);
+    assert!(!metadata.is_available().await);
 }

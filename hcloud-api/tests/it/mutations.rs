@@ -1,4 +1,4 @@
-//! Answers that differ from today's in every way that the API reserves the right to.
+//! Responses that differ from today's in every way that the API's compatibility policy allows.
 
 mod certificates;
 mod firewalls;
@@ -15,30 +15,30 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-/// One kind of answer, and where it may change. `*` in a path is every element of a list.
-struct Answer {
+/// A response, and the paths that may change. `*` in a path matches every element of a list.
+struct Response {
     name: &'static str,
     json: &'static str,
-    /// Decodes one part of the answer and encodes it again.
-    again: fn(&Value) -> serde_json::Result<Value>,
+    /// Decodes one part of the response and encodes it again.
+    reencode: fn(&Value) -> serde_json::Result<Value>,
     /// May be null, and may be absent.
     nullable: &'static [&'static str],
     /// May be absent.
     optional: &'static [&'static str],
-    /// Enums, which may have values that nobody knows yet.
+    /// Enums, which may have unknown values.
     open: &'static [&'static str],
 }
 
-fn again<T: DeserializeOwned + Serialize>(value: &Value) -> serde_json::Result<Value> {
+fn reencode<T: DeserializeOwned + Serialize>(value: &Value) -> serde_json::Result<Value> {
     let decoded: T = serde_json::from_str(&value.to_string())?;
     serde_json::to_value(decoded)
 }
 
-const ANSWERS: &[Answer] = &[
-    Answer {
+const RESPONSES: &[Response] = &[
+    Response {
         name: "server",
-        json: include_str!("fixtures/server.json"),
-        again: again::<Server>,
+        json: include_str!("../../src/fixtures/server.json"),
+        reencode: reencode::<Server>,
         nullable: &[
             "/backup_window",
             "/image",
@@ -82,10 +82,10 @@ const ANSWERS: &[Answer] = &[
             "/status",
         ],
     },
-    Answer {
+    Response {
         name: "server_type",
-        json: include_str!("fixtures/server_type.json"),
-        again: again::<ServerType>,
+        json: include_str!("../../src/fixtures/server_type.json"),
+        reencode: reencode::<ServerType>,
         nullable: &[
             "/category",
             "/deprecated",
@@ -99,10 +99,10 @@ const ANSWERS: &[Answer] = &[
         ],
         open: &["/architecture", "/cpu_type", "/storage_type"],
     },
-    Answer {
+    Response {
         name: "image",
-        json: include_str!("fixtures/image.json"),
-        again: again::<Image>,
+        json: include_str!("../../src/fixtures/image.json"),
+        reencode: reencode::<Image>,
         nullable: &[
             "/bound_to",
             "/created_from",
@@ -116,98 +116,98 @@ const ANSWERS: &[Answer] = &[
         optional: &["/rapid_deploy"],
         open: &["/architecture", "/os_flavor", "/status", "/type"],
     },
-    Answer {
+    Response {
         name: "iso",
-        json: include_str!("fixtures/iso.json"),
-        again: again::<Iso>,
+        json: include_str!("../../src/fixtures/iso.json"),
+        reencode: reencode::<Iso>,
         nullable: &["/architecture", "/deprecation", "/name", "/type"],
         optional: &[],
         open: &["/architecture", "/type"],
     },
-    Answer {
+    Response {
         name: "primary_ip",
-        json: include_str!("fixtures/primary_ip.json"),
-        again: again::<PrimaryIp>,
+        json: include_str!("../../src/fixtures/primary_ip.json"),
+        reencode: reencode::<PrimaryIp>,
         nullable: &["/assignee_id"],
         optional: &[],
         open: &["/assignee_type", "/type"],
     },
-    Answer {
+    Response {
         name: "ssh_key",
-        json: include_str!("fixtures/ssh_key.json"),
-        again: again::<SshKey>,
+        json: include_str!("../../src/fixtures/ssh_key.json"),
+        reencode: reencode::<SshKey>,
         nullable: &[],
         optional: &[],
         open: &[],
     },
-    Answer {
+    Response {
         name: "location",
-        json: include_str!("fixtures/location.json"),
-        again: again::<Location>,
+        json: include_str!("../../src/fixtures/location.json"),
+        reencode: reencode::<Location>,
         nullable: &[],
         optional: &[],
         open: &[],
     },
-    Answer {
+    Response {
         name: "pricing",
-        json: include_str!("fixtures/pricing.json"),
-        again: again::<Pricing>,
+        json: include_str!("../../src/fixtures/pricing.json"),
+        reencode: reencode::<Pricing>,
         nullable: &["/floating_ip", "/primary_ips/*/prices/*/price_hourly"],
         optional: &[],
         open: &["/floating_ips/*/type", "/primary_ips/*/type"],
     },
-    Answer {
+    Response {
         name: "metrics",
-        json: include_str!("fixtures/server_metrics.json"),
-        again: again::<Metrics>,
+        json: include_str!("../../src/fixtures/server_metrics.json"),
+        reencode: reencode::<Metrics>,
         nullable: &[],
         optional: &["/time_series/cpu"],
         open: &[],
     },
-    Answer {
+    Response {
         name: "action",
-        json: include_str!("fixtures/action.json"),
-        again: again::<Action>,
+        json: include_str!("../../src/fixtures/action.json"),
+        reencode: reencode::<Action>,
         nullable: &["/error", "/finished"],
         optional: &["/resources"],
         open: &["/status"],
     },
-    Answer {
+    Response {
         name: "",
-        json: include_str!("fixtures/server_created.json"),
-        again: again::<ServerCreated>,
+        json: include_str!("../../src/fixtures/server_created.json"),
+        reencode: reencode::<ServerCreated>,
         nullable: &["/root_password"],
         optional: &["/next_actions"],
         open: &["/server/status"],
     },
-    Answer {
+    Response {
         name: "",
-        json: include_str!("fixtures/primary_ip_created.json"),
-        again: again::<PrimaryIpCreated>,
+        json: include_str!("../../src/fixtures/primary_ip_created.json"),
+        reencode: reencode::<PrimaryIpCreated>,
         nullable: &["/action"],
         optional: &[],
         open: &[],
     },
-    Answer {
+    Response {
         name: "",
-        json: include_str!("fixtures/image.json"),
-        again: again::<ImageCreated>,
+        json: include_str!("../../src/fixtures/image.json"),
+        reencode: reencode::<ImageCreated>,
         nullable: &[],
         optional: &[],
         open: &[],
     },
-    Answer {
+    Response {
         name: "",
-        json: include_str!("fixtures/root_password.json"),
-        again: again::<RootAccess>,
+        json: include_str!("../../src/fixtures/root_password.json"),
+        reencode: reencode::<RootAccess>,
         nullable: &["/root_password"],
         optional: &[],
         open: &[],
     },
-    Answer {
+    Response {
         name: "",
-        json: include_str!("fixtures/console.json"),
-        again: again::<Console>,
+        json: include_str!("../../src/fixtures/console.json"),
+        reencode: reencode::<Console>,
         nullable: &[],
         optional: &[],
         open: &[],
@@ -215,41 +215,41 @@ const ANSWERS: &[Answer] = &[
 ];
 
 #[test]
-fn no_change_that_the_api_may_make_breaks_an_answer() {
+fn no_compatible_change_breaks_decoding() {
     let mut cases = 0;
     let mut failures = Vec::new();
-    let answers = [
-        ANSWERS,
-        certificates::ANSWERS,
-        firewalls::ANSWERS,
-        floating_ips::ANSWERS,
-        load_balancers::ANSWERS,
-        networks::ANSWERS,
-        placement_groups::ANSWERS,
-        storage_boxes::ANSWERS,
-        volumes::ANSWERS,
-        zones::ANSWERS,
+    let responses = [
+        RESPONSES,
+        certificates::RESPONSES,
+        firewalls::RESPONSES,
+        floating_ips::RESPONSES,
+        load_balancers::RESPONSES,
+        networks::RESPONSES,
+        placement_groups::RESPONSES,
+        storage_boxes::RESPONSES,
+        volumes::RESPONSES,
+        zones::RESPONSES,
     ];
-    for answer in answers.into_iter().flatten() {
-        for (what, mutant) in mutants(answer) {
+    for response in responses.into_iter().flatten() {
+        for (what, mutant) in mutants(response) {
             cases += 1;
-            let failure = match (answer.again)(&mutant) {
+            let failure = match (response.reencode)(&mutant) {
                 Ok(encoded) => lost(&mutant, &encoded),
                 Err(error) => Some(error.to_string()),
             };
             if let Some(failure) = failure {
-                failures.push(format!("{} {what}: {failure}", answer.name));
+                failures.push(format!("{} {what}: {failure}", response.name));
             }
         }
     }
 
-    println!("{cases} mutated answers");
+    println!("{cases} mutated responses");
     assert!(failures.is_empty(), "{failures:#?}");
 }
 
-fn mutants(answer: &Answer) -> Vec<(String, Value)> {
-    let body: Value = serde_json::from_str(answer.json).unwrap();
-    let original = match answer.name {
+fn mutants(response: &Response) -> Vec<(String, Value)> {
+    let body: Value = serde_json::from_str(response.json).unwrap();
+    let original = match response.name {
         "" => body,
         name => body[name].clone(),
     };
@@ -272,13 +272,13 @@ fn mutants(answer: &Answer) -> Vec<(String, Value)> {
             });
         }
     }
-    for path in select(&paths, answer.open) {
+    for path in select(&paths, response.open) {
         add("new value", path, &|value| *value = json!("new-value"));
     }
-    for path in select(&paths, answer.nullable) {
+    for path in select(&paths, response.nullable) {
         add("null", path, &|value| *value = Value::Null);
     }
-    for path in select(&paths, answer.nullable).chain(select(&paths, answer.optional)) {
+    for path in select(&paths, response.nullable).chain(select(&paths, response.optional)) {
         let (parent, name) = path.rsplit_once('/').unwrap();
         add(&format!("no {name}"), parent, &|value| {
             value.as_object_mut().unwrap().remove(name);
@@ -287,12 +287,12 @@ fn mutants(answer: &Answer) -> Vec<(String, Value)> {
     mutants
 }
 
-/// Whether the names in an object are data, not fields.
+/// Returns whether the keys of an object are data, not fields.
 fn is_map(path: &str) -> bool {
     path.ends_with("/labels") || path.ends_with("/time_series")
 }
 
-/// The paths of everything in a value, itself included.
+/// Returns the paths of everything in a value, including itself.
 fn paths(value: &Value) -> Vec<String> {
     let children: Vec<(String, &Value)> = match value {
         Value::Object(fields) => fields.iter().map(|(name, v)| (name.clone(), v)).collect(),
@@ -306,7 +306,7 @@ fn paths(value: &Value) -> Vec<String> {
     all
 }
 
-/// The paths that fit the patterns; every pattern must fit one.
+/// Returns the paths that match the patterns; each pattern must match one.
 fn select<'a>(paths: &'a [String], patterns: &'a [&str]) -> impl Iterator<Item = &'a str> {
     patterns.iter().flat_map(|pattern| {
         let found: Vec<_> = paths.iter().filter(|path| fits(path, pattern)).collect();
@@ -321,10 +321,10 @@ fn fits(path: &str, pattern: &str) -> bool {
         && path
             .split('/')
             .zip(pattern.split('/'))
-            .all(|(segment, wanted)| segment == wanted || wanted == "*" && is_index(segment))
+            .all(|(segment, expected)| segment == expected || expected == "*" && is_index(segment))
 }
 
-/// What encoding did not keep; an absent field may become null, and a time may be written
+/// Returns what encoding changed; an absent field may become null, and a time may be written
 /// differently.
 fn lost(original: &Value, encoded: &Value) -> Option<String> {
     match (original, encoded) {
@@ -361,6 +361,6 @@ fn lost_field(original: &Map<String, Value>, encoded: &Map<String, Value>) -> Op
         .find_map(|(name, value, encoded)| Some(format!("{name}: {}", lost(value, encoded)?)))
 }
 
-fn instant(text: &str) -> Result<Timestamp, &str> {
-    text.parse().map_err(|_| text)
+fn instant(time: &str) -> Result<Timestamp, &str> {
+    time.parse().map_err(|_| time)
 }

@@ -1,15 +1,15 @@
 use hcloud_api::{NetworkId, NetworkMember, NetworkMemberStatus, NetworkMemberType, SubnetType};
 use wiremock::MockServer;
 
-use crate::api::{answers, body, client};
+use crate::api::{body, client, respond};
 
-const NETWORKS: &str = include_str!("fixtures/networks.json");
-const MEMBERS: &str = include_str!("fixtures/network_members.json");
+const NETWORKS: &str = include_str!("../../src/fixtures/networks.json");
+const MEMBERS: &str = include_str!("../../src/fixtures/network_members.json");
 
 #[tokio::test]
-async fn a_server_and_a_load_balancer_of_one_number_are_two_members() {
+async fn a_server_and_a_load_balancer_with_the_same_id_are_two_members() {
     let api = MockServer::start().await;
-    answers(&api, "GET", "/networks/4711/members", [body(MEMBERS)]).await;
+    respond(&api, "GET", "/networks/4711/members", [body(MEMBERS)]).await;
 
     let members = client(&api)
         .networks()
@@ -28,7 +28,7 @@ async fn a_server_and_a_load_balancer_of_one_number_are_two_members() {
 #[tokio::test]
 async fn only_a_subnet_for_dedicated_servers_has_a_vswitch() {
     let api = MockServer::start().await;
-    answers(&api, "GET", "/networks", [body(NETWORKS)]).await;
+    respond(&api, "GET", "/networks", [body(NETWORKS)]).await;
 
     let network = client(&api).networks().find("internal").await.unwrap();
 

@@ -1,4 +1,4 @@
-//! Every public operation, against a server that writes down what arrives.
+//! Every public operation, against a server that records requests.
 
 mod certificates;
 mod firewalls;
@@ -48,10 +48,10 @@ async fn no_operation_is_missing() {
     assert_eq!(called, described);
 }
 
-/// What arrives when everything is called once: method, path, query and body.
+/// Calls every operation once and returns the requests: method, path, query and body.
 async fn record() -> Vec<String> {
     let api = MockServer::start().await;
-    let everything = ResponseTemplate::new(200).set_body_json(every_answer());
+    let everything = ResponseTemplate::new(200).set_body_json(every_response());
     Mock::given(any())
         .respond_with(everything)
         .mount(&api)
@@ -78,7 +78,7 @@ fn line(request: &Request) -> String {
     line
 }
 
-/// The names that stand in paths like ids.
+/// The names that are used in paths as ids are.
 const NAMES: [&str; 8] = [
     "example.com",
     "www",
@@ -103,63 +103,63 @@ fn operation(request: &str) -> String {
     segments.join("/")
 }
 
-/// One answer that has what any operation wants.
-fn every_answer() -> Value {
-    let answers = [
-        include_str!("fixtures/folders.json"),
-        include_str!("fixtures/load_balancer_created.json"),
-        include_str!("fixtures/load_balancer_type.json"),
-        include_str!("fixtures/load_balancer_types.json"),
-        include_str!("fixtures/load_balancers.json"),
-        include_str!("fixtures/rrset_created.json"),
-        include_str!("fixtures/rrsets.json"),
-        include_str!("fixtures/storage_box_created.json"),
-        include_str!("fixtures/storage_box_snapshot.json"),
-        include_str!("fixtures/storage_box_snapshots.json"),
-        include_str!("fixtures/storage_box_subaccount.json"),
-        include_str!("fixtures/storage_box_subaccounts.json"),
-        include_str!("fixtures/storage_box_type.json"),
-        include_str!("fixtures/storage_box_types.json"),
-        include_str!("fixtures/storage_boxes.json"),
-        include_str!("fixtures/zone_created.json"),
-        include_str!("fixtures/zonefile.json"),
-        include_str!("fixtures/zones.json"),
-        include_str!("fixtures/certificate_created.json"),
-        include_str!("fixtures/certificates.json"),
-        include_str!("fixtures/firewall_created.json"),
-        include_str!("fixtures/firewalls.json"),
-        include_str!("fixtures/floating_ip_created.json"),
-        include_str!("fixtures/floating_ips.json"),
-        include_str!("fixtures/network.json"),
-        include_str!("fixtures/network_members.json"),
-        include_str!("fixtures/networks.json"),
-        include_str!("fixtures/placement_group_created.json"),
-        include_str!("fixtures/placement_groups.json"),
-        include_str!("fixtures/volume_created.json"),
-        include_str!("fixtures/volumes.json"),
-        include_str!("fixtures/console.json"),
-        include_str!("fixtures/root_password.json"),
-        include_str!("fixtures/image.json"),
-        include_str!("fixtures/images.json"),
-        include_str!("fixtures/iso.json"),
-        include_str!("fixtures/isos.json"),
-        include_str!("fixtures/location.json"),
-        include_str!("fixtures/locations.json"),
-        include_str!("fixtures/pricing.json"),
-        include_str!("fixtures/primary_ip.json"),
-        include_str!("fixtures/primary_ips.json"),
-        include_str!("fixtures/server_created.json"),
-        include_str!("fixtures/server_metrics.json"),
-        include_str!("fixtures/server_type.json"),
-        include_str!("fixtures/server_types.json"),
-        include_str!("fixtures/servers.json"),
-        include_str!("fixtures/ssh_key.json"),
-        include_str!("fixtures/ssh_keys.json"),
-        include_str!("fixtures/actions.json"),
+/// Returns a response with the fields that any operation expects.
+fn every_response() -> Value {
+    let responses = [
+        include_str!("../../src/fixtures/folders.json"),
+        include_str!("../../src/fixtures/load_balancer_created.json"),
+        include_str!("../../src/fixtures/load_balancer_type.json"),
+        include_str!("../../src/fixtures/load_balancer_types.json"),
+        include_str!("../../src/fixtures/load_balancers.json"),
+        include_str!("../../src/fixtures/rrset_created.json"),
+        include_str!("../../src/fixtures/rrsets.json"),
+        include_str!("../../src/fixtures/storage_box_created.json"),
+        include_str!("../../src/fixtures/storage_box_snapshot.json"),
+        include_str!("../../src/fixtures/storage_box_snapshots.json"),
+        include_str!("../../src/fixtures/storage_box_subaccount.json"),
+        include_str!("../../src/fixtures/storage_box_subaccounts.json"),
+        include_str!("../../src/fixtures/storage_box_type.json"),
+        include_str!("../../src/fixtures/storage_box_types.json"),
+        include_str!("../../src/fixtures/storage_boxes.json"),
+        include_str!("../../src/fixtures/zone_created.json"),
+        include_str!("../../src/fixtures/zonefile.json"),
+        include_str!("../../src/fixtures/zones.json"),
+        include_str!("../../src/fixtures/certificate_created.json"),
+        include_str!("../../src/fixtures/certificates.json"),
+        include_str!("../../src/fixtures/firewall_created.json"),
+        include_str!("../../src/fixtures/firewalls.json"),
+        include_str!("../../src/fixtures/floating_ip_created.json"),
+        include_str!("../../src/fixtures/floating_ips.json"),
+        include_str!("../../src/fixtures/network.json"),
+        include_str!("../../src/fixtures/network_members.json"),
+        include_str!("../../src/fixtures/networks.json"),
+        include_str!("../../src/fixtures/placement_group_created.json"),
+        include_str!("../../src/fixtures/placement_groups.json"),
+        include_str!("../../src/fixtures/volume_created.json"),
+        include_str!("../../src/fixtures/volumes.json"),
+        include_str!("../../src/fixtures/console.json"),
+        include_str!("../../src/fixtures/root_password.json"),
+        include_str!("../../src/fixtures/image.json"),
+        include_str!("../../src/fixtures/images.json"),
+        include_str!("../../src/fixtures/iso.json"),
+        include_str!("../../src/fixtures/isos.json"),
+        include_str!("../../src/fixtures/location.json"),
+        include_str!("../../src/fixtures/locations.json"),
+        include_str!("../../src/fixtures/pricing.json"),
+        include_str!("../../src/fixtures/primary_ip.json"),
+        include_str!("../../src/fixtures/primary_ips.json"),
+        include_str!("../../src/fixtures/server_created.json"),
+        include_str!("../../src/fixtures/server_metrics.json"),
+        include_str!("../../src/fixtures/server_type.json"),
+        include_str!("../../src/fixtures/server_types.json"),
+        include_str!("../../src/fixtures/servers.json"),
+        include_str!("../../src/fixtures/ssh_key.json"),
+        include_str!("../../src/fixtures/ssh_keys.json"),
+        include_str!("../../src/fixtures/actions.json"),
     ];
-    let fields = answers.iter().flat_map(|answer| {
-        let answer: Map<String, Value> = serde_json::from_str(answer).unwrap();
-        answer
+    let fields = responses.iter().flat_map(|response| {
+        let response: Map<String, Value> = serde_json::from_str(response).unwrap();
+        response
     });
     Value::Object(fields.collect())
 }
@@ -454,7 +454,7 @@ async fn server_actions(client: &Client) -> Result<()> {
     Ok(())
 }
 
-#[expect(deprecated, reason = "the API still answers it")]
+#[expect(deprecated, reason = "the API still responses it")]
 async fn history(of_all: KindActions<'_>, of_one: ResourceActions<'_>) -> Result<()> {
     let id = ActionId::new(1004);
     let filter = ListActions {

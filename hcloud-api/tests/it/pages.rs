@@ -10,12 +10,12 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use crate::api::{builder, client, requests};
 
-/// An API with these locations, by their ids.
+/// An API with these ids of locations.
 ///
-/// `change` is applied to the ids after the given number of answers.
+/// `change` is applied to the ids after the given number of responses.
 struct Shelf {
     ids: Mutex<Vec<u64>>,
-    answers: AtomicUsize,
+    responses: AtomicUsize,
     change: (usize, fn(&mut Vec<u64>)),
     delay: Duration,
     says_last_page: bool,
@@ -25,7 +25,7 @@ impl Shelf {
     fn holding(ids: impl IntoIterator<Item = u64>) -> Self {
         Self {
             ids: Mutex::new(ids.into_iter().collect()),
-            answers: AtomicUsize::new(0),
+            responses: AtomicUsize::new(0),
             change: (usize::MAX, |_| {}),
             delay: Duration::ZERO,
             says_last_page: true,
@@ -50,7 +50,7 @@ impl Shelf {
 impl Respond for Shelf {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         let mut ids = self.ids.lock().unwrap();
-        if self.answers.fetch_add(1, Ordering::SeqCst) == self.change.0 {
+        if self.responses.fetch_add(1, Ordering::SeqCst) == self.change.0 {
             (self.change.1)(&mut ids);
         }
         let [page, per_page] = ["page", "per_page"].map(|name| number(request, name));
@@ -106,7 +106,7 @@ fn numbers(locations: Vec<Location>) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn all_pages_come_in_order() {
+async fn all_pages_are_returned_in_order() {
     let api = Shelf::holding(1..=230).start().await;
 
     let all = locations(&api).all().await.unwrap();
@@ -116,7 +116,7 @@ async fn all_pages_come_in_order() {
 }
 
 #[tokio::test]
-async fn pages_are_fetched_side_by_side() {
+async fn pages_are_fetched_concurrently() {
     let delay = Duration::from_millis(200);
     let shelf = Shelf {
         delay,
@@ -136,7 +136,7 @@ async fn pages_are_fetched_side_by_side() {
 }
 
 #[tokio::test]
-async fn pages_fetched_side_by_side_can_be_limited() {
+async fn concurrent_pages_can_be_limited() {
     let delay = Duration::from_millis(50);
     let shelf = Shelf {
         delay,
@@ -171,7 +171,7 @@ async fn an_empty_list_is_one_request() {
 }
 
 #[tokio::test]
-async fn a_list_that_does_not_say_how_long_it_is_is_followed() {
+async fn a_list_without_a_total_is_followed() {
     let shelf = Shelf {
         says_last_page: false,
         ..Shelf::holding(1..=130)
@@ -184,7 +184,7 @@ async fn a_list_that_does_not_say_how_long_it_is_is_followed() {
 }
 
 #[tokio::test]
-async fn what_is_added_while_reading_is_found() {
+async fn an_item_added_meanwhile_is_found() {
     let shelf = Shelf::holding(1..=100).changing(1, |ids| ids.extend(101..=120));
     let api = shelf.start().await;
 
@@ -194,7 +194,7 @@ async fn what_is_added_while_reading_is_found() {
 }
 
 #[tokio::test]
-async fn what_moves_to_an_earlier_page_while_reading_is_found_once() {
+async fn an_item_that_moves_to_an_earlier_page_is_returned_once() {
     let shelf = Shelf::holding(1..=150).changing(1, |ids| _ = ids.drain(..3));
     let api = shelf.start().await;
 
@@ -205,7 +205,7 @@ async fn what_moves_to_an_earlier_page_while_reading_is_found_once() {
 }
 
 #[tokio::test]
-async fn what_moves_to_a_later_page_while_reading_comes_once() {
+async fn an_item_that_moves_to_a_later_page_is_returned_once() {
     let shelf = Shelf::holding(10..=120).changing(1, |ids| _ = ids.splice(..0, [1, 2, 3]));
     let api = shelf.start().await;
 
@@ -233,7 +233,7 @@ async fn a_stream_fetches_nothing_before_it_is_polled() {
 }
 
 #[tokio::test]
-async fn a_stream_goes_back_for_what_moved() {
+async fn a_stream_goes_back_for_moved_items() {
     let shelf = Shelf::holding(1..=250).changing(2, |ids| _ = ids.drain(..60));
     let api = shelf.start().await;
 
@@ -244,7 +244,7 @@ async fn a_stream_goes_back_for_what_moved() {
 }
 
 #[tokio::test]
-async fn the_first_item_is_all_that_is_fetched_for_it() {
+async fn the_first_item_is_fetched_alone() {
     let api = Shelf::holding(1..=130).start().await;
 
     let first = locations(&api).first().await.unwrap().unwrap();

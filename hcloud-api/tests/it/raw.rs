@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use wiremock::matchers::{body_json, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
-use crate::api::{answers, body, client, refusal, requests};
+use crate::api::{body, client, refusal, requests, respond};
 
 #[derive(Serialize)]
 struct Hibernate {
@@ -18,13 +18,13 @@ struct Started {
 }
 
 #[tokio::test]
-async fn a_request_of_ones_own_is_sent_and_read_as_any_other() {
+async fn a_custom_request_is_sent_and_decoded() {
     let api = MockServer::start().await;
     Mock::given(method("POST"))
         .and(path("/servers/42/actions/hibernate"))
         .and(query_param("deep", "true"))
         .and(body_json(serde_json::json!({"minutes": 5})))
-        .respond_with(body(include_str!("fixtures/action.json")))
+        .respond_with(body(include_str!("../../src/fixtures/action.json")))
         .mount(&api)
         .await;
 
@@ -37,11 +37,11 @@ async fn a_request_of_ones_own_is_sent_and_read_as_any_other() {
 }
 
 #[tokio::test]
-async fn a_request_of_ones_own_is_repeated_only_where_it_is_safe() {
+async fn a_custom_request_is_retried_only_if_safe() {
     let api = MockServer::start().await;
     for verb in ["PUT", "POST"] {
         let busy = refusal(503, "unavailable");
-        answers(&api, verb, "/new", [busy, ResponseTemplate::new(204)]).await;
+        respond(&api, verb, "/new", [busy, ResponseTemplate::new(204)]).await;
     }
 
     let client = client(&api);
@@ -54,10 +54,10 @@ async fn a_request_of_ones_own_is_repeated_only_where_it_is_safe() {
 }
 
 #[tokio::test]
-async fn pages_of_a_list_of_ones_own_are_followed() {
+async fn pages_of_a_custom_list_are_followed() {
     let api = MockServer::start().await;
-    let list = body(include_str!("fixtures/locations.json"));
-    answers(&api, "GET", "/new/locations", [list]).await;
+    let list = body(include_str!("../../src/fixtures/locations.json"));
+    respond(&api, "GET", "/new/locations", [list]).await;
 
     let client = client(&api);
     let list = client.request(Method::GET, "/new/locations").list();
@@ -67,7 +67,7 @@ async fn pages_of_a_list_of_ones_own_are_followed() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_json_is_not_sent() {
+async fn a_body_that_cannot_be_serialized_is_not_sent() {
     let api = MockServer::start().await;
     let by_pair = HashMap::from([((1, 2), "keys are no text")]);
 

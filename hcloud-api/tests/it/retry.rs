@@ -7,22 +7,22 @@ use hcloud_api::{Client, Error, ErrorCode, LocationId, Method, RetryPolicy, Serv
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
-use crate::api::{TOKEN, answers, body, builder, client, location, refusal, requests};
+use crate::api::{TOKEN, body, builder, client, location, refusal, requests, respond};
 
 const LOCATION: &str = "/locations/1";
 const POWER_ON: &str = "/servers/42/actions/poweron";
 
 fn started() -> ResponseTemplate {
-    body(include_str!("fixtures/action.json"))
+    body(include_str!("../../src/fixtures/action.json"))
 }
 
 fn html(status: u16) -> ResponseTemplate {
     ResponseTemplate::new(status).set_body_raw("<html>Bad Gateway</html>", "text/html")
 }
 
-/// What an answer does to a request of each kind: whether it is sent again.
+/// The effect of a response on a request of each kind: whether it is retried.
 #[tokio::test]
-async fn only_what_is_safe_is_sent_again() {
+async fn only_safe_requests_are_retried() {
     let cases = [
         (refusal(429, "rate_limit_exceeded"), true, true),
         (refusal(409, "conflict"), true, true),
@@ -42,11 +42,11 @@ async fn only_what_is_safe_is_sent_again() {
     ];
 
     for (failure, get_again, post_again) in cases {
-        // A generous limit: being told to wait takes a millisecond.
+        // A generous limit, as rate limited requests wait for a millisecond.
         let failure = failure.insert_header("ratelimit-limit", "3600000");
         let api = MockServer::start().await;
-        answers(&api, "GET", LOCATION, [failure.clone(), location()]).await;
-        answers(&api, "POST", POWER_ON, [failure.clone(), started()]).await;
+        respond(&api, "GET", LOCATION, [failure.clone(), location()]).await;
+        respond(&api, "POST", POWER_ON, [failure.clone(), started()]).await;
 
         let got = client(&api).locations().get(LocationId::new(1)).await;
         let posted = client(&api).servers().power_on(ServerId::new(42)).await;
@@ -58,12 +58,12 @@ async fn only_what_is_safe_is_sent_again() {
     }
 }
 
-/// All operations, each with what is done when nobody knows whether it took effect: `again`
-/// sends it once more, `once` does not.
+/// All operations, each with what happens if it may have taken effect: `again`
+/// retries it, `once` does not.
 const CLASSES: &str = include_str!("fixtures/retry_classes.txt");
 
 #[tokio::test]
-async fn every_operation_is_sent_again_only_as_its_class_allows() {
+async fn every_operation_is_retried_only_as_its_class_allows() {
     let known: BTreeSet<_> = CLASSES.lines().map(|line| &line[6..]).collect();
     let all: BTreeSet<_> = include_str!("fixtures/operations.txt").lines().collect();
     assert_eq!(known, all);
@@ -86,7 +86,7 @@ fn concrete(operation: &str) -> String {
     operation.replace("{id}", "1")
 }
 
-/// How often each operation is sent when each fails once.
+/// Returns how often each operation is sent if each fails once.
 async fn sent_of_all(failure: &ResponseTemplate) -> HashMap<String, usize> {
     let sent = Arc::new(Mutex::new(HashMap::new()));
     let (counts, failure) = (Arc::clone(&sent), failure.clone());
@@ -115,17 +115,17 @@ async fn sent_of_all(failure: &ResponseTemplate) -> HashMap<String, usize> {
 }
 
 #[tokio::test]
-async fn a_delete_and_a_put_are_sent_again_after_a_gateway_failed() {
+async fn delete_and_put_are_retried_after_a_gateway_error() {
     let api = MockServer::start().await;
-    answers(
+    respond(
         &api,
         "DELETE",
         "/ssh_keys/7",
         [html(502), ResponseTemplate::new(204)],
     )
     .await;
-    let key = body(include_str!("fixtures/ssh_key.json"));
-    answers(&api, "PUT", "/ssh_keys/7", [html(502), key]).await;
+    let key = body(include_str!("../../src/fixtures/ssh_key.json"));
+    respond(&api, "PUT", "/ssh_keys/7", [html(502), key]).await;
 
     let client = client(&api);
     client.ssh_keys().delete(7.into()).await.unwrap();
@@ -139,10 +139,10 @@ async fn a_delete_and_a_put_are_sent_again_after_a_gateway_failed() {
 }
 
 #[tokio::test]
-async fn a_post_without_an_answer_is_sent_once() {
+async fn a_post_is_not_retried_after_a_timeout() {
     let api = MockServer::start().await;
     let never = started().set_delay(Duration::from_secs(600));
-    answers(&api, "POST", POWER_ON, [never]).await;
+    respond(&api, "POST", POWER_ON, [never]).await;
     let client = builder(&api)
         .timeout(Duration::from_millis(50))
         .build()
@@ -169,10 +169,10 @@ async fn a_post_without_an_answer_is_sent_once() {
 }
 
 #[tokio::test]
-async fn a_get_without_an_answer_is_sent_again() {
+async fn a_get_is_retried_after_a_timeout() {
     let api = MockServer::start().await;
     let never = location().set_delay(Duration::from_secs(600));
-    answers(&api, "GET", LOCATION, [never, location()]).await;
+    respond(&api, "GET", LOCATION, [never, location()]).await;
     let client = builder(&api)
         .timeout(Duration::from_millis(500))
         .build()
@@ -183,40 +183,36 @@ async fn a_get_without_an_answer_is_sent_again() {
     assert_eq!(found.name, "fsn1");
 }
 
-#[tokio::test]
-async fn a_caller_may_want_posts_sent_again() {
+/// Powers a server on after one failure, and returns the number of requests.
+async fn power_on_after(failure: ResponseTemplate, policy: RetryPolicy) -> usize {
     let api = MockServer::start().await;
-    answers(&api, "POST", POWER_ON, [html(502), started()]).await;
-    let at_once = Duration::from_millis(1);
-    let policy = RetryPolicy::default()
-        .backoff(at_once, at_once)
-        .resend_posts();
+    respond(&api, "POST", POWER_ON, [failure, started()]).await;
+    let immediately = Duration::from_millis(1);
 
-    let client = client(&api).with_retry(policy);
+    let client = client(&api).with_retry(policy.backoff(immediately, immediately));
     client.servers().power_on(ServerId::new(42)).await.unwrap();
 
-    assert_eq!(requests(&api).await, 2);
+    requests(&api).await
 }
 
 #[tokio::test]
-async fn a_caller_may_want_to_wait_for_locks() {
-    let api = MockServer::start().await;
-    answers(&api, "POST", POWER_ON, [refusal(423, "locked"), started()]).await;
-    let at_once = Duration::from_millis(1);
-    let policy = RetryPolicy::default()
-        .backoff(at_once, at_once)
-        .wait_for_locks();
+async fn posts_are_retried_if_the_policy_allows() {
+    let policy = RetryPolicy::default().resend_posts();
 
-    let client = client(&api).with_retry(policy);
-    client.servers().power_on(ServerId::new(42)).await.unwrap();
-
-    assert_eq!(requests(&api).await, 2);
+    assert_eq!(power_on_after(html(502), policy).await, 2);
 }
 
 #[tokio::test]
-async fn attempts_end() {
+async fn locked_requests_are_retried_if_the_policy_allows() {
+    let policy = RetryPolicy::default().wait_for_locks();
+
+    assert_eq!(power_on_after(refusal(423, "locked"), policy).await, 2);
+}
+
+#[tokio::test]
+async fn attempts_are_limited() {
     let api = MockServer::start().await;
-    answers(&api, "GET", LOCATION, [refusal(503, "unavailable")]).await;
+    respond(&api, "GET", LOCATION, [refusal(503, "unavailable")]).await;
 
     let error = client(&api)
         .locations()
@@ -230,10 +226,10 @@ async fn attempts_end() {
 }
 
 #[tokio::test]
-async fn nobody_waits_past_the_deadline() {
+async fn no_request_waits_past_the_deadline() {
     let api = MockServer::start().await;
     let one_an_hour = refusal(429, "rate_limit_exceeded").insert_header("ratelimit-limit", "1");
-    answers(&api, "GET", LOCATION, [one_an_hour]).await;
+    respond(&api, "GET", LOCATION, [one_an_hour]).await;
 
     let error = client(&api)
         .locations()
@@ -246,13 +242,13 @@ async fn nobody_waits_past_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_says_that_nothing_was_sent() {
-    let nobody = TcpListener::bind("127.0.0.1:0")
+async fn a_refused_connection_has_had_no_effect() {
+    let unused = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
     let client = Client::builder(TOKEN)
-        .endpoint(format!("http://{nobody}/v1"))
+        .endpoint(format!("http://{unused}/v1"))
         .retry(RetryPolicy::never())
         .build()
         .unwrap();

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer};
 
-use crate::api::{TOKEN, answers, builder, client, refusal};
+use crate::api::{TOKEN, builder, client, refusal, respond};
 use crate::traces;
 
 const CANARY: &str = "CanaryThatNobodyMaySee";
 
-/// Every field that holds a secret, and how often it is declared.
+/// All secret fields, and how often each is declared.
 const SECRETS: &[(&str, &str)] = &[
     ("certificates.rs", "private_key"),
     ("client.rs", "token"),
@@ -31,21 +31,21 @@ const SECRETS: &[(&str, &str)] = &[
     ("zones.rs", "tsig_key"),
 ];
 
-/// Everything an error says, to people and in a debugger.
-fn everything(error: Error) -> String {
-    let mut text = format!("{error} {error:?} {error:#?}");
+/// Returns all output of an error and its sources.
+fn all_output(error: Error) -> String {
+    let mut output = format!("{error} {error:?} {error:#?}");
     let mut source = error.source();
     while let Some(error) = source {
-        text += &format!("{error} {error:?}");
+        output += &format!("{error} {error:?}");
         source = error.source();
     }
-    text
+    output
 }
 
 #[tokio::test]
-async fn the_token_travels_in_its_header() {
+async fn the_token_is_sent_in_its_header() {
     let api = MockServer::start().await;
-    answers(&api, "GET", "/locations/1", [crate::api::location()]).await;
+    respond(&api, "GET", "/locations/1", [crate::api::location()]).await;
 
     client(&api)
         .locations()
@@ -63,7 +63,7 @@ async fn the_token_travels_in_its_header() {
 #[tokio::test]
 async fn the_token_is_in_no_debug_output_and_in_no_error() {
     let api = MockServer::start().await;
-    answers(&api, "GET", "/locations/1", [refusal(401, "unauthorized")]).await;
+    respond(&api, "GET", "/locations/1", [refusal(401, "unauthorized")]).await;
     let client = client(&api);
     let away = Client::builder(TOKEN)
         .endpoint("http://127.0.0.1:1")
@@ -71,23 +71,23 @@ async fn the_token_is_in_no_debug_output_and_in_no_error() {
         .build()
         .unwrap();
 
-    let said = [
+    let outputs = [
         format!("{:?}", builder(&api)),
         format!("{:?}", Client::new(format!("{TOKEN}\n"))),
         format!("{client:?} {:#?} {:?}", client, client.locations()),
         format!("{:?}", client.locations().list(&Default::default())),
-        everything(
+        all_output(
             client
                 .locations()
                 .get(LocationId::new(1))
                 .await
                 .unwrap_err(),
         ),
-        everything(away.locations().get(LocationId::new(1)).await.unwrap_err()),
+        all_output(away.locations().get(LocationId::new(1)).await.unwrap_err()),
     ];
 
-    for text in said {
-        assert!(!text.contains(TOKEN), "{text}");
+    for output in outputs {
+        assert!(!output.contains(TOKEN), "{output}");
     }
 }
 
@@ -141,47 +141,47 @@ async fn secrets_of_requests_are_sent_and_never_shown() {
         .iter()
         .filter(|request| String::from_utf8_lossy(&request.body).contains(CANARY));
     assert_eq!(sent.count(), 9);
-    for text in shown {
-        assert!(!text.contains(CANARY), "{text}");
+    for output in shown {
+        assert!(!output.contains(CANARY), "{output}");
     }
 }
 
 fn outcome<T>(result: Result<T>) -> String {
-    everything(result.err().unwrap())
+    all_output(result.err().unwrap())
 }
 
 #[test]
-fn secrets_of_answers_are_read_and_never_shown() {
-    fn check<T: DeserializeOwned + Serialize + std::fmt::Debug>(answer: &str, at: &str) {
-        let mut answer: Value = serde_json::from_str(answer).unwrap();
-        *answer.pointer_mut(at).unwrap() = CANARY.into();
+fn secrets_of_responses_are_decoded_and_never_shown() {
+    fn check<T: DeserializeOwned + Serialize + std::fmt::Debug>(response: &str, at: &str) {
+        let mut response: Value = serde_json::from_str(response).unwrap();
+        *response.pointer_mut(at).unwrap() = CANARY.into();
 
-        let read: T = serde_json::from_value(answer.clone()).unwrap();
+        let read: T = serde_json::from_value(response.clone()).unwrap();
         assert!(serde_json::to_string(&read).unwrap().contains(CANARY));
         let shown = format!("{read:?} {read:#?}");
         assert!(!shown.contains(CANARY), "{shown}");
 
-        *answer.pointer_mut(at).unwrap() = json!([CANARY]);
-        let error = serde_json::from_value::<T>(answer.clone()).unwrap_err();
+        *response.pointer_mut(at).unwrap() = json!([CANARY]);
+        let error = serde_json::from_value::<T>(response.clone()).unwrap_err();
         assert!(!format!("{error} {error:?}").contains(CANARY), "{error}");
-        *answer.pointer_mut(at).unwrap() = json!(471_147);
-        let error = serde_json::from_value::<T>(answer).unwrap_err();
+        *response.pointer_mut(at).unwrap() = json!(471_147);
+        let error = serde_json::from_value::<T>(response).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("471147"), "{error}");
     }
 
-    let created = include_str!("fixtures/server_created.json");
+    let created = include_str!("../../src/fixtures/server_created.json");
     check::<ServerCreated>(created, "/root_password");
-    let access = include_str!("fixtures/root_password.json");
+    let access = include_str!("../../src/fixtures/root_password.json");
     check::<RootAccess>(access, "/root_password");
-    let console = include_str!("fixtures/console.json");
+    let console = include_str!("../../src/fixtures/console.json");
     check::<Console>(console, "/password");
     check::<Console>(console, "/wss_url");
-    let zones: Value = serde_json::from_str(include_str!("fixtures/zone.json")).unwrap();
+    let zones: Value = serde_json::from_str(include_str!("../../src/fixtures/zone.json")).unwrap();
     let zone = zones["zone"].to_string();
     check::<Zone>(&zone, "/primary_nameservers/0/tsig_key");
 }
 
-/// A secret field that is new has to be taken into the tests above, and then into the list.
+/// A new secret field must be added to the tests above, and then to the list.
 #[test]
 fn no_secret_field_is_forgotten() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -190,8 +190,8 @@ fn no_secret_field_is_forgotten() {
         let file = file.unwrap();
         if file.file_type().unwrap().is_file() {
             let name = file.file_name().into_string().unwrap();
-            let text = fs::read_to_string(file.path()).unwrap();
-            found.extend(secret_fields(&text).map(|field| (name.clone(), field)));
+            let code = fs::read_to_string(file.path()).unwrap();
+            found.extend(secret_fields(&code).map(|field| (name.clone(), field)));
         }
     }
     found.sort();
@@ -213,9 +213,9 @@ fn secret_fields(source: &str) -> impl Iterator<Item = String> {
 }
 
 #[tokio::test]
-async fn programs_name_themselves_before_the_library() {
+async fn the_user_agent_begins_with_the_program() {
     let api = MockServer::start().await;
-    answers(&api, "GET", "/locations/1", [crate::api::location()]).await;
+    respond(&api, "GET", "/locations/1", [crate::api::location()]).await;
     let client = builder(&api).user_agent("hcc", "1.2.3").build().unwrap();
 
     client.locations().get(LocationId::new(1)).await.unwrap();

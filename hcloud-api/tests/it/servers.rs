@@ -6,19 +6,19 @@ use hcloud_api::{
 use serde_json::Value;
 use wiremock::{MockServer, ResponseTemplate};
 
-use crate::api::{answers, body, client, refusal, requests};
+use crate::api::{body, client, refusal, requests, respond};
 
-const SERVERS: &str = include_str!("fixtures/servers.json");
-const CREATED: &str = include_str!("fixtures/server_created.json");
-const ROOT_PASSWORD: &str = include_str!("fixtures/root_password.json");
-const CONSOLE: &str = include_str!("fixtures/console.json");
-const ACTION: &str = include_str!("fixtures/action.json");
+const SERVERS: &str = include_str!("../../src/fixtures/servers.json");
+const CREATED: &str = include_str!("../../src/fixtures/server_created.json");
+const ROOT_PASSWORD: &str = include_str!("../../src/fixtures/root_password.json");
+const CONSOLE: &str = include_str!("../../src/fixtures/console.json");
+const ACTION: &str = include_str!("../../src/fixtures/action.json");
 
 const SERVER: ServerId = ServerId::new(42);
 
 async fn created() -> ServerCreated {
     let api = MockServer::start().await;
-    answers(&api, "POST", "/servers", [body(CREATED)]).await;
+    respond(&api, "POST", "/servers", [body(CREATED)]).await;
     let server = CreateServer::new("web-1", "cx23", "debian-13");
     client(&api).servers().create(&server).await.unwrap()
 }
@@ -26,7 +26,7 @@ async fn created() -> ServerCreated {
 #[tokio::test]
 async fn a_server_may_have_neither_address_nor_image() {
     let api = MockServer::start().await;
-    answers(&api, "GET", "/servers", [body(SERVERS)]).await;
+    respond(&api, "GET", "/servers", [body(SERVERS)]).await;
 
     let servers = client(&api).servers().list(&Default::default()).all().await;
 
@@ -50,11 +50,11 @@ async fn a_new_server_is_ready_after_its_next_actions_too() {
 }
 
 #[tokio::test]
-async fn passwords_and_consoles_are_read_but_never_shown() {
+async fn passwords_and_consoles_are_decoded_but_never_shown() {
     let api = MockServer::start().await;
     let act = |action: &str| format!("/servers/42/actions/{action}");
-    answers(&api, "POST", &act("request_console"), [body(CONSOLE)]).await;
-    answers(&api, "POST", &act("reset_password"), [body(ROOT_PASSWORD)]).await;
+    respond(&api, "POST", &act("request_console"), [body(CONSOLE)]).await;
+    respond(&api, "POST", &act("reset_password"), [body(ROOT_PASSWORD)]).await;
     let client = client(&api);
 
     let created = created().await;
@@ -62,14 +62,17 @@ async fn passwords_and_consoles_are_read_but_never_shown() {
     let access = client.servers().reset_password(SERVER).await.unwrap();
 
     let shown = format!("{created:?} {console:?} {access:#?}");
-    for (answer, field) in [
+    for (response, field) in [
         (CREATED, "root_password"),
         (CONSOLE, "wss_url"),
         (CONSOLE, "password"),
         (ROOT_PASSWORD, "root_password"),
     ] {
-        let answer: Value = serde_json::from_str(answer).unwrap();
-        assert!(!shown.contains(answer[field].as_str().unwrap()), "{field}");
+        let response: Value = serde_json::from_str(response).unwrap();
+        assert!(
+            !shown.contains(response[field].as_str().unwrap()),
+            "{field}"
+        );
     }
     let encoded = serde_json::to_value(&console).unwrap();
     assert_eq!(
@@ -78,7 +81,7 @@ async fn passwords_and_consoles_are_read_but_never_shown() {
     );
 }
 
-/// Times are written with `Z`.
+/// Times end with `Z`.
 fn at_utc(mut console: Value) -> Value {
     console["action"]["started"] = "2026-11-22T19:05:04Z".into();
     console
@@ -104,8 +107,14 @@ fn user_data_is_never_shown() {
 #[tokio::test]
 async fn a_rebuilt_server_may_have_no_password() {
     let api = MockServer::start().await;
-    let answer = ACTION.replacen('{', r#"{"root_password": null,"#, 1);
-    answers(&api, "POST", "/servers/42/actions/rebuild", [body(&answer)]).await;
+    let response = ACTION.replacen('{', r#"{"root_password": null,"#, 1);
+    respond(
+        &api,
+        "POST",
+        "/servers/42/actions/rebuild",
+        [body(&response)],
+    )
+    .await;
 
     let rebuild = RebuildServer::new("debian-13");
     let access = client(&api).servers().rebuild(SERVER, &rebuild).await;
@@ -114,10 +123,10 @@ async fn a_rebuilt_server_may_have_no_password() {
 }
 
 #[tokio::test]
-async fn deleting_may_start_an_action_or_be_done_at_once() {
+async fn a_delete_may_return_an_action() {
     let api = MockServer::start().await;
     let nothing = || ResponseTemplate::new(204);
-    answers(&api, "DELETE", "/servers/42", [body(ACTION), nothing()]).await;
+    respond(&api, "DELETE", "/servers/42", [body(ACTION), nothing()]).await;
     let client = client(&api);
 
     let first = client.servers().delete(SERVER).await.unwrap();
@@ -128,11 +137,11 @@ async fn deleting_may_start_an_action_or_be_done_at_once() {
 }
 
 #[tokio::test]
-async fn many_servers_are_handled_side_by_side() {
+async fn many_servers_are_handled_concurrently() {
     let api = MockServer::start().await;
     for id in [42, 43] {
         let at = format!("/servers/{id}/actions/poweron");
-        answers(&api, "POST", &at, [body(ACTION)]).await;
+        respond(&api, "POST", &at, [body(ACTION)]).await;
     }
     let client = client(&api);
 
@@ -143,10 +152,10 @@ async fn many_servers_are_handled_side_by_side() {
 }
 
 #[tokio::test]
-async fn a_series_that_was_not_measured_is_empty() {
+async fn a_missing_series_is_empty() {
     let api = MockServer::start().await;
-    let answer = include_str!("fixtures/server_metrics.json");
-    answers(&api, "GET", "/servers/42/metrics", [body(answer)]).await;
+    let response = include_str!("../../src/fixtures/server_metrics.json");
+    respond(&api, "GET", "/servers/42/metrics", [body(response)]).await;
     let at = |text: &str| text.parse().unwrap();
     let query = ServerMetricsQuery::new(
         [ServerMetric::Cpu],
@@ -167,13 +176,13 @@ async fn a_series_that_was_not_measured_is_empty() {
 }
 
 #[tokio::test]
-async fn a_server_is_created_where_there_is_room() {
+async fn a_server_is_created_in_the_first_location_with_capacity() {
     let api = MockServer::start().await;
     let full = [
         refusal(412, "resource_unavailable"),
         refusal(422, "placement_error"),
     ];
-    answers(
+    respond(
         &api,
         "POST",
         "/servers",
@@ -198,13 +207,13 @@ async fn a_server_is_created_where_there_is_room() {
 }
 
 #[tokio::test]
-async fn only_a_lack_of_room_leads_to_the_next_location() {
+async fn only_lack_of_capacity_tries_the_next_location() {
     for (code, status, tried) in [
         ("resource_unavailable", 412, 2),
         ("uniqueness_error", 409, 1),
     ] {
         let api = MockServer::start().await;
-        answers(&api, "POST", "/servers", [refusal(status, code)]).await;
+        respond(&api, "POST", "/servers", [refusal(status, code)]).await;
         let server = CreateServer::new("web-1", "cx23", "debian-13");
         let locations = ["fsn1", "nbg1"].map(IdOrName::from);
 

@@ -1,4 +1,4 @@
-//! Storage boxes, which another host serves.
+//! Storage boxes, which have an endpoint of their own.
 
 use hcloud_api::{
     Client, CreateStorageBox, CreateStorageBoxSnapshot, CreateStorageBoxSubaccount, StorageBox,
@@ -7,15 +7,15 @@ use hcloud_api::{
 use serde_json::{Value, json};
 use wiremock::{MockServer, ResponseTemplate};
 
-use crate::api::{answers, body, builder, refusal, requests};
+use crate::api::{body, builder, refusal, requests, respond};
 
-const BOXES: &str = include_str!("fixtures/storage_boxes.json");
-const CREATED: &str = include_str!("fixtures/storage_box_created.json");
-const ACTION: &str = include_str!("fixtures/action.json");
+const BOXES: &str = include_str!("../../src/fixtures/storage_boxes.json");
+const CREATED: &str = include_str!("../../src/fixtures/storage_box_created.json");
+const ACTION: &str = include_str!("../../src/fixtures/action.json");
 
 const BOX: StorageBoxId = StorageBoxId::new(1337);
 
-/// The two hosts, and a client of both.
+/// Starts both endpoints, and returns a client.
 async fn hosts() -> (MockServer, MockServer, Client) {
     let (cloud, hetzner) = (MockServer::start().await, MockServer::start().await);
     let client = builder(&cloud).storage_box_endpoint(hetzner.uri());
@@ -24,13 +24,13 @@ async fn hosts() -> (MockServer, MockServer, Client) {
 }
 
 #[tokio::test]
-async fn storage_boxes_are_at_one_host_and_their_actions_end_at_the_other() {
+async fn storage_boxes_and_their_actions_have_different_endpoints() {
     let (cloud, hetzner, client) = hosts().await;
-    answers(&hetzner, "POST", "/storage_boxes", [body(CREATED)]).await;
+    respond(&hetzner, "POST", "/storage_boxes", [body(CREATED)]).await;
     let mut done: Value = serde_json::from_str(CREATED).unwrap();
     done["action"]["status"] = "success".into();
     let done = json!({"actions": [done["action"]]}).to_string();
-    answers(&cloud, "GET", "/actions", [body(&done)]).await;
+    respond(&cloud, "GET", "/actions", [body(&done)]).await;
     let new = CreateStorageBox::new("new", "bx11", "fsn1", "secret");
 
     let created = client.storage_boxes().create(&new).await.unwrap();
@@ -41,13 +41,13 @@ async fn storage_boxes_are_at_one_host_and_their_actions_end_at_the_other() {
 }
 
 #[tokio::test]
-async fn everything_about_storage_boxes_is_asked_of_their_host() {
+async fn storage_box_requests_use_their_own_endpoint() {
     let (cloud, hetzner, client) = hosts().await;
-    answers(&hetzner, "GET", "/storage_boxes", [body(BOXES)]).await;
-    let types = include_str!("fixtures/storage_box_types.json");
-    answers(&hetzner, "GET", "/storage_box_types", [body(types)]).await;
-    let history = include_str!("fixtures/actions.json");
-    answers(&hetzner, "GET", "/storage_boxes/actions", [body(history)]).await;
+    respond(&hetzner, "GET", "/storage_boxes", [body(BOXES)]).await;
+    let types = include_str!("../../src/fixtures/storage_box_types.json");
+    respond(&hetzner, "GET", "/storage_box_types", [body(types)]).await;
+    let history = include_str!("../../src/fixtures/actions.json");
+    respond(&hetzner, "GET", "/storage_boxes/actions", [body(history)]).await;
     let boxes = client.storage_boxes();
 
     boxes.find("backup").await.unwrap().unwrap();
@@ -62,7 +62,7 @@ async fn everything_about_storage_boxes_is_asked_of_their_host() {
 #[tokio::test]
 async fn a_new_storage_box_is_not_ready() {
     let (_cloud, hetzner, client) = hosts().await;
-    answers(&hetzner, "GET", "/storage_boxes", [body(BOXES)]).await;
+    respond(&hetzner, "GET", "/storage_boxes", [body(BOXES)]).await;
 
     let boxes = client.storage_boxes().list(&Default::default()).all().await;
 
@@ -75,14 +75,14 @@ async fn a_new_storage_box_is_not_ready() {
 }
 
 #[tokio::test]
-async fn lists_inside_a_storage_box_have_no_pages() {
+async fn lists_of_a_storage_box_have_no_pages() {
     let (_cloud, hetzner, client) = hosts().await;
-    let snapshots = include_str!("fixtures/storage_box_snapshots.json");
+    let snapshots = include_str!("../../src/fixtures/storage_box_snapshots.json");
     let at = "/storage_boxes/1337/snapshots";
-    answers(&hetzner, "GET", at, [body(snapshots)]).await;
-    let subaccounts = include_str!("fixtures/storage_box_subaccounts.json");
+    respond(&hetzner, "GET", at, [body(snapshots)]).await;
+    let subaccounts = include_str!("../../src/fixtures/storage_box_subaccounts.json");
     let at = "/storage_boxes/1337/subaccounts";
-    answers(&hetzner, "GET", at, [body(subaccounts)]).await;
+    respond(&hetzner, "GET", at, [body(subaccounts)]).await;
     let boxes = client.storage_boxes();
 
     let snapshots = boxes.snapshots(BOX).list(&Default::default()).await;
@@ -97,10 +97,10 @@ async fn lists_inside_a_storage_box_have_no_pages() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_not_found() {
+async fn a_missing_resource_is_not_found() {
     let (_cloud, hetzner, client) = hosts().await;
     let at = "/storage_boxes/1337/snapshots";
-    answers(&hetzner, "GET", at, [body(r#"{"snapshots": []}"#)]).await;
+    respond(&hetzner, "GET", at, [body(r#"{"snapshots": []}"#)]).await;
 
     let snapshots = client.storage_boxes().snapshots(BOX);
 
@@ -108,10 +108,10 @@ async fn what_is_not_there_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_snapshot_is_not_made_twice() {
+async fn a_snapshot_is_not_created_twice() {
     let (_cloud, hetzner, client) = hosts().await;
     let lost = [ResponseTemplate::new(502)];
-    answers(&hetzner, "POST", "/storage_boxes/1337/snapshots", lost).await;
+    respond(&hetzner, "POST", "/storage_boxes/1337/snapshots", lost).await;
 
     let snapshots = client.storage_boxes().snapshots(BOX);
     let error = snapshots.create(&CreateStorageBoxSnapshot::default()).await;
@@ -125,9 +125,9 @@ async fn passwords_are_sent_but_never_shown() {
     const PASSWORD: &str = "Canary-Password-1";
     let (_cloud, hetzner, client) = hosts().await;
     let act = "/storage_boxes/1337/subaccounts/88/actions/reset_subaccount_password";
-    answers(&hetzner, "POST", act, [body(ACTION)]).await;
+    respond(&hetzner, "POST", act, [body(ACTION)]).await;
     let act = "/storage_boxes/1337/actions/reset_password";
-    answers(&hetzner, "POST", act, [refusal(422, "invalid_input")]).await;
+    respond(&hetzner, "POST", act, [refusal(422, "invalid_input")]).await;
     let boxes = client.storage_boxes();
     let subaccount = StorageBoxSubaccountId::new(88);
 

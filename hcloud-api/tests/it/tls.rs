@@ -25,10 +25,10 @@ async fn api() -> (String, String) {
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let body = include_str!("fixtures/location.json");
+    let body = include_str!("../../src/fixtures/location.json");
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            // A client that does not trust the certificate hangs up.
+            // A client that does not trust the certificate closes the connection.
             let Ok(mut stream) = acceptor.accept(stream).await else {
                 continue;
             };
@@ -41,7 +41,7 @@ async fn api() -> (String, String) {
     (format!("https://localhost:{port}/v1"), cert.pem())
 }
 
-/// A client for each way to do HTTPS that is compiled in.
+/// Returns a client for each compiled TLS backend.
 fn builders(endpoint: &str) -> Vec<ClientBuilder> {
     let builder = Client::builder(TOKEN)
         .endpoint(endpoint)
@@ -66,7 +66,7 @@ async fn an_extra_root_certificate_is_trusted() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_vouches_for_gets_no_token() {
+async fn an_untrusted_certificate_gets_no_token() {
     let (endpoint, _) = api().await;
 
     for builder in builders(&endpoint) {
@@ -79,7 +79,7 @@ async fn a_certificate_that_nobody_vouches_for_gets_no_token() {
 }
 
 #[test]
-fn what_is_no_certificate_is_refused() {
+fn invalid_certificates_are_refused() {
     for builder in builders("https://localhost/v1") {
         let error = builder.root_certificates("no PEM").build().unwrap_err();
 

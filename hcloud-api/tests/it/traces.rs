@@ -7,10 +7,10 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 use wiremock::MockServer;
 
-use crate::api::{TOKEN, answers, client, location, refusal};
+use crate::api::{TOKEN, client, location, refusal, respond};
 
-/// Everything that was traced by all tests: what a subscriber of one thread sees depends on what
-/// other threads do.
+/// The traces of all tests: what a subscriber of one thread receives depends on the
+/// other threads.
 static TRACED: Mutex<String> = Mutex::new(String::new());
 
 struct WriteDown;
@@ -46,7 +46,7 @@ impl Subscriber for WriteDown {
     fn exit(&self, _: &Id) {}
 }
 
-/// Has everything written down from now on.
+/// Starts recording.
 pub(crate) fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
@@ -60,13 +60,13 @@ pub(crate) fn traced() -> String {
 }
 
 #[tokio::test]
-async fn a_trace_tells_what_was_asked_and_keeps_secrets() {
+async fn traces_describe_requests_without_secrets() {
     const USER_DATA: &str = "CanaryUserData";
     start();
     let api = MockServer::start().await;
     let busy = refusal(503, "unavailable").insert_header("x-correlation-id", "7a11");
-    answers(&api, "GET", "/locations/4711", [busy.clone(), location()]).await;
-    answers(&api, "POST", "/servers", [busy]).await;
+    respond(&api, "GET", "/locations/4711", [busy.clone(), location()]).await;
+    respond(&api, "POST", "/servers", [busy]).await;
 
     let client = client(&api);
     client.locations().get(LocationId::new(4711)).await.unwrap();
@@ -75,8 +75,8 @@ async fn a_trace_tells_what_was_asked_and_keeps_secrets() {
     client.servers().create(&server).await.unwrap_err();
 
     let traced = traced();
-    for told in ["/locations/4711", "status=503", "trying again", "7a11"] {
-        assert!(traced.contains(told), "{told} in {traced}");
+    for expected in ["/locations/4711", "status=503", "retry scheduled", "7a11"] {
+        assert!(traced.contains(expected), "{expected} in {traced}");
     }
     for secret in [TOKEN, USER_DATA] {
         assert!(!traced.contains(secret), "{traced}");

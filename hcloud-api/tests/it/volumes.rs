@@ -1,15 +1,15 @@
 use hcloud_api::{ActionId, CreateVolume, Volume, VolumeFormat};
 use wiremock::MockServer;
 
-use crate::api::{answers, body, client};
+use crate::api::{body, client, respond};
 
-const VOLUMES: &str = include_str!("fixtures/volumes.json");
-const CREATED: &str = include_str!("fixtures/volume_created.json");
+const VOLUMES: &str = include_str!("../../src/fixtures/volumes.json");
+const CREATED: &str = include_str!("../../src/fixtures/volume_created.json");
 
 #[tokio::test]
 async fn a_new_volume_is_ready_after_its_next_actions_too() {
     let api = MockServer::start().await;
-    answers(&api, "POST", "/volumes", [body(CREATED)]).await;
+    respond(&api, "POST", "/volumes", [body(CREATED)]).await;
     let create = CreateVolume::in_location("database", 50, "fsn1");
 
     let created = client(&api).volumes().create(&create).await.unwrap();
@@ -21,7 +21,7 @@ async fn a_new_volume_is_ready_after_its_next_actions_too() {
 #[tokio::test]
 async fn a_volume_may_have_neither_server_nor_format() {
     let api = MockServer::start().await;
-    answers(&api, "GET", "/volumes", [body(VOLUMES)]).await;
+    respond(&api, "GET", "/volumes", [body(VOLUMES)]).await;
 
     let volumes = client(&api).volumes().list(&Default::default()).all().await;
 

@@ -6,13 +6,13 @@ use hcloud_api::{
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer};
 
-use crate::api::{answers, body, client, refusal};
+use crate::api::{body, client, refusal, respond};
 
-const ZONE: &str = include_str!("fixtures/zone.json");
-const RRSET: &str = include_str!("fixtures/rrset.json");
-const RRSETS: &str = include_str!("fixtures/rrsets.json");
+const ZONE: &str = include_str!("../../src/fixtures/zone.json");
+const RRSET: &str = include_str!("../../src/fixtures/rrset.json");
+const RRSETS: &str = include_str!("../../src/fixtures/rrsets.json");
 
-/// The path that arrives when a record set of a zone is asked for.
+/// Returns the path of the request for a record set of a zone.
 async fn path(zone: &str, id: &RrsetId) -> String {
     let api = MockServer::start().await;
     let mock = Mock::given(any()).respond_with(body(RRSET));
@@ -25,7 +25,7 @@ async fn path(zone: &str, id: &RrsetId) -> String {
 }
 
 #[tokio::test]
-async fn names_of_records_are_parts_of_paths() {
+async fn names_of_records_are_escaped_in_paths() {
     for (name, kind, part) in [
         ("@", RrsetType::Mx, "@/MX"),
         ("*", RrsetType::A, "%2A/A"),
@@ -42,7 +42,7 @@ async fn names_of_records_are_parts_of_paths() {
 }
 
 #[tokio::test]
-async fn no_name_leads_out_of_its_zone() {
+async fn no_name_escapes_its_zone() {
     for name in [".", "..", "../..", "%2e%2e"] {
         let id = RrsetId::new(name, RrsetType::Unknown(name.to_owned()));
 
@@ -55,9 +55,9 @@ async fn no_name_leads_out_of_its_zone() {
 }
 
 #[tokio::test]
-async fn records_are_listed_by_a_hundred() {
+async fn records_are_listed_in_pages_of_a_hundred() {
     let api = MockServer::start().await;
-    answers(&api, "GET", "/zones/9001/rrsets", [body(RRSETS)]).await;
+    respond(&api, "GET", "/zones/9001/rrsets", [body(RRSETS)]).await;
     let client = client(&api);
     let rrsets = client.zones().rrsets(hcloud_api::ZoneId::new(9001));
 
@@ -86,10 +86,10 @@ fn the_id_of_a_record_set_ends_with_its_type() {
 }
 
 #[tokio::test]
-async fn a_record_set_that_is_not_there_is_no_error() {
+async fn a_missing_record_set_is_none() {
     let api = MockServer::start().await;
     let at = "/zones/example.com/rrsets";
-    answers(&api, "GET", at, [body(r#"{"rrsets": []}"#)]).await;
+    respond(&api, "GET", at, [body(r#"{"rrsets": []}"#)]).await;
     let client = client(&api);
 
     let rrsets = client.zones().rrsets("example.com");
@@ -105,7 +105,7 @@ async fn a_record_set_that_is_not_there_is_no_error() {
 async fn records_of_a_secondary_zone_are_refused() {
     let api = MockServer::start().await;
     let refused = refusal(422, "incorrect_zone_mode");
-    answers(&api, "GET", "/zones/example.net/zonefile", [refused]).await;
+    respond(&api, "GET", "/zones/example.net/zonefile", [refused]).await;
 
     let exported = client(&api).zones().export_zonefile("example.net").await;
 
@@ -116,8 +116,8 @@ async fn records_of_a_secondary_zone_are_refused() {
 #[tokio::test]
 async fn a_zone_file_keeps_its_lines() {
     let api = MockServer::start().await;
-    let answer = include_str!("fixtures/zonefile.json");
-    answers(&api, "GET", "/zones/example.com/zonefile", [body(answer)]).await;
+    let response = include_str!("../../src/fixtures/zonefile.json");
+    respond(&api, "GET", "/zones/example.com/zonefile", [body(response)]).await;
 
     let zonefile = client(&api).zones().export_zonefile("example.com").await;
 
@@ -129,7 +129,7 @@ async fn a_zone_file_keeps_its_lines() {
 #[tokio::test]
 async fn keys_of_zone_transfers_are_never_shown() {
     let api = MockServer::start().await;
-    answers(&api, "GET", "/zones/example.net", [body(ZONE)]).await;
+    respond(&api, "GET", "/zones/example.net", [body(ZONE)]).await;
     let key = "CanaryTsigKey==";
     let signed = PrimaryNameserver::new("203.0.113.53").signed(TsigAlgorithm::HmacSha256, key);
 

@@ -1,4 +1,4 @@
-//! The service, as others use it.
+//! The service over HTTP.
 
 use std::process::Command;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use reqwest::StatusCode;
 use test_services::Program;
 
 #[tokio::test]
-async fn service_lists_servers_and_starts_one_while_a_worker_works() {
-    let folder = tempfile::tempdir().unwrap();
-    let url = |file| format!("sqlite:{}/{file}", folder.path().display());
+async fn service_lists_servers_and_starts_one_with_a_running_worker() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = |file| format!("sqlite:{}/{file}", directory.path().display());
     let store = hcc_store::open(&url("hcc.db").parse().unwrap())
         .await
         .unwrap();
@@ -47,29 +47,26 @@ async fn service_lists_servers_and_starts_one_while_a_worker_works() {
 
     let client = client();
     let text = async |url: &str| client.get(url).send().await.unwrap().text().await.unwrap();
-    assert_eq!(text(&origin).await, "The service that was there before.");
+    assert_eq!(text(&origin).await, "The existing service.");
     assert_eq!(text(&servers).await, r#"{"web1":"off"}"#);
     let start = |server: &str| client.post(format!("{servers}/{server}/start")).send();
     assert_eq!(start("web1").await.unwrap().status(), StatusCode::OK);
     assert_eq!(text(&servers).await, r#"{"web1":"running"}"#);
-    let refused = start("elsewhere").await.unwrap();
-    assert_eq!(refused.status(), StatusCode::CONFLICT);
-    assert_eq!(
-        refused.text().await.unwrap(),
-        "there is no server elsewhere"
-    );
+    let response = start("elsewhere").await.unwrap();
+    assert_eq!(response.status(), StatusCode::CONFLICT);
+    assert_eq!(response.text().await.unwrap(), "server elsewhere not found");
     worker.abort();
 }
 
 #[test]
-fn guide_of_hcc_core_shows_what_is_added() {
-    let guide = include_str!("../../../../hcc-core/README.md");
+fn readme_of_hcc_core_contains_the_module() {
+    let readme = include_str!("../../../../hcc-core/README.md");
 
-    assert!(guide.contains(include_str!("../../src/servers.rs")));
+    assert!(readme.contains(include_str!("../../src/servers.rs")));
 }
 
 fn client() -> reqwest::Client {
-    // Another test may have been faster.
+    // Another test may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::new()
 }

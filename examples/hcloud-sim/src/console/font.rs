@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 
 use spleen_font::FONT_8X16;
 
-/// The rows of one character, from the top; the highest bit is the leftmost pixel.
+/// The pixel rows of one character, from the top; the highest bit is the leftmost pixel.
 pub(crate) type Glyph = [u8; 16];
 
-/// The glyph of a character, or of `?` where the font has none.
+/// Returns the glyph of a character, or of `?` if the font has none.
 pub(crate) fn glyph(character: char) -> &'static Glyph {
     static GLYPHS: LazyLock<HashMap<char, Glyph>> = LazyLock::new(|| read_psf1(FONT_8X16));
 
@@ -18,10 +18,10 @@ pub(crate) fn glyph(character: char) -> &'static Glyph {
         .expect("the font has the ASCII characters")
 }
 
-/// Reads a PC Screen Font, version 1, of 512 glyphs with a Unicode table.
+/// Parses a PC Screen Font, version 1, of 512 glyphs with a Unicode table.
 ///
-/// After the glyphs, the table lists each glyph's characters in UTF-16 up to `0xffff`; what follows `0xfffe` are
-/// sequences of several characters, which a text screen of single cells has no use for.
+/// After the glyphs, the table lists each glyph's characters in UTF-16 up to `0xffff`. Sequences of several characters
+/// follow after `0xfffe`; they are ignored.
 fn read_psf1(font: &[u8]) -> HashMap<char, Glyph> {
     let (glyphs, table) = font[4..].split_at(512 * 16);
     let glyphs = glyphs.as_chunks::<16>().0;

@@ -1,17 +1,17 @@
-//! What runs on a machine: it boots, asks who logs in, and offers a small shell.
+//! The operating system of a machine: boot messages, a login prompt, and a small shell.
 //!
-//! Nothing here waits or looks at a clock: time comes in as the machine's uptime, so a screen is the same in every run.
+//! The uptime is an argument, so that screens are reproducible.
 
 use std::time::Duration;
 
 use super::keyboard::Key;
 use super::screen::Screen;
 
-/// The kernel that every guest claims to run.
+/// The kernel version of every guest.
 const KERNEL: &str = "6.12.57+deb13-amd64";
 
-/// What the boot shows, and when.
-const BOOT: [(Duration, &str); 9] = [
+/// The boot messages, and the uptime at which they appear.
+const BOOT_MESSAGES: [(Duration, &str); 9] = [
     (Duration::ZERO, "Booting from Hard Disk...\n"),
     (Duration::from_millis(200), "GRUB loading.\n"),
     (
@@ -41,19 +41,19 @@ const BOOT: [(Duration, &str); 9] = [
     ),
 ];
 
-/// When the login prompt replaces what the boot has shown.
-const BOOTED: Duration = Duration::from_millis(1500);
+/// The uptime at which the login prompt appears.
+const BOOT_TIME: Duration = Duration::from_millis(1500);
 
-/// The longest line that can be typed, as on a Linux terminal.
-const LINE_LIMIT: usize = 4095;
+/// The maximum length of an input line, as on a Linux terminal.
+const MAX_LINE: usize = 4095;
 
 const HELP: &str = "clear  echo  exit  help  hostname  poweroff  reboot  uname  uptime  whoami\n";
 
-/// What is installed on a machine.
+/// An installed operating system.
 #[derive(Clone, Debug)]
 pub(crate) struct System {
     pub(crate) hostname: String,
-    /// As the login prompt shows it, such as `Debian GNU/Linux 13`.
+    /// The name in the login prompt, such as `Debian GNU/Linux 13`.
     pub(crate) release: String,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct Guest {
 
 #[derive(Clone, Debug)]
 enum Stage {
-    /// So many entries of [`BOOT`] are on the screen.
+    /// The number of printed entries of [`BOOT_MESSAGES`].
     Boot(usize),
     Login,
     Password {
@@ -79,7 +79,7 @@ enum Stage {
     },
 }
 
-/// What a guest asks of the machine it runs on.
+/// A request of a guest to its machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Request {
     PowerOff,
@@ -87,7 +87,7 @@ pub(crate) enum Request {
 }
 
 impl Guest {
-    /// The system at the moment of power on.
+    /// Returns the guest right after power on.
     pub(crate) fn boot(system: System) -> Self {
         let mut guest = Self {
             system,
@@ -107,38 +107,38 @@ impl Guest {
         &self.screen
     }
 
-    /// The uptime at which the screen changes by itself.
+    /// Returns the uptime of the next change without input.
     pub(crate) fn next_change(&self) -> Option<Duration> {
         match self.stage {
-            Stage::Boot(shown) => Some(BOOT.get(shown).map_or(BOOTED, |&(due, _)| due)),
+            Stage::Boot(shown) => Some(BOOT_MESSAGES.get(shown).map_or(BOOT_TIME, |&(due, _)| due)),
             _ => None,
         }
     }
 
-    /// Shows what is due at `uptime`, and says whether that was anything.
+    /// Prints what is due at `uptime`; returns whether the screen changed.
     pub(crate) fn advance(&mut self, uptime: Duration) -> bool {
         let mut changed = false;
         while self.next_change().is_some_and(|due| due <= uptime) {
-            self.boot_on();
+            self.print_boot_message();
             changed = true;
         }
         changed
     }
 
-    fn boot_on(&mut self) {
+    fn print_boot_message(&mut self) {
         let Stage::Boot(shown) = self.stage else {
             return;
         };
-        match BOOT.get(shown) {
+        match BOOT_MESSAGES.get(shown) {
             Some((_, text)) => {
                 self.screen.print(text);
                 self.stage = Stage::Boot(shown + 1);
             }
-            None => self.ask_for_login(),
+            None => self.show_login_prompt(),
         }
     }
 
-    /// Takes a key that is pressed at `uptime`.
+    /// Handles a key that is pressed at `uptime`.
     pub(crate) fn press(&mut self, key: Key, uptime: Duration) -> Option<Request> {
         if key == Key::ControlAltDelete {
             return Some(Request::Reboot);
@@ -147,8 +147,8 @@ impl Guest {
             return None;
         }
         match key {
-            Key::Character(character) => self.type_in(character),
-            Key::Backspace => self.take_back(),
+            Key::Character(character) => self.insert(character),
+            Key::Backspace => self.erase(),
             Key::Enter => return self.enter(uptime),
             Key::Control(letter) => self.control(letter),
             Key::ControlAltDelete => {}
@@ -156,8 +156,8 @@ impl Guest {
         None
     }
 
-    fn type_in(&mut self, character: char) {
-        if self.line.len() < LINE_LIMIT {
+    fn insert(&mut self, character: char) {
+        if self.line.len() < MAX_LINE {
             self.line.push(character);
             if self.echoes() {
                 self.screen.print(character.encode_utf8(&mut [0; 4]));
@@ -165,7 +165,7 @@ impl Guest {
         }
     }
 
-    fn take_back(&mut self) {
+    fn erase(&mut self) {
         if self.line.pop().is_some() && self.echoes() {
             self.screen.erase();
         }
@@ -182,8 +182,8 @@ impl Guest {
                 self.screen.print("^C\n");
                 self.prompt();
             }
-            ('c', _) => self.ask_for_login(),
-            ('d', Stage::Shell { .. }) if self.line.is_empty() => self.ask_for_login(),
+            ('c', _) => self.show_login_prompt(),
+            ('d', Stage::Shell { .. }) if self.line.is_empty() => self.show_login_prompt(),
             ('l', Stage::Shell { .. }) => {
                 self.screen = Screen::blank();
                 self.prompt();
@@ -191,7 +191,7 @@ impl Guest {
             }
             ('u', _) => {
                 while !self.line.is_empty() {
-                    self.take_back();
+                    self.erase();
                 }
             }
             _ => {}
@@ -212,7 +212,7 @@ impl Guest {
             }
             Stage::Password { user } => {
                 self.stage = Stage::Shell { user: user.clone() };
-                self.greet();
+                self.print_greeting();
             }
             Stage::Shell { user } => {
                 let user = user.clone();
@@ -222,7 +222,7 @@ impl Guest {
         None
     }
 
-    fn ask_for_login(&mut self) {
+    fn show_login_prompt(&mut self) {
         self.line.clear();
         self.stage = Stage::Login;
         self.screen = Screen::blank();
@@ -232,7 +232,7 @@ impl Guest {
         self.prompt();
     }
 
-    fn greet(&mut self) {
+    fn print_greeting(&mut self) {
         let hostname = &self.system.hostname;
         self.screen.print(&format!("Linux {hostname} {KERNEL} x86_64\n\nType `help` for what this simulated server can do.\n\n"));
         self.prompt();
@@ -250,11 +250,11 @@ impl Guest {
         self.screen.print(&prompt);
     }
 
-    /// Carries out one line typed into the shell.
+    /// Runs one line in the shell.
     fn run(&mut self, line: &str, user: &str, uptime: Duration) -> Option<Request> {
         let (command, arguments) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
         let hostname = &self.system.hostname;
-        let answer = match command {
+        let output = match command {
             "" => String::new(),
             "clear" => {
                 self.screen = Screen::blank();
@@ -262,7 +262,7 @@ impl Guest {
             }
             "echo" => format!("{}\n", arguments.trim_start()),
             "exit" | "logout" => {
-                self.ask_for_login();
+                self.show_login_prompt();
                 return None;
             }
             "help" => HELP.to_owned(),
@@ -272,17 +272,17 @@ impl Guest {
             "uname" if arguments == "-a" => format!("Linux {hostname} {KERNEL} x86_64 GNU/Linux\n"),
             "uname" if arguments == "-r" => format!("{KERNEL}\n"),
             "uname" => "Linux\n".to_owned(),
-            "uptime" => format!("up {}\n", in_words(uptime)),
+            "uptime" => format!("up {}\n", format_uptime(uptime)),
             "whoami" => format!("{user}\n"),
             _ => format!("-bash: {command}: command not found\n"),
         };
-        self.screen.print(&answer);
+        self.screen.print(&output);
         self.prompt();
         None
     }
 }
 
-fn in_words(uptime: Duration) -> String {
+fn format_uptime(uptime: Duration) -> String {
     let minutes = uptime.as_secs() / 60;
     match (minutes / 60, minutes % 60) {
         (0, minutes) => format!("{minutes} min"),
@@ -301,7 +301,7 @@ mod tests {
             hostname: "web1".into(),
             release: "Debian GNU/Linux 13".into(),
         });
-        guest.advance(BOOTED);
+        guest.advance(BOOT_TIME);
         guest
     }
 
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn boot_shows_its_progress_and_ends_at_the_login_prompt() {
+    fn boot_messages_end_at_the_login_prompt() {
         let mut guest = Guest::boot(System {
             hostname: "web1".into(),
             release: "Debian GNU/Linux 13".into(),
@@ -344,7 +344,7 @@ mod tests {
         guest.advance(Duration::from_millis(450));
         assert_eq!(last_line(&guest), "Loading Linux 6.12.57+deb13-amd64 ...");
 
-        guest.advance(BOOTED);
+        guest.advance(BOOT_TIME);
         assert_eq!(
             guest.screen().text(),
             "\nDebian GNU/Linux 13 web1 tty1\n\nweb1 login:"
@@ -360,13 +360,13 @@ mod tests {
         });
 
         type_text(&mut guest, "root");
-        guest.advance(BOOTED);
+        guest.advance(BOOT_TIME);
 
         assert_eq!(last_line(&guest), "web1 login:");
     }
 
     #[test]
-    fn typed_characters_are_echoed_and_can_be_taken_back() {
+    fn typed_characters_are_echoed_and_can_be_erased() {
         let mut guest = booted();
 
         type_text(&mut guest, "Jörg|x");
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn shell_answers() {
+    fn shell_runs_commands() {
         let mut guest = logged_in();
 
         for line in [
@@ -451,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn guest_asks_for_power_off_and_reboot() {
+    fn guest_requests_power_off_and_reboot() {
         let mut guest = logged_in();
 
         assert_eq!(enter(&mut guest, "poweroff"), Some(Request::PowerOff));
@@ -463,11 +463,11 @@ mod tests {
     }
 
     #[test]
-    fn endless_line_is_cut() {
+    fn long_line_is_truncated() {
         let mut guest = booted();
 
-        type_text(&mut guest, &"x".repeat(2 * LINE_LIMIT));
+        type_text(&mut guest, &"x".repeat(2 * MAX_LINE));
 
-        assert_eq!(guest.line.len(), LINE_LIMIT);
+        assert_eq!(guest.line.len(), MAX_LINE);
     }
 }

@@ -1,7 +1,7 @@
-//! A viewer's keyboard: keysyms in, keys with a meaning out.
+//! A viewer's keyboard: translates keysyms to keys.
 //!
 //! RFB sends X11 keysyms, so Shift and the layout have already been applied by the viewer; only Control and Alt are
-//! followed here. Keysyms: <https://www.x.org/releases/X11R7.7/doc/xproto/x11protocol.html#keysym_encoding>
+//! tracked here. Keysyms: <https://www.x.org/releases/X11R7.7/doc/xproto/x11protocol.html#keysym_encoding>
 
 const BACKSPACE: u32 = 0xff08;
 const RETURN: u32 = 0xff0d;
@@ -13,18 +13,18 @@ const CONTROL_RIGHT: u32 = 0xffe4;
 const ALT_LEFT: u32 = 0xffe9;
 const ALT_RIGHT: u32 = 0xffea;
 
-/// What a key means to the machine.
+/// A key as the machine receives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Key {
     Character(char),
     Enter,
     Backspace,
-    /// Control and this letter, in lower case.
+    /// Control with this lowercase letter.
     Control(char),
     ControlAltDelete,
 }
 
-/// The keys that one viewer holds down.
+/// The modifier keys that one viewer holds down.
 #[derive(Debug, Default)]
 pub(crate) struct Keyboard {
     control: bool,
@@ -32,7 +32,7 @@ pub(crate) struct Keyboard {
 }
 
 impl Keyboard {
-    /// Takes one key event; keys that mean nothing to the machine (Tab, arrows, F1, …) give nothing.
+    /// Handles one key event; returns `None` for unsupported keys (Tab, arrows, F1, …).
     pub(crate) fn event(&mut self, keysym: u32, down: bool) -> Option<Key> {
         match keysym {
             CONTROL_LEFT | CONTROL_RIGHT => self.control = down,
@@ -53,7 +53,7 @@ impl Keyboard {
                 match (self.control, self.alt) {
                     (true, false) => Some(Key::Control(character.to_ascii_lowercase())),
                     (false, true) => None,
-                    // AltGr reaches some viewers' servers as Control with Alt.
+                    // Some viewers send AltGr as Control with Alt.
                     _ => Some(Key::Character(character)),
                 }
             }
@@ -61,11 +61,11 @@ impl Keyboard {
     }
 }
 
-/// The character that a keysym prints: Latin-1 is itself, Unicode is marked by its first byte.
+/// Returns the character of a keysym: Latin-1 is identical, Unicode is marked by the first byte.
 fn character(keysym: u32) -> Option<char> {
     match keysym {
         0x20..=0x7e | 0xa0..=0xff => char::from_u32(keysym),
-        // The keypad: `*` to `9` in the order of ASCII.
+        // The keypad, from `*` to `9` in the order of ASCII.
         0xffaa..=0xffb9 => char::from_u32(keysym - 0xff80),
         0x0100_0100..=0x0110_ffff => char::from_u32(keysym - 0x0100_0000),
         _ => None,
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_come_as_the_viewer_means_them() {
+    fn characters_are_translated() {
         assert_eq!(
             typed(&[0x61, 0x7c, 0xe4, 0x0100_20ac, 0xffb7]),
             ['a', '|', 'ä', '€', '7'].map(|c| Some(Key::Character(c)))
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn control_lasts_until_it_is_let_go() {
+    fn control_is_held_until_it_is_released() {
         let mut keyboard = Keyboard::default();
 
         keyboard.event(CONTROL_LEFT, true);
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_without_a_meaning_are_ignored() {
+    fn unsupported_keys_are_ignored() {
         const LEFT: u32 = 0xff51;
         const F1: u32 = 0xffbe;
         const SHIFT: u32 = 0xffe1;
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn letting_a_key_go_types_nothing() {
+    fn releasing_a_key_types_nothing() {
         assert_eq!(Keyboard::default().event(0x61, false), None);
     }
 }

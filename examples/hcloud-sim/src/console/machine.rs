@@ -1,4 +1,4 @@
-//! The machine behind a console: power, keys, and the screen that any number of viewers watch.
+//! The machine of a console: power, keyboard, and a screen for any number of viewers.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,14 +12,13 @@ use super::keyboard::Key;
 use super::screen::Screen;
 use crate::clock::Clock;
 
-/// A machine with a text screen; a cheap handle, all clones of it mean the same machine.
+/// A machine with a text screen; clones are handles to the same machine.
 ///
-/// A machine that nobody looks at costs nothing: what the clock has changed on its screen is made up for when somebody
-/// looks, and nothing runs in between.
+/// No task runs for a machine: the screen is brought up to date with the clock when it is read.
 #[derive(Clone)]
 pub(crate) struct Machine {
     clock: Clock,
-    /// Empty while the power is off. Viewers hold the other end, so cutting the power ends them all.
+    /// `None` while the power is off; dropping the sender ends all viewers.
     running: Arc<Mutex<Option<watch::Sender<Running>>>>,
 }
 
@@ -30,7 +29,7 @@ struct Running {
 }
 
 impl Machine {
-    /// A machine that is switched off.
+    /// Returns a machine that is switched off.
     pub(crate) fn new(clock: Clock) -> Self {
         Self {
             clock,
@@ -38,7 +37,7 @@ impl Machine {
         }
     }
 
-    /// Switches the machine on, at a time that may be past; what runs already is reset, and its viewers stay.
+    /// Switches the machine on, with a time in the past if needed; resets it, with its viewers, if it is on.
     pub(crate) fn power_on(&self, system: System, since: Timestamp) {
         let running = Running {
             since,
@@ -51,17 +50,17 @@ impl Machine {
         }
     }
 
-    /// Cuts the power; every viewer's session ends.
+    /// Switches the machine off, which ends all sessions.
     pub(crate) fn power_off(&self) {
         *self.lock() = None;
     }
 
-    /// Whether the power is on; a user who typed `poweroff` into the console has switched it off.
+    /// Returns whether the power is on; the command `poweroff` in the console switches it off.
     pub(crate) fn is_on(&self) -> bool {
         self.lock().is_some()
     }
 
-    /// What stands on the screen, without blanks at the ends of lines; empty while the power is off.
+    /// Returns the text on the screen without trailing whitespace; empty while the power is off.
     pub(crate) fn text(&self) -> String {
         let mut viewer = self.watch();
         viewer
@@ -87,7 +86,7 @@ impl Machine {
         }
     }
 
-    /// Begins to watch the screen; `None` while the power is off.
+    /// Returns a viewer of the screen; `None` while the power is off.
     pub(super) fn watch(&self) -> Option<Viewer> {
         let running = self.lock().as_ref()?.subscribe();
         Some(Viewer {
@@ -96,7 +95,7 @@ impl Machine {
         })
     }
 
-    /// Shows what the clock has made due since somebody last looked.
+    /// Brings the screen up to date with the clock.
     fn catch_up(&self) {
         if let Some(running) = &*self.lock() {
             running.send_if_modified(|running| {
@@ -134,7 +133,7 @@ impl Running {
     }
 }
 
-/// One watcher of a machine's screen.
+/// A viewer of a machine's screen.
 #[derive(Clone, Debug)]
 pub(super) struct Viewer {
     machine: Machine,
@@ -146,15 +145,17 @@ impl Viewer {
         self.running.borrow().guest.system().hostname.clone()
     }
 
-    /// The screen as it is now.
+    /// Returns the current screen.
     pub(super) fn screen(&mut self) -> Screen {
         self.machine.catch_up();
         self.running.borrow_and_update().guest.screen().clone()
     }
 
-    /// Waits until the screen may differ from the one last returned by [`Viewer::screen`].
+    /// Waits until the screen may differ from the last return value of [`Viewer::screen`].
     ///
-    /// Cancelling the call loses nothing.
+    /// # Cancel safety
+    ///
+    /// Cancel safe.
     pub(super) async fn changed(&mut self) -> Result<(), PoweredOff> {
         let due = self.running.borrow().next_change();
         let due = async {
@@ -172,13 +173,13 @@ impl Viewer {
         }
     }
 
-    /// Waits until the power goes off.
+    /// Waits until the machine is switched off.
     pub(super) async fn powered_off(mut self) {
         while self.running.changed().await.is_ok() {}
     }
 }
 
-/// The machine that was watched has been switched off.
+/// The error for a machine that has been switched off.
 #[derive(Debug)]
 pub(super) struct PoweredOff;
 

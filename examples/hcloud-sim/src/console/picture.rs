@@ -1,9 +1,9 @@
-//! Characters drawn as pixels, and pixels encoded for a viewer.
+//! Rendering of the screen, and encoding of its pixels for viewers.
 
 use std::ops::Range;
 
 use super::font::glyph;
-use super::pixel_format::{Colour, Pixel, PixelFormat};
+use super::pixel_format::{Color, Pixel, PixelFormat};
 use super::screen::{COLUMNS, LINES, Screen};
 use super::view::{Area, Cell};
 
@@ -11,25 +11,25 @@ use super::view::{Area, Cell};
 pub(crate) const CELL_WIDTH: usize = 9;
 pub(crate) const CELL_HEIGHT: usize = 16;
 
-/// Size of the screen in pixels: 720×400.
+/// Size of the screen in pixels, 720×400.
 pub(crate) const WIDTH: u16 = (COLUMNS * CELL_WIDTH) as u16;
 pub(crate) const HEIGHT: u16 = (LINES * CELL_HEIGHT) as u16;
 
-const INK: Colour = [0xaa, 0xaa, 0xaa];
-const PAPER: Colour = [0, 0, 0];
+const FOREGROUND_COLOR: Color = [0xaa, 0xaa, 0xaa];
+const BACKGROUND_COLOR: Color = [0, 0, 0];
 
 /// The cursor is an underline: the last rows of its cell.
 const CURSOR_ROWS: Range<usize> = 14..16;
 
-/// Side of the square tiles that Hextile works in.
+/// Width and height of Hextile tiles.
 const TILE: usize = 16;
 
-/// How rectangles are encoded: RFC 6143, section 7.7.
+/// Encodings of rectangles: RFC 6143, section 7.7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encoding {
-    /// Every pixel: 1.1 MB for a screen of 32-bit pixels. All viewers know it.
+    /// All pixels: 1.1 MB for a screen of 32-bit pixels. Every viewer supports it.
     Raw,
-    /// Background and runs of foreground in tiles: 7 kB for a login prompt, 45 kB for a screen full of text.
+    /// Tiles of a background with runs of foreground: 7 kB for a login prompt, 45 kB for a screen full of text.
     Hextile,
 }
 
@@ -41,7 +41,7 @@ impl Encoding {
         }
     }
 
-    /// The encoding to use for a viewer that knows these.
+    /// Returns the best of the encodings that a viewer supports.
     pub(crate) fn best_of(known: &[i32]) -> Self {
         if known.contains(&Self::Hextile.number()) {
             Self::Hextile
@@ -51,11 +51,11 @@ impl Encoding {
     }
 }
 
-/// A part of a screen in two colours.
+/// A rectangle of a screen in two colors.
 #[derive(Debug)]
 pub(crate) struct Picture {
     width: usize,
-    /// Row by row, whether a pixel has the colour of ink.
+    /// Whether each pixel has the foreground color, row by row.
     inked: Vec<bool>,
 }
 
@@ -75,7 +75,10 @@ impl Picture {
     }
 
     pub(crate) fn encode(&self, encoding: Encoding, format: PixelFormat, bytes: &mut Vec<u8>) {
-        let (ink, paper) = (format.pixel(INK), format.pixel(PAPER));
+        let (ink, paper) = (
+            format.pixel(FOREGROUND_COLOR),
+            format.pixel(BACKGROUND_COLOR),
+        );
         match encoding {
             Encoding::Raw => self.encode_raw(ink, paper, bytes),
             Encoding::Hextile => self.encode_hextile(ink, paper, bytes),
@@ -105,7 +108,7 @@ impl Picture {
         }
     }
 
-    /// The horizontal runs of ink in a tile.
+    /// Returns the horizontal runs of foreground pixels in a tile.
     fn runs(&self, rows: Range<usize>, columns: Range<usize>) -> Vec<Run> {
         let mut runs = Vec::new();
         for (y, row) in rows.enumerate() {
@@ -126,7 +129,7 @@ impl Picture {
     }
 }
 
-/// Some pixels of ink beside each other in a tile.
+/// Adjacent foreground pixels in a row of a tile.
 #[derive(Debug)]
 struct Run {
     x: usize,
@@ -134,9 +137,9 @@ struct Run {
     length: usize,
 }
 
-/// Writes a tile as its background and the runs on it.
+/// Encodes a tile as its background and the runs on it.
 ///
-/// The colours could be left out where they are those of the tile before; saying them keeps tiles independent.
+/// Repeating the colors of the previous tile is optional; doing so keeps tiles independent.
 fn encode_tile(runs: &[Run], ink: Pixel, paper: Pixel, bytes: &mut Vec<u8>) {
     const BACKGROUND: u8 = 1 << 1;
     const FOREGROUND: u8 = 1 << 2;
@@ -161,7 +164,7 @@ fn encode_tile(runs: &[Run], ink: Pixel, paper: Pixel, bytes: &mut Vec<u8>) {
     }
 }
 
-/// One row of a cell's pixels in the lowest bits, the leftmost highest; the ninth column stays empty.
+/// Returns one pixel row of a cell in the lowest bits, leftmost pixel first; the ninth column is empty.
 fn cell_row(cell: Cell, row: usize) -> u16 {
     if cell.cursor && CURSOR_ROWS.contains(&row) {
         (1 << CELL_WIDTH) - 1
@@ -174,7 +177,7 @@ fn cell_row(cell: Cell, row: usize) -> u16 {
 mod tests {
     use super::*;
 
-    /// Rows of `#` and `.`, as a person sees them.
+    /// Returns the rows as strings of `#` and `.`.
     fn shown(picture: &Picture) -> Vec<String> {
         let row = |row: &[bool]| {
             row.iter()
@@ -184,7 +187,7 @@ mod tests {
         picture.inked.chunks(picture.width).map(row).collect()
     }
 
-    /// What a viewer makes of hextile bytes in a format of one byte per pixel.
+    /// Decodes Hextile in a format of one byte per pixel.
     fn decode_hextile(mut bytes: &[u8], width: usize, height: usize) -> Vec<u8> {
         let mut pixels = vec![0x55; width * height];
         let mut take = || bytes.split_off_first().copied().unwrap();

@@ -1,9 +1,9 @@
-//! How a viewer wants its pixels.
+//! The pixel formats that viewers can request.
 
-/// A colour as 8 bits each of red, green and blue.
-pub(crate) type Colour = [u8; 3];
+/// A color with 8 bits each of red, green and blue.
+pub(crate) type Color = [u8; 3];
 
-/// A true-colour pixel format: RFC 6143, section 7.4.
+/// A true-color pixel format: RFC 6143, section 7.4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PixelFormat {
     bytes_per_pixel: usize,
@@ -19,7 +19,7 @@ struct Channel {
 }
 
 impl PixelFormat {
-    /// 32 bits as `0x00RRGGBB`, lowest byte first: what the server offers.
+    /// The format that the server announces: 32 bits as `0x00RRGGBB`, little-endian.
     pub(crate) const NATIVE: Self = Self {
         bytes_per_pixel: 4,
         big_endian: false,
@@ -33,13 +33,13 @@ impl PixelFormat {
         ],
     };
 
-    /// Reads what a viewer asks for; `None` for colour maps and for colours that do not fit into their pixels.
+    /// Parses the format that a viewer requests; `None` for color maps and invalid channels.
     pub(crate) fn from_wire(wire: &[u8; 16]) -> Option<Self> {
         let &[
             bits,
             _depth,
             big_endian,
-            true_colour,
+            true_color,
             r0,
             r1,
             g0,
@@ -61,7 +61,7 @@ impl PixelFormat {
             channel([b0, b1], b),
         ];
 
-        let valid = true_colour != 0
+        let valid = true_color != 0
             && matches!(bits, 8 | 16 | 32)
             && channels.iter().all(|channel| channel.fits(bits));
         valid.then_some(Self {
@@ -71,7 +71,7 @@ impl PixelFormat {
         })
     }
 
-    /// The format as the server announces it.
+    /// Encodes the format for the server's announcement.
     pub(crate) fn to_wire(self) -> [u8; 16] {
         let bits = u8::try_from(self.bytes_per_pixel * 8).expect("a pixel has at most 32 bits");
         let depth = self
@@ -102,12 +102,12 @@ impl PixelFormat {
         ]
     }
 
-    /// The bytes of one pixel.
-    pub(crate) fn pixel(self, colour: Colour) -> Pixel {
+    /// Encodes one pixel.
+    pub(crate) fn pixel(self, color: Color) -> Pixel {
         let value = self
             .channels
             .iter()
-            .zip(colour)
+            .zip(color)
             .map(|(channel, level)| {
                 (u32::from(level) * u32::from(channel.max) / 255) << channel.shift
             })
@@ -129,7 +129,7 @@ impl Channel {
     }
 }
 
-/// One pixel as it goes over the wire: 1, 2 or 4 bytes.
+/// An encoded pixel of 1, 2 or 4 bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pixel {
     bytes: [u8; 4],
@@ -146,10 +146,10 @@ impl Pixel {
 mod tests {
     use super::*;
 
-    const ORANGE: Colour = [0xff, 0x80, 0x00];
+    const ORANGE: Color = [0xff, 0x80, 0x00];
 
     #[test]
-    fn announced_format_is_read_as_it_was_meant() {
+    fn announced_format_is_parsed_unchanged() {
         assert_eq!(
             PixelFormat::from_wire(&PixelFormat::NATIVE.to_wire()),
             Some(PixelFormat::NATIVE)
@@ -179,13 +179,13 @@ mod tests {
     }
 
     #[test]
-    fn formats_that_make_no_sense_are_refused() {
-        let colour_map = [8, 8, 0, 0, 0, 7, 0, 7, 0, 3, 0, 3, 6, 0, 0, 0];
+    fn invalid_formats_are_rejected() {
+        let color_map = [8, 8, 0, 0, 0, 7, 0, 7, 0, 3, 0, 3, 6, 0, 0, 0];
         let odd_depth = [24, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0, 0, 0, 0];
         let shifted_out = [32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 25, 8, 0, 0, 0, 0];
         let endless_shift = [32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 255, 8, 0, 0, 0, 0];
 
-        for format in [colour_map, odd_depth, shifted_out, endless_shift, [0; 16]] {
+        for format in [color_map, odd_depth, shifted_out, endless_shift, [0; 16]] {
             assert_eq!(PixelFormat::from_wire(&format), None, "{format:?}");
         }
     }

@@ -1,4 +1,4 @@
-//! The server side of RFB, the protocol of VNC: RFC 6143, with the older 3.3 and 3.7 that some viewers speak.
+//! The server side of RFB, the protocol of VNC: RFC 6143, and the older versions 3.3 and 3.7.
 
 use std::io;
 use std::time::Duration;
@@ -16,43 +16,43 @@ use super::pixel_format::PixelFormat;
 use super::screen::Screen;
 use super::view::{Area, View};
 
-/// How long a viewer may take to authenticate: a person may be typing the password.
-const HANDSHAKE_LIMIT: Duration = Duration::from_secs(120);
+/// The maximum time of authentication; the password may be typed by hand.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// How long a viewer may take to receive an update.
-const UPDATE_LIMIT: Duration = Duration::from_secs(30);
+/// The maximum time to send an update to a viewer.
+const UPDATE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest clipboard text that a viewer may send.
-const CLIPBOARD_LIMIT: u32 = 1 << 20;
+/// The maximum size of a viewer's clipboard text, in bytes.
+const MAX_CLIPBOARD_BYTES: u32 = 1 << 20;
 
-/// The number of VNC authentication among the security types.
+/// The security type of VNC authentication.
 const VNC_AUTHENTICATION: u8 = 2;
 
-/// Why a session ended, other than by the viewer's leaving or the machine's power going off.
+/// The reasons for which a session fails.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConsoleError {
-    /// There is no screen to show.
+    /// The machine is off.
     #[error("the machine is switched off")]
     PoweredOff,
 
-    /// The viewer has not shown that it knows the password.
+    /// The viewer's password is wrong.
     #[error("wrong console password")]
     WrongPassword,
 
-    /// The viewer has said something that RFB does not allow, or that this server never offered.
+    /// The viewer has sent an invalid message, or used a feature that the server did not offer.
     #[error("the viewer broke the protocol: {0}")]
     Protocol(&'static str),
 
-    /// The viewer was too slow.
+    /// The viewer did not respond in time.
     #[error("the viewer took too long to {0}")]
     TimedOut(&'static str),
 
-    /// The connection broke.
+    /// The connection failed.
     #[error("the connection to the viewer broke")]
     Connection(#[from] io::Error),
 }
 
-/// Shows a machine to one viewer until one of them ends it.
+/// Serves one viewer until it disconnects or the machine is switched off.
 pub(super) async fn serve(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     machine: &Machine,
@@ -73,16 +73,16 @@ async fn session(
     password: &str,
 ) -> Result<(), ConsoleError> {
     timeout(
-        HANDSHAKE_LIMIT,
+        HANDSHAKE_TIMEOUT,
         handshake(stream, &viewer.hostname(), password),
     )
     .await
     .map_err(|_| ConsoleError::TimedOut("authenticate"))??;
 
     let (reader, writer) = tokio::io::split(stream);
-    let (orders, pending) = mpsc::channel(16);
+    let (requests, pending) = mpsc::channel(16);
     tokio::select! {
-        ended = listen(BufReader::new(reader), machine, orders) => ended,
+        ended = listen(BufReader::new(reader), machine, requests) => ended,
         ended = show(writer, viewer, pending) => ended,
     }
 }
@@ -122,7 +122,7 @@ async fn agree_on_version(
     match &answer {
         b"RFB 003.008\n" => Ok(Version::V3_8),
         b"RFB 003.007\n" => Ok(Version::V3_7),
-        // Some viewers answer with numbers of their own, which RFC 6143 asks to take for 3.3.
+        // RFC 6143 requires to treat unknown version numbers as 3.3.
         answer if answer.starts_with(b"RFB 003.") => Ok(Version::V3_3),
         _ => Err(ConsoleError::Protocol("no RFB version")),
     }
@@ -171,9 +171,9 @@ async fn authenticate(
     Err(ConsoleError::WrongPassword)
 }
 
-/// What a viewer that knows the password answers: the challenge, encrypted by DES.
+/// Returns the correct response to a challenge: the challenge encrypted with DES.
 ///
-/// The key is the first 8 bytes of the password, each with its bits in the reverse order.
+/// The key is the first 8 bytes of the password, with the bits of each byte in reverse order.
 pub(super) fn response_to(mut challenge: [u8; 16], password: &str) -> [u8; 16] {
     let mut key = [0; 8];
     for (key, byte) in key.iter_mut().zip(password.bytes()) {
@@ -186,7 +186,7 @@ pub(super) fn response_to(mut challenge: [u8; 16], password: &str) -> [u8; 16] {
     challenge
 }
 
-/// Writes and flushes, since a WebSocket keeps back what is not flushed.
+/// Writes and flushes, since the WebSocket buffers its messages.
 async fn send(writer: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
     writer.write_all(bytes).await?;
     writer.flush().await
@@ -198,22 +198,22 @@ fn push_text(bytes: &mut Vec<u8>, text: &str) {
     bytes.extend(text.as_bytes());
 }
 
-/// What a viewer has said about the updates that it wants.
+/// A request of a viewer that affects updates.
 #[derive(Debug)]
-enum Order {
+enum ViewerRequest {
     Format(PixelFormat),
     Encoding(Encoding),
-    /// Send what has changed.
+    /// Send the changes in the area.
     Changes(Area),
-    /// Send everything, changed or not.
+    /// Send the whole area.
     Everything(Area),
 }
 
-/// Takes the viewer's messages until it leaves.
+/// Reads the viewer's messages until it disconnects.
 async fn listen(
     mut reader: impl AsyncRead + Unpin,
     machine: &Machine,
-    orders: mpsc::Sender<Order>,
+    requests: mpsc::Sender<ViewerRequest>,
 ) -> Result<(), ConsoleError> {
     const SET_PIXEL_FORMAT: u8 = 0;
     const SET_ENCODINGS: u8 = 2;
@@ -251,7 +251,7 @@ async fn listen(
             _ => return Err(ConsoleError::Protocol("an unknown message")),
         };
         if let Some(order) = order
-            && orders.send(order).await.is_err()
+            && requests.send(order).await.is_err()
         {
             return Ok(());
         }
@@ -263,28 +263,32 @@ async fn skip<const BYTES: usize>(reader: &mut (impl AsyncRead + Unpin)) -> io::
     Ok(())
 }
 
-async fn read_pixel_format(reader: &mut (impl AsyncRead + Unpin)) -> Result<Order, ConsoleError> {
+async fn read_pixel_format(
+    reader: &mut (impl AsyncRead + Unpin),
+) -> Result<ViewerRequest, ConsoleError> {
     skip::<3>(reader).await?;
     let mut format = [0; 16];
     reader.read_exact(&mut format).await?;
     PixelFormat::from_wire(&format)
-        .map(Order::Format)
+        .map(ViewerRequest::Format)
         .ok_or(ConsoleError::Protocol("an impossible pixel format"))
 }
 
-async fn read_encodings(reader: &mut (impl AsyncRead + Unpin)) -> Result<Order, ConsoleError> {
+async fn read_encodings(
+    reader: &mut (impl AsyncRead + Unpin),
+) -> Result<ViewerRequest, ConsoleError> {
     skip::<1>(reader).await?;
     let mut known = Vec::new();
     for _ in 0..reader.read_u16().await? {
         known.push(reader.read_i32().await?);
     }
-    Ok(Order::Encoding(Encoding::best_of(&known)))
+    Ok(ViewerRequest::Encoding(Encoding::best_of(&known)))
 }
 
-/// Reads a request for an update of an area, which comes in pixels; `None` if nothing of it is on the screen.
+/// Reads a request for an update of an area in pixels; `None` if the area is outside of the screen.
 async fn read_update_request(
     reader: &mut (impl AsyncRead + Unpin),
-) -> Result<Option<Order>, ConsoleError> {
+) -> Result<Option<ViewerRequest>, ConsoleError> {
     let incremental = reader.read_u8().await? != 0;
     let mut numbers = [0; 4];
     for number in &mut numbers {
@@ -299,27 +303,27 @@ async fn read_update_request(
         return Ok(None);
     }
     Ok(Some(if incremental {
-        Order::Changes(area)
+        ViewerRequest::Changes(area)
     } else {
-        Order::Everything(area)
+        ViewerRequest::Everything(area)
     }))
 }
 
 async fn skip_clipboard(reader: &mut (impl AsyncRead + Unpin)) -> Result<(), ConsoleError> {
     skip::<3>(reader).await?;
     let length = reader.read_u32().await?;
-    if length > CLIPBOARD_LIMIT {
+    if length > MAX_CLIPBOARD_BYTES {
         return Err(ConsoleError::Protocol("a clipboard text beyond the limit"));
     }
     tokio::io::copy(&mut reader.take(length.into()), &mut tokio::io::sink()).await?;
     Ok(())
 }
 
-/// Sends updates, each when the viewer has asked for one and there is something new, until the power goes off.
+/// Sends updates until the machine is switched off, each after a request of the viewer and a change.
 async fn show(
     mut writer: impl AsyncWrite + Unpin,
     mut viewer: Viewer,
-    mut orders: mpsc::Receiver<Order>,
+    mut requests: mpsc::Receiver<ViewerRequest>,
 ) -> Result<(), ConsoleError> {
     let mut format = PixelFormat::NATIVE;
     let mut encoding = Encoding::Raw;
@@ -327,13 +331,13 @@ async fn show(
     let mut wanted: Option<Area> = None;
     loop {
         tokio::select! {
-            order = orders.recv() => match order {
+            order = requests.recv() => match order {
                 None => return Ok(()),
-                Some(Order::Format(new)) => format = new,
-                Some(Order::Encoding(new)) => encoding = new,
-                Some(Order::Changes(area)) => wanted = Some(area.join(wanted)),
-                Some(Order::Everything(area)) => {
-                    view.forget(&area);
+                Some(ViewerRequest::Format(new)) => format = new,
+                Some(ViewerRequest::Encoding(new)) => encoding = new,
+                Some(ViewerRequest::Changes(area)) => wanted = Some(area.join(wanted)),
+                Some(ViewerRequest::Everything(area)) => {
+                    view.invalidate(&area);
                     wanted = Some(area.join(wanted));
                 }
             },
@@ -347,7 +351,7 @@ async fn show(
         if !changes.is_empty() {
             wanted = None;
             let update = encode_update(&screen, &changes, encoding, format);
-            timeout(UPDATE_LIMIT, send(&mut writer, &update))
+            timeout(UPDATE_TIMEOUT, send(&mut writer, &update))
                 .await
                 .map_err(|_| ConsoleError::TimedOut("receive an update"))??;
         }

@@ -8,14 +8,14 @@ pub(crate) const COLUMNS: usize = 80;
 /// Lines on the screen.
 pub(crate) const LINES: usize = 25;
 
-/// What stands on the screen of a machine.
+/// The content of a machine's screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Screen {
     cells: [[char; COLUMNS]; LINES],
     cursor: Cursor,
 }
 
-/// Where the next character goes.
+/// The position of the next character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
     pub(crate) line: usize,
@@ -39,7 +39,7 @@ impl Screen {
         self.cursor
     }
 
-    /// Writes `text` at the cursor; `\n` begins a line, and the last line scrolls.
+    /// Prints `text` at the cursor; the screen scrolls after the last line.
     pub(crate) fn print(&mut self, text: &str) {
         for character in text.chars() {
             match character {
@@ -49,7 +49,7 @@ impl Screen {
         }
     }
 
-    /// Takes back the character before the cursor, over the end of a line if need be.
+    /// Erases the character before the cursor, which may be on the previous line.
     pub(crate) fn erase(&mut self) {
         if self.cursor.column > 0 {
             self.cursor.column -= 1;
@@ -60,12 +60,12 @@ impl Screen {
         self.cells[self.cursor.line][self.cursor.column] = ' ';
     }
 
-    /// The text as a person reads it: no blanks at the ends of lines, no empty lines at the end.
+    /// Returns the text without trailing whitespace and empty lines at the end.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         for line in &self.cells {
             let line: String = line.iter().collect();
-            writeln!(text, "{}", line.trim_end()).expect("a String takes all that is written");
+            writeln!(text, "{}", line.trim_end()).expect("writing to a string");
         }
         text.truncate(text.trim_end().len());
         text
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_has_no_blanks_at_its_ends() {
+    fn text_has_no_trailing_whitespace() {
         let mut screen = Screen::blank();
 
         screen.print("one  \n  two\n\n");
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_wrapped_can_be_erased() {
+    fn wrapped_text_can_be_erased() {
         let mut screen = Screen::blank();
 
         screen.print(&"x".repeat(82));

@@ -1,4 +1,4 @@
-//! What a viewer already has of a screen, and so what it still needs.
+//! The cells that a viewer has received, to find the changes it still needs.
 
 use std::ops::Range;
 
@@ -18,7 +18,7 @@ impl Area {
         columns: 0..COLUMNS,
     };
 
-    /// The smallest area with both in it.
+    /// Returns the smallest area that contains both.
     pub(crate) fn join(self, other: Option<Self>) -> Self {
         let Some(other) = other else { return self };
         let span = |a: Range<usize>, b: Range<usize>| a.start.min(b.start)..a.end.max(b.end);
@@ -29,7 +29,7 @@ impl Area {
     }
 }
 
-/// One cell as it is drawn.
+/// A character cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cell {
     pub(crate) character: char,
@@ -37,7 +37,7 @@ pub(crate) struct Cell {
 }
 
 impl Screen {
-    /// What to draw at a place.
+    /// Returns the cell at a position.
     pub(crate) fn cell(&self, line: usize, column: usize) -> Cell {
         let cursor = self.cursor();
         Cell {
@@ -47,7 +47,7 @@ impl Screen {
     }
 }
 
-/// The cells that a viewer has, `None` where it has nothing or has lost it.
+/// The cells that a viewer has received; `None` if it has none at a position.
 #[derive(Debug)]
 pub(crate) struct View([[Option<Cell>; COLUMNS]; LINES]);
 
@@ -56,14 +56,14 @@ impl View {
         Self([[None; COLUMNS]; LINES])
     }
 
-    /// The viewer has lost what it had of `area`.
-    pub(crate) fn forget(&mut self, area: &Area) {
+    /// Marks the cells of `area` as not received.
+    pub(crate) fn invalidate(&mut self, area: &Area) {
         for line in &mut self.0[area.lines.clone()] {
             line[area.columns.clone()].fill(None);
         }
     }
 
-    /// The parts of `area` that differ from `screen`, at most one per line; from now on the viewer has them.
+    /// Returns the parts of `area` that differ from `screen`, at most one per line, and marks them as received.
     pub(crate) fn catch_up(&mut self, screen: &Screen, area: &Area) -> Vec<Area> {
         area.lines
             .clone()
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn change_outside_the_wanted_area_is_kept_for_later() {
+    fn change_outside_of_the_requested_area_is_sent_later() {
         let mut screen = Screen::blank();
         let mut view = up_to_date(&screen);
 
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn forgotten_area_is_needed_again() {
+    fn invalidated_area_is_sent_again() {
         let screen = Screen::blank();
         let mut view = up_to_date(&screen);
 
@@ -167,7 +167,7 @@ mod tests {
             lines: 23..25,
             columns: 78..80,
         };
-        view.forget(&corner);
+        view.invalidate(&corner);
 
         assert_eq!(
             view.catch_up(&screen, &Area::ALL),

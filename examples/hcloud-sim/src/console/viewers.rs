@@ -1,4 +1,4 @@
-//! The console judged by viewers that others have written.
+//! Tests of the console with independent VNC viewers.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -24,9 +24,9 @@ const SHOWN: &str = "\
     root@web1:~# echo Hello_World-42 (a>b) & {x|y} #~$ tail\n\
     Hello_World-42 (a>b) & {x|y} #~$ tail\n\
     root@web1:~#";
-const LIMIT: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A booted machine that listens on a port of its own for as long as the test runs.
+/// Returns a booted machine that listens on its own port until the test ends.
 async fn listening() -> (Machine, SocketAddr) {
     let clock = Clock::default();
     let machine = Machine::new(clock.clone());
@@ -49,7 +49,7 @@ async fn listening() -> (Machine, SocketAddr) {
     (machine, address)
 }
 
-/// The machine's screen as red, green and blue.
+/// Returns the RGB pixels of the machine's screen.
 fn pixels(machine: &Machine) -> Vec<u8> {
     let screen = machine.watch().unwrap().screen();
     let mut drawn = Vec::new();
@@ -62,27 +62,27 @@ fn pixels(machine: &Machine) -> Vec<u8> {
         .collect()
 }
 
-/// Looks until `condition` holds: viewers do not say when they are done.
-async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
-    let looked = timeout(LIMIT, async {
+/// Waits until `condition` holds, as viewers do not report when they are done.
+async fn wait_until<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+    let reached = timeout(TIMEOUT, async {
         while !condition().await {
             sleep(Duration::from_millis(50)).await;
         }
     });
-    looked
+    reached
         .await
-        .unwrap_or_else(|_| panic!("{what} within {LIMIT:?}"));
+        .unwrap_or_else(|_| panic!("{what} within {TIMEOUT:?}"));
 }
 
 async fn output(command: &mut Command) -> Output {
     let output = command.kill_on_drop(true).output();
-    timeout(LIMIT, output)
+    timeout(TIMEOUT, output)
         .await
-        .expect("the program ends in time")
+        .expect("a program that ends in time")
         .expect("the program is installed")
 }
 
-/// An X server as large as the machine's screen.
+/// An X server with the size of the machine's screen.
 struct Desktop {
     display: String,
     _server: Child,
@@ -99,7 +99,7 @@ impl Desktop {
             .spawn()
             .expect("Xvfb is installed");
         let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-        let number = timeout(LIMIT, lines.next_line())
+        let number = timeout(TIMEOUT, lines.next_line())
             .await
             .unwrap()
             .unwrap()
@@ -116,7 +116,7 @@ impl Desktop {
         command
     }
 
-    /// Whether the desktop shows exactly the machine's screen.
+    /// Returns whether the desktop shows exactly the machine's screen.
     async fn shows(&self, machine: &Machine) -> bool {
         let picture = self
             .run("import")
@@ -136,7 +136,7 @@ impl Desktop {
                 "-SecurityTypes=VncAuth",
                 "-AutoSelect=0",
                 "-FullScreen=1",
-                // Else a hint about the menu key covers the picture for some seconds.
+                // Otherwise a hint about the menu key covers the screen for some seconds.
                 "-MenuKey=",
                 "-RemoteResize=0",
                 "-AlertOnFatalError=0",
@@ -149,7 +149,7 @@ impl Desktop {
     }
 }
 
-async fn password_file(folder: &Path, password: &str) -> PathBuf {
+async fn password_file(directory: &Path, password: &str) -> PathBuf {
     let mut tool = Command::new("tigervncpasswd")
         .arg("-f")
         .stdin(Stdio::piped())
@@ -162,7 +162,7 @@ async fn password_file(folder: &Path, password: &str) -> PathBuf {
         .write_all(password.as_bytes())
         .await
         .unwrap();
-    let file = folder.join("passwd");
+    let file = directory.join("passwd");
     tokio::fs::write(&file, tool.wait_with_output().await.unwrap().stdout)
         .await
         .unwrap();
@@ -178,24 +178,24 @@ async fn tigervnc_shows_what_is_typed_pixel_by_pixel() {
         let (machine, address) = listening().await;
         let desktop = Desktop::start().await;
         let _viewer = desktop.vncviewer(address, &file, encoding).spawn().unwrap();
-        eventually("the login prompt appears", || desktop.shows(&machine)).await;
+        wait_until("the login prompt appears", || desktop.shows(&machine)).await;
 
         for line in ["root", "secret", TYPED] {
             output(desktop.run("xdotool").args(["type", line])).await;
             output(desktop.run("xdotool").args(["key", "Return"])).await;
         }
 
-        eventually("the shell answers", async || {
+        wait_until("the shell answers", async || {
             machine.text().ends_with(SHOWN)
         })
         .await;
-        eventually("the picture follows", || desktop.shows(&machine)).await;
+        wait_until("the picture follows", || desktop.shows(&machine)).await;
     }
 }
 
 #[tokio::test]
 #[ignore = "needs Debian's tigervnc-viewer, tigervnc-tools and xvfb"]
-async fn tigervnc_is_told_that_its_password_is_wrong() {
+async fn tigervnc_reports_a_wrong_password() {
     let folder = tempfile::tempdir().unwrap();
     let file = password_file(folder.path(), "guess").await;
     let (_machine, address) = listening().await;

@@ -1,4 +1,4 @@
-//! RFB over a WebSocket, as noVNC speaks it: the bytes of the stream in binary messages, cut anywhere.
+//! RFB over a WebSocket, as noVNC uses it: the stream is split into binary messages at arbitrary positions.
 
 use std::io;
 use std::time::Duration;
@@ -15,25 +15,25 @@ use tokio_util::io::{CopyToBytes, SinkWriter, StreamReader};
 use super::machine::Machine;
 use super::rfb::{self, ConsoleError};
 
-/// The only subprotocol; without it, Hetzner's consoles answer 502.
+/// The required subprotocol; without it, Hetzner's consoles respond with 502.
 const SUBPROTOCOL: &str = "binary";
 
-/// The longest message to accept; viewers send a few bytes, or some text from their clipboard.
-const MESSAGE_LIMIT: usize = 1 << 20;
+/// The maximum size of a message; viewers send a few bytes, or text from their clipboard.
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
-/// How long to wait for a viewer to hear that its session is over.
-const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+/// The maximum time of the closing handshake.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Answers a viewer that wants to see `machine`, and serves it for as long as it and the power stay.
+/// Accepts a viewer of `machine`, and serves it until it disconnects or the machine is switched off.
 pub(crate) fn accept(upgrade: WebSocketUpgrade, machine: Machine, password: String) -> Response {
     let upgrade = upgrade
         .protocols([SUBPROTOCOL])
-        .max_message_size(MESSAGE_LIMIT);
+        .max_message_size(MAX_MESSAGE_BYTES);
     if upgrade.selected_protocol().is_none() {
         return StatusCode::BAD_GATEWAY.into_response();
     }
     upgrade.on_upgrade(async move |socket| {
-        // The viewer has been told what went wrong, and nobody else needs to know.
+        // The error has been sent to the viewer.
         let _ = serve(socket, &machine, &password).await;
     })
 }
@@ -48,12 +48,12 @@ async fn serve(socket: WebSocket, machine: &Machine, password: &str) -> Result<(
 
     let mut stream = tokio::io::join(reader, writer);
     let ended = rfb::serve(&mut stream, machine, password).await;
-    // A viewer that has gone already is as good as one that hears of the end.
-    let _ = timeout(CLOSE_LIMIT, stream.shutdown()).await;
+    // The viewer may have disconnected already.
+    let _ = timeout(CLOSE_TIMEOUT, stream.shutdown()).await;
     ended
 }
 
-/// The part of the byte stream in a message; none in those that keep the connection alive.
+/// Returns the stream's bytes in a message; `None` for pings and pongs.
 fn payload(message: Result<Message, axum::Error>) -> Option<io::Result<Bytes>> {
     match message {
         Ok(Message::Binary(bytes)) => Some(Ok(bytes)),
@@ -106,7 +106,7 @@ mod tests {
         Ok(connect_async(request).await?.0)
     }
 
-    /// Receives until so many bytes have come, in however many messages.
+    /// Receives `length` bytes, in any number of messages.
     async fn receive(client: &mut Client, length: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         while bytes.len() < length {
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn messages_may_cut_the_stream_anywhere() {
+    async fn stream_may_be_split_at_any_position() {
         let mut client = connect(&running(), "binary").await.unwrap();
         assert_eq!(receive(&mut client, 12).await, b"RFB 003.008\n");
 
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn picture_comes_through() {
+    async fn screen_is_sent() {
         let mut client = connect(&running(), "binary").await.unwrap();
         receive(&mut client, 12).await;
         client
@@ -170,14 +170,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn viewer_without_the_subprotocol_is_refused() {
+    async fn viewer_without_the_subprotocol_is_rejected() {
         let refused = connect(&running(), "base64").await.unwrap_err();
 
         assert!(matches!(refused, Error::Http(answer) if answer.status() == 502));
     }
 
     #[tokio::test]
-    async fn text_ends_the_session() {
+    async fn text_message_ends_the_session() {
         let mut client = connect(&running(), "binary").await.unwrap();
         receive(&mut client, 12).await;
 

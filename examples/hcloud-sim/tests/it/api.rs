@@ -1,4 +1,4 @@
-//! The API as HTTP: budgets, tokens, time.
+//! The HTTP API: rate limits, tokens, time.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 
-/// The numbers of a budget in an answer: limit, remaining, and when it is full again.
+/// Returns the rate limit headers of a response: limit, remaining and reset.
 fn budget(response: &Response) -> [i64; 3] {
     ["limit", "remaining", "reset"].map(|name| {
         let value = &response.headers()[format!("ratelimit-{name}")];
@@ -17,7 +17,7 @@ fn budget(response: &Response) -> [i64; 3] {
 }
 
 #[tokio::test]
-async fn path_is_looked_at_before_the_token() {
+async fn route_is_checked_before_the_token() {
     let sim = Sim::builder().start().await.unwrap();
     let client = Client::without_token(&sim);
 
@@ -37,7 +37,7 @@ async fn path_is_looked_at_before_the_token() {
 }
 
 #[tokio::test]
-async fn budget_is_spent_refused_and_refilled() {
+async fn rate_limit_is_exhausted_and_refilled() {
     let sim = Sim::builder().rate_limit(Some(2)).start().await.unwrap();
     let client = Client::of(&sim);
 
@@ -60,7 +60,7 @@ async fn budget_is_spent_refused_and_refilled() {
 }
 
 #[tokio::test]
-async fn actions_finish_when_the_clock_says_so() {
+async fn actions_finish_by_the_clock() {
     let sim = Sim::builder().start().await.unwrap();
     let client = Client::of(&sim);
     let created = client.create("web1").await;
@@ -102,7 +102,7 @@ async fn equal_seeds_give_equal_secrets() {
 }
 
 #[tokio::test]
-async fn pages_say_where_they_are() {
+async fn pages_contain_pagination_metadata() {
     let sim = Sim::builder().servers(5, &[]).start().await.unwrap();
     let client = Client::of(&sim);
 
@@ -130,7 +130,7 @@ async fn pages_say_where_they_are() {
 }
 
 #[tokio::test]
-async fn servers_and_primary_ips_are_refused_what_does_not_fit() {
+async fn invalid_servers_and_primary_ips_are_rejected() {
     let sim = Sim::builder().servers(1, &[]).start().await.unwrap();
     let client = Client::of(&sim);
     let server = |changes: Value| {
@@ -214,7 +214,7 @@ async fn servers_and_primary_ips_are_refused_what_does_not_fit() {
 }
 
 #[tokio::test]
-async fn bodies_that_are_not_json_are_told_from_those_that_do_not_fit() {
+async fn invalid_json_and_invalid_fields_are_different_errors() {
     let sim = Sim::builder().start().await.unwrap();
     let client = Client::of(&sim);
 

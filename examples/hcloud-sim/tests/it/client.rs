@@ -1,4 +1,4 @@
-//! A client that hides nothing.
+//! A plain HTTP client.
 
 use hcloud_sim::Sim;
 use reqwest::{Method, Response};
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::simulator::Simulator;
 
-/// Where another crate of the build brings TLS to reqwest, reqwest wants cryptography to be chosen
-/// even for plain HTTP.
+/// If another crate of the build enables TLS in reqwest, a cryptography provider must be installed, even for plain
+/// HTTP.
 pub(crate) fn http() -> reqwest::Client {
-    // It is refused when another test has chosen already.
+    // Fails if another test has installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::new()
 }
@@ -28,7 +28,7 @@ impl Client {
         }
     }
 
-    /// A client of the program.
+    /// Returns a client of the program.
     pub(crate) fn to(simulator: &Simulator) -> Self {
         let [endpoint, token] =
             ["HCLOUD_ENDPOINT", "HCLOUD_TOKEN"].map(|name| simulator.variable(name).to_owned());

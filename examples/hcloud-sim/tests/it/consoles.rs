@@ -1,4 +1,4 @@
-//! Consoles, from the request for one to the end of its session.
+//! Consoles, from the request to the end of the session.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::client::Client;
 
-const LIMIT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A booted server, and its id.
+/// Returns a simulator with a booted server, and the server's ID.
 async fn sim() -> (Sim, u64) {
     let sim = Sim::builder().server("web1", &[]).start().await.unwrap();
-    sim.clock().advance(LIMIT);
+    sim.clock().advance(TIMEOUT);
     let list = Client::of(&sim).json("/servers").await;
     let id = list["servers"][0]["id"].as_u64().unwrap();
     (sim, id)
@@ -49,7 +49,7 @@ impl Viewer {
         self.0.send(Message::binary(bytes.to_vec())).await.unwrap();
     }
 
-    /// Receives so many bytes, in however many messages.
+    /// Receives `length` bytes, in any number of messages.
     async fn receive(&mut self, length: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         while bytes.len() < length {
@@ -58,7 +58,7 @@ impl Viewer {
         bytes
     }
 
-    /// Says what RFB wants to hear, up to the point where keys may be pressed.
+    /// Performs the RFB handshake.
     async fn log_in(&mut self, password: &str) {
         self.receive(12).await;
         self.send(b"RFB 003.008\n").await;
@@ -86,7 +86,7 @@ impl Viewer {
     /// Waits for the end of the session.
     async fn closed(mut self) {
         let closed = async { while !self.0.next().await.unwrap().unwrap().is_close() {} };
-        timeout(LIMIT, closed).await.expect("the session ends");
+        timeout(TIMEOUT, closed).await.expect("the session ends");
     }
 }
 
@@ -112,7 +112,7 @@ async fn console_is_open_for_60_seconds() {
 }
 
 #[tokio::test]
-async fn token_opens_the_console_of_its_server_only() {
+async fn token_is_valid_for_its_server_only() {
     let (sim, id) = sim().await;
     let console = act(&sim, id, "request_console").await;
     let url = console["wss_url"].as_str().unwrap();
@@ -125,7 +125,7 @@ async fn token_opens_the_console_of_its_server_only() {
 }
 
 #[tokio::test]
-async fn console_can_be_refused() {
+async fn console_can_be_rejected_by_a_fault() {
     let (sim, id) = sim().await;
     let console = act(&sim, id, "request_console").await;
     let url = console["wss_url"].as_str().unwrap();
@@ -144,9 +144,9 @@ async fn session_ends_when_the_server_is_powered_off() {
         .await
         .unwrap();
 
-    sim.clock().advance(LIMIT);
+    sim.clock().advance(TIMEOUT);
     act(&sim, id, "poweroff").await;
-    sim.clock().advance(LIMIT);
+    sim.clock().advance(TIMEOUT);
 
     viewer.closed().await;
 }

@@ -1,4 +1,4 @@
-//! The example programs of `hcloud-api`, which are what its users write.
+//! The example programs of `hcloud-api`.
 
 use std::io::Write;
 use std::path::Path;
@@ -15,25 +15,25 @@ const KEY: &str =
 const LABEL: [&str; 2] = ["--label", "env=test"];
 
 impl Simulator {
-    /// What an example prints when it succeeds.
-    fn example(&self, name: &str, words: &[&str]) -> String {
-        self.example_reads(name, words, "")
+    /// Runs an example, which must succeed, and returns its output.
+    fn example(&self, name: &str, args: &[&str]) -> String {
+        self.example_with_input(name, args, "")
     }
 
-    /// What an example prints when it succeeds with this on its standard input.
-    fn example_reads(&self, name: &str, words: &[&str], input: &str) -> String {
+    /// Runs an example with standard input.
+    fn example_with_input(&self, name: &str, args: &[&str], input: &str) -> String {
         let programs = Path::new(env!("CARGO_BIN_EXE_hcloud-sim")).parent();
         let program = programs.unwrap().join("examples").join(name);
         let mut process = self
             .command(program.to_str().unwrap())
-            .args(words)
+            .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .expect("the examples of hcloud-api are built");
+            .expect("built examples of hcloud-api");
         let mut stdin = process.stdin.take().unwrap();
-        // An example that reads nothing may have ended already.
+        // The example may have ended without reading its input.
         let _ = stdin.write_all(input.as_bytes());
         drop(stdin);
         let output = process.wait_with_output().unwrap();
@@ -71,7 +71,7 @@ async fn server_is_created_and_its_console_requested() {
 
 #[test]
 #[ignore = "needs the examples of hcloud-api"]
-fn oldest_snapshot_makes_room_for_a_new_one() {
+fn oldest_snapshot_is_replaced_by_a_new_one() {
     let simulator = Simulator::start(&["--servers", "1"]);
 
     let first = simulator.example("snapshot_rotate", &["server-1", "1"]);
@@ -83,12 +83,12 @@ fn oldest_snapshot_makes_room_for_a_new_one() {
 
 #[test]
 #[ignore = "needs the examples of hcloud-api"]
-fn firewall_is_made_and_its_rules_are_replaced() {
+fn firewall_is_created_and_its_rules_are_replaced() {
     let simulator = Simulator::start(&LABEL);
     let firewall = ["around", "env=test"];
 
-    simulator.example_reads("firewall", &firewall, "tcp 22 0.0.0.0/0\nicmp - ::/0\n");
-    simulator.example_reads("firewall", &firewall, "tcp 443 0.0.0.0/0 ::/0\n");
+    simulator.example_with_input("firewall", &firewall, "tcp 22 0.0.0.0/0\nicmp - ::/0\n");
+    simulator.example_with_input("firewall", &firewall, "tcp 443 0.0.0.0/0 ::/0\n");
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn load_balancer_waits_until_its_targets_are_healthy() {
 
 #[test]
 #[ignore = "needs the examples of hcloud-api"]
-fn project_has_a_price() {
+fn price_of_the_project_is_printed() {
     let simulator = Simulator::start(&LABEL);
     simulator.example("load_balancer", &["front", "env=test"]);
 
@@ -119,7 +119,7 @@ fn project_has_a_price() {
 
 #[tokio::test]
 #[ignore = "needs the examples of hcloud-api"]
-async fn name_points_at_an_address() {
+async fn dns_record_is_set() {
     let simulator = Simulator::start(&[]);
     let zone = json!({ "name": "example.com", "mode": "primary" });
     Client::to(&simulator)
@@ -142,7 +142,7 @@ fn actions_are_watched_until_they_end() {
 
 #[test]
 #[ignore = "needs the examples of hcloud-api"]
-fn what_has_a_label_is_cleaned_up() {
+fn labeled_resources_are_deleted() {
     let simulator = Simulator::start(&LABEL);
 
     let found = simulator.example("clean_up", &["env=test"]);

@@ -1,4 +1,4 @@
-//! What goes wrong when it is asked to.
+//! Fault injection.
 
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ fn order() -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn dropped_request_is_not_carried_out() {
+async fn dropped_request_is_not_executed() {
     let (sim, client) = sim("drop POST /v1/servers").await;
 
     let answer = client
@@ -43,7 +43,7 @@ async fn dropped_request_is_not_carried_out() {
 }
 
 #[tokio::test]
-async fn request_dropped_after_it_was_accepted_is_carried_out() {
+async fn request_dropped_after_it_was_accepted_is_executed() {
     let (sim, client) = sim("drop-after POST /v1/servers").await;
 
     let answer = client
@@ -55,7 +55,7 @@ async fn request_dropped_after_it_was_accepted_is_carried_out() {
 }
 
 #[tokio::test]
-async fn hanging_request_gets_no_answer() {
+async fn hanging_request_gets_no_response() {
     let (sim, client) = sim("hang-after POST").await;
 
     let order = order();
@@ -67,7 +67,7 @@ async fn hanging_request_gets_no_answer() {
 }
 
 #[tokio::test]
-async fn answers_can_be_no_json() {
+async fn responses_can_be_invalid_json() {
     for (fault, status, body) in [
         ("status=502", StatusCode::BAD_GATEWAY, "<html>"),
         ("html", StatusCode::OK, "<html>"),
@@ -89,7 +89,7 @@ async fn answers_can_be_no_json() {
 }
 
 #[tokio::test]
-async fn any_error_of_the_api_can_be_asked_for() {
+async fn any_error_of_the_api_can_be_injected() {
     for (fault, status) in [
         ("error=locked", StatusCode::LOCKED),
         ("error=conflict", StatusCode::CONFLICT),
@@ -107,7 +107,7 @@ async fn any_error_of_the_api_can_be_asked_for() {
 }
 
 #[tokio::test]
-async fn spent_budget_is_told_by_the_headers() {
+async fn exceeded_rate_limit_is_in_the_headers() {
     let (_sim, client) = sim("rate-limit").await;
 
     let answer = client.get("/servers").await;
@@ -117,7 +117,7 @@ async fn spent_budget_is_told_by_the_headers() {
 }
 
 #[tokio::test]
-async fn failing_action_leaves_the_server_as_it_was() {
+async fn failed_action_does_not_change_the_server() {
     let sim = Sim::builder().servers(1, &[]).start().await.unwrap();
     let client = Client::of(&sim);
     let id = client.json("/servers").await["servers"][0]["id"].clone();
@@ -140,7 +140,7 @@ async fn failing_action_leaves_the_server_as_it_was() {
 }
 
 #[tokio::test]
-async fn latency_delays_the_answer() {
+async fn latency_delays_the_response() {
     let (_sim, client) = sim("latency=50ms").await;
     let asked = Instant::now();
 
@@ -150,7 +150,7 @@ async fn latency_delays_the_answer() {
 }
 
 #[tokio::test]
-async fn other_programs_have_the_same_controls() {
+async fn control_endpoints_match_the_library() {
     let sim = Sim::builder().servers(1, &[]).start().await.unwrap();
     let base = format!("http://{}/sim", sim.address());
     let http = http();

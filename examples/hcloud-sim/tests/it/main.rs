@@ -1,4 +1,4 @@
-//! The simulator from outside: its API, its faults, its program, and what Hetzner's own clients make of it.
+//! Tests of the simulator's API, faults and program, and with Hetzner's own clients.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 

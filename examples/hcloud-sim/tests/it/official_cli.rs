@@ -1,4 +1,4 @@
-//! Debian's `hcloud`, a client of 2023: older than what it talks to, and still right.
+//! Debian's `hcloud`, a client of 2023.
 
 use std::process::Output;
 use std::time::{Duration, Instant};
@@ -12,25 +12,25 @@ const KEY: &str =
 const CREATE: &str = "server create --type cx23 --image debian-13 --location nbg1";
 
 impl Simulator {
-    /// Runs `hcloud` with these words.
-    fn hcloud(&self, words: &str) -> Output {
+    /// Runs `hcloud` with these arguments.
+    fn hcloud(&self, args: &str) -> Output {
         self.command("hcloud")
             .args(["--poll-interval", "20ms"])
-            .args(words.split(' '))
+            .args(args.split(' '))
             .output()
             .expect("hcloud-cli is installed")
     }
 
-    /// What `hcloud` prints when it succeeds.
-    fn prints(&self, words: &str) -> String {
-        let output = self.hcloud(words);
+    /// Runs `hcloud`, which must succeed, and returns its output.
+    fn stdout(&self, args: &str) -> String {
+        let output = self.hcloud(args);
         let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "hcloud {words}: {errors}");
+        assert!(output.status.success(), "hcloud {args}: {errors}");
         String::from_utf8(output.stdout).unwrap()
     }
 
-    fn json(&self, words: &str) -> Value {
-        serde_json::from_str(&self.prints(&format!("{words} -o json"))).unwrap()
+    fn json(&self, args: &str) -> Value {
+        serde_json::from_str(&self.stdout(&format!("{args} -o json"))).unwrap()
     }
 
     fn status(&self, server: &str) -> String {
@@ -38,7 +38,7 @@ impl Simulator {
         server["status"].as_str().unwrap().to_owned()
     }
 
-    /// Asks until a server has a status that no action tells of.
+    /// Polls until a server has a status that no action reports.
     fn wait_for(&self, server: &str, status: &str) {
         let deadline = Instant::now() + Duration::from_secs(10);
         while self.status(server) != status {
@@ -46,10 +46,10 @@ impl Simulator {
         }
     }
 
-    /// What `hcloud` says when it fails.
-    fn refuses(&self, words: &str) -> String {
-        let output = self.hcloud(words);
-        assert!(!output.status.success(), "hcloud {words}");
+    /// Runs `hcloud`, which must fail, and returns its error message.
+    fn error(&self, args: &str) -> String {
+        let output = self.hcloud(args);
+        assert!(!output.status.success(), "hcloud {args}");
         String::from_utf8(output.stderr).unwrap()
     }
 }
@@ -59,31 +59,31 @@ impl Simulator {
 fn all_pages_are_listed() {
     let simulator = Simulator::start(&["--servers", "130"]);
 
-    let names = simulator.prints("server list -o noheader -o columns=name");
+    let names = simulator.stdout("server list -o noheader -o columns=name");
 
     assert_eq!(names.lines().count(), 130);
 }
 
 #[test]
 #[ignore = "needs Debian's hcloud-cli"]
-fn catalogue_is_listed() {
+fn catalog_is_listed() {
     let simulator = Simulator::start(&[]);
 
-    let types = simulator.prints("server-type list -o noheader -o columns=name,cores");
+    let types = simulator.stdout("server-type list -o noheader -o columns=name,cores");
     assert!(
         types
             .lines()
             .any(|line| line.split_whitespace().eq(["cx23", "2"])),
         "{types}"
     );
-    let locations = simulator.prints("location list -o noheader -o columns=name,country");
+    let locations = simulator.stdout("location list -o noheader -o columns=name,country");
     assert!(
         locations
             .lines()
             .any(|line| line.split_whitespace().eq(["hel1", "FI"])),
         "{locations}"
     );
-    let images = simulator.prints("image list -o noheader -o columns=name");
+    let images = simulator.stdout("image list -o noheader -o columns=name");
     assert!(
         images.lines().any(|line| line.trim() == "debian-13"),
         "{images}"
@@ -96,10 +96,10 @@ fn catalogue_is_listed() {
 fn server_is_created_powered_and_deleted() {
     let simulator = Simulator::start(&["--servers", "0"]);
 
-    let created = simulator.prints(&format!("{CREATE} --name web1"));
+    let created = simulator.stdout(&format!("{CREATE} --name web1"));
     assert!(created.contains("Root password: "), "{created}");
     assert_eq!(simulator.status("web1"), "running");
-    let address = simulator.prints("server ip web1");
+    let address = simulator.stdout("server ip web1");
     assert_eq!(address.trim().split('.').count(), 4, "{address}");
 
     for (verb, status) in [
@@ -108,14 +108,14 @@ fn server_is_created_powered_and_deleted() {
         ("reboot", "running"),
         ("reset", "running"),
     ] {
-        simulator.prints(&format!("server {verb} web1"));
+        simulator.stdout(&format!("server {verb} web1"));
         assert_eq!(simulator.status("web1"), status, "{verb}");
     }
-    simulator.prints("server shutdown web1");
+    simulator.stdout("server shutdown web1");
     simulator.wait_for("web1", "off");
 
-    simulator.prints("server delete web1");
-    assert_eq!(simulator.prints("server list -o noheader"), "");
+    simulator.stdout("server delete web1");
+    assert_eq!(simulator.stdout("server list -o noheader"), "");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn server_with_a_key_gets_no_root_password() {
     let added = simulator.command("hcloud").args(add).output().unwrap();
     assert!(added.status.success(), "{added:?}");
 
-    let created = simulator.prints(&format!("{CREATE} --name web1 --ssh-key laptop"));
+    let created = simulator.stdout(&format!("{CREATE} --name web1 --ssh-key laptop"));
 
     assert!(!created.contains("Root password"), "{created}");
 }
@@ -135,27 +135,27 @@ fn server_with_a_key_gets_no_root_password() {
 #[ignore = "needs Debian's hcloud-cli"]
 fn labels_select_servers() {
     let simulator = Simulator::start(&["--servers", "0"]);
-    simulator.prints(&format!("{CREATE} --name web1 --label env=prod"));
-    simulator.prints(&format!("{CREATE} --name web2"));
+    simulator.stdout(&format!("{CREATE} --name web1 --label env=prod"));
+    simulator.stdout(&format!("{CREATE} --name web2"));
 
-    simulator.prints("server add-label web2 env=test");
+    simulator.stdout("server add-label web2 env=test");
     assert_eq!(
         simulator
-            .prints("server list -o noheader -o columns=name -l env=test")
+            .stdout("server list -o noheader -o columns=name -l env=test")
             .trim(),
         "web2"
     );
     assert_eq!(
         simulator
-            .prints("server list -o noheader -o columns=name -l env!=test")
+            .stdout("server list -o noheader -o columns=name -l env!=test")
             .trim(),
         "web1"
     );
 
-    simulator.prints("server remove-label web2 env");
+    simulator.stdout("server remove-label web2 env");
     assert_eq!(
         simulator
-            .prints("server list -o noheader -o columns=name -l !env")
+            .stdout("server list -o noheader -o columns=name -l !env")
             .trim(),
         "web2"
     );
@@ -165,7 +165,7 @@ fn labels_select_servers() {
 #[ignore = "needs Debian's hcloud-cli"]
 fn console_rescue_and_rebuild() {
     let simulator = Simulator::start(&["--servers", "0"]);
-    simulator.prints(&format!("{CREATE} --name web1"));
+    simulator.stdout(&format!("{CREATE} --name web1"));
 
     let console = simulator.json("server request-console web1");
     assert!(
@@ -177,7 +177,7 @@ fn console_rescue_and_rebuild() {
     );
     assert!(console["Password"].as_str().unwrap().len() >= 8);
 
-    let rescue = simulator.prints("server enable-rescue web1");
+    let rescue = simulator.stdout("server enable-rescue web1");
     assert!(
         rescue.contains("Rescue enabled") && rescue.contains("password"),
         "{rescue}"
@@ -187,7 +187,7 @@ fn console_rescue_and_rebuild() {
         true
     );
 
-    simulator.prints("server rebuild web1 --image ubuntu-24.04");
+    simulator.stdout("server rebuild web1 --image ubuntu-24.04");
     assert_eq!(
         simulator.json("server describe web1")["image"]["name"],
         "ubuntu-24.04"
@@ -207,17 +207,17 @@ fn every_kind_of_resource_is_created_labelled_and_deleted() {
         ("placement-group", " --type spread"),
         ("volume", " --size 10 --location fsn1"),
     ] {
-        simulator.prints(&format!("{kind} create --name one{create}"));
-        simulator.prints(&format!("{kind} add-label one env=test"));
+        simulator.stdout(&format!("{kind} create --name one{create}"));
+        simulator.stdout(&format!("{kind} add-label one env=test"));
         let list = format!("{kind} list -o noheader -o columns=name -l env=test");
-        assert_eq!(simulator.prints(&list).trim(), "one", "{kind}");
+        assert_eq!(simulator.stdout(&list).trim(), "one", "{kind}");
 
-        simulator.prints(&format!("{kind} update one --name other"));
-        assert_eq!(simulator.prints(&list).trim(), "other", "{kind}");
-        simulator.prints(&format!("{kind} describe other"));
+        simulator.stdout(&format!("{kind} update one --name other"));
+        assert_eq!(simulator.stdout(&list).trim(), "other", "{kind}");
+        simulator.stdout(&format!("{kind} describe other"));
 
-        simulator.prints(&format!("{kind} delete other"));
-        assert_eq!(simulator.prints(&list), "", "{kind}");
+        simulator.stdout(&format!("{kind} delete other"));
+        assert_eq!(simulator.stdout(&list), "", "{kind}");
     }
 }
 
@@ -226,7 +226,7 @@ fn every_kind_of_resource_is_created_labelled_and_deleted() {
 fn server_has_a_network_a_volume_a_firewall_and_a_load_balancer() {
     let simulator = Simulator::start(&["--servers", "1"]);
 
-    for words in [
+    for args in [
         "network create --name inside --ip-range 10.0.0.0/16",
         "network add-subnet inside --type cloud --network-zone eu-central --ip-range 10.0.1.0/24",
         "server attach-to-network server-1 --network inside",
@@ -239,7 +239,7 @@ fn server_has_a_network_a_volume_a_firewall_and_a_load_balancer() {
         "load-balancer add-service front --protocol http",
         "load-balancer add-target front --server server-1",
     ] {
-        simulator.prints(words);
+        simulator.stdout(args);
     }
 
     let server = simulator.json("server describe server-1");
@@ -255,12 +255,12 @@ fn server_has_a_network_a_volume_a_firewall_and_a_load_balancer() {
 
 #[test]
 #[ignore = "needs Debian's hcloud-cli"]
-fn errors_are_told_in_hetzners_words() {
+fn errors_have_hetzners_messages() {
     let simulator = Simulator::start(&["--servers", "0"]);
-    simulator.prints(&format!("{CREATE} --name web1"));
-    simulator.prints("server enable-protection web1 delete rebuild");
+    simulator.stdout(&format!("{CREATE} --name web1"));
+    simulator.stdout("server enable-protection web1 delete rebuild");
 
-    for (words, code) in [
+    for (args, code) in [
         ("server delete web1", "(protected)"),
         ("datacenter list", "(deprecated_api_endpoint)"),
         (
@@ -273,8 +273,8 @@ fn errors_are_told_in_hetzners_words() {
         ),
         ("server list -l =", "(invalid_input)"),
     ] {
-        let said = simulator.refuses(words);
-        assert!(said.contains(code), "hcloud {words}: {said}");
+        let said = simulator.error(args);
+        assert!(said.contains(code), "hcloud {args}: {said}");
     }
     for (token, code) in [
         ("wrong", "(unauthorized)"),
@@ -293,22 +293,22 @@ fn errors_are_told_in_hetzners_words() {
 
 #[test]
 #[ignore = "needs Debian's hcloud-cli"]
-fn requests_beyond_the_limit_are_refused() {
+fn requests_beyond_the_limit_are_rejected() {
     let simulator = Simulator::start(&["--rate-limit", "1"]);
 
-    simulator.prints("server list");
+    simulator.stdout("server list");
 
-    let said = simulator.refuses("server list");
+    let said = simulator.error("server list");
     assert!(said.contains("(rate_limit_exceeded)"), "{said}");
 }
 
 #[test]
 #[ignore = "needs Debian's hcloud-cli"]
-fn spent_budget_is_told() {
+fn exceeded_rate_limit_is_reported() {
     let simulator = Simulator::start(&["--rate-limit", "1"]);
 
-    simulator.prints("server list");
+    simulator.stdout("server list");
 
-    let said = simulator.refuses("server list");
+    let said = simulator.error("server list");
     assert!(said.contains("(rate_limit_exceeded)"), "{said}");
 }

@@ -1,4 +1,4 @@
-"""Hetzner's own Python client judges the simulator.
+"""Tests of the simulator with Hetzner's own Python client.
 
 Expects HCLOUD_ENDPOINT and HCLOUD_TOKEN of a simulator with 130 servers and a quick clock, and READ_ONLY_TOKEN.
 """
@@ -50,7 +50,7 @@ def finish(*actions):
 
 
 def wait_for(server, status):
-    """Waits for what no action tells: that the operating system has stopped."""
+    """Polls for a status that no action reports: the operating system has stopped."""
     deadline = time.monotonic() + 10
     server.reload()
     while server.status != status:
@@ -60,7 +60,7 @@ def wait_for(server, status):
 
 
 def create(name, **options):
-    """A server that runs, and what the API answered when it was ordered."""
+    """Returns a running server and the response to its creation."""
     options = {"image": Image(name="debian-13"), "location": Location(name="nbg1")} | options
     response = cloud.servers.create(name=name, server_type=ServerType(name="cx23"), **options)
     finish(response.action, *response.next_actions)
@@ -69,7 +69,7 @@ def create(name, **options):
 
 
 class Case(unittest.TestCase):
-    def assertRefused(self, code, call, *args, **kwargs):
+    def assertApiError(self, code, call, *args, **kwargs):
         with self.assertRaises(APIException) as refused:
             call(*args, **kwargs)
         self.assertEqual(refused.exception.code, code)
@@ -94,7 +94,7 @@ class Lists(Case):
         self.assertEqual(cloud.servers.get_by_name(server.name).id, server.id)
         self.assertIsNone(cloud.servers.get_by_name("no-such-server"))
 
-    def test_catalogue_describes_what_can_be_ordered(self):
+    def test_catalog_describes_locations_types_and_images(self):
         cx23 = cloud.server_types.get_by_name("cx23")
         self.assertEqual((cx23.architecture, cx23.cores), ("x86", 2))
         self.assertIn("fsn1", [place.location.name for place in cx23.locations])
@@ -248,7 +248,7 @@ class Life(Case):
         server = create("with-ip", public_net=public).server
         self.assertEqual(server.public_net.ipv4.ip, ip.ip)
 
-        self.assertRefused("must_be_unassigned", ip.delete)
+        self.assertApiError("must_be_unassigned", ip.delete)
 
         finish(server.delete())
         ip.reload()
@@ -288,12 +288,12 @@ class Selectors(Case):
                 found = cloud.servers.get_all(label_selector=f"selected,{selector}")
                 self.assertEqual("".join(sorted(server.name[-1] for server in found)), expected)
 
-    def test_selector_that_makes_no_sense(self):
-        self.assertRefused("invalid_input", cloud.servers.get_all, label_selector="env in prod")
+    def test_invalid_selector(self):
+        self.assertApiError("invalid_input", cloud.servers.get_all, label_selector="env in prod")
 
 
 class Resources(Case):
-    """What holds for every kind of resource."""
+    """Operations on every kind of resource."""
 
     def kinds(self):
         eu = Location(name="fsn1")
@@ -318,7 +318,7 @@ class Resources(Case):
         }
         return makers.items()
 
-    def test_each_is_made_found_changed_and_deleted(self):
+    def test_each_is_created_found_changed_and_deleted(self):
         for client, make in self.kinds():
             with self.subTest(type(client).__name__):
                 one = make(name="one.example", labels={"env": "test"})
@@ -326,13 +326,13 @@ class Resources(Case):
                 get = client.get if client is cloud.zones else client.get_by_id
                 self.assertEqual(get(one.id).name, "one.example")
                 self.assertEqual(get(one.id).labels, {"env": "test"})
-                self.assertRefused("uniqueness_error", make, name="one.example")
-                self.assertRefused("invalid_input", make, name="two.example", labels={"-": ""})
+                self.assertApiError("uniqueness_error", make, name="one.example")
+                self.assertApiError("invalid_input", make, name="two.example", labels={"-": ""})
                 self.assertEqual(one.update(labels={"env": "prod"}).labels, {"env": "prod"})
                 if client is not cloud.zones:
                     self.assertEqual(one.update(name="other.example").name, "other.example")
                 self.assertTrue(client.delete(one))
-                self.assertRefused("not_found", get, one.id)
+                self.assertApiError("not_found", get, one.id)
 
     def test_each_is_listed_and_selected(self):
         for client, make in self.kinds():
@@ -356,7 +356,7 @@ class Resources(Case):
         for one in made:
             one.delete()
 
-    def test_protection_keeps_from_deletion(self):
+    def test_protection_prevents_deletion(self):
         unprotected = (cloud.firewalls, cloud.placement_groups)
         for client, make in self.kinds():
             if client in unprotected:
@@ -365,7 +365,7 @@ class Resources(Case):
                 one = make(name="one.example")
 
                 finish(one.change_protection(delete=True))
-                self.assertRefused("protected", client.delete, one)
+                self.assertApiError("protected", client.delete, one)
                 finish(one.change_protection(delete=False))
                 if client is not cloud.zones:
                     self.assertEqual(one.get_actions()[-1].command, "change_protection")
@@ -373,7 +373,7 @@ class Resources(Case):
 
 
 class Attachments(Case):
-    """What belongs to a server."""
+    """Resources attached to a server."""
 
     @classmethod
     def setUpClass(cls):
@@ -406,13 +406,13 @@ class Attachments(Case):
         self.assertEqual((applied.firewall.id, applied.status), (firewall.id, "applied"))
         [target] = firewall.applied_to
         self.assertEqual(target.applied_to_resources[0].server.id, self.server.id)
-        self.assertRefused("resource_in_use", firewall.delete)
+        self.assertApiError("resource_in_use", firewall.delete)
         finish(*firewall.set_rules([]))
         self.assertEqual(cloud.firewalls.get_by_id(firewall.id).rules, [])
         finish(*firewall.remove_from_resources(firewall.applied_to))
         itself = FirewallResource(type="server", server=self.server)
         finish(*firewall.apply_to_resources([itself]))
-        self.assertRefused("firewall_already_applied", firewall.apply_to_resources, [itself])
+        self.assertApiError("firewall_already_applied", firewall.apply_to_resources, [itself])
         finish(*firewall.remove_from_resources([itself]))
         self.assertEqual(self.reloaded().public_net.firewalls, [])
         firewall.delete()
@@ -420,7 +420,7 @@ class Attachments(Case):
     def test_rule_without_its_port(self):
         rule = FirewallRule(direction="in", protocol="tcp", source_ips=["0.0.0.0/0"])
 
-        self.assertRefused("invalid_input", cloud.firewalls.create, name="x", rules=[rule])
+        self.assertApiError("invalid_input", cloud.firewalls.create, name="x", rules=[rule])
 
     def test_volume(self):
         response = cloud.volumes.create(size=10, name="data", server=self.server, format="ext4")
@@ -429,12 +429,12 @@ class Attachments(Case):
 
         self.assertEqual([one.id for one in self.reloaded().volumes], [volume.id])
         self.assertTrue(volume.linux_device.endswith(str(volume.id)))
-        self.assertRefused("resource_in_use", volume.delete)
+        self.assertApiError("resource_in_use", volume.delete)
         finish(volume.resize(20))
         finish(volume.detach())
-        self.assertRefused("invalid_input", volume.resize, 10)
+        self.assertApiError("invalid_input", volume.resize, 10)
         finish(volume.attach(self.server))
-        self.assertRefused("volume_already_attached", volume.attach, self.server)
+        self.assertApiError("volume_already_attached", volume.attach, self.server)
         finish(volume.detach())
         self.assertEqual(self.reloaded().volumes, [])
         volume.delete()
@@ -447,7 +447,7 @@ class Attachments(Case):
         finish(self.server.attach_to_network(network))
         [net] = self.reloaded().private_net
         self.assertEqual((net.network.id, net.ip), (network.id, "10.0.0.2"))
-        self.assertRefused("server_already_attached", self.server.attach_to_network, network)
+        self.assertApiError("server_already_attached", self.server.attach_to_network, network)
         finish(self.server.change_alias_ips(network, ["10.0.0.7"]))
         self.assertEqual(self.reloaded().private_net[0].alias_ips, ["10.0.0.7"])
         network.reload()
@@ -460,7 +460,7 @@ class Attachments(Case):
         finish(network.delete_route(route))
         finish(network.delete_subnet(network.subnets[1]))
         overlapping = NetworkSubnet(type="cloud", network_zone="eu-central", ip_range="10.0.0.0/25")
-        self.assertRefused("networks_overlap", network.add_subnet, overlapping)
+        self.assertApiError("networks_overlap", network.add_subnet, overlapping)
         finish(self.server.detach_from_network(network))
         self.assertEqual(self.reloaded().private_net, [])
         network.delete()
@@ -483,9 +483,9 @@ class Attachments(Case):
         server = create("placed", placement_group=group).server
 
         self.assertEqual(server.placement_group.id, group.id)
-        self.assertRefused("resource_in_use", group.delete)
+        self.assertApiError("resource_in_use", group.delete)
         finish(server.remove_from_placement_group())
-        self.assertRefused("server_not_stopped", server.add_to_placement_group, group)
+        self.assertApiError("server_not_stopped", server.add_to_placement_group, group)
         finish(server.power_off())
         finish(server.add_to_placement_group(group))
         group.reload()
@@ -493,7 +493,7 @@ class Attachments(Case):
         finish(server.delete())
         group.delete()
 
-    def test_server_is_made_with_what_belongs_to_it(self):
+    def test_server_is_created_with_attachments(self):
         subnet = NetworkSubnet(type="cloud", network_zone="eu-central", ip_range=None)
         network = cloud.networks.create(name="within", ip_range="10.0.0.0/16", subnets=[subnet])
         firewall = cloud.firewalls.create(name="around").firewall
@@ -532,8 +532,8 @@ class Attachments(Case):
         deadline = time.monotonic() + 10
         while self.health(balancer) != "healthy":
             self.assertLess(time.monotonic(), deadline)
-        self.assertRefused("target_already_defined", balancer.add_target, target)
-        self.assertRefused("source_port_already_used", balancer.add_service, service)
+        self.assertApiError("target_already_defined", balancer.add_target, target)
+        self.assertApiError("source_port_already_used", balancer.add_service, service)
         finish(balancer.remove_target(target))
         finish(balancer.delete_service(service))
         finish(balancer.change_type(LoadBalancerType(name="lb21")))
@@ -563,16 +563,16 @@ class Dns(Case):
         self.assertEqual([one.value for one in rrset.records], ["192.0.2.3"])
         self.assertEqual(rrset.ttl, 300)
         finish(zone.change_rrset_protection(rrset, change=True))
-        self.assertRefused("protected", zone.delete_rrset, rrset)
+        self.assertApiError("protected", zone.delete_rrset, rrset)
         finish(zone.change_rrset_protection(rrset, change=False))
         finish(zone.delete_rrset(rrset).action)
-        self.assertRefused("not_found", zone.get_rrset, "www", "A")
+        self.assertApiError("not_found", zone.get_rrset, "www", "A")
         finish(zone.delete().action)
 
 
 class Errors(Case):
     def test_wrong_token(self):
-        error = self.assertRefused("unauthorized", client("wrong").servers.get_all)
+        error = self.assertApiError("unauthorized", client("wrong").servers.get_all)
 
         self.assertEqual(error.message, "the token you have provided is invalid")
 
@@ -580,26 +580,26 @@ class Errors(Case):
         reader = client(os.environ["READ_ONLY_TOKEN"])
 
         self.assertGreater(len(reader.servers.get_list().servers), 0)
-        self.assertRefused("token_readonly", reader.ssh_keys.create, name="x", public_key=KEY)
+        self.assertApiError("token_readonly", reader.ssh_keys.create, name="x", public_key=KEY)
 
-    def test_unknown_things(self):
-        self.assertRefused("not_found", cloud.servers.get_by_id, 4711)
-        self.assertRefused("not_found", cloud.actions.get_by_id, 4711)
+    def test_unknown_resources(self):
+        self.assertApiError("not_found", cloud.servers.get_by_id, 4711)
+        self.assertApiError("not_found", cloud.actions.get_by_id, 4711)
 
-    def test_data_centers_are_gone(self):
+    def test_data_centers_are_removed(self):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            self.assertRefused("deprecated_api_endpoint", cloud.datacenters.get_all)
+            self.assertApiError("deprecated_api_endpoint", cloud.datacenters.get_all)
 
     def test_names_are_unique(self):
         taken = cloud.servers.get_list(per_page=1).servers[0].name
 
-        error = self.assertRefused("uniqueness_error", create, taken)
+        error = self.assertApiError("uniqueness_error", create, taken)
 
         self.assertEqual([field["name"] for field in error.details["fields"]], ["name"])
 
     def test_invalid_input_names_its_fields(self):
-        error = self.assertRefused("invalid_input", create, "no host name!")
+        error = self.assertApiError("invalid_input", create, "no host name!")
 
         self.assertEqual([field["name"] for field in error.details["fields"]], ["name"])
         self.assertTrue(error.details["fields"][0]["messages"])
@@ -612,7 +612,7 @@ class Errors(Case):
             if not place.available and not place.deprecation
         )
 
-        self.assertRefused(
+        self.assertApiError(
             "resource_unavailable",
             cloud.servers.create,
             name="sold-out",
@@ -626,7 +626,7 @@ class Errors(Case):
             name="locked", server_type=ServerType(name="cx23"), image=Image(name="debian-13")
         )
 
-        self.assertRefused("locked", response.server.power_off)
+        self.assertApiError("locked", response.server.power_off)
 
         finish(response.action, *response.next_actions)
         finish(response.server.delete())
@@ -635,8 +635,8 @@ class Errors(Case):
         server = create("protected").server
         finish(server.change_protection(delete=True, rebuild=True))
 
-        self.assertRefused("protected", server.delete)
-        self.assertRefused("protected", server.rebuild, Image(name="debian-13"))
+        self.assertApiError("protected", server.delete)
+        self.assertApiError("protected", server.rebuild, Image(name="debian-13"))
 
         finish(server.change_protection(delete=False, rebuild=False))
         finish(server.delete())

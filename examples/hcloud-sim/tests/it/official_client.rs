@@ -4,7 +4,7 @@ use crate::simulator::{READ_ONLY_TOKEN, Simulator};
 
 #[test]
 #[ignore = "needs the Python package hcloud"]
-fn hetzners_python_client_finds_what_it_expects() {
+fn hetzners_python_client_is_compatible() {
     let python = env::var("HCC_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/official_client.py");
     let simulator = Simulator::start(&["--servers", "130"]);

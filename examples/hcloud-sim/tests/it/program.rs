@@ -1,10 +1,10 @@
-//! The program: what it prints, and how it ends.
+//! The program: its output and its exit.
 
 use std::process::{Command, Stdio};
 
-fn hcloud_sim(words: &[&str]) -> Command {
+fn hcloud_sim(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hcloud-sim"));
-    command.args(words);
+    command.args(args);
     command
 }
 
@@ -22,8 +22,8 @@ fn command_runs_with_the_simulator_in_its_environment() {
 }
 
 #[test]
-fn what_cannot_be_done_is_said_in_one_line() {
-    for (words, said) in [
+fn errors_are_printed_on_one_line() {
+    for (args, said) in [
         (
             &["--listen", "192.0.2.1:1"][..],
             "hcloud-sim: cannot listen on 192.0.2.1:1: ",
@@ -33,7 +33,7 @@ fn what_cannot_be_done_is_said_in_one_line() {
             "hcloud-sim: cannot run no-such-program: ",
         ),
     ] {
-        let output = hcloud_sim(words).output().unwrap();
+        let output = hcloud_sim(args).output().unwrap();
 
         let errors = String::from_utf8(output.stderr).unwrap();
         assert!(errors.starts_with(said), "{errors}");
@@ -43,28 +43,28 @@ fn what_cannot_be_done_is_said_in_one_line() {
 }
 
 #[test]
-fn options_without_meaning_are_refused() {
-    for words in [
+fn invalid_options_are_rejected() {
+    for args in [
         ["--fault", "explode"],
         ["--speed", "0"],
         ["--rate-limit", "few"],
         ["--label", "env"],
     ] {
-        let status = hcloud_sim(&words).output().unwrap().status;
+        let status = hcloud_sim(&args).output().unwrap().status;
 
-        assert_eq!(status.code(), Some(2), "{words:?}");
+        assert_eq!(status.code(), Some(2), "{args:?}");
     }
 }
 
 #[test]
-fn program_can_end_with_its_standard_input() {
+fn program_can_exit_with_its_standard_input() {
     let mut process = hcloud_sim(&["--until-stdin-closes"])
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
 
-    // To wait for a process closes its standard input first.
+    // Waiting for a process closes its standard input first.
     let status = process.wait().unwrap();
 
     assert_eq!(status.code(), Some(0));

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 pub(crate) const READ_ONLY_TOKEN: &str = "reader";
 
-/// The program, stopped when dropped.
+/// The program; dropping it stops it.
 pub(crate) struct Simulator {
     process: Child,
     /// `HCLOUD_ENDPOINT` and `HCLOUD_TOKEN`, with their values.
@@ -13,7 +13,7 @@ pub(crate) struct Simulator {
 }
 
 impl Simulator {
-    /// A simulator in which what takes a minute takes a second.
+    /// Starts a simulator in which actions are 60 times as fast.
     pub(crate) fn start(options: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_hcloud-sim"))
             .args(["--listen", "127.0.0.1:0", "--speed", "60"])
@@ -27,7 +27,7 @@ impl Simulator {
             .take(2)
             .map(|line| {
                 let line = line.unwrap();
-                let (name, value) = line.split_once('=').expect("the first lines are variables");
+                let (name, value) = line.split_once('=').expect("a variable");
                 (name.to_owned(), value.to_owned())
             })
             .collect();
@@ -37,14 +37,14 @@ impl Simulator {
         }
     }
 
-    /// One of `HCLOUD_ENDPOINT` and `HCLOUD_TOKEN`.
+    /// Returns the value of `HCLOUD_ENDPOINT` or `HCLOUD_TOKEN`.
     pub(crate) fn variable(&self, name: &str) -> &str {
         let mut variables = self.environment.iter();
         let found = variables.find(|(other, _)| other == name);
         found.map(|(_, value)| value).unwrap()
     }
 
-    /// A command that talks to the simulator and to nothing else.
+    /// Returns a command that connects to the simulator only.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command

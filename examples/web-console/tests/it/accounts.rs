@@ -1,4 +1,4 @@
-//! Users, as admins change them.
+//! Managing users.
 
 use reqwest::StatusCode;
 use serde_json::json;
@@ -17,8 +17,8 @@ async fn new_user_gets_a_password_that_is_shown_once() {
         .split_once("The password is <strong class=\"number\">")
         .unwrap();
     let password = rest.split('<').next().unwrap();
-    let answer = site.stranger().log_in("anna", password).await;
-    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    let response = site.anonymous().log_in("anna", password).await;
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
     assert!(!root.get("/users/anna").await.text.contains(password));
     assert!(
         site.audit()
@@ -28,7 +28,7 @@ async fn new_user_gets_a_password_that_is_shown_once() {
 }
 
 #[tokio::test]
-async fn name_is_taken_once_and_reads_well() {
+async fn user_names_are_unique_and_valid() {
     let site = Site::new().await;
     let root = site.admin().await;
 
@@ -36,19 +36,19 @@ async fn name_is_taken_once_and_reads_well() {
 
     let long = "a".repeat(65);
     for name in ["anna", "", "a b", "<script>", &long] {
-        let answer = root.post("/users", &[("name", name)]).await;
-        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{name}");
+        let response = root.post("/users", &[("name", name)]).await;
+        assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY, "{name}");
     }
 }
 
 #[tokio::test]
-async fn rights_that_an_admin_writes_hold() {
+async fn permissions_that_an_admin_saves_take_effect() {
     let site = Site::new().await;
     site.add_server("web-1").await;
     site.add_server("db-1").await;
     site.add_user("anna", json!(null)).await;
     let root = site.admin().await;
-    let anna = site.visitor("anna").await;
+    let anna = site.log_in("anna").await;
     assert_eq!(
         anna.get("/servers/web-1").await.status,
         StatusCode::NOT_FOUND
@@ -70,15 +70,19 @@ async fn rights_that_an_admin_writes_hold() {
 }
 
 #[tokio::test]
-async fn rights_that_are_not_understood_change_nothing() {
+async fn invalid_permissions_change_nothing() {
     let site = Site::new().await;
     site.add_user("anna", json!({ "admin": true })).await;
     let root = site.admin().await;
 
-    for (rights, waiting) in [("web-*", ""), ("web-*: fly", ""), ("web-*: view", "many")] {
-        let form = [("do", "save"), ("rights", rights), ("waiting", waiting)];
-        let answer = root.post("/users/anna", &form).await;
-        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{rights}");
+    for (grants, waiting) in [("web-*", ""), ("web-*: fly", ""), ("web-*: view", "many")] {
+        let form = [("do", "save"), ("rights", grants), ("waiting", waiting)];
+        let response = root.post("/users/anna", &form).await;
+        assert_eq!(
+            response.status,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{grants}"
+        );
     }
 
     let anna = site.accounts.user("anna").await.unwrap().unwrap();
@@ -86,27 +90,27 @@ async fn rights_that_are_not_understood_change_nothing() {
 }
 
 #[tokio::test]
-async fn user_whose_rights_are_malformed_may_do_nothing() {
+async fn malformed_permissions_grant_nothing() {
     let site = Site::new().await;
     site.add_server("web").await;
     site.add_user("anna", json!({ "root": true })).await;
-    let anna = site.visitor("anna").await;
+    let anna = site.log_in("anna").await;
 
     assert!(!anna.get("/").await.text.contains("web"));
     assert_eq!(anna.get("/servers/web").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
-async fn removed_user_is_out_at_once() {
+async fn removed_user_loses_the_session_at_once() {
     let site = Site::new().await;
     site.add_user("anna", json!(null)).await;
     let root = site.admin().await;
-    let anna = site.visitor("anna").await;
+    let anna = site.log_in("anna").await;
 
-    let unsure = root
+    let unconfirmed = root
         .post("/users/anna", &[("do", "remove"), ("sure", "")])
         .await;
-    assert_eq!(unsure.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(unconfirmed.status, StatusCode::UNPROCESSABLE_ENTITY);
     let removed = root
         .post("/users/anna", &[("do", "remove"), ("sure", "anna")])
         .await;
@@ -116,21 +120,21 @@ async fn removed_user_is_out_at_once() {
 }
 
 #[tokio::test]
-async fn new_password_from_an_admin_ends_the_sessions_of_before() {
+async fn password_reset_ends_all_sessions_of_the_user() {
     let site = Site::new().await;
     site.add_user("anna", json!(null)).await;
     let root = site.admin().await;
-    let anna = site.visitor("anna").await;
+    let anna = site.log_in("anna").await;
 
     root.post("/users/anna", &[("do", "password")]).await;
 
     assert_eq!(anna.get("/").await.location(), "/login");
-    let answer = site.stranger().log_in("anna", PASSWORD).await;
-    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    let response = site.anonymous().log_in("anna", PASSWORD).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
-async fn admins_do_not_lock_themselves_out() {
+async fn admins_cannot_change_their_own_account() {
     let site = Site::new().await;
     let root = site.admin().await;
 
@@ -138,22 +142,22 @@ async fn admins_do_not_lock_themselves_out() {
         [("do", "save"), ("sure", "")],
         [("do", "remove"), ("sure", "root")],
     ] {
-        let answer = root.post("/users/root", &form).await;
-        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let response = root.post("/users/root", &form).await;
+        assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY);
     }
     assert_eq!(root.get("/users").await.status, StatusCode::OK);
 }
 
 #[tokio::test]
-async fn audit_trail_is_found_by_who_and_server_and_read_page_by_page() {
+async fn audit_trail_is_filtered_by_user_and_server_and_paged() {
     let site = Site::new().await;
     site.add_server("web").await;
     site.add_user("anna", json!({ "admin": true })).await;
-    let (root, anna) = (site.admin().await, site.visitor("anna").await);
+    let (root, anna) = (site.admin().await, site.log_in("anna").await);
     anna.post("/servers/web", &[("verb", "start")]).await;
     for _ in 0..100 {
-        let mut stranger = site.stranger();
-        stranger.log_in("anna", PASSWORD).await;
+        let mut anonymous = site.anonymous();
+        anonymous.log_in("anna", PASSWORD).await;
     }
 
     let rows = |page: String| page.matches("<tr>").count() - 1;

@@ -1,11 +1,10 @@
-//! What must not work.
+//! Attacks that must fail.
 
 use hcc_store::{Patch, StoreExt};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use tokio::task::JoinSet;
 
-use crate::site::{Site, answer, client};
+use crate::site::{Site, client, send};
 
 #[tokio::test]
 async fn forms_of_other_sites_are_refused() {
@@ -28,37 +27,37 @@ async fn forms_of_other_sites_are_refused() {
         ("origin", "null"),
         ("x-nothing", "at-all"),
     ] {
-        let answer = answer(bare().header(name, value)).await;
-        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{name}: {value}");
+        let response = send(bare().header(name, value)).await;
+        assert_eq!(response.status, StatusCode::FORBIDDEN, "{name}: {value}");
     }
     assert_eq!(site.queued().await, [""; 0]);
 
     let request = client().post(format!("{}/servers/web", site.origin));
     let request = request.header("cookie", root.cookie.as_ref().unwrap());
-    let answer = answer(request.header("origin", &site.origin).form(&form)).await;
-    assert_eq!(answer.status, StatusCode::SEE_OTHER);
+    let response = send(request.header("origin", &site.origin).form(&form)).await;
+    assert_eq!(response.status, StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]
-async fn form_without_the_token_of_its_session_is_refused() {
+async fn form_without_the_csrf_token_of_its_session_is_refused() {
     let site = Site::new().await;
     site.add_server("web").await;
     site.add_user("anna", json!({ "admin": true })).await;
-    let (root, anna) = (site.admin().await, site.visitor("anna").await);
+    let (root, anna) = (site.admin().await, site.log_in("anna").await);
 
     for fields in [
         vec![("verb", "start")],
         vec![("verb", "start"), ("csrf", "")],
         vec![("verb", "start"), ("csrf", &anna.csrf)],
     ] {
-        let answer = root.post_raw("/servers/web", &fields).await;
-        assert!(answer.status.is_client_error(), "{fields:?}");
+        let response = root.post_raw("/servers/web", &fields).await;
+        assert!(response.status.is_client_error(), "{fields:?}");
     }
     assert_eq!(site.queued().await, [""; 0]);
 }
 
 #[tokio::test]
-async fn reading_changes_nothing() {
+async fn get_requests_change_nothing() {
     let site = Site::new().await;
     site.add_server("web").await;
     let root = site.admin().await;
@@ -87,20 +86,20 @@ async fn reading_changes_nothing() {
 }
 
 #[tokio::test]
-async fn page_by_another_name_is_refused() {
+async fn request_for_another_host_is_refused() {
     let site = Site::new().await;
 
-    let request = site.stranger().request(Method::GET, "/login");
-    let answer = answer(request.header("host", "evil.example")).await;
+    let request = site.anonymous().request(Method::GET, "/login");
+    let response = send(request.header("host", "evil.example")).await;
 
-    assert_eq!(answer.status, StatusCode::MISDIRECTED_REQUEST);
+    assert_eq!(response.status, StatusCode::MISDIRECTED_REQUEST);
 }
 
 #[tokio::test]
-async fn files_outside_of_the_folder_are_out_of_reach() {
+async fn files_outside_of_the_page_are_not_served() {
     let site = Site::new().await;
-    let stranger = site.stranger();
-    assert_eq!(stranger.get("/screen/l.js").await.status, StatusCode::OK);
+    let anonymous = site.anonymous();
+    assert_eq!(anonymous.get("/screen/l.js").await.status, StatusCode::OK);
 
     let host = site.origin.trim_start_matches("http://");
     for path in [
@@ -126,20 +125,20 @@ async fn files_outside_of_the_folder_are_out_of_reach() {
     }
 }
 
-/// Sends a path as it stands: other clients would tidy it up.
+/// Sends a path verbatim: other clients normalize it.
 async fn raw(host: &str, path: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     let mut connection = tokio::net::TcpStream::connect(host).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     connection.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).await.unwrap();
-    answer
+    let mut response = String::new();
+    connection.read_to_string(&mut response).await.unwrap();
+    response
 }
 
 #[tokio::test]
-async fn scripts_in_names_and_labels_are_text() {
+async fn scripts_in_names_and_labels_are_escaped() {
     const SCRIPT: &str = "\"><script>alert(1)</script>";
     let site = Site::new().await;
     let labels = [("env".to_owned(), SCRIPT.to_owned())];
@@ -148,7 +147,7 @@ async fn scripts_in_names_and_labels_are_text() {
         site.store.set(name, patch).await.unwrap();
     }
     let root = site.admin().await;
-    let mut wrong = site.stranger();
+    let mut wrong = site.anonymous();
     wrong.log_in(SCRIPT, "a wrong one").await;
     let command = hcc_queue::Command::new(SCRIPT, SCRIPT);
     site.queue.push(&command).await.unwrap();
@@ -173,12 +172,12 @@ async fn scripts_in_names_and_labels_are_text() {
     assert!(!login.text.contains("<script>alert"));
     assert!(
         root.get("/").await.text.contains("&#60;script&#62;alert"),
-        "they are shown"
+        "they are shown escaped"
     );
 }
 
 #[tokio::test]
-async fn answers_say_how_little_a_browser_may_do_with_them() {
+async fn responses_carry_security_headers() {
     let site = Site::new().await;
     site.add_server("web").await;
     let root = site.admin().await;
@@ -192,22 +191,26 @@ async fn answers_say_how_little_a_browser_may_do_with_them() {
         "/nothing",
         "/servers.json",
     ] {
-        let answer = root.get(path).await;
-        let policy = answer.header("content-security-policy");
+        let response = root.get(path).await;
+        let policy = response.header("content-security-policy");
         assert!(policy.contains("default-src 'none'"), "{path}: {policy}");
         assert!(
             policy.contains("frame-ancestors 'none'"),
             "{path}: {policy}"
         );
         assert!(!policy.contains("unsafe"), "{path}: {policy}");
-        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
-        assert_eq!(answer.header("referrer-policy"), "no-referrer", "{path}");
         assert_eq!(
-            answer.header("cross-origin-opener-policy"),
+            response.header("x-content-type-options"),
+            "nosniff",
+            "{path}"
+        );
+        assert_eq!(response.header("referrer-policy"), "no-referrer", "{path}");
+        assert_eq!(
+            response.header("cross-origin-opener-policy"),
             "same-origin",
             "{path}"
         );
-        assert!(!answer.header("cache-control").is_empty(), "{path}");
+        assert!(!response.header("cache-control").is_empty(), "{path}");
     }
     for path in ["/", "/servers/web", "/login", "/servers.json"] {
         assert_eq!(
@@ -231,37 +234,28 @@ async fn oversized_requests_are_refused() {
         ("/new", "user_data"),
         ("/account", "new"),
     ] {
-        let answer = root.post(path, &[(field, long.as_str())]).await;
-        assert!(answer.status.is_client_error(), "{path}: {}", answer.status);
+        let response = root.post(path, &[(field, long.as_str())]).await;
+        assert!(
+            response.status.is_client_error(),
+            "{path}: {}",
+            response.status
+        );
     }
     let password = "x".repeat(2000);
-    let answer = root
+    let response = root
         .post_raw("/login", &[("name", "root"), ("password", &password)])
         .await;
-    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-    let mut wide = site.stranger();
+    assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let mut wide = site.anonymous();
     wide.cookie = Some(format!("hcc={}", "0".repeat(6000)));
     assert_eq!(wide.get("/").await.location(), "/login");
 }
 
 #[tokio::test]
-async fn address_that_a_client_invents_is_not_believed() {
+async fn forwarded_address_of_an_untrusted_client_is_ignored() {
     let site = Site::new().await;
-    let mut logins = JoinSet::new();
 
-    for number in 0..40 {
-        let login = [
-            ("name", format!("user-{number}")),
-            ("password", "a wrong one".to_owned()),
-        ];
-        let request = site.stranger().request(Method::POST, "/login");
-        let request = request
-            .header("x-forwarded-for", format!("192.0.2.{number}"))
-            .form(&login);
-        logins.spawn(async move { answer(request).await.status });
-    }
-
-    let statuses = logins.join_all().await;
+    let statuses = site.start_wrong_logins(40).join_all().await;
     assert!(
         statuses.contains(&StatusCode::TOO_MANY_REQUESTS),
         "{statuses:?}"

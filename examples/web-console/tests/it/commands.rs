@@ -1,45 +1,46 @@
-//! What users may see and ask for.
+//! What users may see and submit.
 
 use hcc_store::{Patch, StoreExt};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::site::{Site, Visitor};
+use crate::site::{Site, TestClient};
 
 fn grant(servers: &str, may: &[&str]) -> Value {
     json!({ "grants": [{ "servers": servers, "may": may }] })
 }
 
-async fn ask(visitor: &Visitor, server: &str, verb: &str, sure: &str) -> StatusCode {
+async fn submit(client: &TestClient, server: &str, verb: &str, sure: &str) -> StatusCode {
     let form = [("verb", verb), ("sure", sure)];
-    visitor
+    client
         .post(&format!("/servers/{server}"), &form)
         .await
         .status
 }
 
 #[tokio::test]
-async fn each_right_lets_through_its_commands_and_no_others() {
+async fn each_permission_allows_its_commands_and_no_others() {
     let site = Site::new().await;
     site.add_server("web").await;
-    for (right, allowed) in [
+    for (permission, allowed) in [
         ("view", vec!["sync"]),
         ("power", vec!["start", "stop", "reboot", "sync"]),
         ("reset", vec!["reset", "off", "sync"]),
         ("kill", vec!["sync", "kill"]),
     ] {
-        site.add_user(right, grant("web", &[right])).await;
-        let visitor = site.visitor(right).await;
+        site.add_user(permission, grant("web", &[permission])).await;
+        let client = site.log_in(permission).await;
         for verb in ["start", "stop", "reboot", "reset", "off", "sync", "kill"] {
             let sure = if verb == "kill" { "web" } else { "yes" };
-            let expected = match allowed.contains(&verb) {
-                true => StatusCode::SEE_OTHER,
-                false => StatusCode::FORBIDDEN,
+            let expected = if allowed.contains(&verb) {
+                StatusCode::SEE_OTHER
+            } else {
+                StatusCode::FORBIDDEN
             };
             assert_eq!(
-                ask(&visitor, "web", verb, sure).await,
+                submit(&client, "web", verb, sure).await,
                 expected,
-                "{right} {verb}"
+                "{permission} {verb}"
             );
         }
     }
@@ -47,13 +48,13 @@ async fn each_right_lets_through_its_commands_and_no_others() {
 }
 
 #[tokio::test]
-async fn server_of_others_does_not_exist() {
+async fn server_without_permission_does_not_exist_for_the_user() {
     let site = Site::new().await;
     site.add_server("web").await;
     site.add_server("secret").await;
     site.add_user("anna", grant("web", &["power", "console", "kill"]))
         .await;
-    let anna = site.visitor("anna").await;
+    let anna = site.log_in("anna").await;
 
     for path in [
         "/servers/secret",
@@ -63,11 +64,11 @@ async fn server_of_others_does_not_exist() {
         assert_eq!(anna.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
     }
     assert_eq!(
-        ask(&anna, "secret", "start", "").await,
+        submit(&anna, "secret", "start", "").await,
         StatusCode::NOT_FOUND
     );
     assert_eq!(
-        ask(&anna, "nowhere", "start", "").await,
+        submit(&anna, "nowhere", "start", "").await,
         StatusCode::NOT_FOUND
     );
     let screen = anna.post("/screen/l.html", &[("server", "secret")]).await;
@@ -79,16 +80,16 @@ async fn server_of_others_does_not_exist() {
 }
 
 #[tokio::test]
-async fn asked_in_the_name_of_who_logged_in_and_written_down() {
+async fn command_carries_the_name_of_the_user_and_is_audited() {
     let site = Site::new().await;
     site.add_server("web").await;
     site.add_user("anna", grant("web", &["power"])).await;
-    let anna = site.visitor("anna").await;
+    let anna = site.log_in("anna").await;
 
     let form = [("verb", "start"), ("by", "root"), ("for", "secret")];
-    let answer = anna.post("/servers/web", &form).await;
-    assert_eq!(answer.location(), "/servers/web");
-    ask(&anna, "web", "kill", "web").await;
+    let response = anna.post("/servers/web", &form).await;
+    assert_eq!(response.location(), "/servers/web");
+    submit(&anna, "web", "kill", "web").await;
 
     assert_eq!(site.queued().await, ["anna start web"]);
     assert_eq!(
@@ -104,7 +105,7 @@ async fn asked_in_the_name_of_who_logged_in_and_written_down() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_undone_is_asked_for_twice() {
+async fn irreversible_commands_need_a_confirmation() {
     let site = Site::new().await;
     site.add_server("web").await;
     let root = site.admin().await;
@@ -118,7 +119,7 @@ async fn what_cannot_be_undone_is_asked_for_twice() {
         ("kill", "web2"),
     ] {
         assert_eq!(
-            ask(&root, "web", verb, sure).await,
+            submit(&root, "web", verb, sure).await,
             StatusCode::OK,
             "{verb} {sure}"
         );
@@ -126,18 +127,18 @@ async fn what_cannot_be_undone_is_asked_for_twice() {
     assert_eq!(site.queued().await, [""; 0]);
 
     assert_eq!(
-        ask(&root, "web", "kill", "web").await,
+        submit(&root, "web", "kill", "web").await,
         StatusCode::SEE_OTHER
     );
     assert_eq!(site.queued().await, ["root kill web"]);
 }
 
 #[tokio::test]
-async fn nobody_creates_what_their_pattern_does_not_name() {
+async fn servers_are_created_only_if_a_pattern_matches_the_name() {
     let site = Site::new().await;
     site.add_user("anna", grant("web-*", &["create"])).await;
     site.add_user("berta", grant("*", &["power"])).await;
-    let order = |name| {
+    let form = |name| {
         [
             ("name", name),
             ("type", "cx23"),
@@ -147,21 +148,21 @@ async fn nobody_creates_what_their_pattern_does_not_name() {
             ("user_data", ""),
         ]
     };
-    let (anna, berta) = (site.visitor("anna").await, site.visitor("berta").await);
+    let (anna, berta) = (site.log_in("anna").await, site.log_in("berta").await);
 
     assert_eq!(anna.get("/new").await.status, StatusCode::OK);
     assert_eq!(berta.get("/new").await.status, StatusCode::NOT_FOUND);
-    assert_eq!(anna.post("/new", &order("web-1")).await.location(), "/");
+    assert_eq!(anna.post("/new", &form("web-1")).await.location(), "/");
     assert_eq!(
-        anna.post("/new", &order("db-1")).await.status,
+        anna.post("/new", &form("db-1")).await.status,
         StatusCode::FORBIDDEN
     );
     assert_eq!(
-        anna.post("/new", &order("web_1")).await.status,
+        anna.post("/new", &form("web_1")).await.status,
         StatusCode::UNPROCESSABLE_ENTITY
     );
     assert_eq!(
-        berta.post("/new", &order("web-2")).await.status,
+        berta.post("/new", &form("web-2")).await.status,
         StatusCode::FORBIDDEN
     );
 
@@ -175,22 +176,22 @@ async fn nobody_creates_what_their_pattern_does_not_name() {
     );
     assert!(
         anna.get("/").await.text.contains("web-1"),
-        "the order is listed"
+        "the command is listed"
     );
     assert!(
         !berta.get("/").await.text.contains("web-1"),
-        "for others it is not"
+        "it is hidden from others"
     );
 }
 
 #[tokio::test]
-async fn failed_command_is_tried_again_or_dropped_by_who_asked() {
+async fn failed_command_is_retried_or_removed_by_its_user_only() {
     let site = Site::new().await;
     site.add_server("web").await;
     site.add_user("anna", grant("web", &["power"])).await;
     site.add_user("berta", grant("web", &["power"])).await;
-    let (anna, berta) = (site.visitor("anna").await, site.visitor("berta").await);
-    ask(&anna, "web", "start", "").await;
+    let (anna, berta) = (site.log_in("anna").await, site.log_in("berta").await);
+    submit(&anna, "web", "start", "").await;
     let lease = site.queue.lease().await.unwrap().unwrap();
     let path = format!("/commands/{}", lease.command.id);
     site.queue.bury(lease, "it is <locked>").await.unwrap();
@@ -222,17 +223,17 @@ async fn failed_command_is_tried_again_or_dropped_by_who_asked() {
 }
 
 #[tokio::test]
-async fn only_so_many_commands_of_one_user_wait() {
+async fn waiting_commands_of_a_user_are_limited() {
     let site = Site::new().await;
-    let mut rights = grant("*", &["power"]);
-    rights["waiting"] = json!(2);
-    site.add_user("anna", rights).await;
-    let anna = site.visitor("anna").await;
+    let mut permissions = grant("*", &["power"]);
+    permissions["waiting"] = json!(2);
+    site.add_user("anna", permissions).await;
+    let anna = site.log_in("anna").await;
     let mut statuses = Vec::new();
 
     for server in ["web-1", "web-2", "web-3"] {
         site.add_server(server).await;
-        statuses.push(ask(&anna, server, "start", "").await);
+        statuses.push(submit(&anna, server, "start", "").await);
     }
 
     let done = StatusCode::SEE_OTHER;
@@ -240,7 +241,7 @@ async fn only_so_many_commands_of_one_user_wait() {
 }
 
 #[tokio::test]
-async fn who_clicks_without_end_is_slowed_down() {
+async fn commands_are_rate_limited() {
     let site = Site::new().await;
     site.add_server("web").await;
     let root = site.admin().await;
@@ -248,7 +249,7 @@ async fn who_clicks_without_end_is_slowed_down() {
     let mut count = 0;
 
     while last == StatusCode::SEE_OTHER && count < 1000 {
-        last = ask(&root, "web", "sync", "").await;
+        last = submit(&root, "web", "sync", "").await;
         count += 1;
     }
 
@@ -256,7 +257,7 @@ async fn who_clicks_without_end_is_slowed_down() {
 }
 
 #[tokio::test]
-async fn admin_may_everything_and_others_do_not_even_see_it() {
+async fn pages_of_admins_do_not_exist_for_others() {
     let site = Site::new().await;
     site.add_server("web").await;
     site.add_user(
@@ -267,7 +268,7 @@ async fn admin_may_everything_and_others_do_not_even_see_it() {
         ),
     )
     .await;
-    let (root, anna) = (site.admin().await, site.visitor("anna").await);
+    let (root, anna) = (site.admin().await, site.log_in("anna").await);
 
     for path in ["/users", "/users/anna", "/audit"] {
         assert_eq!(root.get(path).await.status, StatusCode::OK, "{path}");
@@ -286,7 +287,7 @@ async fn admin_may_everything_and_others_do_not_even_see_it() {
 }
 
 #[tokio::test]
-async fn page_offers_what_makes_sense() {
+async fn buttons_without_effect_are_disabled() {
     let site = Site::new().await;
     let running = Patch::new().status("running");
     site.store.set("web", running).await.unwrap();

@@ -1,4 +1,4 @@
-//! `web-console --demo`, as a newcomer starts it.
+//! `web-console --demo`.
 
 use std::fs;
 use std::process::Command;
@@ -9,25 +9,25 @@ use tempfile::TempDir;
 use test_browser::Chromium;
 use test_services::{Program, wait_until};
 
-use crate::browser::person::log_in_as;
+use crate::browser::user::log_in_as;
 use crate::installation::WEB_CONSOLE;
-use crate::site::Visitor;
+use crate::site::TestClient;
 
-/// A running demo, and what it says of itself.
+/// A running demo, and what it has printed.
 struct Demo {
     program: Program,
     origin: String,
     password: String,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Demo {
     fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let program = Program::start(
             Command::new(WEB_CONSOLE)
                 .arg("--demo")
-                .env("TMPDIR", folder.path()),
+                .env("TMPDIR", directory.path()),
         );
         let value = |key: &'static str| {
             move |line: &str| Some(line.trim().strip_prefix(key)?.trim().to_owned())
@@ -37,38 +37,38 @@ impl Demo {
             origin: format!("http://{host}"),
             password: program.wait_for_line(value("password")),
             program,
-            folder,
+            directory,
         }
     }
 
-    /// How many files it has.
+    /// The number of its files.
     fn files(&self) -> usize {
-        fs::read_dir(&self.folder).unwrap().count()
+        fs::read_dir(&self.directory).unwrap().count()
     }
 }
 
 #[tokio::test]
 #[ignore = "needs noVNC"]
-async fn demo_works_and_leaves_nothing_behind() {
+async fn demo_works_and_removes_its_files() {
     let mut demo = Demo::start();
 
-    let mut visitor = Visitor::of(&demo.origin);
+    let mut client = TestClient::of(&demo.origin);
     assert_eq!(
-        visitor.log_in("demo", &demo.password).await.status(),
+        client.log_in("demo", &demo.password).await.status(),
         StatusCode::SEE_OTHER
     );
-    visitor
+    client
         .post("/servers/web-1", &[("verb", "off"), ("sure", "yes")])
         .await;
     let is_off = async || {
-        visitor
+        client
             .get("/servers/web-1")
             .await
             .text
             .contains("Cut power: done")
     };
     wait_until(is_off, true).await;
-    let screen = visitor.post("/screen/l.html", &[("server", "web-2")]).await;
+    let screen = client.post("/screen/l.html", &[("server", "web-2")]).await;
     assert!(
         screen
             .text
@@ -85,7 +85,7 @@ async fn demo_works_and_leaves_nothing_behind() {
 
 #[test]
 #[ignore = "needs noVNC"]
-fn demo_ends_at_ctrl_c_and_leaves_nothing_behind() {
+fn demo_ends_at_ctrl_c_and_removes_its_files() {
     for _ in 0..5 {
         let mut demo = Demo::start();
         assert_ne!(demo.files(), 0);
@@ -97,23 +97,23 @@ fn demo_ends_at_ctrl_c_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn demo_without_novnc_and_npm_says_in_one_line_what_is_missing() {
-    let folder = tempfile::tempdir().unwrap();
+fn demo_without_novnc_and_npm_reports_in_one_line_what_is_missing() {
+    let directory = tempfile::tempdir().unwrap();
 
     let demo = Command::new(WEB_CONSOLE)
         .args(["--demo", "--www"])
-        .arg(folder.path().join("www"))
+        .arg(directory.path().join("www"))
         .env("PATH", "")
         .output()
         .unwrap();
 
-    let said = String::from_utf8(demo.stderr).unwrap();
+    let message = String::from_utf8(demo.stderr).unwrap();
     assert_eq!(demo.status.code(), Some(1));
-    assert_eq!(said.lines().count(), 1, "{said}");
-    assert!(said.contains("install npm"), "{said}");
+    assert_eq!(message.lines().count(), 1, "{message}");
+    assert!(message.contains("install npm"), "{message}");
 }
 
-/// Prints how long it takes from the start of the demo to the first picture of a screen.
+/// Prints the time from the start of the demo to the first image of a screen.
 #[tokio::test]
 #[ignore = "needs Chromium and noVNC"]
 async fn demo_shows_a_screen() {
@@ -124,6 +124,7 @@ async fn demo_shows_a_screen() {
     log_in_as(&browser, &demo.origin, "demo", &demo.password).await;
     let screen = format!("{}/servers/web-1/screen", demo.origin);
     browser.wait_for_text("h1", "Servers").await;
+    browser.save_screenshots("demo-servers").await;
     browser.goto(&screen).await.unwrap();
     browser.wait_for_state("connected").await;
     let shows_something = async || {
@@ -132,6 +133,6 @@ async fn demo_shows_a_screen() {
     };
     wait_until(shows_something, true).await;
 
-    println!("first picture after {:.1?}", begun.elapsed());
+    println!("first image after {:.1?}", begun.elapsed());
     browser.save_screenshots("demo").await;
 }

@@ -1,4 +1,4 @@
-//! A web console and a worker as processes of their own, with nothing between them but a database.
+//! A web console and a worker in separate processes, connected only by a database.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -8,26 +8,26 @@ use hcloud_sim::Sim;
 use tempfile::TempDir;
 use test_services::{Program, TestDatabase};
 
-use crate::site::{Database, PASSWORD, Visitor};
+use crate::site::{Database, PASSWORD, TestClient};
 
 pub(crate) const WEB_CONSOLE: &str = env!("CARGO_BIN_EXE_web-console");
 
-/// Where records, users and commands lie.
-pub(crate) struct Place {
+/// The databases of records, users and commands.
+pub(crate) struct DatabaseUrls {
     pub(crate) store: String,
     queue: String,
-    folder: TempDir,
+    directory: TempDir,
     _server: Option<TestDatabase>,
 }
 
-impl Place {
+impl DatabaseUrls {
     pub(crate) fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let url = |file| format!("sqlite:{}/{file}", folder.path().display());
+        let directory = tempfile::tempdir().unwrap();
+        let url = |file| format!("sqlite:{}/{file}", directory.path().display());
         Self {
             store: url("hcc.db"),
             queue: url("queue.db"),
-            folder,
+            directory,
             _server: None,
         }
     }
@@ -38,90 +38,87 @@ impl Place {
         Self {
             store: server.url.clone(),
             queue: server.url.clone(),
-            folder: tempfile::tempdir().unwrap(),
+            directory: tempfile::tempdir().unwrap(),
             _server: Some(server),
         }
     }
 }
 
-/// A simulated project, a worker that has its token, and a web console that has not.
+/// A simulated project, a worker with its token, and a web console without.
 pub(crate) struct Installation {
     pub(crate) sim: Sim,
     pub(crate) database: Database,
     pub(crate) origin: String,
     pub(crate) console: Program,
     pub(crate) worker: Program,
-    place: Place,
+    urls: DatabaseUrls,
 }
 
 impl Installation {
     /// Two servers, `web-1` and `db-1`, and an admin `root`.
-    pub(crate) async fn start(place: Place, worker: &[&str]) -> Self {
+    pub(crate) async fn start(urls: DatabaseUrls, worker: &[&str]) -> Self {
         let label = ("managed", "1");
         let sim = Sim::builder().server("web-1", &[label]);
         let sim = sim.server("db-1", &[label]).speed(1000.0);
         let sim = sim.start().await.unwrap();
-        // The simulator must be able to answer meanwhile.
-        let mut sync = tokio::process::Command::from(hcc(&sim, &place));
+        // The simulator has to respond meanwhile.
+        let mut sync = tokio::process::Command::from(hcc(&sim, &urls));
         let synced = sync.args(["sync", "--all"]).output().await.unwrap();
         assert!(synced.status.success(), "{synced:?}");
-        add_admin(&place.store);
+        add_admin(&urls.store);
         let console = Program::start(
             Command::new(WEB_CONSOLE)
                 .args(["--listen", "127.0.0.1:0", "--screens"])
                 .arg(format!("ws://{}", sim.address()))
-                .env("HCC_STORE", &place.store),
+                .env("HCC_STORE", &urls.store),
         );
         let origin =
             console.wait_for_line(|line| line.starts_with("http://").then(|| line.to_owned()));
         Self {
-            worker: start_worker(&sim, &place, worker),
-            database: Database::open(&place.store, &place.queue).await,
+            worker: start_worker(&sim, &urls, worker),
+            database: Database::open(&urls.store, &urls.queue).await,
             sim,
             origin,
             console,
-            place,
+            urls,
         }
     }
 
-    /// Lets another worker begin where one has ended.
+    /// Starts another worker.
     pub(crate) fn restart_worker(&mut self) {
-        self.worker = start_worker(&self.sim, &self.place, &[]);
+        self.worker = start_worker(&self.sim, &self.urls, &[]);
     }
 
-    /// The admin, who has logged in.
-    pub(crate) async fn root(&self) -> Visitor {
-        let mut root = Visitor::of(&self.origin);
+    /// A client of the admin.
+    pub(crate) async fn root(&self) -> TestClient {
+        let mut root = TestClient::of(&self.origin);
         root.log_in("root", PASSWORD).await;
         root
     }
 }
 
-fn start_worker(sim: &Sim, place: &Place, args: &[&str]) -> Program {
-    let worker = Program::start(hcc(sim, place).arg("worker").args(args));
+fn start_worker(sim: &Sim, urls: &DatabaseUrls, args: &[&str]) -> Program {
+    let worker = Program::start(hcc(sim, urls).arg("worker").args(args));
     worker.wait_for_line(|line| line.contains("worker started").then_some(()));
     worker
 }
 
-/// `hcc` with a home of its own, and a token.
-fn hcc(sim: &Sim, place: &Place) -> Command {
-    let mut hcc = Command::new(beside("hcc"));
+/// `hcc` with a separate home directory, and a token.
+fn hcc(sim: &Sim, urls: &DatabaseUrls) -> Command {
+    let mut hcc = Command::new(program("hcc"));
     hcc.env_clear()
-        .env("HOME", place.folder.path())
-        .env("HCC_STORE", &place.store)
+        .env("HOME", urls.directory.path())
+        .env("HCC_STORE", &urls.store)
         .env("HCLOUD_TOKEN", sim.token())
         .env("HCLOUD_ENDPOINT", sim.endpoint());
     hcc
 }
 
-/// A program of another crate, which is built with the whole workspace.
-fn beside(name: &str) -> PathBuf {
-    let program = Path::new(WEB_CONSOLE).with_file_name(name);
-    assert!(
-        program.exists(),
-        "{name} is missing: cargo build -p hcc-cli"
-    );
-    program
+/// A program of another crate, built with the workspace.
+fn program(name: &str) -> PathBuf {
+    let path = Path::new(WEB_CONSOLE).with_file_name(name);
+    assert!(path.exists(), "{name} is missing: cargo build -p hcc-cli");
+    path
 }
 
 /// Adds an admin `root`, whose password is [`PASSWORD`], from the command line.
@@ -131,7 +128,7 @@ pub(crate) fn add_admin(store: &str) {
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut stdin = add.stdin.take().expect("it is piped");
+    let mut stdin = add.stdin.take().expect("stdin is piped");
     writeln!(stdin, "{PASSWORD}").unwrap();
     drop(stdin);
     assert!(add.wait().unwrap().success());

@@ -1,16 +1,16 @@
-//! Logging in, staying, and logging out.
+//! Logging in and out, and sessions in between.
 
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::site::{PASSWORD, Site, answer};
+use crate::site::{PASSWORD, Site, send};
 
 #[tokio::test]
-async fn stranger_is_sent_to_the_login_from_every_page() {
+async fn every_page_redirects_to_the_login_without_a_session() {
     let site = Site::new().await;
-    let stranger = site.stranger();
+    let anonymous = site.anonymous();
 
     for path in [
         "/",
@@ -24,9 +24,9 @@ async fn stranger_is_sent_to_the_login_from_every_page() {
         "/audit",
         "/account",
     ] {
-        let answer = stranger.get(path).await;
+        let response = anonymous.get(path).await;
         assert_eq!(
-            (answer.status, answer.location()),
+            (response.status, response.location()),
             (StatusCode::SEE_OTHER, "/login"),
             "{path}"
         );
@@ -42,9 +42,9 @@ async fn stranger_is_sent_to_the_login_from_every_page() {
         "/commands/1",
         "/screen/l.html",
     ] {
-        let answer = stranger.post(path, &[]).await;
+        let response = anonymous.post(path, &[]).await;
         assert_eq!(
-            (answer.status, answer.location()),
+            (response.status, response.location()),
             (StatusCode::SEE_OTHER, "/login"),
             "{path}"
         );
@@ -52,11 +52,11 @@ async fn stranger_is_sent_to_the_login_from_every_page() {
 }
 
 #[tokio::test]
-async fn who_knows_name_and_password_gets_in() {
+async fn name_and_password_log_a_user_in() {
     let site = Site::new().await;
     site.add_user("anna", json!(null)).await;
 
-    let anna = site.visitor("anna").await;
+    let anna = site.log_in("anna").await;
     let page = anna.get("/").await;
 
     assert_eq!(page.status, StatusCode::OK);
@@ -65,7 +65,7 @@ async fn who_knows_name_and_password_gets_in() {
 }
 
 #[tokio::test]
-async fn wrong_names_and_passwords_get_the_same_answer() {
+async fn wrong_names_and_wrong_passwords_get_the_same_response() {
     let site = Site::new().await;
     site.add_user("anna", json!(null)).await;
 
@@ -74,31 +74,31 @@ async fn wrong_names_and_passwords_get_the_same_answer() {
         ("anna", ""),
         ("berta", PASSWORD),
     ] {
-        let answer = site.stranger().log_in(name, password).await;
+        let response = site.anonymous().log_in(name, password).await;
 
-        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
-        assert!(answer.headers().get("set-cookie").is_none());
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert!(response.headers().get("set-cookie").is_none());
         assert!(
-            answer
+            response
                 .text()
                 .await
                 .unwrap()
-                .contains("Name and password do not fit.")
+                .contains("Wrong name or password.")
         );
     }
 }
 
 #[tokio::test]
-async fn cookie_is_out_of_reach_of_scripts_and_other_sites() {
+async fn cookie_is_hidden_from_scripts_and_other_sites() {
     let site =
         Site::with(|settings| settings.origin = "https://console.example".parse().unwrap()).await;
     site.add_user("anna", json!(null)).await;
 
     let login = [("name", "anna"), ("password", PASSWORD)];
-    let request = site.stranger().request(Method::POST, "/login");
-    let answer = answer(request.header("host", "console.example").form(&login)).await;
+    let request = site.anonymous().request(Method::POST, "/login");
+    let response = send(request.header("host", "console.example").form(&login)).await;
 
-    let cookie = answer.header("set-cookie");
+    let cookie = response.header("set-cookie");
     assert!(cookie.starts_with("__Host-hcc="), "{cookie}");
     for part in ["HttpOnly", "SameSite=Lax", "Secure", "Path=/"] {
         assert!(cookie.contains(part), "{cookie}");
@@ -106,12 +106,12 @@ async fn cookie_is_out_of_reach_of_scripts_and_other_sites() {
 }
 
 #[tokio::test]
-async fn session_of_before_does_not_become_that_of_who_logs_in() {
+async fn login_replaces_the_session_of_the_browser() {
     let site = Site::new().await;
     site.add_user("anna", json!(null)).await;
     site.add_user("mallory", json!(null)).await;
-    let mallory = site.visitor("mallory").await;
-    let mut anna = site.stranger();
+    let mallory = site.log_in("mallory").await;
+    let mut anna = site.anonymous();
     anna.cookie = mallory.cookie.clone();
 
     anna.log_in("anna", PASSWORD).await;
@@ -121,13 +121,13 @@ async fn session_of_before_does_not_become_that_of_who_logs_in() {
 }
 
 #[tokio::test]
-async fn invented_session_is_none() {
+async fn invalid_session_tokens_are_refused() {
     let site = Site::new().await;
-    let mut stranger = site.stranger();
+    let mut anonymous = site.anonymous();
 
     for cookie in ["hcc=", "hcc=00", "hcc=../../etc", "other=1"] {
-        stranger.cookie = Some(cookie.to_owned());
-        assert_eq!(stranger.get("/").await.location(), "/login");
+        anonymous.cookie = Some(cookie.to_owned());
+        assert_eq!(anonymous.get("/").await.location(), "/login");
     }
 }
 
@@ -135,29 +135,29 @@ async fn invented_session_is_none() {
 async fn logout_ends_the_session() {
     let site = Site::new().await;
     site.add_user("anna", json!(null)).await;
-    let anna = site.visitor("anna").await;
+    let anna = site.log_in("anna").await;
 
-    let answer = anna.post("/logout", &[]).await;
+    let response = anna.post("/logout", &[]).await;
 
-    assert_eq!(answer.location(), "/login");
-    assert!(answer.header("set-cookie").contains("Max-Age=0"));
+    assert_eq!(response.location(), "/login");
+    assert!(response.header("set-cookie").contains("Max-Age=0"));
     assert_eq!(anna.get("/").await.location(), "/login");
     assert_eq!(site.audit().await, ["anna login ok", "anna logout ok"]);
 }
 
 #[tokio::test]
-async fn session_ends_when_nothing_is_asked_for_or_after_its_longest() {
-    for (idle, longest) in [(0, 1000), (1000, 0)] {
+async fn session_ends_after_the_idle_timeout_or_the_maximum_duration() {
+    for (idle_timeout, max_session) in [(0, 1000), (1000, 0)] {
         let site = Site::with(|settings| {
-            settings.idle = Duration::from_secs(idle);
-            settings.longest = Duration::from_secs(longest);
+            settings.idle_timeout = Duration::from_secs(idle_timeout);
+            settings.max_session = Duration::from_secs(max_session);
         })
         .await;
         site.add_user("anna", json!(null)).await;
         let login = [("name", "anna"), ("password", PASSWORD)];
-        let answer = site.stranger().post_raw("/login", &login).await;
-        let mut anna = site.stranger();
-        anna.cookie = answer
+        let response = site.anonymous().post_raw("/login", &login).await;
+        let mut anna = site.anonymous();
+        anna.cookie = response
             .header("set-cookie")
             .split(';')
             .next()
@@ -168,67 +168,56 @@ async fn session_ends_when_nothing_is_asked_for_or_after_its_longest() {
 }
 
 #[tokio::test]
-async fn disabled_user_is_out_at_once() {
+async fn disabled_user_loses_the_session_at_once() {
     let site = Site::new().await;
     site.add_user("anna", json!(null)).await;
-    let anna = site.visitor("anna").await;
+    let anna = site.log_in("anna").await;
     let mut user = site.accounts.user("anna").await.unwrap().unwrap();
 
     user.disabled = true;
     assert!(site.accounts.put_user(&user).await.unwrap());
 
     assert_eq!(anna.get("/").await.location(), "/login");
-    let answer = site.stranger().log_in("anna", PASSWORD).await;
-    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    let response = site.anonymous().log_in("anna", PASSWORD).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
-async fn guesses_are_slowed_down() {
+async fn password_guesses_are_rate_limited() {
     let site = Site::new().await;
     site.add_user("anna", json!(null)).await;
 
     let mut statuses = Vec::new();
     for _ in 0..11 {
-        let answer = site.stranger().log_in("anna", "a wrong one").await;
-        statuses.push(answer.status());
+        let response = site.anonymous().log_in("anna", "a wrong one").await;
+        statuses.push(response.status());
     }
 
     assert_eq!(statuses[9], StatusCode::UNAUTHORIZED);
     assert_eq!(statuses[10], StatusCode::TOO_MANY_REQUESTS);
-    let answer = site.stranger().log_in("anna", PASSWORD).await;
-    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
-    assert!(answer.headers().contains_key("retry-after"));
+    let response = site.anonymous().log_in("anna", PASSWORD).await;
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(response.headers().contains_key("retry-after"));
 }
 
 #[tokio::test]
-async fn right_passwords_do_not_count_as_guesses() {
+async fn correct_passwords_do_not_count_against_the_limit() {
     let site = Site::new().await;
     site.add_user("anna", json!(null)).await;
 
     for _ in 0..25 {
-        site.visitor("anna").await;
+        site.log_in("anna").await;
     }
 }
 
 #[tokio::test]
-async fn two_hundred_logins_at_once_are_answered_and_anna_still_gets_in() {
+async fn two_hundred_concurrent_logins_do_not_lock_anna_out() {
     let proxy = "127.0.0.1".parse().unwrap();
-    let site = Site::with(|settings| settings.proxies = vec![proxy]).await;
+    let site = Site::with(|settings| settings.trusted_proxies = vec![proxy]).await;
     site.add_user("anna", json!(null)).await;
 
-    let mut logins = tokio::task::JoinSet::new();
-    for number in 0..200 {
-        let login = [
-            ("name", format!("user-{number}")),
-            ("password", "a wrong one".to_owned()),
-        ];
-        let request = site.stranger().request(Method::POST, "/login");
-        let request = request
-            .header("x-forwarded-for", format!("192.0.2.{number}"))
-            .form(&login);
-        logins.spawn(async move { answer(request).await.status });
-    }
-    let anna = site.visitor("anna").await;
+    let logins = site.start_wrong_logins(200);
+    let anna = site.log_in("anna").await;
     let statuses = logins.join_all().await;
 
     assert_eq!(anna.get("/").await.status, StatusCode::OK);
@@ -241,10 +230,10 @@ async fn two_hundred_logins_at_once_are_answered_and_anna_still_gets_in() {
 }
 
 #[tokio::test]
-async fn user_is_named_by_a_proxy_that_is_believed_and_by_no_other() {
-    let believed = |proxy: &'static str| {
+async fn only_a_trusted_proxy_names_the_user() {
+    let trusting = |proxy: &'static str| {
         Site::with(move |settings| {
-            settings.proxies = vec![proxy.parse().unwrap()];
+            settings.trusted_proxies = vec![proxy.parse().unwrap()];
             settings.user_header = Some("x-user".parse().unwrap());
         })
     };
@@ -253,35 +242,35 @@ async fn user_is_named_by_a_proxy_that_is_believed_and_by_no_other() {
         ("127.0.0.1", "berta", StatusCode::FORBIDDEN),
         ("192.0.2.1", "anna", StatusCode::FORBIDDEN),
     ] {
-        let site = believed(proxy).await;
+        let site = trusting(proxy).await;
         site.add_user("anna", json!(null)).await;
         let login = site
-            .stranger()
+            .anonymous()
             .request(Method::GET, "/login")
             .header("x-user", user);
 
-        assert_eq!(answer(login).await.status, status);
-        let answer = site.stranger().log_in("anna", PASSWORD).await;
-        assert_eq!(answer.status(), StatusCode::NOT_FOUND);
+        assert_eq!(send(login).await.status, status);
+        let response = site.anonymous().log_in("anna", PASSWORD).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
     }
 }
 
 #[tokio::test]
-async fn session_from_a_proxy_is_good_for_the_user_it_names() {
+async fn session_is_valid_only_for_the_user_that_the_proxy_names() {
     let site = Site::with(|settings| {
-        settings.proxies = vec!["127.0.0.1".parse().unwrap()];
+        settings.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
         settings.user_header = Some("x-user".parse().unwrap());
     })
     .await;
     site.add_user("anna", json!(null)).await;
     let login = site
-        .stranger()
+        .anonymous()
         .request(Method::GET, "/login")
         .header("x-user", "anna");
-    let cookie = answer(login).await.header("set-cookie").to_owned();
+    let cookie = send(login).await.header("set-cookie").to_owned();
     let page = |user| {
-        let request = site.stranger().request(Method::GET, "/");
-        answer(
+        let request = site.anonymous().request(Method::GET, "/");
+        send(
             request
                 .header("cookie", cookie.split(';').next().unwrap())
                 .header("x-user", user),
@@ -296,7 +285,7 @@ async fn session_from_a_proxy_is_good_for_the_user_it_names() {
 async fn new_password_ends_all_other_sessions() {
     let site = Site::new().await;
     site.add_user("anna", json!(null)).await;
-    let (here, there) = (site.visitor("anna").await, site.visitor("anna").await);
+    let (here, there) = (site.log_in("anna").await, site.log_in("anna").await);
 
     let short = here
         .post("/account", &[("old", PASSWORD), ("new", "short")])
@@ -316,7 +305,7 @@ async fn new_password_ends_all_other_sessions() {
     assert_eq!(changed.location(), "/");
     assert_eq!(there.get("/").await.location(), "/login");
     assert_eq!(here.get("/").await.location(), "/login");
-    let mut again = site.stranger();
-    again.keep(changed.header("set-cookie")).await;
+    let mut again = site.anonymous();
+    again.set_cookie(changed.header("set-cookie")).await;
     assert_eq!(again.get("/").await.status, StatusCode::OK);
 }

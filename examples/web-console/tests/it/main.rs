@@ -1,9 +1,8 @@
-//! The web console, as browsers and attackers meet it.
+//! Tests of the web console over HTTP and in a browser.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod accounts;
-mod apart;
 mod attacks;
 mod browser;
 mod commands;
@@ -12,6 +11,7 @@ mod connections;
 mod demo;
 mod installation;
 mod login;
+mod processes;
 mod screens;
 mod site;
 mod streams;

@@ -1,4 +1,4 @@
-//! The link to a screen reaches who asked for it, and nobody else.
+//! Links to screens reach only the user that requested them.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,11 +7,11 @@ use reqwest::StatusCode;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use crate::site::{Site, answer, client};
+use crate::site::{Site, client, send};
 
 const URL: &str = "wss://web-console.hetzner.cloud/?server_id=1&token=t0k3n";
 
-/// A worker that knows one command, and has a link with a password for each time.
+/// A worker that executes `console` only, with one link and password each time.
 pub(crate) fn serve_screens<const N: usize>(
     site: &Site,
     screens: [(&str, &str); N],
@@ -31,19 +31,19 @@ pub(crate) fn serve_screens<const N: usize>(
 }
 
 #[tokio::test]
-async fn link_is_in_the_answer_and_nowhere_else() {
+async fn link_is_in_the_response_and_nowhere_else() {
     let site = Site::new().await;
     site.add_server("web").await;
     let root = site.admin().await;
     let worker = serve_screens(&site, [(URL, "Sekr1tPw\"<")]);
 
-    let answer = root.post("/screen/l.html", &[("server", "web")]).await;
+    let response = root.post("/screen/l.html", &[("server", "web")]).await;
     worker.await.unwrap();
 
     let link = "content=\"wss://web-console.hetzner.cloud/?server_id=1&amp;token=t0k3n#Sekr1tPw&quot;&lt;\"";
-    assert!(answer.text.contains(link), "{}", answer.text);
-    assert_eq!(answer.header("cache-control"), "no-store");
-    let policy = answer.header("content-security-policy");
+    assert!(response.text.contains(link), "{}", response.text);
+    assert_eq!(response.header("cache-control"), "no-store");
+    let policy = response.header("content-security-policy");
     assert!(
         policy.contains("connect-src wss://web-console.hetzner.cloud wss://console.hetzner.cloud;")
     );
@@ -69,34 +69,34 @@ async fn link_is_in_the_answer_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn who_may_only_look_gets_no_screen() {
+async fn screen_needs_the_console_permission() {
     let site = Site::new().await;
     site.add_server("web").await;
-    let rights =
+    let permissions =
         json!({ "grants": [{ "servers": "web", "may": ["view", "power", "reset", "kill"] }] });
-    site.add_user("anna", rights).await;
-    let anna = site.visitor("anna").await;
+    site.add_user("anna", permissions).await;
+    let anna = site.log_in("anna").await;
 
-    let answer = anna.post("/screen/l.html", &[("server", "web")]).await;
+    let response = anna.post("/screen/l.html", &[("server", "web")]).await;
 
-    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert_eq!(response.status, StatusCode::FORBIDDEN);
     assert_eq!(site.queued().await, [""; 0]);
 }
 
 #[tokio::test]
-async fn screen_that_no_worker_opens_is_given_up_and_says_so() {
-    let site = Site::with(|settings| settings.patience = Duration::from_millis(50)).await;
+async fn request_for_a_screen_times_out_without_a_worker() {
+    let site = Site::with(|settings| settings.console_timeout = Duration::from_millis(50)).await;
     site.add_server("web").await;
     let root = site.admin().await;
 
-    let answer = root.post("/screen/l.html", &[("server", "web")]).await;
+    let response = root.post("/screen/l.html", &[("server", "web")]).await;
 
-    assert_eq!(answer.status, StatusCode::GATEWAY_TIMEOUT);
-    assert!(answer.text.contains("No worker has answered in time."));
+    assert_eq!(response.status, StatusCode::GATEWAY_TIMEOUT);
+    assert!(response.text.contains("No worker responded in time."));
 }
 
 #[tokio::test]
-async fn page_that_another_site_leads_to_asks_for_nothing_by_itself() {
+async fn page_opened_from_another_site_does_not_submit_by_itself() {
     let site = Site::new().await;
     site.add_server("web").await;
     let root = site.admin().await;
@@ -104,7 +104,7 @@ async fn page_that_another_site_leads_to_asks_for_nothing_by_itself() {
     let own = root.get("/servers/web/screen").await.text;
     let request = client().get(format!("{}/servers/web/screen", site.origin));
     let request = request.header("cookie", root.cookie.as_ref().unwrap());
-    let foreign = answer(request.header("sec-fetch-site", "cross-site"))
+    let foreign = send(request.header("sec-fetch-site", "cross-site"))
         .await
         .text;
 

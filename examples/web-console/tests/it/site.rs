@@ -1,9 +1,9 @@
-//! A web console of its own for each test, and people who visit it.
+//! A separate web console for each test, and HTTP clients for it.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
+use hcc_console_page::ConsolePage;
 use hcc_core::Frontend;
 use hcc_queue::Queue;
 use hcc_store::{Accounts, AuditQuery, Memory, Patch, Store, StoreExt, User};
@@ -15,9 +15,6 @@ use tokio::task::JoinSet;
 use web_console::{Passwords, Settings, WebConsole, app};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
-
-/// The folder of the console page.
-pub(crate) const WWW: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../www");
 
 /// Records, users and commands.
 #[derive(Clone)]
@@ -73,7 +70,8 @@ impl Site {
         } = database;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
-        let mut settings = Settings::new(origin.parse().unwrap(), Path::new(WWW).into());
+        let page = ConsolePage::find_any(None).unwrap();
+        let mut settings = Settings::new(origin.parse().unwrap(), page);
         set(&mut settings);
         let frontend = Frontend::new(store.clone(), queue.clone());
         let console = WebConsole::new(frontend, accounts.clone(), settings);
@@ -91,34 +89,52 @@ impl Site {
     }
 
     /// Adds a user, whose password is [`PASSWORD`].
-    pub(crate) async fn add_user(&self, name: &str, rights: Value) {
-        add_user(&*self.accounts, name, rights).await;
+    pub(crate) async fn add_user(&self, name: &str, permissions: Value) {
+        add_user(&*self.accounts, name, permissions).await;
     }
 
     pub(crate) async fn add_server(&self, name: &str) {
         self.store.set(name, Patch::new()).await.unwrap();
     }
 
-    /// Somebody who has not logged in.
-    pub(crate) fn stranger(&self) -> Visitor {
-        Visitor::of(&self.origin)
+    /// A client that has not logged in.
+    pub(crate) fn anonymous(&self) -> TestClient {
+        TestClient::of(&self.origin)
     }
 
-    /// Somebody who has logged in.
-    pub(crate) async fn visitor(&self, name: &str) -> Visitor {
-        let mut visitor = self.stranger();
-        let answer = visitor.log_in(name, PASSWORD).await;
-        assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-        visitor
+    /// A client that has logged in.
+    pub(crate) async fn log_in(&self, name: &str) -> TestClient {
+        let mut client = self.anonymous();
+        let response = client.log_in(name, PASSWORD).await;
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        client
     }
 
-    /// Adds an admin who has logged in.
-    pub(crate) async fn admin(&self) -> Visitor {
+    /// Adds an admin and returns its client.
+    pub(crate) async fn admin(&self) -> TestClient {
         self.add_user("root", json!({ "admin": true })).await;
-        self.visitor("root").await
+        self.log_in("root").await
     }
 
-    /// The audit trail, the oldest first, as `by what server outcome`.
+    /// Starts to log in concurrently with wrong passwords, each time as another user and with
+    /// another forwarded address.
+    pub(crate) fn start_wrong_logins(&self, count: u32) -> JoinSet<StatusCode> {
+        let mut logins = JoinSet::new();
+        for number in 0..count {
+            let form = [
+                ("name", format!("user-{number}")),
+                ("password", "a wrong one".to_owned()),
+            ];
+            let request = self.anonymous().request(Method::POST, "/login");
+            let request = request
+                .header("x-forwarded-for", format!("192.0.2.{number}"))
+                .form(&form);
+            logins.spawn(async move { send(request).await.status });
+        }
+        logins
+    }
+
+    /// The audit trail, oldest entry first, as `by what server outcome`.
     pub(crate) async fn audit(&self) -> Vec<String> {
         let query = AuditQuery {
             limit: 1000,
@@ -133,7 +149,7 @@ impl Site {
         entries.collect()
     }
 
-    /// What waits in the queue, as `by verb server`.
+    /// The commands in the queue, as `by verb server`.
     pub(crate) async fn queued(&self) -> Vec<String> {
         let entries = self.queue.commands().list().await.unwrap();
         let queued = entries.into_iter().map(|entry| {
@@ -145,30 +161,30 @@ impl Site {
 }
 
 /// Adds a user, whose password is [`PASSWORD`].
-pub(crate) async fn add_user(accounts: &dyn Accounts, name: &str, rights: Value) {
+pub(crate) async fn add_user(accounts: &dyn Accounts, name: &str, permissions: Value) {
     let mut user = User::new(name);
-    user.rights = rights;
+    user.rights = permissions;
     user.password = Some(Passwords::default().hash(PASSWORD.into()).await);
     assert!(accounts.put_user(&user).await.unwrap());
 }
 
-/// A browser without a screen.
+/// A client with the cookie of one session.
 #[derive(Clone)]
-pub(crate) struct Visitor {
+pub(crate) struct TestClient {
     client: Client,
     pub(crate) origin: String,
     pub(crate) cookie: Option<String>,
     pub(crate) csrf: String,
 }
 
-/// What came back.
-pub(crate) struct Answer {
+/// A response with its body.
+pub(crate) struct TestResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
 }
 
-impl Answer {
+impl TestResponse {
     pub(crate) fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name).map(HeaderValue::to_str);
         value.transpose().unwrap().unwrap_or_default()
@@ -179,8 +195,8 @@ impl Answer {
     }
 }
 
-impl Visitor {
-    /// Somebody who has not logged in there.
+impl TestClient {
+    /// A client that has not logged in.
     pub(crate) fn of(origin: &str) -> Self {
         Self {
             client: client(),
@@ -190,7 +206,7 @@ impl Visitor {
         }
     }
 
-    /// A request with the cookie, from a page of ours.
+    /// A request with the cookie, as sent by a page of the web console.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self
             .client
@@ -202,58 +218,58 @@ impl Visitor {
         }
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
-        answer(self.request(Method::GET, path)).await
+    pub(crate) async fn get(&self, path: &str) -> TestResponse {
+        send(self.request(Method::GET, path)).await
     }
 
-    /// Sends a form of ours.
-    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    /// Sends a form with the CSRF token.
+    pub(crate) async fn post(&self, path: &str, fields: &[(&str, &str)]) -> TestResponse {
         let mut fields = fields.to_vec();
         fields.push(("csrf", &self.csrf));
         self.post_raw(path, &fields).await
     }
 
-    pub(crate) async fn post_raw(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
-        answer(self.request(Method::POST, path).form(fields)).await
+    pub(crate) async fn post_raw(&self, path: &str, fields: &[(&str, &str)]) -> TestResponse {
+        send(self.request(Method::POST, path).form(fields)).await
     }
 
     pub(crate) async fn log_in(&mut self, name: &str, password: &str) -> Response {
         let login = [("name", name), ("password", password)];
         let request = self.request(Method::POST, "/login").form(&login);
-        let answer = request.send().await.unwrap();
-        if let Some(cookie) = answer.headers().get(SET_COOKIE) {
-            self.keep(cookie.to_str().unwrap()).await;
+        let response = request.send().await.unwrap();
+        if let Some(cookie) = response.headers().get(SET_COOKIE) {
+            self.set_cookie(cookie.to_str().unwrap()).await;
         }
-        answer
+        response
     }
 
-    pub(crate) async fn keep(&mut self, cookie: &str) {
+    pub(crate) async fn set_cookie(&mut self, cookie: &str) {
         self.cookie = cookie.split(';').next().map(str::to_owned);
         self.csrf = csrf(&self.get("/account").await.text).to_owned();
     }
 }
 
-/// Follows no redirect and keeps no cookie.
+/// A client that follows no redirects and keeps no cookies.
 pub(crate) fn client() -> Client {
-    // Another test may have been faster.
+    // Another test may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client = Client::builder().redirect(redirect::Policy::none());
     client.build().unwrap()
 }
 
-pub(crate) async fn answer(request: RequestBuilder) -> Answer {
+pub(crate) async fn send(request: RequestBuilder) -> TestResponse {
     let response = request.send().await.unwrap();
-    Answer {
+    TestResponse {
         status: response.status(),
         headers: response.headers().clone(),
         text: response.text().await.unwrap(),
     }
 }
 
-/// The token that the forms of a page carry.
+/// The CSRF token in the forms of a page.
 fn csrf(page: &str) -> &str {
     let (_, rest) = page
         .split_once("name=\"csrf\" value=\"")
-        .expect("it has forms");
-    rest.split('"').next().expect("it is quoted")
+        .expect("the page has forms");
+    rest.split('"').next().expect("the value is quoted")
 }

@@ -1,4 +1,4 @@
-//! Pages that stay open.
+//! Event streams of open pages.
 
 use std::time::Duration;
 
@@ -8,54 +8,50 @@ use reqwest::{Method, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::site::{PASSWORD, Site, Visitor};
+use crate::site::{PASSWORD, Site, TestClient};
 
-/// How long a test waits for anything before it fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a test waits for an event.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// An open event stream.
-pub(crate) struct Stream {
+pub(crate) struct EventStream {
     response: Response,
-    heard: String,
+    received: String,
 }
 
-impl Stream {
-    pub(crate) async fn of(visitor: &Visitor) -> Self {
-        let response = visitor
-            .request(Method::GET, "/events")
-            .send()
-            .await
-            .unwrap();
+impl EventStream {
+    pub(crate) async fn open(client: &TestClient) -> Self {
+        let response = client.request(Method::GET, "/events").send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         Self {
             response,
-            heard: String::new(),
+            received: String::new(),
         }
     }
 
     /// The next update; `None` when the stream has ended.
     pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
-            if let Some((event, rest)) = self.heard.split_once("\n\n") {
+            if let Some((event, rest)) = self.received.split_once("\n\n") {
                 let update = event.strip_prefix("data: ").map(serde_json::from_str);
-                self.heard = rest.to_owned();
+                self.received = rest.to_owned();
                 match update {
                     Some(update) => return Some(update.unwrap()),
                     // A comment keeps the connection open.
                     None => continue,
                 }
             }
-            let chunk = timeout(PATIENCE, self.response.chunk())
+            let chunk = timeout(TIMEOUT, self.response.chunk())
                 .await
-                .expect("it says something");
-            self.heard += std::str::from_utf8(&chunk.unwrap()?).unwrap();
+                .expect("an event arrives in time");
+            self.received += std::str::from_utf8(&chunk.unwrap()?).unwrap();
         }
     }
 
-    /// Waits for an update that has this server in this state.
-    pub(crate) async fn hear(&mut self, server: &str, status: &str) -> Value {
+    /// Waits for an update with this status of the server.
+    pub(crate) async fn wait_for(&mut self, server: &str, status: &str) -> Value {
         loop {
-            let update = self.next().await.expect("the stream goes on");
+            let update = self.next().await.expect("the stream continues");
             let servers = update["servers"].as_array().unwrap();
             if servers
                 .iter()
@@ -77,37 +73,37 @@ async fn set_status(site: &Site, server: &str, status: &str) {
 }
 
 #[tokio::test]
-async fn change_of_a_record_is_seen_without_loading_the_page() {
+async fn stream_sends_changed_records() {
     let site = Site::new().await;
     set_status(&site, "web", "off").await;
     let root = site.admin().await;
-    let mut stream = Stream::of(&root).await;
-    stream.hear("web", "off").await;
+    let mut stream = EventStream::open(&root).await;
+    stream.wait_for("web", "off").await;
 
     set_status(&site, "web", "running").await;
 
-    let update = stream.hear("web", "running").await;
+    let update = stream.wait_for("web", "running").await;
     assert_eq!(update["all"], false);
     assert_eq!(update["servers"][0]["offers"][0], "stop");
 }
 
 #[tokio::test]
-async fn click_of_another_is_seen_as_a_command_that_waits() {
+async fn stream_sends_waiting_commands() {
     let site = Site::new().await;
     set_status(&site, "web", "off").await;
     let root = site.admin().await;
-    let mut stream = Stream::of(&root).await;
-    stream.hear("web", "off").await;
+    let mut stream = EventStream::open(&root).await;
+    stream.wait_for("web", "off").await;
 
     root.post("/servers/web", &[("verb", "start")]).await;
 
-    let update = stream.hear("web", "off").await;
+    let update = stream.wait_for("web", "off").await;
     assert_eq!(update["servers"][0]["doing"], "Start: waiting");
     assert_eq!(update["commands"][0]["what"], "Start");
 }
 
 #[tokio::test]
-async fn nobody_hears_of_servers_that_they_may_not_see() {
+async fn stream_sends_only_servers_that_the_user_may_see() {
     let site = Site::new().await;
     site.add_user(
         "anna",
@@ -116,9 +112,9 @@ async fn nobody_hears_of_servers_that_they_may_not_see() {
     .await;
     set_status(&site, "secret", "off").await;
     set_status(&site, "web", "off").await;
-    let anna = site.visitor("anna").await;
-    let mut stream = Stream::of(&anna).await;
-    let mut heard = vec![stream.hear("web", "off").await];
+    let anna = site.log_in("anna").await;
+    let mut stream = EventStream::open(&anna).await;
+    let mut updates = vec![stream.wait_for("web", "off").await];
     site.queue
         .push(&hcc_queue::Command::new("start", "secret"))
         .await
@@ -126,20 +122,20 @@ async fn nobody_hears_of_servers_that_they_may_not_see() {
 
     set_status(&site, "secret", "running").await;
     set_status(&site, "web", "running").await;
-    heard.push(stream.hear("web", "running").await);
+    updates.push(stream.wait_for("web", "running").await);
 
     let polled = anna.get("/servers.json").await.text;
     assert!(!polled.contains("secret"), "{polled}");
-    assert!(!format!("{heard:?}").contains("secret"), "{heard:?}");
+    assert!(!format!("{updates:?}").contains("secret"), "{updates:?}");
 }
 
 #[tokio::test]
-async fn removed_server_is_gone() {
+async fn stream_sends_removed_servers() {
     let site = Site::new().await;
     set_status(&site, "web", "off").await;
     let root = site.admin().await;
-    let mut stream = Stream::of(&root).await;
-    stream.hear("web", "off").await;
+    let mut stream = EventStream::open(&root).await;
+    stream.wait_for("web", "off").await;
 
     site.store.remove("web", Precondition::Any).await.unwrap();
     let event = json!({ "evt": "record", "for": "web", "record": "removed" });
@@ -156,10 +152,13 @@ async fn stream_ends_with_its_session() {
     set_status(&site, "web", "off").await;
     let root = site.admin().await;
     site.add_user("anna", json!({ "admin": true })).await;
-    let anna = site.visitor("anna").await;
-    let (mut of_root, mut of_anna) = (Stream::of(&root).await, Stream::of(&anna).await);
-    of_root.hear("web", "off").await;
-    of_anna.hear("web", "off").await;
+    let anna = site.log_in("anna").await;
+    let (mut of_root, mut of_anna) = (
+        EventStream::open(&root).await,
+        EventStream::open(&anna).await,
+    );
+    of_root.wait_for("web", "off").await;
+    of_anna.wait_for("web", "off").await;
 
     root.post("/users/anna", &[("do", "remove"), ("sure", "anna")])
         .await;
@@ -169,13 +168,16 @@ async fn stream_ends_with_its_session() {
 }
 
 #[tokio::test]
-async fn only_so_many_streams_are_open() {
-    let site = Site::with(|settings| settings.streams = 2).await;
+async fn open_streams_are_limited() {
+    let site = Site::with(|settings| settings.max_streams = 2).await;
     set_status(&site, "web", "off").await;
     let root = site.admin().await;
-    let mut streams = [Stream::of(&root).await, Stream::of(&root).await];
+    let mut streams = [
+        EventStream::open(&root).await,
+        EventStream::open(&root).await,
+    ];
     for stream in &mut streams {
-        stream.hear("web", "off").await;
+        stream.wait_for("web", "off").await;
     }
 
     let refused = root.get("/events").await;
@@ -185,23 +187,23 @@ async fn only_so_many_streams_are_open() {
 }
 
 #[tokio::test]
-async fn five_hundred_streams_are_held_and_logins_go_on() {
+async fn five_hundred_streams_do_not_block_logins() {
     let site = Site::new().await;
     set_status(&site, "web", "off").await;
     let root = site.admin().await;
     let mut streams = Vec::new();
     for _ in 0..500 {
-        let mut stream = Stream::of(&root).await;
-        stream.hear("web", "off").await;
+        let mut stream = EventStream::open(&root).await;
+        stream.wait_for("web", "off").await;
         streams.push(stream);
     }
 
     set_status(&site, "web", "running").await;
     for stream in &mut streams {
-        stream.hear("web", "running").await;
+        stream.wait_for("web", "running").await;
     }
 
-    let mut late = site.stranger();
+    let mut late = site.anonymous();
     assert_eq!(
         late.log_in("root", PASSWORD).await.status(),
         StatusCode::SEE_OTHER

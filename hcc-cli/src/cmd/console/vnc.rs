@@ -68,8 +68,8 @@ async fn serve(listener: TcpListener, proxy: Arc<VncProxy>) -> Result<()> {
                 viewers.spawn(serve_viewer(viewer, proxy.clone()));
             }
             Some(outcome) = viewers.join_next() => match outcome? {
-                Ok(ViewerOutcome::Seen) => was_seen = true,
-                Ok(ViewerOutcome::TurnedAway) => {}
+                Ok(ViewerOutcome::Connected) => was_seen = true,
+                Ok(ViewerOutcome::Rejected) => {}
                 Err(error) if viewers.is_empty() => return Err(error),
                 Err(error) => eprintln!("hcc: {error}"),
             },

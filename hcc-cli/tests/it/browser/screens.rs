@@ -90,7 +90,7 @@ async fn untypable_characters_are_reported_before_anything_is_typed() {
 
     assert_eq!(
         page.text("#untypable").await,
-        "This keyboard has no key for: ü ß €"
+        "This layout has no key for: ü ß €"
     );
 }
 
@@ -249,7 +249,7 @@ async fn silent_server_is_reported_after_a_timeout() {
         .await;
     page.wait_for_state("silent").await;
 
-    assert_eq!(page.text("#status").await, "No answer");
+    assert_eq!(page.text("#status").await, "No response");
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use hcc_queue::{Collections, Command, Error, Queue, QueueUrl, Received, State, open, open_with};
+use hcc_queue::{
+    Collections, Command, Error, Failure, Queue, QueueUrl, Received, State, open, open_with,
+};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde_json::json;
@@ -414,7 +416,7 @@ async fn server_that_is_away_is_reported_in_seconds() {
     assert!(started.elapsed() < Duration::from_secs(20));
     for error in errors {
         let error = error.unwrap();
-        assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
+        assert!(error.failure() == Some(Failure::Unreachable), "{error:?}");
         assert!(error.is_retryable());
         assert_eq!(
             error.to_string(),
@@ -433,7 +435,7 @@ async fn wrong_password_is_reported_and_not_shown() {
 
     let error = queue.commands().list().await.unwrap_err();
 
-    assert!(matches!(error, Error::Denied { .. }), "{error:?}");
+    assert!(error.failure() == Some(Failure::Denied), "{error:?}");
     assert!(!error.is_retryable());
     assert!(!format!("{error} {error:?}").contains("secret"));
 }
@@ -444,6 +446,6 @@ async fn malformed_url_is_refused_without_its_password() {
 
     let error = open(&url).await.unwrap_err();
 
-    assert!(matches!(error, Error::MalformedUrl { .. }), "{error:?}");
+    assert!(error.failure() == Some(Failure::MalformedUrl), "{error:?}");
     assert!(!format!("{error} {error:?}").contains("cret"));
 }

@@ -1,12 +1,12 @@
 use hcloud_api::{Certificate, CertificateCreated};
 
-use super::{Answer, again};
+use super::{Response, reencode};
 
-pub(super) const ANSWERS: &[Answer] = &[
-    Answer {
+pub(super) const RESPONSES: &[Response] = &[
+    Response {
         name: "certificate",
-        json: include_str!("../fixtures/certificate.json"),
-        again: again::<Certificate>,
+        json: include_str!("../../../src/fixtures/certificate.json"),
+        reencode: reencode::<Certificate>,
         nullable: &[
             "/certificate",
             "/fingerprint",
@@ -24,18 +24,18 @@ pub(super) const ANSWERS: &[Answer] = &[
             "/used_by/*/type",
         ],
     },
-    Answer {
+    Response {
         name: "certificates",
-        json: include_str!("../fixtures/certificates.json"),
-        again: again::<Vec<Certificate>>,
+        json: include_str!("../../../src/fixtures/certificates.json"),
+        reencode: reencode::<Vec<Certificate>>,
         nullable: &[],
         optional: &[],
         open: &[],
     },
-    Answer {
+    Response {
         name: "",
-        json: include_str!("../fixtures/certificate_created.json"),
-        again: again::<CertificateCreated>,
+        json: include_str!("../../../src/fixtures/certificate_created.json"),
+        reencode: reencode::<CertificateCreated>,
         nullable: &["/action"],
         optional: &[],
         open: &["/certificate/status/issuance"],

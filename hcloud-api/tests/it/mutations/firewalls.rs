@@ -1,12 +1,12 @@
 use hcloud_api::{Firewall, FirewallCreated};
 
-use super::{Answer, again};
+use super::{Response, reencode};
 
-pub(super) const ANSWERS: &[Answer] = &[
-    Answer {
+pub(super) const RESPONSES: &[Response] = &[
+    Response {
         name: "firewall",
-        json: include_str!("../fixtures/firewall.json"),
-        again: again::<Firewall>,
+        json: include_str!("../../../src/fixtures/firewall.json"),
+        reencode: reencode::<Firewall>,
         nullable: &[
             "/applied_to/*/label_selector",
             "/applied_to/*/server",
@@ -26,18 +26,18 @@ pub(super) const ANSWERS: &[Answer] = &[
             "/rules/*/protocol",
         ],
     },
-    Answer {
+    Response {
         name: "firewalls",
-        json: include_str!("../fixtures/firewalls.json"),
-        again: again::<Vec<Firewall>>,
+        json: include_str!("../../../src/fixtures/firewalls.json"),
+        reencode: reencode::<Vec<Firewall>>,
         nullable: &[],
         optional: &[],
         open: &[],
     },
-    Answer {
+    Response {
         name: "",
-        json: include_str!("../fixtures/firewall_created.json"),
-        again: again::<FirewallCreated>,
+        json: include_str!("../../../src/fixtures/firewall_created.json"),
+        reencode: reencode::<FirewallCreated>,
         nullable: &[],
         optional: &["/actions"],
         open: &["/actions/*/status"],

@@ -1,28 +1,28 @@
 use hcloud_api::{FloatingIp, FloatingIpCreated};
 
-use super::{Answer, again};
+use super::{Response, reencode};
 
-pub(super) const ANSWERS: &[Answer] = &[
-    Answer {
+pub(super) const RESPONSES: &[Response] = &[
+    Response {
         name: "floating_ip",
-        json: include_str!("../fixtures/floating_ip.json"),
-        again: again::<FloatingIp>,
+        json: include_str!("../../../src/fixtures/floating_ip.json"),
+        reencode: reencode::<FloatingIp>,
         nullable: &["/description", "/server"],
         optional: &[],
         open: &["/type"],
     },
-    Answer {
+    Response {
         name: "floating_ips",
-        json: include_str!("../fixtures/floating_ips.json"),
-        again: again::<Vec<FloatingIp>>,
+        json: include_str!("../../../src/fixtures/floating_ips.json"),
+        reencode: reencode::<Vec<FloatingIp>>,
         nullable: &[],
         optional: &[],
         open: &[],
     },
-    Answer {
+    Response {
         name: "",
-        json: include_str!("../fixtures/floating_ip_created.json"),
-        again: again::<FloatingIpCreated>,
+        json: include_str!("../../../src/fixtures/floating_ip_created.json"),
+        reencode: reencode::<FloatingIpCreated>,
         nullable: &["/action"],
         optional: &[],
         open: &["/floating_ip/type"],

@@ -1,12 +1,12 @@
 use hcloud_api::*;
 
-use super::{Answer, again};
+use super::{Response, reencode};
 
-pub(super) const ANSWERS: &[Answer] = &[
-    Answer {
+pub(super) const RESPONSES: &[Response] = &[
+    Response {
         name: "load_balancer",
-        json: include_str!("../fixtures/load_balancer.json"),
-        again: again::<LoadBalancer>,
+        json: include_str!("../../../src/fixtures/load_balancer.json"),
+        reencode: reencode::<LoadBalancer>,
         nullable: &[
             "/included_traffic",
             "/ingoing_traffic",
@@ -56,26 +56,26 @@ pub(super) const ANSWERS: &[Answer] = &[
             "/targets/*/type",
         ],
     },
-    Answer {
+    Response {
         name: "load_balancer_type",
-        json: include_str!("../fixtures/load_balancer_type.json"),
-        again: again::<LoadBalancerType>,
+        json: include_str!("../../../src/fixtures/load_balancer_type.json"),
+        reencode: reencode::<LoadBalancerType>,
         nullable: &["/deprecated", "/deprecation"],
         optional: &[],
         open: &[],
     },
-    Answer {
+    Response {
         name: "metrics",
-        json: include_str!("../fixtures/load_balancer_metrics.json"),
-        again: again::<Metrics>,
+        json: include_str!("../../../src/fixtures/load_balancer_metrics.json"),
+        reencode: reencode::<Metrics>,
         nullable: &[],
         optional: &["/time_series/open_connections"],
         open: &[],
     },
-    Answer {
+    Response {
         name: "",
-        json: include_str!("../fixtures/load_balancer_created.json"),
-        again: again::<LoadBalancerCreated>,
+        json: include_str!("../../../src/fixtures/load_balancer_created.json"),
+        reencode: reencode::<LoadBalancerCreated>,
         nullable: &[],
         optional: &[],
         open: &["/action/status"],

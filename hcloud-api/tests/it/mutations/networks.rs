@@ -1,28 +1,28 @@
 use hcloud_api::{Network, NetworkMember};
 
-use super::{Answer, again};
+use super::{Response, reencode};
 
-pub(super) const ANSWERS: &[Answer] = &[
-    Answer {
+pub(super) const RESPONSES: &[Response] = &[
+    Response {
         name: "network",
-        json: include_str!("../fixtures/network.json"),
-        again: again::<Network>,
+        json: include_str!("../../../src/fixtures/network.json"),
+        reencode: reencode::<Network>,
         nullable: &["/subnets/*/vswitch_id"],
         optional: &["/load_balancers", "/subnets/*/ip_range"],
         open: &["/subnets/*/type"],
     },
-    Answer {
+    Response {
         name: "networks",
-        json: include_str!("../fixtures/networks.json"),
-        again: again::<Vec<Network>>,
+        json: include_str!("../../../src/fixtures/networks.json"),
+        reencode: reencode::<Vec<Network>>,
         nullable: &[],
         optional: &[],
         open: &[],
     },
-    Answer {
+    Response {
         name: "members",
-        json: include_str!("../fixtures/network_members.json"),
-        again: again::<Vec<NetworkMember>>,
+        json: include_str!("../../../src/fixtures/network_members.json"),
+        reencode: reencode::<Vec<NetworkMember>>,
         nullable: &[],
         optional: &["/*/alias_ips"],
         open: &["/*/status", "/*/type"],

@@ -1,28 +1,28 @@
 use hcloud_api::{PlacementGroup, PlacementGroupCreated};
 
-use super::{Answer, again};
+use super::{Response, reencode};
 
-pub(super) const ANSWERS: &[Answer] = &[
-    Answer {
+pub(super) const RESPONSES: &[Response] = &[
+    Response {
         name: "placement_group",
-        json: include_str!("../fixtures/placement_group.json"),
-        again: again::<PlacementGroup>,
+        json: include_str!("../../../src/fixtures/placement_group.json"),
+        reencode: reencode::<PlacementGroup>,
         nullable: &[],
         optional: &[],
         open: &["/type"],
     },
-    Answer {
+    Response {
         name: "placement_groups",
-        json: include_str!("../fixtures/placement_groups.json"),
-        again: again::<Vec<PlacementGroup>>,
+        json: include_str!("../../../src/fixtures/placement_groups.json"),
+        reencode: reencode::<Vec<PlacementGroup>>,
         nullable: &[],
         optional: &[],
         open: &[],
     },
-    Answer {
+    Response {
         name: "",
-        json: include_str!("../fixtures/placement_group_created.json"),
-        again: again::<PlacementGroupCreated>,
+        json: include_str!("../../../src/fixtures/placement_group_created.json"),
+        reencode: reencode::<PlacementGroupCreated>,
         nullable: &["/action"],
         optional: &[],
         open: &[],

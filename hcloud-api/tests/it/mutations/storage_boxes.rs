@@ -1,12 +1,12 @@
 use hcloud_api::*;
 
-use super::{Answer, again};
+use super::{Response, reencode};
 
-pub(super) const ANSWERS: &[Answer] = &[
-    Answer {
+pub(super) const RESPONSES: &[Response] = &[
+    Response {
         name: "storage_box",
-        json: include_str!("../fixtures/storage_box.json"),
-        again: again::<StorageBox>,
+        json: include_str!("../../../src/fixtures/storage_box.json"),
+        reencode: reencode::<StorageBox>,
         nullable: &[
             "/server",
             "/snapshot_plan",
@@ -22,10 +22,10 @@ pub(super) const ANSWERS: &[Answer] = &[
         optional: &[],
         open: &["/status"],
     },
-    Answer {
+    Response {
         name: "storage_box_type",
-        json: include_str!("../fixtures/storage_box_type.json"),
-        again: again::<StorageBoxType>,
+        json: include_str!("../../../src/fixtures/storage_box_type.json"),
+        reencode: reencode::<StorageBoxType>,
         nullable: &[
             "/automatic_snapshot_limit",
             "/deprecation",
@@ -34,42 +34,42 @@ pub(super) const ANSWERS: &[Answer] = &[
         optional: &[],
         open: &[],
     },
-    Answer {
+    Response {
         name: "snapshot",
-        json: include_str!("../fixtures/storage_box_snapshot.json"),
-        again: again::<StorageBoxSnapshot>,
+        json: include_str!("../../../src/fixtures/storage_box_snapshot.json"),
+        reencode: reencode::<StorageBoxSnapshot>,
         nullable: &[],
         optional: &["/description"],
         open: &[],
     },
-    Answer {
+    Response {
         name: "subaccount",
-        json: include_str!("../fixtures/storage_box_subaccount.json"),
-        again: again::<StorageBoxSubaccount>,
+        json: include_str!("../../../src/fixtures/storage_box_subaccount.json"),
+        reencode: reencode::<StorageBoxSubaccount>,
         nullable: &["/name"],
         optional: &["/description"],
         open: &[],
     },
-    Answer {
+    Response {
         name: "",
-        json: include_str!("../fixtures/storage_box_created.json"),
-        again: again::<StorageBoxCreated>,
+        json: include_str!("../../../src/fixtures/storage_box_created.json"),
+        reencode: reencode::<StorageBoxCreated>,
         nullable: &["/storage_box/stats"],
         optional: &[],
         open: &["/storage_box/status"],
     },
-    Answer {
+    Response {
         name: "",
-        json: include_str!("../fixtures/storage_box_snapshot_created.json"),
-        again: again::<StorageBoxSnapshotCreated>,
+        json: include_str!("../../../src/fixtures/storage_box_snapshot_created.json"),
+        reencode: reencode::<StorageBoxSnapshotCreated>,
         nullable: &[],
         optional: &[],
         open: &["/action/status"],
     },
-    Answer {
+    Response {
         name: "",
-        json: include_str!("../fixtures/storage_box_subaccount_created.json"),
-        again: again::<StorageBoxSubaccountCreated>,
+        json: include_str!("../../../src/fixtures/storage_box_subaccount_created.json"),
+        reencode: reencode::<StorageBoxSubaccountCreated>,
         nullable: &[],
         optional: &[],
         open: &["/action/status"],

@@ -1,28 +1,28 @@
 use hcloud_api::{Volume, VolumeCreated};
 
-use super::{Answer, again};
+use super::{Response, reencode};
 
-pub(super) const ANSWERS: &[Answer] = &[
-    Answer {
+pub(super) const RESPONSES: &[Response] = &[
+    Response {
         name: "volume",
-        json: include_str!("../fixtures/volume.json"),
-        again: again::<Volume>,
+        json: include_str!("../../../src/fixtures/volume.json"),
+        reencode: reencode::<Volume>,
         nullable: &["/format", "/server"],
         optional: &[],
         open: &["/format", "/status"],
     },
-    Answer {
+    Response {
         name: "volumes",
-        json: include_str!("../fixtures/volumes.json"),
-        again: again::<Vec<Volume>>,
+        json: include_str!("../../../src/fixtures/volumes.json"),
+        reencode: reencode::<Vec<Volume>>,
         nullable: &[],
         optional: &[],
         open: &[],
     },
-    Answer {
+    Response {
         name: "",
-        json: include_str!("../fixtures/volume_created.json"),
-        again: again::<VolumeCreated>,
+        json: include_str!("../../../src/fixtures/volume_created.json"),
+        reencode: reencode::<VolumeCreated>,
         nullable: &[],
         optional: &["/next_actions"],
         open: &["/volume/status"],

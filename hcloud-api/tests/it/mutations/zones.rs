@@ -1,12 +1,12 @@
 use hcloud_api::*;
 
-use super::{Answer, again};
+use super::{Response, reencode};
 
-pub(super) const ANSWERS: &[Answer] = &[
-    Answer {
+pub(super) const RESPONSES: &[Response] = &[
+    Response {
         name: "zone",
-        json: include_str!("../fixtures/zone.json"),
-        again: again::<Zone>,
+        json: include_str!("../../../src/fixtures/zone.json"),
+        reencode: reencode::<Zone>,
         nullable: &[
             "/authoritative_nameservers/delegation_last_check",
             "/authoritative_nameservers/delegation_status",
@@ -27,26 +27,26 @@ pub(super) const ANSWERS: &[Answer] = &[
             "/status",
         ],
     },
-    Answer {
+    Response {
         name: "rrset",
-        json: include_str!("../fixtures/rrset.json"),
-        again: again::<Rrset>,
+        json: include_str!("../../../src/fixtures/rrset.json"),
+        reencode: reencode::<Rrset>,
         nullable: &["/records/*/comment", "/ttl"],
         optional: &[],
         open: &["/type"],
     },
-    Answer {
+    Response {
         name: "",
-        json: include_str!("../fixtures/zone_created.json"),
-        again: again::<ZoneCreated>,
+        json: include_str!("../../../src/fixtures/zone_created.json"),
+        reencode: reencode::<ZoneCreated>,
         nullable: &[],
         optional: &[],
         open: &["/zone/mode", "/zone/status"],
     },
-    Answer {
+    Response {
         name: "",
-        json: include_str!("../fixtures/rrset_created.json"),
-        again: again::<RrsetCreated>,
+        json: include_str!("../../../src/fixtures/rrset_created.json"),
+        reencode: reencode::<RrsetCreated>,
         nullable: &["/rrset/ttl"],
         optional: &[],
         open: &["/rrset/type"],

@@ -1,4 +1,4 @@
-//! Sessions as a viewer lives them, byte by byte.
+//! Sessions of a viewer on the level of bytes.
 
 use tokio::io::DuplexStream;
 use tokio::task::JoinHandle;
@@ -8,7 +8,7 @@ use super::super::keyboard::Key;
 use super::*;
 use crate::clock::Clock;
 
-const PASSWORD: &str = "long enough to be cut after eight bytes";
+const PASSWORD: &str = "long enough to be truncated";
 const INCREMENTAL: u8 = 1;
 const COMPLETE: u8 = 0;
 
@@ -27,7 +27,7 @@ fn booted_by(clock: &Clock) -> Machine {
     machine
 }
 
-/// A viewer that knows only what its test needs; it keeps the picture it was sent.
+/// A minimal viewer that keeps the pixels it has received.
 struct Client {
     stream: DuplexStream,
     session: JoinHandle<Result<(), ConsoleError>>,
@@ -46,13 +46,13 @@ impl Client {
         }
     }
 
-    /// A viewer that has authenticated and knows the screen's size.
+    /// Returns a viewer that has authenticated and knows the screen's size.
     async fn connect(machine: &Machine) -> Self {
         let mut client = Self::dial(machine);
-        client.say_version(b"RFB 003.008\n").await;
+        client.send_version(b"RFB 003.008\n").await;
         assert_eq!(client.receive(2).await, [1, 2]);
         client.send(&[2]).await;
-        client.answer_challenge(PASSWORD).await;
+        client.respond_to_challenge(PASSWORD).await;
         assert_eq!(client.receive(4).await, [0; 4]);
         client.send(&[1]).await;
         client.receive(20).await;
@@ -61,12 +61,12 @@ impl Client {
         client
     }
 
-    async fn say_version(&mut self, version: &[u8]) {
+    async fn send_version(&mut self, version: &[u8]) {
         assert_eq!(self.receive(12).await, b"RFB 003.008\n");
         self.send(version).await;
     }
 
-    async fn answer_challenge(&mut self, password: &str) {
+    async fn respond_to_challenge(&mut self, password: &str) {
         let challenge = self.receive(16).await.try_into().unwrap();
         self.send(&response_to(challenge, password)).await;
     }
@@ -88,7 +88,7 @@ impl Client {
             .await;
     }
 
-    /// Receives an update in raw pixels, and says which places it covered.
+    /// Receives an update in raw pixels, and returns the rectangles.
     async fn update(&mut self) -> Vec<[usize; 4]> {
         assert_eq!(self.receive(2).await[0], 0);
         let mut places = Vec::new();
@@ -147,7 +147,7 @@ async fn viewer_sees_the_screen_and_what_is_typed() {
 }
 
 #[tokio::test]
-async fn what_changes_between_requests_comes_with_the_next_one() {
+async fn changes_between_requests_are_sent_with_the_next_update() {
     let machine = booted();
     let mut client = Client::connect(&machine).await;
     client.request_update(COMPLETE).await;
@@ -163,7 +163,7 @@ async fn what_changes_between_requests_comes_with_the_next_one() {
 }
 
 #[tokio::test]
-async fn viewers_of_one_machine_see_each_others_typing() {
+async fn viewers_of_one_machine_share_the_screen() {
     let machine = booted();
     let mut one = Client::connect(&machine).await;
     let mut two = Client::connect(&machine).await;
@@ -178,13 +178,13 @@ async fn viewers_of_one_machine_see_each_others_typing() {
 }
 
 #[tokio::test]
-async fn wrong_password_is_refused_with_a_reason() {
+async fn wrong_password_is_rejected_with_a_reason() {
     let mut client = Client::dial(&booted());
 
-    client.say_version(b"RFB 003.008\n").await;
+    client.send_version(b"RFB 003.008\n").await;
     client.receive(2).await;
     client.send(&[2]).await;
-    client.answer_challenge("guess").await;
+    client.respond_to_challenge("guess").await;
 
     assert_eq!(client.receive(4).await, [0, 0, 0, 1]);
     let length = client.stream.read_u32().await.unwrap();
@@ -199,20 +199,20 @@ async fn wrong_password_is_refused_with_a_reason() {
 }
 
 #[tokio::test]
-async fn older_versions_are_spoken() {
+async fn older_versions_are_supported() {
     let machine = booted();
 
     let mut client = Client::dial(&machine);
-    client.say_version(b"RFB 003.003\n").await;
+    client.send_version(b"RFB 003.003\n").await;
     assert_eq!(client.receive(4).await, [0, 0, 0, 2]);
-    client.answer_challenge(PASSWORD).await;
+    client.respond_to_challenge(PASSWORD).await;
     assert_eq!(client.receive(4).await, [0; 4]);
 
     let mut client = Client::dial(&machine);
-    client.say_version(b"RFB 003.007\n").await;
+    client.send_version(b"RFB 003.007\n").await;
     assert_eq!(client.receive(2).await, [1, 2]);
     client.send(&[2]).await;
-    client.answer_challenge("guess").await;
+    client.respond_to_challenge("guess").await;
     assert_eq!(client.receive(4).await, [0, 0, 0, 1]);
     assert_eq!(
         client.stream.read_to_end(&mut Vec::new()).await.unwrap(),
@@ -222,7 +222,7 @@ async fn older_versions_are_spoken() {
 }
 
 #[tokio::test]
-async fn password_is_cut_after_eight_bytes() {
+async fn password_is_truncated_to_eight_bytes() {
     let challenge = *b"0123456789abcdef";
 
     assert_eq!(
@@ -250,7 +250,7 @@ async fn pixel_format_of_the_viewer_is_used() {
 }
 
 #[tokio::test]
-async fn hextile_is_used_if_the_viewer_knows_it() {
+async fn hextile_is_used_if_the_viewer_supports_it() {
     let mut client = Client::connect(&booted()).await;
 
     client.send(&[2, 0, 0, 2, 0, 0, 0, 16, 0, 0, 0, 5]).await;
@@ -308,7 +308,7 @@ async fn poweroff_in_the_shell_ends_the_session_and_ctrl_alt_del_does_not() {
 }
 
 #[tokio::test]
-async fn viewer_may_leave() {
+async fn viewer_may_disconnect() {
     let mut client = Client::connect(&booted()).await;
 
     client.stream.shutdown().await.unwrap();
@@ -332,7 +332,7 @@ async fn clipboard_and_pointer_are_ignored() {
 }
 
 #[tokio::test]
-async fn request_for_nothing_on_the_screen_is_ignored() {
+async fn request_outside_of_the_screen_is_ignored() {
     let machine = booted();
     let mut client = Client::connect(&machine).await;
 
@@ -361,7 +361,7 @@ async fn bad_input_ends_the_session() {
     }
     for greeting in [b"GET / HTTP/1", b"RFB 004.000\n"] {
         let mut client = Client::dial(&machine);
-        client.say_version(greeting).await;
+        client.send_version(greeting).await;
         assert!(
             matches!(client.ended().await, Err(ConsoleError::Protocol(_))),
             "{greeting:?}"
@@ -370,10 +370,10 @@ async fn bad_input_ends_the_session() {
 }
 
 #[tokio::test]
-async fn security_type_that_was_not_offered_is_refused() {
+async fn security_type_that_was_not_offered_is_rejected() {
     let mut client = Client::dial(&booted());
 
-    client.say_version(b"RFB 003.008\n").await;
+    client.send_version(b"RFB 003.008\n").await;
     client.send(&[1]).await;
 
     assert!(matches!(
@@ -383,7 +383,7 @@ async fn security_type_that_was_not_offered_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn viewer_that_never_authenticates_is_let_go() {
+async fn viewer_that_never_authenticates_is_disconnected() {
     let client = Client::dial(&booted());
 
     let (_stream, session) = (client.stream, client.session);
@@ -395,7 +395,7 @@ async fn viewer_that_never_authenticates_is_let_go() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn viewer_that_does_not_read_is_let_go() {
+async fn viewer_that_does_not_read_is_disconnected() {
     let machine = booted();
     let mut client = Client::connect(&machine).await;
 

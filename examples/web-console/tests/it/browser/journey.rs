@@ -4,16 +4,16 @@ use hcc_store::{Patch, StoreExt};
 use test_browser::Chromium;
 use test_services::wait_until;
 
-use super::person::log_in;
 use super::project::BrowserProject;
-use crate::installation::{Installation, Place};
+use super::user::log_in;
+use crate::installation::{DatabaseUrls, Installation};
 
 /// A line with capitals and symbols.
 const LINE: &str = r##"Hello_World-42 (a>b) & {x|y} #~$ "q""##;
 
 #[tokio::test]
 #[ignore = "needs Chromium and noVNC"]
-async fn person_logs_in_stops_a_server_starts_it_and_types_on_its_screen() {
+async fn user_logs_in_stops_and_starts_a_server_and_types_on_its_screen() {
     let project = BrowserProject::start().await;
     let browser = Chromium::start().await;
     log_in(&browser, &project.site.origin).await;
@@ -29,7 +29,7 @@ async fn person_logs_in_stops_a_server_starts_it_and_types_on_its_screen() {
     browser
         .wait_for_text("[data-server=web-1] [data-field=status]", "running")
         .await;
-    assert!(browser.is_marked().await, "the page was never loaded again");
+    assert!(browser.is_marked().await, "the page was not reloaded");
 
     let screen = format!("{}/servers/web-1/screen", project.site.origin);
     browser.goto(&screen).await.unwrap();
@@ -58,7 +58,7 @@ async fn person_logs_in_stops_a_server_starts_it_and_types_on_its_screen() {
 
 #[tokio::test]
 #[ignore = "needs Chromium and noVNC"]
-async fn lost_screen_comes_back_with_a_fresh_link() {
+async fn lost_screen_reconnects_with_a_fresh_link() {
     let project = BrowserProject::start().await;
     let browser = Chromium::start().await;
     log_in(&browser, &project.site.origin).await;
@@ -66,7 +66,7 @@ async fn lost_screen_comes_back_with_a_fresh_link() {
     browser.goto(&screen).await.unwrap();
     browser.wait_for_text("#status", "Connected to web-1").await;
 
-    let root = project.site.visitor("root").await;
+    let root = project.site.log_in("root").await;
     root.post("/servers/web-1", &[("verb", "off"), ("sure", "yes")])
         .await;
     browser.wait_for_text("#status", "Connection lost").await;
@@ -83,14 +83,14 @@ async fn lost_screen_comes_back_with_a_fresh_link() {
 
 #[tokio::test]
 #[ignore = "needs Chromium"]
-async fn new_server_appears_and_a_deleted_one_goes_without_a_reload() {
+async fn created_and_deleted_servers_are_shown_without_a_reload() {
     let project = BrowserProject::start().await;
     let browser = Chromium::start().await;
     log_in(&browser, &project.site.origin).await;
     browser.mark().await;
-    let root = project.site.visitor("root").await;
+    let root = project.site.log_in("root").await;
 
-    let order = [
+    let form = [
         ("name", "web-3"),
         ("type", ""),
         ("image", ""),
@@ -98,7 +98,7 @@ async fn new_server_appears_and_a_deleted_one_goes_without_a_reload() {
         ("ssh_keys", ""),
         ("user_data", ""),
     ];
-    root.post("/new", &order).await;
+    root.post("/new", &form).await;
     browser
         .wait_for_text("[data-server=web-3] [data-field=status]", "running")
         .await;
@@ -116,13 +116,13 @@ async fn new_server_appears_and_a_deleted_one_goes_without_a_reload() {
     )
     .await;
 
-    assert!(browser.is_marked().await, "the page was never loaded again");
+    assert!(browser.is_marked().await, "the page was not reloaded");
 }
 
 #[tokio::test]
 #[ignore = "needs Chromium"]
-async fn page_looks_now_and_then_when_its_stream_does_not_come_through() {
-    let project = BrowserProject::start_with(|settings| settings.streams = 0).await;
+async fn page_polls_if_it_cannot_open_a_stream() {
+    let project = BrowserProject::start_with(|settings| settings.max_streams = 0).await;
     let browser = Chromium::start().await;
     log_in(&browser, &project.site.origin).await;
 
@@ -135,7 +135,7 @@ async fn page_looks_now_and_then_when_its_stream_does_not_come_through() {
 
 #[tokio::test]
 #[ignore = "needs Chromium"]
-async fn script_that_comes_as_a_name_is_shown_and_not_run() {
+async fn script_in_a_name_is_shown_and_not_run() {
     const SCRIPT: &str = "<img src=x onerror=\"window.harmed=1\">";
     let project = BrowserProject::start().await;
     let browser = Chromium::start().await;
@@ -155,15 +155,15 @@ async fn script_that_comes_as_a_name_is_shown_and_not_run() {
 
 #[tokio::test]
 #[ignore = "needs Chromium and hcc"]
-async fn page_tells_that_no_worker_is_there_until_one_comes() {
-    let mut installation = Installation::start(Place::sqlite(), &[]).await;
+async fn page_shows_that_no_worker_is_running_until_one_starts() {
+    let mut installation = Installation::start(DatabaseUrls::sqlite(), &[]).await;
     let browser = Chromium::start().await;
     log_in(&browser, &installation.origin).await;
     browser.element("#silent[hidden]").await;
 
     installation.worker.stop();
     browser.element("#silent:not([hidden])").await;
-    browser.save_screenshots("silent").await;
+    browser.save_screenshots("no-worker").await;
     installation.restart_worker();
 
     browser.element("#silent[hidden]").await;

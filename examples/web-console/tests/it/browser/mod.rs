@@ -1,9 +1,9 @@
-//! The pages in a real browser, before a simulated project.
+//! The pages in a real browser, with a simulated project.
 
 mod journey;
+mod latency;
 mod pages;
-pub(crate) mod person;
 mod plain;
 mod project;
 mod screens;
-mod speed;
+pub(crate) mod user;

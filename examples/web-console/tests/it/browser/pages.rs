@@ -1,16 +1,16 @@
-//! How every page looks, and whether everybody can use it.
+//! Layout and accessibility of every page.
 
 use test_browser::Chromium;
 
-use super::person::{barriers, log_in};
 use super::project::BrowserProject;
+use super::user::{accessibility_violations, log_in};
 
 #[tokio::test]
 #[ignore = "needs Chromium, noVNC and axe-core"]
-async fn every_page_fits_every_screen_and_bars_nobody() {
+async fn every_page_is_responsive_and_accessible() {
     let project = BrowserProject::start().await;
     let origin = &project.site.origin;
-    let root = project.site.visitor("root").await;
+    let root = project.site.log_in("root").await;
     root.post("/servers/web-2", &[("verb", "stop")]).await;
     root.post("/users", &[("name", "anna")]).await;
     root.post(
@@ -21,13 +21,13 @@ async fn every_page_fits_every_screen_and_bars_nobody() {
         ],
     )
     .await;
-    let doomed = hcc_queue::Command::new("start", "db-2");
-    project.site.queue.push(&doomed).await.unwrap();
+    let failing = hcc_queue::Command::new("start", "db-2");
+    project.site.queue.push(&failing).await.unwrap();
     let browser = Chromium::start().await;
 
     browser.goto(&format!("{origin}/login")).await.unwrap();
     browser.save_screenshots("login").await;
-    assert_eq!(barriers(&browser).await, [""; 0]);
+    assert_eq!(accessibility_violations(&browser).await, [""; 0]);
 
     log_in(&browser, origin).await;
     browser
@@ -42,12 +42,12 @@ async fn every_page_fits_every_screen_and_bars_nobody() {
         ("user", "/users/anna"),
         ("audit", "/audit"),
         ("account", "/account"),
-        ("refusal", "/nothing"),
+        ("error", "/nothing"),
     ] {
         browser.goto(&format!("{origin}{path}")).await.unwrap();
         browser.element("h1").await;
         browser.save_screenshots(name).await;
-        assert_eq!(barriers(&browser).await, [""; 0], "{path}");
+        assert_eq!(accessibility_violations(&browser).await, [""; 0], "{path}");
     }
 
     browser
@@ -57,12 +57,12 @@ async fn every_page_fits_every_screen_and_bars_nobody() {
     browser.follow("[value=kill]").await;
     browser.wait_for_text("h1", "Delete web-1?").await;
     browser.save_screenshots("confirm").await;
-    assert_eq!(barriers(&browser).await, [""; 0]);
+    assert_eq!(accessibility_violations(&browser).await, [""; 0]);
 
     browser
         .goto(&format!("{origin}/servers/web-1/screen"))
         .await
         .unwrap();
     browser.wait_for_text("#status", "Connected to web-1").await;
-    assert_eq!(barriers(&browser).await, [""; 0]);
+    assert_eq!(accessibility_violations(&browser).await, [""; 0]);
 }

@@ -1,36 +1,36 @@
-//! The pages in a browser that runs no scripts.
+//! The pages in a browser without JavaScript.
 
 use test_browser::Chromium;
 use test_services::wait_until;
 
-use super::person::log_in_as;
 use super::project::BrowserProject;
+use super::user::log_in_as;
 use crate::site::PASSWORD;
 
-/// Loads the page again until it reads so.
-async fn read(browser: &Chromium, css: &str, wanted: &str) {
-    let reads = async || {
+/// Reloads the page until the element contains the text.
+async fn wait_for_text(browser: &Chromium, css: &str, text: &str) {
+    let shows_text = async || {
         browser.refresh().await.unwrap();
-        browser.text(css).await.contains(wanted)
+        browser.text(css).await.contains(text)
     };
-    wait_until(reads, true).await;
+    wait_until(shows_text, true).await;
 }
 
 #[tokio::test]
 #[ignore = "needs Chromium"]
-async fn all_but_the_screen_works_without_scripts() {
+async fn everything_but_the_screen_works_without_scripts() {
     let project = BrowserProject::start().await;
     let origin = &project.site.origin;
     let browser = Chromium::start().await;
     browser.disable_scripts().await;
 
     log_in_as(&browser, origin, "root", PASSWORD).await;
-    read(&browser, "h1", "Servers").await;
+    wait_for_text(&browser, "h1", "Servers").await;
     browser.follow("[data-server=web-1] [value=stop]").await;
-    read(&browser, "h1 + .line", "off").await;
+    wait_for_text(&browser, "h1 + .line", "off").await;
     browser.follow("[value=start]").await;
-    read(&browser, "h1 + .line", "running").await;
-    read(&browser, ".last", "Start: done").await;
+    wait_for_text(&browser, "h1 + .line", "running").await;
+    wait_for_text(&browser, ".last", "Start: done").await;
 
     browser.follow("[value=kill]").await;
     assert_eq!(browser.text("h1").await, "Delete web-1?");
@@ -45,16 +45,13 @@ async fn all_but_the_screen_works_without_scripts() {
     browser.goto(&format!("{origin}/new")).await.unwrap();
     browser.fill("[name=name]", "web-9").await;
     browser.follow("button.main").await;
-    read(&browser, "#servers", "web-9").await;
+    wait_for_text(&browser, "#servers", "web-9").await;
 
     let screen = format!("{origin}/servers/db-1/screen");
     browser.goto(&screen).await.unwrap();
     assert_eq!(browser.text("#opening").await, "", "a script has run");
     let page = browser.text("main").await;
-    assert!(
-        page.contains("The screen itself needs JavaScript."),
-        "{page}"
-    );
+    assert!(page.contains("The screen requires JavaScript."), "{page}");
     browser.follow(".me button").await;
     assert!(
         browser

@@ -1,4 +1,4 @@
-//! A simulated project with a worker, and the web console in front of it.
+//! A simulated project with a worker and a web console.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,7 +72,9 @@ impl BrowserProject {
     /// What the screen of a server shows.
     pub(super) async fn screen(&self, server: &str) -> String {
         let record = self.site.store.get(server).await.unwrap();
-        let id = record.and_then(|record| record.id).expect("it is recorded");
+        let id = record
+            .and_then(|record| record.id)
+            .expect("the record has an id");
         self.sim.screen(id).unwrap_or_default()
     }
 }

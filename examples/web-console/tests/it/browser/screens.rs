@@ -1,4 +1,4 @@
-//! What the page of a screen shows, whatever link it gets from the web console.
+//! The page of a screen, with different links from the web console.
 
 use std::fs;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use serde_json::json;
 use test_browser::{Chromium, Vnc};
 use test_services::wait_until;
 
-use super::person::log_in;
+use super::user::log_in;
 use crate::screens::serve_screens;
 use crate::site::Site;
 
 /// A host of Hetzner's screens.
 const HOST: &str = "web-console.hetzner.cloud";
 
-/// A link as Hetzner gives it.
+/// A link in the form of the API.
 const URL: &str = "wss://web-console.hetzner.cloud/?server_id=1&token=t0k3n";
 
 /// A web console with a server `web` and an admin `root`.
@@ -36,7 +36,7 @@ async fn open(browser: &Chromium, site: &Site) {
 
 #[tokio::test]
 #[ignore = "needs Chromium, TigerVNC, websockify, xterm, openssl and noVNC"]
-async fn line_that_is_pasted_arrives_unchanged_at_a_real_screen_of_hetzners_address() {
+async fn pasted_line_arrives_unchanged_at_a_real_screen_at_hetzners_host() {
     let text = r##"Hello_World-42 (a>b) & {x|y} #~$ "q" '[\]' `^` <%>@*+=?!;:,./ yYzZ"##;
     let mut vnc = Vnc::start_with_tls(HOST);
     let typed = vnc.start_terminal().await;
@@ -51,15 +51,15 @@ async fn line_that_is_pasted_arrives_unchanged_at_a_real_screen_of_hetzners_addr
     browser.wait_until_typed().await;
     browser.type_into_screen("\n").await;
 
-    let wanted = format!("{text}\n");
-    wait_until(async || fs::read_to_string(&typed).unwrap(), wanted).await;
+    let expected = format!("{text}\n");
+    wait_until(async || fs::read_to_string(&typed).unwrap(), expected).await;
     browser.save_screenshots("screen-pasted").await;
     assert_eq!(browser.console_errors().await, [""; 0]);
 }
 
 #[tokio::test]
 #[ignore = "needs Chromium, TigerVNC, websockify, openssl and noVNC"]
-async fn wrong_password_is_told_and_another_one_taken() {
+async fn wrong_password_is_reported_and_another_one_accepted() {
     let vnc = Vnc::start_with_tls(HOST);
     let site = site().await;
     let _worker = serve_screens(&site, [(URL, "wrong")]);
@@ -76,7 +76,7 @@ async fn wrong_password_is_told_and_another_one_taken() {
 
 #[tokio::test]
 #[ignore = "needs Chromium and noVNC"]
-async fn expired_link_is_told_and_a_fresh_one_fetched() {
+async fn expired_link_is_reported_and_a_fresh_one_fetched() {
     let sim = Sim::builder().server("web", &[]).start().await.unwrap();
     let expired = link(&sim).await;
     sim.clock().advance(Duration::from_secs(61));
@@ -118,7 +118,7 @@ async fn link(sim: &Sim) -> (String, String) {
 
 #[tokio::test]
 #[ignore = "needs Chromium and noVNC"]
-async fn address_that_the_policy_does_not_name_reads_as_blocked() {
+async fn address_outside_of_the_policy_is_reported_as_blocked() {
     let site = site().await;
     let _worker = serve_screens(&site, [("wss://elsewhere.example/?token=t0k3n", "x")]);
     let browser = Chromium::start().await;

@@ -1,0 +1,131 @@
+//! The user of a request, and forms that prove where they come from.
+
+use axum::extract::{Form, FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use hcc_core::{Command, Grant, Permission, Permissions, ServerName};
+use hcc_store::{Record, Session, SessionKey, User};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use tracing::warn;
+
+use crate::WebConsole;
+use crate::error::AppError;
+use crate::passwords::hex;
+use crate::peer::Peer;
+
+/// A user who has logged in.
+#[derive(Clone, Debug)]
+pub(crate) struct AuthUser {
+    pub(crate) user: User,
+    pub(crate) permissions: Permissions,
+    pub(crate) session: Session,
+    pub(crate) peer: Peer,
+    /// The token in the forms of this session, which other sites cannot know.
+    pub(crate) csrf: String,
+}
+
+impl FromRequestParts<WebConsole> for AuthUser {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, console: &WebConsole) -> Result<Self, AppError> {
+        let Ok(peer) = Peer::from_request_parts(parts, console).await;
+        let token = console.session_token(&parts.headers);
+        let token = token.ok_or(AppError::NotLoggedIn)?;
+        let valid = console.valid_session(&SessionKey::of(&token)).await?;
+        let (user, session) = valid.ok_or(AppError::NotLoggedIn)?;
+        if console.settings.user_header.is_some() && peer.user.as_ref() != Some(&user.name) {
+            return Err(AppError::NotLoggedIn);
+        }
+        console.extend_session(&session).await?;
+        Ok(Self {
+            permissions: permissions_of(&user),
+            user,
+            session,
+            peer,
+            csrf: csrf_token(&token),
+        })
+    }
+}
+
+impl AuthUser {
+    pub(crate) fn name(&self) -> &str {
+        &self.user.name
+    }
+
+    pub(crate) fn is_admin(&self) -> bool {
+        self.permissions.admin
+    }
+
+    pub(crate) fn may(
+        &self,
+        command: &Command,
+        server: &ServerName,
+        record: Option<&Record>,
+    ) -> bool {
+        self.permissions.allows(command, server, record)
+    }
+
+    /// Returns whether the user may create servers of some names.
+    pub(crate) fn may_create(&self) -> bool {
+        let create = |grant: &Grant| grant.permissions.contains(&Permission::Create);
+        self.is_admin() || self.permissions.grants.iter().any(create)
+    }
+
+    /// Fails with [`AppError::NotFound`] unless the user is an admin: for
+    /// others the pages of admins do not exist.
+    pub(crate) fn require_admin(&self) -> Result<(), AppError> {
+        if self.is_admin() {
+            Ok(())
+        } else {
+            Err(AppError::NotFound)
+        }
+    }
+}
+
+/// A form with the CSRF token of the user's session.
+pub(crate) struct CsrfForm<T>(pub(crate) AuthUser, pub(crate) T);
+
+#[derive(Deserialize)]
+struct WithToken<T> {
+    csrf: String,
+    #[serde(flatten)]
+    form: T,
+}
+
+impl<T: DeserializeOwned> FromRequest<WebConsole> for CsrfForm<T> {
+    type Rejection = AppError;
+
+    async fn from_request(request: Request, console: &WebConsole) -> Result<Self, AppError> {
+        let (mut parts, body) = request.into_parts();
+        let auth = AuthUser::from_request_parts(&mut parts, console).await?;
+        let request = Request::from_parts(parts, body);
+        let Form(WithToken { csrf, form }) = Form::from_request(request, console)
+            .await
+            .map_err(|error| AppError::Invalid(error.body_text()))?;
+        // Comparing hashes instead of tokens leaks nothing by timing.
+        let hash = |token: &str| SessionKey::of(&token.into());
+        if hash(&csrf) == hash(&auth.csrf) {
+            Ok(Self(auth, form))
+        } else {
+            Err(AppError::CsrfFailed)
+        }
+    }
+}
+
+/// Returns the permissions of a user: none if they are malformed.
+pub(crate) fn permissions_of(user: &User) -> Permissions {
+    Permissions::of(user).unwrap_or_else(|error| {
+        warn!(%error, user = user.name, "malformed permissions ignored");
+        Permissions::default()
+    })
+}
+
+/// Derives a token that belongs to one session and does not reveal its key.
+fn csrf_token(session: &SecretString) -> String {
+    let hash = Sha256::new()
+        .chain_update("csrf ")
+        .chain_update(session.expose_secret());
+    hex(&hash.finalize())
+}

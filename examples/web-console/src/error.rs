@@ -1,0 +1,122 @@
+//! Why a request fails, and the page that says so.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use hcc_core::ErrorKind;
+use tracing::error;
+
+use crate::page::Html;
+use crate::security::Origin;
+
+/// Why a request fails.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AppError {
+    #[error("Please log in.")]
+    NotLoggedIn,
+
+    /// Also reported for what exists, to users who must not know that.
+    #[error("Not found.")]
+    NotFound,
+
+    #[error("You are not allowed to do this.")]
+    NotPermitted,
+
+    #[error(
+        "This form came from another site or from an outdated page. Reload the page and try again."
+    )]
+    CsrfFailed,
+
+    #[error("Unknown host; use {0}.")]
+    WrongHost(Origin),
+
+    #[error("{0}")]
+    Invalid(String),
+
+    #[error("Too many requests. Try again in {} s.", .0.as_secs() + 1)]
+    RateLimited(Duration),
+
+    #[error("Too many of your commands are waiting. Try again when some have finished.")]
+    QuotaExceeded,
+
+    #[error("The server is busy. Try again later.")]
+    Busy,
+
+    #[error(transparent)]
+    Core(#[from] hcc_core::Error),
+
+    #[error(transparent)]
+    Store(#[from] hcc_store::Error),
+}
+
+/// The message alone, for clients that accept only plain text. A response
+/// extension, read by [`secure`](crate::security::secure).
+#[derive(Clone, Debug)]
+pub(crate) struct PlainText(pub(crate) String);
+
+#[derive(Template)]
+#[template(path = "error.html")]
+struct ErrorPage {
+    message: String,
+}
+
+impl AppError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NotLoggedIn => StatusCode::UNAUTHORIZED,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotPermitted | Self::CsrfFailed => StatusCode::FORBIDDEN,
+            Self::WrongHost(_) => StatusCode::MISDIRECTED_REQUEST,
+            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::RateLimited(_) | Self::QuotaExceeded => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Core(error) => match error.kind() {
+                ErrorKind::Usage => StatusCode::UNPROCESSABLE_ENTITY,
+                ErrorKind::NotFound => StatusCode::NOT_FOUND,
+                ErrorKind::Refused => StatusCode::FORBIDDEN,
+                ErrorKind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+                ErrorKind::TryLater => StatusCode::SERVICE_UNAVAILABLE,
+                _ => StatusCode::BAD_GATEWAY,
+            },
+        }
+    }
+
+    /// The message for the user. Details of database errors go to the log only.
+    fn message(&self) -> String {
+        match self {
+            Self::Store(error) | Self::Core(hcc_core::Error::Store(error)) => {
+                error!(%error, "database request failed");
+                "The database is not available. Try again later.".to_owned()
+            }
+            Self::Core(hcc_core::Error::Queue(error)) => {
+                error!(%error, "queue request failed");
+                "The queue is not available. Try again later.".to_owned()
+            }
+            Self::Core(hcc_core::Error::StillQueued { .. }) => {
+                "No worker responded in time. The command is still in the queue.".to_owned()
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
+impl IntoResponse for AppError {
+    fn into_response(self) -> Response {
+        if let Self::NotLoggedIn = self {
+            return Redirect::to("/login").into_response();
+        }
+        let (status, message) = (self.status(), self.message());
+        let page = ErrorPage {
+            message: message.clone(),
+        };
+        let mut response = (status, Html(page)).into_response();
+        if let Self::RateLimited(wait) = self {
+            let wait = HeaderValue::from(wait.as_secs() + 1);
+            response.headers_mut().insert(header::RETRY_AFTER, wait);
+        }
+        response.extensions_mut().insert(PlainText(message));
+        response
+    }
+}

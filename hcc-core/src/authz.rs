@@ -1,0 +1,15 @@
+//! Users and their permissions.
+
+mod accounts;
+mod authorizer;
+mod denied;
+mod pattern;
+mod permissions;
+
+pub use self::accounts::AccountAuthorizer;
+#[cfg(feature = "worker")]
+pub(crate) use self::authorizer::AllowAll;
+pub use self::authorizer::Authorizer;
+pub use self::denied::Denied;
+pub use self::pattern::{InvalidPattern, NamePattern};
+pub use self::permissions::{Grant, InvalidPermissions, Permission, Permissions};

@@ -1,0 +1,312 @@
+//! Permissions that are stored with user accounts.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use hcc_store::{Accounts, AuditEntry, Record};
+
+use super::{Authorizer, Denied, Permissions};
+use crate::{Command, Error, Request, Result, ServerName};
+
+/// Allows what the permissions of the accounts in a database allow.
+///
+/// A web service checks a user's [`permissions`](Self::permissions) before it submits a command. A
+/// worker that uses [the same authorizer](Authorizer) checks again, so that the web service cannot
+/// be bypassed, and adds denied commands to the audit log.
+///
+/// Commands without a user come from programs that have no users, and are allowed unless
+/// [`require_user`](Self::require_user) is set. User names are not checked as long as the database
+/// has no accounts at all.
+#[derive(Clone, Debug)]
+pub struct AccountAuthorizer {
+    accounts: Arc<dyn Accounts>,
+    requires_user: bool,
+}
+
+impl AccountAuthorizer {
+    /// Creates an authorizer for the accounts of a database.
+    pub fn new(accounts: Arc<dyn Accounts>) -> Self {
+        Self {
+            accounts,
+            requires_user: false,
+        }
+    }
+
+    /// Denies commands without a user.
+    #[must_use]
+    pub fn require_user(self) -> Self {
+        Self {
+            requires_user: true,
+            ..self
+        }
+    }
+
+    /// Returns the permissions of a user.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied`] if the user does not exist or is disabled, or if the permissions are invalid;
+    /// otherwise the database cannot be read.
+    pub async fn permissions(&self, user: &str) -> Result<Permissions> {
+        let reason = match self.accounts.user(user).await? {
+            None => format!("user {user:?} not found"),
+            Some(user) if user.disabled => format!("user {} is disabled", user.name),
+            Some(user) => match Permissions::of(&user) {
+                Ok(permissions) => return Ok(permissions),
+                Err(error) => error.to_string(),
+            },
+        };
+        Err(Denied::new(reason).into())
+    }
+
+    async fn decide(&self, request: &Request, record: Option<&Record>) -> Result<()> {
+        let Request {
+            command,
+            server,
+            by,
+        } = request;
+        let allows = |permissions: &Permissions| permissions.allows(command, server, record);
+        self.require(by.as_deref(), allows, || {
+            format!("{} {server}", name(command))
+        })
+        .await
+    }
+
+    /// Denies an operation unless the permissions of the user allow it.
+    async fn require(
+        &self,
+        by: Option<&str>,
+        allows: impl Fn(&Permissions) -> bool + Send,
+        operation: impl Fn() -> String + Send,
+    ) -> Result<()> {
+        let Some(by) = by else {
+            if self.requires_user {
+                return Err(Denied::new("the command names no user").into());
+            }
+            return Ok(());
+        };
+        let permissions = match self.permissions(by).await {
+            Err(Error::Denied(_)) if self.accounts.users().await?.is_empty() => return Ok(()),
+            permissions => permissions?,
+        };
+        if !allows(&permissions) {
+            return Err(Denied::new(format!("{by} may not {}", operation())).into());
+        }
+        Ok(())
+    }
+
+    /// Adds a denied command to the audit log.
+    async fn audit(&self, by: Option<&str>, verb: &str, server: Option<&ServerName>) -> Result<()> {
+        let entry = AuditEntry {
+            at: SystemTime::now(),
+            by: by.map(Into::into),
+            ip: None,
+            what: verb.to_owned(),
+            server: server.map(ToString::to_string),
+            outcome: "denied".to_owned(),
+        };
+        Ok(self.accounts.append(&entry).await?)
+    }
+}
+
+/// Returns the verb of a command as on the command line, which is an English one.
+fn name(command: &Command) -> &'static str {
+    match command.verb() {
+        "new" => "create",
+        "off" => "force off",
+        "settag" => "manage",
+        "deltag" => "unmanage",
+        "console" => "open the console of",
+        verb => verb,
+    }
+}
+
+#[async_trait]
+impl Authorizer for AccountAuthorizer {
+    async fn check(&self, request: &Request, record: Option<&Record>) -> Result<()> {
+        let decided = self.decide(request, record).await;
+        if let Err(Error::Denied(_)) = decided {
+            let (by, verb) = (request.by.as_deref(), request.command.verb());
+            self.audit(by, verb, Some(&request.server)).await?;
+        }
+        decided
+    }
+
+    async fn check_sync_of_all(&self, by: Option<&str>) -> Result<()> {
+        let is_admin = |permissions: &Permissions| permissions.admin;
+        let decided = self
+            .require(by, is_admin, || "sync all servers".to_owned())
+            .await;
+        if let Err(Error::Denied(_)) = decided {
+            self.audit(by, "sync", None).await?;
+        }
+        decided
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hcc_store::{AuditQuery, Memory, StoreUrl, User};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{CreateOptions, Power};
+
+    async fn authorizer(
+        users: impl IntoIterator<Item = (&str, Value)>,
+    ) -> (AccountAuthorizer, Memory) {
+        let accounts = Memory::default();
+        for (name, permissions) in users {
+            let user = User {
+                rights: permissions,
+                ..User::new(name)
+            };
+            assert!(accounts.put_user(&user).await.unwrap());
+        }
+        (AccountAuthorizer::new(Arc::new(accounts.clone())), accounts)
+    }
+
+    fn kill(by: Option<&str>) -> Request {
+        let request = Request::new(Command::Kill { id: None }, "web".parse().unwrap());
+        Request {
+            by: by.map(Into::into),
+            ..request
+        }
+    }
+
+    async fn reason(authorizer: &AccountAuthorizer, request: &Request) -> Option<String> {
+        match authorizer.check(request, None).await {
+            Ok(()) => None,
+            Err(Error::Denied(denied)) => Some(denied.reason),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    fn all_of_web() -> Value {
+        json!({ "grants": [{ "servers": "web", "may": ["kill", "console"] }] })
+    }
+
+    #[tokio::test]
+    async fn user_may_do_only_what_is_granted() {
+        let console = json!({ "grants": [{ "servers": "*", "may": ["console"] }] });
+        let (authorizer, _) = authorizer([("mary", all_of_web()), ("zoe", console)]).await;
+
+        assert_eq!(reason(&authorizer, &kill(Some("mary"))).await, None);
+        let denied = reason(&authorizer, &kill(Some("zoe"))).await;
+        assert_eq!(denied.as_deref(), Some("zoe may not kill web"));
+    }
+
+    #[tokio::test]
+    async fn denials_name_the_operation_in_english() {
+        let (authorizer, _) = authorizer([("mary", json!({}))]).await;
+
+        for (command, message) in [
+            (Command::Create(CreateOptions::default()), "create web"),
+            (Command::Power(Power::Force), "force off web"),
+            (Command::Console, "open the console of web"),
+            (Command::Settag, "manage web"),
+            (Command::Deltag, "unmanage web"),
+        ] {
+            let request = Request::new(command, "web".parse().unwrap()).by("mary");
+            let denied = reason(&authorizer, &request).await;
+            assert_eq!(denied, Some(format!("mary may not {message}")));
+        }
+    }
+
+    #[tokio::test]
+    async fn unknown_user_is_denied_once_there_are_accounts() {
+        let (authorizer, _) = authorizer([("mary", all_of_web())]).await;
+
+        for name in ["", "Mary", "mary ", "root", "*"] {
+            let denied = reason(&authorizer, &kill(Some(name))).await;
+            assert_eq!(denied, Some(format!("user {name:?} not found")));
+        }
+    }
+
+    #[tokio::test]
+    async fn command_of_a_removed_user_is_denied() {
+        let (authorizer, accounts) = authorizer([("mary", all_of_web()), ("zoe", json!({}))]).await;
+        let request = kill(Some("mary"));
+
+        accounts.remove_user("mary").await.unwrap();
+
+        let denied = reason(&authorizer, &request).await;
+        assert_eq!(denied.as_deref(), Some("user \"mary\" not found"));
+    }
+
+    #[tokio::test]
+    async fn command_of_a_disabled_user_is_denied() {
+        let (authorizer, accounts) = authorizer([("mary", json!({ "admin": true }))]).await;
+        let mut mary = accounts.user("mary").await.unwrap().unwrap();
+        mary.disabled = true;
+        accounts.put_user(&mary).await.unwrap();
+
+        let denied = reason(&authorizer, &kill(Some("mary"))).await;
+
+        assert_eq!(denied.as_deref(), Some("user mary is disabled"));
+    }
+
+    #[tokio::test]
+    async fn user_with_invalid_permissions_may_do_nothing() {
+        let (authorizer, _) = authorizer([("mary", json!({ "admin": "yes" }))]).await;
+
+        let denied = reason(&authorizer, &kill(Some("mary"))).await;
+
+        assert_eq!(denied.as_deref(), Some("invalid permissions of user mary"));
+    }
+
+    #[tokio::test]
+    async fn command_without_user_is_allowed_unless_users_are_required() {
+        let (authorizer, _) = authorizer([("mary", json!({}))]).await;
+
+        assert_eq!(reason(&authorizer, &kill(None)).await, None);
+        let authorizer = authorizer.require_user();
+        let denied = reason(&authorizer, &kill(None)).await;
+        assert_eq!(denied.as_deref(), Some("the command names no user"));
+    }
+
+    #[tokio::test]
+    async fn names_are_not_checked_without_accounts() {
+        let (authorizer, _) = authorizer([]).await;
+
+        assert_eq!(reason(&authorizer, &kill(Some("mary"))).await, None);
+        assert!(authorizer.permissions("mary").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn denied_commands_are_in_the_audit_log() {
+        let (authorizer, accounts) = authorizer([("mary", all_of_web())]).await;
+        let reset = Request::new(Command::Power(Power::Reset), "web".parse().unwrap());
+
+        assert_eq!(reason(&authorizer, &kill(Some("mary"))).await, None);
+        assert!(reason(&authorizer, &reset.by("mary")).await.is_some());
+
+        let query = AuditQuery {
+            limit: 10,
+            ..AuditQuery::default()
+        };
+        let entries = accounts.audit(&query).await.unwrap().entries;
+        let [entry] = &*entries else {
+            panic!("{entries:?}");
+        };
+        let operation = (entry.what.as_str(), entry.outcome.as_str());
+        assert_eq!(operation, ("reset", "denied"));
+        assert_eq!(entry.by.as_deref(), Some("mary"));
+        assert_eq!(entry.server.as_deref(), Some("web"));
+    }
+
+    #[tokio::test]
+    async fn database_that_cannot_be_read_is_not_a_denial() {
+        let directory = std::env::temp_dir();
+        let accounts = hcc_store::open_accounts(&StoreUrl::sqlite(directory)).await;
+        let authorizer = AccountAuthorizer::new(accounts.unwrap());
+
+        let error = authorizer
+            .check(&kill(Some("mary")), None)
+            .await
+            .unwrap_err();
+
+        assert!(matches!(error, Error::Store(_)), "{error:?}");
+    }
+}

@@ -1,0 +1,24 @@
+//! Changes of a server's power state.
+
+/// A change of a server's power state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Power {
+    /// Switches the server on.
+    Start,
+    /// Requests a shutdown of the operating system.
+    Stop,
+    /// Cuts the power.
+    Force,
+    /// Cuts the power and switches the server on again.
+    Reset,
+    /// Requests a restart of the operating system.
+    Reboot,
+}
+
+#[cfg(feature = "worker")]
+impl Power {
+    /// Returns whether a second execution has an effect of its own.
+    pub(crate) fn is_unrepeatable(self) -> bool {
+        matches!(self, Self::Reset | Self::Reboot)
+    }
+}

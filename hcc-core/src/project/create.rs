@@ -1,0 +1,190 @@
+//! `create`: one server, never two, and no trace of a failed one.
+
+use std::convert::Infallible;
+use std::str::FromStr;
+
+use hcc_store::{Patch, Precondition, Stage, StoreExt};
+use hcloud_api::{
+    Action, ActionStatus, CreateServer, ErrorCode, IdOrName, Labels, ListActions, Server,
+    ServerCreated, TypePrice,
+};
+use tracing::warn;
+
+use super::Project;
+use super::catalog::{Choice, not_offered};
+use super::guard::{check_prefix, is_managed};
+use super::snapshot::{actions, facts};
+use crate::{CreateOptions, Error, Result, ServerName};
+
+/// What came of an order.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum CreateOutcome {
+    /// A new server; these actions are still running.
+    Created(Vec<Action>),
+    /// A managed server of this name was there already.
+    Adopted,
+}
+
+/// What an order comes to.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Quote {
+    /// The order, with everything said that it left open.
+    pub order: CreateOptions,
+    /// What the server costs, if its location is known.
+    pub price: Option<TypePrice>,
+    /// The currency of the price, such as `EUR`, if it could be found out.
+    pub currency: Option<String>,
+}
+
+impl Project {
+    /// Creates a server and records it with its root password.
+    ///
+    /// Safe to repeat: a managed server of this name is adopted. Under any
+    /// fault there is at most one server of this name, and a failed order
+    /// leaves no record.
+    ///
+    /// # Errors
+    ///
+    /// The name does not fit, belongs to a server that is not ours, Hetzner
+    /// refuses, or [`Error::CreateUnconfirmed`] when no clear answer arrived.
+    pub async fn create(&self, name: &ServerName, order: &CreateOptions) -> Result<CreateOutcome> {
+        check_prefix(name, &self.settings)?;
+        if let Some(server) = self.find(name).await? {
+            return self.adopt(name, &server).await;
+        }
+        let request = self.request(name, order).await?;
+
+        // The records must be writable before money is spent: the answer holds
+        // the only copy of the root password.
+        self.store.reserve(name.as_str()).await?;
+        match self.api.servers().create(&request).await {
+            Ok(created) => self.record(name, created).await,
+            Err(error) => self.settle(name, &request, error).await,
+        }
+    }
+
+    /// What an order comes to, before anything is ordered.
+    ///
+    /// # Errors
+    ///
+    /// Hetzner does not offer what is asked for, or cannot be reached.
+    pub async fn quote(&self, name: &ServerName, order: &CreateOptions) -> Result<Quote> {
+        let request = self.request(name, order).await?;
+        let server_type = request.server_type.to_string();
+        let location = request.location.as_ref().map(ToString::to_string);
+        let server_types = self.api.server_types();
+        let (found, currency) = tokio::join!(server_types.find(&server_type), self.currency());
+        let found = found?;
+        let price = found.and_then(|found| match &location {
+            Some(location) => found.price(location).cloned(),
+            None => None,
+        });
+        Ok(Quote {
+            order: CreateOptions {
+                server_type: Some(server_type),
+                image: Some(request.image.to_string()),
+                location,
+                ..order.clone()
+            },
+            price,
+            currency: currency.ok(),
+        })
+    }
+
+    /// What Hetzner is still doing to a server.
+    pub(crate) async fn running_actions(&self, name: &ServerName) -> Result<Vec<Action>> {
+        let Some(server) = self.find(name).await? else {
+            return Ok(Vec::new());
+        };
+        let running = ListActions {
+            status: vec![ActionStatus::Running],
+            ..ListActions::default()
+        };
+        let servers = self.api.servers();
+        Ok(servers.actions_for(server.id).list(&running).all().await?)
+    }
+
+    /// The order with everything said that it leaves open.
+    async fn request(&self, name: &ServerName, order: &CreateOptions) -> Result<CreateServer> {
+        let settings = &self.settings;
+        let location = order.location.as_ref().or(settings.location.as_ref());
+        let location = location.map(|text| crate::location(text));
+        let choice = match order.server_type.as_ref().or(settings.server_type.as_ref()) {
+            Some(server_type) => Choice::new(server_type, location),
+            None => self.cheapest(location).await?,
+        };
+        let image = match order.image.as_ref().or(settings.image.as_ref()) {
+            Some(image) => image.clone(),
+            None => self.newest_debian(&choice.server_type).await?,
+        };
+        Ok(CreateServer {
+            location: choice.location.map(Into::into),
+            ssh_keys: order.ssh_keys.iter().map(|key| id_or_name(key)).collect(),
+            user_data: order.user_data.clone(),
+            labels: Labels::new().with(&settings.label, "1")?,
+            ..CreateServer::new(
+                name.as_str(),
+                id_or_name(&choice.server_type),
+                id_or_name(&image),
+            )
+        })
+    }
+
+    async fn adopt(&self, name: &ServerName, server: &Server) -> Result<CreateOutcome> {
+        if !is_managed(server, &self.settings) {
+            return Err(Error::NameTaken { name: name.clone() });
+        }
+        let patch = Patch::new().facts(&facts(server)).stage(Stage::Created);
+        self.store.set(name.as_str(), patch).await?;
+        Ok(CreateOutcome::Adopted)
+    }
+
+    async fn record(&self, name: &ServerName, created: ServerCreated) -> Result<CreateOutcome> {
+        let running: Vec<Action> = created.actions().cloned().collect();
+        let patch = Patch::new()
+            .facts(&facts(&created.server))
+            .stage(Stage::Created)
+            .created(created.root_password.as_ref(), &actions(&running));
+        match self.store.set(name.as_str(), patch).await {
+            Ok(()) => Ok(CreateOutcome::Created(running)),
+            Err(source) => Err(Error::Unrecorded {
+                name: name.clone(),
+                source,
+            }),
+        }
+    }
+
+    /// Finds out what became of an order that got no good answer.
+    async fn settle(
+        &self,
+        name: &ServerName,
+        request: &CreateServer,
+        error: hcloud_api::Error,
+    ) -> Result<CreateOutcome> {
+        let is_taken = error.code() == Some(&ErrorCode::UniquenessError);
+        let may_exist = is_taken || error.may_have_taken_effect();
+        if may_exist && let Ok(Some(server)) = self.find(name).await {
+            return self.adopt(name, &server).await;
+        }
+        if let Err(error) = self
+            .store
+            .remove(name.as_str(), Precondition::Reserved)
+            .await
+        {
+            warn!(server = %name, %error, "a reservation was left behind");
+        }
+        if may_exist {
+            let (name, source) = (name.clone(), Box::new(error));
+            return Err(Error::CreateUnconfirmed { name, source });
+        }
+        Err(not_offered(request, &error).unwrap_or_else(|| error.into()))
+    }
+}
+
+/// People write digits for ids.
+fn id_or_name<Id: FromStr>(text: &str) -> IdOrName<Id> {
+    text.parse()
+        .unwrap_or_else(|never: Infallible| match never {})
+}

@@ -1,0 +1,127 @@
+//! `start stop force reset reboot`: power.
+
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use hcloud_api::{Action, ActionSort, ListActions, ServerId, ServerStatus, Sort, Timestamp};
+use tokio::time::{sleep, timeout};
+
+use super::Project;
+use super::delivery::Delivery;
+use crate::{Error, Power, Result, ServerName};
+
+impl Project {
+    /// Changes a server's power; the returned action is usually still running.
+    ///
+    /// # Errors
+    ///
+    /// The server is missing or not managed, or Hetzner refuses, such as while
+    /// another action has locked the server.
+    pub async fn power(&self, name: &ServerName, power: Power) -> Result<Action> {
+        let id = self.find_managed(name).await?.id;
+        Ok(self.switch(id, power).await?)
+    }
+
+    /// Waits until a server is off, looking every other second; returns whether
+    /// it is.
+    ///
+    /// # Errors
+    ///
+    /// The server is missing or not managed, or Hetzner cannot be reached.
+    pub async fn is_off_within(&self, name: &ServerName, patience: Duration) -> Result<bool> {
+        let off = async {
+            while self.find_managed(name).await?.status != ServerStatus::Off {
+                sleep(Duration::from_secs(2)).await;
+            }
+            Ok(true)
+        };
+        timeout(patience, off).await.unwrap_or(Ok(false))
+    }
+
+    /// Changes a server's power at most once for all deliveries of a command:
+    /// if an earlier one did it, its action is returned.
+    ///
+    /// # Errors
+    ///
+    /// As [`power`](Self::power); [`Error::RestartUnconfirmed`] if the answer was lost and
+    /// no action shows that the request arrived.
+    pub(crate) async fn power_once(
+        &self,
+        name: &ServerName,
+        power: Power,
+        delivery: &Delivery,
+    ) -> Result<Action> {
+        let id = self.find_managed(name).await?.id;
+        if delivery.is_repeated
+            && let Some(action) = self.started(id, power, delivery.pushed).await?
+        {
+            return Ok(action);
+        }
+        match self.switch(id, power).await {
+            Err(error) if error.may_have_taken_effect() => {
+                let started = self.started(id, power, delivery.pushed).await;
+                let unclear = || Error::RestartUnconfirmed { name: name.clone() };
+                started.ok().flatten().ok_or_else(unclear)
+            }
+            action => Ok(action?),
+        }
+    }
+
+    async fn switch(&self, id: ServerId, power: Power) -> hcloud_api::Result<Action> {
+        let servers = self.api.servers();
+        match power {
+            Power::Start => servers.power_on(id).await,
+            Power::Stop => servers.shutdown(id).await,
+            Power::Force => servers.power_off(id).await,
+            Power::Reset => servers.reset(id).await,
+            Power::Reboot => servers.reboot(id).await,
+        }
+    }
+
+    /// The newest action that changes the power in this way, if it was started
+    /// at this time or later.
+    async fn started(
+        &self,
+        id: ServerId,
+        power: Power,
+        since: Timestamp,
+    ) -> Result<Option<Action>> {
+        let newest_first = ListActions {
+            sort: vec![Sort::Descending(ActionSort::Id)],
+            ..ListActions::default()
+        };
+        let servers = self.api.servers();
+        let mut actions = servers.actions_for(id).list(&newest_first).stream();
+        while let Some(action) = actions.try_next().await? {
+            // Hetzner cuts off the fractions of seconds.
+            if action.started.as_second() < since.as_second() {
+                break;
+            }
+            if action.command == power.action() {
+                return Ok(Some(action));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Power {
+    /// What the server's status is when all has come of it.
+    pub(crate) fn leads_to(self) -> ServerStatus {
+        match self {
+            Self::Start | Self::Reset | Self::Reboot => ServerStatus::Running,
+            Self::Stop | Self::Force => ServerStatus::Off,
+        }
+    }
+
+    /// What Hetzner calls the action that does it.
+    fn action(self) -> &'static str {
+        match self {
+            Self::Start => "start_server",
+            Self::Stop => "shutdown_server",
+            Self::Force => "stop_server",
+            Self::Reset => "reset_server",
+            Self::Reboot => "reboot_server",
+        }
+    }
+}

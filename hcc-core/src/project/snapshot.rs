@@ -1,0 +1,165 @@
+//! What a record says of a server, in the words of the records.
+
+use std::time::SystemTime;
+
+use hcc_store::{
+    DataCentre, Image, Location, Price, Protection, Record, Resource, ServerSnapshot, ServerType,
+    Traffic,
+};
+use hcloud_api::{Server, Timestamp};
+
+/// Everything that a record copies from Hetzner.
+pub(crate) fn facts(server: &Server) -> ServerSnapshot {
+    ServerSnapshot {
+        id: server.id.number(),
+        status: server.status.to_string(),
+        created: created(server.created),
+        ip4: ip4(server),
+        ip6: ip6(server),
+        image: server.image.as_ref().map(image),
+        r#type: server_type(server),
+        io: Traffic {
+            r#in: server.ingoing_traffic,
+            out: server.outgoing_traffic,
+            max: server.included_traffic,
+        },
+        dc: data_centre(&server.location),
+        rescue: server.rescue_enabled,
+        labels: owned(&server.labels),
+        lock: server.locked,
+        prot: Protection {
+            delete: server.protection.delete,
+            rebuild: server.protection.rebuild,
+        },
+        synced: SystemTime::now(),
+    }
+}
+
+/// Whether a record says something else, traffic and time of the look aside.
+pub(crate) fn differs(record: &Record, facts: &ServerSnapshot) -> bool {
+    record.id != Some(facts.id)
+        || record.status.as_ref() != Some(&facts.status)
+        || record.created.as_ref() != Some(&facts.created)
+        || record.ip4 != facts.ip4
+        || record.ip6 != facts.ip6
+        || record.image != facts.image
+        || record.r#type.as_ref() != Some(&facts.r#type)
+        || record.dc.as_ref() != Some(&facts.dc)
+        || record.rescue != Some(facts.rescue)
+        || record.labels.as_ref() != Some(&facts.labels)
+        || record.lock != Some(facts.lock)
+        || record.prot != Some(facts.prot)
+}
+
+/// `2026-11-22 14:21:09+00:00`, as records have always said it.
+pub(crate) fn created(at: Timestamp) -> String {
+    at.strftime("%F %T%:z").to_string()
+}
+
+pub(crate) fn ip4(server: &Server) -> Option<String> {
+    server
+        .public_net
+        .ipv4
+        .as_ref()
+        .map(|ipv4| ipv4.ip.to_string())
+}
+
+pub(crate) fn ip6(server: &Server) -> Option<String> {
+    server.public_net.ipv6.as_ref().map(|ipv6| ipv6.ip.clone())
+}
+
+/// The actions of a creation, as they were when it was answered.
+pub(crate) fn actions(actions: &[hcloud_api::Action]) -> Vec<hcc_store::Action> {
+    actions
+        .iter()
+        .map(|action| hcc_store::Action {
+            command: action.command.clone(),
+            status: action.status.to_string(),
+            progress: action.progress.into(),
+            resources: action
+                .resources
+                .iter()
+                .map(|resource| Resource {
+                    id: resource.id,
+                    r#type: resource.kind.to_string(),
+                })
+                .collect(),
+        })
+        .collect()
+}
+
+fn image(image: &hcloud_api::Image) -> Image {
+    Image {
+        id: Some(image.id.number()),
+        name: image.name.clone(),
+        desc: Some(image.description.clone()),
+        r#type: Some(image.kind.to_string()),
+        os: Some(image.os_flavor.to_string()),
+        ver: image.os_version.clone(),
+        fast: Some(image.rapid_deploy),
+        stat: Some(image.status.to_string()),
+        labels: owned(&image.labels),
+    }
+}
+
+fn server_type(server: &Server) -> ServerType {
+    let r#type = &server.server_type;
+    ServerType {
+        id: Some(r#type.id.number()),
+        name: Some(r#type.name.clone()),
+        desc: Some(r#type.description.clone()),
+        cpus: Some(r#type.cores),
+        mem: Some(r#type.memory),
+        gb: Some(r#type.disk),
+        disk: Some(r#type.storage_type.to_string()),
+        cpu: Some(r#type.cpu_type.to_string()),
+        price: price(server),
+    }
+}
+
+/// The gross price of a month at the server's location; elsewhere the lowest
+/// and the highest, as the original says it.
+fn price(server: &Server) -> Option<Price> {
+    let r#type = &server.server_type;
+    if let Some(here) = r#type.price(&server.location.name) {
+        return Some(Price::Here(here.price_monthly.gross.to_string()));
+    }
+    let mut prices: Vec<_> = r#type
+        .prices
+        .iter()
+        .map(|price| &price.price_monthly.gross)
+        .collect();
+    prices.sort_by(|a, b| {
+        a.to_f64()
+            .partial_cmp(&b.to_f64())
+            .unwrap_or(std::cmp::Ordering::Equal)
+    });
+    let (lowest, highest) = (prices.first()?, prices.last()?);
+    Some(Price::Between([lowest.to_string(), highest.to_string()]))
+}
+
+/// Hetzner has no data centres any more; readers of the field find the location.
+fn data_centre(location: &hcloud_api::Location) -> DataCentre {
+    DataCentre {
+        id: Some(location.id.number()),
+        name: Some(location.name.clone()),
+        desc: Some(location.description.clone()),
+        loc: Some(Location {
+            id: Some(location.id.number()),
+            name: Some(location.name.clone()),
+            description: Some(location.description.clone()),
+            country: Some(location.country.clone()),
+            city: Some(location.city.clone()),
+            latitude: Some(location.latitude),
+            longitude: Some(location.longitude),
+            network_zone: Some(location.network_zone.clone()),
+        }),
+    }
+}
+
+fn owned(labels: &hcloud_api::Labels) -> std::collections::BTreeMap<String, String> {
+    labels
+        .iter()
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
+}
