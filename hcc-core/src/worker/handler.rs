@@ -10,8 +10,8 @@ use tracing::{Instrument, Span, error_span, info, warn};
 use super::execute::{Executor, Note};
 use super::failure::Failure;
 use super::in_flight::InFlight;
-use crate::command::Delivery;
-use crate::frontend::EVERY_SERVER;
+use crate::project::delivery::Delivery;
+use crate::request::EVERY_SERVER;
 use crate::{CommandEvent, Event, Request};
 
 /// How long a cancelled request may still take to arrive at Hetzner.
