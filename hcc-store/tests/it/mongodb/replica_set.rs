@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use hcc_store::{Failure, Patch, Store, StoreExt, open};
+use hcc_store::{Failure, Patch, StoreExt, open};
 use mongodb::Client;
 use mongodb::bson::{Document, doc};
 use test_services::ReplicaSet;
@@ -124,7 +124,7 @@ async fn assert_writes_continue(set: &ReplicaSet, happen: impl AsyncFnOnce()) {
 #[tokio::test]
 #[ignore = "needs MongoDB"]
 async fn errors_do_not_quote_documents() {
-    let server = test_services::Fresh::new();
+    let server = test_services::TestDatabase::new();
     let client = Client::with_uri_str(&server.url).await.unwrap();
     let database = client.default_database().unwrap();
     let strict = doc! { "$jsonSchema": { "properties": { "status": { "maxLength": 3 } } } };
