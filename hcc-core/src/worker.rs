@@ -7,38 +7,33 @@ mod console_expiry;
 mod context;
 mod execute;
 mod failure;
+mod handler;
 mod heartbeat;
 mod in_flight;
-mod job;
 mod periodic_sync;
 mod refresher;
-mod runner;
 mod status_watch;
 
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use hcc_queue::Queue;
+use hcc_queue::{Consumer, Policy, Queue};
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use self::action_poller::ActionPoller;
+use self::backoff::Outage;
 pub use self::config::WorkerConfig;
 use self::console_expiry::expire_consoles;
 use self::context::WorkerContext;
 use self::execute::Executor;
+use self::handler::CommandHandler;
 use self::heartbeat::Heartbeats;
 use self::in_flight::InFlight;
-use self::job::JobRunner;
 use self::periodic_sync::PeriodicSync;
 use self::refresher::RecordRefresher;
 use crate::authz::AllowAll;
 use crate::{Authorizer, Guard, Project};
-
-/// How long releasing the commands may take at shutdown.
-const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Executes the commands of a queue, and keeps the records up to date.
 ///
@@ -90,52 +85,62 @@ impl Worker {
         let (action_poller, poll_task) = ActionPoller::new(context.project.api.clone());
         let (refresher, refresh_task) = RecordRefresher::new(context.clone());
         let heartbeats = Heartbeats::new(context.clone(), in_flight.clone());
-        let jobs = JobRunner {
-            executor: Executor {
-                context: context.clone(),
-                action_poller,
-                refresher,
-                console_created: console_created.clone(),
-            },
+        let periodic_sync = PeriodicSync::new(context.clone(), &in_flight);
+        let executor = Executor {
+            context: context.clone(),
+            action_poller,
+            refresher,
+            console_created: console_created.clone(),
+        };
+        let handler = CommandHandler {
+            executor,
             in_flight,
-            cancel: CancellationToken::new(),
+        };
+        let stop = CancellationToken::new();
+        let work = async {
+            tokio::join!(
+                async {
+                    shutdown.await;
+                    stop.cancel();
+                },
+                run_commands(&context, handler, &stop),
+                periodic_sync.run(&stop),
+            );
+            heartbeats.announce_shutdown().await;
         };
         tokio::select! {
-            () = run_jobs(Arc::new(jobs), shutdown) => heartbeats.announce_shutdown().await,
+            () = work => {}
             never = heartbeats.heartbeat_loop() => match never {},
             never = poll_task.run() => match never {},
             never = refresh_task.run() => match never {},
-            never = expire_consoles(context, console_created) => match never {},
+            never = expire_consoles(&context, &console_created) => match never {},
         }
     }
 }
 
-/// Runs jobs until `shutdown`, and lets them finish within the grace period.
-async fn run_jobs(jobs: Arc<JobRunner>, shutdown: impl Future<Output = ()>) {
-    let (stop, cancel) = (CancellationToken::new(), jobs.cancel.clone());
-    let context = jobs.executor.context.clone();
-    let periodic_sync = PeriodicSync::new(context.clone(), &jobs.in_flight);
-    let run_job = |lease| {
-        let jobs = jobs.clone();
-        async move { jobs.run(lease).await }
-    };
-    let WorkerContext { queue, config, .. } = &*context;
-    let work = async {
-        tokio::join!(
-            runner::run(queue, config.concurrency, run_job, stop.cancelled()),
-            cancel.run_until_cancelled(periodic_sync.run(&stop)),
-        )
-    };
-    let mut work = pin!(work);
-    tokio::select! {
-        _ = &mut work => return,
-        () = shutdown => stop.cancel(),
+/// Runs the commands of the queue until `stop`.
+async fn run_commands(context: &WorkerContext, handler: CommandHandler, stop: &CancellationToken) {
+    let WorkerContext { queue, config, .. } = context;
+    let queue = queue.clone().with_policy(Policy {
+        shutdown_grace: config.shutdown_grace,
+        ..queue.policy().clone()
+    });
+    if let Some(mut consumer) = stop.run_until_cancelled(subscribe(&queue)).await {
+        let stopped = stop.cancelled();
+        consumer.run(config.concurrency, handler, stopped).await;
     }
-    if timeout(config.shutdown_grace, &mut work).await.is_err() {
-        cancel.cancel();
-        // Commands that cannot even be released are delivered again when their leases expire.
-        let _ = timeout(RELEASE_TIMEOUT, &mut work).await;
+}
+
+/// Retries until the queue is available.
+async fn subscribe(queue: &Queue) -> Consumer {
+    let mut outage = Outage::of("queue");
+    loop {
+        match queue.consumer().await {
+            Ok(consumer) => {
+                outage.succeeded();
+                return consumer;
+            }
+            Err(error) => sleep(outage.failed(&error)).await,
+        }
     }
-    // Commands that waited for ours can be leased by other workers now.
-    queue.notify().await;
 }

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::pending;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hcc_store::{Patch, Record, Store, StoreExt};
@@ -16,8 +15,8 @@ use super::context::WorkerContext;
 ///
 /// `console_created` announces a new one.
 pub(super) async fn expire_consoles(
-    context: Arc<WorkerContext>,
-    console_created: Arc<Notify>,
+    context: &WorkerContext,
+    console_created: &Notify,
 ) -> Infallible {
     let Some(ttl) = context.config.console_ttl else {
         return pending().await;

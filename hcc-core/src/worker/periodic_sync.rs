@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use hcc_store::{Precondition, Record, Stage};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Outage;
@@ -40,8 +40,20 @@ impl PeriodicSync {
         }
     }
 
-    /// Syncs until `stop`, then finishes the sync that has begun.
+    /// Syncs until `stop`; a sync that has started may take the grace period to finish.
     pub(super) async fn run(mut self, stop: &CancellationToken) {
+        let grace = self.context.config.shutdown_grace;
+        let grace_over = async {
+            stop.cancelled().await;
+            sleep(grace).await;
+        };
+        tokio::select! {
+            () = self.sync_until(stop) => {}
+            () = grace_over => {}
+        }
+    }
+
+    async fn sync_until(&mut self, stop: &CancellationToken) {
         while stop.run_until_cancelled(self.due()).await.is_some() {
             match self.sync_unless_fresh().await {
                 Ok(()) => self.outage.succeeded(),
@@ -93,8 +105,7 @@ impl PeriodicSync {
     /// create it.
     async fn remove_reservation(&self, name: &str) -> Result<()> {
         let WorkerContext { queue, .. } = &*self.context;
-        let is_expected = queue.commands().pending(name).await?;
-        let removed = !is_expected
+        let removed = !queue.commands().pending(name).await?
             && (self.context.store())
                 .remove(name, Precondition::Reserved)
                 .await?;

@@ -1,0 +1,188 @@
+//! One delivery of a command: from its lease to its outcome in record, queue and event.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hcc_queue::{Disposition, Error as QueueError, Handler, Lease, Outcome};
+use hcc_store::{Patch, StoreExt};
+use tracing::{Instrument, Span, error_span, info, warn};
+
+use super::execute::{Executor, Note};
+use super::failure::Failure;
+use super::in_flight::InFlight;
+use crate::project::delivery::Delivery;
+use crate::request::EVERY_SERVER;
+use crate::{CommandEvent, Event, Request};
+
+/// How long a cancelled request may still take to arrive at Hetzner.
+const IN_FLIGHT_TTL: Duration = Duration::from_secs(60);
+
+/// Handles the deliveries of a queue.
+#[derive(Debug)]
+pub(super) struct CommandHandler {
+    pub(super) executor: Executor,
+    pub(super) in_flight: InFlight,
+}
+
+/// The event to publish when the queue has saved the outcome; `None` after a panic.
+type Report = Option<CommandEvent>;
+
+impl Handler for CommandHandler {
+    type Report = Report;
+
+    async fn handle(&self, lease: Arc<Lease>) -> (Outcome, Report) {
+        let _in_flight = self.in_flight.start(&lease.command);
+        let handled = async {
+            let attempted = self.attempt(&lease).await;
+            self.conclude(&lease, attempted).await
+        };
+        handled.instrument(span(&lease)).await
+    }
+
+    async fn refused(&self, lease: &Lease, reason: &str) -> Report {
+        let refused = Failure::permanent(reason, "refused");
+        self.conclude(lease, Err(refused)).await.1
+    }
+
+    fn cancelled(&self, lease: &Lease) -> (Outcome, Report) {
+        let delay = match Request::try_from(&lease.command) {
+            Ok(request) if request.command.is_unrepeatable() => IN_FLIGHT_TTL,
+            _ => Duration::ZERO,
+        };
+        let reason = "the worker stopped".to_owned();
+        let event = unfinished(lease, &reason);
+        (Outcome::Release { delay, reason }, Some(event))
+    }
+
+    async fn settled(
+        &self,
+        lease: &Lease,
+        report: Report,
+        settled: hcc_queue::Result<Disposition>,
+    ) {
+        let event = report.unwrap_or_else(|| unfinished(lease, "the handler panicked"));
+        let finished = async {
+            match settled {
+                Ok(disposition) => self.publish(event, disposition).await,
+                Err(error) => log_unsettled(&error),
+            }
+        };
+        finished.instrument(span(lease)).await;
+    }
+}
+
+impl CommandHandler {
+    async fn attempt(&self, lease: &Lease) -> Result<Note, Failure> {
+        let command = &lease.command;
+        if (&*command.verb, &*command.server) == ("sync", EVERY_SERVER) {
+            return self.executor.sync_all(command.by.as_deref()).await;
+        }
+        let request = Request::try_from(command)?;
+        self.executor.execute(&request, &Delivery::of(lease)).await
+    }
+
+    /// Decides what the queue does with a command, and records the outcome if it is final.
+    async fn conclude(&self, lease: &Lease, attempted: Result<Note, Failure>) -> (Outcome, Report) {
+        let mut event = CommandEvent::of(&lease.command);
+        let outcome = match attempted {
+            Ok(note) => {
+                event.ok = true;
+                event.err = note.map(Into::into);
+                Outcome::Done
+            }
+            Err(failure) => {
+                event.err = Some(failure.message.clone());
+                event.code = Some(failure.code);
+                if failure.is_transient {
+                    Outcome::Retry(failure.message)
+                } else {
+                    Outcome::Dead(failure.message)
+                }
+            }
+        };
+        let queue = &self.executor.context.queue;
+        if !matches!(queue.disposition(lease, &outcome), Disposition::Retry(_)) {
+            self.record(&event).await;
+        }
+        (outcome, Some(event))
+    }
+
+    /// Writes the outcome of a command to the record of its server, if there is one.
+    async fn record(&self, event: &CommandEvent) {
+        let patch = Patch::new().last(&hcc_store::Outcome {
+            cmd: event.cmd.clone(),
+            ok: event.ok,
+            err: event.err.clone(),
+            at: event.at,
+            by: event.by.clone(),
+        });
+        let store = self.executor.context.store();
+        if let Err(error) = store.update(&event.server, patch).await {
+            let error = &error as &dyn std::error::Error;
+            warn!(error, "outcome not recorded");
+        }
+    }
+
+    /// Logs and publishes an outcome that the queue has saved.
+    async fn publish(&self, mut event: CommandEvent, disposition: Disposition) {
+        let CommandEvent { err, code, .. } = &event;
+        let event = match disposition {
+            Disposition::Done => {
+                info!(note = err, "command succeeded");
+                Event::Done(event)
+            }
+            Disposition::Retry(after) => {
+                let retry_in_ms = after.as_millis() as u64;
+                info!(
+                    retry_in_ms,
+                    error = err,
+                    error.code = code,
+                    "retry scheduled"
+                );
+                event.after = Some(after);
+                Event::Delayed(event)
+            }
+            Disposition::Dead => {
+                warn!(error = err, error.code = code, "command failed");
+                Event::Failed(event)
+            }
+        };
+        self.executor.context.publish(event).await;
+    }
+}
+
+/// The outcome of a command that was not executed to its end.
+fn unfinished(lease: &Lease, why: &str) -> CommandEvent {
+    CommandEvent {
+        err: Some(why.to_owned()),
+        ..CommandEvent::of(&lease.command)
+    }
+}
+
+/// Returns the span of a delivery. Its level keeps it in logs that are filtered to warnings.
+fn span(lease: &Lease) -> Span {
+    let Lease {
+        command, attempt, ..
+    } = lease;
+    error_span!(
+        "command",
+        command.id = command.id.as_str(),
+        verb = command.verb,
+        server = command.server,
+        by = command.by,
+        attempt
+    )
+}
+
+/// Logs that a command is delivered again.
+fn log_unsettled(error: &QueueError) {
+    if let QueueError::LeaseLost { .. } = error {
+        info!("lease lost");
+        return;
+    }
+    let error = error as &dyn std::error::Error;
+    warn!(
+        error,
+        "outcome not saved in the queue; the command will be redelivered"
+    );
+}
