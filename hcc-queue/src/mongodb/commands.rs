@@ -152,7 +152,7 @@ impl Documents {
                     waits = begun;
                 }
                 Err(error) if has_code(&error, TYPE_MISMATCH) => {
-                    self.reset_counters(server).await?
+                    self.reset_counters(server).await?;
                 }
                 // The collection was dropped.
                 Err(error) if has_code(&error, BAD_VALUE) && !is_complete => {
