@@ -69,8 +69,9 @@ fn without_flags(command: Command) -> Command {
 
 /// The servers with a record, and their status.
 fn servers() -> Vec<CompletionCandidate> {
-    let servers = statuses().unwrap_or_default().into_iter();
-    servers
+    statuses()
+        .unwrap_or_default()
+        .into_iter()
         .map(|(name, status)| candidate(name, status))
         .collect()
 }
@@ -78,8 +79,9 @@ fn servers() -> Vec<CompletionCandidate> {
 fn cached(kind: Kind) -> ArgValueCandidates {
     ArgValueCandidates::new(move || {
         let names = config().and_then(|config| kind.read(&config));
-        let names = names.unwrap_or_default().into_iter();
         names
+            .unwrap_or_default()
+            .into_iter()
             .map(|(name, about)| candidate(name, Some(about)))
             .collect()
     })
@@ -88,8 +90,11 @@ fn cached(kind: Kind) -> ArgValueCandidates {
 /// The profiles in the settings file.
 fn profiles() -> Vec<CompletionCandidate> {
     let profiles = config().map(|config| config.file().profiles());
-    let profiles = profiles.unwrap_or_default().into_iter();
-    profiles.map(CompletionCandidate::new).collect()
+    profiles
+        .unwrap_or_default()
+        .into_iter()
+        .map(CompletionCandidate::new)
+        .collect()
 }
 
 fn candidate(name: String, about: Option<String>) -> CompletionCandidate {

@@ -72,7 +72,7 @@ impl CliError {
         Self::new(Exit::Interrupted, "interrupted", "interrupted")
     }
 
-    /// An error that says all there is to say.
+    /// An error whose source has the whole message.
     pub(crate) fn from_source(
         exit: Exit,
         code: impl Into<Cow<'static, str>>,
@@ -131,10 +131,10 @@ impl CliError {
             message += &error.to_string();
             cause = error.source();
         }
-        let message = message.replace('\n', " ");
+        let line = message.replace('\n', " ");
         // The message of an API error ends with its code.
         let code = format!(" ({})", self.code);
-        message.strip_suffix(&code).unwrap_or(&message).to_owned()
+        line.strip_suffix(&code).unwrap_or(&line).to_owned()
     }
 }
 

@@ -193,7 +193,7 @@ pub async fn records(config: &Config) -> Finding {
     }
 }
 
-/// Checks the database of the commands, and looks for dead letters.
+/// Checks the database of the commands, and counts dead letters.
 pub async fn queue(config: &Config) -> Finding {
     let check = in_time(async {
         let queue = config.queue().await?;

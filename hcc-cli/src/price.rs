@@ -2,10 +2,13 @@
 
 /// Rounds a price of the API; empty if there is none.
 pub(crate) fn rounded(price: Option<&str>, digits: usize) -> String {
-    let price = price.unwrap_or_default();
-    price
-        .parse::<f64>()
-        .map_or_else(|_| price.to_owned(), |amount| format!("{amount:.digits$}"))
+    let Some(price) = price else {
+        return String::new();
+    };
+    match price.parse::<f64>() {
+        Ok(amount) => format!("{amount:.digits$}"),
+        Err(_) => price.to_owned(),
+    }
 }
 
 /// Appends the currency, if it is known.

@@ -102,9 +102,9 @@ fn mistake(error: &clap::Error) -> String {
         }
         (Mistake::InvalidValue, _) => format!("invalid value '{value}' for '{argument}'"),
         (Mistake::ValueValidation, _) => {
-            let cause = std::error::Error::source(error).map(ToString::to_string);
-            let cause = cause.unwrap_or_default();
-            format!("invalid value '{value}' for '{argument}': {cause}")
+            let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+            let reason = cause.unwrap_or_default();
+            format!("invalid value '{value}' for '{argument}'{reason}")
         }
         (kind, _) if argument.is_empty() => kind.to_string(),
         (kind, _) => format!("{kind}: '{argument}'"),
@@ -125,7 +125,7 @@ fn advice(error: &clap::Error, mut program: Command) -> Option<String> {
     if let Some(values) = part(ContextKind::ValidValue).filter(|values| !values.is_empty()) {
         return Some(format!("possible values: {values}"));
     }
-    // This usage has the flags whose variables are set as if they were given.
+    // This usage lists flags as given if their environment variables are set.
     let usage = part(ContextKind::Usage)?;
     program.build();
     let verb = usage.split_whitespace().fold(&program, |verb, name| {
@@ -144,7 +144,7 @@ fn advice(error: &clap::Error, mut program: Command) -> Option<String> {
     })
 }
 
-/// Whether an invalid command line asks for JSON; there are no matches to take it from.
+/// Whether an invalid command line asks for JSON; clap does not return its matches.
 fn wants_json() -> bool {
     let words: Vec<String> = env::args().collect();
     words.windows(2).any(|pair| match (&*pair[0], &*pair[1]) {

@@ -28,19 +28,13 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 const REPLACED_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Error code `BadValue`.
-const BAD_VALUE: i32 = 2;
-
-/// Error code `Unauthorized`.
-const UNAUTHORIZED: i32 = 13;
+pub const BAD_VALUE: i32 = 2;
 
 /// Error code `TypeMismatch`.
-const TYPE_MISMATCH: i32 = 14;
-
-/// Error code `AuthenticationFailed`.
-const AUTHENTICATION_FAILED: i32 = 18;
+pub const TYPE_MISMATCH: i32 = 14;
 
 /// Error code `NamespaceExists`.
-const NAMESPACE_EXISTS: i32 = 48;
+pub const NAMESPACE_EXISTS: i32 = 48;
 
 /// Error code `DuplicateKey`.
 pub const DUPLICATE_KEY: i32 = 11000;
@@ -121,10 +115,6 @@ impl Server {
     }
 
     /// Returns the same database with connections for tailable cursors.
-    ///
-    /// # Errors
-    ///
-    /// Those of the driver.
     pub fn listening(&self) -> Result<&Database, Error> {
         if let Some(database) = self.listening.get() {
             return Ok(database);
@@ -146,10 +136,6 @@ impl Server {
     }
 
     /// Returns the name and version of the server.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`answer`](Self::answer).
     pub async fn version(&self) -> Result<String, Error> {
         let about = self.database.run_command(doc! { "buildInfo": 1 });
         let about: Document = self.answer(about).await?;
@@ -158,10 +144,6 @@ impl Server {
     }
 
     /// Waits for the response to a call, with the limits of [`bounded`](Self::bounded).
-    ///
-    /// # Errors
-    ///
-    /// Those of the call.
     pub async fn answer<T>(
         &self,
         call: impl IntoFuture<Output = Result<T, DriverError>>,
@@ -171,10 +153,6 @@ impl Server {
 
     /// Waits for the response to a call for a limited time, and even less if the primary is
     /// replaced meanwhile: it may be unresponsive, and the driver would not ask the new one.
-    ///
-    /// # Errors
-    ///
-    /// Those of the call, as the driver reports them.
     pub async fn bounded<T>(
         &self,
         call: impl IntoFuture<Output = Result<T, DriverError>>,
@@ -281,7 +259,8 @@ fn classified(url: &DatabaseUrl, error: &DriverError) -> Error {
 pub fn refused(url: &DatabaseUrl, code: i32, name: &str) -> Error {
     let failure = match code {
         code if NOT_PRIMARY.contains(&code) => Failure::Unreachable,
-        UNAUTHORIZED | AUTHENTICATION_FAILED => Failure::Denied,
+        // Unauthorized, AuthenticationFailed
+        13 | 18 => Failure::Denied,
         _ => Failure::Failed,
     };
     let name = if name.is_empty() { "an error" } else { name }.to_owned();
@@ -293,21 +272,7 @@ pub fn is_duplicate_key(error: &DriverError) -> bool {
     has_code(error, DUPLICATE_KEY)
 }
 
-/// Returns whether a collection or index of the same name exists.
-pub fn is_namespace_exists(error: &DriverError) -> bool {
-    has_code(error, NAMESPACE_EXISTS)
-}
-
-/// Returns whether a field has a type that the command cannot use.
-pub fn is_type_mismatch(error: &DriverError) -> bool {
-    has_code(error, TYPE_MISMATCH)
-}
-
-/// Returns whether a hint names an index that does not exist.
-pub fn is_bad_value(error: &DriverError) -> bool {
-    has_code(error, BAD_VALUE)
-}
-
-fn has_code(error: &DriverError, code: i32) -> bool {
+/// Returns whether the server reported this error code.
+pub fn has_code(error: &DriverError, code: i32) -> bool {
     response_code(error).is_some_and(|(found, _)| found == code)
 }

@@ -722,13 +722,13 @@ pub async fn expired_dead_letters_are_deleted(fixture: &dyn Fixture) {
     let commands = queue.commands();
     let dead = push(&queue, "start", "a").await;
     let alive = push(&queue, "start", "b").await;
-    sleep(2 * SOON).await;
+    sleep(4 * SOON).await;
     let lease = leased(&queue, HOUR).await;
     commands.bury(lease, "no").await.unwrap();
 
     assert_eq!(commands.delete_dead(HOUR).await.unwrap(), 0);
     assert!(commands.get(&dead).await.unwrap().is_some());
-    sleep(SOON).await;
+    sleep(2 * SOON).await;
     assert_eq!(commands.delete_dead(SOON).await.unwrap(), 1);
 
     assert!(commands.get(&dead).await.unwrap().is_none());
@@ -1301,7 +1301,7 @@ pub async fn events_are_received_as_sent(fixture: &dyn Fixture) {
     assert_eq!(receive(&mut signals).await, "hello");
 }
 
-/// A queue whose consumers do not poll while a test runs.
+/// A queue without polling, so that consumers wake only for signals and deadlines.
 async fn without_polling(fixture: &dyn Fixture) -> Queue {
     fixture.queue().await.with_policy(Policy {
         poll_interval: HOUR,

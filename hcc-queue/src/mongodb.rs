@@ -1,4 +1,4 @@
-//! Commands, signals and events in MongoDB, side by side with programs that know only the documents.
+//! Commands, signals and events in MongoDB, shared with programs that use only the documents.
 
 mod candidates;
 mod capped;
@@ -39,7 +39,7 @@ impl Mongodb {
         })
     }
 
-    /// The commands with the signals and events beside them.
+    /// Returns the queue: commands, signals and events.
     ///
     /// Each subscription keeps a connection.
     pub fn queue(&self) -> Queue {

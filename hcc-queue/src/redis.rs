@@ -34,7 +34,7 @@ impl Redis {
     ///
     /// # Errors
     ///
-    /// [`MalformedUrl`](crate::Error::MalformedUrl).
+    /// [`MalformedUrl`](crate::Failure::MalformedUrl).
     pub fn new(url: &QueueUrl) -> Result<Self> {
         Ok(Self(Arc::new(Server::new(url)?)))
     }

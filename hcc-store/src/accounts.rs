@@ -1,5 +1,4 @@
-//! What a web service keeps beside the records: its users, their sessions, and
-//! what they did.
+//! Users, sessions and the audit trail of a web service.
 
 use std::fmt::{self, Debug};
 use std::net::IpAddr;
@@ -17,55 +16,51 @@ use crate::record::Seconds;
 
 /// The users of a web service, their sessions, and an audit trail.
 ///
-/// They lie in the database of the records, so that whoever carries out a
-/// command can look up who asked for it. As with a [`Store`](crate::Store), any
-/// number of processes may work on one database, a change is seen as a whole
-/// or not at all, and what a call has confirmed is durable.
+/// They are stored in the database of the records, so that a worker can look up the user who
+/// requested a command. As with a [`Store`](crate::Store), any number of processes may use one
+/// database, changes are atomic, and what a call has acknowledged is durable.
 ///
-/// Sessions end by the clocks of those who ask: the database looks at no clock.
+/// Sessions expire by the clock of the caller, not of the database.
 #[async_trait]
 pub trait Accounts: Debug + Send + Sync {
-    /// The user of this name.
+    /// Returns the user of this name.
     async fn user(&self, name: &str) -> Result<Option<User>>;
 
-    /// All users, by name.
+    /// Returns all users, by name.
     async fn users(&self) -> Result<Vec<User>>;
 
-    /// Stores a user that is new, or as it was when it was read.
+    /// Stores a user that is new or unchanged since it was read.
     ///
-    /// Returns whether it did: not if the name is taken, or somebody else has
-    /// changed or removed the user since. Then it is read again. A user who is
-    /// new has no sessions.
+    /// Returns `false` if the name is taken, or if the user was changed or removed in the
+    /// meantime: then read it again. A new user has no sessions.
     async fn put_user(&self, user: &User) -> Result<bool>;
 
     /// Removes a user and ends their sessions.
     ///
-    /// Returns whether there was one to remove.
+    /// Returns whether the user existed.
     async fn remove_user(&self, name: &str) -> Result<bool>;
 
     /// Stores a new session.
     ///
-    /// Who has checked a password before should look at the user's
-    /// [`rev`](User::rev) again afterwards: if it is another one, the password
-    /// may be, too.
+    /// After checking a password and storing the session, compare the user's [`rev`](User::rev)
+    /// again: if it differs, the password may have changed.
     async fn begin_session(&self, session: &Session) -> Result<()>;
 
-    /// The session of this key, unless it has ended by now.
+    /// Returns the session of this key, unless it has expired.
     async fn session(&self, key: &SessionKey, now: SystemTime) -> Result<Option<Session>>;
 
-    /// Lets a session end at another time; returns whether there was one.
+    /// Changes when a session expires; returns whether it exists.
     async fn extend_session(&self, key: &SessionKey, until: SystemTime) -> Result<bool>;
 
-    /// Ends sessions, and returns how many there were.
+    /// Ends sessions, and returns their number.
     async fn end_sessions(&self, which: Sessions<'_>) -> Result<usize>;
 
-    /// Adds to the audit trail. Nothing here changes or removes what is in it.
+    /// Appends to the audit trail, whose entries cannot be changed or removed.
     async fn append(&self, entry: &AuditEntry) -> Result<()>;
 
-    /// Reads the audit trail, the newest entry first.
+    /// Reads the audit trail, newest entry first.
     ///
-    /// In MongoDB, entries of one second that several processes have appended may
-    /// stand in another order than they were made.
+    /// In MongoDB, entries that several processes append within one second may be out of order.
     async fn audit(&self, query: &AuditQuery) -> Result<AuditPage>;
 }
 
@@ -134,38 +129,37 @@ fn expose<S: Serializer>(secret: &Option<SecretString>, output: S) -> Result<S::
         .serialize(output)
 }
 
-/// Somebody who has logged in.
+/// The session of a user.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Session {
-    /// What it is found by.
+    /// The key by which it is found.
     pub key: SessionKey,
-    /// Who has logged in.
+    /// The name of the user.
     pub user: String,
-    /// When they did.
+    /// The time of the login.
     #[serde_as(as = "Seconds")]
     pub since: SystemTime,
-    /// When it ends.
+    /// The time at which it expires.
     #[serde_as(as = "Seconds")]
     pub until: SystemTime,
 }
 
-/// The SHA-256 of a session's token: whoever reads the database learns no token.
+/// The SHA-256 of a session token, so that the database does not contain tokens.
 ///
-/// That is enough for a token of 128 random bits or more, and for nothing that a
-/// person has chosen.
+/// That is sufficient for tokens of at least 128 random bits, but not for passwords.
 #[derive(Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(transparent)]
 pub struct SessionKey(String);
 
 impl SessionKey {
-    /// The key of the session that has this token.
+    /// Returns the key of the session with this token.
     pub fn of(token: &SecretString) -> Self {
         let hash = Sha256::digest(token.expose_secret());
         Self(hash.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
-    /// The key as text: 64 hexadecimal digits.
+    /// Returns the key as 64 hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -180,11 +174,11 @@ impl Debug for SessionKey {
 /// Which sessions to end.
 #[derive(Clone, Copy, Debug)]
 pub enum Sessions<'a> {
-    /// The one of this key.
+    /// The session of this key.
     Key(&'a SessionKey),
-    /// All of a user.
+    /// All sessions of a user.
     Of(&'a str),
-    /// All that have ended by then, to make room.
+    /// All sessions that have expired by then.
     EndedBy(SystemTime),
 }
 
@@ -198,47 +192,47 @@ impl Sessions<'_> {
     }
 }
 
-/// What somebody did, or tried to do.
+/// An entry of the audit trail: an attempt of a user.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct AuditEntry {
-    /// When.
+    /// The time.
     #[serde_as(as = "Seconds")]
     pub at: SystemTime,
-    /// Who; at a login that failed, who they said they were.
+    /// The user; for a failed login, the name that was entered.
     pub by: Option<String>,
-    /// From where.
+    /// The address of the user.
     pub ip: Option<IpAddr>,
-    /// What, such as `login` or `kill`.
+    /// The operation, such as `login` or `kill`.
     pub what: String,
-    /// With which server.
+    /// The server.
     pub server: Option<String>,
-    /// What came of it, such as `ok` or `not_permitted`.
+    /// The outcome, such as `ok` or `not_permitted`.
     pub outcome: String,
 }
 
-/// A time as documents hold it.
+/// Returns a time as it is stored in documents.
 #[cfg(any(feature = "sqlite", feature = "mongodb"))]
 pub(crate) fn seconds(time: SystemTime) -> f64 {
     time.duration_since(SystemTime::UNIX_EPOCH)
         .map_or(0.0, |since| since.as_secs_f64())
 }
 
-/// Which entries of the audit trail to read.
+/// A query of the audit trail.
 #[derive(Clone, Debug, Default)]
 pub struct AuditQuery {
-    /// Only what this user did.
+    /// Only entries of this user.
     pub by: Option<String>,
-    /// Only what was done with this server.
+    /// Only entries about this server.
     pub server: Option<String>,
-    /// Only what is older than a page that was read before.
+    /// Only entries older than a page that was read before.
     pub before: Option<AuditCursor>,
-    /// At most so many, and at most [`MAX_PAGE`](Self::MAX_PAGE).
+    /// The maximum number of entries, up to [`MAX_PAGE`](Self::MAX_PAGE).
     pub limit: usize,
 }
 
 impl AuditQuery {
-    /// How many entries a page can hold.
+    /// The maximum number of entries of a page.
     pub const MAX_PAGE: usize = 1000;
 
     pub(crate) fn limit(&self) -> usize {
@@ -246,18 +240,17 @@ impl AuditQuery {
     }
 }
 
-/// A part of the audit trail.
+/// A page of the audit trail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditPage {
-    /// The newest first.
+    /// The entries, newest first.
     pub entries: Vec<AuditEntry>,
-    /// Where to go on; `None` if nothing older is left.
+    /// The cursor of the next page; `None` if there are no older entries.
     pub older: Option<AuditCursor>,
 }
 
 impl AuditPage {
-    /// The page that `entries` make, of which there is one more than asked for
-    /// if there are older ones.
+    /// Creates a page of at most `limit` entries; one more means that there is a next page.
     pub(crate) fn of(mut entries: Vec<(String, AuditEntry)>, limit: usize) -> Self {
         let more = entries.len() > limit;
         entries.truncate(limit);
@@ -269,15 +262,15 @@ impl AuditPage {
     }
 }
 
-/// A place in the audit trail, as a text that a link can carry.
+/// A position in the audit trail, as a string for links.
 ///
-/// A text that is none leads to the end of the trail: nothing is older.
+/// An invalid cursor yields an empty page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditCursor(pub(crate) String);
 
 impl From<String> for AuditCursor {
-    fn from(text: String) -> Self {
-        Self(text)
+    fn from(cursor: String) -> Self {
+        Self(cursor)
     }
 }
 

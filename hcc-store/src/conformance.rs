@@ -1,8 +1,8 @@
-//! What every backend must do, one function per promise.
+//! The test suite of all backends, one function per guarantee.
 //!
-//! [`conformance!`](crate::conformance!) stamps a test for each of them. Each
-//! gets a fresh, empty database as a [`Fixture`] and panics when the promise is
-//! broken. Cases are added as bugs are found, so this is no stable interface.
+//! [`conformance!`](crate::conformance!) defines a test for each of them, which gets an empty
+//! database as a [`Fixture`] and panics if the guarantee is violated. Cases are added as bugs are
+//! found, so this interface is not stable.
 
 #![expect(clippy::unwrap_used, reason = "a case fails by panicking")]
 
@@ -24,72 +24,72 @@ use crate::{
     Write,
 };
 
-/// A database under test: fresh and empty, and gone when dropped.
+/// A database under test: empty at first, and removed when dropped.
 #[async_trait]
 pub trait Fixture: Send + Sync {
-    /// Opens the store, as one more process would.
+    /// Opens the store, as another process would.
     async fn store(&self) -> Arc<dyn Store>;
 
     /// Inserts a document as another program does, without this crate.
     async fn insert(&self, document: Value);
 
-    /// The document as another program sees it.
+    /// Returns the document as another program sees it.
     async fn document(&self, name: &str) -> Option<Value>;
 }
 
-/// Stamps one test per case: `conformance!(fresh_fixture().await)`.
+/// Defines one test per case: `conformance!(fresh_fixture().await)`.
 ///
-/// Attributes after the fixture are put on each test:
+/// Attributes after the fixture are applied to each test:
 /// `conformance!(fixture().await, #[ignore = "needs a server"])`.
 #[macro_export]
 macro_rules! conformance {
     ($fixture:expr $(, #[$attribute:meta])*) => {
-        $crate::conformance! { @cases $fixture, [$(#[$attribute])*],
+        $crate::conformance! { @cases $fixture, [$(#[$attribute])*], [$crate::conformance],
             absent_record_is_none
             records_are_listed_the_oldest_first
-            statuses_are_listed_with_their_names_alone
+            statuses_are_listed_with_only_their_names
             reservation_is_a_stage_and_a_name
             reserved_name_is_taken
             one_of_many_tasks_reserves_a_name
             reservation_leaves_a_record_alone
-            write_makes_a_record_if_asked_to
-            skipped_write_makes_none
+            write_inserts_a_record_if_requested
+            skipped_write_inserts_none
             later_write_of_one_call_wins
-            writes_set_their_own_fields_alone
-            concurrent_writes_of_other_fields_all_stay
+            writes_set_only_their_own_fields
+            concurrent_writes_of_different_fields_are_all_kept
             documents_are_those_of_the_original
             documents_of_the_original_are_read
             absent_parts_are_null
             foreign_fields_survive_every_write
-            foreign_fields_inside_ours_survive
-            fields_of_foreign_type_are_kept_and_shown
-            field_of_foreign_type_becomes_ours_when_set
+            foreign_fields_inside_known_ones_survive
+            fields_of_unexpected_type_are_kept_and_shown
+            field_of_unexpected_type_is_replaced_when_set
             whole_doubles_are_read_as_whole_numbers
             labels_are_replaced_as_a_whole
-            odd_texts_are_stored_as_they_are
-            unknown_stage_keeps_its_text
-            removal_hits_what_it_means
-            removed_record_can_be_made_again
+            unusual_strings_are_stored_unchanged
+            unknown_stage_is_kept
+            removal_checks_its_precondition
+            removed_record_can_be_inserted_again
             thousands_of_writes_in_one_call
             readers_see_whole_writes
             secrets_are_not_in_debug
-            database_says_its_name_and_version
+            database_reports_its_name_and_version
         }
     };
-    (@cases $fixture:expr, $attributes:tt, $($case:ident)*) => {
-        $($crate::conformance! { @case $fixture, $attributes, $case })*
+    (@cases $fixture:expr, $attributes:tt, $module:tt, $($case:ident)*) => {
+        $($crate::conformance! { @case $fixture, $attributes, $module, $case })*
     };
-    (@case $fixture:expr, [$(#[$attribute:meta])*], $case:ident) => {
+    (@case $fixture:expr, [$(#[$attribute:meta])*], [$($module:tt)*], $case:ident) => {
         #[::tokio::test(flavor = "multi_thread")]
         $(#[$attribute])*
         async fn $case() {
-            $crate::conformance::$case(&$fixture).await;
+            $($module)*::$case(&$fixture).await;
         }
     };
 }
 
-/// A person who looks for the cause of trouble wants to know what is there.
-pub async fn database_says_its_name_and_version(fixture: &dyn Fixture) {
+/// The version is shown when problems are diagnosed.
+pub async fn database_reports_its_name_and_version(fixture: &dyn Fixture) {
     let store = fixture.store().await;
 
     let version = store.version().await.unwrap();
@@ -102,7 +102,7 @@ pub async fn database_says_its_name_and_version(fixture: &dyn Fixture) {
     );
 }
 
-/// Asking for a name that has no record is normal.
+/// A name without a record is not an error.
 pub async fn absent_record_is_none(fixture: &dyn Fixture) {
     let store = fixture.store().await;
 
@@ -112,7 +112,7 @@ pub async fn absent_record_is_none(fixture: &dyn Fixture) {
     assert!(!store.update("vm", running()).await.unwrap());
 }
 
-/// The order is that of insertion, whatever happens to a record later.
+/// The order is that of insertion, even if a record is changed later.
 pub async fn records_are_listed_the_oldest_first(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     store.reserve("zoe").await.unwrap();
@@ -124,8 +124,8 @@ pub async fn records_are_listed_the_oldest_first(fixture: &dyn Fixture) {
     assert_eq!(names(&*store).await, ["zoe", "adam", "mary"]);
 }
 
-/// A status of another type than text is none, as in a record.
-pub async fn statuses_are_listed_with_their_names_alone(fixture: &dyn Fixture) {
+/// A status that is not a string is `None`, as in a record.
+pub async fn statuses_are_listed_with_only_their_names(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     assert_eq!(store.statuses().await.unwrap(), []);
     store.reserve("zoe").await.unwrap();
@@ -159,14 +159,14 @@ pub async fn reservation_is_a_stage_and_a_name(fixture: &dyn Fixture) {
     assert_eq!((record.stage, record.id), (Some(Stage::New), None));
 }
 
-/// A name is reserved once, for every process.
+/// A name is reserved once, across processes.
 pub async fn reserved_name_is_taken(fixture: &dyn Fixture) {
     assert!(fixture.store().await.reserve("vm").await.unwrap());
 
     assert!(!fixture.store().await.reserve("vm").await.unwrap());
 }
 
-/// Of all who reserve a name at the same time, one gets it.
+/// Of concurrent reservations of a name, one succeeds.
 pub async fn one_of_many_tasks_reserves_a_name(fixture: &dyn Fixture) {
     let mut tasks = JoinSet::new();
     for _ in 0..20 {
@@ -191,8 +191,8 @@ pub async fn reservation_leaves_a_record_alone(fixture: &dyn Fixture) {
     assert_eq!(fixture.document("vm").await, before);
 }
 
-/// A write with [`IfMissing::Insert`] needs no record to write to.
-pub async fn write_makes_a_record_if_asked_to(fixture: &dyn Fixture) {
+/// A write with [`IfMissing::Insert`] inserts a missing record.
+pub async fn write_inserts_a_record_if_requested(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let write = Write::new("vm", running(), IfMissing::Insert);
 
@@ -202,8 +202,8 @@ pub async fn write_makes_a_record_if_asked_to(fixture: &dyn Fixture) {
     assert_eq!(document, json!({"name": "vm", "status": "running"}));
 }
 
-/// A write with [`IfMissing::Skip`] does not bring back what was removed.
-pub async fn skipped_write_makes_none(fixture: &dyn Fixture) {
+/// A write with [`IfMissing::Skip`] does not insert a record that was removed.
+pub async fn skipped_write_inserts_none(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     store.reserve("there").await.unwrap();
     let writes = ["gone", "there"].map(|name| Write::new(name, running(), IfMissing::Skip));
@@ -213,7 +213,7 @@ pub async fn skipped_write_makes_none(fixture: &dyn Fixture) {
     assert_eq!(names(&*store).await, ["there"]);
 }
 
-/// Writes of one call happen in their order.
+/// Writes of one call are applied in order.
 pub async fn later_write_of_one_call_wins(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let write = |status| Write::new("vm", Patch::new().status(status), IfMissing::Insert);
@@ -225,13 +225,16 @@ pub async fn later_write_of_one_call_wins(fixture: &dyn Fixture) {
     assert_eq!(record.status.as_deref(), Some("running"));
 }
 
-/// What a patch does not name stays.
-pub async fn writes_set_their_own_fields_alone(fixture: &dyn Fixture) {
+/// Fields that a patch does not name are kept.
+pub async fn writes_set_only_their_own_fields(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     store.set("vm", created("root password")).await.unwrap();
     store.set("vm", console("console password")).await.unwrap();
 
-    store.set("vm", Patch::new().facts(&facts())).await.unwrap();
+    store
+        .set("vm", Patch::new().snapshot(&snapshot()))
+        .await
+        .unwrap();
     store
         .set("vm", Patch::new().last(&outcome()))
         .await
@@ -245,11 +248,11 @@ pub async fn writes_set_their_own_fields_alone(fixture: &dyn Fixture) {
     assert_eq!(record.last, Some(outcome()));
 }
 
-/// A sync and a console of the same moment both leave their mark.
-pub async fn concurrent_writes_of_other_fields_all_stay(fixture: &dyn Fixture) {
+/// A concurrent sync and console request are both stored.
+pub async fn concurrent_writes_of_different_fields_are_all_kept(fixture: &dyn Fixture) {
     const RECORDS: usize = 20;
     let patches = [
-        Patch::new().facts(&facts()),
+        Patch::new().snapshot(&snapshot()),
         console("console password"),
         created("root password"),
         Patch::new().last(&outcome()),
@@ -274,7 +277,7 @@ pub async fn concurrent_writes_of_other_fields_all_stay(fixture: &dyn Fixture) {
     }
 }
 
-/// Names and types of all fields are those that existing programs know.
+/// Names and types of all fields are those that existing programs use.
 pub async fn documents_are_those_of_the_original(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let original = original();
@@ -284,7 +287,7 @@ pub async fn documents_are_those_of_the_original(fixture: &dyn Fixture) {
     let auth = original["auth"].as_str().unwrap().into();
 
     let patch = Patch::new()
-        .facts(&facts())
+        .snapshot(&snapshot())
         .stage(Stage::Created)
         .created(
             Some(&pw),
@@ -299,23 +302,23 @@ pub async fn documents_are_those_of_the_original(fixture: &dyn Fixture) {
     assert!(added.unwrap().is_f64());
 }
 
-/// Records that the original left behind are read in full.
+/// All fields of records written by the original are read.
 pub async fn documents_of_the_original_are_read(fixture: &dyn Fixture) {
     fixture.insert(original()).await;
 
     let record = fixture.store().await.get("m-vm1").await.unwrap().unwrap();
 
-    let facts = facts();
-    assert_eq!(record.id, Some(facts.id));
+    let snapshot = snapshot();
+    assert_eq!(record.id, Some(snapshot.id));
     assert_eq!(record.stage, Some(Stage::Created));
-    assert_eq!(record.created, Some(facts.created));
-    assert_eq!(record.ip6, facts.ip6);
-    assert_eq!(record.image, facts.image);
-    assert_eq!(record.r#type, Some(facts.r#type));
-    assert_eq!(record.io, Some(facts.io));
-    assert_eq!(record.dc, Some(facts.dc));
-    assert_eq!(record.labels, Some(facts.labels));
-    assert_eq!(record.prot, Some(facts.prot));
+    assert_eq!(record.created, Some(snapshot.created));
+    assert_eq!(record.ip6, snapshot.ip6);
+    assert_eq!(record.image, snapshot.image);
+    assert_eq!(record.r#type, Some(snapshot.r#type));
+    assert_eq!(record.io, Some(snapshot.io));
+    assert_eq!(record.dc, Some(snapshot.dc));
+    assert_eq!(record.labels, Some(snapshot.labels));
+    assert_eq!(record.prot, Some(snapshot.prot));
     assert_eq!(
         record.act.unwrap(),
         [action("create_server"), action("start_server")]
@@ -325,17 +328,17 @@ pub async fn documents_of_the_original_are_read(fixture: &dyn Fixture) {
     assert!(record.extra.is_empty());
 }
 
-/// A server without address, image or password has null there, not nothing.
+/// A missing address, image or password is stored as null.
 pub async fn absent_parts_are_null(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let bare = ServerSnapshot {
         ip4: None,
         ip6: None,
         image: None,
-        ..facts()
+        ..snapshot()
     };
 
-    let patch = Patch::new().facts(&bare).created(None, &[]);
+    let patch = Patch::new().snapshot(&bare).created(None, &[]);
     store.set("vm", patch).await.unwrap();
 
     let document = fixture.document("vm").await.unwrap();
@@ -346,7 +349,7 @@ pub async fn absent_parts_are_null(fixture: &dyn Fixture) {
     assert!(record.ip4.is_none() && record.image.is_none() && record.extra.is_empty());
 }
 
-/// No write of ours removes or changes what is not ours.
+/// No write removes or changes fields of other programs.
 pub async fn foreign_fields_survive_every_write(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let foreign = json!({
@@ -358,7 +361,7 @@ pub async fn foreign_fields_survive_every_write(fixture: &dyn Fixture) {
         "nothing": null,
         "rights": [{"user": "bob", "may": ["start", null, 1]}, []],
         "billing": {"plan": {"name": "$small", "since": "2026-11-22"}, "": {}},
-        "$odd": "$status",
+        "$unusual": "$status",
     });
     let mut document = foreign.clone();
     document["name"] = json!("vm");
@@ -381,20 +384,20 @@ pub async fn foreign_fields_survive_every_write(fixture: &dyn Fixture) {
     );
 }
 
-/// That also holds for what another program adds inside a field of ours.
-pub async fn foreign_fields_inside_ours_survive(fixture: &dyn Fixture) {
+/// The same holds for fields that another program adds inside a known field.
+pub async fn foreign_fields_inside_known_ones_survive(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let mut document = original();
     document["image"]["note"] = json!("blessed");
     document["dc"]["loc"]["rack"] = json!({"row": 7});
     fixture.insert(document).await;
 
-    let patch = Patch::new().facts(&ServerSnapshot {
+    let patch = Patch::new().snapshot(&ServerSnapshot {
         image: Some(Image {
             name: Some("debian-13".to_owned()),
             ..Image::default()
         }),
-        ..facts()
+        ..snapshot()
     });
     store.set("m-vm1", patch).await.unwrap();
 
@@ -405,8 +408,8 @@ pub async fn foreign_fields_inside_ours_survive(fixture: &dyn Fixture) {
     assert_eq!(document["dc"]["loc"]["rack"], json!({"row": 7}));
 }
 
-/// A field of ours that holds something else hides nothing and breaks nothing.
-pub async fn fields_of_foreign_type_are_kept_and_shown(fixture: &dyn Fixture) {
+/// A known field with an unexpected value does not affect other fields.
+pub async fn fields_of_unexpected_type_are_kept_and_shown(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let strange = json!({
         "id": "forty-four",
@@ -440,22 +443,25 @@ pub async fn fields_of_foreign_type_are_kept_and_shown(fixture: &dyn Fixture) {
     }
 }
 
-/// Setting a field of ours works whatever was there.
-pub async fn field_of_foreign_type_becomes_ours_when_set(fixture: &dyn Fixture) {
+/// A known field can be set whatever its old value is.
+pub async fn field_of_unexpected_type_is_replaced_when_set(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     let strange = json!({
         "name": "vm", "id": [1], "image": [{"id": 1}], "type": null, "dc": {"loc": "fsn1"}, "io": 3,
     });
     fixture.insert(strange).await;
 
-    store.set("vm", Patch::new().facts(&facts())).await.unwrap();
+    store
+        .set("vm", Patch::new().snapshot(&snapshot()))
+        .await
+        .unwrap();
 
     let record = store.get("vm").await.unwrap().unwrap();
     assert_eq!(record.id, Some(44));
-    assert_eq!(record.image, facts().image);
-    assert_eq!(record.r#type, Some(facts().r#type));
-    assert_eq!(record.dc, Some(facts().dc));
-    assert_eq!(record.io, Some(facts().io));
+    assert_eq!(record.image, snapshot().image);
+    assert_eq!(record.r#type, Some(snapshot().r#type));
+    assert_eq!(record.dc, Some(snapshot().dc));
+    assert_eq!(record.io, Some(snapshot().io));
 }
 
 /// JavaScript programs store every number as a double.
@@ -476,10 +482,13 @@ pub async fn whole_doubles_are_read_as_whole_numbers(fixture: &dyn Fixture) {
     assert!(store.remove("vm", Precondition::Id(44)).await.unwrap());
 }
 
-/// A label that was taken away goes.
+/// Removed labels do not remain in the record.
 pub async fn labels_are_replaced_as_a_whole(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    store.set("vm", Patch::new().facts(&facts())).await.unwrap();
+    store
+        .set("vm", Patch::new().snapshot(&snapshot()))
+        .await
+        .unwrap();
     let labels: BTreeMap<_, _> = [("example.com/role".to_owned(), "$db".to_owned())].into();
 
     store.set("vm", Patch::new().labels(&labels)).await.unwrap();
@@ -488,10 +497,10 @@ pub async fn labels_are_replaced_as_a_whole(fixture: &dyn Fixture) {
     assert_eq!(record.labels, Some(labels));
 }
 
-/// Names and values may be any text.
-pub async fn odd_texts_are_stored_as_they_are(fixture: &dyn Fixture) {
+/// Names and values may be any string.
+pub async fn unusual_strings_are_stored_unchanged(fixture: &dyn Fixture) {
     let store = fixture.store().await;
-    let texts = [
+    let strings = [
         "zoë-ß-日本-🦀",
         "it's \"quoted\"",
         "$name",
@@ -502,21 +511,24 @@ pub async fn odd_texts_are_stored_as_they_are(fixture: &dyn Fixture) {
         "",
     ];
 
-    for text in texts {
-        assert!(store.reserve(text).await.unwrap(), "{text:?}");
-        store.set(text, Patch::new().status(text)).await.unwrap();
+    for string in strings {
+        assert!(store.reserve(string).await.unwrap(), "{string:?}");
+        store
+            .set(string, Patch::new().status(string))
+            .await
+            .unwrap();
     }
 
-    assert_eq!(names(&*store).await, texts);
-    for text in texts {
-        let record = store.get(text).await.unwrap().unwrap();
-        assert_eq!(record.status.as_deref(), Some(text));
-        assert!(store.remove(text, Precondition::Reserved).await.unwrap());
+    assert_eq!(names(&*store).await, strings);
+    for string in strings {
+        let record = store.get(string).await.unwrap().unwrap();
+        assert_eq!(record.status.as_deref(), Some(string));
+        assert!(store.remove(string, Precondition::Reserved).await.unwrap());
     }
 }
 
-/// A stage of a newer release, or of another program, is not lost.
-pub async fn unknown_stage_keeps_its_text(fixture: &dyn Fixture) {
+/// The stage of a newer release or another program is kept.
+pub async fn unknown_stage_is_kept(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     fixture
         .insert(json!({"name": "vm", "stage": "resizing"}))
@@ -529,13 +541,16 @@ pub async fn unknown_stage_keeps_its_text(fixture: &dyn Fixture) {
     assert_eq!(document["stage"], "resizing");
 }
 
-/// [`Only`] keeps a record that is not the one that was meant.
-pub async fn removal_hits_what_it_means(fixture: &dyn Fixture) {
+/// [`Precondition`] keeps a record other than the intended one.
+pub async fn removal_checks_its_precondition(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     store.reserve("reserved").await.unwrap();
-    store.set("made", created("root password")).await.unwrap();
     store
-        .set("made", Patch::new().facts(&facts()))
+        .set("created", created("root password"))
+        .await
+        .unwrap();
+    store
+        .set("created", Patch::new().snapshot(&snapshot()))
         .await
         .unwrap();
     fixture
@@ -548,9 +563,14 @@ pub async fn removal_hits_what_it_means(fixture: &dyn Fixture) {
             .await
             .unwrap()
     );
-    assert!(!store.remove("made", Precondition::Id(45)).await.unwrap());
-    assert!(!store.remove("made", Precondition::Reserved).await.unwrap());
-    assert_eq!(names(&*store).await, ["reserved", "made", "null"]);
+    assert!(!store.remove("created", Precondition::Id(45)).await.unwrap());
+    assert!(
+        !store
+            .remove("created", Precondition::Reserved)
+            .await
+            .unwrap()
+    );
+    assert_eq!(names(&*store).await, ["reserved", "created", "null"]);
 
     assert!(
         store
@@ -558,13 +578,13 @@ pub async fn removal_hits_what_it_means(fixture: &dyn Fixture) {
             .await
             .unwrap()
     );
-    assert!(store.remove("made", Precondition::Id(44)).await.unwrap());
+    assert!(store.remove("created", Precondition::Id(44)).await.unwrap());
     assert!(store.remove("null", Precondition::Reserved).await.unwrap());
     assert!(names(&*store).await.is_empty());
 }
 
-/// A name is free again once its record is gone, and the new one is the youngest.
-pub async fn removed_record_can_be_made_again(fixture: &dyn Fixture) {
+/// A name is free again after its record is removed, and the new record is listed last.
+pub async fn removed_record_can_be_inserted_again(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     for name in ["first", "second"] {
         store.set(name, created("root password")).await.unwrap();
@@ -578,18 +598,18 @@ pub async fn removed_record_can_be_made_again(fixture: &dyn Fixture) {
     assert_eq!(names(&*store).await, ["second", "first"]);
 }
 
-/// A sync of many servers is one call, whether their records are there or not.
+/// A sync of many servers is one call, whether their records exist or not.
 pub async fn thousands_of_writes_in_one_call(fixture: &dyn Fixture) {
     const MANY: u64 = 5_000;
     let store = fixture.store().await;
     let sync = |status: &str| -> Vec<Write> {
         let write = |id| {
-            let facts = ServerSnapshot {
+            let snapshot = ServerSnapshot {
                 id,
                 status: status.to_owned(),
-                ..facts()
+                ..snapshot()
             };
-            let patch = Patch::new().facts(&facts);
+            let patch = Patch::new().snapshot(&snapshot);
             Write::new(format!("vm{id}"), patch, IfMissing::Insert)
         };
         (0..MANY).map(write).collect()
@@ -606,7 +626,7 @@ pub async fn thousands_of_writes_in_one_call(fixture: &dyn Fixture) {
     }
 }
 
-/// Whoever lists while another writes sees each record before or after a write.
+/// A concurrent reader sees each record before or after a write.
 pub async fn readers_see_whole_writes(fixture: &dyn Fixture) {
     let writer = fixture.store().await;
     let reader = fixture.store().await;
@@ -635,13 +655,13 @@ pub async fn readers_see_whole_writes(fixture: &dyn Fixture) {
     writing.await.unwrap();
 }
 
-/// Neither records nor patches nor stores show a secret.
+/// The debug output of records, patches and stores contains no secrets.
 pub async fn secrets_are_not_in_debug(fixture: &dyn Fixture) {
     let store = fixture.store().await;
     fixture
         .insert(json!({"name": "vm", "billing": {"card": "hunter2"}}))
         .await;
-    let patch = created("hunter2").facts(&facts());
+    let patch = created("hunter2").snapshot(&snapshot());
     let writes = [
         Write::new("vm", patch, IfMissing::Skip),
         Write::new("vm", console("hunter2"), IfMissing::Skip),
@@ -683,7 +703,7 @@ fn console(password: &str) -> Patch {
 
 fn every_patch() -> [Patch; 6] {
     [
-        Patch::new().facts(&facts()),
+        Patch::new().snapshot(&snapshot()),
         created("root password"),
         console("console password"),
         Patch::new().last(&outcome()),
@@ -723,35 +743,35 @@ fn original() -> Value {
     serde_json::from_str(include_str!("conformance/original.json")).unwrap()
 }
 
-/// What Hetzner says of the server in [`original`].
-fn facts() -> ServerSnapshot {
-    let text = |text: &str| Some(text.to_owned());
+/// What Hetzner reports of the server in [`original`].
+fn snapshot() -> ServerSnapshot {
+    let some = |value: &str| Some(value.to_owned());
     ServerSnapshot {
         id: 44,
         status: "running".to_owned(),
         created: "2026-11-22 15:44:18+00:00".to_owned(),
-        ip4: text("10.0.0.44"),
-        ip6: text("2001:db8:0:2c::/64"),
+        ip4: some("10.0.0.44"),
+        ip6: some("2001:db8:0:2c::/64"),
         image: Some(Image {
             id: Some(4713),
-            name: text("ubuntu-24.04"),
-            desc: text("Ubuntu 24.04 64 bit"),
-            r#type: text("system"),
-            os: text("ubuntu"),
-            ver: text("24.04"),
+            name: some("ubuntu-24.04"),
+            desc: some("Ubuntu 24.04 64 bit"),
+            r#type: some("system"),
+            os: some("ubuntu"),
+            ver: some("24.04"),
             fast: Some(true),
-            stat: text("available"),
+            stat: some("available"),
             labels: BTreeMap::new(),
         }),
         r#type: ServerType {
             id: Some(2),
-            name: text("cx22"),
-            desc: text("CX22"),
+            name: some("cx22"),
+            desc: some("CX22"),
             cpus: Some(2),
             mem: Some(4.0),
             gb: Some(40),
-            disk: text("local"),
-            cpu: text("shared"),
+            disk: some("local"),
+            cpu: some("shared"),
             price: Some(Price::Here("3.7900000000000000".to_owned())),
         },
         io: Traffic {
@@ -761,17 +781,17 @@ fn facts() -> ServerSnapshot {
         },
         dc: DataCentre {
             id: Some(4),
-            name: text("fsn1-dc14"),
-            desc: text("Falkenstein virtual DC 14"),
+            name: some("fsn1-dc14"),
+            desc: some("Falkenstein virtual DC 14"),
             loc: Some(Location {
                 id: Some(1),
-                name: text("fsn1"),
-                description: text("Falkenstein DC Park 1"),
-                country: text("DE"),
-                city: text("Falkenstein"),
+                name: some("fsn1"),
+                description: some("Falkenstein DC Park 1"),
+                country: some("DE"),
+                city: some("Falkenstein"),
                 latitude: Some(50.47612),
                 longitude: Some(12.370071),
-                network_zone: text("eu-central"),
+                network_zone: some("eu-central"),
             }),
         },
         rescue: false,

@@ -8,12 +8,12 @@ use serde_json::{Map, Value, json};
 
 use crate::Patch;
 
-/// The document of a record of which nothing is known.
+/// Returns the document of a record without fields.
 pub(crate) fn empty(name: &str) -> String {
     json!({ "name": name }).to_string()
 }
 
-/// The document with a patch applied; the text of all other fields stays as it is.
+/// Returns the document with a patch applied; all other fields keep their exact JSON.
 ///
 /// # Errors
 ///
@@ -38,17 +38,18 @@ fn merged(field: &str, old: &str, value: &Value) -> Box<RawValue> {
         value => return raw(value),
     };
     match merge_fields(old, inner) {
-        Ok(text) => RawValue::from_string(text).expect("it was just written as JSON"),
-        // Our field held something else than an object.
+        Ok(json) => RawValue::from_string(json).expect("it was just written as JSON"),
+        // The field did not contain an object.
         Err(_) => raw(value),
     }
 }
 
-/// An object whose keys are data: it is replaced, so that a key that is gone goes.
+/// Returns whether a field is an object whose keys are data, and which is therefore replaced
+/// instead of merged.
 pub(crate) fn is_replaced_whole(field: &str) -> bool {
     field == "labels"
 }
 
 fn raw(value: &impl Serialize) -> Box<RawValue> {
-    to_raw_value(value).expect("values have text keys and cannot fail")
+    to_raw_value(value).expect("its keys are strings")
 }

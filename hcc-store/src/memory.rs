@@ -1,4 +1,4 @@
-//! Records in memory: for tests and demonstrations, and the plainest backend to read.
+//! Records in memory, for tests and demonstrations.
 
 #[cfg(feature = "accounts")]
 mod accounts;
@@ -13,15 +13,15 @@ use serde_json::Value;
 use crate::document::{empty, merge};
 use crate::{IfMissing, Patch, Precondition, Record, Result, Stage, Store, Write};
 
-/// Records that end with their process.
+/// Records in memory.
 ///
-/// Unlike other backends, what it stores is neither durable nor shared with
-/// other processes; its clones are the same store.
+/// Unlike those of other backends, they are neither durable nor shared with other processes;
+/// clones are the same store.
 #[derive(Clone, Default)]
 pub struct Memory {
     rows: Arc<Mutex<Vec<Row>>>,
     #[cfg(feature = "accounts")]
-    accounts: Arc<Mutex<accounts::Kept>>,
+    accounts: Arc<Mutex<accounts::State>>,
 }
 
 struct Row {
@@ -49,7 +49,7 @@ impl Row {
 
 impl Memory {
     fn rows(&self) -> MutexGuard<'_, Vec<Row>> {
-        // No row is ever half written, so a panic elsewhere harms none.
+        // Rows are always complete, even after a panic elsewhere.
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! Records in a MongoDB collection, side by side with programs that know only the documents.
+//! Records in a MongoDB collection, shared with programs that use the documents directly.
 
 #[cfg(feature = "accounts")]
 mod accounts;
@@ -65,12 +65,12 @@ impl Mongodb {
         })
     }
 
-    /// Merges records that share a name, which older programs could make.
+    /// Merges records that share a name, which older programs could create.
     ///
-    /// Each keeps its oldest document with the fields of all; where two hold
-    /// the same field, the younger's value stays. Returns the names.
+    /// The oldest document of a name gets the fields of all; of values for the same field, the
+    /// newest document's is kept. Returns the names.
     ///
-    /// No other program should write meanwhile.
+    /// No other program should write at the same time.
     pub async fn repair(&self) -> Result<Vec<String>> {
         let names = self.duplicates().await?;
         for name in &names {
@@ -102,8 +102,8 @@ impl Mongodb {
         let names = records
             .iter()
             .filter_map(|record| record.get_str("name").ok());
-        let again: BTreeSet<&str> = names.filter(|name| !seen.insert(*name)).collect();
-        Ok(again.into_iter().map(str::to_owned).collect())
+        let repeated: BTreeSet<&str> = names.filter(|name| !seen.insert(*name)).collect();
+        Ok(repeated.into_iter().map(str::to_owned).collect())
     }
 
     /// Creates the index by which the database refuses a second record of the same name.
@@ -250,7 +250,7 @@ fn record(mut document: Document) -> Option<Record> {
     Record::read(&serde_json::to_string(&document).ok()?).ok()?
 }
 
-/// One write as a statement of the `update` command.
+/// Returns a write as a statement of the `update` command.
 fn statement(write: &Write) -> Document {
     let mut fields = merged("$", &write.patch.0);
     fields.insert("name", doc! { "$literal": &write.name });
@@ -261,7 +261,7 @@ fn statement(write: &Write) -> Document {
     }
 }
 
-/// Expressions that set fields, and keep those that are beside them.
+/// Returns expressions that set fields and keep the others of the same object.
 fn merged(prefix: &str, fields: &Map<String, Value>) -> Document {
     let mut expressions = Document::new();
     for (field, value) in fields {
@@ -272,7 +272,7 @@ fn merged(prefix: &str, fields: &Map<String, Value>) -> Document {
                 let old = doc! { "$cond": [is_object, &path, {}] };
                 doc! { "$mergeObjects": [old, merged(&format!("{path}."), inner)] }
             }
-            // A literal, as a text may begin with a dollar.
+            // A literal, as a string may begin with a dollar.
             value => doc! { "$literal": to_bson(value) },
         };
         expressions.insert(field, expression);
@@ -280,17 +280,17 @@ fn merged(prefix: &str, fields: &Map<String, Value>) -> Document {
     expressions
 }
 
-/// Whole numbers in the type that they have in existing documents: the
-/// smallest that holds them.
+/// Converts a value; whole numbers get the type that they have in existing documents, which is the
+/// smallest that can hold them.
 fn to_bson(value: &Value) -> Bson {
     match value {
         Value::Null => Bson::Null,
-        Value::Bool(truth) => Bson::Boolean(*truth),
+        Value::Bool(value) => Bson::Boolean(*value),
         Value::Number(number) => match number.as_i64() {
             Some(whole) => i32::try_from(whole).map_or(Bson::Int64(whole), Bson::Int32),
             None => Bson::Double(number.as_f64().unwrap_or(f64::NAN)),
         },
-        Value::String(text) => Bson::String(text.clone()),
+        Value::String(value) => Bson::String(value.clone()),
         Value::Array(values) => values.iter().map(to_bson).collect(),
         Value::Object(fields) => fields
             .iter()

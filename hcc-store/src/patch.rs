@@ -1,4 +1,4 @@
-//! Fields to set.
+//! Changes of a record.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,10 +14,10 @@ use crate::{Action, DataCentre, Image, Outcome, Protection, ServerType, Stage, T
 
 /// Fields of a record and their new values; all other fields keep theirs.
 ///
-/// That holds inside of `image`, `type`, `io`, `dc`, `prot` and `last` too: what
-/// another program added there stays. `labels` are replaced as a whole.
+/// The same holds within `image`, `type`, `io`, `dc`, `prot` and `last`: fields that another
+/// program added there are kept. `labels` are replaced as a whole.
 ///
-/// `Debug` shows the names of the fields alone: a value may be a secret.
+/// `Debug` shows only the names of the fields, as values may be secret.
 ///
 /// ```
 /// use hcc_store::{Patch, Stage};
@@ -28,7 +28,7 @@ use crate::{Action, DataCentre, Image, Outcome, Protection, ServerType, Stage, T
 #[derive(Clone, Default)]
 pub struct Patch(pub(crate) Map<String, Value>);
 
-/// Everything that a sync copies from Hetzner.
+/// The fields that a sync copies from Hetzner.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[expect(missing_docs, reason = "they are the fields of `Record`")]
@@ -51,34 +51,34 @@ pub struct ServerSnapshot {
 }
 
 impl Patch {
-    /// Sets nothing yet.
+    /// Creates an empty patch.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets everything that a sync copies.
+    /// Sets the fields that a sync copies.
     #[must_use]
-    pub fn facts(mut self, facts: &ServerSnapshot) -> Self {
+    pub fn snapshot(mut self, snapshot: &ServerSnapshot) -> Self {
         let fields: Map<String, Value> =
-            serde_json::from_value(value(facts)).expect("a struct is an object");
+            serde_json::from_value(value(snapshot)).expect("a struct is an object");
         self.0.extend(fields);
         self
     }
 
-    /// Sets how far the creation is.
+    /// Sets the stage of the creation.
     #[must_use]
     pub fn stage(self, stage: Stage) -> Self {
         self.set("stage", value(stage))
     }
 
-    /// Sets what a creation answered: the root password and the running actions.
+    /// Sets what the response to a creation contains: the root password and the running actions.
     #[must_use]
     pub fn created(self, pw: Option<&SecretString>, act: &[Action]) -> Self {
         self.set("pw", pw.map(ExposeSecret::expose_secret).into())
             .set("act", value(act))
     }
 
-    /// Sets the way to the server's screen: URL, password, and when they were made.
+    /// Sets the console: URL, password, and time of creation.
     #[must_use]
     pub fn console(self, url: &SecretString, auth: &SecretString, ts: SystemTime) -> Self {
         self.set("url", url.expose_secret().into())
@@ -86,13 +86,13 @@ impl Patch {
             .set("ts", seconds(ts))
     }
 
-    /// Forgets the way to the server's screen, but not when it was made.
+    /// Clears the URL and password of the console, but not its time of creation.
     #[must_use]
     pub fn no_console(self) -> Self {
         self.set("url", Value::Null).set("auth", Value::Null)
     }
 
-    /// Sets how the last command ended.
+    /// Sets the outcome of the last command.
     #[must_use]
     pub fn last(self, outcome: &Outcome) -> Self {
         self.set("last", value(outcome))
@@ -104,7 +104,7 @@ impl Patch {
         self.set("labels", value(labels))
     }
 
-    /// Sets what the server is doing.
+    /// Sets the status of the server.
     #[must_use]
     pub fn status(self, status: &str) -> Self {
         self.set("status", status.into())
@@ -116,8 +116,8 @@ impl Patch {
     }
 }
 
-fn value(ours: impl Serialize) -> Value {
-    serde_json::to_value(ours).expect("our types have text keys and cannot fail")
+fn value(field: impl Serialize) -> Value {
+    serde_json::to_value(field).expect("its keys are strings")
 }
 
 fn seconds(time: SystemTime) -> Value {

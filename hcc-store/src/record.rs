@@ -1,4 +1,4 @@
-//! Our stored view of a server.
+//! The stored view of a server.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -16,70 +16,70 @@ use serde_with::{
     serde_as,
 };
 
-/// Times are seconds since the epoch, with a fraction.
+/// A time, stored as seconds since the epoch with a fraction.
 pub(crate) type Seconds = TimestampSecondsWithFrac<f64>;
 
-/// A server's record; every field has the name that it has in the database.
+/// The record of a server; every field has the same name as in the database.
 ///
-/// A field is `None` when it is missing, null, or of a type that is not ours;
-/// the latter is found in [`extra`](Self::extra), where nothing is lost.
+/// A field is `None` if it is missing, null, or of an unexpected type; a value of an unexpected
+/// type is available in [`extra`](Self::extra).
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Record {
-    /// The server's name, which no other record has.
+    /// The name of the server, which is unique.
     pub name: String,
-    /// Hetzner's id; a reservation has none yet.
+    /// The ID at Hetzner; a reservation has none yet.
     pub id: Option<u64>,
-    /// How far its creation is; a record made by a sync has none.
+    /// The stage of the creation; a record inserted by a sync has none.
     pub stage: Option<Stage>,
-    /// What the server was doing when Hetzner was last asked, such as `running`.
+    /// The status at the last sync, such as `running`.
     pub status: Option<String>,
-    /// When the server was created: `2026-11-22 14:21:09+00:00`.
+    /// The time of creation, such as `2026-11-22 14:21:09+00:00`.
     pub created: Option<String>,
-    /// Its public IPv4 address.
+    /// The public IPv4 address.
     pub ip4: Option<String>,
-    /// Its public IPv6 network, such as `2001:db8::/64`.
+    /// The public IPv6 network, such as `2001:db8::/64`.
     pub ip6: Option<String>,
-    /// The image it was made of.
+    /// The image that it was created from.
     pub image: Option<Image>,
-    /// Its server type.
+    /// The server type.
     pub r#type: Option<ServerType>,
-    /// Its traffic.
+    /// The traffic of this month.
     pub io: Option<Traffic>,
-    /// Where it stands.
+    /// The location.
     pub dc: Option<DataCentre>,
-    /// Whether its next start is into the rescue system.
+    /// Whether it boots into the rescue system next.
     pub rescue: Option<bool>,
-    /// Its labels at Hetzner.
+    /// The labels at Hetzner.
     pub labels: Option<BTreeMap<String, String>>,
-    /// Whether Hetzner is working on it.
+    /// Whether it is locked by an action.
     pub lock: Option<bool>,
-    /// What it is protected from.
+    /// The protection from changes.
     pub prot: Option<Protection>,
-    /// The root password; a server with SSH keys has none.
+    /// The root password; a server created with SSH keys has none.
     pub pw: Option<SecretString>,
-    /// The actions that its creation started.
+    /// The actions started by the creation.
     pub act: Option<Vec<Action>>,
-    /// The last console's WebSocket URL, which holds a token.
+    /// The WebSocket URL of the last console, which contains a token.
     pub url: Option<SecretString>,
-    /// The last console's password.
+    /// The password of the last console.
     pub auth: Option<SecretString>,
-    /// When the last console was made.
+    /// The time at which the last console was created.
     pub ts: Option<SystemTime>,
-    /// When Hetzner was last asked.
+    /// The time of the last sync.
     pub synced: Option<SystemTime>,
-    /// How the last command for this server ended.
+    /// The outcome of the last command for this server.
     pub last: Option<Outcome>,
-    /// What other programs keep in the record.
+    /// The fields of other programs.
     pub extra: ExtraFields,
 }
 
 impl Record {
-    /// Reads a document of JSON; one without a name is no record.
+    /// Reads a JSON document; returns `None` if it has no name.
     ///
     /// # Errors
     ///
-    /// The text is no JSON object.
+    /// The document is not a JSON object.
     pub(crate) fn read(document: &str) -> serde_json::Result<Option<Self>> {
         let mut document: Document<'_> = serde_json::from_str(document)?;
         let d = &mut document;
@@ -114,36 +114,36 @@ impl Record {
     }
 }
 
-/// The fields of a document, of which each is read when its type is known.
+/// The fields of a document, each of which is parsed once its type is known.
 type Document<'a> = BTreeMap<String, &'a RawValue>;
 
 fn take<T: DeserializeOwned>(document: &mut Document<'_>, field: &str) -> Option<T> {
     take_as::<serde_with::Same, T>(document, field)
 }
 
-/// Takes a field out of a document, unless its value is of another type.
+/// Removes and returns a field, unless its value has another type.
 fn take_as<As, T>(document: &mut Document<'_>, field: &str) -> Option<T>
 where
     As: for<'de> DeserializeAs<'de, T>,
 {
-    let text = document.get(field)?.get();
-    let value = match text {
+    let json = document.get(field)?.get();
+    let value = match json {
         "null" => None,
-        text => Some(As::deserialize_as(&mut Deserializer::from_str(text)).ok()?),
+        json => Some(As::deserialize_as(&mut Deserializer::from_str(json)).ok()?),
     };
     document.remove(field);
     value
 }
 
-/// How far the creation of a server is.
+/// The stage of a server's creation.
 #[derive(Clone, Debug, PartialEq, Eq, SerializeDisplay, DeserializeFromStr)]
 #[non_exhaustive]
 pub enum Stage {
-    /// The name is reserved; whether Hetzner has the server is not known yet.
+    /// The name is reserved; it is not known yet whether the server exists.
     New,
-    /// Hetzner has created it.
+    /// Hetzner has created the server.
     Created,
-    /// What another program wrote.
+    /// A value written by another program.
     Unknown(String),
 }
 
@@ -152,7 +152,7 @@ impl fmt::Display for Stage {
         f.write_str(match self {
             Self::New => "new",
             Self::Created => "created",
-            Self::Unknown(text) => text,
+            Self::Unknown(stage) => stage,
         })
     }
 }
@@ -160,8 +160,8 @@ impl fmt::Display for Stage {
 impl FromStr for Stage {
     type Err = Infallible;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(match text {
+    fn from_str(stage: &str) -> Result<Self, Infallible> {
+        Ok(match stage {
             "new" => Self::New,
             "created" => Self::Created,
             other => Self::Unknown(other.to_owned()),
@@ -169,29 +169,29 @@ impl FromStr for Stage {
     }
 }
 
-/// An image, as it was when the server was last looked at.
+/// An image, as of the last sync of the server.
 #[serde_as]
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Image {
-    /// Its id.
+    /// The ID.
     #[serde_as(as = "Option<Whole>")]
     pub id: Option<u64>,
-    /// Its name, such as `debian-13`; a snapshot has none.
+    /// The name, such as `debian-13`; a snapshot has none.
     pub name: Option<String>,
-    /// What it says of itself.
+    /// The description.
     pub desc: Option<String>,
     /// `system`, `app`, `snapshot` or `backup`.
     pub r#type: Option<String>,
-    /// Its operating system, such as `debian`.
+    /// The operating system, such as `debian`.
     pub os: Option<String>,
-    /// The operating system's version.
+    /// The version of the operating system.
     pub ver: Option<String>,
-    /// Whether servers are made of it quickly.
+    /// Whether servers are created from it quickly.
     pub fast: Option<bool>,
-    /// Whether it can be used: `available`.
+    /// The status; `available` if it can be used.
     pub stat: Option<String>,
-    /// Its labels.
+    /// The labels.
     pub labels: BTreeMap<String, String>,
 }
 
@@ -200,14 +200,14 @@ pub struct Image {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct ServerType {
-    /// Its id.
+    /// The ID.
     #[serde_as(as = "Option<Whole>")]
     pub id: Option<u64>,
-    /// Its name, such as `cx23`.
+    /// The name, such as `cx23`.
     pub name: Option<String>,
-    /// What it says of itself.
+    /// The description.
     pub desc: Option<String>,
-    /// How many CPUs.
+    /// The number of CPUs.
     #[serde_as(as = "Option<Whole>")]
     pub cpus: Option<u64>,
     /// Memory in GB.
@@ -215,143 +215,143 @@ pub struct ServerType {
     /// Disk in GB.
     #[serde_as(as = "Option<Whole>")]
     pub gb: Option<u64>,
-    /// Where its disk is: `local` or `network`.
+    /// The type of disk: `local` or `network`.
     pub disk: Option<String>,
-    /// Whether its CPUs are `shared` or `dedicated`.
+    /// The type of CPU: `shared` or `dedicated`.
     pub cpu: Option<String>,
-    /// What it costs.
+    /// The monthly price.
     pub price: Option<Price>,
 }
 
-/// The gross price of a month, in the text that Hetzner gives.
+/// The monthly gross price, as the string that Hetzner reports.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum Price {
-    /// At the server's location.
+    /// The price at the server's location.
     Here(String),
-    /// The lowest and the highest, where the location has no price.
+    /// The lowest and the highest price, if the location has none.
     Between([String; 2]),
 }
 
-/// A server's traffic of this month, in bytes.
+/// The traffic of a server in this month, in bytes.
 #[serde_as]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Traffic {
-    /// What it received.
+    /// The incoming traffic.
     #[serde_as(as = "Option<Whole>")]
     pub r#in: Option<u64>,
-    /// What it sent.
+    /// The outgoing traffic.
     #[serde_as(as = "Option<Whole>")]
     pub out: Option<u64>,
-    /// What it may send before that costs extra.
+    /// The outgoing traffic that is included in the price.
     #[serde_as(as = "Option<Whole>")]
     pub max: Option<u64>,
 }
 
-/// Where a server stands.
+/// The place of a server.
 ///
-/// Hetzner has no data centres any more. Programs still read `name` and `loc`,
-/// so both are filled from the location.
+/// Hetzner no longer reports data centres. Other programs still read `name` and `loc`, so both are
+/// filled from the location.
 #[serde_as]
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct DataCentre {
-    /// Its id.
+    /// The ID.
     #[serde_as(as = "Option<Whole>")]
     pub id: Option<u64>,
-    /// Its name, such as `fsn1`; in older records `fsn1-dc14`.
+    /// The name, such as `fsn1`; in older records `fsn1-dc14`.
     pub name: Option<String>,
-    /// What it says of itself.
+    /// The description.
     pub desc: Option<String>,
-    /// Its location.
+    /// The location.
     pub loc: Option<Location>,
 }
 
-/// A location, as Hetzner describes it.
+/// A location of Hetzner.
 #[serde_as]
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Location {
-    /// Its id.
+    /// The ID.
     #[serde_as(as = "Option<Whole>")]
     pub id: Option<u64>,
-    /// Its name, such as `fsn1`.
+    /// The name, such as `fsn1`.
     pub name: Option<String>,
-    /// What it says of itself.
+    /// The description.
     pub description: Option<String>,
-    /// Two letters, such as `DE`.
+    /// The country code, such as `DE`.
     pub country: Option<String>,
-    /// The next city.
+    /// The nearest city.
     pub city: Option<String>,
-    /// In degrees, north positive.
+    /// The latitude in degrees.
     pub latitude: Option<f64>,
-    /// In degrees, east positive.
+    /// The longitude in degrees.
     pub longitude: Option<f64>,
     /// The network zone, such as `eu-central`.
     pub network_zone: Option<String>,
 }
 
-/// What a server is protected from.
+/// The protection of a server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Protection {
     /// Deletion.
     pub delete: bool,
-    /// Being made anew from an image.
+    /// Rebuilding from an image.
     pub rebuild: bool,
 }
 
-/// One of the actions that a creation started, as it was then.
+/// An action started by a creation, as it was then.
 #[serde_as]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Action {
-    /// What it does, such as `create_server`.
+    /// The command, such as `create_server`.
     pub command: String,
     /// `running`, `success` or `error`.
     pub status: String,
-    /// In percent.
+    /// The progress in percent.
     #[serde_as(as = "Whole")]
     pub progress: u64,
-    /// What it works on.
+    /// The resources that it changes.
     pub resources: Vec<Resource>,
 }
 
-/// A thing at Hetzner.
+/// A resource at Hetzner.
 #[serde_as]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Resource {
-    /// Its id.
+    /// The ID.
     #[serde_as(as = "Whole")]
     pub id: u64,
-    /// What it is, such as `server`.
+    /// The type, such as `server`.
     pub r#type: String,
 }
 
-/// How a command ended.
+/// The outcome of a command.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Outcome {
     /// The command, such as `start`.
     pub cmd: String,
-    /// Whether it did what it should.
+    /// Whether it succeeded.
     pub ok: bool,
-    /// Why not.
+    /// The error, if it failed.
     #[serde(default)]
     pub err: Option<String>,
-    /// When it ended.
+    /// The time at which it ended.
     #[serde_as(as = "Seconds")]
     pub at: SystemTime,
-    /// Who asked for it.
+    /// The user who requested it.
     #[serde(default)]
     pub by: Option<String>,
 }
 
-/// What other programs keep in a record, under their names.
+/// The fields of a record that belong to other programs.
 ///
-/// `Debug` shows the names alone: a value may be a secret.
+/// `Debug` shows only the names of the fields, as values may be secret.
 #[derive(Clone, Default, PartialEq)]
 pub struct ExtraFields(Map<String, Value>);
 
@@ -364,17 +364,17 @@ impl ExtraFields {
         ))
     }
 
-    /// The value of one field.
+    /// Returns the value of one field.
     pub fn get(&self, field: &str) -> Option<&Value> {
         self.0.get(field)
     }
 
-    /// All fields and values.
+    /// Returns all fields and values.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.0.iter().map(|(field, value)| (field.as_str(), value))
     }
 
-    /// Whether there is none.
+    /// Returns whether there are no such fields.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -386,12 +386,12 @@ impl fmt::Debug for ExtraFields {
     }
 }
 
-/// A whole number, also when it was stored as `44.0`: JavaScript knows no other.
+/// A whole number, even if it is stored as `44.0`: JavaScript has only doubles.
 struct Whole;
 
 impl<'de> DeserializeAs<'de, u64> for Whole {
     fn deserialize_as<D: de::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-        /// Above, a double no longer tells one whole number from the next.
+        /// The largest double up to which every whole number is exact.
         const EXACT: f64 = 9_007_199_254_740_992.0;
 
         let number = Number::deserialize(deserializer)?;

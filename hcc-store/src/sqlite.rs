@@ -1,7 +1,7 @@
 //! Records in one SQLite file.
 //!
-//! A row is a JSON document; its name is taken from the document, so that the
-//! two cannot differ. Other programs may read and write the table:
+//! A row is a JSON document; its name is generated from the document, so that the two cannot
+//! differ. Other programs may read and write the table:
 //!
 //! ```sql
 //! UPDATE vms SET doc = json_set(doc, '$.owner', 'mary') WHERE name = 'web';

@@ -1,4 +1,4 @@
-//! The contract that every backend fulfils.
+//! The contract of all backends.
 
 use std::fmt::Debug;
 
@@ -8,63 +8,63 @@ use crate::{Patch, Record, Result, Stage};
 
 /// Records of servers, one per name.
 ///
-/// Any number of stores, in any number of processes, may work on one database.
+/// Any number of stores, in any number of processes, may use one database.
 ///
-/// - A record changes as a whole: others see it before a write or after,
-///   never between.
-/// - What a call has confirmed is durable: neither `kill -9` nor a power cut
-///   undoes it.
-/// - A call whose future is dropped may have happened, or happen a little
-///   later; of many writes in one call, perhaps some.
-/// - Fields that are not ours survive every write.
+/// - A write is atomic per record: readers see a record before the write or after it.
+/// - What a call has acknowledged is durable: it survives `kill -9` and power loss.
+/// - Unknown fields of a record survive every write.
+///
+/// # Cancel safety
+///
+/// A call whose future is dropped may have taken effect, or take effect a little later; of many
+/// writes in one call, some may have.
 #[async_trait]
 pub trait Store: Debug + Send + Sync {
-    /// The record of one server.
+    /// Returns the record of one server.
     async fn get(&self, name: &str) -> Result<Option<Record>>;
 
-    /// All records, the oldest first.
+    /// Returns all records, oldest first.
     async fn list(&self) -> Result<Vec<Record>>;
 
-    /// Each record's name and [`status`](Record::status), the oldest first: what completion and
-    /// menus need, without the rest.
+    /// Returns the name and [`status`](Record::status) of each record, oldest first, for completion
+    /// and menus.
     async fn statuses(&self) -> Result<Vec<(String, Option<String>)>>;
 
     /// Inserts a record of stage [`New`](crate::Stage::New), unless the name has one.
     ///
-    /// Returns whether it was inserted: of all who reserve a name at the same
-    /// time, one gets `true`.
+    /// Returns whether it was inserted: of concurrent calls for a name, one returns `true`.
     async fn reserve(&self, name: &str) -> Result<bool>;
 
-    /// Carries out many writes, in their order and in few round trips.
+    /// Applies many writes, in order and in few round trips.
     ///
-    /// Returns how many of them found or made their record. When it fails,
-    /// some may be done; repeating them all is right.
+    /// Returns how many of them updated or inserted a record. If it fails, some may have been
+    /// applied; all of them can be repeated.
     async fn write(&self, writes: &[Write]) -> Result<usize>;
 
-    /// Removes a record if it is what the caller thinks it is.
+    /// Removes a record if it satisfies the precondition.
     ///
-    /// Returns whether there was one to remove.
+    /// Returns whether a record was removed.
     async fn remove(&self, name: &str, only: Precondition) -> Result<bool>;
 
-    /// Which database keeps the records, and its version, such as `SQLite 3.53.0`.
+    /// Returns the name and version of the database, such as `SQLite 3.53.0`.
     ///
-    /// It asks the database: one that is away is an error.
+    /// It connects to the database, and fails if that is unreachable.
     async fn version(&self) -> Result<String>;
 }
 
 /// Fields to set in one record.
 #[derive(Clone, Debug)]
 pub struct Write {
-    /// Whose record.
+    /// The name of the record.
     pub name: String,
-    /// What to set.
+    /// The fields to set.
     pub patch: Patch,
-    /// What to do if there is no such record.
+    /// What to do if the record does not exist.
     pub if_missing: IfMissing,
 }
 
 impl Write {
-    /// Sets fields in the record of one server.
+    /// Creates a write to the record of one server.
     pub fn new(name: impl Into<String>, patch: Patch, if_missing: IfMissing) -> Self {
         Self {
             name: name.into(),
@@ -74,23 +74,23 @@ impl Write {
     }
 }
 
-/// What a write does when there is no record of its name.
+/// What a write does if its record does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IfMissing {
-    /// Make one.
+    /// Insert it.
     Insert,
-    /// Leave it so: a record that somebody removed stays removed.
+    /// Nothing: a record that was removed concurrently stays removed.
     Skip,
 }
 
-/// Which record may be removed, so that a new one of an old name is not hit.
+/// Which record may be removed, so that a new record with the same name is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precondition {
-    /// Whatever is there.
+    /// Any record.
     Any,
-    /// The record of the server with this id.
+    /// The record of the server with this ID.
     Id(u64),
-    /// A reservation: stage [`New`](crate::Stage::New) and no id yet.
+    /// A reservation: stage [`New`](crate::Stage::New) and no ID.
     Reserved,
 }
 
@@ -104,17 +104,17 @@ impl Precondition {
     }
 }
 
-/// Shorter forms of [`Store::write`], for a single record.
+/// Short forms of [`Store::write`] for a single record.
 #[async_trait]
 pub trait StoreExt: Store {
-    /// Sets fields, making the record if there is none.
+    /// Sets fields, and inserts the record if it does not exist.
     async fn set(&self, name: &str, patch: Patch) -> Result<()> {
         self.write(&[Write::new(name, patch, IfMissing::Insert)])
             .await?;
         Ok(())
     }
 
-    /// Sets fields of an existing record; returns whether there is one.
+    /// Sets fields of an existing record; returns whether it exists.
     async fn update(&self, name: &str, patch: Patch) -> Result<bool> {
         let found = self
             .write(&[Write::new(name, patch, IfMissing::Skip)])

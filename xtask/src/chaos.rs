@@ -66,7 +66,7 @@ impl Chaos {
                 Backend::Sqlite => 100_000,
                 _ => 20_000,
             });
-            let name = format!("storm::storm_costs_no_command::{}", backend.module());
+            let name = format!("storm::no_command_is_lost_in_a_storm::{}", backend.module());
             let mut test = cargo();
             test.args(["test", "--quiet", "-p", "hcc-queue", "--all-features"])
                 .args(["--test", "it", "--", &name, "--exact"])

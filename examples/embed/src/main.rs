@@ -12,8 +12,8 @@ use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let store = hcc_store::open(&env::var("HCC_STORE")?.parse()?).await?;
-    let queue = hcc_queue::open(&env::var("HCC_QUEUE")?.parse()?).await?;
+    let store = hcc_core::store::open(&env::var("HCC_STORE")?.parse()?).await?;
+    let queue = hcc_core::queue::open(&env::var("HCC_QUEUE")?.parse()?).await?;
     let app = Router::new()
         .route("/", get("The existing service."))
         .nest("/servers", servers::routes(Frontend::new(store, queue)));

@@ -67,8 +67,10 @@ fn describe(server: &Server, currency: &str) -> String {
     let ip6 = net.ipv6.as_ref().map(|ipv6| ipv6.ip.clone());
     let addresses: Vec<String> = ip4.into_iter().chain(ip6).collect();
     let price = server.server_type.price(&server.location.name);
-    let price = price.map(|price| format!("{:.2}", price.price_monthly.gross));
-    let price = price.map(|monthly| format!("{} per month", with_currency(monthly, currency)));
+    let monthly = price.map(|price| {
+        let amount = format!("{:.2}", price.price_monthly.gross);
+        format!("{} per month", with_currency(amount, currency))
+    });
     let protected = if server.protection.delete {
         "yes, so Hetzner will refuse"
     } else {
@@ -79,7 +81,7 @@ fn describe(server: &Server, currency: &str) -> String {
         ("status", server.status.to_string()),
         ("address", addresses.join(", ")),
         ("age", age(server.created)),
-        ("price", price.unwrap_or_default()),
+        ("price", monthly.unwrap_or_default()),
         ("protected", protected.to_owned()),
     ]
     .into_iter()

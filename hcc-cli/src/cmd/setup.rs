@@ -130,7 +130,7 @@ async fn ask_token(config: &mut Config) -> Result<Catalog> {
     }
 }
 
-/// Returns the settings with a typed token, whatever the environment says.
+/// Returns the settings with a typed token, which overrides the environment.
 async fn try_token(config: &Config, token: &str) -> Result<(Config, Catalog)> {
     let mut config = config.clone();
     if !token.is_empty() {
@@ -282,8 +282,8 @@ fn describe(server_type: &ServerType, location: Option<&str>, currency: &str) ->
         .iter()
         .filter(is_here)
         .filter_map(|price| price.price_monthly.gross.to_f64())
-        .min_by(f64::total_cmp);
-    let price = price.map(|price| format!(", {price:.2} {currency} per month"));
-    let price = price.unwrap_or_default();
+        .min_by(f64::total_cmp)
+        .map(|price| format!(", {price:.2} {currency} per month"))
+        .unwrap_or_default();
     format!("{cores} cores, {memory} GB, {disk} GB disk{price}")
 }

@@ -149,7 +149,7 @@ async fn untypable_text_is_refused_before_any_request() {
 
     let (code, line) = run.failure();
     assert_eq!(code, 2);
-    assert!(line.contains("no key for: ü ß (untypable)"), "{line}");
+    assert!(line.contains("no keys for: ü ß (untypable)"), "{line}");
     assert_eq!(user.requests("POST", "request_console"), 0);
 }
 

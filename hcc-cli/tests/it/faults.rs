@@ -29,7 +29,7 @@ async fn each_failure_has_one_line_and_its_exit_code() {
             "",
             &["create", "web2", "--prefix", "m-"],
             2,
-            "hcc: the name web2 does not begin with m- (prefix_missing)",
+            "hcc: server name web2 does not start with m- (prefix_missing)",
         ),
         (
             "",
@@ -83,7 +83,7 @@ async fn each_failure_has_one_line_and_its_exit_code() {
             "error=token_readonly POST",
             &["start", "web1"],
             5,
-            "(token_readonly)\nhint: run hcc setup with a token that has write access",
+            "(token_readonly)\nhint: run hcc setup to set a token with read and write permission",
         ),
         (
             "error=protected DELETE",

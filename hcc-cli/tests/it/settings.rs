@@ -139,10 +139,10 @@ async fn environment_overrides_the_file_and_flags_override_both() {
     let by_flag = run(&["create", "web1", "--prefix", "flag-"]).await;
 
     assert!(
-        by_environment.err.contains("begin with env-"),
+        by_environment.err.contains("start with env-"),
         "{by_environment:?}"
     );
-    assert!(by_flag.err.contains("begin with flag-"), "{by_flag:?}");
+    assert!(by_flag.err.contains("start with flag-"), "{by_flag:?}");
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ impl Project {
     pub async fn console(&self, name: &ServerName) -> Result<Console> {
         let server = self.find_managed(name).await?;
         let answer = self.api.servers().request_console(server.id).await?;
-        let patch = Patch::new().facts(&facts(&server)).console(
+        let patch = Patch::new().snapshot(&facts(&server)).console(
             &answer.wss_url,
             &answer.password,
             SystemTime::now(),

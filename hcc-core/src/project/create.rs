@@ -136,7 +136,7 @@ impl Project {
         if !is_managed(server, &self.settings) {
             return Err(Error::NameTaken { name: name.clone() });
         }
-        let patch = Patch::new().facts(&facts(server)).stage(Stage::Created);
+        let patch = Patch::new().snapshot(&facts(server)).stage(Stage::Created);
         self.store.set(name.as_str(), patch).await?;
         Ok(CreateOutcome::Adopted)
     }
@@ -144,7 +144,7 @@ impl Project {
     async fn record(&self, name: &ServerName, created: ServerCreated) -> Result<CreateOutcome> {
         let running: Vec<Action> = created.actions().cloned().collect();
         let patch = Patch::new()
-            .facts(&facts(&created.server))
+            .snapshot(&facts(&created.server))
             .stage(Stage::Created)
             .created(created.root_password.as_ref(), &actions(&running));
         match self.store.set(name.as_str(), patch).await {

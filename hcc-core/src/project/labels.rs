@@ -42,7 +42,7 @@ impl Project {
             ..UpdateServer::default()
         };
         let server = self.api.servers().update(server.id, &change).await?;
-        let patch = Patch::new().facts(&facts(&server));
+        let patch = Patch::new().snapshot(&facts(&server));
         self.store
             .write(&[Write::new(&server.name, patch, if_missing)])
             .await?;

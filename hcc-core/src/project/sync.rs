@@ -184,7 +184,7 @@ struct Plan {
 impl Plan {
     fn update(&mut self, record: &Record, server: &Server) {
         let facts = facts(server);
-        let mut patch = Patch::new().facts(&facts);
+        let mut patch = Patch::new().snapshot(&facts);
         let mut changed = differs(record, &facts);
         if record.stage == Some(Stage::New) {
             // Its creator did not live to see the answer.
@@ -199,7 +199,7 @@ impl Plan {
     }
 
     fn adopt(&mut self, server: &Server) {
-        let patch = Patch::new().facts(&facts(server));
+        let patch = Patch::new().snapshot(&facts(server));
         self.writes
             .push(Write::new(&server.name, patch, IfMissing::Insert));
         self.tell(&server.name, SyncOutcome::Adopted, true).status = Some(server.status.clone());

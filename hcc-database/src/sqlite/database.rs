@@ -54,10 +54,6 @@ impl Database {
     }
 
     /// Reads the file if it exists; a missing file yields the default.
-    ///
-    /// # Errors
-    ///
-    /// Those of opening the file, and those of `job`.
     pub async fn read<T, F>(&self, job: F) -> Result<T, Error>
     where
         T: Default + Send + 'static,
@@ -73,10 +69,6 @@ impl Database {
     }
 
     /// Writes in one transaction; a missing file is created first.
-    ///
-    /// # Errors
-    ///
-    /// Those of opening the file, and those of `job`.
     pub async fn write<T, F>(&self, job: F) -> Result<T, Error>
     where
         T: Send + 'static,
@@ -87,10 +79,6 @@ impl Database {
     }
 
     /// Writes in one transaction if the file exists; a missing file yields the default.
-    ///
-    /// # Errors
-    ///
-    /// Those of opening the file, and those of `job`.
     pub async fn write_existing<T, F>(&self, job: F) -> Result<T, Error>
     where
         T: Default + Send + 'static,
@@ -107,10 +95,6 @@ impl Database {
     }
 
     /// Returns the version of SQLite, after opening the file if it exists.
-    ///
-    /// # Errors
-    ///
-    /// Those of opening the file.
     pub async fn version(&self) -> Result<String, Error> {
         self.read(|_| Ok(())).await?;
         Ok(format!("SQLite {}", rusqlite::version()))

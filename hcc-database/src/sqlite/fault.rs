@@ -32,11 +32,6 @@ impl From<Failure> for Fault {
     }
 }
 
-/// An error of SQLite, without the statement or values that its message could contain.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct SqliteError(rusqlite::ffi::Error);
-
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         let (rusqlite::Error::SqliteFailure(code, _)
@@ -52,7 +47,8 @@ impl From<rusqlite::Error> for Fault {
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Failure::Corrupt,
             _ => Failure::Failed,
         };
-        Self::new(failure, SqliteError(code))
+        // The code alone: the message could contain the statement or values.
+        Self::new(failure, code)
     }
 }
 

@@ -67,10 +67,6 @@ impl File {
     }
 
     /// Runs `job` on the file if it exists; a missing file yields the default.
-    ///
-    /// # Errors
-    ///
-    /// Those of opening the file, and those of `job`.
     pub fn existing<T: Default>(
         &mut self,
         job: impl FnOnce(&Connection) -> Result<T, Fault>,

@@ -10,10 +10,6 @@ use std::path::Path;
 use super::local::require_local;
 
 /// Opens a file for reading and appending, and creates it if it is missing.
-///
-/// # Errors
-///
-/// Those of the operating system.
 pub fn open_or_create(path: &Path) -> io::Result<File> {
     let open = || OpenOptions::new().read(true).append(true).open(path);
     match open() {
@@ -26,10 +22,6 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
 }
 
 /// Creates an empty file, unless it exists.
-///
-/// # Errors
-///
-/// Those of the operating system.
 pub fn create_file(path: &Path) -> io::Result<()> {
     let mut file = OpenOptions::new();
     file.write(true).create_new(true);

@@ -12,7 +12,7 @@ use redis::aio::MultiplexedConnection;
 
 use crate::{now, queue};
 
-/// What the first argument of a child is.
+/// The first argument of a child.
 pub(crate) const CHILD: &str = "--child";
 
 /// Another process, killed when dropped.
@@ -22,7 +22,7 @@ pub(crate) struct Actor {
 }
 
 impl Actor {
-    /// Starts a process and waits until it says that it is ready.
+    /// Starts a process and waits until it is ready.
     pub(crate) fn start(role: &str, url: &str) -> Self {
         let mut child = Process::new(env::current_exe().unwrap())
             .args([CHILD, role, url])
@@ -40,12 +40,12 @@ impl Actor {
         self.child.id()
     }
 
-    /// What it says next.
+    /// The next line that it prints.
     pub(crate) fn line(&mut self) -> String {
         self.lines.next().unwrap().unwrap()
     }
 
-    /// The time that it tells next.
+    /// The next line, as a time.
     pub(crate) fn time(&mut self) -> Duration {
         Duration::from_nanos(self.line().parse().unwrap())
     }
@@ -58,7 +58,7 @@ impl Drop for Actor {
     }
 }
 
-/// Plays a role, as long as the parent lives.
+/// Runs a role until the parent exits.
 pub(crate) async fn act(role: &str, url: &str) {
     thread::spawn(|| {
         stdin().read_to_end(&mut Vec::new()).unwrap();
@@ -72,7 +72,7 @@ pub(crate) async fn act(role: &str, url: &str) {
     }
 }
 
-/// Tells when each command was leased.
+/// Prints when each command was leased.
 async fn consume(queue: &Queue) {
     let mut consumer = queue.consumer().await.unwrap();
     println!("ready");
@@ -84,7 +84,7 @@ async fn consume(queue: &Queue) {
     }
 }
 
-/// Tells when each element of a list in Redis was taken.
+/// Prints when each element of a list in Redis was popped.
 async fn pop(url: &str) {
     let mut connection = redis_connection(url).await;
     println!("ready");
@@ -96,7 +96,7 @@ async fn pop(url: &str) {
     }
 }
 
-/// A connection that waits as long as it takes.
+/// A connection without a response timeout.
 pub(crate) async fn redis_connection(url: &str) -> MultiplexedConnection {
     let client = redis::Client::open(url).unwrap();
     let config = AsyncConnectionConfig::new().set_response_timeout(None);
@@ -104,8 +104,8 @@ pub(crate) async fn redis_connection(url: &str) -> MultiplexedConnection {
     connection.await.unwrap()
 }
 
-/// Pushes and works for five seconds without a pause, and tells the longest wait
-/// and how many commands it has done.
+/// Pushes and works for five seconds without a pause, and prints the longest wait and the
+/// number of completed commands.
 async fn saturate(queue: &Queue) {
     println!("ready");
     let (begin, mut longest, mut done) = (Instant::now(), Duration::ZERO, 0_u64);

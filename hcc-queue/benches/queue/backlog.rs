@@ -1,4 +1,4 @@
-//! What a lease costs with few and with many commands that wait.
+//! The cost of a lease with a short and with a long backlog.
 
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ const LEASES: usize = 500;
 const BACKLOG: usize = 100_000;
 
 pub(crate) async fn bench() {
-    println!("A lease, with its ack, with {LEASES} and {BACKLOG} more commands that wait");
+    println!("A lease, with its ack, with {LEASES} and {BACKLOG} more waiting commands");
     for one_server in [false, true] {
         let few = sqlite(LEASES, one_server).await;
         let many = sqlite(LEASES + BACKLOG, one_server).await;
@@ -31,15 +31,16 @@ pub(crate) async fn bench() {
 }
 
 fn print(name: &str, one_server: bool, few: &Figures, many: &Figures) {
-    let servers = match one_server {
-        true => "one server",
-        false => "many servers",
+    let servers = if one_server {
+        "one server"
+    } else {
+        "many servers"
     };
     println!("  {name:8} {servers:12} {few}");
     println!("  {:21} {many}   ratio {}", "", many.relative_to(few));
 }
 
-async fn sqlite(commands: usize, one_server: bool) -> Figures {
+async fn sqlite(count: usize, one_server: bool) -> Figures {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("queue.db");
     let queue = queue(&format!("sqlite:{}", path.display())).await;
@@ -48,7 +49,7 @@ async fn sqlite(commands: usize, one_server: bool) -> Figures {
     let transaction = connection.transaction().unwrap();
     let sql = r#"INSERT INTO cmd (cmd, "for") VALUES (?1, ?2)"#;
     let mut insert = transaction.prepare(sql).unwrap();
-    for (verb, server) in wishes(commands, one_server) {
+    for (verb, server) in commands(count, one_server) {
         insert.execute([verb, server]).unwrap();
     }
     drop(insert);
@@ -57,14 +58,14 @@ async fn sqlite(commands: usize, one_server: bool) -> Figures {
     leases(&queue).await
 }
 
-async fn mongodb(server: &Mongod, commands: usize, one_server: bool) -> Figures {
+async fn mongodb(server: &Mongod, count: usize, one_server: bool) -> Figures {
     let url = server.fresh_url();
     let client = Client::with_uri_str(&url).await.unwrap();
     let collection = client
         .default_database()
         .unwrap()
         .collection::<Document>("cmd");
-    let documents = wishes(commands, one_server).map(|(verb, server)| {
+    let documents = commands(count, one_server).map(|(verb, server)| {
         doc! { "cmd": verb, "for": server }
     });
     let documents: Vec<_> = documents.collect();
@@ -74,17 +75,20 @@ async fn mongodb(server: &Mongod, commands: usize, one_server: bool) -> Figures 
     leases(&queue(&url).await).await
 }
 
-/// Commands that are all different.
-fn wishes(commands: usize, one_server: bool) -> impl Iterator<Item = (String, String)> {
-    (0..commands).map(move |number| match one_server {
-        true => (format!("step {number}"), "web".to_owned()),
-        false => ("start".to_owned(), format!("vm{number}")),
+/// Distinct commands.
+fn commands(count: usize, one_server: bool) -> impl Iterator<Item = (String, String)> {
+    (0..count).map(move |number| {
+        if one_server {
+            (format!("step {number}"), "web".to_owned())
+        } else {
+            ("start".to_owned(), format!("vm{number}"))
+        }
     })
 }
 
 async fn leases(queue: &Queue) -> Figures {
     let mut times = Vec::new();
-    // The first makes what is missing: indexes, connections.
+    // The first one creates indexes and connections.
     for number in 0..LEASES {
         let begin = Instant::now();
         let lease = queue.lease().await.unwrap().unwrap();

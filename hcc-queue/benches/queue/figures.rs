@@ -1,19 +1,19 @@
-//! Times, in order.
+//! Measured times, sorted.
 
 use std::fmt;
 use std::time::Duration;
 
-/// Times that something took.
+/// Measured times.
 #[derive(Debug)]
 pub(crate) struct Figures(Vec<Duration>);
 
 impl Figures {
-    /// The time that so many per cent do not exceed.
+    /// The time that this percentage does not exceed.
     pub(crate) fn percentile(&self, percent: usize) -> Duration {
         self.0[(self.0.len() - 1) * percent / 100]
     }
 
-    /// How much longer this takes, at the median and in the worst hundredth.
+    /// The ratio of the medians and of the 99th percentiles.
     pub(crate) fn relative_to(&self, other: &Self) -> String {
         let ratio = |percent| {
             self.percentile(percent)
@@ -39,7 +39,7 @@ impl fmt::Display for Figures {
     }
 }
 
-/// The value in the middle.
+/// The median.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values[values.len() / 2]

@@ -1,4 +1,4 @@
-//! What those cost who wait.
+//! The cost of idle consumers.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -14,8 +14,8 @@ use tokio::time::sleep;
 
 use crate::actor::Actor;
 
-/// Threads that tokio has for blocking calls end when they had none for ten seconds.
-const SETTLING: Duration = Duration::from_secs(12);
+/// Tokio's blocking threads exit after ten idle seconds.
+const SETTLE_TIME: Duration = Duration::from_secs(12);
 const IDLE: Duration = Duration::from_secs(30);
 
 pub(crate) async fn bench() {
@@ -32,7 +32,7 @@ pub(crate) async fn bench() {
     ];
     let actors = places.map(|(name, url)| (name, Actor::start("consume", &url)));
 
-    sleep(SETTLING).await;
+    sleep(SETTLE_TIME).await;
     let asked = get_mores(&mongod).await;
     let before = actors.each_ref().map(|(_, actor)| Cost::of(actor.id()));
     sleep(IDLE).await;
@@ -43,10 +43,10 @@ pub(crate) async fn bench() {
         println!("  {name:8} {cpu:.3} % CPU, {wakes} wake-ups of its threads");
     }
     let asked = (get_mores(&mongod).await - asked) as f64 / IDLE.as_secs_f64();
-    println!("  MongoDB was asked {asked:.2} times a second");
+    println!("  MongoDB: {asked:.2} requests per second");
 }
 
-/// How often anybody has asked a server for what comes next.
+/// The number of `getMore` requests that a server has received.
 async fn get_mores(server: &Mongod) -> i64 {
     let client = Client::with_uri_str(server.url("admin")).await.unwrap();
     let admin = client.database("admin");
@@ -56,7 +56,7 @@ async fn get_mores(server: &Mongod) -> i64 {
     asked.as_i64().or(asked.as_i32().map(i64::from)).unwrap()
 }
 
-/// What a thread has used of the machine.
+/// The resources that threads have used.
 #[derive(Clone, Copy, Default)]
 struct Cost {
     cpu: Duration,
@@ -64,7 +64,7 @@ struct Cost {
 }
 
 impl Cost {
-    /// Of each thread of a process.
+    /// Those of each thread of a process.
     fn of(process: u32) -> BTreeMap<OsString, Self> {
         let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
         let threads = threads.map(|thread| thread.unwrap());
@@ -84,7 +84,7 @@ impl Cost {
         }
     }
 
-    /// Of all threads, since their costs before.
+    /// Those of all threads since `before`.
     fn since(process: u32, before: &BTreeMap<OsString, Self>) -> Self {
         let mut total = Self::default();
         for (thread, after) in Self::of(process) {

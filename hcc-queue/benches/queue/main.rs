@@ -1,10 +1,10 @@
-//! What a queue costs beside what it is made of: ratios to named peers, in one run.
+//! The cost of a queue, relative to its database alone and to named peers, in one run.
 //!
-//! `cargo bench -p hcc-queue` prints all, `… -- mongodb` a part. It needs
+//! `cargo bench -p hcc-queue` prints all, `… -- mongodb` one part. It needs
 //! `redis-server` and `mongod`; `HCC_TEST_MONGOD` names one that is not on the
 //! `PATH`.
 
-#![expect(clippy::unwrap_used, reason = "what fails ends the program")]
+#![expect(clippy::unwrap_used, reason = "errors end the program")]
 
 mod actor;
 mod backlog;
@@ -46,7 +46,7 @@ async fn queue(url: &str) -> Queue {
     open(&url.parse().unwrap()).await.unwrap()
 }
 
-/// Now, by the clock that all processes share.
+/// The current time, by the clock that all processes share.
 fn now() -> Duration {
     clock_gettime(ClockId::Monotonic).try_into().unwrap()
 }

@@ -1,4 +1,4 @@
-//! MongoDB, beside the driver that the queue is made of.
+//! MongoDB, compared to its driver.
 
 use std::time::{Duration, Instant};
 
@@ -38,11 +38,10 @@ async fn database(url: &str) -> Database {
     client.default_database().unwrap()
 }
 
-/// Leases and acks beside two loops of the driver.
+/// Leases and acks, compared to two loops of the driver.
 async fn cycles(server: &Mongod, workers: usize) {
     let [mut ours, mut ending, mut endless] = [const { Vec::new() }; 3];
-    // In turn, so that they share whatever the machine does beside; and none is always behind the
-    // same one.
+    // In rotation, so that other load affects all, and none always follows the same one.
     for round in 0..ROUNDS {
         for turn in 0..3 {
             match (round + turn) % 3 {
@@ -69,7 +68,7 @@ async fn our_rate(server: &Mongod, workers: usize) -> f64 {
     let url = server.fresh_url();
     fill(&database(&url).await.collection("cmd")).await;
     let queue = queue(&url).await;
-    // This makes what is missing: connections, indexes.
+    // This creates connections and indexes.
     assert!(queue.lease().await.unwrap().is_some());
     rate(workers, || lease_and_ack(queue.clone())).await
 }
@@ -86,7 +85,7 @@ async fn fill(commands: &Collection<Document>) {
     commands.insert_many(documents).await.unwrap();
 }
 
-/// How many commands a second so many workers do, until none is left.
+/// The number of commands per second of several workers, until none is left.
 async fn rate<F>(workers: usize, work: impl Fn() -> F) -> f64
 where
     F: Future<Output = ()> + Send + 'static,
@@ -103,8 +102,8 @@ async fn lease_and_ack(queue: Queue) {
     }
 }
 
-/// The driver's loop: the next that nobody has, marked as ours, then deleted if
-/// it still is; as durable as ours. It knows no order, and no server.
+/// The driver's loop: marks the next unclaimed command, then deletes it if the mark is still
+/// there, with the same durability. It has no order and no servers.
 async fn claim_and_delete(commands: Collection<Document>, claim: Claim) {
     while let Some(ours) = claim.next(&commands).await {
         let deleted = commands.delete_one(ours).write_concern(durable());
@@ -115,14 +114,14 @@ async fn claim_and_delete(commands: Collection<Document>, claim: Claim) {
 /// How the driver's loop marks a command.
 #[derive(Clone, Copy)]
 enum Claim {
-    /// Until a time by the server's clock: what a worker had that died, another one gets.
+    /// Until a time by the server's clock, so that commands of crashed workers are redelivered.
     Ending,
-    /// For ever: the least that keeps two workers apart.
+    /// Indefinitely: the minimum that separates two workers.
     Endless,
 }
 
 impl Claim {
-    /// Returns what finds the command as long as it is ours.
+    /// Claims a command, and returns a filter that matches it while it is claimed.
     async fn next(self, commands: &Collection<Document>) -> Option<Document> {
         let token = ObjectId::new();
         let claimed = match self {
@@ -149,13 +148,13 @@ fn durable() -> WriteConcern {
     concern
 }
 
-/// From sending a signal to hearing it, when signals are frequent.
+/// From sending a signal to receiving it, with frequent signals.
 async fn dense(server: &Mongod) {
     let url = server.fresh_url();
     let queue = queue(&url).await;
     let messages = capped(&server.fresh_url()).await;
-    let mut ours = heard_by_queue(&queue).await;
-    let mut bare = heard_by_cursor(&messages).await;
+    let mut ours = received_by_queue(&queue).await;
+    let mut bare = received_by_cursor(&messages).await;
     let mut rng = Rng::with_seed(1);
 
     let (mut our_times, mut bare_times) = (Vec::new(), Vec::new());
@@ -173,7 +172,7 @@ async fn dense(server: &Mongod) {
 
     let ours: Figures = our_times.into_iter().collect();
     let bare: Figures = bare_times.into_iter().collect();
-    println!("MongoDB, from a signal to who waits for it");
+    println!("MongoDB, from sending a signal to receiving it");
     println!("  hcc-queue             {ours}");
     println!(
         "  bare tailable cursor  {bare}   hcc-queue: {}",
@@ -181,19 +180,19 @@ async fn dense(server: &Mongod) {
     );
 }
 
-/// The same with signals seconds apart, beside the wait of the original.
+/// The same with seconds between signals, compared to the wait of the original.
 async fn sparse(server: &Mongod) {
     let mut ours = JoinSet::new();
     let mut originals = JoinSet::new();
     for seed in 0..LISTENERS as u64 {
         let queue = queue(&server.fresh_url()).await;
-        let heard = heard_by_queue(&queue).await;
-        ours.spawn(sparsely(seed, heard, async move || {
+        let received = received_by_queue(&queue).await;
+        ours.spawn(sparsely(seed, received, async move || {
             queue.signals().send(&"cmd".to_owned()).await.unwrap();
         }));
         let messages = capped(&server.fresh_url()).await;
-        let heard = heard_by_original(&messages).await;
-        originals.spawn(sparsely(seed, heard, async move || {
+        let received = received_by_original(&messages).await;
+        originals.spawn(sparsely(seed, received, async move || {
             messages.insert_one(doc! { "msg": "cmd" }).await.unwrap();
         }));
     }
@@ -218,21 +217,21 @@ async fn capped(url: &str) -> Collection<Document> {
     messages
 }
 
-/// When signals were heard.
-async fn heard_by_queue(queue: &Queue) -> UnboundedReceiver<Instant> {
-    let (tell, told) = unbounded_channel();
+/// When signals were received.
+async fn received_by_queue(queue: &Queue) -> UnboundedReceiver<Instant> {
+    let (sender, times) = unbounded_channel();
     let mut signals = queue.signals().subscribe().await.unwrap();
     tokio::spawn(async move {
         while signals.next().await.unwrap() != Received::Lagged {
-            tell_now(&tell);
+            send_now(&sender);
         }
     });
-    told
+    times
 }
 
-/// The same by the driver's cursor and nothing else.
-async fn heard_by_cursor(messages: &Collection<Document>) -> UnboundedReceiver<Instant> {
-    let (tell, told) = unbounded_channel();
+/// The same with the driver's cursor alone.
+async fn received_by_cursor(messages: &Collection<Document>) -> UnboundedReceiver<Instant> {
+    let (sender, times) = unbounded_channel();
     let cursor = messages
         .find(doc! {})
         .cursor_type(CursorType::TailableAwait)
@@ -241,16 +240,16 @@ async fn heard_by_cursor(messages: &Collection<Document>) -> UnboundedReceiver<I
     cursor.try_next().await.unwrap().unwrap();
     tokio::spawn(async move {
         while let Ok(Some(_)) = cursor.try_next().await {
-            tell_now(&tell);
+            send_now(&sender);
         }
     });
-    told
+    times
 }
 
-/// The same as the original waits: by a cursor that is left alone for 0.1 s after
-/// each second in which nothing came.
-async fn heard_by_original(messages: &Collection<Document>) -> UnboundedReceiver<Instant> {
-    let (tell, told) = unbounded_channel();
+/// The same as the original waits: with a cursor that is not polled for 0.1 s after each
+/// second without messages.
+async fn received_by_original(messages: &Collection<Document>) -> UnboundedReceiver<Instant> {
+    let (sender, times) = unbounded_channel();
     let cursor = messages
         .find(doc! { "msg": { "$ne": null } })
         .cursor_type(CursorType::TailableAwait);
@@ -262,22 +261,22 @@ async fn heard_by_original(messages: &Collection<Document>) -> UnboundedReceiver
                 sleep(Duration::from_millis(100)).await;
             }
             for _ in 0..documents {
-                tell_now(&tell);
+                send_now(&sender);
             }
         }
     });
-    told
+    times
 }
 
-fn tell_now(tell: &UnboundedSender<Instant>) {
-    // Nobody listens any more at the end.
-    let _ = tell.send(Instant::now());
+fn send_now(sender: &UnboundedSender<Instant>) {
+    // At the end the receiver is gone.
+    let _ = sender.send(Instant::now());
 }
 
-/// How long each of a few signals takes that are sent seconds apart.
+/// The latency of a few signals, sent seconds apart.
 async fn sparsely(
     seed: u64,
-    mut heard: UnboundedReceiver<Instant>,
+    mut received: UnboundedReceiver<Instant>,
     send: impl AsyncFn() + Send,
 ) -> Vec<Duration> {
     let mut rng = Rng::with_seed(seed);
@@ -286,7 +285,7 @@ async fn sparsely(
         sleep(Duration::from_millis(rng.u64(1_100..3_300))).await;
         let begin = Instant::now();
         send().await;
-        times.push(heard.recv().await.unwrap() - begin);
+        times.push(received.recv().await.unwrap() - begin);
     }
     times
 }

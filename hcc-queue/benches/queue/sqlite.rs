@@ -20,14 +20,14 @@ pub(crate) async fn bench() {
     saturation();
 }
 
-/// From the begin of a push to the lease in another process, beside a push to a
-/// list in Redis, as durable, and its end in another process.
+/// From the start of a push to the lease in another process, compared to a push to a list in
+/// Redis with the same durability and its pop in another process.
 async fn wake() {
     let folder = TempDir::new().unwrap();
     let url = format!("sqlite:{}/queue.db", folder.path().display());
     let queue = queue(&url).await;
     let mut worker = Actor::start("consume", &url);
-    // It appends to its file, and syncs that, before it answers.
+    // It appends to its file and syncs that before it responds.
     let redis = Redis::start();
     let url = redis.fresh_url();
     let mut list = redis_connection(&url).await;
@@ -35,7 +35,7 @@ async fn wake() {
     let mut rng = Rng::with_seed(1);
 
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    // In turn, so that they share whatever the machine does beside.
+    // In rotation, so that other load affects both.
     for number in 0..PUSHES {
         let command = Command::new("start", format!("vm{number}"));
         let begin = now();
@@ -79,5 +79,5 @@ fn saturation() {
     let (least, most) = (done.iter().min().unwrap(), done.iter().max().unwrap());
     println!("SQLite, {PROCESSES} processes that push, lease and ack without a pause");
     println!("  longest wait          {longest:.1?}");
-    println!("  done in 5 s           {least} by one, {most} by another");
+    println!("  completed in 5 s      {least} by one, {most} by another");
 }

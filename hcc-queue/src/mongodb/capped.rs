@@ -8,7 +8,7 @@ use ::mongodb::bson::{self, Bson, Document, doc};
 use ::mongodb::options::{Acknowledgment, WriteConcern};
 use ::mongodb::{Collection, Database};
 use async_trait::async_trait;
-use hcc_database::mongodb::{Server, is_namespace_exists};
+use hcc_database::mongodb::{NAMESPACE_EXISTS, Server, has_code};
 use tokio::sync::OnceCell;
 
 use super::tail::subscribe;
@@ -89,7 +89,7 @@ impl<T: Message> Capped<T> {
         let created = self.server.bounded(create.capped(true).size(self.bytes));
         match created.await {
             // Another process was faster.
-            Err(error) if is_namespace_exists(&error) => self.exists().await.map(|_| ()),
+            Err(error) if has_code(&error, NAMESPACE_EXISTS) => self.exists().await.map(|_| ()),
             created => Ok(created.map_err(|error| self.server.error(error))?),
         }
     }

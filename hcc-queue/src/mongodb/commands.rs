@@ -29,7 +29,7 @@ use ::mongodb::bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc
 use ::mongodb::options::{Hint, IndexOptions, ReturnDocument};
 use ::mongodb::{Collection, IndexModel};
 use async_trait::async_trait;
-use hcc_database::mongodb::{Server, is_bad_value, is_duplicate_key, is_type_mismatch};
+use hcc_database::mongodb::{BAD_VALUE, Server, TYPE_MISMATCH, has_code, is_duplicate_key};
 use tokio::sync::OnceCell;
 
 use super::candidates::{Candidates, MAX_MISSES, first_of_each_server, in_turn};
@@ -151,9 +151,11 @@ impl Documents {
                     }
                     waits = begun;
                 }
-                Err(error) if is_type_mismatch(&error) => self.reset_counters(server).await?,
+                Err(error) if has_code(&error, TYPE_MISMATCH) => {
+                    self.reset_counters(server).await?;
+                }
                 // The collection was dropped.
-                Err(error) if is_bad_value(&error) && !is_complete => {
+                Err(error) if has_code(&error, BAD_VALUE) && !is_complete => {
                     self.create_indexes().await?;
                     is_complete = true;
                 }

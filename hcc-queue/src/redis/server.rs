@@ -45,7 +45,10 @@ impl Server {
             return Err(malformed().into());
         };
         if text.starts_with("rediss:") {
-            return Err(failed(Failure::Disabled).into());
+            let unsupported = failed(Failure::Failed);
+            return Err(unsupported
+                .with_source("TLS (rediss:) is not supported")
+                .into());
         }
         let info = text.as_str().into_connection_info();
         let info = info.map_err(|_| malformed())?;

@@ -70,7 +70,7 @@ impl Place {
         Self { url, backend }
     }
 
-    /// The server that takes writes now; `None` if there are no servers.
+    /// The server that takes writes now; `None` for SQLite.
     pub(crate) async fn server(&self) -> Option<&Process> {
         match &self.backend {
             Backend::Sqlite { .. } => None,

@@ -1,7 +1,7 @@
-//! A storm: processes that push and work are killed at any moment, servers as
-//! well; then the ledger must account for every command.
+//! Fault injection: producers, workers and servers are killed at random times; then the
+//! ledger must account for every command.
 //!
-//! Here in a short form; `cargo xtask storm` runs the long one.
+//! This is the short form; `cargo xtask storm` runs the long one.
 
 mod ledger;
 mod recorded;
@@ -23,23 +23,23 @@ use self::recorded::{now, recorded};
 use crate::place::{Place, everywhere};
 use crate::processes::{Actor, Test};
 
-/// Few, so that commands wait for each other; many, so that not all wait for
-/// those that the killed have held.
+/// Few enough that commands wait for each other, and enough that not all wait for the
+/// leases of killed workers.
 const SERVERS: usize = 40;
 const PRODUCERS: usize = 3;
 const WORKERS: usize = 5;
 
-/// Short, so that what the killed have held is done soon.
+/// Short, so that the leases of killed workers expire soon.
 const LEASE: Duration = Duration::from_secs(1);
 
-/// Nothing takes so long, unless it hangs.
-const STUCK: Duration = Duration::from_secs(90);
+/// After this time without progress the test fails.
+const STALL_TIMEOUT: Duration = Duration::from_secs(90);
 
 everywhere! {
-    storm_costs_no_command
+    no_command_is_lost_in_a_storm
 }
 
-async fn storm_costs_no_command(test: Test) {
+async fn no_command_is_lost_in_a_storm(test: Test) {
     if let Some((queue, task)) = test.task().await {
         return act(queue, &task).await;
     }
@@ -48,12 +48,12 @@ async fn storm_costs_no_command(test: Test) {
     let place = test.kind.own().await;
     let mut storm = Storm::begin(&test, &place, &plan);
 
-    for (acked, blow) in plan.blows(&place).await {
+    for (acked, fault) in plan.faults(&place).await {
         storm.until(|ledger| ledger.acked >= acked).await;
-        storm.strike(&blow).await;
+        storm.inject(&fault).await;
     }
     storm.until(|ledger| ledger.pushed >= plan.commands).await;
-    let (ledger, outages) = storm.calm().await;
+    let (ledger, outages) = storm.finish().await;
 
     let verdict = ledger.verdict();
     let (pushed, repeated) = (ledger.pushed, ledger.repeated());
@@ -65,7 +65,7 @@ async fn storm_costs_no_command(test: Test) {
         let pause = ledger.next_ack(outage.end).unwrap();
         print!(
             "{}: {}, work went on after {pause:.1?}",
-            test.kind, outage.blow
+            test.kind, outage.fault
         );
         match outage.election {
             Some(election) => {
@@ -78,22 +78,22 @@ async fn storm_costs_no_command(test: Test) {
     assert_eq!(verdict, Verdict::default());
 }
 
-/// How much is to happen.
+/// The number of commands and faults.
 #[derive(Debug)]
 struct Plan {
-    /// How many commands are pushed at least.
+    /// The minimum number of pushed commands.
     commands: usize,
-    /// How many processes are killed.
+    /// The number of killed processes.
     kills: usize,
-    /// How many times a server is killed, if there is one.
+    /// How often a server is killed, if there is one.
     server_kills: usize,
-    /// How many seconds a server stands still.
+    /// For how many seconds a server is paused.
     pause: u64,
     seed: u64,
 }
 
 impl Plan {
-    /// What the environment says, or else a short form.
+    /// Reads the plan from the environment; the default is a short form.
     fn from_environment() -> Self {
         Self {
             commands: number("HCC_STORM_COMMANDS").unwrap_or(1_000),
@@ -104,86 +104,85 @@ impl Plan {
         }
     }
 
-    /// What happens, each after so many acks, in this order.
-    async fn blows(&self, place: &Place) -> Vec<(usize, Blow)> {
+    /// The faults, and the number of acks before each, in this order.
+    async fn faults(&self, place: &Place) -> Vec<(usize, Fault)> {
         let mut rng = Rng::with_seed(self.seed);
-        let mut blows = Vec::new();
-        blows.extend((0..self.kills).map(|_| Blow::Kill(rng.usize(..PRODUCERS + WORKERS))));
-        // Some stand still for longer than their lease, and go on.
-        blows.extend((0..self.kills / 20).map(|_| Blow::Stall(rng.usize(..PRODUCERS + WORKERS))));
+        let mut faults = Vec::new();
+        faults.extend((0..self.kills).map(|_| Fault::Kill(rng.usize(..PRODUCERS + WORKERS))));
+        // Some are paused for longer than their lease.
+        faults.extend((0..self.kills / 20).map(|_| Fault::Stall(rng.usize(..PRODUCERS + WORKERS))));
         if place.server().await.is_some() {
-            blows.extend((0..self.server_kills).map(|_| Blow::KillServer));
-            blows.push(Blow::PauseServer(Duration::from_secs(self.pause)));
+            faults.extend((0..self.server_kills).map(|_| Fault::KillServer));
+            faults.push(Fault::PauseServer(Duration::from_secs(self.pause)));
         }
         if place.replica_set().is_some() {
-            blows.extend((0..self.server_kills).map(|_| Blow::StepDown));
+            faults.extend((0..self.server_kills).map(|_| Fault::StepDown));
         }
-        let after = blows.iter().map(|_| rng.usize(..self.commands));
+        let after = faults.iter().map(|_| rng.usize(..self.commands));
         let after: Vec<_> = after.collect();
-        let mut blows: Vec<_> = after.into_iter().zip(blows).collect();
-        blows.sort_by_key(|(after, _)| *after);
-        blows
+        let mut faults: Vec<_> = after.into_iter().zip(faults).collect();
+        faults.sort_by_key(|(after, _)| *after);
+        faults
     }
 }
 
 fn number<T: FromStr>(name: &str) -> Option<T> {
-    let text = env::var(name).ok()?;
-    Some(text.parse().ok().expect("it is a number"))
+    let value = env::var(name).ok()?;
+    Some(value.parse().ok().expect("the value is a number"))
 }
 
-/// Something bad.
+/// A fault to inject.
 #[derive(Debug)]
-enum Blow {
-    /// A child is killed, and another takes its place.
+enum Fault {
+    /// A child is killed and replaced.
     Kill(usize),
-    /// A child stands still for longer than its lease.
+    /// A child is paused for longer than its lease.
     Stall(usize),
-    /// The server that takes writes is killed, and comes back.
+    /// The primary is killed and restarted.
     KillServer,
-    /// The server that takes writes stands still for so long.
+    /// The primary is paused for this long.
     PauseServer(Duration),
-    /// Another server has to take the writes.
+    /// The primary steps down.
     StepDown,
 }
 
-/// A time without a server that takes writes.
+/// A time without a primary.
 struct Outage {
-    blow: String,
-    /// From when on work could go on again.
+    fault: String,
+    /// When work could continue.
     end: Duration,
-    /// When the others had elected a server that takes writes, which they do only after it has
-    /// waited in vain for what the old one may still have to tell.
+    /// When the other members had elected a primary.
     election: Option<JoinHandle<Duration>>,
 }
 
-/// The children, and what they have told.
+/// The children, and their reports.
 struct Storm<'a> {
     test: &'a Test,
     place: &'a Place,
     rng: Rng,
-    /// Those that push, then those that work.
+    /// Producers, then workers.
     children: Vec<Actor>,
-    telling: mpsc::UnboundedSender<String>,
-    told: mpsc::UnboundedReceiver<String>,
+    sender: mpsc::UnboundedSender<String>,
+    lines: mpsc::UnboundedReceiver<String>,
     ledger: Ledger,
     outages: Vec<Outage>,
-    /// What children say when they panic.
-    trouble: Vec<String>,
+    /// Lines of children that are not reports, such as panics.
+    unexpected: Vec<String>,
 }
 
 impl<'a> Storm<'a> {
     fn begin(test: &'a Test, place: &'a Place, plan: &Plan) -> Self {
-        let (telling, told) = mpsc::unbounded_channel();
+        let (sender, lines) = mpsc::unbounded_channel();
         let mut storm = Self {
             test,
             place,
             rng: Rng::with_seed(plan.seed),
             children: Vec::new(),
-            telling,
-            told,
+            sender,
+            lines,
             ledger: Ledger::default(),
             outages: Vec::new(),
-            trouble: Vec::new(),
+            unexpected: Vec::new(),
         };
         for index in 0..PRODUCERS + WORKERS {
             let child = storm.start(task(index));
@@ -192,12 +191,12 @@ impl<'a> Storm<'a> {
         storm
     }
 
-    /// Starts a child, whose lines are read from now on.
+    /// Starts a child and reads its lines.
     fn start(&mut self, task: &str) -> Actor {
         let task = format!("{task} {}", self.rng.u64(..));
         let mut child = self.test.start(&self.place.url, &task);
-        let (lines, telling) = (child.lines(), self.telling.clone());
-        thread::spawn(move || lines.for_each(|line| telling.send(line).unwrap_or_default()));
+        let (lines, sender) = (child.lines(), self.sender.clone());
+        thread::spawn(move || lines.for_each(|line| sender.send(line).unwrap_or_default()));
         child
     }
 
@@ -208,20 +207,20 @@ impl<'a> Storm<'a> {
     }
 
     async fn listen(&mut self) {
-        let Ok(line) = timeout(STUCK, self.told.recv()).await else {
-            panic!("nobody does anything any more: {:#?}", self.trouble);
+        let Ok(line) = timeout(STALL_TIMEOUT, self.lines.recv()).await else {
+            panic!("no progress: {:#?}", self.unexpected);
         };
-        self.note(line.expect("we can tell as well"));
+        self.note(line.expect("this process holds a sender"));
     }
 
     fn note(&mut self, line: String) {
         match serde_json::from_str(&line) {
             Ok(line) => self.ledger.add(line),
-            Err(_) => self.trouble.push(line),
+            Err(_) => self.unexpected.push(line),
         }
     }
 
-    async fn strike(&mut self, blow: &Blow) {
+    async fn inject(&mut self, fault: &Fault) {
         let (place, alone) = (self.place, self.place.replica_set().is_none());
         let election = || {
             let elected = place.replica_set()?.wait_for_primary();
@@ -231,15 +230,15 @@ impl<'a> Storm<'a> {
             }))
         };
         let mut outage = None;
-        match *blow {
-            Blow::Kill(index) => self.children[index] = self.start(task(index)),
-            Blow::Stall(index) => {
+        match *fault {
+            Fault::Kill(index) => self.children[index] = self.start(task(index)),
+            Fault::Stall(index) => {
                 let child = Pid::from_child(self.children[index].process());
                 kill_process(child, Signal::STOP).unwrap();
                 sleep(2 * LEASE).await;
                 kill_process(child, Signal::CONT).unwrap();
             }
-            Blow::KillServer => {
+            Fault::KillServer => {
                 let server = place.server().await.unwrap();
                 server.kill();
                 outage = Some((now(), election()));
@@ -251,42 +250,42 @@ impl<'a> Storm<'a> {
                 }
                 server.restart();
             }
-            Blow::PauseServer(pause) => {
+            Fault::PauseServer(pause) => {
                 let server = place.server().await.unwrap();
                 server.pause();
                 outage = Some((now(), election()));
                 sleep(pause).await;
                 server.resume();
             }
-            Blow::StepDown => {
+            Fault::StepDown => {
                 let begin = now();
                 place.replica_set().unwrap().step_down().await;
                 outage = Some((begin, election()));
             }
         }
         if let Some((begin, election)) = outage {
-            println!("{}: {blow:?} after {}", self.test.kind, self.ledger.acked);
+            println!("{}: {fault:?} after {}", self.test.kind, self.ledger.acked);
             self.outages.push(Outage {
-                blow: format!("{blow:?}"),
-                // Where no other server takes over, it ends when this one is back.
+                fault: format!("{fault:?}"),
+                // Without a replica set it ends when the server is back.
                 end: if alone { now() } else { begin },
                 election,
             });
         }
     }
 
-    /// Kills all, lets one that nobody kills do what is left, and returns what
-    /// all have told, and when there was no server.
-    async fn calm(mut self) -> (Ledger, Vec<Outage>) {
+    /// Kills all children, lets another one complete what is left, and returns all reports
+    /// and outages.
+    async fn finish(mut self) -> (Ledger, Vec<Outage>) {
         self.children.clear();
         let last = self.start("finish");
-        // The channel closes when nobody can tell anything any more.
-        self.telling = mpsc::unbounded_channel().0;
-        while let Some(line) = timeout(STUCK, self.told.recv()).await.unwrap() {
+        // The channel closes when all children have exited.
+        self.sender = mpsc::unbounded_channel().0;
+        while let Some(line) = timeout(STALL_TIMEOUT, self.lines.recv()).await.unwrap() {
             self.note(line);
         }
         last.join();
-        assert!(self.trouble.is_empty(), "{:#?}", self.trouble);
+        assert!(self.unexpected.is_empty(), "{:#?}", self.unexpected);
         (self.ledger, self.outages)
     }
 }
@@ -295,7 +294,7 @@ fn task(index: usize) -> &'static str {
     if index < PRODUCERS { "produce" } else { "work" }
 }
 
-/// What a child does.
+/// Runs a child.
 async fn act(queue: Queue, task: &str) {
     let (task, seed) = task.split_once(' ').unwrap();
     let mut rng = Rng::with_seed(seed.parse().unwrap());
@@ -304,7 +303,7 @@ async fn act(queue: Queue, task: &str) {
         attempts: u32::MAX,
         backoff: Duration::from_millis(20),
         max_backoff: Duration::from_millis(20),
-        // There is no other reason to wake than signals.
+        // Workers are woken by signals only.
         poll_interval: Duration::from_secs(60 * 60),
         ..Policy::default()
     });
@@ -318,14 +317,14 @@ async fn act(queue: Queue, task: &str) {
 async fn produce(queue: &Queue, rng: &mut Rng) {
     loop {
         let server = format!("vm{}", rng.usize(..SERVERS));
-        // Some are the same wish.
+        // Some are duplicates.
         let verb = match rng.u8(..16) {
-            0 => "click".to_owned(),
+            0 => "duplicate".to_owned(),
             _ => format!("step {}", rng.u64(..)),
         };
-        // Whether one happened that failed, nobody knows; the next is another.
+        // A failed push may have happened, so the next one is a different command.
         if let Err(error) = queue.push(&Command::new(verb, server)).await {
-            bear(error).await;
+            tolerate(error).await;
         }
     }
 }
@@ -334,12 +333,12 @@ async fn work(queue: &Queue, rng: &mut Rng) {
     let mut consumer = consumer(queue).await;
     loop {
         if let Err(error) = work_once(queue, &mut consumer, rng).await {
-            bear(error).await;
+            tolerate(error).await;
         }
     }
 }
 
-/// Works until nothing is left.
+/// Works until the queue is empty.
 async fn finish(queue: &Queue, rng: &mut Rng) {
     let mut consumer = consumer(queue).await;
     while queue.commands().next_due().await.unwrap().is_some() {
@@ -351,13 +350,12 @@ async fn consumer(queue: &Queue) -> Consumer {
     loop {
         match queue.consumer().await {
             Ok(consumer) => return consumer,
-            Err(error) => bear(error).await,
+            Err(error) => tolerate(error).await,
         }
     }
 }
 
-/// Carries out a command: most in no time, some for longer than a lease lasts,
-/// some in vain.
+/// Executes a command: most at once, some for longer than a lease; some fail.
 async fn work_once(queue: &Queue, consumer: &mut Consumer, rng: &mut Rng) -> Result<(), Error> {
     let lease = consumer.next().await?;
     let time = match rng.u16(..1000) {
@@ -377,12 +375,12 @@ async fn work_once(queue: &Queue, consumer: &mut Consumer, rng: &mut Rng) -> Res
     }
 }
 
-/// Goes on after a failure that belongs to a storm.
-async fn bear(error: Error) {
+/// Waits after an error that the faults explain, and panics for others.
+async fn tolerate(error: Error) {
     assert!(
         error.is_retryable() || matches!(error, Error::LeaseLost { .. }),
         "{error:?}"
     );
-    // A server that is away refuses at once.
+    // Connections to a killed server fail at once.
     sleep(Duration::from_millis(20)).await;
 }

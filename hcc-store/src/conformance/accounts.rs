@@ -1,4 +1,4 @@
-//! What every backend must do with users, sessions and the audit trail.
+//! The test suite of users, sessions and the audit trail.
 
 use std::time::{Duration, SystemTime};
 
@@ -22,43 +22,33 @@ pub trait AccountsFixture: Send + Sync {
 #[macro_export]
 macro_rules! accounts_conformance {
     ($fixture:expr $(, #[$attribute:meta])*) => {
-        $crate::accounts_conformance! { @cases $fixture, [$(#[$attribute])*],
-            nobody_is_a_user_at_first
+        $crate::conformance! { @cases $fixture, [$(#[$attribute])*], [$crate::conformance::accounts],
+            empty_database_has_no_users
             user_is_read_as_it_was_stored
             users_are_listed_by_name
-            one_of_many_tasks_makes_a_user
+            one_of_many_tasks_creates_a_user
             outdated_user_is_not_stored
             removed_user_is_not_stored_again
-            right_that_is_taken_is_gone
-            session_is_found_by_its_key_until_it_ends
-            session_can_end_later_or_sooner
-            sessions_of_one_user_end_together
-            sessions_that_have_ended_are_removed
-            sessions_end_with_their_user
-            new_user_has_no_sessions_of_an_old_one
-            audit_is_read_the_newest_first
-            pages_of_the_audit_meet
-            audit_of_one_user_and_one_server_is_read
-            odd_texts_in_the_audit_stay_as_they_are
-            page_is_never_longer_than_the_longest
-            cursor_that_is_none_leads_to_the_end
+            permissions_are_replaced_as_a_whole
+            session_is_found_by_its_key_until_it_expires
+            expiry_of_a_session_can_be_changed
+            all_sessions_of_a_user_can_be_ended
+            expired_sessions_are_removed
+            sessions_end_when_their_user_is_removed
+            new_user_does_not_inherit_sessions
+            audit_is_read_newest_first
+            audit_pages_are_complete_and_disjoint
+            audit_is_filtered_by_user_and_server
+            unusual_strings_in_the_audit_are_stored_unchanged
+            page_size_is_limited
+            invalid_cursor_yields_an_empty_page
             secrets_of_accounts_are_not_in_debug
-        }
-    };
-    (@cases $fixture:expr, $attributes:tt, $($case:ident)*) => {
-        $($crate::accounts_conformance! { @case $fixture, $attributes, $case })*
-    };
-    (@case $fixture:expr, [$(#[$attribute:meta])*], $case:ident) => {
-        #[::tokio::test(flavor = "multi_thread")]
-        $(#[$attribute])*
-        async fn $case() {
-            $crate::conformance::accounts::$case(&$fixture).await;
         }
     };
 }
 
-/// Asking in an empty database is normal.
-pub async fn nobody_is_a_user_at_first(fixture: &dyn AccountsFixture) {
+/// Reading an empty database is not an error.
+pub async fn empty_database_has_no_users(fixture: &dyn AccountsFixture) {
     let accounts = fixture.accounts().await;
 
     assert!(accounts.user("mary").await.unwrap().is_none());
@@ -72,7 +62,7 @@ pub async fn nobody_is_a_user_at_first(fixture: &dyn AccountsFixture) {
     assert_eq!((page.entries, page.older), (vec![], None));
 }
 
-/// Whatever a user is, another process reads the same.
+/// Another process reads the same user.
 pub async fn user_is_read_as_it_was_stored(fixture: &dyn AccountsFixture) {
     let user = User {
         password: Some("$argon2id$v=19$…".into()),
@@ -90,7 +80,7 @@ pub async fn user_is_read_as_it_was_stored(fixture: &dyn AccountsFixture) {
     assert_eq!((read.name, read.rev), (user.name, 1));
 }
 
-/// The order is that of the alphabet, by bytes.
+/// Users are sorted by the bytes of their names.
 pub async fn users_are_listed_by_name(fixture: &dyn AccountsFixture) {
     let accounts = fixture.accounts().await;
     for name in ["zoe", "adam", "Mary", "mary"] {
@@ -103,8 +93,8 @@ pub async fn users_are_listed_by_name(fixture: &dyn AccountsFixture) {
     assert_eq!(names, ["Mary", "adam", "mary", "zoe"]);
 }
 
-/// A name is taken once, whoever else wants it at the same time.
-pub async fn one_of_many_tasks_makes_a_user(fixture: &dyn AccountsFixture) {
+/// Of concurrent calls that create a user, one succeeds.
+pub async fn one_of_many_tasks_creates_a_user(fixture: &dyn AccountsFixture) {
     let mut tasks = JoinSet::new();
     for _ in 0..20 {
         let accounts = fixture.accounts().await;
@@ -116,7 +106,7 @@ pub async fn one_of_many_tasks_makes_a_user(fixture: &dyn AccountsFixture) {
     assert_eq!(winners.into_iter().filter(|won| *won).count(), 1);
 }
 
-/// Of two who change what they have read, the second is told.
+/// Of two concurrent changes, the second fails.
 pub async fn outdated_user_is_not_stored(fixture: &dyn AccountsFixture) {
     let accounts = fixture.accounts().await;
     accounts.put_user(&User::new("mary")).await.unwrap();
@@ -133,7 +123,7 @@ pub async fn outdated_user_is_not_stored(fixture: &dyn AccountsFixture) {
     assert_eq!((user.disabled, user.rev), (true, 2));
 }
 
-/// A change does not bring back who was removed meanwhile.
+/// A change does not restore a user removed in the meantime.
 pub async fn removed_user_is_not_stored_again(fixture: &dyn AccountsFixture) {
     let accounts = fixture.accounts().await;
     accounts.put_user(&User::new("mary")).await.unwrap();
@@ -145,8 +135,8 @@ pub async fn removed_user_is_not_stored_again(fixture: &dyn AccountsFixture) {
     assert!(accounts.user("mary").await.unwrap().is_none());
 }
 
-/// Rights are replaced as a whole: nothing of the old ones stays.
-pub async fn right_that_is_taken_is_gone(fixture: &dyn AccountsFixture) {
+/// Removed permissions do not remain.
+pub async fn permissions_are_replaced_as_a_whole(fixture: &dyn AccountsFixture) {
     let accounts = fixture.accounts().await;
     let mut user = User::new("mary");
     user.rights = json!({"admin": true, "grants": []});
@@ -163,8 +153,8 @@ pub async fn right_that_is_taken_is_gone(fixture: &dyn AccountsFixture) {
     assert!(user.password.is_none());
 }
 
-/// A session is good until it ends, and not a moment longer.
-pub async fn session_is_found_by_its_key_until_it_ends(fixture: &dyn AccountsFixture) {
+/// A session is valid until it expires.
+pub async fn session_is_found_by_its_key_until_it_expires(fixture: &dyn AccountsFixture) {
     let session = session("token", "mary", 10);
 
     let begun = fixture.accounts().await.begin_session(&session).await;
@@ -177,8 +167,8 @@ pub async fn session_is_found_by_its_key_until_it_ends(fixture: &dyn AccountsFix
     assert_eq!(find("another", 9).await, None);
 }
 
-/// The end of a session can be moved both ways.
-pub async fn session_can_end_later_or_sooner(fixture: &dyn AccountsFixture) {
+/// A session can be extended or shortened.
+pub async fn expiry_of_a_session_can_be_changed(fixture: &dyn AccountsFixture) {
     let accounts = fixture.accounts().await;
     let session = session("token", "mary", 10);
     accounts.begin_session(&session).await.unwrap();
@@ -198,8 +188,8 @@ pub async fn session_can_end_later_or_sooner(fixture: &dyn AccountsFixture) {
     }
 }
 
-/// One session can be ended, or all that somebody has.
-pub async fn sessions_of_one_user_end_together(fixture: &dyn AccountsFixture) {
+/// One session can be ended, or all sessions of a user.
+pub async fn all_sessions_of_a_user_can_be_ended(fixture: &dyn AccountsFixture) {
     let accounts = fixture.accounts().await;
     for (token, user) in [("a", "mary"), ("b", "mary"), ("c", "mary"), ("d", "zoe")] {
         let session = session(token, user, 10);
@@ -216,8 +206,8 @@ pub async fn sessions_of_one_user_end_together(fixture: &dyn AccountsFixture) {
     assert!(accounts.session(&key("d"), at(0)).await.unwrap().is_some());
 }
 
-/// What has ended makes room; what has not stays.
-pub async fn sessions_that_have_ended_are_removed(fixture: &dyn AccountsFixture) {
+/// Expired sessions are removed, others are kept.
+pub async fn expired_sessions_are_removed(fixture: &dyn AccountsFixture) {
     let accounts = fixture.accounts().await;
     for (token, until) in [("a", 9), ("b", 10), ("c", 11)] {
         let session = session(token, "mary", until);
@@ -230,8 +220,8 @@ pub async fn sessions_that_have_ended_are_removed(fixture: &dyn AccountsFixture)
     assert!(accounts.session(&key("c"), at(10)).await.unwrap().is_some());
 }
 
-/// Who is removed is logged out.
-pub async fn sessions_end_with_their_user(fixture: &dyn AccountsFixture) {
+/// Removing a user logs them out.
+pub async fn sessions_end_when_their_user_is_removed(fixture: &dyn AccountsFixture) {
     let accounts = fixture.accounts().await;
     accounts.put_user(&User::new("mary")).await.unwrap();
     let session = session("token", "mary", 10);
@@ -243,8 +233,8 @@ pub async fn sessions_end_with_their_user(fixture: &dyn AccountsFixture) {
     assert_eq!(found, None);
 }
 
-/// Who gets the name of somebody else does not get their sessions.
-pub async fn new_user_has_no_sessions_of_an_old_one(fixture: &dyn AccountsFixture) {
+/// A new user with the name of a former one does not get their sessions.
+pub async fn new_user_does_not_inherit_sessions(fixture: &dyn AccountsFixture) {
     let accounts = fixture.accounts().await;
     let session = session("token", "mary", 10);
     accounts.begin_session(&session).await.unwrap();
@@ -256,11 +246,11 @@ pub async fn new_user_has_no_sessions_of_an_old_one(fixture: &dyn AccountsFixtur
     accounts.begin_session(&session).await.unwrap();
     assert!(!accounts.put_user(&User::new("mary")).await.unwrap());
     let found = accounts.session(&session.key, at(0)).await.unwrap();
-    assert_eq!(found, Some(session), "who is not new keeps them");
+    assert_eq!(found, Some(session), "an existing user keeps them");
 }
 
-/// What was appended is read as it was, the newest first.
-pub async fn audit_is_read_the_newest_first(fixture: &dyn AccountsFixture) {
+/// Entries are read unchanged, newest first.
+pub async fn audit_is_read_newest_first(fixture: &dyn AccountsFixture) {
     let entries = [
         entry("mary", "start", Some("web")),
         AuditEntry {
@@ -285,8 +275,8 @@ pub async fn audit_is_read_the_newest_first(fixture: &dyn AccountsFixture) {
     assert_eq!((page.entries, page.older), (newest_first, None));
 }
 
-/// Page after page, each entry is read once, also while others come.
-pub async fn pages_of_the_audit_meet(fixture: &dyn AccountsFixture) {
+/// Each entry is on one page, even if entries are appended in the meantime.
+pub async fn audit_pages_are_complete_and_disjoint(fixture: &dyn AccountsFixture) {
     let accounts = fixture.accounts().await;
     for number in 0..5 {
         let entry = entry("mary", &number.to_string(), None);
@@ -307,8 +297,8 @@ pub async fn pages_of_the_audit_meet(fixture: &dyn AccountsFixture) {
     assert_eq!(read, ["4", "3", "2", "1", "0"]);
 }
 
-/// What one user did, or what was done with one server, is found.
-pub async fn audit_of_one_user_and_one_server_is_read(fixture: &dyn AccountsFixture) {
+/// Entries are filtered by user, by server, and by both.
+pub async fn audit_is_filtered_by_user_and_server(fixture: &dyn AccountsFixture) {
     let accounts = fixture.accounts().await;
     for (by, what, server) in [
         ("mary", "login", None),
@@ -332,34 +322,34 @@ pub async fn audit_of_one_user_and_one_server_is_read(fixture: &dyn AccountsFixt
     assert_eq!(read(Some("mary"), None).await, "kill start login");
     assert_eq!(read(None, Some("web")).await, "stop start");
     assert_eq!(read(Some("mary"), Some("web")).await, "start");
-    assert_eq!(read(Some("nobody"), None).await, "");
+    assert_eq!(read(Some("unknown"), None).await, "");
 }
 
-/// What somebody typed into a form is no part of a query.
-pub async fn odd_texts_in_the_audit_stay_as_they_are(fixture: &dyn AccountsFixture) {
+/// User input is not interpreted as a part of a query.
+pub async fn unusual_strings_in_the_audit_are_stored_unchanged(fixture: &dyn AccountsFixture) {
     let accounts = fixture.accounts().await;
-    let odd = "'; DROP TABLE users; -- $where {\"$ne\": null}\n<script>";
+    let unusual = "'; DROP TABLE users; -- $where {\"$ne\": null}\n<script>";
     accounts
         .append(&entry("mary", "login", None))
         .await
         .unwrap();
     accounts
-        .append(&entry(odd, "login", Some(odd)))
+        .append(&entry(unusual, "login", Some(unusual)))
         .await
         .unwrap();
 
     let query = AuditQuery {
-        by: Some(odd.to_owned()),
-        server: Some(odd.to_owned()),
+        by: Some(unusual.to_owned()),
+        server: Some(unusual.to_owned()),
         ..all()
     };
     let page = accounts.audit(&query).await.unwrap();
 
-    assert_eq!(page.entries, [entry(odd, "login", Some(odd))]);
+    assert_eq!(page.entries, [entry(unusual, "login", Some(unusual))]);
 }
 
-/// Whatever is asked for, memory has a bound.
-pub async fn page_is_never_longer_than_the_longest(fixture: &dyn AccountsFixture) {
+/// The size of a page is limited, whatever the query.
+pub async fn page_size_is_limited(fixture: &dyn AccountsFixture) {
     let accounts = fixture.accounts().await;
     accounts
         .append(&entry("mary", "login", None))
@@ -378,8 +368,8 @@ pub async fn page_is_never_longer_than_the_longest(fixture: &dyn AccountsFixture
     assert_eq!(query.limit(), AuditQuery::MAX_PAGE);
 }
 
-/// A cursor comes out of an address, and may be anything.
-pub async fn cursor_that_is_none_leads_to_the_end(fixture: &dyn AccountsFixture) {
+/// A cursor is a part of a URL and may be any string.
+pub async fn invalid_cursor_yields_an_empty_page(fixture: &dyn AccountsFixture) {
     let accounts = fixture.accounts().await;
     accounts
         .append(&entry("mary", "login", None))
@@ -396,7 +386,7 @@ pub async fn cursor_that_is_none_leads_to_the_end(fixture: &dyn AccountsFixture)
     }
 }
 
-/// Neither a hash of a password nor a key of a session is shown.
+/// The debug output contains no password hash and no session key.
 pub async fn secrets_of_accounts_are_not_in_debug(fixture: &dyn AccountsFixture) {
     let accounts = fixture.accounts().await;
     let mut user = User::new("mary");

@@ -1,7 +1,7 @@
-//! Users, sessions and audit trail in collections beside the records.
+//! Users, sessions and audit trail in collections of the same database.
 //!
-//! A user's `_id` is the name, a session's the key, so that no index is needed
-//! to keep either apart.
+//! The `_id` of a user is the name, and that of a session the key, so that both are unique without
+//! another index.
 
 use std::time::SystemTime;
 
@@ -37,8 +37,7 @@ impl Accounts for Mongodb {
     }
 
     async fn put_user(&self, user: &User) -> Result<bool> {
-        // No stored user has the number 0, so that a new one either is
-        // inserted or collides.
+        // No stored user has the revision 0, so that a new one is inserted or violates the index.
         let old = doc! { "_id": &user.name, "rev": i64::from(user.rev) };
         let set = doc! { "$set": document(&Stored(user.next())) };
         let users = self.users();
@@ -105,8 +104,8 @@ impl Accounts for Mongodb {
             filter.insert("server", server);
         }
         if let Some(cursor) = &query.before {
-            let nothing = ObjectId::from_bytes([0; 12]);
-            let id = ObjectId::parse_str(&cursor.0).unwrap_or(nothing);
+            let lowest = ObjectId::from_bytes([0; 12]);
+            let id = ObjectId::parse_str(&cursor.0).unwrap_or(lowest);
             filter.insert("_id", doc! { "$lt": id });
         }
         let trail = self.audit_trail();
@@ -128,19 +127,15 @@ impl Accounts for Mongodb {
 
 impl Mongodb {
     fn users(&self) -> Collection<Document> {
-        self.beside("users")
+        self.server.database().collection("users")
     }
 
     fn sessions(&self) -> Collection<Document> {
-        self.beside("sessions")
+        self.server.database().collection("sessions")
     }
 
     fn audit_trail(&self) -> Collection<Document> {
-        self.beside("audit")
-    }
-
-    fn beside(&self, name: &str) -> Collection<Document> {
-        self.server.database().collection(name)
+        self.server.database().collection("audit")
     }
 
     async fn insert(&self, collection: Collection<Document>, document: Document) -> Result<()> {
@@ -171,8 +166,7 @@ impl Mongodb {
             })
     }
 
-    /// Makes sure that what one user did, and what was done with one server, is
-    /// found without reading the whole trail.
+    /// Creates the indexes by which the entries of one user or server are found.
     async fn ensure_indexed(&self) -> Result<()> {
         let indexes = ["by", "server"].map(|field| {
             let keys = doc! { field: 1, "_id": -1 };
@@ -187,11 +181,11 @@ impl Mongodb {
     }
 }
 
-/// The document that other backends keep as JSON.
-fn document(ours: &impl Serialize) -> Document {
-    let fields: Map<String, Value> = serde_json::to_value(ours)
+/// Returns the document that other backends store as JSON.
+fn document(value: &impl Serialize) -> Document {
+    let fields: Map<String, Value> = serde_json::to_value(value)
         .and_then(serde_json::from_value)
-        .expect("our structs have text keys and cannot fail");
+        .expect("structs have string keys");
     let fields = fields.into_iter();
     fields
         .map(|(field, value)| (field, to_bson(&value)))

@@ -1,4 +1,4 @@
-//! What is wrong with a file is said in one line that names it.
+//! Files with problems are reported in one line that names the file.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,24 +9,24 @@ use std::time::Duration;
 use hcc_store::{Error, Failure, IfMissing, Patch, Precondition, Sqlite, Store, StoreExt, Write};
 use tempfile::TempDir;
 
-use crate::sqlite::Folder;
+use crate::sqlite::TestDir;
 
 #[tokio::test]
-async fn looking_for_records_makes_no_file() {
-    let folder = Folder::new();
-    let store = folder.store();
+async fn reading_a_missing_file_creates_none() {
+    let directory = TestDir::new();
+    let store = directory.store();
 
     assert!(store.list().await.unwrap().is_empty());
     assert!(store.get("vm").await.unwrap().is_none());
     assert!(!store.remove("vm", Precondition::Any).await.unwrap());
 
-    assert!(!folder.path().exists());
+    assert!(!directory.path().exists());
 }
 
 #[tokio::test]
-async fn file_and_folders_are_for_their_owner_alone() {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("share/hcc/hcc.db");
+async fn file_and_directories_are_private_to_their_owner() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("share/hcc/hcc.db");
 
     Sqlite::new(&path).reserve("vm").await.unwrap();
 
@@ -36,40 +36,40 @@ async fn file_and_folders_are_for_their_owner_alone() {
 }
 
 #[tokio::test]
-async fn file_that_appears_later_is_seen() {
-    let folder = Folder::new();
-    let store = folder.store();
+async fn file_that_is_created_later_is_read() {
+    let directory = TestDir::new();
+    let store = directory.store();
     assert!(store.list().await.unwrap().is_empty());
 
-    folder.store().reserve("vm").await.unwrap();
+    directory.store().reserve("vm").await.unwrap();
 
     assert_eq!(store.list().await.unwrap().len(), 1);
 }
 
 #[tokio::test]
-async fn file_that_was_never_filled_is_an_empty_store() {
-    let folder = Folder::new();
-    fs::write(folder.path(), "").unwrap();
+async fn empty_file_is_an_empty_store() {
+    let directory = TestDir::new();
+    fs::write(directory.path(), "").unwrap();
 
-    assert!(folder.store().list().await.unwrap().is_empty());
-    assert!(folder.store().reserve("vm").await.unwrap());
+    assert!(directory.store().list().await.unwrap().is_empty());
+    assert!(directory.store().reserve("vm").await.unwrap());
 }
 
 #[tokio::test]
-async fn folder_is_no_store() {
-    let folder = TempDir::new().unwrap();
+async fn directory_is_not_a_store() {
+    let directory = TempDir::new().unwrap();
 
-    let error = Sqlite::new(folder.path()).list().await.unwrap_err();
+    let error = Sqlite::new(directory.path()).list().await.unwrap_err();
 
     assert_eq!(error.failure(), Some(Failure::CannotOpen), "{error:?}");
-    assert_names(&error, folder.path());
+    assert_names(&error, directory.path());
 }
 
 #[tokio::test]
 async fn path_through_a_file_cannot_be_opened() {
-    let folder = Folder::new();
-    fs::write(folder.path(), "").unwrap();
-    let store = Sqlite::new(folder.path().join("hcc.db"));
+    let directory = TestDir::new();
+    fs::write(directory.path(), "").unwrap();
+    let store = Sqlite::new(directory.path().join("hcc.db"));
 
     let read = store.list().await.unwrap_err();
     assert_eq!(read.failure(), Some(Failure::CannotOpen));
@@ -78,75 +78,75 @@ async fn path_through_a_file_cannot_be_opened() {
 }
 
 #[tokio::test]
-async fn text_file_is_no_store_and_is_left_alone() {
-    let folder = Folder::new();
+async fn text_file_is_refused_and_unchanged() {
+    let directory = TestDir::new();
     let text = "dear diary\n".repeat(1000);
-    fs::write(folder.path(), &text).unwrap();
+    fs::write(directory.path(), &text).unwrap();
 
-    let error = folder.store().reserve("vm").await.unwrap_err();
+    let error = directory.store().reserve("vm").await.unwrap_err();
 
     let expected = "store";
     assert_eq!(error.failure(), Some(Failure::WrongFile { expected }));
-    assert_names(&error, &folder.path());
-    assert_eq!(fs::read_to_string(folder.path()).unwrap(), text);
+    assert_names(&error, &directory.path());
+    assert_eq!(fs::read_to_string(directory.path()).unwrap(), text);
 }
 
 #[tokio::test]
-async fn database_of_another_program_is_left_alone() {
-    let folder = Folder::new();
-    let other = folder.connection();
+async fn database_of_another_program_is_refused_and_unchanged() {
+    let directory = TestDir::new();
+    let other = directory.connection();
     other
         .execute_batch("CREATE TABLE places (url TEXT)")
         .unwrap();
-    let before = fs::read(folder.path()).unwrap();
+    let before = fs::read(directory.path()).unwrap();
 
-    let error = folder.store().reserve("vm").await.unwrap_err();
+    let error = directory.store().reserve("vm").await.unwrap_err();
 
     let expected = "store";
     assert_eq!(error.failure(), Some(Failure::WrongFile { expected }));
-    assert_eq!(fs::read(folder.path()).unwrap(), before);
+    assert_eq!(fs::read(directory.path()).unwrap(), before);
 }
 
 #[tokio::test]
 async fn newer_format_is_refused_with_both_numbers() {
-    let folder = Folder::new();
-    folder.store().reserve("vm").await.unwrap();
+    let directory = TestDir::new();
+    directory.store().reserve("vm").await.unwrap();
     let newer = "PRAGMA user_version = 7";
-    folder.connection().execute_batch(newer).unwrap();
+    directory.connection().execute_batch(newer).unwrap();
 
-    let error = folder.store().list().await.unwrap_err();
+    let error = directory.store().list().await.unwrap_err();
 
     let (found, supported) = (7, 2);
     assert_eq!(
         error.failure(),
         Some(Failure::UnsupportedFormat { found, supported })
     );
-    assert_names(&error, &folder.path());
+    assert_names(&error, &directory.path());
 }
 
 #[tokio::test]
 async fn damaged_file_is_reported() {
-    let folder = Folder::new();
-    fill(&folder.store(), 0..200).await.unwrap();
-    let mut bytes = fs::read(folder.path()).unwrap();
+    let directory = TestDir::new();
+    fill(&directory.store(), 0..200).await.unwrap();
+    let mut bytes = fs::read(directory.path()).unwrap();
     for page in bytes.chunks_mut(4096).skip(1) {
         page.fill(0xa5);
     }
-    fs::write(folder.path(), bytes).unwrap();
+    fs::write(directory.path(), bytes).unwrap();
 
-    let error = folder.store().list().await.unwrap_err();
+    let error = directory.store().list().await.unwrap_err();
 
     assert_eq!(error.failure(), Some(Failure::Corrupt), "{error:?}");
-    assert_names(&error, &folder.path());
+    assert_names(&error, &directory.path());
 }
 
 #[tokio::test]
-async fn lock_that_is_held_too_long_is_reported_and_harms_nothing() {
-    let folder = Folder::new();
-    folder.store().reserve("vm").await.unwrap();
-    let other = folder.connection();
+async fn lock_timeout_is_reported_and_loses_nothing() {
+    let directory = TestDir::new();
+    directory.store().reserve("vm").await.unwrap();
+    let other = directory.connection();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let store = Sqlite::with_timeout(folder.path(), Duration::from_millis(20));
+    let store = Sqlite::with_timeout(directory.path(), Duration::from_millis(20));
 
     let error = store
         .set("vm", Patch::new().status("off"))
@@ -155,16 +155,36 @@ async fn lock_that_is_held_too_long_is_reported_and_harms_nothing() {
 
     assert_eq!(error.failure(), Some(Failure::Busy), "{error:?}");
     assert!(error.is_retryable());
-    assert_names(&error, &folder.path());
+    assert_names(&error, &directory.path());
     assert_eq!(store.list().await.unwrap().len(), 1);
     other.execute_batch("ROLLBACK").unwrap();
     store.set("vm", Patch::new().status("off")).await.unwrap();
 }
 
 #[tokio::test]
-async fn dropped_call_leaves_a_store_that_works() {
-    let folder = Folder::new();
-    let store = folder.store();
+async fn call_that_times_out_has_no_effect_later() {
+    let directory = TestDir::new();
+    directory.store().reserve("vm").await.unwrap();
+    let lock = fs::File::open(directory.path().parent().unwrap()).unwrap();
+    lock.lock().unwrap();
+    let store = Sqlite::with_timeout(directory.path(), Duration::from_millis(20));
+
+    let written = store.reserve("late").await.unwrap_err();
+    // The thread of the first call still waits for the lock.
+    let read = store.list().await.unwrap_err();
+
+    for error in [written, read] {
+        assert_eq!(error.failure(), Some(Failure::Busy), "{error:?}");
+    }
+    lock.unlock().unwrap();
+    assert!(directory.store().reserve("next").await.unwrap());
+    assert_eq!(directory.store().list().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn store_works_after_a_call_is_dropped() {
+    let directory = TestDir::new();
+    let store = directory.store();
 
     for _ in 0..20 {
         let call = fill(&store, 0..50);
@@ -225,21 +245,24 @@ async fn fill(store: &Sqlite, numbers: std::ops::Range<usize>) -> Result<(), Err
     store.write(&writes).await.map(drop)
 }
 
-/// The message is one line and says which file it is about.
+/// Asserts that the message is one line that names the file.
 fn assert_names(error: &Error, path: &Path) {
     let message = error.to_string();
     assert!(message.contains(path.to_str().unwrap()), "{message}");
     assert_eq!(message.lines().count(), 1, "{message}");
 }
 
-/// A file system of half a MiB, unmounted in the end.
+/// A file system of half a MiB, unmounted when dropped.
 struct SmallDisk(TempDir);
 
 impl SmallDisk {
     fn new() -> Self {
-        let folder = TempDir::new().unwrap();
-        mount(&["-t", "tmpfs", "-o", "size=512k", "none"], folder.path());
-        Self(folder)
+        let directory = TempDir::new().unwrap();
+        mount(
+            &["-t", "tmpfs", "-o", "size=512k", "none"],
+            directory.path(),
+        );
+        Self(directory)
     }
 }
 

@@ -1,4 +1,4 @@
-//! One binary for all tests that see the crate from outside.
+//! Integration tests, in one binary.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 

@@ -1,4 +1,4 @@
-//! The memory backend keeps the contract.
+//! The memory backend.
 
 use hcc_store::{Memory, accounts_conformance, conformance};
 

@@ -1,4 +1,6 @@
-//! The MongoDB backend keeps the contract, beside programs that know only the documents.
+//! The MongoDB backend, and documents of other programs.
+
+mod replica_set;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -63,7 +65,7 @@ async fn whole_numbers_are_stored_in_the_smallest_type_that_holds_them() {
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn values_that_json_does_not_know_survive_every_write() {
+async fn values_that_json_cannot_represent_survive_every_write() {
     let fresh = Fresh::new().await;
     let foreign = doc! {
         "name": "vm",
@@ -92,7 +94,7 @@ async fn values_that_json_does_not_know_survive_every_write() {
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn document_without_a_text_name_is_no_record_and_no_hindrance() {
+async fn document_without_a_string_name_is_ignored() {
     let fresh = Fresh::new().await;
     let foreign = [
         doc! {},
@@ -111,7 +113,7 @@ async fn document_without_a_text_name_is_no_record_and_no_hindrance() {
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn duplicates_are_named_and_repair_loses_no_field() {
+async fn duplicates_are_listed_and_repaired_without_losing_fields() {
     let fresh = Fresh::new().await;
     let twice = [
         doc! { "name": "vm", "id": 44, "status": "off", "owner": "mary" },
@@ -153,8 +155,8 @@ async fn duplicates_are_named_and_repair_loses_no_field() {
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn thousands_of_writes_are_a_few_commands() {
-    // A server of its own, as others also send commands to the one that is shared.
+async fn thousands_of_writes_are_sent_in_few_commands() {
+    // A separate server, as other tests send commands to the shared one.
     let server = Mongod::start();
     let url = server.url("hetzner");
     let client = Client::with_uri_str(&url).await.unwrap();
@@ -241,7 +243,7 @@ async fn record_is_found_by_index() {
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
-async fn what_others_note_of_a_user_survives_a_change() {
+async fn fields_of_other_programs_in_a_user_are_kept() {
     let fresh = Fresh::new().await;
     let store = fresh.backend().await;
     store.put_user(&User::new("mary")).await.unwrap();
@@ -266,7 +268,7 @@ async fn what_others_note_of_a_user_survives_a_change() {
 }
 
 #[tokio::test]
-async fn server_that_is_away_is_reported_in_seconds() {
+async fn unreachable_server_is_reported_within_seconds() {
     let url: StoreUrl = "mongodb://mary:secret@127.0.0.1:1/hetzner".parse().unwrap();
     let store = open(&url).await.unwrap();
     let started = Instant::now();
@@ -293,9 +295,9 @@ async fn malformed_url_is_refused_without_its_password() {
     assert!(!format!("{error} {error:?}").contains("cret"));
 }
 
-/// A database of its own.
+/// A database used by one test.
 struct Fresh {
-    /// With the password, which a [`StoreUrl`] does not show.
+    /// The URL with the password, which a [`StoreUrl`] does not show.
     address: String,
     url: StoreUrl,
     database: Database,

@@ -1,7 +1,6 @@
-//! Many processes at once, and processes that are killed.
+//! Concurrent processes, and processes that are killed.
 //!
-//! A test here starts itself again, with what the child is to do in the
-//! environment.
+//! A test here starts itself again as a child, with its task in the environment.
 
 use std::env;
 use std::io::{BufRead, BufReader, Read, stdin};
@@ -11,7 +10,7 @@ use std::sync::Arc;
 use hcc_store::{Patch, Store, StoreExt, StoreUrl, open};
 use rusqlite::Connection;
 
-use crate::sqlite::Folder;
+use crate::sqlite::TestDir;
 
 const URL: &str = "HCC_STORE_TEST_URL";
 const CHILD: &str = "HCC_STORE_TEST_CHILD";
@@ -20,7 +19,7 @@ const CHILD: &str = "HCC_STORE_TEST_CHILD";
 async fn one_of_many_processes_reserves_a_name() {
     const NAMES: usize = 30;
     if let Some(store) = in_child().await {
-        // All begin when the parent lets go of their input.
+        // All begin when the parent closes their input.
         stdin().read_to_end(&mut Vec::new()).unwrap();
         for number in 0..NAMES {
             let name = format!("vm{number}");
@@ -30,10 +29,10 @@ async fn one_of_many_processes_reserves_a_name() {
         }
         return;
     }
-    let folder = Folder::new();
+    let directory = TestDir::new();
 
     let mut children: Vec<Child> = (0..8)
-        .map(|number| spawn("one_of_many_processes_reserves_a_name", &folder, number))
+        .map(|number| spawn("one_of_many_processes_reserves_a_name", &directory, number))
         .collect();
     for child in &mut children {
         drop(child.stdin.take());
@@ -47,7 +46,7 @@ async fn one_of_many_processes_reserves_a_name() {
     for mut child in children {
         assert!(child.wait().unwrap().success());
     }
-    assert_eq!(folder.store().list().await.unwrap().len(), NAMES);
+    assert_eq!(directory.store().list().await.unwrap().len(), NAMES);
 }
 
 #[tokio::test]
@@ -61,16 +60,16 @@ async fn acknowledged_writes_survive_kill_9() {
             eprintln!("{name}");
         }
     }
-    let folder = Folder::new();
+    let directory = TestDir::new();
     let mut acknowledged = Vec::new();
 
     for round in 0..8 {
         let mut children = [0, 1].map(|other| {
             let number = 2 * round + other;
-            spawn("acknowledged_writes_survive_kill_9", &folder, number)
+            spawn("acknowledged_writes_survive_kill_9", &directory, number)
         });
         let mut lines = children.each_mut().map(lines);
-        // The first is killed after some writes, the second wherever it is then.
+        // The first is killed after some writes, the second at the same time.
         acknowledged.extend(lines[0].by_ref().take(3 * round + 1));
         for child in &mut children {
             child.kill().unwrap();
@@ -79,10 +78,10 @@ async fn acknowledged_writes_survive_kill_9() {
         for child in &mut children {
             child.wait().unwrap();
         }
-        assert_eq!(integrity(&folder.connection()), "ok");
+        assert_eq!(integrity(&directory.connection()), "ok");
     }
 
-    let store = folder.store();
+    let store = directory.store();
     for name in &acknowledged {
         let record = store.get(name).await.unwrap();
         assert_eq!(record.unwrap().status.as_ref(), Some(name));
@@ -91,17 +90,17 @@ async fn acknowledged_writes_survive_kill_9() {
     assert!(unacknowledged <= 16, "{unacknowledged}");
 }
 
-/// The store that a child is to work on; `None` in the parent.
+/// Returns the store of a child; `None` in the parent.
 async fn in_child() -> Option<Arc<dyn Store>> {
     let url: StoreUrl = env::var(URL).ok()?.parse().unwrap();
     Some(open(&url).await.unwrap())
 }
 
-/// Runs one test of this module again, as a child.
-fn spawn(test: &str, folder: &Folder, number: usize) -> Child {
+/// Runs one test of this module as a child.
+fn spawn(test: &str, directory: &TestDir, number: usize) -> Child {
     Command::new(env::current_exe().unwrap())
         .args([&format!("processes::{test}"), "--exact", "--nocapture"])
-        .env(URL, StoreUrl::sqlite(folder.path()).to_string())
+        .env(URL, StoreUrl::sqlite(directory.path()).to_string())
         .env(CHILD, number.to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
@@ -110,7 +109,7 @@ fn spawn(test: &str, folder: &Folder, number: usize) -> Child {
         .unwrap()
 }
 
-/// The complete lines that a child writes until its end.
+/// Returns the complete lines that a child writes until it exits.
 fn lines(child: &mut Child) -> impl Iterator<Item = String> + use<> {
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     std::iter::from_fn(move || {

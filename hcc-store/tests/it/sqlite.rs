@@ -1,4 +1,4 @@
-//! The SQLite backend keeps the contract.
+//! The SQLite backend.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -15,10 +15,10 @@ use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A store in a folder of its own.
-pub(crate) struct Folder(TempDir);
+/// A temporary directory with a store.
+pub(crate) struct TestDir(TempDir);
 
-impl Folder {
+impl TestDir {
     pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -31,20 +31,20 @@ impl Folder {
         Sqlite::new(self.path())
     }
 
-    /// What another program opens.
+    /// Opens the file as another program would.
     pub(crate) fn connection(&self) -> Connection {
         Connection::open(self.path()).unwrap()
     }
 }
 
 #[async_trait]
-impl Fixture for Folder {
+impl Fixture for TestDir {
     async fn store(&self) -> Arc<dyn Store> {
         Arc::new(self.store())
     }
 
     async fn insert(&self, document: Value) {
-        // The store makes the table.
+        // The store creates the table.
         self.store().update("", Patch::new()).await.unwrap();
         let sql = "INSERT INTO vms (doc) VALUES (?1)";
         self.connection()
@@ -64,39 +64,39 @@ impl Fixture for Folder {
 }
 
 #[async_trait]
-impl AccountsFixture for Folder {
+impl AccountsFixture for TestDir {
     async fn accounts(&self) -> Arc<dyn Accounts> {
         Arc::new(self.store())
     }
 }
 
-conformance!(Folder::new());
-accounts_conformance!(Folder::new());
+conformance!(TestDir::new());
+accounts_conformance!(TestDir::new());
 
 #[tokio::test]
-async fn file_is_for_its_owner_or_for_the_group_that_shares_its_folder() {
-    for (folder_mode, file_mode) in [(0o700, 0o600), (0o755, 0o600), (0o2770, 0o660)] {
-        let folder = Folder::new();
-        fs::set_permissions(folder.0.path(), Permissions::from_mode(folder_mode)).unwrap();
+async fn file_is_private_to_its_owner_or_to_the_group_of_a_shared_directory() {
+    for (directory_mode, file_mode) in [(0o700, 0o600), (0o755, 0o600), (0o2770, 0o660)] {
+        let directory = TestDir::new();
+        fs::set_permissions(directory.0.path(), Permissions::from_mode(directory_mode)).unwrap();
 
-        folder.store().reserve("vm").await.unwrap();
+        directory.store().reserve("vm").await.unwrap();
 
-        let mode = fs::metadata(folder.path()).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, file_mode, "in {folder_mode:o}");
+        let mode = fs::metadata(directory.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, file_mode, "in {directory_mode:o}");
     }
 }
 
 #[tokio::test]
-async fn numbers_of_others_keep_their_last_digit() {
-    let folder = Folder::new();
-    folder.store().reserve("vm").await.unwrap();
+async fn numbers_of_other_programs_are_kept_exactly() {
+    let directory = TestDir::new();
+    directory.store().reserve("vm").await.unwrap();
     let add = "UPDATE vms SET doc = json_set(doc, '$.exact', json('0.10000000000000000000000001'))";
-    folder.connection().execute_batch(add).unwrap();
+    directory.connection().execute_batch(add).unwrap();
 
     let patch = Patch::new().status("running");
-    folder.store().set("vm", patch).await.unwrap();
+    directory.store().set("vm", patch).await.unwrap();
 
-    let text: String = folder
+    let text: String = directory
         .connection()
         .query_row("SELECT doc FROM vms", [], |row| row.get(0))
         .unwrap();
@@ -104,23 +104,27 @@ async fn numbers_of_others_keep_their_last_digit() {
 }
 
 #[tokio::test]
-async fn what_others_note_of_a_user_survives_a_change() {
-    let folder = Folder::new();
-    folder.store().put_user(&User::new("mary")).await.unwrap();
+async fn fields_of_other_programs_in_a_user_are_kept() {
+    let directory = TestDir::new();
+    directory
+        .store()
+        .put_user(&User::new("mary"))
+        .await
+        .unwrap();
     let add = "UPDATE users SET doc = json_set(doc, '$.mail', 'mary@example.org')";
-    folder.connection().execute_batch(add).unwrap();
+    directory.connection().execute_batch(add).unwrap();
 
-    let user = folder.store().user("mary").await.unwrap().unwrap();
-    assert!(folder.store().put_user(&user).await.unwrap());
+    let user = directory.store().user("mary").await.unwrap().unwrap();
+    assert!(directory.store().put_user(&user).await.unwrap());
 
     let sql = "SELECT doc ->> '$.mail' FROM users WHERE doc ->> '$.rev' = 2";
-    let mail: String = (folder.connection().query_row(sql, [], |row| row.get(0))).unwrap();
+    let mail: String = (directory.connection().query_row(sql, [], |row| row.get(0))).unwrap();
     assert_eq!(mail, "mary@example.org");
 }
 
 #[tokio::test]
 async fn audit_trail_cannot_be_changed_by_accident() {
-    let folder = Folder::new();
+    let directory = TestDir::new();
     let entry = AuditEntry {
         at: std::time::UNIX_EPOCH,
         by: None,
@@ -129,26 +133,32 @@ async fn audit_trail_cannot_be_changed_by_accident() {
         server: None,
         outcome: "ok".to_owned(),
     };
-    folder.store().append(&entry).await.unwrap();
+    directory.store().append(&entry).await.unwrap();
 
     for sql in ["DELETE FROM audit", "UPDATE audit SET doc = '{}'"] {
-        let error = folder.connection().execute_batch(sql).unwrap_err();
+        let error = directory.connection().execute_batch(sql).unwrap_err();
         assert!(error.to_string().contains("the audit trail is kept"));
     }
 }
 
 #[tokio::test]
-async fn file_of_the_first_format_gets_room_for_users() {
-    let folder = Folder::new();
-    folder.connection().execute_batch(FIRST_FORMAT).unwrap();
+async fn file_of_the_first_format_is_upgraded() {
+    let directory = TestDir::new();
+    directory.connection().execute_batch(FIRST_FORMAT).unwrap();
 
-    assert!(folder.store().put_user(&User::new("mary")).await.unwrap());
+    assert!(
+        directory
+            .store()
+            .put_user(&User::new("mary"))
+            .await
+            .unwrap()
+    );
 
-    assert!(folder.store().get("vm").await.unwrap().is_some());
-    assert_eq!(folder.store().users().await.unwrap().len(), 1);
+    assert!(directory.store().get("vm").await.unwrap().is_some());
+    assert_eq!(directory.store().users().await.unwrap().len(), 1);
 }
 
-/// A file as the first release left it.
+/// A file as written by the first release.
 const FIRST_FORMAT: &str = "
     PRAGMA journal_mode = WAL;
     PRAGMA application_id = 0x68636373;

@@ -13,10 +13,10 @@ use test_services::Program;
 async fn service_lists_servers_and_starts_one_with_a_running_worker() {
     let directory = tempfile::tempdir().unwrap();
     let url = |file| format!("sqlite:{}/{file}", directory.path().display());
-    let store = hcc_store::open(&url("hcc.db").parse().unwrap())
+    let store = hcc_core::store::open(&url("hcc.db").parse().unwrap())
         .await
         .unwrap();
-    let queue = hcc_queue::open(&url("queue.db").parse().unwrap())
+    let queue = hcc_core::queue::open(&url("queue.db").parse().unwrap())
         .await
         .unwrap();
     let sim = Sim::builder()

@@ -420,7 +420,7 @@ async fn unreachable_server_is_reported_in_seconds() {
         assert!(error.is_retryable());
         assert_eq!(
             error.to_string(),
-            "mongodb://127.0.0.1:1/hetzner does not answer"
+            "mongodb://mary@127.0.0.1:1/hetzner does not answer"
         );
         assert!(!format!("{error:?} {queue:?}").contains("secret"));
     }

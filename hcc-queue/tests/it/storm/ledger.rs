@@ -1,4 +1,4 @@
-//! What all processes have written down, and whether the promises were kept.
+//! The reports of all processes, and the check of the guarantees.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -6,28 +6,28 @@ use std::time::Duration;
 
 use super::recorded::{Fact, Line};
 
-/// What all processes have written down.
+/// The reports of all processes.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     lines: Vec<Line>,
-    /// Pushes that were confirmed.
+    /// The number of confirmed pushes.
     pub(super) pushed: usize,
-    /// Acks that were confirmed.
+    /// The number of confirmed acks.
     pub(super) acked: usize,
 }
 
-/// What was promised and not kept, a text for each case.
+/// The violations of each guarantee.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Verdict {
-    /// Confirmed by push, and never acknowledged by anybody.
+    /// Confirmed pushes that were never acknowledged.
     pub(super) lost: Vec<String>,
-    /// Acknowledged twice, or leased after it was acknowledged.
+    /// Commands that were acknowledged twice, or leased after they were acknowledged.
     pub(super) twice: Vec<String>,
-    /// Two valid leases for one server at one time.
+    /// Two valid leases for one server at the same time.
     pub(super) overlaps: Vec<String>,
-    /// Begun before what was pushed earlier for that server was gone.
+    /// Commands that were leased before an earlier one of their server was gone.
     pub(super) disorder: Vec<String>,
-    /// Given up, although each may be tried for ever.
+    /// Dead letters, although attempts are unlimited.
     pub(super) dead: Vec<String>,
 }
 
@@ -36,12 +36,12 @@ pub(super) struct Verdict {
 struct Life<'a> {
     server: &'a str,
     pushing: Option<Duration>,
-    /// When what waits was confirmed first.
+    /// When its push was first confirmed.
     pushed: Option<Duration>,
     leases: BTreeMap<i64, Tenure>,
     acked: Vec<Duration>,
-    /// When a lease was confirmed first.
-    begun: Option<Duration>,
+    /// When its first lease was confirmed.
+    started: Option<Duration>,
 }
 
 /// One lease.
@@ -49,22 +49,22 @@ struct Tenure {
     since: Duration,
     confirmed: Duration,
     until: Duration,
-    /// When its end began to be asked for.
-    left: Option<Duration>,
-    /// When an ack was begun, unless it was refused.
+    /// When its ack, release or burial began.
+    ended: Option<Duration>,
+    /// When its ack began, unless that failed.
     acking: Option<Duration>,
 }
 
 impl Tenure {
-    /// The time in which nobody else may have had the command.
+    /// The time in which no other worker may have the command.
     fn span(&self) -> (Duration, Duration) {
-        let end = self.left.map_or(self.until, |left| left.min(self.until));
+        let end = self.ended.map_or(self.until, |ended| ended.min(self.until));
         (self.confirmed, end)
     }
 }
 
 impl Life<'_> {
-    /// When it may have been gone at the earliest; `None` if it never was.
+    /// The earliest time at which it may have been gone; `None` if it never was.
     fn gone(&self) -> Option<Duration> {
         let acks = self.leases.values().filter_map(|lease| lease.acking);
         acks.min()
@@ -81,18 +81,18 @@ impl Ledger {
         self.lines.push(line);
     }
 
-    /// How long after a moment the first ack was confirmed that was begun later.
+    /// How long after a time the first later ack was confirmed.
     pub(super) fn next_ack(&self, after: Duration) -> Option<Duration> {
-        let mut begun = BTreeSet::new();
+        let mut started = BTreeSet::new();
         let (mut later, mut first) = (Vec::new(), None);
         later.extend(self.lines.iter().filter(|line| line.at >= after));
         later.sort_by_key(|line| line.at);
         for line in later {
             match &line.fact {
                 Fact::Acking { id, token } => {
-                    begun.insert((id, token));
+                    started.insert((id, token));
                 }
-                Fact::Acked { id, token } if begun.contains(&(id, token)) => {
+                Fact::Acked { id, token } if started.contains(&(id, token)) => {
                     first = Some(line.at - after);
                     break;
                 }
@@ -102,14 +102,14 @@ impl Ledger {
         first
     }
 
-    /// How many leases there were beyond one for each command.
+    /// The number of leases beyond the first of each command.
     pub(super) fn repeated(&self) -> usize {
         let lives = self.lives();
         let leases = lives.values().map(|life| life.leases.len());
         leases.map(|leases| leases.saturating_sub(1)).sum()
     }
 
-    /// What was promised and not kept.
+    /// The violations.
     pub(super) fn verdict(&self) -> Verdict {
         let lives = self.lives();
         let mut verdict = Verdict {
@@ -164,12 +164,12 @@ impl Ledger {
                 } => {
                     let life = lives.entry(id).or_default();
                     life.server = server;
-                    life.begun.get_or_insert(*at);
+                    life.started.get_or_insert(*at);
                     let tenure = Tenure {
                         since: *since,
                         confirmed: *at,
                         until: *until,
-                        left: None,
+                        ended: None,
                         acking: None,
                     };
                     let before = life.leases.insert(*token, tenure);
@@ -180,32 +180,32 @@ impl Ledger {
                 }
                 Fact::Acking { id, token } => {
                     let tenure = tenure(&mut lives, id, *token);
-                    tenure.left = Some(*at);
+                    tenure.ended = Some(*at);
                     tenure.acking = Some(*at);
                 }
                 Fact::Acked { id, .. } => lives.entry(id).or_default().acked.push(*at),
                 Fact::Refused { id, token } => tenure(&mut lives, id, *token).acking = None,
                 Fact::Releasing { id, token } | Fact::Burying { id, token } => {
-                    tenure(&mut lives, id, *token).left = Some(*at);
+                    tenure(&mut lives, id, *token).ended = Some(*at);
                 }
             }
         }
         lives
     }
 
-    /// Wishes that were merged into one that a worker already had.
+    /// Duplicates that were coalesced with a command that was already leased.
     fn late_merges(&self, lives: &BTreeMap<&str, Life<'_>>) -> Vec<String> {
         let merges = self.lines.iter().filter_map(|line| match &line.fact {
             Fact::Pushed { id, kept } if id != kept => Some((&**id, &**kept)),
             _ => None,
         });
         let late = merges.filter(|(id, kept)| {
-            let (Some(pushing), Some(begun)) = (lives[id].pushing, lives[kept].begun) else {
+            let (Some(pushing), Some(started)) = (lives[id].pushing, lives[kept].started) else {
                 return false;
             };
-            begun < pushing
+            started < pushing
         });
-        late.map(|(id, kept)| format!("{id} became {kept}, which had begun"))
+        late.map(|(id, kept)| format!("{id} became {kept}, which was leased"))
             .collect()
     }
 }
@@ -217,10 +217,10 @@ fn tenure<'a, 'b>(
 ) -> &'a mut Tenure {
     let life = lives.entry(id).or_default();
     let tenure = life.leases.get_mut(&token);
-    tenure.expect("who has a lease has written that down")
+    tenure.expect("each lease is recorded")
 }
 
-/// Leases for one server that were valid together.
+/// Leases for one server that were valid at the same time.
 fn overlaps(server: &str, lives: &[(&str, &Life<'_>)]) -> Vec<String> {
     let mut spans: Vec<_> = lives
         .iter()
@@ -241,29 +241,29 @@ fn overlaps(server: &str, lives: &[(&str, &Life<'_>)]) -> Vec<String> {
     found
 }
 
-/// Commands for one server that were begun before another was gone, which had
-/// been confirmed before they were pushed.
+/// Commands for one server that were leased before another was gone that had been confirmed
+/// before they were pushed.
 fn disorder(server: &str, lives: &[(&str, &Life<'_>)]) -> Vec<String> {
     let mut confirmed: Vec<_> = lives
         .iter()
         .filter_map(|(id, life)| Some((life.pushed?, life.gone()?, *id)))
         .collect();
     confirmed.sort_unstable();
-    let mut begun: Vec<_> = lives
+    let mut started: Vec<_> = lives
         .iter()
-        .filter_map(|(id, life)| Some((life.pushing?, life.begun?, *id)))
+        .filter_map(|(id, life)| Some((life.pushing?, life.started?, *id)))
         .collect();
-    begun.sort_unstable();
+    started.sort_unstable();
     let mut earlier = confirmed.into_iter().peekable();
     let (mut latest, mut holder) = (Duration::ZERO, "");
     let mut found = Vec::new();
-    for (pushing, begun, id) in begun {
+    for (pushing, started, id) in started {
         while let Some((_, gone, before)) = earlier.next_if(|(pushed, ..)| *pushed < pushing) {
             if gone > latest {
                 (latest, holder) = (gone, before);
             }
         }
-        if begun < latest {
+        if started < latest {
             found.push(format!("{server}: {id} before {holder}"));
         }
     }
@@ -274,7 +274,7 @@ impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} lost, {} done twice, {} at once, {} out of order",
+            "{} lost, {} completed twice, {} overlapping, {} out of order",
             self.lost.len(),
             self.twice.len(),
             self.overlaps.len(),
@@ -288,43 +288,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_pushed_and_done_in_order_breaks_no_promise() {
+    fn commands_in_order_violate_no_guarantee() {
         let facts = ["a", "b"].map(|id| [pushed(id), leased(id, 1), acked(id, 1)].concat());
 
-        assert_eq!(judge(facts.concat()), Verdict::default());
+        assert_eq!(verdict(facts.concat()), Verdict::default());
     }
 
     #[test]
-    fn command_that_nobody_acknowledged_is_lost() {
+    fn command_without_an_ack_is_lost() {
         let refused = Fact::Refused {
             id: "a".to_owned(),
             token: 1,
         };
         let facts = [pushed("a"), leased("a", 1), vec![acking("a", 1), refused]];
 
-        let verdict = judge(facts.concat());
+        let verdict = verdict(facts.concat());
 
         assert_eq!(verdict.lost, ["a"]);
     }
 
     #[test]
-    fn ack_without_an_answer_may_have_happened() {
+    fn ack_without_a_response_may_have_happened() {
         let facts = [pushed("a"), leased("a", 1), vec![acking("a", 1)]];
 
-        assert_eq!(judge(facts.concat()), Verdict::default());
+        assert_eq!(verdict(facts.concat()), Verdict::default());
     }
 
     #[test]
-    fn command_that_is_leased_after_its_ack_is_done_twice() {
+    fn command_that_is_leased_after_its_ack_is_found() {
         let facts = [pushed("a"), leased("a", 1), acked("a", 1), leased("a", 2)];
 
-        let verdict = judge(facts.concat());
+        let verdict = verdict(facts.concat());
 
         assert_eq!(verdict.twice, ["a"]);
     }
 
     #[test]
-    fn two_acks_are_seen_though_both_leases_came_before() {
+    fn two_acks_are_found_if_both_leases_were_earlier() {
         let facts = [
             pushed("a"),
             leased("a", 1),
@@ -333,25 +333,25 @@ mod tests {
             acked("a", 2),
         ];
 
-        let verdict = judge(facts.concat());
+        let verdict = verdict(facts.concat());
 
         assert_eq!(verdict.twice, ["a"]);
         assert_eq!(verdict.overlaps.len(), 1);
     }
 
     #[test]
-    fn server_with_two_leases_is_seen() {
+    fn server_with_two_leases_is_found() {
         let facts = [pushed("a"), pushed("b"), leased("a", 1), leased("b", 1)];
         let ends = [acked("a", 1), acked("b", 1)];
 
-        let verdict = judge([facts.concat(), ends.concat()].concat());
+        let verdict = verdict([facts.concat(), ends.concat()].concat());
 
         assert_eq!(verdict.overlaps.len(), 1, "{verdict:?}");
         assert_eq!(verdict.disorder, ["web: b before a"]);
     }
 
     #[test]
-    fn wish_that_is_merged_into_one_that_has_begun_is_seen() {
+    fn coalescing_with_a_leased_command_is_found() {
         let merged = vec![
             pushing("b"),
             Fact::Pushed {
@@ -361,13 +361,13 @@ mod tests {
         ];
         let facts = [pushed("a"), leased("a", 1), merged, acked("a", 1)];
 
-        let verdict = judge(facts.concat());
+        let verdict = verdict(facts.concat());
 
-        assert_eq!(verdict.disorder, ["b became a, which had begun"]);
+        assert_eq!(verdict.disorder, ["b became a, which was leased"]);
     }
 
-    /// The verdict on facts a second apart, each lease good for an hour.
-    fn judge(facts: Vec<Fact>) -> Verdict {
+    /// The verdict on facts one second apart, with leases of an hour.
+    fn verdict(facts: Vec<Fact>) -> Verdict {
         let mut ledger = Ledger::default();
         for (second, mut fact) in (1..).zip(facts) {
             let at = Duration::from_secs(second);

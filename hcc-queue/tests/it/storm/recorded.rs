@@ -1,5 +1,4 @@
-//! A queue that writes down what is asked of it and what it answers, before
-//! anybody goes on.
+//! A queue that records each call and its result on stderr, before the caller continues.
 
 use std::io::{Write, stderr};
 use std::sync::Arc;
@@ -28,8 +27,7 @@ pub(super) struct Line {
 pub(super) enum Fact {
     /// A push begins.
     Pushing { id: String, server: String },
-    /// The push is confirmed: this is what waits, another command if the wish
-    /// was the same.
+    /// The push is confirmed; `kept` is another command if this one was a duplicate.
     Pushed { id: String, kept: String },
     /// A lease is confirmed.
     Leased {
@@ -38,7 +36,7 @@ pub(super) enum Fact {
         token: i64,
         /// When the call began.
         since: Duration,
-        /// Until when it holds at least.
+        /// Until when it is valid at least.
         until: Duration,
     },
     /// An extension is confirmed.
@@ -47,25 +45,25 @@ pub(super) enum Fact {
         token: i64,
         until: Duration,
     },
-    /// An ack begins: from now on the lease may be gone.
+    /// An ack begins; from now on the lease may be gone.
     Acking { id: String, token: i64 },
     /// The ack is confirmed.
     Acked { id: String, token: i64 },
-    /// The ack came too late.
+    /// The ack failed because the lease was lost.
     Refused { id: String, token: i64 },
-    /// A release begins: from now on the lease may be gone.
+    /// A release begins; from now on the lease may be gone.
     Releasing { id: String, token: i64 },
-    /// A command dies.
+    /// A burial begins.
     Burying { id: String, token: i64 },
 }
 
-/// Now, by the clock that all processes share.
+/// The current time, by the clock that all processes share.
 pub(super) fn now() -> Duration {
     let now = clock_gettime(ClockId::Monotonic);
     Duration::try_from(now).expect("the clock began at zero")
 }
 
-/// The queue, with a ledger on the error output.
+/// Wraps a queue so that it records its calls.
 pub(super) fn recorded(queue: Queue) -> Queue {
     let recorded = Arc::new(Recorded(queue));
     Queue::new(recorded.clone(), recorded.clone(), recorded)
@@ -74,14 +72,14 @@ pub(super) fn recorded(queue: Queue) -> Queue {
 #[derive(Debug)]
 struct Recorded(Queue);
 
-/// Databases may count time in milliseconds.
+/// Databases may store times in milliseconds.
 const TICK: Duration = Duration::from_millis(2);
 
 fn record(fact: Fact) {
     let line = Line { at: now(), fact };
-    let mut line = serde_json::to_vec(&line).expect("it has text keys");
+    let mut line = serde_json::to_vec(&line).expect("it has string keys");
     line.push(b'\n');
-    // In one piece, so that a process that is killed has written it or not.
+    // In one write, so that a killed process has written all of it or nothing.
     stderr().write_all(&line).expect("the parent reads");
 }
 
@@ -138,7 +136,7 @@ impl Commands for Recorded {
         match &acked {
             Ok(()) => record(Fact::Acked { id, token }),
             Err(Error::LeaseLost { .. }) => record(Fact::Refused { id, token }),
-            // Nobody knows whether it happened.
+            // It may have happened.
             Err(_) => {}
         }
         acked
