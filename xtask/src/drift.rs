@@ -204,7 +204,7 @@ fn compare(
     }
 }
 
-/// A description, whose parts can contain `$ref`s.
+/// A description; its parts can contain `$ref`s.
 struct Schema<'a>(&'a Value);
 
 impl<'a> Schema<'a> {
@@ -345,7 +345,7 @@ fn is_inside(field: &str, other: &str) -> bool {
         .is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// Returns the fields whose keys are data.
+/// Returns the fields with keys that are data.
 fn maps(fields: &BTreeSet<String>) -> impl Iterator<Item = &str> {
     fields.iter().filter_map(|field| field.strip_suffix(".*"))
 }

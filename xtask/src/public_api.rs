@@ -20,6 +20,8 @@ pub(crate) struct PublicApi {
 
 const LIBRARIES: &[&str] = &[
     "hcloud-api",
+    "hcc-console-page",
+    "hcc-database",
     "hcc-store",
     "hcc-queue",
     "hcc-core",

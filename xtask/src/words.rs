@@ -74,15 +74,15 @@ mod tests {
 
     #[test]
     fn words_are_found_in_prose_and_identifiers() {
-        let guide = "# Style\n\n```words\nfrobs?\nis no [a-z]+\n```\n";
+        let guide = "# Style\n\n```words\nfrobs?\nhas [a-z]+ frob\n```\n";
         let (start, end) = block(guide).unwrap();
         let words = pattern(&guide[start..end]).unwrap();
 
-        let found = occurrences(&words, "A Frob\n\nfn is_no_name() {}\nfrobnicate\n");
+        let found = occurrences(&words, "A Frob\n\nfn has_one_frob() {}\nfrobnicate\n");
 
         assert_eq!(
             found,
-            [(1, "Frob".to_owned()), (3, "is no name".to_owned())]
+            [(1, "Frob".to_owned()), (3, "has one frob".to_owned())]
         );
     }
 

@@ -46,7 +46,7 @@ impl Vnc {
         Self::start_with(tempfile::tempdir().unwrap(), &size, &[])
     }
 
-    /// Starts a display whose WebSocket uses TLS with a certificate for `host`.
+    /// Starts a display with a TLS WebSocket and a certificate for `host`.
     pub fn start_with_tls(host: &str) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let (key, certificate) = create_certificate(host, scratch.path());

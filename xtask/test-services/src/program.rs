@@ -1,4 +1,4 @@
-//! A program under test, whose output lines can be awaited.
+//! A program under test, and its output lines.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};

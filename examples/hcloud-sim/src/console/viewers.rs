@@ -172,8 +172,8 @@ async fn password_file(directory: &Path, password: &str) -> PathBuf {
 #[tokio::test]
 #[ignore = "needs Debian's tigervnc-viewer, tigervnc-tools, xvfb, xdotool and imagemagick"]
 async fn tigervnc_shows_what_is_typed_pixel_by_pixel() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = password_file(folder.path(), PASSWORD).await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = password_file(directory.path(), PASSWORD).await;
     for encoding in ["Raw", "Hextile"] {
         let (machine, address) = listening().await;
         let desktop = Desktop::start().await;
@@ -196,8 +196,8 @@ async fn tigervnc_shows_what_is_typed_pixel_by_pixel() {
 #[tokio::test]
 #[ignore = "needs Debian's tigervnc-viewer, tigervnc-tools and xvfb"]
 async fn tigervnc_reports_a_wrong_password() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = password_file(folder.path(), "guess").await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = password_file(directory.path(), "guess").await;
     let (_machine, address) = listening().await;
     let desktop = Desktop::start().await;
 

@@ -165,7 +165,7 @@ async fn invalid_servers_and_primary_ips_are_rejected() {
             "invalid_input",
         ),
         (
-            server(json!({ "ssh_keys": ["nobody"] })),
+            server(json!({ "ssh_keys": ["unknown"] })),
             422,
             "invalid_input",
         ),
