@@ -128,7 +128,7 @@ fn missing_novnc_is_reported_with_a_hint() {
 
     let message = String::from_utf8(output.stderr).unwrap();
     let command = format!(
-        "hint: run npm ci --prefix {}",
+        "hint: run: npm ci --prefix {}",
         directory.path().join("noVNC").display()
     );
     assert!(

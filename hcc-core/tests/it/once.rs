@@ -102,7 +102,7 @@ async fn reset_with_unknown_outcome_is_not_repeated() {
     assert_eq!(resets(&harness), 1);
     assert_eq!(
         harness.dead_letter_reason().await,
-        "whether the server web1 was restarted is not known"
+        "could not confirm whether server web1 was restarted"
     );
 }
 

@@ -127,9 +127,9 @@ async fn dns_record_is_set() {
         .await;
     let update = |address| simulator.example("dns_update", &["example.com", "home", address]);
 
-    assert_eq!(update("192.0.2.1"), "home/A is 192.0.2.1 now\n");
-    assert_eq!(update("192.0.2.2"), "home/A is 192.0.2.2 now\n");
-    assert_eq!(update("192.0.2.2"), "home/A is 192.0.2.2 already\n");
+    assert_eq!(update("192.0.2.1"), "home/A is now 192.0.2.1\n");
+    assert_eq!(update("192.0.2.2"), "home/A is now 192.0.2.2\n");
+    assert_eq!(update("192.0.2.2"), "home/A is already 192.0.2.2\n");
 }
 
 #[test]
@@ -150,5 +150,5 @@ fn labeled_resources_are_deleted() {
 
     simulator.example("clean_up", &["env=test", "--yes"]);
     let found = simulator.example("clean_up", &["env=test"]);
-    assert_eq!(found, "nothing is deleted without --yes\n");
+    assert_eq!(found, "dry run; pass --yes to delete\n");
 }

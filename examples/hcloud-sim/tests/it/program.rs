@@ -26,11 +26,11 @@ fn errors_are_printed_on_one_line() {
     for (args, said) in [
         (
             &["--listen", "192.0.2.1:1"][..],
-            "hcloud-sim: cannot listen on 192.0.2.1:1: ",
+            "hcloud-sim: failed to listen on 192.0.2.1:1: ",
         ),
         (
             &["--", "no-such-program"],
-            "hcloud-sim: cannot run no-such-program: ",
+            "hcloud-sim: failed to run no-such-program: ",
         ),
     ] {
         let output = hcloud_sim(args).output().unwrap();

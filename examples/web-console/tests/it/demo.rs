@@ -97,7 +97,7 @@ fn demo_ends_at_ctrl_c_and_removes_its_files() {
 }
 
 #[test]
-fn demo_without_novnc_and_npm_reports_in_one_line_what_is_missing() {
+fn demo_with_a_directory_without_console_page_reports_it_in_one_line() {
     let directory = tempfile::tempdir().unwrap();
 
     let demo = Command::new(WEB_CONSOLE)
@@ -110,7 +110,7 @@ fn demo_without_novnc_and_npm_reports_in_one_line_what_is_missing() {
     let message = String::from_utf8(demo.stderr).unwrap();
     assert_eq!(demo.status.code(), Some(1));
     assert_eq!(message.lines().count(), 1, "{message}");
-    assert!(message.contains("install npm"), "{message}");
+    assert!(message.contains("no console page in"), "{message}");
 }
 
 /// Prints the time from the start of the demo to the first image of a screen.
