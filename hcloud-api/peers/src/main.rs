@@ -156,7 +156,7 @@ fn decode_pages(candidate: &str) -> Result<()> {
         OURS => decode::<Page<hcloud_api::Server>>,
         HCLOUD => decode::<hcloud::models::ListServersResponse>,
         MINIMAL => decode::<Page<minimal::Server>>,
-        other => bail!("nobody is called {other:?}"),
+        other => bail!("unknown candidate {other:?}"),
     };
     // The first pages fill caches.
     decode(&page, DECODE_PAGES / 10)?;

@@ -69,7 +69,7 @@ async fn pages_of_a_custom_list_are_followed() {
 #[tokio::test]
 async fn a_body_that_cannot_be_serialized_is_not_sent() {
     let api = MockServer::start().await;
-    let by_pair = HashMap::from([((1, 2), "keys are no text")]);
+    let by_pair = HashMap::from([((1, 2), "keys are not strings")]);
 
     let client = client(&api);
     let error = client.request(Method::POST, "/new").json(&by_pair);

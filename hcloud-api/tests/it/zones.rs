@@ -73,7 +73,7 @@ async fn records_are_listed_in_pages_of_a_hundred() {
     assert_eq!(all[0].ttl, None);
     let key = all[4].records[0].text();
     assert_eq!(key.as_deref(), Some("v=DKIM1; k=rsa; p=MIIBIjANBg"));
-    assert_eq!(all[1].records[0].text(), None, "an address is no text");
+    assert_eq!(all[1].records[0].text(), None, "an address is not text");
 }
 
 #[test]
