@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_with::serde_as;
 use sha2::{Digest, Sha256};
@@ -122,7 +122,10 @@ struct UserDocument {
 }
 
 #[cfg(any(feature = "sqlite", feature = "mongodb"))]
-fn expose<S: Serializer>(secret: &Option<SecretString>, output: S) -> Result<S::Ok, S::Error> {
+fn expose<S: serde::Serializer>(
+    secret: &Option<SecretString>,
+    output: S,
+) -> Result<S::Ok, S::Error> {
     secret
         .as_ref()
         .map(ExposeSecret::expose_secret)

@@ -14,8 +14,12 @@
 //!    [`Candidates::search_all`] reads the first command of every server from the index.
 //!
 //! Each search also reads the server's clock, from which the time is computed until
-//! [`CLOCK_TTL`] has passed; then the candidates are dropped. It is at most a little behind. (An
-//! update with a pipeline would know the time, but takes a tenth longer.)
+//! [`CLOCK_TTL`] has passed; then the candidates are dropped. When the server read it is only
+//! known to lie between the request and the response, which can be seconds apart if this process
+//! or the server is paused. So there are two bounds: a lease that another worker holds has
+//! expired if it has by the [earlier](Now::earliest) one, and a new lease ends by the
+//! [later](Now::latest) one. (An update with a pipeline would know the time, but takes a tenth
+//! longer.)
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -64,7 +68,15 @@ struct Found {
 #[derive(Clone, Copy)]
 struct Clock {
     time: DateTime,
-    read_at: Instant,
+    requested_at: Instant,
+    received_at: Instant,
+}
+
+/// Bounds of the server's present time.
+#[derive(Clone, Copy)]
+pub(super) struct Now {
+    pub(super) earliest: DateTime,
+    pub(super) latest: DateTime,
 }
 
 impl Candidates {
@@ -78,7 +90,7 @@ impl Candidates {
     }
 
     /// Removes and returns a candidate, and the time by the server's clock.
-    pub(super) fn take(&self, is_first_attempt: bool) -> Option<(Bson, DateTime)> {
+    pub(super) fn take(&self, is_first_attempt: bool) -> Option<(Bson, Now)> {
         let mut found = self.found();
         let Some(now) = found.clock.and_then(Clock::now) else {
             found.servers.clear();
@@ -111,11 +123,14 @@ impl Candidates {
             .hint(Hint::Keys(doc! { "$natural": 1 }))
             .projection(doc! { "_id": 0, "for": 1, "due": 1, "after": 1, "now": "$$NOW" })
             .limit(WINDOW as i64);
+        let requested_at = Instant::now();
         let window = read_all(&self.server, find).await?;
         let is_full = window.len() == WINDOW;
         let (mut seen, mut found) = (HashSet::new(), Found::default());
         for document in window {
-            found.add(&document, |server| seen.insert(server.clone()));
+            found.add(&document, requested_at, |server| {
+                seen.insert(server.clone())
+            });
         }
         if found.servers.is_empty() && is_full {
             return self.search_all().await;
@@ -132,8 +147,9 @@ impl Candidates {
         stages.push(doc! { "$project": { "_id": 0, "for": "$_id", "now": "$$NOW" } });
         let query = self.commands.aggregate(stages).with_type();
         let mut found = Found::default();
+        let requested_at = Instant::now();
         for document in read_all(&self.server, query).await? {
-            found.add(&document, |_| true);
+            found.add(&document, requested_at, |_| true);
         }
         Ok(self.keep(found))
     }
@@ -157,7 +173,12 @@ impl Candidates {
 
 impl Found {
     /// Adds the server of a command, unless the command has to wait or another is first.
-    fn add(&mut self, document: &RawDocument, is_first: impl FnOnce(&Bson) -> bool) {
+    fn add(
+        &mut self,
+        document: &RawDocument,
+        requested_at: Instant,
+        is_first: impl FnOnce(&Bson) -> bool,
+    ) {
         let Ok(time) = document.get_datetime("now") else {
             return;
         };
@@ -168,17 +189,23 @@ impl Found {
         }
         self.clock = Some(Clock {
             time,
-            read_at: Instant::now(),
+            requested_at,
+            received_at: Instant::now(),
         });
     }
 }
 
 impl Clock {
     /// The time by the server's clock, if it was read recently.
-    fn now(self) -> Option<DateTime> {
-        let elapsed = self.read_at.elapsed();
-        let now = self.time.timestamp_millis() + elapsed.as_millis() as i64;
-        (elapsed < CLOCK_TTL).then(|| DateTime::from_millis(now))
+    fn now(self) -> Option<Now> {
+        let after = |elapsed: Duration| {
+            DateTime::from_millis(self.time.timestamp_millis() + elapsed.as_millis() as i64)
+        };
+        let elapsed = self.received_at.elapsed();
+        (elapsed < CLOCK_TTL).then(|| Now {
+            earliest: after(elapsed),
+            latest: after(self.requested_at.elapsed()),
+        })
     }
 }
 
@@ -201,4 +228,24 @@ pub(super) fn first_of_each_server() -> Vec<Document> {
 /// Whether a time has passed or is missing, which sorts before any time.
 fn is_not_later(field: &str) -> Document {
     doc! { "$lte": [field, "$$NOW"] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pause_while_the_clock_is_read_shortens_no_lease() {
+        let received_at = Instant::now();
+        let clock = Clock {
+            time: DateTime::from_millis(10_000),
+            requested_at: received_at - Duration::from_secs(4),
+            received_at,
+        };
+
+        let now = clock.now().unwrap();
+
+        assert!(now.latest.timestamp_millis() >= 14_000);
+        assert!(now.earliest.timestamp_millis() < 11_000);
+    }
 }

@@ -32,7 +32,7 @@ use async_trait::async_trait;
 use hcc_database::mongodb::{BAD_VALUE, Server, TYPE_MISMATCH, has_code, is_duplicate_key};
 use tokio::sync::OnceCell;
 
-use super::candidates::{Candidates, MAX_MISSES, first_of_each_server, in_turn};
+use super::candidates::{Candidates, MAX_MISSES, Now, first_of_each_server, in_turn};
 use super::document::{
     self, attempts, between, field, is_dead, is_later, pushed, read_all, stored_id,
 };
@@ -111,13 +111,9 @@ impl Documents {
     }
 
     /// Leases the next command of a server, unless it has to wait.
-    async fn lease_of(
-        &self,
-        server: &Bson,
-        now: DateTime,
-        duration: Duration,
-    ) -> Result<Option<Lease>> {
-        let end = DateTime::from_millis(now.timestamp_millis() + millis(duration));
+    async fn lease_of(&self, server: &Bson, now: Now, duration: Duration) -> Result<Option<Lease>> {
+        let end = DateTime::from_millis(now.latest.timestamp_millis() + millis(duration));
+        let now = now.earliest;
         let mut waits = doc! { "$not": { "$gt": now } };
         let mut is_complete = false;
         loop {
