@@ -35,12 +35,13 @@ use secrecy::{ExposeSecret, SecretString};
 
 use self::environment::{directories, variable, variables};
 use self::hcloud::HcloudConfig;
+use self::key::Values;
 use self::token::{no_token, read_token};
 use crate::error::{CliError, Context, Exit, Result};
 
 pub(crate) use self::file::File;
 pub use self::flags::Flags;
-pub use self::key::{Key, Values};
+pub use self::key::Key;
 pub use self::token::TokenSource;
 
 /// Where a value comes from.
@@ -162,7 +163,7 @@ impl Config {
             overrides.retain(|key, _| !Key::TOKEN_SOURCES.contains(key) || *key == source);
         }
         if let Some(path) = overrides.remove(&Key::TokenFile) {
-            // The file may be gone tomorrow: that of a shell's `<(…)` is.
+            // The file may be temporary, such as that of a shell's `<(…)`.
             overrides.insert(Key::Token, read_token(path.expose_secret().as_ref())?);
         }
         for (key, value) in overrides {
@@ -221,10 +222,6 @@ impl Config {
     }
 
     /// Returns the URL of the database of the records.
-    ///
-    /// # Errors
-    ///
-    /// The URL in the settings is invalid.
     pub fn store_url(&self) -> Result<StoreUrl> {
         match self.get(Key::Store) {
             Some(url) => Ok(url.parse()?),
@@ -248,10 +245,6 @@ impl Config {
     }
 
     /// Returns the URL of the database of the commands: next to the records, unless it is set.
-    ///
-    /// # Errors
-    ///
-    /// The URL in the settings is invalid.
     pub fn queue_url(&self) -> Result<QueueUrl> {
         if let Some(url) = self.get(Key::Queue) {
             return Ok(url.parse()?);
@@ -264,10 +257,6 @@ impl Config {
     }
 
     /// Opens the records.
-    ///
-    /// # Errors
-    ///
-    /// The database cannot be opened.
     pub async fn store(&self) -> Result<Arc<dyn Store>> {
         let url = self.store_url()?;
         Ok(match self.get(Key::Records) {
@@ -277,10 +266,6 @@ impl Config {
     }
 
     /// Opens the commands, their signals, and the events.
-    ///
-    /// # Errors
-    ///
-    /// The database cannot be opened.
     pub async fn queue(&self) -> Result<Queue> {
         let url = self.queue_url()?;
         Ok(hcc_queue::open_with(&url, &self.collections()?).await?)
@@ -306,10 +291,6 @@ impl Config {
     }
 
     /// Opens the project, for servers that `guard` lets through.
-    ///
-    /// # Errors
-    ///
-    /// There is no token, or the records cannot be opened.
     pub async fn project(&self, guard: Guard) -> Result<Project> {
         let api = self.client()?;
         let store = self.store().await?;
@@ -323,10 +304,6 @@ impl Config {
     }
 
     /// Returns a client with the token and the endpoint in force.
-    ///
-    /// # Errors
-    ///
-    /// There is no token, or it cannot be read.
     pub fn client(&self) -> Result<Client> {
         let (source, _) = self.token_source()?.ok_or_else(no_token)?;
         let mut builder = Client::builder(source.token()?)
@@ -366,10 +343,6 @@ impl Config {
     }
 
     /// Returns where the token comes from, and where that is set.
-    ///
-    /// # Errors
-    ///
-    /// The settings file of the official CLI cannot be read.
     pub fn token_source(&self) -> Result<Option<(TokenSource, Source)>> {
         if let Some((key, source)) = self.token_key() {
             let value = self.get(key).expect("the key was found").to_owned();

@@ -72,7 +72,7 @@ impl CliError {
         Self::new(Exit::Interrupted, "interrupted", "interrupted")
     }
 
-    /// An error whose source has the whole message.
+    /// An error with the message of its source.
     pub(crate) fn from_source(
         exit: Exit,
         code: impl Into<Cow<'static, str>>,
@@ -85,6 +85,13 @@ impl CliError {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds a hint, if there is one.
+    #[must_use]
+    pub(crate) fn hint_if(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
         self
     }
 

@@ -96,10 +96,10 @@ impl Finding {
 pub fn settings(config: &Config) -> Finding {
     let file = config.file();
     let path = file.path().display();
-    let mut found = match (file.exists(), file.profile()) {
-        (true, Some(profile)) => format!("{path}, profile {profile}"),
-        (true, None) => path.to_string(),
-        (false, _) => format!("no file at {path}"),
+    let (mut found, relation) = match (file.exists(), file.profile()) {
+        (true, Some(profile)) => (format!("{path}, profile {profile}"), "overridden by"),
+        (true, None) => (path.to_string(), "overridden by"),
+        (false, _) => (format!("no file at {path}"), "settings from"),
     };
     let overrides = Key::all().filter_map(|key| match config.find(key)?.1 {
         source @ (Source::Flag(_) | Source::Variable(_)) => Some(source.to_string()),
@@ -107,7 +107,7 @@ pub fn settings(config: &Config) -> Finding {
     });
     let overrides: Vec<String> = overrides.collect();
     if !overrides.is_empty() {
-        found += &format!("; overridden by {}", overrides.join(", "));
+        found += &format!("; {relation} {}", overrides.join(", "));
     }
     Finding::ok("settings", found)
 }

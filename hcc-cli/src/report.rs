@@ -32,12 +32,11 @@ pub(crate) fn report(outcome: Result<()>, out: &Output) -> ExitCode {
 /// Reports an invalid command line; `--help` and `--version` arrive here too.
 pub(crate) fn report_usage(error: &clap::Error, program: Command) -> ExitCode {
     if error.exit_code() == 0 || error.kind() == Mistake::DisplayHelpOnMissingArgumentOrSubcommand {
-        // A failure means that the reader is gone.
+        // A failure means that the output was closed.
         let _ = error.print();
         return ExitCode::from(error.exit_code() as u8);
     }
-    let mut usage = CliError::usage(mistake(error));
-    usage.hint = advice(error, program);
+    let usage = CliError::usage(mistake(error)).hint_if(advice(error, program));
     print(&usage, wants_json())
 }
 
@@ -120,7 +119,11 @@ fn advice(error: &clap::Error, mut program: Command) -> Option<String> {
         ContextKind::SuggestedValue,
     ];
     if let Some(names) = similar.into_iter().find_map(part) {
-        return Some(format!("did you mean {}?", names.replace(", ", " or ")));
+        let names = match names.rsplit_once(", ") {
+            Some((others, last)) => format!("{others} or {last}"),
+            None => names,
+        };
+        return Some(format!("did you mean {names}?"));
     }
     if let Some(values) = part(ContextKind::ValidValue).filter(|values| !values.is_empty()) {
         return Some(format!("possible values: {values}"));
@@ -177,9 +180,7 @@ impl From<hcc_core::Error> for CliError {
     fn from(error: hcc_core::Error) -> Self {
         let hint = hint::of(&error);
         let code = error.code().to_owned();
-        let mut cli = Self::from_source(error.kind().into(), code, error);
-        cli.hint = hint;
-        cli
+        Self::from_source(error.kind().into(), code, error).hint_if(hint)
     }
 }
 
@@ -211,9 +212,7 @@ impl From<hcc_console_page::Error> for CliError {
             _ => "no_page",
         };
         let hint = error.hint().map(str::to_owned);
-        let mut cli = Self::from_source(Exit::NotSetUp, code, error);
-        cli.hint = hint;
-        cli
+        Self::from_source(Exit::NotSetUp, code, error).hint_if(hint)
     }
 }
 

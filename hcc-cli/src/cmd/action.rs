@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::output::progress::ActionBars;
 use crate::output::{Output, Row};
 
-/// Show an action of Hetzner's, or wait for it
+/// Show an action of the Hetzner API, or wait for it
 #[derive(Debug, clap::Args)]
 pub(crate) struct ActionCommand {
     /// Id of the action, as printed by -o json of the verb that started it

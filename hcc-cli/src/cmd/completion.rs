@@ -65,7 +65,21 @@ pub(crate) struct Man {
 impl Man {
     pub(crate) fn run(self, program: Command) -> Result<()> {
         fs::create_dir_all(&self.directory)
-            .and_then(|()| clap_mangen::generate_to(program, &self.directory))
+            .and_then(|()| clap_mangen::generate_to(with_aliases(program), &self.directory))
             .context(|| format!("cannot write to {}", self.directory.display()))
     }
+}
+
+/// Adds the aliases of verbs to their descriptions, as man pages do not list them otherwise.
+fn with_aliases(program: Command) -> Command {
+    program.mut_subcommands(|verb| {
+        let aliases: Vec<&str> = verb.get_visible_aliases().collect();
+        match verb.get_about() {
+            Some(about) if !aliases.is_empty() => {
+                let about = format!("{about} [alias: {}]", aliases.join(", "));
+                verb.about(about)
+            }
+            _ => verb,
+        }
+    })
 }

@@ -33,7 +33,7 @@ pub(crate) struct Push {
     #[arg(hide_default_value = true)]
     args: Value,
 
-    /// User that the command is carried out for
+    /// User to carry it out for
     #[arg(long, value_name = "USER", value_parser = line)]
     by: Option<String>,
 
@@ -183,7 +183,7 @@ impl Selection {
     }
 }
 
-/// Finds the command with this id, or the only one whose id has this prefix.
+/// Finds the command with this id, or the only one with this prefix of an id.
 fn find<'a>(entries: &'a [Entry], id: &str) -> Result<&'a Entry> {
     let is_exact = |entry: &&Entry| entry.command.id.as_str() == id;
     if let Some(entry) = entries.iter().find(is_exact) {

@@ -25,7 +25,7 @@ pub(crate) struct Worker {
     #[arg(long, value_name = "NUMBER")]
     jobs: Option<usize>,
 
-    /// Interval of the periodic sync of the records
+    /// Time without a command after which the records are synced
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     cycle: Option<Duration>,
 

@@ -54,7 +54,7 @@ impl HcloudConfig {
 
     /// The token of a context.
     ///
-    /// The official CLI uses another token if there is no such context. That may be the token of
+    /// The official CLI uses another token if the context does not exist. That may be the token of
     /// another project, so it is an error here.
     pub(super) fn token(&self, context: &str) -> Result<SecretString> {
         let found = self.context(context).map(|found| found.token.clone());

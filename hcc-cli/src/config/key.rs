@@ -11,8 +11,8 @@ use hcc_store::StoreUrl;
 use hcloud_api::{Client, Labels};
 use secrecy::SecretString;
 
-/// Values of settings. Some are secrets, so all are kept as such.
-pub type Values = BTreeMap<Key, SecretString>;
+/// Values of settings. Some are secrets, so all are treated as such.
+pub(crate) type Values = BTreeMap<Key, SecretString>;
 
 /// The names of a setting in the file, in the environment and as a flag of every verb.
 pub(crate) struct Names {

@@ -27,7 +27,7 @@ impl TokenSource {
     ///
     /// # Errors
     ///
-    /// The file cannot be read, the command fails, or there is no such context.
+    /// The file cannot be read, the command fails, or the context does not exist.
     pub fn token(&self) -> Result<SecretString> {
         match self {
             Self::Token(token) => Ok(token.clone()),

@@ -54,6 +54,7 @@ async fn bash_completes_known_names_without_a_request() {
     let locations = candidates(&user, "hcc create web3 --location ").await;
     assert!(locations.contains(&"fsn1".to_owned()), "{locations:?}");
     assert_eq!(candidates(&user, "hcc conf").await, ["config"]);
+    assert_eq!(candidates(&user, "hcc unm").await, ["unmanage"]);
     assert_eq!(candidates(&user, "hcc manage ").await, ["web1", "web2"]);
     assert!(
         candidates(&user, "hcc config get to")
@@ -155,6 +156,8 @@ async fn man_pages_cover_every_verb() {
 
     let page = |name: &str| fs::read_to_string(pages.join(name)).unwrap();
     assert!(page("hcc.1").contains("hcc\\-create(1)"));
+    assert!(page("hcc.1").contains("[alias: unmanage]"));
+    assert!(page("hcc-kill.1").contains("[alias: delete]"));
     assert!(page("hcc-create.1").contains("\\-\\-ssh\\-key"));
     assert!(page("hcc-config-set.1").contains("\\-\\-offline"));
     assert!(!pages.join("hcc-man.1").exists());

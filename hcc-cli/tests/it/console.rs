@@ -34,7 +34,7 @@ fn screen(user: &User, id: u64) -> String {
     user.sim.screen(id).expect("the server exists")
 }
 
-/// A server whose console is a real VNC server.
+/// A user of a server with a real VNC server as its console.
 async fn real(vnc: &Vnc) -> User {
     let url = vnc.url();
     User::of(
@@ -294,7 +294,7 @@ async fn failures_of_the_screen_are_reported_on_one_line() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         listener.local_addr().unwrap()
     };
-    for (url, password, wanted) in [
+    for (url, password, expected) in [
         (vnc.url(), "wrong", (1, "(wrong_password)")),
         (format!("ws://{closed}/?t0k3n"), "x", (6, "(no_connection)")),
         (
@@ -308,8 +308,11 @@ async fn failures_of_the_screen_are_reported_on_one_line() {
         let run = user.hcc(&["console", "web1", "--type", "x"]).await;
 
         let (code, line) = run.failure();
-        assert_eq!(code, wanted.0, "{line}");
-        assert!(line.contains(wanted.1) && !line.contains("t0k3n"), "{line}");
+        assert_eq!(code, expected.0, "{line}");
+        assert!(
+            line.contains(expected.1) && !line.contains("t0k3n"),
+            "{line}"
+        );
     }
 
     vnc.stop_server();
@@ -324,15 +327,19 @@ async fn typed_text_arrives_unchanged_on_either_keyboard() {
     let mut vnc = Vnc::start();
     let typed = vnc.start_terminal().await;
     let user = real(&vnc).await;
-    let mut wanted = String::new();
+    let mut expected = String::new();
 
     for layout in ["us", "de"] {
         let hcc = user.command(&["console", "web1", "--type", "-", "--layout", layout]);
         let run = typing(hcc, &format!("{CHARACTERS}\n")).await;
 
         assert_eq!(run.code, Some(0), "{run:?}");
-        wanted += &format!("{CHARACTERS}\n");
-        wait_until(async || fs::read_to_string(&typed).unwrap(), wanted.clone()).await;
+        expected += &format!("{CHARACTERS}\n");
+        wait_until(
+            async || fs::read_to_string(&typed).unwrap(),
+            expected.clone(),
+        )
+        .await;
     }
 }
 

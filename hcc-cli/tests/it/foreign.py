@@ -1,7 +1,7 @@
-"""A web service of somebody else, which knows the documents and nothing of hcc.
+"""A web service that reads and writes the documents in MongoDB without hcc.
 
 Expects the managed server web1 and its record, a worker, the database's URL in MONGODB, the program in HCC and a
-record as `server.py` left it in ORIGINAL.
+record as `server.py` wrote it in ORIGINAL.
 """
 
 import json
@@ -15,12 +15,12 @@ from datetime import datetime
 from bson import Int64, ObjectId
 from pymongo import CursorType, MongoClient
 
-PATIENCE = 60
+TIMEOUT = 60
 database = MongoClient(os.environ["MONGODB"]).get_default_database()
 
 
 def wait_until(condition):
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not condition():
         assert time.monotonic() < deadline, list(database.cmd.find()) + list(database.cmd_dead.find())
         time.sleep(0.02)
@@ -40,15 +40,15 @@ def record(name):
 
 
 def carry_out(verb, server):
-    """Pushes a command and waits until it is gone."""
+    """Pushes a command and waits until it has left the queue."""
     push(verb, server)
     wait_until(lambda: not database.cmd.find_one({"for": server}))
     assert not database.cmd_dead.find_one(), database.cmd_dead.find_one()
 
 
 def wait():
-    """Messages from now on, as `wait` of `server.py` prints them."""
-    # Without a message, the cursor would end.
+    """Yields new messages, as `wait` of `server.py` prints them."""
+    # In an empty collection, the cursor would be closed.
     database.msg.insert_one({"msg": None})
     messages = database.msg.find(cursor_type=CursorType.TAILABLE_AWAIT)
     old = database.msg.count_documents({})
@@ -60,11 +60,11 @@ def wait():
 
 
 def hcc(*args):
-    return subprocess.run([os.environ["HCC"], *args], check=True, capture_output=True, text=True, timeout=PATIENCE)
+    return subprocess.run([os.environ["HCC"], *args], check=True, capture_output=True, text=True, timeout=TIMEOUT)
 
 
 class WebService(unittest.TestCase):
-    def test_fields_of_its_own_survive_every_command(self):
+    def test_additional_fields_survive_every_command(self):
         own = {
             "owner": "mary",
             "since": datetime(2020, 2, 29, 12, 30),
@@ -87,7 +87,7 @@ class WebService(unittest.TestCase):
         carry_out("deltag", "web3")
         self.assertEqual(record("web3").get("owner"), "mary")
 
-    def test_console_is_there_when_its_time_changes(self):
+    def test_new_timestamp_means_a_new_console(self):
         before = record("web1").get("ts", 0.0)
 
         push("console", "web1")
@@ -96,9 +96,9 @@ class WebService(unittest.TestCase):
         found = record("web1")
         self.assertRegex(found["url"], "^wss?://")
         self.assertTrue(found["auth"])
-        self.assertLess(abs(time.time() - found["ts"]), PATIENCE)
+        self.assertLess(abs(time.time() - found["ts"]), TIMEOUT)
 
-    def test_documents_have_the_names_and_types_of_old(self):
+    def test_documents_keep_their_names_and_types(self):
         with open(os.environ["ORIGINAL"]) as file:
             original = json.load(file)
 
@@ -112,7 +112,7 @@ class WebService(unittest.TestCase):
         wait_until(lambda: not record("web2"))
 
     def compare(self, old, new, path):
-        """Insists on each name of the old document, and on its type."""
+        """Asserts that each name of the old document is there with its type."""
         if isinstance(old, dict):
             for name, value in old.items():
                 if path.endswith(".labels"):
@@ -128,45 +128,45 @@ class WebService(unittest.TestCase):
         else:
             self.assertIs(type(new), type(old), path)
 
-    def test_pushed_commands_are_as_it_would_push_them(self):
+    def test_hcc_pushes_the_same_documents(self):
         hcc("push", "start", "elsewhere")
 
         command = database.cmd_dead.find_one({"for": "elsewhere"}) or database.cmd.find_one({"for": "elsewhere"})
 
-        # A worker may have had it already: there is no such server.
+        # The worker may have moved it to the dead letters already, as the server does not exist.
         self.assertIsInstance(command["_id"], ObjectId)
         self.assertEqual((command["cmd"], command["for"]), ("start", "elsewhere"))
         self.assertIsInstance(command["at"], datetime)
         wait_until(lambda: database.cmd_dead.find_one({"for": "elsewhere"}))
         database.cmd_dead.delete_many({})
 
-    def test_it_hears_what_hcc_pushes_and_notifies(self):
-        heard, listening = [], threading.Event()
+    def test_messages_of_hcc_arrive(self):
+        received, listening = [], threading.Event()
 
         def listen():
             messages = wait()
-            # Whoever counts what is old may miss what comes meanwhile.
+            # Messages that arrive while the old ones are counted may be missed.
             listening.set()
             for message in messages:
-                heard.append(message)
+                received.append(message)
                 if message == "two words":
                     return
 
         listener = threading.Thread(target=listen, daemon=True)
         listener.start()
-        listening.wait(PATIENCE)
-        while not heard:
+        listening.wait(TIMEOUT)
+        while not received:
             put("ready?")
             time.sleep(0.1)
 
         hcc("push", "sync", "web1")
         hcc("notify", "two words")
 
-        listener.join(PATIENCE)
-        self.assertIn("cmd", heard)
-        self.assertEqual(heard[-1], "two words")
+        listener.join(TIMEOUT)
+        self.assertIn("cmd", received)
+        self.assertEqual(received[-1], "two words")
 
-    def test_hcc_hears_what_it_puts(self):
+    def test_hcc_receives_messages(self):
         listener = subprocess.Popen([os.environ["HCC"], "wait"], stdout=subprocess.PIPE, text=True)
         try:
             ended, lines = threading.Event(), []
@@ -178,7 +178,7 @@ class WebService(unittest.TestCase):
                         return ended.set()
 
             threading.Thread(target=read, daemon=True).start()
-            deadline = time.monotonic() + PATIENCE
+            deadline = time.monotonic() + TIMEOUT
             while not ended.wait(0.1) and time.monotonic() < deadline:
                 put("two words")
             self.assertIn("two words\n", lines)

@@ -11,6 +11,7 @@ mod documented;
 mod faults;
 #[cfg(feature = "mongodb")]
 mod foreign;
+mod library;
 mod migration;
 #[cfg(feature = "mongodb")]
 mod on_mongodb;

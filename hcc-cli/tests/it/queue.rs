@@ -326,7 +326,7 @@ async fn bash_loop_wakes_by_a_pipe(shell: Shell) {
             mkfifo ready
             exec 3<>ready
             hcc wait '' 2>ready | while read -r message; do
-                echo "heard $message"
+                echo "received $message"
                 while c=$(hcc pull); do echo "doing $c"; done
                 [ "$message" != end ] || break
             done &
@@ -341,10 +341,10 @@ async fn bash_loop_wakes_by_a_pipe(shell: Shell) {
     assert_eq!(run.code, Some(0), "{run:?}");
     let mut lines: Vec<&str> = run.out.lines().collect();
     // A pull notifies as well, for the commands behind the one that it removed.
-    lines.dedup_by(|later, _| *later == "heard cmd");
+    lines.dedup_by(|later, _| *later == "received cmd");
     assert_eq!(
         lines,
-        ["heard cmd", "doing start m-vm1", "heard end"],
+        ["received cmd", "doing start m-vm1", "received end"],
         "{run:?}"
     );
 }

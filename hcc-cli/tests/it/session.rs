@@ -18,7 +18,7 @@ const VARYING: &[(&str, &str)] = &[
     (r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d", "2026-01-01 00:00:00"),
     (r"(?m)(  )\d+s(  | ago|$)", "${1}0s$2"),
     (r#""id": \d+"#, r#""id": 100000001"#),
-    // Ids of commands. A table shows unambiguous prefixes, whose length depends on the time.
+    // Ids of commands. The length of the prefixes in a table depends on the time.
     (r"\b6[0-9a-f]{23}\b", "6b0000000000000000000001"),
     (r"(?m)^6[0-9a-f]{7,22}  ", "6b0000000  "),
     (r"(?m)^ID +STATE", "ID         STATE"),

@@ -28,7 +28,7 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
-    /// Waits for the actions if that is asked for; returns their latest states.
+    /// Waits for the actions if requested; returns their latest states.
     pub(crate) async fn wait(
         &self,
         project: &Project,
