@@ -115,10 +115,10 @@ async fn assert_writes_continue(set: &ReplicaSet, happen: impl AsyncFnOnce()) {
     };
     timeout(Duration::from_secs(40), writes).await.unwrap();
     // Another process sees everything that was acknowledged.
-    let records = open(&url.parse().unwrap()).await.unwrap().list().await;
-    let records = records.unwrap();
-    assert_eq!(records.len(), 21);
-    assert_eq!(records[0].status.as_deref(), Some("running"));
+    let store = open(&url.parse().unwrap()).await.unwrap();
+    assert_eq!(store.list().await.unwrap().len(), 21);
+    let record = store.get("vm0").await.unwrap().unwrap();
+    assert_eq!(record.status.as_deref(), Some("running"));
 }
 
 #[tokio::test]
