@@ -1,10 +1,12 @@
 //! The service over HTTP.
 
+mod routes;
+
 use std::process::Command;
 use std::time::Duration;
 
+use hcc_core::hcloud_api::Client;
 use hcc_core::{Frontend, Power, Project, Request, Scope, Settings, Worker};
-use hcloud_api::Client;
 use hcloud_sim::Sim;
 use reqwest::StatusCode;
 use test_services::Program;
@@ -13,10 +15,10 @@ use test_services::Program;
 async fn service_lists_servers_and_starts_one_with_a_running_worker() {
     let directory = tempfile::tempdir().unwrap();
     let url = |file| format!("sqlite:{}/{file}", directory.path().display());
-    let store = hcc_store::open(&url("hcc.db").parse().unwrap())
+    let store = hcc_core::store::open(&url("hcc.db").parse().unwrap())
         .await
         .unwrap();
-    let queue = hcc_queue::open(&url("queue.db").parse().unwrap())
+    let queue = hcc_core::queue::open(&url("queue.db").parse().unwrap())
         .await
         .unwrap();
     let sim = Sim::builder()
