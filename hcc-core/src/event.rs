@@ -124,7 +124,7 @@ impl Event {
 
 impl CommandEvent {
     /// Creates the event of a command that has not succeeded, now.
-    #[cfg(feature = "worker")]
+    #[cfg(any(feature = "worker", feature = "test-util"))]
     pub(crate) fn of(command: &hcc_queue::Command) -> Self {
         Self {
             id: command.id.clone(),

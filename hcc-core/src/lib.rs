@@ -1,4 +1,8 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "worker", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "worker"),
+    doc = "The commands of hcc, without a worker."
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod authz;
@@ -16,6 +20,8 @@ mod request;
 mod screen;
 #[cfg(feature = "worker")]
 mod settings;
+#[cfg(feature = "test-util")]
+pub mod testing;
 #[cfg(feature = "worker")]
 mod worker;
 

@@ -1,4 +1,4 @@
-//! The side that holds the token: database and Hetzner.
+//! A project of the Hetzner Cloud, with its records.
 
 mod catalog;
 mod console;
@@ -26,12 +26,15 @@ pub use self::list::{Presence, ServerDetails, ServerSummary};
 pub use self::sync::{Scope, SyncProgress, SyncedRecord};
 use crate::{Error, Result, ServerName, Settings};
 
-/// Carries out commands at Hetzner and keeps the records.
+/// A project of the Hetzner Cloud: its API client, records and settings.
 ///
-/// Every command is a method here, one file each in `command/`. A command is
-/// safe to repeat. Dropping its future is safe as well: what Hetzner has
-/// accepted by then happens, and the next [`sync`](Self::sync) records it; only
-/// the root password of a server that was just being created is lost then.
+/// Every command is a method, in a file of its own in `project/`. Commands are safe to repeat.
+///
+/// # Cancel safety
+///
+/// The future of any command can be dropped. Whatever Hetzner has accepted by then takes effect,
+/// and the next [`sync`](Self::sync) records it; only the root password of a server that is being
+/// created is lost.
 #[derive(Clone, Debug)]
 pub struct Project {
     pub(crate) api: Client,
@@ -41,7 +44,7 @@ pub struct Project {
 }
 
 impl Project {
-    /// A project that touches managed servers only.
+    /// Creates a project whose commands are limited to managed servers.
     pub fn new(api: Client, store: Arc<dyn Store>, settings: Settings) -> Self {
         Self {
             api,
@@ -51,32 +54,36 @@ impl Project {
         }
     }
 
-    /// The same with another guard.
+    /// Sets the guard.
     #[must_use]
     pub fn with_guard(self, guard: Guard) -> Self {
         Self { guard, ..self }
     }
 
-    /// Waits until the actions are done, telling of each change.
+    /// Waits until the actions have succeeded, and reports each change to `progress`.
     ///
     /// # Errors
     ///
-    /// An action that failed, or the deadline. The actions go on either way.
+    /// An action failed, or did not finish within the timeout.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not affect the actions.
     pub async fn wait(
         &self,
         actions: Vec<Action>,
-        deadline: Duration,
+        timeout: Duration,
         progress: impl FnMut(&Action) + Send,
     ) -> Result<()> {
         self.api
             .wait(actions)
-            .deadline(deadline)
+            .deadline(timeout)
             .on_progress(progress)
             .await?;
         Ok(())
     }
 
-    /// The server of this name, if the guard lets us touch it.
+    /// Returns the server of this name, if the guard allows commands for it.
     ///
     /// # Errors
     ///

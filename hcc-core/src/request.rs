@@ -104,7 +104,7 @@ impl Command {
         matches!(self, Self::Power(power) if power.is_unrepeatable())
     }
 
-    fn read(verb: &str, args: &Value) -> Result<Self, InvalidRequest> {
+    pub(crate) fn read(verb: &str, args: &Value) -> Result<Self, InvalidRequest> {
         let arguments = |source| InvalidRequest::Arguments {
             verb: verb.to_owned(),
             source,

@@ -31,8 +31,8 @@ struct Scene {
 /// The terminal in the README.
 const README: Scene = Scene {
     name: "terminal",
-    typed: &["hcc list", "hcc create web-4 cx23", "hcc doctor"],
-    until: "hcc worker",
+    typed: &["hcc list", "hcc create web-4 cx23", "hcc list"],
+    until: "both",
 };
 
 const README_WIDTH: u16 = 100;

@@ -7,13 +7,13 @@ use std::error::Error;
 
 use axum::Router;
 use axum::routing::get;
-use hcc_core::Frontend;
+use hcc_core::{Frontend, queue, store};
 use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let store = hcc_core::store::open(&env::var("HCC_STORE")?.parse()?).await?;
-    let queue = hcc_core::queue::open(&env::var("HCC_QUEUE")?.parse()?).await?;
+    let store = store::open(&env::var("HCC_STORE")?.parse()?).await?;
+    let queue = queue::open(&env::var("HCC_QUEUE")?.parse()?).await?;
     let app = Router::new()
         .route("/", get("The existing service."))
         .nest("/servers", servers::routes(Frontend::new(store, queue)));

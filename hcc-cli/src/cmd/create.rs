@@ -59,7 +59,7 @@ impl Create {
         if stderr().is_terminal() {
             let quote = project.quote(&self.name, &options).await?;
             eprintln!("hcc: {}", describe(&self.name, &quote));
-            options = quote.order;
+            options = quote.options;
         }
         // An interruption between the request and its record would lose the root password.
         let create = async { Ok(project.create(&self.name, &options).await?) };
@@ -78,7 +78,7 @@ impl Create {
 
 /// What is ordered, and what it costs.
 fn describe(name: &ServerName, quote: &Quote) -> String {
-    let options = &quote.order;
+    let options = &quote.options;
     let server_type = options.server_type.as_deref().unwrap_or_default();
     let image = options.image.as_deref().unwrap_or_default();
     let mut description = format!("{name}: {server_type} with {image}");

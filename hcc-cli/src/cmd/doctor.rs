@@ -41,6 +41,7 @@ impl Doctor {
 
     async fn check(&self, config: &Config, report: &mut DoctorReport) -> Result<()> {
         report.add(health::settings(config))?;
+        let shows_wait = report.out.is_plain() && stderr().is_terminal() && stdout().is_terminal();
         let quick_checks = async {
             for finding in health::api(config).await {
                 report.add(finding)?;
@@ -48,13 +49,16 @@ impl Doctor {
             report.add(health::records(config).await)?;
             report.add(health::queue(config).await)?;
             report.add(page(config, self.www.as_deref()))?;
-            if report.out.is_plain() && stderr().is_terminal() && stdout().is_terminal() {
+            if shows_wait {
                 let seconds = HEARTBEAT_TIMEOUT.as_secs();
-                eprint!("waiting up to {seconds} s for the heartbeat of a worker\r");
+                eprint!("waiting up to {seconds} s for the heartbeat of a worker");
             }
             Ok::<_, CliError>(())
         };
         let (quick, worker) = tokio::join!(quick_checks, health::worker(config));
+        if shows_wait {
+            Term::stderr().clear_line()?;
+        }
         quick?;
         report.add(worker)
     }

@@ -48,7 +48,7 @@ impl Sync {
 
 fn update(bar: &ProgressBar, progress: SyncProgress) {
     match progress {
-        SyncProgress::Asking { servers, of } => {
+        SyncProgress::Fetching { servers, of } => {
             bar.set_length(of.unwrap_or(servers));
             bar.set_message("fetching servers");
             bar.set_position(servers);

@@ -1,4 +1,4 @@
-//! What can be ordered, and what is ordered when nobody says.
+//! The resources that servers are created from, and the defaults.
 
 use hcloud_api::{
     CreateServer, ErrorCode, Image, ImageType, ListImages, ListLocations, ListServerTypes,
@@ -9,11 +9,11 @@ use super::Project;
 use crate::{Error, ResourceKind, Result, Settings};
 
 impl Project {
-    /// The images that servers can be created from, by name.
+    /// Returns the images that servers can be created from, sorted by name.
     ///
     /// # Errors
     ///
-    /// Hetzner refuses or cannot be reached.
+    /// The request to Hetzner fails.
     pub async fn images(&self) -> Result<Vec<Image>> {
         let filter = ListImages {
             kind: vec![ImageType::System],
@@ -24,21 +24,21 @@ impl Project {
         Ok(images)
     }
 
-    /// The places where servers can be.
+    /// Returns the locations of servers.
     ///
     /// # Errors
     ///
-    /// Hetzner refuses or cannot be reached.
+    /// The request to Hetzner fails.
     pub async fn locations(&self) -> Result<Vec<Location>> {
         let all = ListLocations::default();
         Ok(self.api.locations().list(&all).all().await?)
     }
 
-    /// The types that servers can have, the cheapest first.
+    /// Returns the server types, the cheapest first.
     ///
     /// # Errors
     ///
-    /// Hetzner refuses or cannot be reached.
+    /// The request to Hetzner fails.
     pub async fn server_types(&self) -> Result<Vec<ServerType>> {
         let all = ListServerTypes::default();
         let mut types = self.api.server_types().list(&all).all().await?;
@@ -46,17 +46,16 @@ impl Project {
         Ok(types)
     }
 
-    /// The currency of all prices, such as `EUR`.
+    /// Returns the currency of all prices, such as `EUR`.
     ///
     /// # Errors
     ///
-    /// Hetzner refuses or cannot be reached.
+    /// The request to Hetzner fails.
     pub async fn currency(&self) -> Result<String> {
         Ok(self.api.pricing().await?.currency)
     }
 
-    /// The type of an order that names none: the cheapest that is available,
-    /// and where it is that.
+    /// Returns the default server type: the cheapest one available, with its location.
     pub(crate) async fn cheapest(&self, location: Option<&str>) -> Result<Choice> {
         let types = self.server_types().await?;
         types
@@ -69,7 +68,7 @@ impl Project {
             })
     }
 
-    /// The image of an order that names none: the newest Debian for its type.
+    /// Returns the default image: the newest Debian for the server type.
     pub(crate) async fn newest_debian(&self, server_type: &str) -> Result<String> {
         let not_offered = |kind, name: &str| Error::NotOffered {
             kind,
@@ -83,33 +82,33 @@ impl Project {
             .into_iter()
             .filter(|image| image.architecture == server_type.architecture)
             .filter(|image| !image.is_deprecated())
-            .filter_map(|image| Some((debian(image.name.as_deref()?)?, image.name?)))
+            .filter_map(|image| Some((debian_version(image.name.as_deref()?)?, image.name?)))
             .max()
             .map(|(_, name)| name)
             .ok_or_else(|| not_offered(ResourceKind::Image, "debian"))
     }
 }
 
-/// What Hetzner offers, all at once.
+/// The resources that servers are created from.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Catalog {
-    /// The places where servers can be.
+    /// The locations.
     pub locations: Vec<Location>,
-    /// The types that servers can have, the cheapest first.
+    /// The server types, the cheapest first.
     pub types: Vec<ServerType>,
-    /// The images that servers can be created from, by name.
+    /// The images, sorted by name.
     pub images: Vec<Image>,
     /// The currency of the prices, such as `EUR`.
     pub currency: String,
 }
 
 impl Catalog {
-    /// Asks Hetzner.
+    /// Fetches the catalog.
     ///
     /// # Errors
     ///
-    /// Hetzner refuses or cannot be reached.
+    /// The request to Hetzner fails.
     pub async fn fetch(project: &Project) -> Result<Self> {
         let (locations, types, images, currency) = tokio::try_join!(
             project.locations(),
@@ -125,7 +124,7 @@ impl Catalog {
         })
     }
 
-    /// Refuses settings that name what is not offered.
+    /// Checks that the settings name existing resources.
     ///
     /// # Errors
     ///
@@ -133,20 +132,23 @@ impl Catalog {
     pub fn check(&self, settings: &Settings) -> Result<()> {
         let location = settings.location.as_deref().map(crate::location);
         let locations = self.locations.iter().map(|location| location.name.as_str());
-        offered(ResourceKind::Location, location, locations)?;
-        let types = self.types.iter().map(|offer| offer.name.as_str());
-        offered(
+        check_offered(ResourceKind::Location, location, locations)?;
+        let types = self
+            .types
+            .iter()
+            .map(|server_type| server_type.name.as_str());
+        check_offered(
             ResourceKind::ServerType,
             settings.server_type.as_deref(),
             types,
         )?;
         let images = self.images.iter().filter_map(|image| image.name.as_deref());
-        offered(ResourceKind::Image, settings.image.as_deref(), images)
+        check_offered(ResourceKind::Image, settings.image.as_deref(), images)
     }
 }
 
-/// Digits are an id, of a snapshot perhaps, which no list of names holds.
-fn offered<'a>(
+/// Checks that a name is offered. Digits are an id, for example of a snapshot, and not checked.
+fn check_offered<'a>(
     kind: ResourceKind,
     name: Option<&str>,
     mut names: impl Iterator<Item = &'a str>,
@@ -160,7 +162,7 @@ fn offered<'a>(
     }
 }
 
-/// A server type, and a location if that is decided.
+/// A server type, with its location if that is decided.
 pub(crate) struct Choice {
     pub(crate) server_type: String,
     pub(crate) location: Option<String>,
@@ -175,18 +177,18 @@ impl Choice {
     }
 }
 
-/// The places where a type can be ordered now and later, with what it costs there.
+/// Returns the locations where a type is available and not deprecated, with its price there.
 fn choices<'a>(
     server_type: &'a ServerType,
     location: Option<&'a str>,
 ) -> impl Iterator<Item = (f64, Choice)> + 'a {
     server_type
         .orderable_in()
-        .filter(|place| place.deprecation.is_none())
-        .filter(move |place| location.is_none_or(|wanted| place.name == wanted))
-        .filter_map(|place| {
-            let price = monthly(server_type.price(&place.name)?);
-            Some((price, Choice::new(&server_type.name, Some(&place.name))))
+        .filter(|offered| offered.deprecation.is_none())
+        .filter(move |offered| location.is_none_or(|location| offered.name == location))
+        .filter_map(|offered| {
+            let price = monthly(server_type.price(&offered.name)?);
+            Some((price, Choice::new(&server_type.name, Some(&offered.name))))
         })
 }
 
@@ -198,23 +200,23 @@ fn lowest(server_type: &ServerType) -> f64 {
         .fold(f64::INFINITY, f64::min)
 }
 
-/// For comparing only; a price that is no number is nobody's first choice.
+/// Returns a price for comparisons; one that is not a number is the highest.
 fn monthly(price: &TypePrice) -> f64 {
     price.price_monthly.gross.to_f64().unwrap_or(f64::INFINITY)
 }
 
-/// The version of a Debian image, from its name.
-fn debian(name: &str) -> Option<u32> {
+/// Parses the version of a Debian image from its name.
+fn debian_version(name: &str) -> Option<u32> {
     name.strip_prefix("debian-")?.parse().ok()
 }
 
-/// What Hetzner does not offer, if that is why it refused the order.
+/// Returns the error for the resource that does not exist, if that is why Hetzner refused.
 pub(crate) fn not_offered(request: &CreateServer, error: &hcloud_api::Error) -> Option<Error> {
-    let refusal = error.api()?;
-    if !matches!(refusal.code, ErrorCode::InvalidInput | ErrorCode::NotFound) {
+    let response = error.api()?;
+    if !matches!(response.code, ErrorCode::InvalidInput | ErrorCode::NotFound) {
         return None;
     }
-    let fields = &refusal.details.fields;
+    let fields = &response.details.fields;
     let is_about = |field: &&str| fields.iter().any(|found| found.name == *field);
     let field = ["server_type", "image", "location", "ssh_keys"]
         .into_iter()

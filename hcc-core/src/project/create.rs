@@ -1,4 +1,4 @@
-//! `create`: one server, never two, and no trace of a failed one.
+//! `create`: at most one server of a name, and no record of a failed creation.
 
 use std::convert::Infallible;
 use std::str::FromStr;
@@ -13,65 +13,73 @@ use tracing::warn;
 use super::Project;
 use super::catalog::{Choice, not_offered};
 use super::guard::{check_prefix, is_managed};
-use super::snapshot::{actions, facts};
+use super::snapshot::{actions, snapshot};
 use crate::{CreateOptions, Error, Result, ServerName};
 
-/// What came of an order.
+/// The outcome of a creation.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum CreateOutcome {
-    /// A new server; these actions are still running.
+    /// A server was created; these actions are still running.
     Created(Vec<Action>),
-    /// A managed server of this name was there already.
+    /// A managed server of this name existed already.
     Adopted,
 }
 
-/// What an order comes to.
+/// The complete options of a creation, with the price.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Quote {
-    /// The order, with everything said that it left open.
-    pub order: CreateOptions,
-    /// What the server costs, if its location is known.
+    /// The options, with defaults for those that were unset.
+    pub options: CreateOptions,
+    /// The price of the server, if its location is known.
     pub price: Option<TypePrice>,
-    /// The currency of the price, such as `EUR`, if it could be found out.
+    /// The currency of the price, such as `EUR`, if it could be fetched.
     pub currency: Option<String>,
 }
 
 impl Project {
     /// Creates a server and records it with its root password.
     ///
-    /// Safe to repeat: a managed server of this name is adopted. Under any
-    /// fault there is at most one server of this name, and a failed order
-    /// leaves no record.
+    /// Safe to repeat: a managed server of this name is adopted. Whatever fails, there is at most
+    /// one server of this name, and a failed creation leaves no record.
     ///
     /// # Errors
     ///
-    /// The name does not fit, belongs to a server that is not ours, Hetzner
-    /// refuses, or [`Error::CreateUnconfirmed`] when no clear answer arrived.
-    pub async fn create(&self, name: &ServerName, order: &CreateOptions) -> Result<CreateOutcome> {
+    /// The name lacks the prefix or belongs to a server that is not managed, the request to Hetzner
+    /// fails, or [`Error::CreateUnconfirmed`] if the outcome of the request is unknown.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the server may be created all the same. The next call adopts it;
+    /// its root password is lost.
+    pub async fn create(
+        &self,
+        name: &ServerName,
+        options: &CreateOptions,
+    ) -> Result<CreateOutcome> {
         check_prefix(name, &self.settings)?;
         if let Some(server) = self.find(name).await? {
             return self.adopt(name, &server).await;
         }
-        let request = self.request(name, order).await?;
+        let request = self.request(name, options).await?;
 
-        // The records must be writable before money is spent: the answer holds
-        // the only copy of the root password.
+        // The records must be writable before money is spent: the response has the only copy of
+        // the root password.
         self.store.reserve(name.as_str()).await?;
         match self.api.servers().create(&request).await {
             Ok(created) => self.record(name, created).await,
-            Err(error) => self.settle(name, &request, error).await,
+            Err(error) => self.resolve_failure(name, &request, error).await,
         }
     }
 
-    /// What an order comes to, before anything is ordered.
+    /// Returns what [`create`](Self::create) would create, and its price.
     ///
     /// # Errors
     ///
-    /// Hetzner does not offer what is asked for, or cannot be reached.
-    pub async fn quote(&self, name: &ServerName, order: &CreateOptions) -> Result<Quote> {
-        let request = self.request(name, order).await?;
+    /// A requested resource does not exist, or the request to Hetzner fails.
+    pub async fn quote(&self, name: &ServerName, options: &CreateOptions) -> Result<Quote> {
+        let request = self.request(name, options).await?;
         let server_type = request.server_type.to_string();
         let location = request.location.as_ref().map(ToString::to_string);
         let server_types = self.api.server_types();
@@ -82,18 +90,18 @@ impl Project {
             None => None,
         });
         Ok(Quote {
-            order: CreateOptions {
+            options: CreateOptions {
                 server_type: Some(server_type),
                 image: Some(request.image.to_string()),
                 location,
-                ..order.clone()
+                ..options.clone()
             },
             price,
             currency: currency.ok(),
         })
     }
 
-    /// What Hetzner is still doing to a server.
+    /// Returns the running actions of a server.
     pub(crate) async fn running_actions(&self, name: &ServerName) -> Result<Vec<Action>> {
         let Some(server) = self.find(name).await? else {
             return Ok(Vec::new());
@@ -106,23 +114,27 @@ impl Project {
         Ok(servers.actions_for(server.id).list(&running).all().await?)
     }
 
-    /// The order with everything said that it leaves open.
-    async fn request(&self, name: &ServerName, order: &CreateOptions) -> Result<CreateServer> {
+    /// Returns the request to Hetzner, with defaults for unset options.
+    async fn request(&self, name: &ServerName, options: &CreateOptions) -> Result<CreateServer> {
         let settings = &self.settings;
-        let location = order.location.as_ref().or(settings.location.as_ref());
-        let location = location.map(|text| crate::location(text));
-        let choice = match order.server_type.as_ref().or(settings.server_type.as_ref()) {
+        let location = options.location.as_ref().or(settings.location.as_ref());
+        let location = location.map(|name| crate::location(name));
+        let choice = match options
+            .server_type
+            .as_ref()
+            .or(settings.server_type.as_ref())
+        {
             Some(server_type) => Choice::new(server_type, location),
             None => self.cheapest(location).await?,
         };
-        let image = match order.image.as_ref().or(settings.image.as_ref()) {
+        let image = match options.image.as_ref().or(settings.image.as_ref()) {
             Some(image) => image.clone(),
             None => self.newest_debian(&choice.server_type).await?,
         };
         Ok(CreateServer {
             location: choice.location.map(Into::into),
-            ssh_keys: order.ssh_keys.iter().map(|key| id_or_name(key)).collect(),
-            user_data: order.user_data.clone(),
+            ssh_keys: options.ssh_keys.iter().map(|key| id_or_name(key)).collect(),
+            user_data: options.user_data.clone(),
             labels: Labels::new().with(&settings.label, "1")?,
             ..CreateServer::new(
                 name.as_str(),
@@ -136,7 +148,9 @@ impl Project {
         if !is_managed(server, &self.settings) {
             return Err(Error::NameTaken { name: name.clone() });
         }
-        let patch = Patch::new().snapshot(&facts(server)).stage(Stage::Created);
+        let patch = Patch::new()
+            .snapshot(&snapshot(server))
+            .stage(Stage::Created);
         self.store.set(name.as_str(), patch).await?;
         Ok(CreateOutcome::Adopted)
     }
@@ -144,7 +158,7 @@ impl Project {
     async fn record(&self, name: &ServerName, created: ServerCreated) -> Result<CreateOutcome> {
         let running: Vec<Action> = created.actions().cloned().collect();
         let patch = Patch::new()
-            .snapshot(&facts(&created.server))
+            .snapshot(&snapshot(&created.server))
             .stage(Stage::Created)
             .created(created.root_password.as_ref(), &actions(&running));
         match self.store.set(name.as_str(), patch).await {
@@ -156,8 +170,8 @@ impl Project {
         }
     }
 
-    /// Finds out what became of an order that got no good answer.
-    async fn settle(
+    /// Determines the outcome of a request that failed or got no response.
+    async fn resolve_failure(
         &self,
         name: &ServerName,
         request: &CreateServer,
@@ -173,7 +187,7 @@ impl Project {
             .remove(name.as_str(), Precondition::Reserved)
             .await
         {
-            warn!(server = %name, %error, "a reservation was left behind");
+            warn!(server = %name, %error, "reservation not removed");
         }
         if may_exist {
             let (name, source) = (name.clone(), Box::new(error));
@@ -183,8 +197,9 @@ impl Project {
     }
 }
 
-/// People write digits for ids.
-fn id_or_name<Id: FromStr>(text: &str) -> IdOrName<Id> {
-    text.parse()
+/// Digits are an id.
+fn id_or_name<Id: FromStr>(value: &str) -> IdOrName<Id> {
+    value
+        .parse()
         .unwrap_or_else(|never: Infallible| match never {})
 }

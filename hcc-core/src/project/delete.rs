@@ -6,42 +6,42 @@ use hcloud_api::{Action, Server, ServerId, Timestamp};
 use super::Project;
 use crate::{Error, Result, ServerName};
 
-/// How a server went away.
+/// The outcome of a deletion.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum DeleteOutcome {
-    /// It was deleted; Hetzner may still be busy with that.
+    /// The server was deleted; the action may still be running.
     Deleted(Option<Action>),
-    /// It was gone already; its record was left.
+    /// The server did not exist; only its record was removed.
     Gone,
 }
 
 impl Project {
-    /// Deletes a server at Hetzner, and its record.
+    /// Deletes a server and its record.
     ///
-    /// The name is looked up once and the server is deleted by its id, so a
-    /// new server of the same name is never hit.
+    /// The name is resolved once and the server is deleted by its id, so that a new server of the
+    /// same name is never deleted.
     ///
     /// # Errors
     ///
-    /// Neither Hetzner nor the records know the server, it is not managed, or
-    /// Hetzner refuses, such as when it is protected.
+    /// The server is missing or not managed, or the request to Hetzner fails, for example because
+    /// the server is protected.
     pub async fn kill(&self, name: &ServerName) -> Result<DeleteOutcome> {
         self.delete_expected(name, ExpectedServer::Any).await
     }
 
-    /// The same, unless another server has the name than the one that was meant.
+    /// Does the same, but only if the server is the expected one.
     pub(crate) async fn delete_expected(
         &self,
         name: &ServerName,
-        meant: ExpectedServer,
+        expected: ExpectedServer,
     ) -> Result<DeleteOutcome> {
         let Some(server) = self.find(name).await? else {
-            return self.remove_record(name, meant).await;
+            return self.remove_record(name, expected).await;
         };
         self.guard.check(&server, &self.settings)?;
-        if !meant.is(&server) {
-            return self.spare(name, meant).await;
+        if !expected.matches(&server) {
+            return self.refuse_replaced(name, expected).await;
         }
         let action = self.api.servers().delete(server.id).await?;
         let only = Precondition::Id(server.id.number());
@@ -52,23 +52,27 @@ impl Project {
     async fn remove_record(
         &self,
         name: &ServerName,
-        meant: ExpectedServer,
+        expected: ExpectedServer,
     ) -> Result<DeleteOutcome> {
-        let only = match meant {
+        let only = match expected {
             ExpectedServer::Id(id) => Precondition::Id(id),
             _ => Precondition::Any,
         };
-        match self.store.remove(name.as_str(), only).await? {
-            true => Ok(DeleteOutcome::Gone),
-            false => Err(Error::NoSuchServer { name: name.clone() }),
+        if self.store.remove(name.as_str(), only).await? {
+            return Ok(DeleteOutcome::Gone);
         }
+        Err(Error::NoSuchServer { name: name.clone() })
     }
 
-    /// Lets a server live that has only the name of the one that was meant.
-    async fn spare(&self, name: &ServerName, meant: ExpectedServer) -> Result<DeleteOutcome> {
-        match meant {
+    /// Refuses to delete another server than the expected one.
+    async fn refuse_replaced(
+        &self,
+        name: &ServerName,
+        expected: ExpectedServer,
+    ) -> Result<DeleteOutcome> {
+        match expected {
             ExpectedServer::Id(id) if !self.exists(id).await? => {
-                self.remove_record(name, meant).await
+                self.remove_record(name, expected).await
             }
             _ => Err(Error::Replaced { name: name.clone() }),
         }
@@ -83,26 +87,24 @@ impl Project {
     }
 }
 
-/// Which server of a name is to be deleted.
+/// The server of a name that is to be deleted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ExpectedServer {
-    /// Whichever has it.
+    /// The one that has the name now.
     Any,
     /// The one with this id.
     Id(u64),
-    /// The one that had the name at this time and, if the records knew it, this
-    /// id.
+    /// The one that had the name at this time and, if recorded, this id.
     Before(Timestamp, Option<u64>),
 }
 
 impl ExpectedServer {
-    fn is(self, server: &Server) -> bool {
+    fn matches(self, server: &Server) -> bool {
         let has = |id| server.id.number() == id;
         match self {
             Self::Any => true,
             Self::Id(id) => has(id),
-            // Hetzner cuts off the fractions of seconds. Nobody replaces a server
-            // within one.
+            // Hetzner truncates times to seconds. A server cannot be replaced within one.
             Self::Before(time, id) => {
                 server.created.as_second() <= time.as_second() && id.is_none_or(has)
             }

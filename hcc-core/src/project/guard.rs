@@ -1,16 +1,17 @@
-//! Which servers are ours.
+//! The distinction between managed servers and others.
 
 use hcloud_api::Server;
 
 use crate::{Error, Result, ServerName, Settings};
 
-/// Decides which servers may be touched.
+/// Decides which servers commands may change.
 ///
-/// A server is ours when it carries the label of the settings. Commands from
-/// the queue are always held to that; a person at the command line may lift it.
+/// A server with the label of the settings is managed. Commands from the queue are always limited to
+/// managed servers; the command line can lift the limit.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Guard {
-    /// Only servers that carry our label.
+    /// Managed servers only.
     #[default]
     Managed,
     /// Any server of the project.
@@ -18,7 +19,7 @@ pub enum Guard {
 }
 
 impl Guard {
-    /// Refuses a server that is not ours.
+    /// Checks that commands may change a server.
     ///
     /// # Errors
     ///
@@ -38,7 +39,7 @@ pub(crate) fn is_managed(server: &Server, settings: &Settings) -> bool {
     server.labels.contains_key(&settings.label)
 }
 
-/// Refuses a name for a new server that does not begin with our prefix.
+/// Checks that the name of a new server starts with the prefix of the settings.
 pub(crate) fn check_prefix(name: &ServerName, settings: &Settings) -> Result<()> {
     match &settings.prefix {
         Some(prefix) if !name.as_str().starts_with(prefix.as_str()) => Err(Error::Prefix {

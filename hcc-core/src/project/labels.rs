@@ -1,18 +1,18 @@
-//! `settag deltag`: marking a server as managed, and releasing it.
+//! `settag deltag`: the label of managed servers.
 
 use hcc_store::{IfMissing, Patch, Write};
 use hcloud_api::{Labels, Server, UpdateServer};
 
 use super::Project;
-use super::snapshot::facts;
+use super::snapshot::snapshot;
 use crate::{Error, Result, ServerName};
 
 impl Project {
-    /// Marks a server as managed, and records it.
+    /// Adds the label of managed servers, and records the server.
     ///
     /// # Errors
     ///
-    /// The server is missing, or Hetzner refuses.
+    /// The server is missing, or the request to Hetzner fails.
     pub async fn manage(&self, name: &ServerName) -> Result<()> {
         let server = self
             .find(name)
@@ -23,11 +23,11 @@ impl Project {
         self.relabel(server, labels, IfMissing::Insert).await
     }
 
-    /// Releases a server: it is touched no more. Its record stays.
+    /// Removes the label of managed servers. The record is kept.
     ///
     /// # Errors
     ///
-    /// The server is missing or not managed, or Hetzner refuses.
+    /// The server is missing or not managed, or the request to Hetzner fails.
     pub async fn unmanage(&self, name: &ServerName) -> Result<()> {
         let server = self.find_managed(name).await?;
         let mut labels = server.labels.clone();
@@ -35,14 +35,14 @@ impl Project {
         self.relabel(server, labels, IfMissing::Skip).await
     }
 
-    /// The API replaces all labels at once, so they are sent whole.
+    /// Sends all labels, since the API replaces the whole set.
     async fn relabel(&self, server: Server, labels: Labels, if_missing: IfMissing) -> Result<()> {
         let change = UpdateServer {
             labels: Some(labels),
             ..UpdateServer::default()
         };
         let server = self.api.servers().update(server.id, &change).await?;
-        let patch = Patch::new().snapshot(&facts(&server));
+        let patch = Patch::new().snapshot(&snapshot(&server));
         self.store
             .write(&[Write::new(&server.name, patch, if_missing)])
             .await?;

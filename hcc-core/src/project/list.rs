@@ -1,4 +1,4 @@
-//! `list`: all servers, and who knows them.
+//! `list`: all servers and records.
 
 use std::collections::HashSet;
 
@@ -9,51 +9,51 @@ use super::Project;
 use super::snapshot::{created, ip4, ip6};
 use crate::{Error, Result};
 
-/// A server as `list` shows it.
+/// An entry of the list of all servers and records.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ServerSummary {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Who knows it.
+    /// Whether a server, a record or both exist.
     pub known: Presence,
-    /// What Hetzner says of it, unless only the records know it.
+    /// The properties of the server, unless there is only a record.
     #[serde(flatten)]
     pub remote: Option<ServerDetails>,
 }
 
-/// What Hetzner says of a listed server, named as in the records.
+/// The properties of a listed server, named as in the records.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ServerDetails {
-    /// Its id.
+    /// The id.
     pub id: u64,
-    /// What it is doing, such as `running`.
+    /// The status, such as `running`.
     pub status: String,
-    /// Its IPv4 address, if it has one.
+    /// The IPv4 address, if any.
     pub ip4: Option<String>,
-    /// Its IPv6 network, if it has one.
+    /// The IPv6 network, if any.
     pub ip6: Option<String>,
-    /// When it was made, as `2026-11-22 14:21:09+00:00`.
+    /// The time of the creation, as `2026-11-22 14:21:09+00:00`.
     pub created: String,
-    /// Its labels.
+    /// The labels.
     pub labels: Labels,
 }
 
-/// Who knows a server.
+/// Where a server is present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Presence {
-    /// Hetzner and the records.
+    /// At Hetzner and in the records.
     Both,
-    /// Hetzner alone.
+    /// At Hetzner only.
     Remote,
-    /// The records alone.
+    /// In the records only.
     Local,
 }
 
 impl Presence {
-    /// The word that tables and programs see.
+    /// Returns the name, as in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Both => "both",
@@ -64,11 +64,11 @@ impl Presence {
 }
 
 impl Project {
-    /// All servers of the project, then those that only the records know.
+    /// Returns all servers of the project, then the records without a server.
     ///
     /// # Errors
     ///
-    /// Hetzner or the records cannot be reached.
+    /// The request to Hetzner fails, or the records cannot be read.
     pub async fn list(&self) -> Result<Vec<ServerSummary>> {
         let all = ListServers::default();
         let servers = async { Ok::<_, Error>(self.api.servers().list(&all).all().await?) };
@@ -92,9 +92,10 @@ impl Project {
 impl ServerSummary {
     fn remote(server: Server, recorded: &HashSet<&str>) -> Self {
         Self {
-            known: match recorded.contains(server.name.as_str()) {
-                true => Presence::Both,
-                false => Presence::Remote,
+            known: if recorded.contains(server.name.as_str()) {
+                Presence::Both
+            } else {
+                Presence::Remote
             },
             remote: Some(ServerDetails {
                 id: server.id.number(),

@@ -1,4 +1,4 @@
-//! `start stop force reset reboot`: power.
+//! `start stop force reset reboot`: the power state.
 
 use std::time::Duration;
 
@@ -11,40 +11,39 @@ use super::delivery::Delivery;
 use crate::{Error, Power, Result, ServerName};
 
 impl Project {
-    /// Changes a server's power; the returned action is usually still running.
+    /// Changes a server's power state. The returned action is usually still running.
     ///
     /// # Errors
     ///
-    /// The server is missing or not managed, or Hetzner refuses, such as while
+    /// The server is missing or not managed, or the request to Hetzner fails, for example because
     /// another action has locked the server.
     pub async fn power(&self, name: &ServerName, power: Power) -> Result<Action> {
         let id = self.find_managed(name).await?.id;
         Ok(self.switch(id, power).await?)
     }
 
-    /// Waits until a server is off, looking every other second; returns whether
-    /// it is.
+    /// Waits until a server is off, polling every two seconds; returns whether it is.
     ///
     /// # Errors
     ///
-    /// The server is missing or not managed, or Hetzner cannot be reached.
-    pub async fn is_off_within(&self, name: &ServerName, patience: Duration) -> Result<bool> {
+    /// The server is missing or not managed, or a request to Hetzner fails.
+    pub async fn is_off_within(&self, name: &ServerName, within: Duration) -> Result<bool> {
         let off = async {
             while self.find_managed(name).await?.status != ServerStatus::Off {
                 sleep(Duration::from_secs(2)).await;
             }
             Ok(true)
         };
-        timeout(patience, off).await.unwrap_or(Ok(false))
+        timeout(within, off).await.unwrap_or(Ok(false))
     }
 
-    /// Changes a server's power at most once for all deliveries of a command:
-    /// if an earlier one did it, its action is returned.
+    /// Changes a server's power state at most once for all deliveries of a command: if an earlier
+    /// delivery did, its action is returned.
     ///
     /// # Errors
     ///
-    /// As [`power`](Self::power); [`Error::RestartUnconfirmed`] if the answer was lost and
-    /// no action shows that the request arrived.
+    /// As [`power`](Self::power); [`Error::RestartUnconfirmed`] if the response was lost and no
+    /// action shows that the request arrived.
     pub(crate) async fn power_once(
         &self,
         name: &ServerName,
@@ -60,8 +59,8 @@ impl Project {
         match self.switch(id, power).await {
             Err(error) if error.may_have_taken_effect() => {
                 let started = self.started(id, power, delivery.pushed).await;
-                let unclear = || Error::RestartUnconfirmed { name: name.clone() };
-                started.ok().flatten().ok_or_else(unclear)
+                let unconfirmed = || Error::RestartUnconfirmed { name: name.clone() };
+                started.ok().flatten().ok_or_else(unconfirmed)
             }
             action => Ok(action?),
         }
@@ -78,8 +77,7 @@ impl Project {
         }
     }
 
-    /// The newest action that changes the power in this way, if it was started
-    /// at this time or later.
+    /// Returns the newest action of this kind, if it was started at this time or later.
     async fn started(
         &self,
         id: ServerId,
@@ -93,7 +91,7 @@ impl Project {
         let servers = self.api.servers();
         let mut actions = servers.actions_for(id).list(&newest_first).stream();
         while let Some(action) = actions.try_next().await? {
-            // Hetzner cuts off the fractions of seconds.
+            // Hetzner truncates times to seconds.
             if action.started.as_second() < since.as_second() {
                 break;
             }
@@ -106,7 +104,7 @@ impl Project {
 }
 
 impl Power {
-    /// What the server's status is when all has come of it.
+    /// Returns the status of the server after the change.
     pub(crate) fn leads_to(self) -> ServerStatus {
         match self {
             Self::Start | Self::Reset | Self::Reboot => ServerStatus::Running,
@@ -114,7 +112,7 @@ impl Power {
         }
     }
 
-    /// What Hetzner calls the action that does it.
+    /// Returns Hetzner's name of the action.
     fn action(self) -> &'static str {
         match self {
             Self::Start => "start_server",

@@ -1,4 +1,4 @@
-//! What a record says of a server, in the words of the records.
+//! Conversion of servers into the form of the records.
 
 use std::time::SystemTime;
 
@@ -8,8 +8,8 @@ use hcc_store::{
 };
 use hcloud_api::{Server, Timestamp};
 
-/// Everything that a record copies from Hetzner.
-pub(crate) fn facts(server: &Server) -> ServerSnapshot {
+/// Returns everything that a record copies from Hetzner.
+pub(crate) fn snapshot(server: &Server) -> ServerSnapshot {
     ServerSnapshot {
         id: server.id.number(),
         status: server.status.to_string(),
@@ -35,23 +35,23 @@ pub(crate) fn facts(server: &Server) -> ServerSnapshot {
     }
 }
 
-/// Whether a record says something else, traffic and time of the look aside.
-pub(crate) fn differs(record: &Record, facts: &ServerSnapshot) -> bool {
-    record.id != Some(facts.id)
-        || record.status.as_ref() != Some(&facts.status)
-        || record.created.as_ref() != Some(&facts.created)
-        || record.ip4 != facts.ip4
-        || record.ip6 != facts.ip6
-        || record.image != facts.image
-        || record.r#type.as_ref() != Some(&facts.r#type)
-        || record.dc.as_ref() != Some(&facts.dc)
-        || record.rescue != Some(facts.rescue)
-        || record.labels.as_ref() != Some(&facts.labels)
-        || record.lock != Some(facts.lock)
-        || record.prot != Some(facts.prot)
+/// Returns whether a record differs from a snapshot, traffic counters and time of the sync aside.
+pub(crate) fn differs(record: &Record, snapshot: &ServerSnapshot) -> bool {
+    record.id != Some(snapshot.id)
+        || record.status.as_ref() != Some(&snapshot.status)
+        || record.created.as_ref() != Some(&snapshot.created)
+        || record.ip4 != snapshot.ip4
+        || record.ip6 != snapshot.ip6
+        || record.image != snapshot.image
+        || record.r#type.as_ref() != Some(&snapshot.r#type)
+        || record.dc.as_ref() != Some(&snapshot.dc)
+        || record.rescue != Some(snapshot.rescue)
+        || record.labels.as_ref() != Some(&snapshot.labels)
+        || record.lock != Some(snapshot.lock)
+        || record.prot != Some(snapshot.prot)
 }
 
-/// `2026-11-22 14:21:09+00:00`, as records have always said it.
+/// Formats a time as in the records: `2026-11-22 14:21:09+00:00`.
 pub(crate) fn created(at: Timestamp) -> String {
     at.strftime("%F %T%:z").to_string()
 }
@@ -68,7 +68,7 @@ pub(crate) fn ip6(server: &Server) -> Option<String> {
     server.public_net.ipv6.as_ref().map(|ipv6| ipv6.ip.clone())
 }
 
-/// The actions of a creation, as they were when it was answered.
+/// Converts the actions of a creation.
 pub(crate) fn actions(actions: &[hcloud_api::Action]) -> Vec<hcc_store::Action> {
     actions
         .iter()
@@ -117,8 +117,8 @@ fn server_type(server: &Server) -> ServerType {
     }
 }
 
-/// The gross price of a month at the server's location; elsewhere the lowest
-/// and the highest, as the original says it.
+/// Returns the gross price per month at the server's location; if unknown, the lowest and the
+/// highest price, as in the original records.
 fn price(server: &Server) -> Option<Price> {
     let r#type = &server.server_type;
     if let Some(here) = r#type.price(&server.location.name) {
@@ -138,7 +138,7 @@ fn price(server: &Server) -> Option<Price> {
     Some(Price::Between([lowest.to_string(), highest.to_string()]))
 }
 
-/// Hetzner has no data centres any more; readers of the field find the location.
+/// Returns the location, since Hetzner no longer has data centres.
 fn data_centre(location: &hcloud_api::Location) -> DataCentre {
     DataCentre {
         id: Some(location.id.number()),

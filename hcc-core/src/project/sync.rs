@@ -1,4 +1,4 @@
-//! `sync`: copying what Hetzner says into the records, never back.
+//! `sync`: updates of the records from Hetzner, never the reverse.
 
 use futures_util::{StreamExt, stream};
 use hcc_store::{IfMissing, Patch, Precondition, Record, Stage, Write};
@@ -8,76 +8,76 @@ use serde::Serialize;
 
 use super::Project;
 use super::guard::is_managed;
-use super::snapshot::{differs, facts};
+use super::snapshot::{differs, snapshot};
 use crate::{Result, ServerName, Settings, SyncOutcome};
 
-/// Which servers to sync.
+/// The servers to sync.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Those that the records know.
+    /// Servers with a record.
     Known,
-    /// Those that the records know, and every managed server beside.
+    /// Servers with a record, and all managed servers.
     All,
-    /// These; one that the records do not know is adopted.
+    /// These servers; records are created for those without one.
     Names(Vec<ServerName>),
-    /// Those of these that the records know; none is adopted, and no record removed.
+    /// These servers, as far as they have a record; no record is created or removed.
     Recorded(Vec<ServerName>),
 }
 
-/// What became of one record.
+/// The result of the sync of one record, with the server name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SyncedRecord {
-    /// The server's name.
+    /// The server name.
     pub name: String,
-    /// What became of its record.
+    /// The result.
     pub record: SyncOutcome,
-    /// Whether the record says something else now, traffic aside.
+    /// Whether the record changed, its traffic counters aside.
     pub changed: bool,
-    /// What the record says of the server, if Hetzner knows it.
+    /// The status of the server, if it exists.
     #[serde(skip)]
     pub(crate) status: Option<ServerStatus>,
 }
 
-/// How far a sync is.
+/// The progress of a sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SyncProgress {
-    /// Hetzner is being asked.
-    Asking {
-        /// How many servers have come.
+    /// Servers are being fetched.
+    Fetching {
+        /// The number of servers fetched so far.
         servers: u64,
-        /// How many there are, as far as is known.
+        /// The total number, if known.
         of: Option<u64>,
     },
-    /// All that was asked for is there, and records are being written.
+    /// All servers were fetched, and records are being written.
     Writing {
-        /// How many.
+        /// The number of records.
         records: u64,
     },
 }
 
-/// How many servers are asked for by name at once.
-const PARALLEL: usize = 32;
+/// The maximum number of concurrent requests for servers by name.
+const MAX_CONCURRENT_REQUESTS: usize = 32;
 
 impl Project {
-    /// Copies what Hetzner says into the records: one request for 50 servers.
+    /// Updates records from Hetzner, with one request for 50 servers.
     ///
-    /// A record whose server is gone is removed when it was asked for by name,
-    /// or when `prune` is set.
+    /// The record of a server that does not exist is removed if it was requested by name, or if
+    /// `prune` is set.
     ///
     /// # Errors
     ///
-    /// Hetzner or the records cannot be reached; nothing was written then.
+    /// A request to Hetzner fails, or the records are unavailable.
     pub async fn sync(&self, scope: &Scope, prune: bool) -> Result<Vec<SyncedRecord>> {
         self.sync_with_progress(scope, prune, |_| {}).await
     }
 
-    /// Does what [`sync`](Self::sync) does, and tells how far it is.
+    /// Does the same as [`sync`](Self::sync), and reports the progress.
     ///
     /// # Errors
     ///
-    /// Hetzner or the records cannot be reached; nothing was written then.
+    /// As [`sync`](Self::sync).
     pub async fn sync_with_progress(
         &self,
         scope: &Scope,
@@ -85,7 +85,9 @@ impl Project {
         mut progress: impl FnMut(SyncProgress) + Send,
     ) -> Result<Vec<SyncedRecord>> {
         let records = self.store.list().await?;
-        let servers = self.servers(scope, records.len(), &mut progress).await?;
+        let servers = self
+            .fetch_servers(scope, records.len(), &mut progress)
+            .await?;
 
         let plan = self.plan(scope, prune, servers, records);
         progress(SyncProgress::Writing {
@@ -98,30 +100,32 @@ impl Project {
         Ok(plan.synced)
     }
 
-    /// Asks in the way that takes fewer requests.
-    async fn servers(
+    /// Fetches the servers, by name or all of them, whichever takes fewer requests.
+    async fn fetch_servers(
         &self,
         scope: &Scope,
         known: usize,
         progress: &mut (impl FnMut(SyncProgress) + Send),
     ) -> Result<Vec<Server>> {
-        let mut asking = |servers, of| progress(SyncProgress::Asking { servers, of });
+        let mut fetched = |servers, of| progress(SyncProgress::Fetching { servers, of });
         match scope {
             Scope::Names(names) | Scope::Recorded(names)
                 if names.len() <= known.div_ceil(50).max(1) =>
             {
                 let requests: Vec<_> = names.iter().map(|name| self.find(name)).collect();
-                let mut answers = stream::iter(requests).buffered(PARALLEL).enumerate();
+                let mut responses = stream::iter(requests)
+                    .buffered(MAX_CONCURRENT_REQUESTS)
+                    .enumerate();
                 let mut found = Vec::new();
-                while let Some((at, server)) = answers.next().await {
+                while let Some((at, server)) = responses.next().await {
                     found.extend(server?);
-                    asking(at as u64 + 1, Some(names.len() as u64));
+                    fetched(at as u64 + 1, Some(names.len() as u64));
                 }
                 Ok(found)
             }
             _ => {
                 let all = self.api.servers().list(&ListServers::default());
-                let all = all.all_with_progress(|page| asking(page.items, page.total));
+                let all = all.all_with_progress(|page| fetched(page.items, page.total));
                 Ok(all.await?)
             }
         }
@@ -158,7 +162,7 @@ impl Scope {
     fn names(&self, name: &str) -> bool {
         match self {
             Self::Names(names) | Self::Recorded(names) => {
-                names.iter().any(|wanted| wanted.as_str() == name)
+                names.iter().any(|it| it.as_str() == name)
             }
             Self::Known | Self::All => true,
         }
@@ -173,7 +177,7 @@ impl Scope {
     }
 }
 
-/// What a sync is going to write, decided before anything is written.
+/// The changes of a sync, decided before anything is written.
 #[derive(Default)]
 struct Plan {
     writes: Vec<Write>,
@@ -183,41 +187,41 @@ struct Plan {
 
 impl Plan {
     fn update(&mut self, record: &Record, server: &Server) {
-        let facts = facts(server);
-        let mut patch = Patch::new().snapshot(&facts);
-        let mut changed = differs(record, &facts);
+        let snapshot = snapshot(server);
+        let mut patch = Patch::new().snapshot(&snapshot);
+        let mut changed = differs(record, &snapshot);
         if record.stage == Some(Stage::New) {
-            // Its creator did not live to see the answer.
+            // Its creator was lost before it got the response.
             patch = patch.stage(Stage::Created);
             changed = true;
         }
-        // A record that is removed meanwhile stays removed.
+        // A record that is removed in the meantime stays removed.
         self.writes
             .push(Write::new(&record.name, patch, IfMissing::Skip));
-        self.tell(&record.name, SyncOutcome::Updated, changed)
+        self.report(&record.name, SyncOutcome::Updated, changed)
             .status = Some(server.status.clone());
     }
 
     fn adopt(&mut self, server: &Server) {
-        let patch = Patch::new().snapshot(&facts(server));
+        let patch = Patch::new().snapshot(&snapshot(server));
         self.writes
             .push(Write::new(&server.name, patch, IfMissing::Insert));
-        self.tell(&server.name, SyncOutcome::Adopted, true).status = Some(server.status.clone());
+        self.report(&server.name, SyncOutcome::Adopted, true).status = Some(server.status.clone());
     }
 
     fn miss(&mut self, record: &Record, remove: bool) {
         if !remove {
-            self.tell(&record.name, SyncOutcome::Missing, false);
+            self.report(&record.name, SyncOutcome::Missing, false);
             return;
         }
-        // A new server of this name may have been recorded meanwhile.
+        // A new server of this name may have been recorded in the meantime.
         let only = match (record.id, &record.stage) {
             (Some(id), _) => Precondition::Id(id),
             (None, Some(Stage::New)) => Precondition::Reserved,
             (None, _) => Precondition::Any,
         };
         self.removals.push((record.name.clone(), only));
-        self.tell(&record.name, SyncOutcome::Removed, true);
+        self.report(&record.name, SyncOutcome::Removed, true);
     }
 
     fn unknown(&mut self, scope: &Scope) {
@@ -228,12 +232,12 @@ impl Plan {
                 .iter()
                 .any(|synced| synced.name == name.as_str())
             {
-                self.tell(name.as_str(), SyncOutcome::Unknown, false);
+                self.report(name.as_str(), SyncOutcome::Unknown, false);
             }
         }
     }
 
-    fn tell(&mut self, name: &str, record: SyncOutcome, changed: bool) -> &mut SyncedRecord {
+    fn report(&mut self, name: &str, record: SyncOutcome, changed: bool) -> &mut SyncedRecord {
         self.synced.push_mut(SyncedRecord {
             name: name.to_owned(),
             record,

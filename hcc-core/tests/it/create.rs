@@ -1,4 +1,4 @@
-//! At most one server of a name, and no trace of a failed order.
+//! At most one server of a name, and no record of a failed creation.
 
 use hcc_core::{CreateOptions, CreateOutcome, Error, ErrorKind, Settings};
 use hcc_store::{Stage, Store};
@@ -11,13 +11,13 @@ use crate::setup::{TOKEN, TestProject, name};
 async fn new_server_is_recorded_with_its_root_password() {
     let setup = TestProject::new(Sim::builder()).await;
 
-    let made = setup
+    let outcome = setup
         .project
         .create(&name("web1"), &CreateOptions::default())
         .await
         .unwrap();
 
-    assert!(matches!(made, CreateOutcome::Created(actions) if actions.len() == 2));
+    assert!(matches!(outcome, CreateOutcome::Created(actions) if actions.len() == 2));
     let record = setup.record("web1").await.unwrap();
     assert_eq!(record.stage, Some(Stage::Created));
     assert_eq!(record.labels.unwrap()["managed"], "1");
@@ -26,7 +26,7 @@ async fn new_server_is_recorded_with_its_root_password() {
 }
 
 #[tokio::test]
-async fn server_without_wishes_is_the_cheapest_with_the_newest_debian() {
+async fn server_without_options_is_the_cheapest_with_the_newest_debian() {
     let setup = TestProject::new(Sim::builder()).await;
 
     setup
@@ -46,16 +46,15 @@ async fn server_without_wishes_is_the_cheapest_with_the_newest_debian() {
 }
 
 #[tokio::test]
-async fn order_says_more_than_the_settings_and_data_centres_are_locations() {
-    let mut settings = Settings::default();
-    settings.server_type = Some("cx33".to_owned());
-    settings.location = Some("hel1".to_owned());
-    settings.image = Some("ubuntu-24.04".to_owned());
+async fn options_override_settings_and_data_centres_are_locations() {
+    let settings = Settings::default()
+        .with_server_type("cx33")
+        .with_location("hel1")
+        .with_image("ubuntu-24.04");
     let setup = TestProject::with_settings(Sim::builder(), settings).await;
-    let mut order = CreateOptions::default();
-    order.location = Some("fsn1-dc14".to_owned());
+    let options = CreateOptions::default().with_location("fsn1-dc14");
 
-    setup.project.create(&name("web1"), &order).await.unwrap();
+    setup.project.create(&name("web1"), &options).await.unwrap();
 
     let record = setup.record("web1").await.unwrap();
     assert_eq!(record.dc.unwrap().name.unwrap(), "fsn1");
@@ -64,7 +63,7 @@ async fn order_says_more_than_the_settings_and_data_centres_are_locations() {
 }
 
 #[tokio::test]
-async fn repeated_order_adopts_the_server() {
+async fn repeated_creation_adopts_the_server() {
     let setup = TestProject::new(Sim::builder()).await;
 
     setup
@@ -87,7 +86,7 @@ async fn repeated_order_adopts_the_server() {
 }
 
 #[tokio::test]
-async fn server_of_somebody_else_is_not_adopted() {
+async fn unmanaged_server_is_not_adopted() {
     let setup = TestProject::new(Sim::builder().server("web1", &[])).await;
 
     let error = setup
@@ -101,9 +100,8 @@ async fn server_of_somebody_else_is_not_adopted() {
 }
 
 #[tokio::test]
-async fn name_without_our_prefix_costs_no_request() {
-    let mut settings = Settings::default();
-    settings.prefix = Some("m-".to_owned());
+async fn name_without_the_prefix_makes_no_request() {
+    let settings = Settings::default().with_prefix("m-");
     let setup = TestProject::with_settings(Sim::builder(), settings).await;
 
     let error = setup
@@ -117,24 +115,20 @@ async fn name_without_our_prefix_costs_no_request() {
 }
 
 #[tokio::test]
-async fn what_hetzner_does_not_offer_is_named_and_leaves_no_record() {
+async fn missing_resource_is_named_and_leaves_no_record() {
     let setup = TestProject::new(Sim::builder()).await;
-    type Wish = fn(&mut CreateOptions, String);
-    let wishes: [(&str, Wish); 3] = [
-        ("server type", |order, name| order.server_type = Some(name)),
-        ("image", |order, name| order.image = Some(name)),
-        ("location", |order, name| order.location = Some(name)),
-    ];
+    let valid = CreateOptions::default()
+        .with_server_type("cx23")
+        .with_image("debian-13");
 
-    for (what, wish) in wishes {
-        let mut order = CreateOptions::default();
-        order.server_type = Some("cx23".to_owned());
-        order.image = Some("debian-13".to_owned());
-        wish(&mut order, "nonsense".to_owned());
-
+    for (what, options) in [
+        ("server type", valid.clone().with_server_type("nonsense")),
+        ("image", valid.clone().with_image("nonsense")),
+        ("location", valid.with_location("nonsense")),
+    ] {
         let error = setup
             .project
-            .create(&name("web1"), &order)
+            .create(&name("web1"), &options)
             .await
             .unwrap_err();
 
@@ -144,9 +138,9 @@ async fn what_hetzner_does_not_offer_is_named_and_leaves_no_record() {
     }
 }
 
-/// Whatever goes wrong once, repeating the order ends with one server.
+/// After any single fault, a repeated creation ends with one server.
 #[tokio::test]
-async fn no_fault_makes_two_servers_or_leaves_a_ghost() {
+async fn no_fault_creates_two_servers_or_leaves_a_record() {
     for fault in [
         "drop POST /v1/servers",
         "drop-after POST /v1/servers x1",
@@ -170,10 +164,10 @@ async fn no_fault_makes_two_servers_or_leaves_a_ghost() {
             .create(&name("web1"), &CreateOptions::default())
             .await;
 
-        let made = setup.servers("web1").await;
-        assert!(made <= 1, "{fault}");
+        let created = setup.servers("web1").await;
+        assert!(created <= 1, "{fault}");
         match &first {
-            Ok(_) => assert_eq!(made, 1, "{fault}"),
+            Ok(_) => assert_eq!(created, 1, "{fault}"),
             Err(error) => {
                 assert!(setup.record("web1").await.is_none(), "{fault}");
                 assert!(!format!("{error:#?}").contains(TOKEN), "{fault}");
@@ -191,47 +185,47 @@ async fn no_fault_makes_two_servers_or_leaves_a_ghost() {
 }
 
 #[tokio::test]
-async fn order_is_sent_once_although_its_answer_is_lost() {
+async fn request_is_sent_once_although_its_response_is_lost() {
     let setup = TestProject::new(Sim::builder()).await;
     setup.fault("hang-after POST /v1/servers x1");
 
-    let made = setup
+    let outcome = setup
         .project
         .create(&name("web1"), &CreateOptions::default())
         .await
         .unwrap();
 
     assert!(
-        matches!(made, CreateOutcome::Adopted),
+        matches!(outcome, CreateOutcome::Adopted),
         "it was found by its name"
     );
-    let orders = setup
+    let requests = setup
         .requests()
         .iter()
         .filter(|request| *request == "POST /v1/servers")
         .count();
-    assert_eq!(orders, 1);
+    assert_eq!(requests, 1);
 }
 
-/// Another worker's order may be carried out at this very moment.
+/// Another worker may be creating the server at the same time.
 #[tokio::test]
-async fn name_of_a_server_that_cannot_be_seen_yet_is_tried_later() {
+async fn name_of_a_server_that_is_not_visible_yet_is_retried() {
     let setup = TestProject::new(Sim::builder()).await;
     setup.fault("error=uniqueness_error POST x1");
 
-    let order = CreateOptions::default();
+    let options = CreateOptions::default();
     let error = setup
         .project
-        .create(&name("web1"), &order)
+        .create(&name("web1"), &options)
         .await
         .unwrap_err();
 
     assert_eq!(error.kind(), ErrorKind::TryLater);
-    assert!(setup.record("web1").await.is_none(), "no ghost");
+    assert!(setup.record("web1").await.is_none(), "no record is left");
 }
 
 #[tokio::test]
-async fn creation_that_was_cut_off_is_taken_up_by_the_next() {
+async fn interrupted_creation_is_completed_by_the_next() {
     let setup = TestProject::new(Sim::builder()).await;
     setup.store.reserve("web1").await.unwrap();
 
@@ -248,12 +242,12 @@ async fn creation_that_was_cut_off_is_taken_up_by_the_next() {
 }
 
 #[tokio::test]
-async fn many_creators_of_one_name_make_one_server() {
+async fn concurrent_creations_of_one_name_create_one_server() {
     let setup = TestProject::new(Sim::builder()).await;
-    let (name, order) = (name("web1"), CreateOptions::default());
-    let creators = (0..8).map(|_| setup.project.create(&name, &order));
+    let (name, options) = (name("web1"), CreateOptions::default());
+    let creations = (0..8).map(|_| setup.project.create(&name, &options));
 
-    let outcomes = futures_util::future::join_all(creators).await;
+    let outcomes = futures_util::future::join_all(creations).await;
 
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     assert_eq!(setup.servers("web1").await, 1);

@@ -1,4 +1,4 @@
-//! Users who try to get round the web service.
+//! Commands that are pushed past the web service.
 
 use std::sync::Arc;
 
@@ -11,26 +11,26 @@ use crate::harness::{Harness, MINUTE, RunningWorker};
 use crate::setup::name;
 
 /// A harness with the server `web1`, and the users `mary` and `zoe`.
-struct House {
+struct Fixture {
     harness: Harness,
     accounts: Memory,
 }
 
-impl House {
+impl Fixture {
     async fn new() -> Self {
         let sim = Sim::builder().server("web1", &[("managed", "1")]);
         let harness = Harness::new(sim).await;
         let scope = hcc_core::Scope::All;
         harness.setup.project.sync(&scope, false).await.unwrap();
         harness.setup.sim.clear_requests();
-        let house = Self {
+        let fixture = Self {
             harness,
             accounts: Memory::default(),
         };
         let may = |right| json!({ "grants": [{ "servers": "web*", "may": [right] }] });
-        house.add("mary", may("console")).await;
-        house.add("zoe", may("kill")).await;
-        house
+        fixture.add("mary", may("console")).await;
+        fixture.add("zoe", may("kill")).await;
+        fixture
     }
 
     async fn add(&self, name: &str, rights: Value) {
@@ -57,32 +57,32 @@ impl House {
 }
 
 #[tokio::test]
-async fn console_right_kills_no_server() {
-    let house = House::new().await;
-    let _worker = house.start_worker();
+async fn console_permission_kills_no_server() {
+    let fixture = Fixture::new().await;
+    let _worker = fixture.start_worker();
 
-    let error = house.push(Command::Kill { id: None }, "mary").await;
+    let error = fixture.push(Command::Kill { id: None }, "mary").await;
 
     let error = error.unwrap_err();
     assert_eq!(error.code(), "denied");
     assert_eq!(error.to_string(), "denied: mary may not kill web1");
-    assert!(house.harness.setup.requests().is_empty());
+    assert!(fixture.harness.setup.requests().is_empty());
     assert_eq!(
-        house.harness.dead_letter_reason().await,
+        fixture.harness.dead_letter_reason().await,
         "denied: mary may not kill web1"
     );
-    let record = house.harness.setup.record("web1").await.unwrap();
+    let record = fixture.harness.setup.record("web1").await.unwrap();
     let last = record.last.unwrap();
     assert_eq!((last.ok, last.by.as_deref()), (false, Some("mary")));
-    house.push(Command::Console, "mary").await.unwrap();
+    fixture.push(Command::Console, "mary").await.unwrap();
 }
 
 #[tokio::test]
 async fn sync_of_all_servers_is_for_admins() {
-    let house = House::new().await;
-    house.add("root", json!({ "admin": true })).await;
-    let _worker = house.start_worker();
-    let frontend = &house.harness.frontend;
+    let fixture = Fixture::new().await;
+    fixture.add("root", json!({ "admin": true })).await;
+    let _worker = fixture.start_worker();
+    let frontend = &fixture.harness.frontend;
     let sync = async |by| {
         let id = frontend.submit_sync_all(by).await.unwrap();
         frontend.wait(&id, MINUTE).await
@@ -91,37 +91,37 @@ async fn sync_of_all_servers_is_for_admins() {
     let error = sync(Some("zoe")).await.unwrap_err();
 
     assert_eq!(error.to_string(), "denied: zoe may not sync all servers");
-    assert!(house.harness.setup.requests().is_empty());
+    assert!(fixture.harness.setup.requests().is_empty());
     sync(Some("root")).await.unwrap();
-    // Programs that know no users say no name.
+    // Programs without users set no user.
     sync(None).await.unwrap();
 }
 
 #[tokio::test]
-async fn invented_user_changes_nothing() {
-    let house = House::new().await;
-    let _worker = house.start_worker();
+async fn unknown_user_changes_nothing() {
+    let fixture = Fixture::new().await;
+    let _worker = fixture.start_worker();
 
     for by in ["root", "", "zoe ", "Zoe"] {
         let power = Command::Power(Power::Force);
-        let error = house.push(power, by).await.unwrap_err();
+        let error = fixture.push(power, by).await.unwrap_err();
         assert_eq!(error.to_string(), format!("denied: user {by:?} not found"));
     }
 
-    assert!(house.harness.setup.requests().is_empty());
+    assert!(fixture.harness.setup.requests().is_empty());
 }
 
 #[tokio::test]
-async fn command_outlives_neither_its_user_nor_the_right() {
-    let house = House::new().await;
+async fn command_of_a_removed_user_is_denied() {
+    let fixture = Fixture::new().await;
     let kill = Request::new(Command::Kill { id: None }, name("web1")).by("zoe");
-    let id = house.harness.frontend.submit(&kill).await.unwrap();
-    house.accounts.remove_user("zoe").await.unwrap();
+    let id = fixture.harness.frontend.submit(&kill).await.unwrap();
+    fixture.accounts.remove_user("zoe").await.unwrap();
 
-    let _worker = house.start_worker();
+    let _worker = fixture.start_worker();
 
-    let ended = house.harness.frontend.wait(&id, MINUTE).await;
+    let ended = fixture.harness.frontend.wait(&id, MINUTE).await;
     let error = ended.unwrap_err().to_string();
     assert_eq!(error, "denied: user \"zoe\" not found");
-    assert_eq!(house.harness.setup.servers("web1").await, 1);
+    assert_eq!(fixture.harness.setup.servers("web1").await, 1);
 }

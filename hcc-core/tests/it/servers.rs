@@ -10,7 +10,7 @@ use crate::setup::{TestProject, name};
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 
 #[tokio::test]
-async fn each_power_verb_asks_for_its_own_action() {
+async fn each_power_verb_requests_its_own_action() {
     let setup = TestProject::new(Sim::builder().server("web1", MANAGED)).await;
 
     for (power, action) in [
@@ -29,25 +29,25 @@ async fn each_power_verb_asks_for_its_own_action() {
             .unwrap();
 
         let requests = setup.requests();
-        let asked = requests
+        let request = requests
             .iter()
             .rev()
             .find(|request| request.starts_with("POST"))
             .unwrap();
         assert!(
-            asked.ends_with(&format!("/actions/{action}")),
-            "{power:?}: {asked}"
+            request.ends_with(&format!("/actions/{action}")),
+            "{power:?}: {request}"
         );
     }
 }
 
 #[tokio::test]
-async fn servers_without_our_label_are_not_touched() {
+async fn servers_without_the_label_are_not_changed() {
     let setup = TestProject::new(Sim::builder().server("web1", &[])).await;
     let web1 = name("web1");
     let project = &setup.project;
 
-    let refusals = [
+    let errors = [
         project
             .power(&web1, Power::Force)
             .await
@@ -58,7 +58,7 @@ async fn servers_without_our_label_are_not_touched() {
         project.unmanage(&web1).await.unwrap_err(),
     ];
 
-    for error in refusals {
+    for error in errors {
         assert!(matches!(error, Error::NotManaged { .. }), "{error:?}");
         assert_eq!(error.kind(), ErrorKind::Refused);
     }
@@ -105,25 +105,25 @@ async fn unknown_servers_are_not_found() {
 }
 
 #[tokio::test]
-async fn tagging_manages_and_untagging_releases() {
+async fn label_is_added_and_removed() {
     let setup = TestProject::new(Sim::builder().server("web1", &[("env", "prod")])).await;
     let web1 = name("web1");
 
     setup.project.manage(&web1).await.unwrap();
-    let tagged = setup.record("web1").await.unwrap().labels.unwrap();
+    let managed = setup.record("web1").await.unwrap().labels.unwrap();
     setup.project.unmanage(&web1).await.unwrap();
-    let untagged = setup.record("web1").await.unwrap().labels.unwrap();
+    let unmanaged = setup.record("web1").await.unwrap().labels.unwrap();
 
     assert_eq!(
-        (tagged["managed"].as_str(), tagged["env"].as_str()),
+        (managed["managed"].as_str(), managed["env"].as_str()),
         ("1", "prod")
     );
-    assert!(!untagged.contains_key("managed"));
-    assert_eq!(untagged["env"], "prod");
+    assert!(!unmanaged.contains_key("managed"));
+    assert_eq!(unmanaged["env"], "prod");
 }
 
 #[tokio::test]
-async fn console_is_recorded_and_its_link_suits_any_page() {
+async fn console_is_recorded_and_its_link_works_for_any_page() {
     let setup = TestProject::new(Sim::builder().server("web1", MANAGED)).await;
 
     let console = setup.project.console(&name("web1")).await.unwrap();
@@ -137,7 +137,7 @@ async fn console_is_recorded_and_its_link_suits_any_page() {
     assert_eq!(record.auth.unwrap().expose_secret(), password);
     assert!(
         record.ts.is_some() && record.status.is_some(),
-        "the record is a whole one"
+        "the record is complete"
     );
     for base in ["https://example.org/l.html", "https://example.org/l.html?"] {
         let link = console.link(Some(base));
@@ -146,35 +146,35 @@ async fn console_is_recorded_and_its_link_suits_any_page() {
             format!("https://example.org/l.html?{url}#{password}")
         );
     }
-    let shown = format!("{console:?}");
-    assert!(!shown.contains(url) && !shown.contains(password));
+    let debug = format!("{console:?}");
+    assert!(!debug.contains(url) && !debug.contains(password));
 }
 
 #[tokio::test]
-async fn killed_server_is_gone_from_hetzner_and_the_records() {
+async fn killed_server_is_removed_from_hetzner_and_the_records() {
     let setup = TestProject::new(Sim::builder().server("web1", MANAGED)).await;
     setup.project.manage(&name("web1")).await.unwrap();
 
-    let killed = setup.project.kill(&name("web1")).await.unwrap();
+    let outcome = setup.project.kill(&name("web1")).await.unwrap();
 
-    assert!(matches!(killed, DeleteOutcome::Deleted(Some(_))));
+    assert!(matches!(outcome, DeleteOutcome::Deleted(Some(_))));
     assert!(setup.record("web1").await.is_none());
     assert_eq!(setup.servers("web1").await, 0);
 }
 
 #[tokio::test]
-async fn killing_what_is_gone_clears_its_record() {
+async fn killing_a_missing_server_removes_its_record() {
     let setup = TestProject::new(Sim::builder()).await;
     setup
         .store
-        .set("ghost", Patch::new().status("running"))
+        .set("missing", Patch::new().status("running"))
         .await
         .unwrap();
 
-    let killed = setup.project.kill(&name("ghost")).await.unwrap();
+    let outcome = setup.project.kill(&name("missing")).await.unwrap();
 
-    assert!(matches!(killed, DeleteOutcome::Gone));
-    assert!(setup.record("ghost").await.is_none());
+    assert!(matches!(outcome, DeleteOutcome::Gone));
+    assert!(setup.record("missing").await.is_none());
 }
 
 #[tokio::test]
@@ -193,7 +193,7 @@ async fn refused_deletion_keeps_the_record() {
 }
 
 #[tokio::test]
-async fn list_tells_who_knows_a_server() {
+async fn list_reports_presence() {
     let setup =
         TestProject::new(Sim::builder().server("both", MANAGED).server("remote", &[])).await;
     setup.project.manage(&name("both")).await.unwrap();
@@ -216,7 +216,7 @@ async fn list_tells_who_knows_a_server() {
 }
 
 #[tokio::test]
-async fn failures_are_sorted_by_what_the_user_would_do() {
+async fn errors_are_classified() {
     for (fault, kind, code) in [
         (
             "error=unauthorized GET",

@@ -8,7 +8,7 @@ use hcc_store::{Memory, Record, Store};
 use hcloud_api::{Client, ListServers};
 use hcloud_sim::{Builder, Sim};
 
-/// The token is told apart from everything else in what a test prints.
+/// The token, which is recognizable in any output.
 pub(crate) const TOKEN: &str = "canary-token";
 
 /// How many times faster than Hetzner.
@@ -25,18 +25,18 @@ impl TestProject {
         Self::with_settings(sim, Settings::default()).await
     }
 
-    /// Whose client has all the time in the world: for tests that count requests.
-    pub(crate) async fn patient(sim: Builder) -> Self {
+    /// With a client that never times out: for tests that count requests.
+    pub(crate) async fn with_long_timeout(sim: Builder) -> Self {
         let sim = sim.speed(FAST);
         Self::with_timeout(sim, Settings::default(), Duration::from_secs(60)).await
     }
 
-    /// Whose servers take as long as those of Hetzner.
+    /// With servers as slow as those of Hetzner.
     pub(crate) async fn in_real_time(sim: Builder) -> Self {
         Self::with_timeout(sim, Settings::default(), Duration::from_secs(60)).await
     }
 
-    /// Whose client gives up soon, since some faults are silence.
+    /// With a client that times out soon, since some faults are missing responses.
     pub(crate) async fn with_settings(sim: Builder, settings: Settings) -> Self {
         Self::with_timeout(sim.speed(FAST), settings, Duration::from_secs(1)).await
     }
@@ -53,7 +53,7 @@ impl TestProject {
         }
     }
 
-    /// A client of its own, which waits for answers.
+    /// Returns another client, with a long timeout.
     pub(crate) fn api(&self) -> Client {
         client(&self.sim, Duration::from_secs(60))
     }
@@ -62,7 +62,7 @@ impl TestProject {
         self.sim.add_fault(fault.parse().unwrap());
     }
 
-    /// How many servers of this name Hetzner has.
+    /// Returns the number of servers of this name.
     pub(crate) async fn servers(&self, name: &str) -> usize {
         self.sim.clear_faults();
         let all = ListServers::default();
@@ -74,7 +74,7 @@ impl TestProject {
         self.store.get(name).await.unwrap()
     }
 
-    /// The requests so far, as `METHOD path`.
+    /// Returns the requests so far, as `METHOD path`.
     pub(crate) fn requests(&self) -> Vec<String> {
         let requests = self.sim.requests();
         requests
@@ -92,6 +92,6 @@ fn client(sim: &Sim, timeout: Duration) -> Client {
         .unwrap()
 }
 
-pub(crate) fn name(text: &str) -> ServerName {
-    text.parse().unwrap()
+pub(crate) fn name(name: &str) -> ServerName {
+    name.parse().unwrap()
 }

@@ -1,4 +1,4 @@
-//! Copying into the records.
+//! Updates of the records from Hetzner.
 
 use hcc_core::{Scope, SyncOutcome, SyncProgress};
 use hcc_store::{Patch, Stage, Store, StoreExt};
@@ -8,7 +8,7 @@ use crate::setup::{TestProject, name};
 
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 
-fn fates(synced: &[hcc_core::SyncedRecord]) -> Vec<(&str, SyncOutcome)> {
+fn outcomes(synced: &[hcc_core::SyncedRecord]) -> Vec<(&str, SyncOutcome)> {
     synced
         .iter()
         .map(|synced| (synced.name.as_str(), synced.record))
@@ -16,8 +16,8 @@ fn fates(synced: &[hcc_core::SyncedRecord]) -> Vec<(&str, SyncOutcome)> {
 }
 
 #[tokio::test]
-async fn two_thousand_records_cost_forty_requests() {
-    let setup = TestProject::patient(Sim::builder().servers(2000, MANAGED)).await;
+async fn two_thousand_records_take_forty_requests() {
+    let setup = TestProject::with_long_timeout(Sim::builder().servers(2000, MANAGED)).await;
     setup.project.sync(&Scope::All, false).await.unwrap();
     setup.sim.clear_requests();
 
@@ -33,25 +33,25 @@ async fn two_thousand_records_cost_forty_requests() {
 }
 
 #[tokio::test]
-async fn sync_tells_of_each_page_and_then_of_the_records() {
-    let setup = TestProject::patient(Sim::builder().servers(120, MANAGED)).await;
-    let mut told = Vec::new();
+async fn sync_reports_each_page_and_then_the_records() {
+    let setup = TestProject::with_long_timeout(Sim::builder().servers(120, MANAGED)).await;
+    let mut reports = Vec::new();
 
     let sync = setup
         .project
-        .sync_with_progress(&Scope::All, false, |progress| told.push(progress));
+        .sync_with_progress(&Scope::All, false, |progress| reports.push(progress));
     sync.await.unwrap();
 
-    let asking = |servers| SyncProgress::Asking {
+    let fetching = |servers| SyncProgress::Fetching {
         servers,
         of: Some(120),
     };
     assert_eq!(
-        told,
+        reports,
         [
-            asking(50),
-            asking(100),
-            asking(120),
+            fetching(50),
+            fetching(100),
+            fetching(120),
             SyncProgress::Writing { records: 120 }
         ]
     );
@@ -72,48 +72,52 @@ async fn known_records_are_updated_and_missing_ones_kept() {
         .unwrap();
     setup
         .store
-        .set("ghost", Patch::new().status("stale"))
+        .set("missing", Patch::new().status("stale"))
         .await
         .unwrap();
 
     let synced = setup.project.sync(&Scope::Known, false).await.unwrap();
 
     assert_eq!(
-        fates(&synced),
+        outcomes(&synced),
         [
             ("web1", SyncOutcome::Updated),
-            ("ghost", SyncOutcome::Missing)
+            ("missing", SyncOutcome::Missing)
         ]
     );
     assert_eq!(
         setup.record("web1").await.unwrap().status.unwrap(),
         "running"
     );
-    assert!(setup.record("web2").await.is_none(), "it was not known");
-    assert!(setup.record("ghost").await.is_some());
+    assert!(setup.record("web2").await.is_none(), "it had no record");
+    assert!(setup.record("missing").await.is_some());
 }
 
 #[tokio::test]
-async fn pruning_removes_what_is_gone() {
+async fn pruning_removes_records_without_server() {
     let setup = TestProject::new(Sim::builder()).await;
-    setup.store.reserve("cut-off").await.unwrap();
+    setup.store.reserve("interrupted").await.unwrap();
 
     let synced = setup.project.sync(&Scope::Known, true).await.unwrap();
 
-    assert_eq!(fates(&synced), [("cut-off", SyncOutcome::Removed)]);
-    assert!(setup.record("cut-off").await.is_none());
+    assert_eq!(outcomes(&synced), [("interrupted", SyncOutcome::Removed)]);
+    assert!(setup.record("interrupted").await.is_none());
 }
 
 #[tokio::test]
 async fn sync_from_scratch_adopts_managed_servers_only() {
-    let setup =
-        TestProject::new(Sim::builder().server("ours", MANAGED).server("theirs", &[])).await;
+    let setup = TestProject::new(
+        Sim::builder()
+            .server("managed", MANAGED)
+            .server("other", &[]),
+    )
+    .await;
 
     let synced = setup.project.sync(&Scope::All, false).await.unwrap();
 
-    assert_eq!(fates(&synced), [("ours", SyncOutcome::Adopted)]);
-    let record = setup.record("ours").await.unwrap();
-    assert_eq!(record.stage, None, "as a sync has always left it");
+    assert_eq!(outcomes(&synced), [("managed", SyncOutcome::Adopted)]);
+    let record = setup.record("managed").await.unwrap();
+    assert_eq!(record.stage, None, "a sync does not set it");
     assert_eq!(record.dc.unwrap().loc.unwrap().country.unwrap(), "DE");
 }
 
@@ -127,10 +131,10 @@ async fn named_servers_are_updated_adopted_removed_or_unknown() {
         .unwrap();
     setup
         .store
-        .set("ghost", Patch::new().status("stale"))
+        .set("missing", Patch::new().status("stale"))
         .await
         .unwrap();
-    let names = ["web1", "web2", "ghost", "none"].map(name).to_vec();
+    let names = ["web1", "web2", "missing", "none"].map(name).to_vec();
 
     let synced = setup
         .project
@@ -139,19 +143,19 @@ async fn named_servers_are_updated_adopted_removed_or_unknown() {
         .unwrap();
 
     assert_eq!(
-        fates(&synced),
+        outcomes(&synced),
         [
             ("web1", SyncOutcome::Updated),
-            ("ghost", SyncOutcome::Removed),
+            ("missing", SyncOutcome::Removed),
             ("web2", SyncOutcome::Adopted),
             ("none", SyncOutcome::Unknown),
         ]
     );
-    assert!(setup.record("ghost").await.is_none());
+    assert!(setup.record("missing").await.is_none());
 }
 
 #[tokio::test]
-async fn one_name_costs_one_small_request() {
+async fn one_name_takes_one_small_request() {
     let setup = TestProject::new(Sim::builder().servers(120, MANAGED)).await;
 
     setup
@@ -172,7 +176,7 @@ async fn one_name_costs_one_small_request() {
 }
 
 #[tokio::test]
-async fn creation_that_was_cut_off_after_the_order_becomes_a_record() {
+async fn creation_interrupted_after_the_request_becomes_a_record() {
     let setup = TestProject::new(Sim::builder().server("web1", MANAGED)).await;
     setup.store.reserve("web1").await.unwrap();
 
@@ -184,7 +188,7 @@ async fn creation_that_was_cut_off_after_the_order_becomes_a_record() {
 }
 
 #[tokio::test]
-async fn unreachable_hetzner_changes_no_record() {
+async fn failed_request_changes_no_record() {
     let setup = TestProject::new(Sim::builder()).await;
     setup
         .store

@@ -284,8 +284,9 @@ async fn console_expires_after_its_ttl() {
 
 #[tokio::test]
 async fn hundred_commands_share_the_polls_of_their_actions() {
-    let harness =
-        Harness::with_project(TestProject::patient(Sim::builder().servers(100, MANAGED)).await);
+    let harness = Harness::with_project(
+        TestProject::with_long_timeout(Sim::builder().servers(100, MANAGED)).await,
+    );
     let scope = hcc_core::Scope::All;
     harness.setup.project.sync(&scope, false).await.unwrap();
     harness.setup.sim.clear_requests();

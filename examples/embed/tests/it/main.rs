@@ -1,10 +1,12 @@
 //! The service over HTTP.
 
+mod routes;
+
 use std::process::Command;
 use std::time::Duration;
 
+use hcc_core::hcloud_api::Client;
 use hcc_core::{Frontend, Power, Project, Request, Scope, Settings, Worker};
-use hcloud_api::Client;
 use hcloud_sim::Sim;
 use reqwest::StatusCode;
 use test_services::Program;
