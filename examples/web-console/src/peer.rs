@@ -41,7 +41,7 @@ impl FromRequestParts<WebConsole> for Peer {
             .flat_map(|list| list.split(','))
             .filter_map(|address| address.trim().parse().ok())
             .collect();
-        // Clients can forge everything before the last address that is no trusted proxy.
+        // Clients can forge everything before the last address that is not a trusted proxy.
         let address = forwarded.iter().rfind(|address| !is_trusted(address));
         Ok(Self {
             address: address.copied().or(sender),

@@ -41,8 +41,8 @@ fn print(name: &str, one_server: bool, few: &Figures, many: &Figures) {
 }
 
 async fn sqlite(count: usize, one_server: bool) -> Figures {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("queue.db");
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("queue.db");
     let queue = queue(&format!("sqlite:{}", path.display())).await;
     queue.retry(&"made".into()).await.unwrap();
     let mut connection = Connection::open(&path).unwrap();

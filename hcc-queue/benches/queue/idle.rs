@@ -19,13 +19,13 @@ const SETTLE_TIME: Duration = Duration::from_secs(12);
 const IDLE: Duration = Duration::from_secs(30);
 
 pub(crate) async fn bench() {
-    let folder = TempDir::new().unwrap();
+    let directory = TempDir::new().unwrap();
     let mongod = Mongod::start();
     let redis = Redis::start();
     let places = [
         (
             "SQLite",
-            format!("sqlite:{}/queue.db", folder.path().display()),
+            format!("sqlite:{}/queue.db", directory.path().display()),
         ),
         ("MongoDB", mongod.fresh_url()),
         ("Redis", redis.fresh_url()),

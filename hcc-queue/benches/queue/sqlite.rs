@@ -23,8 +23,8 @@ pub(crate) async fn bench() {
 /// From the start of a push to the lease in another process, compared to a push to a list in
 /// Redis with the same durability and its pop in another process.
 async fn wake() {
-    let folder = TempDir::new().unwrap();
-    let url = format!("sqlite:{}/queue.db", folder.path().display());
+    let directory = TempDir::new().unwrap();
+    let url = format!("sqlite:{}/queue.db", directory.path().display());
     let queue = queue(&url).await;
     let mut worker = Actor::start("consume", &url);
     // It appends to its file and syncs that before it responds.
@@ -63,8 +63,8 @@ async fn wake() {
 
 /// Each of many processes pushes and works without a pause.
 fn saturation() {
-    let folder = TempDir::new().unwrap();
-    let url = format!("sqlite:{}/queue.db", folder.path().display());
+    let directory = TempDir::new().unwrap();
+    let url = format!("sqlite:{}/queue.db", directory.path().display());
 
     let mut all: Vec<_> = (0..PROCESSES)
         .map(|_| Actor::start("saturate", &url))

@@ -61,14 +61,14 @@ pub(super) static SCHEMA: Schema = Schema {
 };
 
 /// Returns the directory next to the file, for everything that is neither a command nor durable.
-pub(super) fn folder(path: &Path) -> PathBuf {
+pub(super) fn directory(path: &Path) -> PathBuf {
     let mut directory = path.as_os_str().to_owned();
     directory.push("-live");
     directory.into()
 }
 
 fn open_lock(path: &Path) -> io::Result<fs::File> {
-    let directory = folder(path);
+    let directory = directory(path);
     create_directory(&directory)?;
     open_or_create(&directory.join("lock"))
 }

@@ -20,7 +20,7 @@ use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::file::folder;
+use super::file::directory;
 use super::watch::Watch;
 use crate::{
     BoxError, Channel, DatabaseError, Error, Failure, QueueUrl, Received, Result, Subscription,
@@ -45,7 +45,7 @@ impl<T> Log<T> {
     pub(super) fn new(database: &Path, name: &str, timeout: Duration) -> Self {
         Self {
             queue: QueueUrl::sqlite(database),
-            path: folder(database).join(name),
+            path: directory(database).join(name),
             timeout,
             file: Mutex::default(),
             messages: PhantomData,
@@ -233,10 +233,10 @@ impl<T: DeserializeOwned> Tail<T> {
 
 /// Opens the file and watches its directory.
 fn open_watched(path: &Path, watch: &mut Watch) -> io::Result<File> {
-    let folder = path.parent().expect("the path has a folder and a name");
-    create_directory(folder)?;
+    let directory = path.parent().expect("the path has a directory and a name");
+    create_directory(directory)?;
     // It may have been replaced since the last time.
-    watch.watch(folder)?;
+    watch.watch(directory)?;
     open(path)
 }
 

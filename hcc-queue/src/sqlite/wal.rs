@@ -59,8 +59,8 @@ mod tests {
 
     #[tokio::test]
     async fn log_that_is_synced_is_the_one_that_is_written() {
-        let folder = TempDir::new().unwrap();
-        let path = folder.path().join("queue.db");
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("queue.db");
         let (first, second) = (Sqlite::new(&path), Sqlite::new(&path));
         let start = Command::new("start", "web");
         first.push(&start, Duration::ZERO).await.unwrap();
@@ -100,8 +100,8 @@ mod tests {
 
     #[tokio::test]
     async fn command_is_visible_before_it_is_durable() {
-        let folder = TempDir::new().unwrap();
-        let path = folder.path().join("queue.db");
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("queue.db");
         let queue = with_failing_sync(&path);
         let command = Command::new("start", "web");
 
@@ -114,8 +114,8 @@ mod tests {
 
     #[tokio::test]
     async fn failed_sync_is_reported() {
-        let folder = TempDir::new().unwrap();
-        let path = folder.path().join("queue.db");
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("queue.db");
         Sqlite::new(&path)
             .queue()
             .push(&Command::new("start", "web"))

@@ -31,10 +31,10 @@ mod tests {
 
                 #[tokio::test]
                 async fn change_wakes_current_and_later_waits() {
-                    let folder = TempDir::new().unwrap();
-                    let file = folder.path().join("msg");
+                    let directory = TempDir::new().unwrap();
+                    let file = directory.path().join("msg");
                     let mut watch = super::super::$module::Watch::new().unwrap();
-                    watch.watch(folder.path()).unwrap();
+                    watch.watch(directory.path()).unwrap();
 
                     fs::write(&file, "created").unwrap();
                     timeout(TIMEOUT, watch.changed()).await.unwrap().unwrap();

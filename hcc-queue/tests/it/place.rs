@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use test_services::{Mongod, Process, Redis, ReplicaSet};
 
-use crate::sqlite::Folder;
+use crate::sqlite::Directory;
 
 /// A kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(crate) struct Place {
 }
 
 enum Backend {
-    Sqlite { _folder: Folder },
+    Sqlite { _directory: Directory },
     Mongod(Arc<Mongod>),
     ReplicaSet(Arc<ReplicaSet>),
     Redis(Arc<Redis>),
@@ -33,7 +33,7 @@ impl Kind {
     /// A queue on a server that the tests share.
     pub(crate) async fn shared(self) -> Place {
         Place::of(match self {
-            Self::Sqlite => Backend::folder(),
+            Self::Sqlite => Backend::directory(),
             Self::Mongod => Backend::Mongod(Mongod::shared()),
             Self::ReplicaSet => Backend::ReplicaSet(ReplicaSet::shared().await),
             Self::Redis => Backend::Redis(Redis::shared()),
@@ -43,7 +43,7 @@ impl Kind {
     /// A queue on its own server, for fault injection.
     pub(crate) async fn own(self) -> Place {
         Place::of(match self {
-            Self::Sqlite => Backend::folder(),
+            Self::Sqlite => Backend::directory(),
             Self::Mongod => Backend::Mongod(Mongod::start().into()),
             Self::ReplicaSet => Backend::ReplicaSet(ReplicaSet::start().await.into()),
             Self::Redis => Backend::Redis(Redis::start().into()),
@@ -52,9 +52,9 @@ impl Kind {
 }
 
 impl Backend {
-    fn folder() -> Self {
+    fn directory() -> Self {
         Self::Sqlite {
-            _folder: Folder::new(),
+            _directory: Directory::new(),
         }
     }
 }
@@ -62,7 +62,9 @@ impl Backend {
 impl Place {
     fn of(backend: Backend) -> Self {
         let url = match &backend {
-            Backend::Sqlite { _folder: folder } => format!("sqlite:{}", folder.path().display()),
+            Backend::Sqlite {
+                _directory: directory,
+            } => format!("sqlite:{}", directory.path().display()),
             Backend::Mongod(server) => server.fresh_url(),
             Backend::ReplicaSet(set) => set.fresh_url(),
             Backend::Redis(server) => server.fresh_url(),

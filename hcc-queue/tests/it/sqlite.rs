@@ -17,9 +17,9 @@ use tokio::time::timeout;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// A queue in its own directory.
-pub(crate) struct Folder(TempDir);
+pub(crate) struct Directory(TempDir);
 
-impl Folder {
+impl Directory {
     pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -48,7 +48,7 @@ impl Folder {
 }
 
 #[async_trait]
-impl Fixture for Folder {
+impl Fixture for Directory {
     async fn queue(&self) -> Queue {
         self.open()
     }
@@ -62,13 +62,13 @@ impl Fixture for Folder {
     }
 }
 
-conformance!(Folder::new());
+conformance!(Directory::new());
 
 #[tokio::test]
 async fn another_program_needs_a_row_and_a_line() {
-    let folder = Folder::new();
-    folder.create().await;
-    let queue = folder.open().with_policy(Policy {
+    let directory = Directory::new();
+    directory.create().await;
+    let queue = directory.open().with_policy(Policy {
         poll_interval: 60 * MINUTE,
         ..Policy::default()
     });
@@ -76,9 +76,9 @@ async fn another_program_needs_a_row_and_a_line() {
     let waiting = tokio::spawn(async move { consumer.next().await.unwrap().command });
 
     let sql = r#"INSERT INTO cmd (cmd, "for") VALUES ('start', 'web')"#;
-    folder.connection().execute_batch(sql).unwrap();
+    directory.connection().execute_batch(sql).unwrap();
     let mut log = OpenOptions::new();
-    let mut log = log.append(true).open(folder.live("msg")).unwrap();
+    let mut log = log.append(true).open(directory.live("msg")).unwrap();
     log.write_all(b"cmd\n").unwrap();
 
     let command = timeout(MINUTE, waiting).await.unwrap().unwrap();
@@ -88,49 +88,49 @@ async fn another_program_needs_a_row_and_a_line() {
 
 #[tokio::test]
 async fn values_of_any_type_do_not_stop_the_queue() {
-    let folder = Folder::new();
-    folder.create().await;
+    let directory = Directory::new();
+    directory.create().await;
     let sql = r#"INSERT INTO cmd (cmd, "for", args, "by", at)
         VALUES (x'ff00', 7, x'ff', 0.5, 'yesterday'), ('start', 'web', NULL, 1, 1e300);
         INSERT INTO cmd (cmd, "for") VALUES ('stop', 'db')"#;
-    folder.connection().execute_batch(sql).unwrap();
+    directory.connection().execute_batch(sql).unwrap();
 
-    let command = folder.open().pull().await.unwrap().unwrap();
+    let command = directory.open().pull().await.unwrap().unwrap();
 
     assert_eq!((&*command.verb, &*command.server), ("start", "web"));
     assert_eq!((command.by.as_deref(), command.at), (Some("1"), None));
-    let next = folder.open().pull().await.unwrap().unwrap();
+    let next = directory.open().pull().await.unwrap().unwrap();
     assert_eq!(next.verb, "stop");
 }
 
 #[tokio::test]
 async fn reading_creates_no_file() {
-    let folder = Folder::new();
+    let directory = Directory::new();
 
-    assert!(folder.open().lease().await.unwrap().is_none());
-    assert!(folder.open().list_all().await.unwrap().is_empty());
+    assert!(directory.open().lease().await.unwrap().is_none());
+    assert!(directory.open().list_all().await.unwrap().is_empty());
 
-    assert_eq!(fs::read_dir(folder.0.path()).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(directory.0.path()).unwrap().count(), 0);
 }
 
 #[tokio::test]
 async fn files_belong_to_their_owner_or_to_the_group_of_their_directory() {
-    for (folder_mode, file_mode, live_mode) in [
+    for (directory_mode, file_mode, live_mode) in [
         (0o700, 0o600, 0o700),
         (0o755, 0o600, 0o700),
         (0o2770, 0o660, 0o2770),
     ] {
-        let folder = Folder::new();
-        fs::set_permissions(folder.0.path(), Permissions::from_mode(folder_mode)).unwrap();
+        let directory = Directory::new();
+        fs::set_permissions(directory.0.path(), Permissions::from_mode(directory_mode)).unwrap();
 
-        folder
+        directory
             .open()
             .push(&Command::new("start", "web"))
             .await
             .unwrap();
         // So long that it is replaced.
-        fs::write(folder.live("msg"), [b'\n'; 100_000]).unwrap();
-        folder
+        fs::write(directory.live("msg"), [b'\n'; 100_000]).unwrap();
+        directory
             .open()
             .signals()
             .send(&"again".to_owned())
@@ -138,22 +138,30 @@ async fn files_belong_to_their_owner_or_to_the_group_of_their_directory() {
             .unwrap();
 
         let mode = |path: PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
-        assert_eq!(mode(folder.path()), file_mode, "in {folder_mode:o}");
-        assert_eq!(mode(folder.live("")), live_mode, "in {folder_mode:o}");
-        assert_eq!(mode(folder.live("lock")), file_mode, "in {folder_mode:o}");
-        assert_eq!(mode(folder.live("msg")), file_mode, "in {folder_mode:o}");
+        assert_eq!(mode(directory.path()), file_mode, "in {directory_mode:o}");
+        assert_eq!(mode(directory.live("")), live_mode, "in {directory_mode:o}");
+        assert_eq!(
+            mode(directory.live("lock")),
+            file_mode,
+            "in {directory_mode:o}"
+        );
+        assert_eq!(
+            mode(directory.live("msg")),
+            file_mode,
+            "in {directory_mode:o}"
+        );
     }
 }
 
 #[tokio::test]
 async fn file_of_another_program_is_not_changed() {
-    let folder = Folder::new();
-    folder
+    let directory = Directory::new();
+    directory
         .connection()
         .execute_batch("CREATE TABLE cmd (id)")
         .unwrap();
 
-    let pushed = folder.open().push(&Command::new("start", "web")).await;
+    let pushed = directory.open().push(&Command::new("start", "web")).await;
 
     let failure = pushed.as_ref().err().and_then(Error::failure);
     let wrong_file = Failure::WrongFile { expected: "queue" };
@@ -162,11 +170,11 @@ async fn file_of_another_program_is_not_changed() {
 
 #[tokio::test]
 async fn writer_that_times_out_does_not_write_later() {
-    let folder = Folder::new();
-    folder.create().await;
-    let lock = File::open(folder.live("lock")).unwrap();
+    let directory = Directory::new();
+    directory.create().await;
+    let lock = File::open(directory.live("lock")).unwrap();
     lock.lock().unwrap();
-    let queue = Sqlite::with_timeout(folder.path(), Duration::from_millis(20)).queue();
+    let queue = Sqlite::with_timeout(directory.path(), Duration::from_millis(20)).queue();
 
     let pushed = queue.push(&Command::new("late", "web")).await;
 
@@ -174,7 +182,7 @@ async fn writer_that_times_out_does_not_write_later() {
     assert_eq!(error.failure(), Some(Failure::Busy), "{error:?}");
     assert!(error.is_retryable());
     lock.unlock().unwrap();
-    let other = folder.open();
+    let other = directory.open();
     other.push(&Command::new("start", "web")).await.unwrap();
     assert_eq!(other.list_all().await.unwrap().len(), 1);
 }
@@ -183,11 +191,11 @@ async fn writer_that_times_out_does_not_write_later() {
 async fn messages_are_received_once_while_files_are_replaced() {
     const SENDERS: usize = 4;
     const EACH: usize = 1000;
-    let folder = Folder::new();
-    let mut signals = folder.open().signals().subscribe().await.unwrap();
+    let directory = Directory::new();
+    let mut signals = directory.open().signals().subscribe().await.unwrap();
     let mut senders = JoinSet::new();
     for sender in 0..SENDERS {
-        let queue = folder.open();
+        let queue = directory.open();
         senders.spawn(async move {
             // Together they exceed the maximum size of a file several times.
             for number in 0..EACH {
@@ -196,7 +204,7 @@ async fn messages_are_received_once_while_files_are_replaced() {
             }
         });
     }
-    let queue = folder.open();
+    let queue = directory.open();
     tokio::spawn(async move {
         senders.join_all().await;
         queue.signals().send(&"end".to_owned()).await.unwrap();
@@ -228,12 +236,12 @@ async fn messages_are_received_once_while_files_are_replaced() {
 
 #[tokio::test]
 async fn sender_that_waits_too_long_times_out() {
-    let folder = Folder::new();
-    let queue = Sqlite::with_timeout(folder.path(), Duration::from_millis(20)).queue();
+    let directory = Directory::new();
+    let queue = Sqlite::with_timeout(directory.path(), Duration::from_millis(20)).queue();
     queue.signals().send(&"first".to_owned()).await.unwrap();
-    let log = File::open(folder.live("msg")).unwrap();
+    let log = File::open(directory.live("msg")).unwrap();
     log.lock().unwrap();
-    let mut signals = folder.open().signals().subscribe().await.unwrap();
+    let mut signals = directory.open().signals().subscribe().await.unwrap();
 
     let sent = queue.signals().send(&"late".to_owned()).await;
 
@@ -248,12 +256,12 @@ async fn sender_that_waits_too_long_times_out() {
 
 #[tokio::test]
 async fn subscription_survives_the_loss_of_its_files() {
-    let folder = Folder::new();
-    let queue = folder.open();
+    let directory = Directory::new();
+    let queue = directory.open();
     let mut signals = queue.signals().subscribe().await.unwrap();
 
     for _ in 0..3 {
-        fs::remove_dir_all(folder.live("")).unwrap();
+        fs::remove_dir_all(directory.live("")).unwrap();
         queue.signals().send(&"again".to_owned()).await.unwrap();
 
         let mut received = Received::Lagged;

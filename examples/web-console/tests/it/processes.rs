@@ -71,7 +71,7 @@ async fn worker_denies_commands_that_bypass_the_web_console(urls: DatabaseUrls) 
 
     for (by, why) in [
         (Some("anna"), "denied: anna may not kill web-1"),
-        (Some("nobody"), "denied: user &#34;nobody&#34; not found"),
+        (Some("ghost"), "denied: user &#34;ghost&#34; not found"),
         (None, "denied: the command names no user"),
     ] {
         let command = hcc_queue::Command {
