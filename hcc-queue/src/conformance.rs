@@ -909,8 +909,12 @@ pub async fn cancelled_handler_releases_its_command(fixture: &dyn Fixture) {
 
 /// Ends when the queue has no commands left.
 async fn until_empty(queue: &Queue) {
-    while queue.commands().next_due().await.unwrap().is_some() {
-        sleep(Duration::from_millis(5)).await;
+    loop {
+        match queue.commands().next_due().await {
+            Ok(None) => return,
+            Err(error) if !error.is_retryable() => panic!("{error:?}"),
+            _ => sleep(Duration::from_millis(5)).await,
+        }
     }
 }
 

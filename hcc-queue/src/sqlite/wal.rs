@@ -47,6 +47,7 @@ mod tests {
     use crate::sqlite::Sqlite;
     use crate::{Command, Commands, Error, Failure};
     use tempfile::TempDir;
+    use test_services::wait_until;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -63,7 +64,8 @@ mod tests {
         let path = directory.path().join("queue.db");
         let (first, second) = (Sqlite::new(&path), Sqlite::new(&path));
         let start = Command::new("start", "web");
-        first.push(&start, Duration::ZERO).await.unwrap();
+        let pushed = first.push(&start, Duration::ZERO).await.unwrap();
+        pushed.durable().await.unwrap();
         assert!(is_synced(&first));
         // It has only read, so it has no log to sync yet.
         second.next_due().await.unwrap();
@@ -72,7 +74,7 @@ mod tests {
 
         // The last connection removes the log; the next one creates another.
         drop((first, second));
-        assert!(!path.with_extension("db-wal").exists());
+        wait_until(async || path.with_extension("db-wal").exists(), false).await;
         let third = Sqlite::new(&path);
         third.sync_log().unwrap();
         third.remove(&start.id).await.unwrap();
