@@ -177,7 +177,12 @@ impl ReplicaSet {
         let config = doc! {
             "_id": "hcc",
             "members": hosts,
-            "settings": { "electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 500 },
+            "settings": {
+                "electionTimeoutMillis": 2000,
+                "heartbeatIntervalMillis": 500,
+                // A member that follows a paused one would acknowledge nothing for half a minute.
+                "chainingAllowed": false,
+            },
         };
         let first = members[0].url("?directConnection=true");
         let first = admin(&first).await;
