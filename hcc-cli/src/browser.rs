@@ -62,8 +62,8 @@ struct OneShotServer {
     visited: watch::Sender<bool>,
     /// How long to serve other files after the last request.
     idle_timeout: Duration,
-    /// The address that it listens on, and the user who may visit it; `None` for whoever knows
-    /// the path.
+    /// The address that it listens on, and the user who may visit it; `None` for every client that
+    /// knows the path.
     visitor: Option<(SocketAddr, u32)>,
 }
 
