@@ -1,5 +1,7 @@
 //! The fuzz targets.
 
+#![expect(clippy::unwrap_used, reason = "a target fails by panicking")]
+
 mod api;
 mod queue;
 mod settings;
