@@ -205,7 +205,14 @@ impl de::Error for Problem {
             Unexpected::Seq => "a list".to_owned(),
             Unexpected::Map => "an object".to_owned(),
             Unexpected::Unit => "null".to_owned(),
+            Unexpected::Unsigned(number) => number.to_string(),
+            Unexpected::Signed(number) => number.to_string(),
+            Unexpected::Float(number) => number.to_string(),
             other => other.to_string().replace('`', ""),
+        };
+        let expected = match expected.to_string() {
+            object if object.starts_with("struct ") => "an object".to_owned(),
+            other => other,
         };
         Self(format!("expected {expected}, got {got}"))
     }
@@ -292,7 +299,12 @@ impl<'de> Deserializer<'de> for Node<'_, 'de> {
         match self.value {
             Value::Null => visitor.visit_unit(),
             Value::Bool(flag) => visitor.visit_bool(*flag),
-            Value::Number(number) => number.deserialize_any(visitor).map_err(de::Error::custom),
+            Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
+                (Some(number), ..) => visitor.visit_u64(number),
+                (_, Some(number), _) => visitor.visit_i64(number),
+                (.., Some(number)) => visitor.visit_f64(number),
+                _ => unreachable!("a number is an integer or a double"),
+            },
             Value::String(text) => visitor.visit_borrowed_str(text),
             Value::Array(items) => visitor.visit_seq(Items {
                 items: items.iter().enumerate(),
