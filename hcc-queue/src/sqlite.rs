@@ -22,7 +22,7 @@ use self::wal::Wal;
 use crate::page::{clamp, numbered};
 use crate::{
     Command, CommandId, Commands, Counts, Entry, Error, Failure, Lease, Page, PageCursor, Pushed,
-    Queue, Result, State, Token,
+    Queue, Reason, Result, State, Token,
 };
 
 /// Commands in one SQLite file, shared by any number of processes on one machine.
@@ -169,10 +169,7 @@ impl Commands for Sqlite {
             {
                 return Ok(newest.id);
             }
-            let args = match &command.args {
-                Value::Null => None,
-                args => Some(args.to_string()),
-            };
+            let args = json_text(&command.args);
             let seconds = (!delay.is_zero()).then_some(delay.as_secs_f64());
             let sql = "INSERT INTO cmd (id, cmd, \"for\", args, \"by\", due)
                 VALUES (?1, ?2, ?3, ?4, ?5, unixepoch('subsec') + ?6)";
@@ -261,18 +258,19 @@ impl Commands for Sqlite {
         .await
     }
 
-    async fn bury(&self, lease: Lease, reason: &str) -> Result<()> {
-        let reason = reason.to_owned();
+    async fn bury(&self, lease: Lease, reason: &Reason) -> Result<()> {
+        let Reason { message, outcome } = reason.clone();
+        let outcome = json_text(&outcome);
         self.settle(&lease, move |transaction, id, token| {
             // Other programs choose ids as well, possibly that of an older dead letter.
             let sql = "INSERT OR REPLACE INTO cmd_dead
-                    (seq, id, cmd, \"for\", args, \"by\", at, token, attempts, err)
+                    (seq, id, cmd, \"for\", args, \"by\", at, token, attempts, err, outcome)
                 SELECT
                     max(CAST(1e6 * unixepoch('subsec') AS INTEGER),
                         1 + coalesce((SELECT max(seq) FROM cmd_dead), 0)),
-                    id, cmd, \"for\", args, \"by\", at, token, attempts, ?3
+                    id, cmd, \"for\", args, \"by\", at, token, attempts, ?3, ?4
                 FROM cmd WHERE id = ?1 AND token = ?2 AND held";
-            let buried = transaction.execute(sql, params![id, token, reason])?;
+            let buried = transaction.execute(sql, params![id, token, message, outcome])?;
             if buried > 0 {
                 transaction.execute("DELETE FROM cmd WHERE id = ?1", [id])?;
             }
@@ -402,11 +400,11 @@ fn next_due(connection: &Connection) -> Result<Option<Duration>, Fault> {
 
 /// The commands, for [`entry`].
 const COMMANDS: &str = "SELECT id, cmd, \"for\", args, \"by\", at, attempts, err, FALSE, held,
-    max(0.0, coalesce(due, 0) - unixepoch('subsec')), seq FROM cmd";
+    max(0.0, coalesce(due, 0) - unixepoch('subsec')), seq, NULL FROM cmd";
 
 /// The dead letters, for [`entry`].
 const DEAD_LETTERS: &str = "SELECT id, cmd, \"for\", args, \"by\", at, attempts, err, TRUE, FALSE,
-    0.0, seq FROM cmd_dead";
+    0.0, seq, outcome FROM cmd_dead";
 
 fn is_known(transaction: &Transaction<'_>, id: &CommandId) -> rusqlite::Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM cmd WHERE id = ?1)
@@ -442,24 +440,33 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<(PageCursor, Entry)> {
     };
     let cursor = PageCursor::new(dead, row.get::<_, i64>(11)?);
     let entry = Entry::new(command(row)?, row.get(6)?, state, row.get(7)?);
-    Ok((cursor, entry))
+    Ok((cursor, entry.with_outcome(json(row, 12)?)))
 }
 
 /// Reads a command, possibly of another program, as far as it can be interpreted, from the
 /// columns `id cmd for args by at`.
 fn command(row: &Row<'_>) -> rusqlite::Result<Command> {
-    let args = match text(row, 3)? {
-        None => Value::Null,
-        Some(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
-    };
     let at = row.get_ref(5)?.as_f64().ok();
     Ok(Command {
         id: text(row, 0)?.unwrap_or_default().into(),
         verb: text(row, 1)?.unwrap_or_default(),
         server: text(row, 2)?.unwrap_or_default(),
-        args,
+        args: json(row, 3)?,
         by: text(row, 4)?,
         at: at.and_then(|at| UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(at).ok()?)),
+    })
+}
+
+/// A JSON value as it is stored; null is stored as NULL.
+fn json_text(value: &Value) -> Option<String> {
+    (!value.is_null()).then(|| value.to_string())
+}
+
+/// A column with JSON; any other text is a string.
+fn json(row: &Row<'_>, column: usize) -> rusqlite::Result<Value> {
+    Ok(match text(row, column)? {
+        None => Value::Null,
+        Some(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
     })
 }
 
