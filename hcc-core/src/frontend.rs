@@ -196,7 +196,10 @@ impl Frontend {
             by: by.map(Into::into),
             ..Request::new(Command::Console, server.clone())
         };
-        self.submit_and_wait(&request, timeout).await?;
+        let before = self.record(server).await?;
+        let waiter = self.waiter().await?.until_console(server, before.as_ref());
+        let id = self.submit(&request).await?;
+        waiter.wait(&id, timeout).await?;
         let record = self.record(server).await?;
         match record.and_then(|record| record.url.zip(record.auth)) {
             Some((url, password)) => Ok(Console { url, password }),

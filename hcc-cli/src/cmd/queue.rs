@@ -169,7 +169,7 @@ impl QueueCommand {
             }
             Verb::Show { id } => {
                 let entry = find(&entries, &id)?;
-                out.record(&EntryRow::new(entry, usize::MAX))
+                out.record(&EntryDetails(EntryRow::new(entry, usize::MAX)))
             }
             Verb::Retry(selection) => {
                 let ids = selection.of(&entries)?;
@@ -313,7 +313,7 @@ impl EntryRow {
 
 impl Row for EntryRow {
     const COLUMNS: &'static [&'static str] = &[
-        "id", "state", "cmd", "for", "age", "attempts", "by", "why", "hint", "args",
+        "id", "state", "cmd", "for", "age", "attempts", "by", "why", "args",
     ];
 
     fn cells(&self) -> Vec<String> {
@@ -324,12 +324,8 @@ impl Row for EntryRow {
             args,
             by,
             at,
-            outcome,
+            outcome: _,
         } = &self.command;
-        let hint = match outcome {
-            Some(Outcome::Failed(failure)) => failure.hint.clone(),
-            _ => None,
-        };
         let state = match self.due {
             Some(due) => format!("{} {}", self.state, short(Duration::from_secs(due))),
             None => self.state.to_owned(),
@@ -343,9 +339,29 @@ impl Row for EntryRow {
             self.attempts.to_string(),
             by.clone().unwrap_or_default(),
             self.why.clone().unwrap_or_default(),
-            hint.unwrap_or_default(),
             args.as_ref().map(Value::to_string).unwrap_or_default(),
         ]
+    }
+}
+
+/// An entry with what to do about it.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct EntryDetails(EntryRow);
+
+impl Row for EntryDetails {
+    const COLUMNS: &'static [&'static str] = &[
+        "id", "state", "cmd", "for", "age", "attempts", "by", "why", "args", "hint",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let hint = match &self.0.command.outcome {
+            Some(Outcome::Failed(failure)) => failure.hint.clone(),
+            _ => None,
+        };
+        let mut cells = self.0.cells();
+        cells.push(hint.unwrap_or_default());
+        cells
     }
 }
 

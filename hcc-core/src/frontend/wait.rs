@@ -4,13 +4,14 @@
 //! record. That a command is gone is none: it may have been removed.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hcc_queue::{CommandId, Received};
+use hcc_store::Record;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{Frontend, Listener, WorkerTracker};
-use crate::{Error, Event, Outcome, Result};
+use crate::{Error, Event, Outcome, Result, ServerName};
 
 /// How long to wait for an event before the queue is checked, as events may be lost.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(10);
@@ -35,6 +36,8 @@ pub struct Waiter {
     server: Option<String>,
     /// Since when the command is gone from the queue.
     gone_since: Option<Instant>,
+    /// The time of the last console before a new one was requested; a later one is evidence too.
+    last_console: Option<Option<SystemTime>>,
 }
 
 impl Waiter {
@@ -46,6 +49,7 @@ impl Waiter {
             on_no_worker: None,
             server: None,
             gone_since: None,
+            last_console: None,
         }
     }
 
@@ -55,6 +59,15 @@ impl Waiter {
             listener,
             ..Self::new(frontend)
         })
+    }
+
+    /// Considers a command done that has changed the console of this server.
+    pub(super) fn until_console(self, server: &ServerName, before: Option<&Record>) -> Self {
+        Self {
+            server: Some(server.to_string()),
+            last_console: Some(before.and_then(|record| record.ts)),
+            ..self
+        }
     }
 
     /// Sets what is called once if no worker is running, some seconds after the wait began. The
@@ -167,13 +180,18 @@ impl Waiter {
             }
         }
         let store = &self.frontend.store;
-        let records = match &self.server {
+        let records: Vec<Record> = match &self.server {
             Some(server) => store.get(server).await?.into_iter().collect(),
             None => store.list().await?,
         };
-        let mut last = records.into_iter().filter_map(|record| record.last);
+        if let (Some(before), [record]) = (self.last_console, &*records)
+            && record.ts != before
+        {
+            return Ok(Some(Outcome::Done { note: None }));
+        }
+        let mut last = records.iter().filter_map(|record| record.last.as_ref());
         let last = last.find(|last| last.id.as_deref() == Some(id.as_str()));
-        Ok(last.as_ref().map(Outcome::of_last))
+        Ok(last.map(Outcome::of_last))
     }
 }
 
