@@ -15,6 +15,7 @@ use tracing::{Instrument, debug, debug_span};
 use crate::envelope;
 use crate::pagination::Listing;
 use crate::rate_limit::{Budget, Permit};
+use crate::redact::Secrets;
 use crate::{ApiError, Client, Error, Resource, Result};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -221,7 +222,8 @@ impl Request {
         body: &[u8],
     ) -> Error {
         let (method, path) = (self.method.clone(), self.path.clone());
-        match ApiError::read(status, correlation_id.clone(), body) {
+        let secrets = Secrets::of(self.body.as_deref());
+        match ApiError::read(status, correlation_id.clone(), body, &secrets) {
             Some(error) => Error::Api {
                 method,
                 path,
