@@ -79,7 +79,7 @@ impl Screen {
     ///
     /// # Errors
     ///
-    /// The connection is lost.
+    /// The connection is lost, or the screen accepts no more keystrokes.
     ///
     /// # Cancel safety
     ///
@@ -94,18 +94,18 @@ impl Screen {
             for (at, strokes) in keystrokes.characters().enumerate() {
                 for stroke in strokes {
                     // In one message, so that no key stays pressed.
-                    keyboard.press(&stroke).await?;
+                    in_time(async { Ok(keyboard.press(&stroke).await?) }).await?;
                     sleep(KEY_INTERVAL * stroke.len() as u32).await;
                 }
                 typed(at + 1);
             }
-            keyboard.writer.shutdown().await
+            in_time(async { Ok(keyboard.writer.shutdown().await?) }).await
         };
         // Unread updates would fill the connection and block the screen.
         let draining = async { copy(&mut reader, &mut sink()).await };
         tokio::pin!(draining);
         tokio::select! {
-            done = typing => done.map_err(ScreenError::from)?,
+            done = typing => done?,
             closed = &mut draining => {
                 let cause = closed.err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
                 return Err(ScreenError::from(cause).into());
@@ -129,4 +129,37 @@ async fn in_time<T>(
     timeout(RESPONSE_TIMEOUT, response)
         .await
         .unwrap_or(Err(ScreenError::Timeout))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, duplex};
+
+    use super::*;
+    use crate::{Error, ErrorKind};
+
+    #[tokio::test(start_paused = true)]
+    async fn typing_into_a_screen_that_stops_reading_ends() {
+        let (mut theirs, ours) = duplex(64);
+        let greeting = async {
+            let size = [0, 1, 0, 1];
+            let update = [0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0];
+            let hello = [&size[..], &[0; 16 + 4], &update, &[0; 4]].concat();
+            theirs.write_all(&hello).await.unwrap();
+            // Until the request of the first pixel.
+            let mut requests = [0; 1 + 20 + 16 + 10];
+            theirs.read_exact(&mut requests).await.unwrap();
+        };
+        let (rfb, ()) = tokio::join!(Rfb::start(Box::new(ours) as Box<dyn Stream>), greeting);
+        let screen = Screen { rfb: rfb.unwrap() };
+        let text = "reboot\n".repeat(10).into();
+        let keystrokes = Keystrokes::new(&text, Layout::Us).unwrap();
+        let mut typed = 0;
+
+        let result = screen.type_text(&keystrokes, |count| typed = count).await;
+
+        let error: Error = result.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TryLater, "{error:?}");
+        assert!((1..70).contains(&typed), "{typed}");
+    }
 }

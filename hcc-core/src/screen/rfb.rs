@@ -11,6 +11,7 @@ use tokio::io::{
     AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader, ReadHalf,
     WriteHalf, split,
 };
+use tokio::task::coop::consume_budget;
 
 use super::error::ScreenError;
 use super::keyboard::Key;
@@ -130,8 +131,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Rfb<S> {
         self.keyboard.send(&message).await
     }
 
-    /// Reads one message.
+    /// Reads one message. A screen that never stops sending does not hold the thread.
     async fn read_message(&mut self) -> Result<Message, ScreenError> {
+        consume_budget().await;
         match self.reader.read_u8().await? {
             UPDATE => return self.read_update().await,
             COLOUR_MAP => {
@@ -157,6 +159,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Rfb<S> {
         let mut message = Message::Other;
         self.skip(1).await?;
         for _ in 0..self.reader.read_u16().await? {
+            consume_budget().await;
             let mut area = [0_u16; 4];
             for number in &mut area {
                 *number = self.reader.read_u16().await?;
@@ -237,10 +240,16 @@ struct Canvas {
     height: u16,
     /// Red, green, blue, and whether the pixel was received.
     pixels: Vec<[u8; 4]>,
+    /// The number of pixels that were not received.
+    missing: usize,
 }
 
 const MISSING: [u8; 4] = [0; 4];
 const RECEIVED: u8 = 1;
+
+fn is_received([.., received]: &[u8; 4]) -> bool {
+    *received == RECEIVED
+}
 
 impl Canvas {
     fn new(width: u16, height: u16) -> Result<Self, ScreenError> {
@@ -253,19 +262,20 @@ impl Canvas {
             width,
             height,
             pixels: vec![MISSING; pixels],
+            missing: pixels,
         })
     }
 
     fn clear(&mut self) {
         self.pixels.fill(MISSING);
+        self.missing = self.pixels.len();
     }
 
     fn has(&self, part: Part) -> bool {
-        let pixels = match part {
-            Part::Corner => &self.pixels[..1],
-            Part::Whole => &self.pixels,
-        };
-        pixels.iter().all(|[.., received]| *received == RECEIVED)
+        match part {
+            Part::Corner => is_received(&self.pixels[0]),
+            Part::Whole => self.missing == 0,
+        }
     }
 
     async fn paint(
@@ -279,9 +289,11 @@ impl Canvas {
             let what = "rectangle outside of the screen";
             return Err(ScreenError::Unsupported { what });
         }
-        for row in y..y + height {
+        let rows = if width == 0 { 0 } else { height };
+        for row in y..y + rows {
             let start = row * usize::from(self.width) + x;
             let row = &mut self.pixels[start..start + width];
+            self.missing -= row.iter().filter(|pixel| !is_received(pixel)).count();
             from.read_exact(row.as_flattened_mut()).await?;
             for [.., received] in row {
                 *received = RECEIVED;
@@ -300,5 +312,117 @@ impl Canvas {
                 .flat_map(|&[red, green, blue, _]| [red, green, blue])
                 .collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+    use std::time::Duration;
+
+    use tokio::io::ReadBuf;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// A screen that sends its greeting, and then the same message again and again.
+    struct Flood {
+        greeting: Vec<u8>,
+        message: Vec<u8>,
+        sent: usize,
+    }
+
+    impl Flood {
+        /// Creates a screen of the maximum size whose first pixel is black.
+        fn of(message: &[u8]) -> Self {
+            const SIDE: [u8; 2] = 4096_u16.to_be_bytes();
+            let mut greeting = [SIDE, SIDE].concat();
+            greeting.extend([0; 16 + 4]);
+            greeting.extend(update(&[[0, 0, 1, 1]]));
+            greeting.extend([0; 4]);
+            Self {
+                greeting,
+                message: message.to_vec(),
+                sent: 0,
+            }
+        }
+    }
+
+    impl AsyncRead for Flood {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            while buffer.remaining() > 0 {
+                let greeting = self.greeting.len();
+                let byte = match self.sent.checked_sub(greeting) {
+                    Some(sent) => self.message[sent % self.message.len()],
+                    None => self.greeting[self.sent],
+                };
+                buffer.put_slice(&[byte]);
+                self.sent += 1;
+            }
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    impl AsyncWrite for Flood {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// Returns the header of an update with these areas, without their pixels.
+    fn update(areas: &[[u16; 4]]) -> Vec<u8> {
+        let mut message = vec![UPDATE, 0];
+        message.extend(u16::try_from(areas.len()).unwrap().to_be_bytes());
+        for area in areas {
+            message.extend(area.iter().flat_map(|number| number.to_be_bytes()));
+            message.extend(RAW.to_be_bytes());
+        }
+        message
+    }
+
+    #[tokio::test]
+    async fn flood_of_messages_without_pixels_does_not_outlast_the_time_limit() {
+        const TIME_LIMIT: Duration = Duration::from_millis(50);
+        let empty_areas = update(&vec![[0, 0, 0, 4096]; 65535]);
+        for message in [&[BELL][..], &empty_areas] {
+            let mut rfb = Rfb::start(Flood::of(message)).await.unwrap();
+
+            let refreshed = timeout(TIME_LIMIT, rfb.refresh(Part::Whole)).await;
+
+            assert!(refreshed.is_err(), "the screen never sent its pixels");
+        }
+    }
+
+    #[tokio::test]
+    async fn screen_is_complete_once_each_pixel_was_received() {
+        let mut canvas = Canvas::new(3, 2).unwrap();
+        let pixels = [7; 24];
+
+        canvas.paint([0, 0, 2, 2], &mut &pixels[..]).await.unwrap();
+        canvas.paint([0, 0, 2, 2], &mut &pixels[..]).await.unwrap();
+        assert!(canvas.has(Part::Corner) && !canvas.has(Part::Whole));
+
+        canvas.paint([1, 0, 2, 2], &mut &pixels[..]).await.unwrap();
+        assert!(canvas.has(Part::Whole));
+
+        canvas.clear();
+        assert!(!canvas.has(Part::Corner) && !canvas.has(Part::Whole));
     }
 }

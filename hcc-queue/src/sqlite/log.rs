@@ -29,6 +29,12 @@ use crate::{
 /// The size in bytes from which a file is replaced.
 const MAX_SIZE: u64 = 100_000;
 
+/// The size in bytes from which a line, as only another program can write it, is skipped.
+const MAX_LINE: usize = 1 << 20;
+
+/// The number of bytes to read at once.
+const CHUNK: u64 = 1 << 16;
+
 /// A channel through a file.
 #[derive(Debug)]
 pub(super) struct Log<T> {
@@ -197,37 +203,46 @@ impl<T: DeserializeOwned> Tail<T> {
         })
     }
 
-    /// Reads new messages: a few KiB from the page cache, so this is not moved to a blocking
-    /// thread.
+    /// Reads new messages, one chunk at a time, from the page cache, so this is not moved to a
+    /// blocking thread.
     fn read(&mut self) -> io::Result<()> {
-        // Checked first: a replaced file does not grow while it is read.
-        while !refers_to(&self.path, &self.file.metadata()?)? {
-            self.read_lines()?;
-            let next = open_watched(&self.path, &mut self.watch)?;
-            self.received.push_back(Received::Lagged);
-            self.file = next;
+        while self.received.is_empty() {
+            // Checked first: a replaced file does not grow while it is read.
+            let is_replaced = !refers_to(&self.path, &self.file.metadata()?)?;
+            if self.read_chunk()? {
+                continue;
+            }
+            if !is_replaced {
+                self.is_behind = false;
+                break;
+            }
+            self.file = open_watched(&self.path, &mut self.watch)?;
             self.partial.clear();
+            self.received.push_back(Received::Lagged);
         }
-        self.read_lines()
+        Ok(())
     }
 
-    fn read_lines(&mut self) -> io::Result<()> {
-        self.file.read_to_end(&mut self.partial)?;
-        let Some(end) = self.partial.iter().rposition(|&byte| byte == b'\n') else {
-            return Ok(());
-        };
-        let rest = self.partial.split_off(end + 1);
-        let lines = self.partial.split(|&byte| byte == b'\n');
-        self.received.extend(
-            lines
-                .filter(|line| !line.is_empty())
-                // An unreadable message may have been meant for this subscriber.
-                .map(|line| {
-                    serde_json::from_slice(line).map_or(Received::Lagged, Received::Message)
-                }),
-        );
-        self.partial = rest;
-        Ok(())
+    /// Reads on; returns whether there was anything to read.
+    fn read_chunk(&mut self) -> io::Result<bool> {
+        let mut chunk = (&self.file).take(CHUNK);
+        let read = chunk.read_to_end(&mut self.partial)?;
+        if let Some(end) = self.partial.iter().rposition(|&byte| byte == b'\n') {
+            let lines = self.partial[..end].split(|&byte| byte == b'\n');
+            self.received.extend(
+                lines
+                    .filter(|line| !line.is_empty())
+                    // An unreadable message may have been meant for this subscriber.
+                    .map(|line| {
+                        serde_json::from_slice(line).map_or(Received::Lagged, Received::Message)
+                    }),
+            );
+            self.partial.drain(..=end);
+        } else if self.partial.len() > MAX_LINE {
+            // No JSON starts like this, so the rest of the line is unreadable as well.
+            self.partial = vec![0];
+        }
+        Ok(read > 0)
     }
 }
 
@@ -253,7 +268,6 @@ impl<T: DeserializeOwned + Send> Subscription<T> for Tail<T> {
                 self.is_behind = true;
             }
             self.read().map_err(|error| failed(&self.queue, error))?;
-            self.is_behind = false;
         }
     }
 }
@@ -262,4 +276,35 @@ fn failed(queue: &QueueUrl, source: impl Into<BoxError>) -> Error {
     DatabaseError::new(queue.clone(), Failure::Failed)
         .with_source(source)
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn line_without_an_end_is_skipped_and_takes_a_bounded_amount_of_memory() {
+        let directory = TempDir::new().unwrap();
+        let database = directory.path().join("q.db");
+        let log = Log::<String>::new(&database, "msg", Duration::from_secs(5));
+        let mut file = open(&log.path).unwrap();
+        let mut tail = Tail::<String>::new(log.queue, log.path).unwrap();
+        for _ in 0..8 {
+            file.write_all(&vec![b'x'; MAX_LINE]).unwrap();
+            tail.read().unwrap();
+        }
+        assert!(tail.received.is_empty());
+        assert!(tail.partial.capacity() < 4 * MAX_LINE);
+
+        // Without the line before it, the rest would be a valid message.
+        file.write_all(b"\"cmd\"\n\"next\"\n").unwrap();
+
+        assert_eq!(tail.next().await.unwrap(), Received::Lagged);
+        assert_eq!(
+            tail.next().await.unwrap(),
+            Received::Message("next".to_owned())
+        );
+    }
 }
