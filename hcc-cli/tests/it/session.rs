@@ -28,8 +28,8 @@ const VARYING: &[(&str, &str)] = &[
         "${1}PASSWORD",
     ),
     (
-        r"correlation id: [0-9a-f]{16}",
-        "correlation id: d5064a1f0bb9de4b",
+        r#"(correlation.id"?: ?"?)[0-9a-f]{16}"#,
+        "${1}d5064a1f0bb9de4b",
     ),
 ];
 
