@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::str::FromStr;
 
 use hcloud_api::{
-    IdOrName, Image, ImageType, ListImages, ListLocations, ListServerTypes, Location, ServerType,
-    TypePrice,
+    Decimal, IdOrName, Image, ImageType, ListImages, ListLocations, ListServerTypes, Location,
+    ServerType, TypePrice,
 };
 
 use super::Project;
@@ -182,9 +182,10 @@ fn lowest(server_type: &ServerType) -> f64 {
         .fold(f64::INFINITY, f64::min)
 }
 
-/// Returns a price for comparisons; one that is not a number is the highest.
+/// Returns a price for comparisons; one that is unknown or not a number is the highest.
 fn monthly(price: &TypePrice) -> f64 {
-    price.price_monthly.gross.to_f64().unwrap_or(f64::INFINITY)
+    let gross = price.price_monthly.gross.as_ref();
+    gross.and_then(Decimal::to_f64).unwrap_or(f64::INFINITY)
 }
 
 /// Parses the version of a Debian image from its name.

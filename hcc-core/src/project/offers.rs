@@ -366,7 +366,10 @@ fn type_reason(server_type: &ServerType, location: Option<&str>) -> Option<Offer
     let end = end(here.iter().map(|offer| offer.deprecation.as_ref()));
     match ending(end, location.clone()) {
         Some(ended @ OfferReason::Ended { .. }) => Some(ended),
-        _ if !here.is_empty() && here.iter().all(|offer| !offer.available) => {
+        // Where no location is available, the API may have left that out.
+        _ if all.iter().any(|offer| offer.available)
+            && here.iter().all(|offer| !offer.available) =>
+        {
             Some(OfferReason::SoldOut {
                 location,
                 available_in: names(|offer| offer.available),
@@ -381,32 +384,39 @@ fn image_reason(images: &[Image], server_type: Option<&ServerType>) -> Option<Of
     let Some(first) = images.first() else {
         return Some(OfferReason::NotFound);
     };
-    let fitting: Vec<_> = images
-        .iter()
-        .filter(|image| server_type.is_none_or(|of| image.architecture == of.architecture))
-        .collect();
+    let fits = |image: &&Image| server_type.is_none_or(|of| fit(image, of));
+    let fitting: Vec<_> = images.iter().filter(fits).collect();
     let end = end(fitting.iter().map(|image| image.deprecation.as_ref()));
-    match (server_type, fitting.first()) {
-        (Some(server_type), None) => Some(OfferReason::OtherArchitecture {
+    let (Some(server_type), image) = (server_type, fitting.first()) else {
+        return ending(end, None);
+    };
+    let Some(image) = image else {
+        return Some(OfferReason::OtherArchitecture {
             image: first.architecture.clone(),
             server_type: server_type.name.clone(),
             required: server_type.architecture.clone(),
+        });
+    };
+    match (image.disk_size, server_type.disk) {
+        (Some(required), Some(disk)) if required > disk => Some(OfferReason::DiskTooSmall {
+            required,
+            server_type: server_type.name.clone(),
+            disk,
         }),
-        (Some(server_type), Some(image)) if image.disk_size > server_type.disk => {
-            Some(OfferReason::DiskTooSmall {
-                required: image.disk_size,
-                server_type: server_type.name.clone(),
-                disk: server_type.disk,
-            })
-        }
         _ => ending(end, None),
     }
 }
 
-/// Returns the last end of offers that all are deprecated.
-fn end<'a>(mut offers: impl Iterator<Item = Option<&'a Deprecation>>) -> Option<Timestamp> {
-    let first = offers.next()??.unavailable_after;
-    offers.try_fold(first, |end, offer| Some(end.max(offer?.unavailable_after)))
+/// Whether architectures are equal; those that are unknown are no obstacle.
+fn fit(image: &Image, server_type: &ServerType) -> bool {
+    let both = [&image.architecture, &server_type.architecture];
+    both[0] == both[1] || both.contains(&&Architecture::default())
+}
+
+/// Returns the last end of offers that all are deprecated, if it is known.
+fn end<'a>(offers: impl Iterator<Item = Option<&'a Deprecation>>) -> Option<Timestamp> {
+    let ends: Option<Vec<_>> = offers.map(|offer| offer?.unavailable_after).collect();
+    ends?.into_iter().max()
 }
 
 fn ending(end: Option<Timestamp>, location: Option<String>) -> Option<OfferReason> {
