@@ -11,7 +11,7 @@ pub(crate) fn of(error: &Error) -> Option<String> {
         Error::NotManaged { name, .. } => format!("run hcc settag {name} to manage it"),
         Error::NameTaken { name } => format!("run hcc settag {name} to manage it"),
         Error::NotOffered { problems, .. } => return of_missing(problems),
-        Error::CreateRefused(refused) => list(&refused.problems),
+        Error::CreateRefused(refused) => refused.explanation(),
         Error::NoTypeAvailable { .. } => "run hcc types to list what is available".to_owned(),
         Error::CreateUnconfirmed { name, .. } => {
             format!("run hcc create {name} again; it is safe to repeat")
@@ -19,6 +19,14 @@ pub(crate) fn of(error: &Error) -> Option<String> {
         Error::Unrecorded { name, .. } => format!("run hcc sync {name} to record it"),
         Error::Screen(ScreenError::Lost(_)) => "a server that is off has no screen".to_owned(),
         Error::Untypable(_) => "pass --layout for another keyboard layout".to_owned(),
+        Error::CommandFailed(failure) => return failure.hint.clone(),
+        Error::CommandRemoved { .. } => "push it again if it is still needed".to_owned(),
+        Error::OutcomeUnknown { .. } => {
+            "check the server before you push the command again".to_owned()
+        }
+        Error::StillQueued {
+            no_worker: true, ..
+        } => "run hcc worker to carry out commands".to_owned(),
         Error::Api(error) => return of_api(error),
         _ => return None,
     })
@@ -41,11 +49,6 @@ fn of_missing(problems: &[OfferProblem]) -> Option<String> {
         .into_iter()
         .chain(others.iter().map(ToString::to_string));
     Some(parts.collect::<Vec<_>>().join("; ")).filter(|hint| !hint.is_empty())
-}
-
-fn list(problems: &[OfferProblem]) -> String {
-    let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
-    problems.join("; ")
 }
 
 fn of_api(error: &hcloud_api::Error) -> Option<String> {

@@ -185,7 +185,7 @@ impl From<ErrorKind> for Exit {
         match kind {
             ErrorKind::Usage => Self::Usage,
             ErrorKind::NotFound => Self::NotFound,
-            ErrorKind::Refused => Self::Refused,
+            ErrorKind::Refused | ErrorKind::Conflict => Self::Refused,
             ErrorKind::NotSetUp => Self::NotSetUp,
             ErrorKind::TryLater => Self::TryLater,
             ErrorKind::TimedOut => Self::TimedOut,

@@ -15,7 +15,7 @@ use crate::{Action, DataCentre, Image, Outcome, Protection, ServerType, Stage, T
 /// Fields of a record and their new values; all other fields keep theirs.
 ///
 /// The same holds within `image`, `type`, `io`, `dc`, `prot` and `last`: fields that another
-/// program added there are kept. `labels` are replaced as a whole.
+/// program added there are kept. `labels` and `last.outcome` are replaced as a whole.
 ///
 /// `Debug` shows only the names of the fields, as values may be secret.
 ///

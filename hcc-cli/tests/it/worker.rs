@@ -53,7 +53,7 @@ async fn worker_carries_out_commands_and_reports_failures() {
     let (code, log) = worker.stop(Signal::TERM).await;
     assert_eq!(user.requests("POST", "/actions/shutdown"), 1);
     let (exit, line) = failed.failure();
-    assert_eq!(exit, 1, "{line}");
+    assert_eq!(exit, 3, "{line}");
     assert!(line.contains("server none not found"), "{line}");
     assert_eq!(dead, "STATE  CMD    FOR\ndead   start  none\n");
     assert_eq!(code, Some(0), "{log}");

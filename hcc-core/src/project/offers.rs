@@ -140,6 +140,14 @@ pub struct RefusedOrder {
     pub error: hcloud_api::Error,
 }
 
+impl RefusedOrder {
+    /// Returns the problems on one line.
+    pub fn explanation(&self) -> String {
+        let problems: Vec<_> = self.problems.iter().map(ToString::to_string).collect();
+        problems.join("; ")
+    }
+}
+
 impl fmt::Display for RefusedOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)
