@@ -73,9 +73,11 @@ fn print(error: &CliError, json: bool) -> ExitCode {
         return error.exit().into();
     }
     let api = api.unwrap_or_default();
+    // Several details have a line each, unless the message of a worker has them.
+    let summary = error.summary();
     let (message, details) = match api.lines.as_slice() {
-        [] | [_] => (message.to_owned(), [].as_slice()),
-        details => (error.summary(), details),
+        details @ [_, _, ..] if summary != message => (&*summary, details),
+        _ => (message, [].as_slice()),
     };
     match code {
         "" => eprintln!("hcc: {message}"),
