@@ -117,6 +117,8 @@ pub enum SyncOutcome {
     Missing,
     /// The server does not exist; the record was removed.
     Removed,
+    /// The server exists, but the response about it could not be decoded; the record was kept.
+    Unreadable,
     /// There is neither a server nor a record of this name.
     Unknown,
 }
@@ -214,6 +216,7 @@ impl SyncOutcome {
             Self::Adopted => "adopted",
             Self::Missing => "missing",
             Self::Removed => "removed",
+            Self::Unreadable => "unreadable",
             Self::Unknown => "unknown",
         }
     }

@@ -65,6 +65,12 @@ impl Patch {
         self
     }
 
+    /// Sets the id of the server.
+    #[must_use]
+    pub fn id(self, id: u64) -> Self {
+        self.set("id", id.into())
+    }
+
     /// Sets the stage of the creation.
     #[must_use]
     pub fn stage(self, stage: Stage) -> Self {

@@ -114,6 +114,10 @@ impl Executor {
                 name: server.clone(),
             }
             .into()),
+            // Its own request fails with the reason.
+            SyncOutcome::Unreadable => {
+                Ok(self.context.project.find_managed(server).await.map(drop)?)
+            }
             _ => Ok(()),
         }
     }
