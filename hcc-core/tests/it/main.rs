@@ -4,6 +4,7 @@
 
 mod create;
 mod harness;
+mod offers;
 mod once;
 mod permissions;
 mod servers;
