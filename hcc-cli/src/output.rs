@@ -134,6 +134,14 @@ impl Output {
         }
     }
 
+    /// Prints an object for programs, and nothing for people.
+    pub(crate) fn document_for_programs(&self, value: &impl Serialize) -> Result<()> {
+        match self.style {
+            Style::Text => Ok(()),
+            _ => self.document(value),
+        }
+    }
+
     /// Prints one item of a stream: a line of text or JSON, or a YAML document.
     pub(crate) fn item(&self, text: impl Display, value: &impl Serialize) -> Result<()> {
         match self.style {

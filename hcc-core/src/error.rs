@@ -5,6 +5,7 @@ use std::fmt;
 use hcc_queue::CommandId;
 #[cfg(feature = "worker")]
 use hcloud_api::ErrorCode;
+use serde::Serialize;
 
 use crate::{Denied, InvalidName, InvalidRequest, ServerName};
 #[cfg(feature = "screen")]
@@ -75,6 +76,31 @@ pub enum Error {
     NameTaken {
         /// The requested name.
         name: ServerName,
+    },
+
+    /// A server of this name is being deleted, and keeps the name until that has ended.
+    #[error("server {name} is still being deleted")]
+    BeingDeleted {
+        /// The requested name.
+        name: ServerName,
+    },
+
+    /// A managed server of this name exists, but is not what was requested.
+    #[error("server {name} exists but is not what was requested: {}", list(.differences))]
+    Differs {
+        /// The requested name.
+        name: ServerName,
+        /// What differs.
+        differences: Vec<Difference>,
+    },
+
+    /// A managed server of this name exists, but is not running.
+    #[error("server {name} exists but is {status}")]
+    NotRunning {
+        /// The requested name.
+        name: ServerName,
+        /// The status, such as `off`.
+        status: String,
     },
 
     /// It is unknown whether the server was created: the request got no clear response, and no
@@ -159,6 +185,18 @@ pub enum Error {
     Queue(#[from] hcc_queue::Error),
 }
 
+/// A property of a server that is not what was requested.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Difference {
+    /// The property: `type`, `image`, `location` or `ssh_keys`.
+    pub property: &'static str,
+    /// The requested value.
+    pub requested: String,
+    /// The actual value.
+    pub actual: String,
+}
+
 /// A kind of resource that a server is created from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -214,8 +252,12 @@ impl Error {
             }
             Self::NotManaged { .. }
             | Self::NameTaken { .. }
+            | Self::Differs { .. }
             | Self::Replaced { .. }
             | Self::Denied(_) => ErrorKind::Refused,
+            Self::BeingDeleted { .. } => ErrorKind::TryLater,
+            Self::NotRunning { status, .. } if status == "off" => ErrorKind::Refused,
+            Self::NotRunning { .. } => ErrorKind::TryLater,
             #[cfg(feature = "worker")]
             Self::CreateUnconfirmed { .. } => ErrorKind::TryLater,
             Self::StillQueued { .. } => ErrorKind::TimedOut,
@@ -249,6 +291,9 @@ impl Error {
             Self::NotOffered { .. } | Self::NoTypeAvailable { .. } => "not_offered",
             Self::NotManaged { .. } => "not_managed",
             Self::NameTaken { .. } => "name_taken",
+            Self::BeingDeleted { .. } => "being_deleted",
+            Self::Differs { .. } => "differs",
+            Self::NotRunning { .. } => "not_running",
             #[cfg(feature = "worker")]
             Self::CreateUnconfirmed { .. } => "uncertain",
             Self::Unrecorded { .. } => "unrecorded",
@@ -279,6 +324,22 @@ impl fmt::Display for ResourceKind {
             Self::SshKey => "SSH key",
         })
     }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            property,
+            requested,
+            actual,
+        } = self;
+        write!(f, "{property} {actual} instead of {requested}")
+    }
+}
+
+fn list(differences: &[Difference]) -> String {
+    let differences: Vec<_> = differences.iter().map(ToString::to_string).collect();
+    differences.join(", ")
 }
 
 fn in_location(location: Option<&str>) -> String {

@@ -36,15 +36,15 @@ pub use authz::{
 };
 pub use console::Console;
 pub use create_options::CreateOptions;
-pub use error::{Error, ErrorKind, ResourceKind, Result};
+pub use error::{Difference, Error, ErrorKind, ResourceKind, Result};
 pub use event::{CommandEvent, Event, Heartbeat, RecordEvent, SyncOutcome};
 pub use frontend::{Frontend, Listener};
 pub use name::{InvalidName, ServerName};
 pub use power::Power;
 #[cfg(feature = "worker")]
 pub use project::{
-    Catalog, CreateOutcome, DeleteOutcome, Guard, Presence, Project, Quote, Scope, ServerDetails,
-    ServerSummary, SyncProgress, SyncedRecord,
+    Catalog, CreateOutcome, CreateProgress, DeleteOutcome, Guard, Presence, Project, Quote, Scope,
+    ServerDetails, ServerSummary, SyncProgress, SyncedRecord,
 };
 pub use request::{Command, InvalidRequest, Request};
 #[cfg(feature = "screen")]

@@ -111,15 +111,18 @@ impl Executor {
 
     async fn create(&self, server: &ServerName, options: &CreateOptions) -> Result<Note, Failure> {
         let project = &self.context.project;
-        let (actions, note) = match project.create(server, options).await? {
-            CreateOutcome::Created(actions) => (actions, None),
-            CreateOutcome::Adopted => {
-                let note = self.password_note(server, options).await?;
-                (project.running_actions(server).await?, note)
+        let note = loop {
+            let outcome = project.create(server, options).await?;
+            self.publish(server, SyncOutcome::Adopted).await;
+            match outcome {
+                CreateOutcome::Created(actions) => {
+                    self.wait(actions).await?;
+                    break None;
+                }
+                CreateOutcome::Adopted => break self.password_note(server, options).await?,
+                CreateOutcome::Resumed(actions) => self.wait(actions).await?,
             }
         };
-        self.publish(server, SyncOutcome::Adopted).await;
-        self.wait(actions).await?;
         self.refresh(server, ServerStatus::Running).await;
         Ok(note)
     }
