@@ -87,15 +87,22 @@ impl Create {
         let name = &self.name;
         let mut resumed = Vec::new();
         loop {
+            let mut places = Vec::new();
             let request = async || {
-                let create = project.create_with_progress(name, options, report);
+                places.clear();
+                let create = project.create_with_progress(name, options, |progress| {
+                    places.extend(place(progress));
+                });
                 // An interruption between the request and its record would lose the root password.
                 finish(async { Ok(create.await?) }).await
             };
             let timeout = self.waiting.timeout_before_request();
             let wait = |actions| cancel_on_ctrl_c(self.waiting.wait(project, actions));
             match retry_while_busy(name, timeout, request).await? {
-                CreateOutcome::Created(actions) => return wait(actions).await,
+                CreateOutcome::Created(actions) => {
+                    report_sold_out(name, places);
+                    return wait(actions).await;
+                }
                 CreateOutcome::Resumed(actions) => {
                     eprintln!("hcc: {name} already exists, but is not running yet");
                     resumed.extend(wait(actions).await?);
@@ -120,14 +127,28 @@ struct Existing<'a> {
     differences: &'a [Difference],
 }
 
-fn report(progress: CreateProgress) {
-    if let CreateProgress::SoldOut {
+/// A type in a location.
+fn place(progress: CreateProgress) -> Option<String> {
+    let CreateProgress::Requesting {
         server_type,
         location,
     } = progress
+    else {
+        return None;
+    };
+    Some(match location {
+        Some(location) => format!("{server_type} in {location}"),
+        None => server_type,
+    })
+}
+
+/// Says where a server was created if other places were sold out.
+fn report_sold_out(name: &ServerName, mut places: Vec<String>) {
+    if let Some(place) = places.pop()
+        && !places.is_empty()
     {
-        let place = location.map_or_else(String::new, |location| format!(" in {location}"));
-        eprintln!("hcc: {server_type} is not available{place}; trying the next cheapest");
+        let sold_out = places.join(", ");
+        eprintln!("hcc: not available: {sold_out}; {name} is created as {place}");
     }
 }
 

@@ -31,11 +31,11 @@ pub enum CreateOutcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CreateProgress {
-    /// The type is sold out in the location; another one is tried.
-    SoldOut {
+    /// This type is requested in this location; those before were sold out.
+    Requesting {
         /// The server type.
         server_type: String,
-        /// The location, if hcc chose one.
+        /// The location; `None` if Hetzner chooses it.
         location: Option<String>,
     },
 }
@@ -114,6 +114,11 @@ impl Project {
         self.store.reserve(name.as_str()).await?;
         let mut alternatives = None;
         loop {
+            let location = request.location.as_ref().map(ToString::to_string);
+            progress(CreateProgress::Requesting {
+                server_type: request.server_type.to_string(),
+                location,
+            });
             let error = match self.api.servers().create(&request).await {
                 Ok(created) => return self.record(name, created).await,
                 Err(error) => error,
@@ -123,10 +128,6 @@ impl Project {
                     .next_request(name, options, &request, &mut alternatives)
                     .await
             {
-                progress(CreateProgress::SoldOut {
-                    server_type: request.server_type.to_string(),
-                    location: request.location.as_ref().map(ToString::to_string),
-                });
                 request = next;
                 continue;
             }

@@ -199,28 +199,35 @@ async fn sold_out_location_is_replaced_by_the_next_cheapest_of_the_type() {
     for options in [options.clone(), options.with_server_type("cx23")] {
         let setup = TestProject::new(Sim::builder()).await;
         setup.fault("error=resource_unavailable POST /v1/servers x1");
-        let mut sold_out = Vec::new();
+        let mut requests = Vec::new();
 
         let created = setup
             .project
-            .create_with_progress(&name("web1"), &options, |progress| sold_out.push(progress))
+            .create_with_progress(&name("web1"), &options, |progress| requests.push(progress))
             .await
             .unwrap();
 
         assert!(matches!(created, CreateOutcome::Created(_)), "{created:?}");
-        let [
-            CreateProgress::SoldOut {
-                server_type,
-                location,
-            },
-        ] = &sold_out[..]
-        else {
-            panic!("{sold_out:?}");
-        };
+        let places: Vec<_> = requests
+            .into_iter()
+            .map(|request| match request {
+                CreateProgress::Requesting {
+                    server_type,
+                    location,
+                } => (server_type, location),
+                other => panic!("{other:?}"),
+            })
+            .collect();
         let record = setup.record("web1").await.unwrap();
+        let created = (
+            record.r#type.unwrap().name.unwrap(),
+            record.dc.unwrap().name,
+        );
         assert_eq!(record.stage, Some(Stage::Created));
-        assert_eq!(record.r#type.unwrap().name.as_ref(), Some(server_type));
-        assert_ne!(record.dc.unwrap().name, *location);
+        assert_eq!(places.len(), 2);
+        assert_eq!(places[1], created);
+        assert_eq!(places[0].0, created.0, "the type stays");
+        assert_ne!(places[0].1, created.1);
     }
 }
 
