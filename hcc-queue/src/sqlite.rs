@@ -207,6 +207,7 @@ impl Commands for Sqlite {
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
         let is_due = |connection: &Connection| Ok(next_due(connection)? == Some(Duration::ZERO));
         self.write_if(is_due, move |transaction| {
+            bury_never_due(transaction)?;
             // Two subqueries on two partial indexes: a single one with OR would sort the backlog.
             let sql = "UPDATE cmd SET
                     held = TRUE,
@@ -221,10 +222,16 @@ impl Commands for Sqlite {
                      WHERE first AND due IS NULL
                      ORDER BY seq LIMIT 1))
                 RETURNING id, cmd, \"for\", args, \"by\", at, token, attempts,
-                    max(0.0, unixepoch('subsec') - at)";
-            let seconds = duration.as_secs_f64();
-            let found = transaction.prepare_cached(sql)?.query_row([seconds], lease);
-            Ok(found.optional()?)
+                    max(0.0, unixepoch('subsec') - at), seq";
+            let mut update = transaction.prepare_cached(sql)?;
+            loop {
+                let found = update.query_row([duration.as_secs_f64()], lease);
+                match found.optional()? {
+                    Some(Err(odd)) => odd.bury(transaction)?,
+                    Some(Ok(lease)) => return Ok(Some(lease)),
+                    None => return Ok(None),
+                }
+            }
         })
         .await
     }
@@ -264,19 +271,11 @@ impl Commands for Sqlite {
     async fn bury(&self, lease: Lease, reason: &str) -> Result<()> {
         let reason = reason.to_owned();
         self.settle(&lease, move |transaction, id, token| {
-            // Other programs choose ids as well, possibly that of an older dead letter.
-            let sql = "INSERT OR REPLACE INTO cmd_dead
-                    (seq, id, cmd, \"for\", args, \"by\", at, token, attempts, err)
-                SELECT
-                    max(CAST(1e6 * unixepoch('subsec') AS INTEGER),
-                        1 + coalesce((SELECT max(seq) FROM cmd_dead), 0)),
-                    id, cmd, \"for\", args, \"by\", at, token, attempts, ?3
-                FROM cmd WHERE id = ?1 AND token = ?2 AND held";
-            let buried = transaction.execute(sql, params![id, token, reason])?;
-            if buried > 0 {
-                transaction.execute("DELETE FROM cmd WHERE id = ?1", [id])?;
-            }
-            Ok(buried)
+            let sql = "SELECT seq FROM cmd WHERE id = ?1 AND token = ?2 AND held";
+            let found = transaction.query_row(sql, params![id, token], |row| row.get(0));
+            found
+                .optional()?
+                .map_or(Ok(0), |seq| bury(transaction, seq, id, &reason))
         })
         .await
     }
@@ -390,7 +389,9 @@ impl Commands for Sqlite {
 
 fn next_due(connection: &Connection) -> Result<Option<Duration>, Fault> {
     let sql = "SELECT iif(
-        EXISTS (SELECT 1 FROM cmd INDEXED BY cmd_ready WHERE first AND due IS NULL),
+        EXISTS (SELECT 1 FROM cmd INDEXED BY cmd_ready WHERE first AND due IS NULL)
+        OR EXISTS (SELECT 1 FROM cmd INDEXED BY cmd_later
+                   WHERE first AND due IS NOT NULL AND due >= ''),
         0.0,
         (SELECT max(0.0, due - unixepoch('subsec')) FROM cmd INDEXED BY cmd_later
          WHERE first AND due IS NOT NULL
@@ -400,8 +401,66 @@ fn next_due(connection: &Connection) -> Result<Option<Duration>, Fault> {
     Ok(seconds.map(duration))
 }
 
+/// A command that another program has stored with values that cannot be leased or settled.
+struct Odd {
+    seq: i64,
+    /// The id, as far as it is text.
+    id: String,
+    reason: &'static str,
+}
+
+impl Odd {
+    fn bury(self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        bury(transaction, self.seq, &self.id, self.reason).map(drop)
+    }
+}
+
+/// Moves commands to the dead letters that would never become due: strings and blobs are greater
+/// than any number.
+fn bury_never_due(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    let sql = "SELECT seq, id FROM cmd INDEXED BY cmd_later
+        WHERE first AND due IS NOT NULL AND due >= ''
+        ORDER BY due LIMIT 1";
+    let mut find = transaction.prepare_cached(sql)?;
+    let mut next = || {
+        let found = find.query_row([], |row| {
+            Ok(Odd {
+                seq: row.get(0)?,
+                id: text(row, 1)?.unwrap_or_default(),
+                reason: "the time when it is due is not a number",
+            })
+        });
+        found.optional()
+    };
+    while let Some(odd) = next()? {
+        odd.bury(transaction)?;
+    }
+    Ok(())
+}
+
+/// Moves a command to the dead letters; returns the number of commands moved.
+fn bury(
+    transaction: &Transaction<'_>,
+    seq: i64,
+    id: &str,
+    reason: &str,
+) -> rusqlite::Result<usize> {
+    // Other programs choose ids as well, possibly that of an older dead letter.
+    let sql = "INSERT OR REPLACE INTO cmd_dead
+            (seq, id, cmd, \"for\", args, \"by\", at, token, attempts, err)
+        SELECT
+            max(CAST(1e6 * unixepoch('subsec') AS INTEGER),
+                1 + coalesce((SELECT max(seq) FROM cmd_dead), 0)),
+            ?2, cmd, \"for\", args, \"by\", at,
+            iif(typeof(token) = 'integer', token, 0), attempts, ?3
+        FROM cmd WHERE seq = ?1";
+    transaction.execute(sql, params![seq, id, reason])?;
+    transaction.execute("DELETE FROM cmd WHERE seq = ?1", [seq])
+}
+
 /// The commands, for [`entry`].
-const COMMANDS: &str = "SELECT id, cmd, \"for\", args, \"by\", at, attempts, err, FALSE, held,
+const COMMANDS: &str = "SELECT id, cmd, \"for\", args, \"by\", at, attempts, err, FALSE,
+    iif(held, 1, 0),
     max(0.0, coalesce(due, 0) - unixepoch('subsec')), seq FROM cmd";
 
 /// The dead letters, for [`entry`].
@@ -417,19 +476,34 @@ fn is_known(transaction: &Transaction<'_>, id: &CommandId) -> rusqlite::Result<b
 
 /// The last command of a server, unless it was leased or pushed with a delay.
 fn newest(transaction: &Transaction<'_>, server: &str) -> rusqlite::Result<Option<Command>> {
-    let sql = "SELECT id, cmd, \"for\", args, \"by\", at, due FROM cmd
+    let sql = "SELECT id, cmd, \"for\", args, \"by\", at, due IS NULL FROM cmd
         WHERE \"for\" = ?1 ORDER BY seq DESC LIMIT 1";
     let mut query = transaction.prepare_cached(sql)?;
     let found = query.query_row([server], |row| {
-        let due: Option<f64> = row.get(6)?;
-        Ok(due.is_none().then_some(command(row)?))
+        let is_ready: bool = row.get(6)?;
+        Ok(is_ready.then_some(command(row)?))
     });
     Ok(found.optional()?.flatten())
 }
 
-fn lease(row: &Row<'_>) -> rusqlite::Result<Lease> {
-    let (token, attempt, age) = (Token(row.get(6)?), row.get(7)?, duration(row.get(8)?));
-    Ok(Lease::new(command(row)?, token, attempt, age))
+/// Reads a command that has just been leased.
+fn lease(row: &Row<'_>) -> rusqlite::Result<Result<Lease, Odd>> {
+    let command = command(row)?;
+    let is_text = row.get_ref(0)?.as_str().is_ok();
+    let token = row.get_ref(6)?.as_i64().ok().filter(|_| is_text);
+    let Some(token) = token else {
+        return Ok(Err(Odd {
+            seq: row.get(9)?,
+            id: command.id.as_str().to_owned(),
+            reason: if is_text {
+                "the token is too large or not a number"
+            } else {
+                "the id is not a string"
+            },
+        }));
+    };
+    let (attempt, age) = (number(row, 7)?, duration(row.get(8)?));
+    Ok(Ok(Lease::new(command, Token(token), attempt, age)))
 }
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<(PageCursor, Entry)> {
@@ -441,7 +515,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<(PageCursor, Entry)> {
         left => State::Delayed(left),
     };
     let cursor = PageCursor::new(dead, row.get::<_, i64>(11)?);
-    let entry = Entry::new(command(row)?, row.get(6)?, state, row.get(7)?);
+    let entry = Entry::new(command(row)?, number(row, 6)?, state, text(row, 7)?);
     Ok((cursor, entry))
 }
 
@@ -473,6 +547,12 @@ fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<String>> {
             Some(String::from_utf8_lossy(bytes).into_owned())
         }
     })
+}
+
+/// A column of any type as a number: zero if it is none or negative.
+fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u32> {
+    let number = row.get_ref(column)?.as_i64().unwrap_or_default();
+    Ok(number.max(0).try_into().unwrap_or(u32::MAX))
 }
 
 /// Seconds computed by SQLite.

@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use hcc_database::Failure;
 use hcc_database::sqlite::{Database, Fault};
 use rusqlite::{OptionalExtension, Row, Statement, Transaction, params};
+use tracing::warn;
 
 use self::schema::SCHEMA;
 use crate::document::{empty, merge};
@@ -51,8 +52,8 @@ impl Store for Sqlite {
     async fn get(&self, name: &str) -> Result<Option<Record>> {
         let name = name.to_owned();
         let found = self.0.read(move |connection| {
-            let sql = "SELECT doc FROM vms WHERE name = ?1";
-            let row = connection.query_row(sql, [name], |row| Ok(record(row)));
+            let sql = format!("SELECT {TEXT} FROM vms WHERE name = ?1");
+            let row = connection.query_row(&sql, [name], |row| Ok(record(row)));
             row.optional()?.unwrap_or(Ok(None))
         });
         Ok(found.await?)
@@ -64,11 +65,17 @@ impl Store for Sqlite {
 
     async fn list(&self) -> Result<Vec<Record>> {
         let records = self.0.read(|connection| {
-            connection
-                .prepare("SELECT doc FROM vms ORDER BY id")?
-                .query_and_then([], record)?
-                .filter_map(Result::transpose)
-                .collect()
+            let mut select =
+                connection.prepare(&format!("SELECT {TEXT}, name FROM vms ORDER BY id"))?;
+            let mut rows = select.query([])?;
+            let mut records = Vec::new();
+            while let Some(row) = rows.next()? {
+                match record(row) {
+                    Ok(record) => records.extend(record),
+                    Err(_) => warn_of_skipped(&row.get::<_, String>(1)?),
+                }
+            }
+            Ok(records)
         });
         Ok(records.await?)
     }
@@ -102,9 +109,21 @@ impl Store for Sqlite {
         let writes = writes.to_vec();
         let written = self.0.write(move |transaction| {
             let mut table = Table::of(transaction)?;
-            writes
-                .iter()
-                .try_fold(0, |written, write| Ok(written + table.write(write)?))
+            let (mut written, mut skipped) = (0, 0);
+            for write in &writes {
+                match table.write(write)? {
+                    Some(count) => written += count,
+                    None => {
+                        warn_of_skipped(&write.name);
+                        skipped += 1;
+                    }
+                }
+            }
+            // One record that cannot be decoded does not keep the others from being written.
+            if skipped > 0 && written == 0 {
+                return Err(Fault::new(Failure::Corrupt, "invalid document"));
+            }
+            Ok(written)
         });
         Ok(written.await?)
     }
@@ -126,9 +145,16 @@ impl Store for Sqlite {
     }
 }
 
+/// The column `doc` as text; another program may have stored SQLite's binary form of JSON.
+const TEXT: &str = "iif(typeof(doc) = 'blob' AND json_valid(doc, 8), json(doc), doc)";
+
 fn record(row: &Row<'_>) -> Result<Option<Record>, Fault> {
     let document = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
     Record::read(document).map_err(corrupt)
+}
+
+fn warn_of_skipped(name: &str) {
+    warn!(name, "record skipped: its document cannot be decoded");
 }
 
 fn corrupt(error: serde_json::Error) -> Fault {
@@ -145,21 +171,26 @@ struct Table<'a> {
 impl<'a> Table<'a> {
     fn of(transaction: &'a Transaction<'_>) -> Result<Self, Fault> {
         Ok(Self {
-            select: transaction.prepare("SELECT id, doc FROM vms WHERE name = ?1")?,
+            select: transaction.prepare(&format!("SELECT id, {TEXT} FROM vms WHERE name = ?1"))?,
             update: transaction.prepare("UPDATE vms SET doc = ?2 WHERE id = ?1")?,
             insert: transaction.prepare("INSERT INTO vms (doc) VALUES (?1)")?,
         })
     }
 
-    /// Returns the number of records written: one or none.
-    fn write(&mut self, write: &Write) -> Result<usize, Fault> {
+    /// Returns the number of records written, one or none; `None` if the existing record cannot be
+    /// decoded.
+    fn write(&mut self, write: &Write) -> Result<Option<usize>, Fault> {
         let found = self.select.query_row([&write.name], |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))
+            let document = row.get_ref(1)?.as_str().map(str::to_owned);
+            Ok((row.get::<_, i64>(0)?, document))
         });
         let written = match (found.optional()?, write.if_missing) {
             (Some((id, document)), _) => {
-                let document = merge(&document, &write.patch).map_err(corrupt)?;
-                self.update.execute(params![id, document])?
+                let merged = document.ok().map(|it| merge(&it, &write.patch));
+                let Some(Ok(merged)) = merged else {
+                    return Ok(None);
+                };
+                self.update.execute(params![id, merged])?
             }
             (None, IfMissing::Insert) => {
                 let document = merge(&empty(&write.name), &write.patch).map_err(corrupt)?;
@@ -167,6 +198,6 @@ impl<'a> Table<'a> {
             }
             (None, IfMissing::Skip) => 0,
         };
-        Ok(written)
+        Ok(Some(written))
     }
 }

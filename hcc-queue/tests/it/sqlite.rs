@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use hcc_queue::conformance::Fixture;
-use hcc_queue::{Command, Error, Failure, Policy, Queue, Received, Sqlite, conformance};
+use hcc_queue::{Command, Error, Failure, Policy, Queue, Received, Sqlite, State, conformance};
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -101,6 +101,104 @@ async fn values_of_any_type_do_not_stop_the_queue() {
     assert_eq!((command.by.as_deref(), command.at), (Some("1"), None));
     let next = directory.open().pull().await.unwrap().unwrap();
     assert_eq!(next.verb, "stop");
+}
+
+/// A value of each type, and those at the ends of their range.
+const ODD_VALUES: [&str; 12] = [
+    "NULL",
+    "0",
+    "7",
+    "-1",
+    "9223372036854775807",
+    "0.5",
+    "9e999",
+    "''",
+    "'x'",
+    "'2026-11-29T08:00:00Z'",
+    "x''",
+    "x'ff00'",
+];
+
+#[tokio::test]
+async fn odd_row_becomes_a_dead_letter_and_the_queue_goes_on() {
+    for (columns, values, reason) in [
+        ("token", "9223372036854775807", "the token is too large"),
+        ("token", "0.5", "the token is too large"),
+        ("due", "'2026-11-29T08:00:00Z'", "the time when it is due"),
+        ("due", "x'00'", "the time when it is due"),
+        ("id", "x'6162'", "the id is not a string"),
+        ("id", "CAST(x'ff' AS TEXT)", "the id is not a string"),
+    ] {
+        let directory = Directory::new();
+        directory.create().await;
+        let sql = format!(
+            r#"INSERT INTO cmd (cmd, "for", {columns}) VALUES ('start', 'web', {values});
+            INSERT INTO cmd (cmd, "for") VALUES ('stop', 'web'), ('stop', 'db')"#
+        );
+        directory.connection().execute_batch(&sql).unwrap();
+        let queue = directory.open();
+
+        for server in ["web", "db"] {
+            let command = queue.pull().await.unwrap().unwrap();
+            assert_eq!((&*command.verb, &*command.server), ("stop", server));
+        }
+
+        let entries = queue.list_all().await.unwrap();
+        assert_eq!(entries.len(), 1, "{columns} = {values}");
+        assert_eq!(entries[0].state, State::Dead);
+        let shown = entries[0].reason.as_deref().unwrap();
+        assert!(shown.starts_with(reason), "{columns} = {values}: {shown}");
+        let retried = queue.retry(&entries[0].command.id).await.unwrap();
+        assert!(retried, "{columns} = {values}");
+    }
+}
+
+#[tokio::test]
+async fn due_command_is_leased_or_buried_whatever_the_types_of_the_columns() {
+    let directory = Directory::new();
+    directory.create().await;
+    let seed = fastrand::u64(..);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut insert = String::new();
+    for column in [
+        "id", "cmd", "\"for\"", "args", "\"by\"", "at", "due", "held", "token", "attempts", "err",
+    ] {
+        for value in ODD_VALUES {
+            let other = random.choice(ODD_VALUES).unwrap();
+            let server = if column == "\"for\"" {
+                "args"
+            } else {
+                "\"for\""
+            };
+            insert += &format!(
+                "INSERT OR IGNORE INTO cmd ({column}, {server}) VALUES ({value}, {other});"
+            );
+        }
+    }
+    insert += r#"INSERT INTO cmd (cmd, "for") VALUES ('start', 'web')"#;
+    directory.connection().execute_batch(&insert).unwrap();
+    let queue = directory.open();
+    let commands = queue.commands();
+
+    let mut verbs = Vec::new();
+    while commands.next_due().await.unwrap() == Some(Duration::ZERO) {
+        let before = commands.counts().await.unwrap();
+        match commands.lease(MINUTE).await.unwrap() {
+            Some(lease) => {
+                verbs.push(lease.command.verb.clone());
+                commands.ack(lease).await.unwrap();
+            }
+            None => assert!(
+                commands.counts().await.unwrap().dead > before.dead,
+                "{seed}"
+            ),
+        }
+        assert!(!queue.list_all().await.unwrap().is_empty(), "{seed}");
+    }
+
+    assert!(verbs.contains(&"start".to_owned()), "{seed}");
+    let due = commands.next_due().await.unwrap();
+    assert!(due.is_none_or(|due| due > 1000 * MINUTE), "{seed}: {due:?}");
 }
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use hcc_store::conformance::Fixture;
 use hcc_store::conformance::accounts::AccountsFixture;
 use hcc_store::{
-    Accounts, AuditEntry, Patch, Sqlite, Store, StoreExt, User, accounts_conformance, conformance,
+    Accounts, AuditEntry, Failure, IfMissing, Patch, Sqlite, Store, StoreExt, User, Write,
+    accounts_conformance, conformance,
 };
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
@@ -120,6 +121,38 @@ async fn fields_of_other_programs_in_a_user_are_kept() {
     let sql = "SELECT doc ->> '$.mail' FROM users WHERE doc ->> '$.rev' = 2";
     let mail: String = (directory.connection().query_row(sql, [], |row| row.get(0))).unwrap();
     assert_eq!(mail, "mary@example.org");
+}
+
+#[tokio::test]
+async fn record_that_cannot_be_decoded_does_not_hide_the_others() {
+    let directory = TestDir::new();
+    let store = directory.store();
+    for name in ["binary", "text", "json5", "vm"] {
+        store.reserve(name).await.unwrap();
+    }
+    let change = r#"
+        UPDATE vms SET doc = jsonb_set(doc, '$.status', 'off') WHERE name = 'binary';
+        UPDATE vms SET doc = CAST(doc AS BLOB) WHERE name = 'text';
+        UPDATE vms SET doc = '{name: "json5"}' WHERE name = 'json5'"#;
+    directory.connection().execute_batch(change).unwrap();
+
+    let names: Vec<_> = store.list().await.unwrap();
+    let names: Vec<_> = names.iter().map(|record| record.name.as_str()).collect();
+    assert!(
+        names.starts_with(&["binary"]) && names.ends_with(&["vm"]),
+        "{names:?}"
+    );
+    let binary = store.get("binary").await.unwrap().unwrap();
+    assert_eq!(binary.status.as_deref(), Some("off"));
+
+    let running = Patch::new().status("running");
+    let write = |name: &str| Write::new(name, running.clone(), IfMissing::Skip);
+    let written = store.write(&["binary", "json5", "vm"].map(write)).await;
+    assert_eq!(written.unwrap(), 2);
+    let error = store.write(&[write("json5")]).await.unwrap_err();
+    assert_eq!(error.failure(), Some(Failure::Corrupt));
+    let statuses = store.statuses().await.unwrap();
+    assert_eq!(statuses.len(), 4);
 }
 
 #[tokio::test]
