@@ -41,7 +41,9 @@ impl Kill {
             _ => Vec::new(),
         };
         let actions = self.waiting.wait(&project, actions).await?;
-        out.done(&Done::new(name, &actions))
+        // In a dry run, only a record that is left gets this far.
+        let change = format!("remove the record of {name}");
+        out.done_to(change, &Done::new(name, &actions))
     }
 }
 

@@ -96,11 +96,14 @@ impl Push {
         command.by = self.by;
         let queue = config.queue().await?;
         command.id = queue.push(&command).await?;
-        if let Some(timeout) = self.wait {
+        if let Some(timeout) = self.wait
+            && !config.is_dry_run()
+        {
             let frontend = Frontend::new(config.store().await?, queue);
             frontend.wait(&command.id, timeout).await?;
         }
-        out.item("ok", &Pushed::from(&command))
+        let change = format!("push {} {}", command.verb, command.server);
+        out.item_done_to(change, &Pushed::from(&command))
     }
 }
 
@@ -153,7 +156,7 @@ impl QueueCommand {
                         return Err(refused("not_dead", format!("{id} is not a dead letter")));
                     }
                 }
-                out.done(&ids)
+                out.done_to(format!("retry {}", listed(&ids)), &ids)
             }
             Verb::Drop(selection) => {
                 let ids = selection.of(&entries)?;
@@ -162,10 +165,15 @@ impl QueueCommand {
                         return Err(refused("leased", format!("{id} is in progress")));
                     }
                 }
-                out.done(&ids)
+                out.done_to(format!("remove {}", listed(&ids)), &ids)
             }
         }
     }
+}
+
+fn listed(ids: &[&CommandId]) -> String {
+    let ids: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
+    ids.join(" ")
 }
 
 fn refused(code: &'static str, message: String) -> CliError {

@@ -8,6 +8,7 @@ mod console;
 mod doctor;
 #[cfg(feature = "mongodb")]
 mod documented;
+mod dry_run;
 mod existing;
 mod faults;
 #[cfg(feature = "mongodb")]

@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use tokio::time::{Instant, sleep};
 
 use crate::duration::{self, short};
-use crate::error::{CliError, Result};
+use crate::error::Result;
 use crate::output::progress::{ActionBars, spinner};
 use crate::platform::signals::cancel_on_ctrl_c;
 
@@ -109,7 +109,10 @@ pub(crate) async fn retry_while_busy<T>(
             is_waiting = true;
         }
         progress = spinner(reason);
-        let wait = async { Ok::<_, CliError>(sleep(delay.min(rest)).await) };
+        let wait = async {
+            sleep(delay.min(rest)).await;
+            Ok(())
+        };
         cancel_on_ctrl_c(wait).await?;
         delay = delay.mul_f64(1.5).min(MAX_DELAY);
     }
