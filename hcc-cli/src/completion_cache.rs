@@ -12,6 +12,7 @@ use hcloud_api::{Image, Location, ServerType};
 
 use crate::config::Config;
 use crate::error::Result;
+use crate::price::size;
 
 /// A list of names.
 #[derive(Clone, Copy, Debug)]
@@ -82,11 +83,9 @@ pub(crate) fn store_locations(config: &Config, locations: &[Location]) {
 }
 
 pub(crate) fn store_types(config: &Config, types: &[ServerType]) {
-    let names = types.iter().map(|server_type| {
-        let (cores, memory, disk) = (server_type.cores, server_type.memory, server_type.disk);
-        let about = format!("{cores} cores, {memory} GB, {disk} GB disk");
-        (server_type.name.as_str(), about)
-    });
+    let names = types
+        .iter()
+        .map(|server_type| (server_type.name.as_str(), size(server_type)));
     Kind::Types.store(config, names);
 }
 

@@ -1,4 +1,6 @@
-//! Formatting of prices.
+//! Formatting of prices and sizes.
+
+use hcloud_api::ServerType;
 
 /// Rounds a price of the API; empty if there is none.
 pub(crate) fn rounded(price: Option<&str>, digits: usize) -> String {
@@ -9,6 +11,16 @@ pub(crate) fn rounded(price: Option<&str>, digits: usize) -> String {
         Ok(amount) => format!("{amount:.digits$}"),
         Err(_) => price.to_owned(),
     }
+}
+
+/// Describes the size of a server type, such as `2 cores, 4 GB, 40 GB disk`, as far as it is known.
+pub(crate) fn size(server_type: &ServerType) -> String {
+    let size = [
+        server_type.cores.map(|cores| format!("{cores} cores")),
+        server_type.memory.map(|memory| format!("{memory} GB")),
+        server_type.disk.map(|disk| format!("{disk} GB disk")),
+    ];
+    size.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// Appends the currency, if it is known.

@@ -311,7 +311,7 @@ pub async fn documents_of_the_original_are_read(fixture: &dyn Fixture) {
     let snapshot = snapshot();
     assert_eq!(record.id, Some(snapshot.id));
     assert_eq!(record.stage, Some(Stage::Created));
-    assert_eq!(record.created, Some(snapshot.created));
+    assert_eq!(record.created, snapshot.created);
     assert_eq!(record.ip6, snapshot.ip6);
     assert_eq!(record.image, snapshot.image);
     assert_eq!(record.r#type, Some(snapshot.r#type));
@@ -749,7 +749,7 @@ fn snapshot() -> ServerSnapshot {
     ServerSnapshot {
         id: 44,
         status: "running".to_owned(),
-        created: "2026-11-22 15:44:18+00:00".to_owned(),
+        created: some("2026-11-22 15:44:18+00:00"),
         ip4: some("10.0.0.44"),
         ip6: some("2001:db8:0:2c::/64"),
         image: Some(Image {

@@ -35,7 +35,7 @@ pub struct Patch(pub(crate) Map<String, Value>);
 pub struct ServerSnapshot {
     pub id: u64,
     pub status: String,
-    pub created: String,
+    pub created: Option<String>,
     pub ip4: Option<String>,
     pub ip6: Option<String>,
     pub image: Option<Image>,

@@ -17,21 +17,25 @@ async fn main() -> anyhow::Result<()> {
         .all()
         .await?;
 
-    let mut offers: Vec<(&ServerType, &TypePrice)> = types
+    let mut offers: Vec<(f64, &ServerType)> = types
         .iter()
         .filter(|server_type| server_type.orderable_in().any(|at| at.name == location))
-        .filter_map(|server_type| Some((server_type, server_type.price(&location)?)))
+        .filter_map(|server_type| Some((net(server_type.price(&location)?)?, server_type)))
         .collect();
-    offers.sort_by(|(_, one), (_, other)| {
-        let net = |price: &TypePrice| price.price_monthly.net.to_f64().unwrap_or(f64::INFINITY);
-        net(one).total_cmp(&net(other))
-    });
+    offers.sort_by(|(one, _), (other, _)| one.total_cmp(other));
 
-    for (server_type, price) in offers {
+    for (net, server_type) in offers {
+        let (cores, memory) = (server_type.cores, server_type.memory);
         println!(
-            "{:8} {:3} cores {:6} GB  {:>16} a month",
-            server_type.name, server_type.cores, server_type.memory, price.price_monthly.net
+            "{:8} {:3} cores {:6} GB  {net:>8.2} a month",
+            server_type.name,
+            cores.unwrap_or_default(),
+            memory.unwrap_or_default()
         );
     }
     Ok(())
+}
+
+fn net(price: &TypePrice) -> Option<f64> {
+    price.price_monthly.net.as_ref()?.to_f64()
 }

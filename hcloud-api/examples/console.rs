@@ -16,7 +16,7 @@ async fn main() -> anyhow::Result<()> {
     let servers = client.servers();
     let server = servers.find(&name).await?.context("server not found")?;
     let console = servers.request_console(server.id).await?;
-    client.wait([&console.action]).await?;
+    client.wait(&console.action).await?;
 
     println!("{}", console.wss_url.expose_secret());
     println!("{}", console.password.expose_secret());

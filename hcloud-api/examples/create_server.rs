@@ -29,8 +29,9 @@ async fn main() -> anyhow::Result<()> {
         .on_progress(|action| eprintln!("{}: {} %", action.command, action.progress))
         .await?;
 
-    match created.server.public_net.ipv4 {
-        Some(ipv4) => println!("ssh root@{}", ipv4.ip),
+    let ipv4 = created.server.public_net.ipv4;
+    match ipv4.and_then(|ipv4| ipv4.ip) {
+        Some(ip) => println!("ssh root@{ip}"),
         None => println!("server {} has no IPv4 address", created.server.id),
     }
     Ok(())

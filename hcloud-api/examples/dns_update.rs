@@ -36,7 +36,7 @@ async fn main() -> anyhow::Result<()> {
             println!("{id} is already {address}");
             return Ok(());
         }
-        Some(_) => rrsets.set_records(&id, &[record]).await?,
+        Some(_) => Some(rrsets.set_records(&id, &[record]).await?),
         None => {
             let rrset = CreateRrset {
                 ttl: Patch::Set(300),
@@ -45,7 +45,7 @@ async fn main() -> anyhow::Result<()> {
             rrsets.create(&rrset).await?.action
         }
     };
-    client.wait([action]).await?;
+    client.wait(action).await?;
     println!("{id} is now {address}");
     Ok(())
 }

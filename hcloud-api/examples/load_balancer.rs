@@ -28,7 +28,7 @@ async fn main() -> anyhow::Result<()> {
         ..CreateLoadBalancer::in_location(name, "lb11", location)
     };
     let created = client.load_balancers().create(&load_balancer).await?;
-    client.wait([&created.action]).await?;
+    client.wait(&created.action).await?;
 
     let healthy = async {
         loop {
@@ -62,12 +62,15 @@ fn show(load_balancer: &LoadBalancer) {
 }
 
 fn show_target(target: &LoadBalancerTarget) {
-    let Some(server) = target.server else { return };
+    let Some(server) = &target.server else {
+        return;
+    };
     for health in &target.health_status {
         let detail = health.detail.as_ref().map_or("", |detail| detail.as_str());
+        let port = health.listen_port.unwrap_or_default();
         println!(
-            "server {server}, port {}: {} {detail}",
-            health.listen_port, health.status
+            "server {}, port {port}: {} {detail}",
+            server.id, health.status
         );
     }
 }

@@ -59,31 +59,36 @@ struct Month(Pricing);
 
 impl Month {
     fn server(&self, server: &Server) -> Option<f64> {
-        let price = server.server_type.price(&server.location.name)?;
+        let location = server.location.as_ref()?;
+        let price = server.server_type.as_ref()?.price(&location.name)?;
         net(&price.price_monthly)
     }
 
     fn backups(&self, server: &Server) -> Option<f64> {
         server.backup_window.as_ref()?;
-        let percentage = self.0.server_backup.percentage.to_f64()?;
+        let percentage = self.0.server_backup.percentage.as_ref()?.to_f64()?;
         Some(self.server(server)? * percentage / 100.0)
     }
 
     fn primary_ip(&self, ip: &PrimaryIp) -> Option<f64> {
-        ip_price(&self.0.primary_ips, &ip.kind, &ip.location.name)
+        ip_price(&self.0.primary_ips, &ip.kind, &ip.location.as_ref()?.name)
     }
 
     fn floating_ip(&self, ip: &FloatingIp) -> Option<f64> {
-        ip_price(&self.0.floating_ips, &ip.kind, &ip.home_location.name)
+        ip_price(
+            &self.0.floating_ips,
+            &ip.kind,
+            &ip.home_location.as_ref()?.name,
+        )
     }
 
     fn volume(&self, volume: &Volume) -> Option<f64> {
-        Some(net(&self.0.volume.price_per_gb_month)? * volume.size as f64)
+        Some(net(&self.0.volume.price_per_gb_month)? * volume.size? as f64)
     }
 
     fn load_balancer(&self, load_balancer: &LoadBalancer) -> Option<f64> {
-        let prices = &load_balancer.load_balancer_type.prices;
-        in_location(prices, &load_balancer.location.name)
+        let prices = &load_balancer.load_balancer_type.as_ref()?.prices;
+        in_location(prices, &load_balancer.location.as_ref()?.name)
     }
 
     fn snapshot(&self, image: &Image) -> Option<f64> {
@@ -106,5 +111,5 @@ fn ip_price(prices: &[IpPricing], kind: &IpType, location: &str) -> Option<f64> 
 
 /// Exact enough for display.
 fn net(price: &Price) -> Option<f64> {
-    price.net.to_f64()
+    price.net.as_ref()?.to_f64()
 }

@@ -31,7 +31,7 @@ async fn main() -> anyhow::Result<()> {
     };
     let created = client.servers().create_image(server, &snapshot).await?;
     client
-        .wait([&created.action])
+        .wait(&created.action)
         .deadline(Duration::from_secs(3600))
         .await?;
     println!("created snapshot {}", created.image.id);
@@ -45,7 +45,7 @@ async fn main() -> anyhow::Result<()> {
     let snapshots = client.images().list(&newest_first).all().await?;
     for old in snapshots.iter().skip(keep) {
         client.images().delete(old.id).await?;
-        println!("deleted snapshot {} of {}", old.id, old.created);
+        println!("deleted snapshot {}", old.id);
     }
     Ok(())
 }

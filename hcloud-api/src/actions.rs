@@ -11,11 +11,12 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_with::serde_as;
+use serde_json::Value;
+use serde_with::{apply, serde_as};
 use tokio::time::Instant;
 
 use crate::client::PollInterval;
-use crate::number::Integer;
+use crate::number::{Integer, Percent};
 use crate::request::Request;
 use crate::{ActionId, Client, Error, ErrorCode, ListActions, ResourceActions, Result};
 
@@ -33,27 +34,28 @@ open_enum! {
 
 /// An operation that the API runs in the background, started by a request.
 #[serde_as]
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Action {
     /// The action's id.
+    #[serde_with(skip_apply)]
     pub id: ActionId,
     /// The command, such as `create_server`.
     pub command: String,
     /// The status.
     pub status: ActionStatus,
-    /// The progress in percent.
-    #[serde_as(as = "Integer")]
+    /// The progress in percent, rounded down; 0 if unknown.
+    #[serde_as(as = "Percent")]
     pub progress: u32,
     /// The start time.
-    pub started: Timestamp,
+    pub started: Option<Timestamp>,
     /// The end time.
     pub finished: Option<Timestamp>,
     /// The resources that the action affects.
-    #[serde(default)]
     pub resources: Vec<ActionResource>,
     /// The error, if it failed.
-    pub error: Option<ActionError>,
+    pub error: Option<Box<ActionError>>,
 }
 
 impl Action {
@@ -65,9 +67,11 @@ impl Action {
         Error::ActionFailed {
             id: self.id,
             command: self.command,
-            source: self.error.unwrap_or(ActionError {
-                code: ErrorCode::UnknownError,
-                message: String::new(),
+            source: *self.error.unwrap_or_else(|| {
+                Box::new(ActionError {
+                    code: ErrorCode::UnknownError,
+                    ..ActionError::default()
+                })
             }),
         }
     }
@@ -98,11 +102,13 @@ open_enum! {
 
 /// A resource that an action affects.
 #[serde_as]
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ActionResource {
     /// The resource's id, which is unique only among resources of its kind.
     #[serde_as(as = "Integer")]
+    #[serde_with(skip_apply)]
     pub id: u64,
     /// The resource's kind.
     #[serde(rename = "type")]
@@ -110,7 +116,8 @@ pub struct ActionResource {
 }
 
 /// The error of a failed action.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(default)]
 #[error("{}", self.description())]
 #[non_exhaustive]
 pub struct ActionError {
@@ -118,6 +125,9 @@ pub struct ActionError {
     pub code: ErrorCode,
     /// The message, for people; may be empty.
     pub message: String,
+    /// Details that depend on the code, as the API sent them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub details: Option<Value>,
 }
 
 impl ActionError {

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use serde_with::{serde_as, skip_serializing_none};
+use serde_with::{apply, serde_as, skip_serializing_none};
 
 use crate::number::Integer;
 use crate::secret::Secret;
@@ -114,15 +114,19 @@ open_enum! {
 }
 
 /// A certificate for TLS.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Certificate {
     /// The certificate's id.
+    #[serde_with(skip_apply)]
     pub id: CertificateId,
     /// The name, unique in the project.
+    #[serde_with(skip_apply)]
     pub name: String,
     /// Whether it is uploaded or managed.
     #[serde(rename = "type", default = "uploaded")]
+    #[serde_with(skip_apply)]
     pub kind: CertificateType,
     /// The certificate and its chain in PEM; `None` until it is issued.
     pub certificate: Option<String>,
@@ -141,7 +145,7 @@ pub struct Certificate {
     /// The labels.
     pub labels: Labels,
     /// When it was created.
-    pub created: Timestamp,
+    pub created: Option<Timestamp>,
 }
 
 resource!(Certificate, CertificateId, "certificate", "certificates");
@@ -162,7 +166,8 @@ fn uploaded() -> CertificateType {
 }
 
 /// The status of issuance and renewal of a managed certificate.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct CertificateStatus {
     /// The status of the issuance.
@@ -201,11 +206,13 @@ open_enum! {
 
 /// A resource that uses a certificate.
 #[serde_as]
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct CertificateUser {
     /// The resource's id, which is unique only among resources of its kind.
     #[serde_as(as = "Integer")]
+    #[serde_with(skip_apply)]
     pub id: u64,
     /// The resource's kind, such as `load_balancer`.
     #[serde(rename = "type")]
@@ -280,10 +287,12 @@ impl CreateCertificate {
 }
 
 /// A certificate that was uploaded or is being issued.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct CertificateCreated {
     /// The new certificate.
+    #[serde_with(skip_apply)]
     pub certificate: Certificate,
     /// The action that issues it; `None` if it was uploaded.
     pub action: Option<Action>,

@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 /// The reverse DNS name of one address.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct DnsPtr {
     /// The address.
-    pub ip: IpAddr,
+    pub ip: Option<IpAddr>,
     /// The name.
     pub dns_ptr: String,
 }

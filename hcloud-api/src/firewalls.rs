@@ -6,7 +6,7 @@ use std::fmt::Display;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_with::{serde_as, skip_serializing_none};
+use serde_with::{apply, serde_as, skip_serializing_none};
 
 use crate::request::Request;
 use crate::wrapped::{InId, InSelector};
@@ -178,22 +178,24 @@ open_enum! {
 }
 
 /// A firewall.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Firewall {
     /// The firewall's id.
+    #[serde_with(skip_apply)]
     pub id: FirewallId,
     /// The name, unique in the project.
+    #[serde_with(skip_apply)]
     pub name: String,
     /// The rules.
     pub rules: Vec<FirewallRule>,
     /// The servers and label selectors that it is applied to.
     pub applied_to: Vec<AppliedTo>,
     /// The labels.
-    #[serde(default)]
     pub labels: Labels,
     /// When it was created.
-    pub created: Timestamp,
+    pub created: Option<Timestamp>,
 }
 
 resource!(Firewall, FirewallId, "firewall", "firewalls");
@@ -202,7 +204,8 @@ resource!(Firewall, FirewallId, "firewall", "firewalls");
 ///
 /// Once there is a rule for outgoing traffic, all other outgoing traffic is blocked.
 #[skip_serializing_none]
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct FirewallRule {
     /// The direction of the traffic, as seen from the server.
@@ -213,10 +216,10 @@ pub struct FirewallRule {
     /// For TCP and UDP only.
     pub port: Option<String>,
     /// The allowed sources of incoming traffic, such as `198.51.100.0/24`; at most 100 ranges.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub source_ips: Vec<String>,
     /// The allowed destinations of outgoing traffic, such as `2001:db8::/32`; at most 100 ranges.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub destination_ips: Vec<String>,
     /// The description, at most 255 characters.
     pub description: Option<String>,
@@ -292,23 +295,23 @@ open_enum! {
 
 /// What a firewall is applied to: a server, or all servers that match a label selector.
 #[serde_as]
+#[apply(_ => #[serde(default)])]
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct AppliedTo {
     /// The type.
     #[serde(rename = "type", default = "server")]
+    #[serde_with(skip_apply)]
     pub kind: FirewallTargetType,
     /// The server; `None` for a label selector.
-    #[serde_as(as = "Option<InId>")]
-    #[serde(default)]
+    #[serde_as(as = "Option<InId>", no_default)]
     pub server: Option<ServerId>,
     /// The label selector as it was written; `None` for a server.
-    #[serde_as(as = "Option<InSelector>")]
-    #[serde(default)]
+    #[serde_as(as = "Option<InSelector>", no_default)]
     pub label_selector: Option<String>,
     /// The servers that currently match the label selector.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub applied_to_resources: Vec<Self>,
 }
 
@@ -403,13 +406,14 @@ impl CreateFirewall {
 }
 
 /// A firewall that was created.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct FirewallCreated {
     /// The new firewall.
+    #[serde_with(skip_apply)]
     pub firewall: Firewall,
     /// The actions that set its rules and apply it.
-    #[serde(default)]
     pub actions: Vec<Action>,
 }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_with::skip_serializing_none;
+use serde_with::{apply, skip_serializing_none};
 
 use crate::dns_ptr::ChangeDnsPtr;
 use crate::request::Request;
@@ -147,12 +147,15 @@ open_enum! {
 }
 
 /// A Floating IP.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct FloatingIp {
     /// The Floating IP's id.
+    #[serde_with(skip_apply)]
     pub id: FloatingIpId,
     /// The name, unique in the project.
+    #[serde_with(skip_apply)]
     pub name: String,
     /// The description.
     pub description: Option<String>,
@@ -166,7 +169,7 @@ pub struct FloatingIp {
     /// The reverse DNS entries, one per address that has one.
     pub dns_ptr: Vec<DnsPtr>,
     /// The home location; traffic to servers elsewhere takes a longer route.
-    pub home_location: Location,
+    pub home_location: Option<Location>,
     /// Whether Hetzner has blocked it because of abuse.
     pub blocked: bool,
     /// The operations that it is protected against.
@@ -174,7 +177,7 @@ pub struct FloatingIp {
     /// The labels.
     pub labels: Labels,
     /// When it was created.
-    pub created: Timestamp,
+    pub created: Option<Timestamp>,
 }
 
 resource!(FloatingIp, FloatingIpId, "floating_ip", "floating_ips");
@@ -233,10 +236,12 @@ impl CreateFloatingIp {
 }
 
 /// A Floating IP that was created.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct FloatingIpCreated {
     /// The Floating IP.
+    #[serde_with(skip_apply)]
     pub floating_ip: FloatingIp,
     /// The action that assigns it; `None` if it is not assigned.
     pub action: Option<Action>,

@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_with::{serde_as, skip_serializing_none};
+use serde_with::{apply, serde_as, skip_serializing_none};
 
 use crate::number::Integer;
 use crate::{
@@ -116,10 +116,12 @@ pub struct ListImages {
 
 /// An image.
 #[serde_as]
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Image {
     /// The image's id; snapshots and backups have no name.
+    #[serde_with(skip_apply)]
     pub id: ImageId,
     /// The type.
     #[serde(rename = "type")]
@@ -133,10 +135,10 @@ pub struct Image {
     /// The storage size in GB, by which a snapshot is billed; `None` until it is known.
     pub image_size: Option<f64>,
     /// The minimum disk size in GB.
-    #[serde_as(as = "Integer")]
-    pub disk_size: u64,
+    #[serde_as(as = "Option<Integer>", no_default)]
+    pub disk_size: Option<u64>,
     /// When it was created.
-    pub created: Timestamp,
+    pub created: Option<Timestamp>,
     /// The server that it was created from; `None` for Hetzner's own images.
     pub created_from: Option<ImageOrigin>,
     /// The server of a backup, which is deleted together with the server.
@@ -146,14 +148,11 @@ pub struct Image {
     /// The version of the operating system; `None` if unknown.
     pub os_version: Option<String>,
     /// Whether it is optimized for fast server creation.
-    #[serde(default)]
     pub rapid_deploy: bool,
     /// The operations that it is protected against.
     pub protection: Protection,
-    /// The deprecation; `None` if none is announced. See [`Image::is_deprecated`].
+    /// The deprecation; `None` if none is announced.
     pub deprecation: Option<Deprecation>,
-    /// When it was deprecated; superseded by [`Image::deprecation`].
-    pub deprecated: Option<Timestamp>,
     /// When it was deleted, if it was.
     pub deleted: Option<Timestamp>,
     /// The labels.
@@ -167,17 +166,20 @@ resource!(Image, ImageId, "image", "images");
 impl Image {
     /// Returns whether this image is deprecated.
     pub fn is_deprecated(&self) -> bool {
-        self.deprecation.is_some() || self.deprecated.is_some()
+        self.deprecation.is_some()
     }
 }
 
 /// The server that an image was created from.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ImageOrigin {
     /// The server, which may be gone's id.
+    #[serde_with(skip_apply)]
     pub id: ServerId,
     /// The server's name when the image was created.
+    #[serde_with(skip_apply)]
     pub name: String,
 }
 

@@ -3,7 +3,7 @@
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#isos>
 
 use serde::{Deserialize, Serialize};
-use serde_with::skip_serializing_none;
+use serde_with::{apply, skip_serializing_none};
 
 use crate::{Architecture, Client, Deprecation, IdOrName, IsoId, Listing, Result};
 
@@ -59,10 +59,12 @@ pub struct ListIsos {
 }
 
 /// An ISO image.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Iso {
     /// The ISO image's id.
+    #[serde_with(skip_apply)]
     pub id: IsoId,
     /// The name; `None` for private ones.
     pub name: Option<String>,

@@ -161,7 +161,7 @@ pub use self::{
         LoadBalancerMetric, LoadBalancerMetricsQuery, LoadBalancerPrivateNet,
         LoadBalancerPublicNet, LoadBalancerService, LoadBalancerSort, LoadBalancerTarget,
         LoadBalancers, ServiceHttp, ServiceProtocol, Target, TargetHealth, TargetHealthDetail,
-        TargetHealthStatus, TargetType, UpdateHealthCheck, UpdateHealthCheckHttp,
+        TargetHealthStatus, TargetServer, TargetType, UpdateHealthCheck, UpdateHealthCheckHttp,
         UpdateLoadBalancer, UpdateService, UpdateServiceHttp,
     },
     locations::{ListLocations, Location, LocationSort, Locations},

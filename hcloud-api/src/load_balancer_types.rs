@@ -2,9 +2,8 @@
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#load-balancer-types>
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_with::{serde_as, skip_serializing_none};
+use serde_with::{apply, serde_as, skip_serializing_none};
 
 use crate::number::Integer;
 use crate::{Client, Deprecation, IdOrName, Listing, LoadBalancerTypeId, Result, TypePrice};
@@ -57,32 +56,32 @@ pub struct ListLoadBalancerTypes {
 
 /// A load balancer type.
 #[serde_as]
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct LoadBalancerType {
     /// The type's id.
+    #[serde_with(skip_apply)]
     pub id: LoadBalancerTypeId,
     /// The name, such as `lb11`.
+    #[serde_with(skip_apply)]
     pub name: String,
     /// The display name.
     pub description: String,
     /// The maximum number of concurrent connections.
-    #[serde_as(as = "Integer")]
-    pub max_connections: u64,
+    #[serde_as(as = "Option<Integer>", no_default)]
+    pub max_connections: Option<u64>,
     /// The maximum number of services.
-    #[serde_as(as = "Integer")]
-    pub max_services: u64,
+    #[serde_as(as = "Option<Integer>", no_default)]
+    pub max_services: Option<u64>,
     /// The maximum number of targets.
-    #[serde_as(as = "Integer")]
-    pub max_targets: u64,
+    #[serde_as(as = "Option<Integer>", no_default)]
+    pub max_targets: Option<u64>,
     /// The maximum number of certificates.
-    #[serde_as(as = "Integer")]
-    pub max_assigned_certificates: u64,
-    /// The deprecation; `None` if none is announced. See
-    /// [`LoadBalancerType::is_deprecated`].
+    #[serde_as(as = "Option<Integer>", no_default)]
+    pub max_assigned_certificates: Option<u64>,
+    /// The deprecation; `None` if none is announced.
     pub deprecation: Option<Deprecation>,
-    /// When it was deprecated; superseded by [`LoadBalancerType::deprecation`].
-    pub deprecated: Option<Timestamp>,
     /// The prices, per location.
     pub prices: Vec<TypePrice>,
 }
@@ -97,7 +96,7 @@ resource!(
 impl LoadBalancerType {
     /// Returns whether this type is deprecated.
     pub fn is_deprecated(&self) -> bool {
-        self.deprecation.is_some() || self.deprecated.is_some()
+        self.deprecation.is_some()
     }
 
     /// Returns the prices of this type in the location with this name.

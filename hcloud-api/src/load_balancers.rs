@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_with::{serde_as, skip_serializing_none};
+use serde_with::{apply, serde_as, skip_serializing_none};
 
 use crate::dns_ptr::ChangeDnsPtr;
 use crate::number::Integer;
@@ -294,47 +294,44 @@ open_enum! {
 
 /// A load balancer.
 #[serde_as]
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct LoadBalancer {
     /// The load balancer's id.
+    #[serde_with(skip_apply)]
     pub id: LoadBalancerId,
     /// The name, unique in the project.
+    #[serde_with(skip_apply)]
     pub name: String,
     /// The public addresses.
     pub public_net: LoadBalancerPublicNet,
     /// The private network, if it is attached to one.
-    #[serde(default)]
     pub private_net: Vec<LoadBalancerPrivateNet>,
     /// The location.
-    pub location: Location,
+    pub location: Option<Location>,
     /// The load balancer type.
-    pub load_balancer_type: LoadBalancerType,
+    pub load_balancer_type: Option<LoadBalancerType>,
     /// The operations that it is protected against.
     pub protection: Protection,
     /// The labels.
     pub labels: Labels,
     /// When it was created.
-    pub created: Timestamp,
+    pub created: Option<Timestamp>,
     /// The services.
-    #[serde(default)]
     pub services: Vec<LoadBalancerService>,
     /// The targets and their health.
-    #[serde(default)]
     pub targets: Vec<LoadBalancerTarget>,
     /// The load balancing algorithm.
     pub algorithm: LoadBalancerAlgorithm,
     /// Bytes sent in this billing period; `None` if unknown.
-    #[serde_as(as = "Option<Integer>")]
-    #[serde(default)]
+    #[serde_as(as = "Option<Integer>", no_default)]
     pub outgoing_traffic: Option<u64>,
     /// Bytes received in this billing period; `None` if unknown.
-    #[serde_as(as = "Option<Integer>")]
-    #[serde(default)]
+    #[serde_as(as = "Option<Integer>", no_default)]
     pub ingoing_traffic: Option<u64>,
     /// Bytes that may be sent in this billing period without extra cost.
-    #[serde_as(as = "Option<Integer>")]
-    #[serde(default)]
+    #[serde_as(as = "Option<Integer>", no_default)]
     pub included_traffic: Option<u64>,
 }
 
@@ -355,7 +352,8 @@ impl LoadBalancer {
 }
 
 /// The public addresses of a load balancer.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct LoadBalancerPublicNet {
     /// Whether they are enabled.
@@ -367,7 +365,8 @@ pub struct LoadBalancerPublicNet {
 }
 
 /// A public address of a load balancer. All fields are `None` without one.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct LoadBalancerIp {
     /// The Primary IP.
@@ -381,17 +380,20 @@ pub struct LoadBalancerIp {
 }
 
 /// A load balancer's attachment to a private network.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct LoadBalancerPrivateNet {
     /// The network.
+    #[serde_with(skip_apply)]
     pub network: NetworkId,
     /// The load balancer's address in the network.
-    pub ip: IpAddr,
+    pub ip: Option<IpAddr>,
 }
 
 /// The load balancing algorithm.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct LoadBalancerAlgorithm {
     /// The algorithm.
@@ -420,17 +422,18 @@ open_enum! {
 /// The service of one load balancer can be used to create that of another.
 #[serde_as]
 #[skip_serializing_none]
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct LoadBalancerService {
     /// The protocol.
     pub protocol: ServiceProtocol,
     /// The port of the load balancer, which identifies the service.
-    #[serde_as(as = "Integer")]
-    pub listen_port: u16,
+    #[serde_as(as = "Option<Integer>")]
+    pub listen_port: Option<u16>,
     /// The port of the targets.
-    #[serde_as(as = "Integer")]
-    pub destination_port: u16,
+    #[serde_as(as = "Option<Integer>")]
+    pub destination_port: Option<u16>,
     /// Whether the client's address is sent to targets by the PROXY protocol.
     pub proxyprotocol: bool,
     /// The health check.
@@ -444,8 +447,8 @@ impl LoadBalancerService {
     pub fn tcp(listen_port: u16, destination_port: u16) -> Self {
         Self {
             protocol: ServiceProtocol::Tcp,
-            listen_port,
-            destination_port,
+            listen_port: Some(listen_port),
+            destination_port: Some(destination_port),
             proxyprotocol: false,
             health_check: HealthCheck::tcp(destination_port),
             http: None,
@@ -497,6 +500,7 @@ open_enum! {
 #[serde_as]
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct ServiceHttp {
     /// Whether a client always gets the same target, by a cookie.
@@ -505,14 +509,12 @@ pub struct ServiceHttp {
     pub cookie_name: Option<String>,
     /// The lifetime of the cookie, in seconds.
     #[serde_as(as = "Option<Integer>")]
-    #[serde(default)]
     pub cookie_lifetime: Option<u32>,
     /// The idle timeout of connections on either side, in seconds.
     #[serde_as(as = "Option<Integer>")]
-    #[serde(default)]
     pub timeout_idle: Option<u32>,
     /// The certificates, for HTTPS only.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub certificates: Vec<CertificateId>,
     /// Whether port 80 redirects to this service, for HTTPS only.
     pub redirect_http: Option<bool>,
@@ -521,23 +523,24 @@ pub struct ServiceHttp {
 /// The health check.
 #[serde_as]
 #[skip_serializing_none]
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct HealthCheck {
     /// The protocol.
     pub protocol: HealthCheckProtocol,
     /// The port of the targets.
-    #[serde_as(as = "Integer")]
-    pub port: u16,
+    #[serde_as(as = "Option<Integer>")]
+    pub port: Option<u16>,
     /// The interval between checks, in seconds.
-    #[serde_as(as = "Integer")]
-    pub interval: u32,
+    #[serde_as(as = "Option<Integer>")]
+    pub interval: Option<u32>,
     /// The timeout of a check, in seconds.
-    #[serde_as(as = "Integer")]
-    pub timeout: u32,
+    #[serde_as(as = "Option<Integer>")]
+    pub timeout: Option<u32>,
     /// The number of consecutive checks after which a target's health changes.
-    #[serde_as(as = "Integer")]
-    pub retries: u32,
+    #[serde_as(as = "Option<Integer>")]
+    pub retries: Option<u32>,
     /// The HTTP settings.
     pub http: Option<HealthCheckHttp>,
 }
@@ -547,10 +550,10 @@ impl HealthCheck {
     pub fn tcp(port: u16) -> Self {
         Self {
             protocol: HealthCheckProtocol::Tcp,
-            port,
-            interval: 15,
-            timeout: 10,
-            retries: 3,
+            port: Some(port),
+            interval: Some(15),
+            timeout: Some(10),
+            retries: Some(3),
             http: None,
         }
     }
@@ -583,7 +586,8 @@ open_enum! {
 }
 
 /// The HTTP settings of a health check.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct HealthCheckHttp {
     /// The `Host` header; none is sent if `None`.
@@ -594,7 +598,7 @@ pub struct HealthCheckHttp {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response: Option<String>,
     /// The statuses that are healthy, with `?` for one digit; `2??` and `3??` if empty.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub status_codes: Vec<String>,
     /// Whether to use TLS; the certificate is not verified.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -604,32 +608,42 @@ pub struct HealthCheckHttp {
 /// A target of a load balancer.
 #[serde_as]
 #[skip_serializing_none]
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct LoadBalancerTarget {
     /// Which of `server`, `label_selector` and `ip` is set.
     #[serde(rename = "type")]
     pub kind: TargetType,
     /// A server.
-    #[serde_as(as = "Option<InId>")]
-    #[serde(default)]
-    pub server: Option<ServerId>,
+    pub server: Option<TargetServer>,
     /// A label selector; [`LoadBalancerTarget::targets`] are the servers that currently match.
     #[serde_as(as = "Option<InSelector>")]
-    #[serde(default)]
     pub label_selector: Option<String>,
     /// An address outside the cloud.
     #[serde_as(as = "Option<InIp>")]
-    #[serde(default)]
     pub ip: Option<IpAddr>,
     /// Whether its private address is used.
     pub use_private_ip: Option<bool>,
     /// The health, one entry per service.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub health_status: Vec<TargetHealth>,
     /// The servers that currently match the label selector.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<Self>,
+}
+
+/// A server that is a target.
+#[apply(_ => #[serde(default)])]
+#[skip_serializing_none]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[non_exhaustive]
+pub struct TargetServer {
+    /// The server's id.
+    #[serde_with(skip_apply)]
+    pub id: ServerId,
+    /// The address that receives the traffic, public or private.
+    pub ip: Option<IpAddr>,
 }
 
 impl LoadBalancerTarget {
@@ -644,7 +658,7 @@ impl LoadBalancerTarget {
     /// Returns the target for use in requests; `None` if this version does not support it.
     pub fn target(&self) -> Option<Target> {
         match self.kind {
-            TargetType::Server => Some(self.server?.into()),
+            TargetType::Server => Some(self.server.as_ref()?.id.into()),
             TargetType::LabelSelector => {
                 let selector: LabelSelector = self.label_selector.as_ref()?.parse().ok()?;
                 Some(selector.into())
@@ -670,19 +684,19 @@ open_enum! {
 /// The health of a target for one service.
 #[serde_as]
 #[skip_serializing_none]
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct TargetHealth {
     /// The port of the load balancer, which identifies the service.
-    #[serde_as(as = "Integer")]
-    pub listen_port: u16,
+    #[serde_as(as = "Option<Integer>")]
+    pub listen_port: Option<u16>,
     /// The status.
     pub status: TargetHealthStatus,
     /// The reason if it is unhealthy.
     pub detail: Option<TargetHealthDetail>,
     /// The response's status for [`TargetHealthDetail::UnexpectedHttpStatus`].
     #[serde_as(as = "Option<Integer>")]
-    #[serde(default)]
     pub http_status_code: Option<u16>,
 }
 
@@ -876,13 +890,15 @@ pub struct CreateLoadBalancerPublicNet {
 }
 
 /// A load balancer that is being created.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct LoadBalancerCreated {
     /// The new load balancer.
+    #[serde_with(skip_apply)]
     pub load_balancer: LoadBalancer,
     /// The action that creates it.
-    pub action: Action,
+    pub action: Option<Action>,
 }
 
 /// An update of a load balancer; absent fields stay unchanged.

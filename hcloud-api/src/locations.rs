@@ -3,7 +3,7 @@
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#locations>
 
 use serde::{Deserialize, Serialize};
-use serde_with::skip_serializing_none;
+use serde_with::{apply, skip_serializing_none};
 
 use crate::{Client, IdOrName, Listing, LocationId, Result, Sort};
 
@@ -61,12 +61,15 @@ open_enum! {
 }
 
 /// A location of Hetzner's data centers.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Location {
     /// The location's id.
+    #[serde_with(skip_apply)]
     pub id: LocationId,
     /// The name, such as `fsn1`.
+    #[serde_with(skip_apply)]
     pub name: String,
     /// The display name, such as `Falkenstein DC Park 1`.
     pub description: String,
@@ -75,9 +78,9 @@ pub struct Location {
     /// The city, with its state if helpful, such as `Ashburn, VA`.
     pub city: String,
     /// The city's latitude in degrees.
-    pub latitude: f64,
+    pub latitude: Option<f64>,
     /// The city's longitude in degrees.
-    pub longitude: f64,
+    pub longitude: Option<f64>,
     /// The network zone, such as `eu-central`, to which networks, load balancers and floating IPs are
     /// limited.
     pub network_zone: String,

@@ -34,15 +34,16 @@ impl<Metric> MetricsQuery<Metric> {
 }
 
 /// The metrics of a period.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Metrics {
     /// The start of the period.
-    pub start: Timestamp,
+    pub start: Option<Timestamp>,
     /// The end of the period.
-    pub end: Timestamp,
+    pub end: Option<Timestamp>,
     /// The interval between samples in seconds; the API may not use the requested one.
-    pub step: f64,
+    pub step: Option<f64>,
     /// The samples by series, such as `cpu` or `network.0.bandwidth.in`.
     pub time_series: BTreeMap<String, TimeSeries>,
 }
@@ -58,6 +59,7 @@ impl Metrics {
 
 /// A time series.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct TimeSeries {
     /// The samples, oldest first.

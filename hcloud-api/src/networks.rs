@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_with::{serde_as, skip_serializing_none};
+use serde_with::{apply, serde_as, skip_serializing_none};
 
 use crate::number::Integer;
 use crate::request::Request;
@@ -167,12 +167,15 @@ open_enum! {
 }
 
 /// A private network.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Network {
     /// The network's id.
+    #[serde_with(skip_apply)]
     pub id: NetworkId,
     /// The name, unique in the project.
+    #[serde_with(skip_apply)]
     pub name: String,
     /// The range, which contains all subnets, such as `10.0.0.0/16`.
     pub ip_range: String,
@@ -185,21 +188,21 @@ pub struct Network {
     /// The servers that are attached to it.
     pub servers: Vec<ServerId>,
     /// The load balancers that are attached to it.
-    #[serde(default)]
     pub load_balancers: Vec<LoadBalancerId>,
     /// The operations that it is protected against.
     pub protection: Protection,
     /// The labels.
     pub labels: Labels,
     /// When it was created.
-    pub created: Timestamp,
+    pub created: Option<Timestamp>,
 }
 
 resource!(Network, NetworkId, "network", "networks");
 
 /// A part of a network, in one network zone.
 #[serde_as]
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Subnet {
     /// The type.
@@ -211,10 +214,9 @@ pub struct Subnet {
     /// [`Location::network_zone`](crate::Location::network_zone).
     pub network_zone: String,
     /// The gateway for traffic that leaves the subnet.
-    pub gateway: IpAddr,
+    pub gateway: Option<IpAddr>,
     /// The id of the connected vSwitch in Hetzner Robot.
     #[serde_as(as = "Option<Integer>")]
-    #[serde(default)]
     pub vswitch_id: Option<u64>,
 }
 
@@ -231,13 +233,14 @@ open_enum! {
 }
 
 /// A route for traffic to addresses outside a network.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Route {
     /// The destination: a private range or `0.0.0.0/0`.
     pub destination: String,
     /// The member of the network that receives the traffic.
-    pub gateway: IpAddr,
+    pub gateway: Option<IpAddr>,
 }
 
 impl Route {
@@ -245,7 +248,7 @@ impl Route {
     pub fn new(destination: impl Into<String>, gateway: IpAddr) -> Self {
         Self {
             destination: destination.into(),
-            gateway,
+            gateway: Some(gateway),
         }
     }
 }
@@ -359,19 +362,20 @@ open_enum! {
 
 /// A server or load balancer that is attached to a network.
 #[serde_as]
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct NetworkMember {
     /// The member's id, which is unique only among members of its kind.
     #[serde_as(as = "Integer")]
+    #[serde_with(skip_apply)]
     pub id: u64,
     /// The member's kind.
     #[serde(rename = "type")]
     pub kind: NetworkMemberType,
     /// The address in the network.
-    pub ip: IpAddr,
+    pub ip: Option<IpAddr>,
     /// Further addresses in the network.
-    #[serde(default)]
     pub alias_ips: Vec<IpAddr>,
     /// The range of the subnet.
     pub subnet: String,

@@ -60,11 +60,28 @@ impl<T: TryFrom<i128>> Visitor<'_> for IntegerVisitor<T> {
     }
 }
 
+/// Deserializes a percentage, rounded down; null is 0.
+#[derive(Debug)]
+pub(crate) struct Percent;
+
+impl<'de> DeserializeAs<'de, u32> for Percent {
+    fn deserialize_as<D: Deserializer<'de>>(input: D) -> Result<u32, D::Error> {
+        let percent = Option::<f64>::deserialize(input)?;
+        Ok(percent.unwrap_or_default() as u32)
+    }
+}
+
+impl SerializeAs<u32> for Percent {
+    fn serialize_as<S: Serializer>(percent: &u32, output: S) -> Result<S::Ok, S::Error> {
+        percent.serialize(output)
+    }
+}
+
 /// A decimal number in the API's exact notation: a price, a VAT rate, a percentage.
 ///
 /// Binary floating point numbers cannot represent prices exactly; [`Decimal::parse`] converts to
 /// the decimal type of your choice.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(transparent)]
 pub struct Decimal(String);
 
@@ -86,6 +103,39 @@ impl Decimal {
     /// Returns the nearest `f64`, for sorting and charts; `None` if it is not a valid number.
     pub fn to_f64(&self) -> Option<f64> {
         self.0.parse().ok()
+    }
+}
+
+/// Accepts JSON numbers too, which Hetzner has sent in place of strings.
+impl<'de> Deserialize<'de> for Decimal {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        input.deserialize_any(DecimalVisitor)
+    }
+}
+
+struct DecimalVisitor;
+
+impl Visitor<'_> for DecimalVisitor {
+    type Value = Decimal;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a decimal number")
+    }
+
+    fn visit_str<E: de::Error>(self, number: &str) -> Result<Decimal, E> {
+        Ok(Decimal(number.to_owned()))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Decimal, E> {
+        Ok(Decimal(number.to_string()))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Decimal, E> {
+        Ok(Decimal(number.to_string()))
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Decimal, E> {
+        Ok(Decimal(number.to_string()))
     }
 }
 

@@ -27,7 +27,7 @@ macro_rules! open_enum {
         $(#[$meta])*
         ///
         /// The API may add values; a value that this version does not know is preserved in
-        #[doc = concat!("[`", stringify!($name), "::Unknown`].")]
+        #[doc = concat!("[`", stringify!($name), "::Unknown`], which is empty if the API sent none.")]
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum $name {
@@ -58,6 +58,13 @@ macro_rules! open_enum {
                     $($value => Some(Self::$variant),)+
                     _ => None,
                 }
+            }
+        }
+
+        /// An empty `Unknown`: the API did not send a value.
+        impl Default for $name {
+            fn default() -> Self {
+                Self::Unknown(String::new())
             }
         }
 

@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_with::skip_serializing_none;
+use serde_with::{apply, skip_serializing_none};
 
 use crate::{
     Action, Client, IdOrName, LabelSelector, Labels, Listing, PlacementGroupId, Result, ServerId,
@@ -102,12 +102,15 @@ open_enum! {
 }
 
 /// A placement group.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct PlacementGroup {
     /// The placement group's id.
+    #[serde_with(skip_apply)]
     pub id: PlacementGroupId,
     /// The name, unique in the project.
+    #[serde_with(skip_apply)]
     pub name: String,
     /// The placement strategy.
     #[serde(rename = "type")]
@@ -117,7 +120,7 @@ pub struct PlacementGroup {
     /// The labels.
     pub labels: Labels,
     /// When it was created.
-    pub created: Timestamp,
+    pub created: Option<Timestamp>,
 }
 
 resource!(
@@ -160,10 +163,12 @@ impl CreatePlacementGroup {
 }
 
 /// A placement group that was created.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct PlacementGroupCreated {
     /// The placement group.
+    #[serde_with(skip_apply)]
     pub placement_group: PlacementGroup,
     /// The action that creates it; `None` if it exists already.
     pub action: Option<Action>,

@@ -3,7 +3,7 @@
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#pricing>
 
 use serde::{Deserialize, Serialize};
-use serde_with::serde_as;
+use serde_with::{apply, serde_as};
 
 use crate::number::Integer;
 use crate::{Client, Decimal, IpType, LoadBalancerTypeId, Result, ServerTypeId};
@@ -25,13 +25,14 @@ impl Client {
 }
 
 /// The price list. Amounts are decimal strings with all digits that Hetzner states.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Pricing {
     /// The currency of every amount, an ISO 4217 code.
     pub currency: String,
     /// The VAT that gross amounts contain, in percent.
-    pub vat_rate: Decimal,
+    pub vat_rate: Option<Decimal>,
     /// Primary IPs.
     pub primary_ips: Vec<IpPricing>,
     /// Floating IPs.
@@ -51,22 +52,26 @@ pub struct Pricing {
 }
 
 /// An amount, without and with VAT.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Price {
     /// Without VAT.
-    pub net: Decimal,
+    pub net: Option<Decimal>,
     /// With VAT.
-    pub gross: Decimal,
+    pub gross: Option<Decimal>,
 }
 
 /// The prices of a server type or load balancer type.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct TypePricing<Id> {
     /// The type's id.
+    #[serde_with(skip_apply)]
     pub id: Id,
     /// The name, such as `cx23` or `lb11`.
+    #[serde_with(skip_apply)]
     pub name: String,
     /// The prices, per location.
     pub prices: Vec<TypePrice>,
@@ -74,7 +79,8 @@ pub struct TypePricing<Id> {
 
 /// The prices of a server or load balancer in one location.
 #[serde_as]
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct TypePrice {
     /// The location, such as `fsn1`.
@@ -84,14 +90,15 @@ pub struct TypePrice {
     /// The maximum price per month.
     pub price_monthly: Price,
     /// The included outgoing traffic per month, in bytes.
-    #[serde_as(as = "Integer")]
-    pub included_traffic: u64,
+    #[serde_as(as = "Option<Integer>")]
+    pub included_traffic: Option<u64>,
     /// The price per further TB of outgoing traffic.
     pub price_per_tb_traffic: Price,
 }
 
 /// The prices of Primary IPs or Floating IPs of one type.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct IpPricing {
     /// IPv4 or IPv6.
@@ -102,7 +109,8 @@ pub struct IpPricing {
 }
 
 /// The prices of an address in one location.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct IpPrice {
     /// The location, such as `fsn1`.
@@ -115,7 +123,8 @@ pub struct IpPrice {
 }
 
 /// The price of stored data.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct StoragePricing {
     /// The price per GB and month.
@@ -123,15 +132,17 @@ pub struct StoragePricing {
 }
 
 /// The price of the backups of a server.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct BackupPricing {
     /// The surcharge on the price of the server, in percent.
-    pub percentage: Decimal,
+    pub percentage: Option<Decimal>,
 }
 
 /// The price of a Floating IP of any version and location.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct FloatingIpPrice {
     /// The price per month.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_with::skip_serializing_none;
+use serde_with::{apply, skip_serializing_none};
 
 use crate::dns_ptr::ChangeDnsPtr;
 use crate::request::Request;
@@ -143,12 +143,15 @@ pub struct ListPrimaryIps {
 }
 
 /// A Primary IP.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct PrimaryIp {
     /// The Primary IP's id.
+    #[serde_with(skip_apply)]
     pub id: PrimaryIpId,
     /// The name, unique in the project.
+    #[serde_with(skip_apply)]
     pub name: String,
     /// An IPv4 address such as `203.0.113.7`, or an IPv6 network such as `2001:db8:7::/64`.
     pub ip: String,
@@ -166,13 +169,13 @@ pub struct PrimaryIp {
     /// The reverse DNS entries, one per address that has one.
     pub dns_ptr: Vec<DnsPtr>,
     /// The location, which must be that of the server.
-    pub location: Location,
+    pub location: Option<Location>,
     /// The operations that it is protected against.
     pub protection: Protection,
     /// The labels.
     pub labels: Labels,
     /// When it was created.
-    pub created: Timestamp,
+    pub created: Option<Timestamp>,
 }
 
 resource!(PrimaryIp, PrimaryIpId, "primary_ip", "primary_ips");
@@ -263,10 +266,12 @@ impl CreatePrimaryIp {
 }
 
 /// A Primary IP that was created.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct PrimaryIpCreated {
     /// The Primary IP.
+    #[serde_with(skip_apply)]
     pub primary_ip: PrimaryIp,
     /// The action that assigns it; `None` if it is not assigned.
     pub action: Option<Action>,

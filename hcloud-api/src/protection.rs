@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 /// The operations that a resource is protected against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Protection {
     /// Whether deletion is refused.

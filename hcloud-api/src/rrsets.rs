@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use serde_with::{DeserializeFromStr, SerializeDisplay, serde_as, skip_serializing_none};
+use serde_with::{DeserializeFromStr, SerializeDisplay, apply, serde_as, skip_serializing_none};
 
 use crate::number::Integer;
 use crate::request::{Request, segment};
@@ -243,19 +243,21 @@ open_enum! {
 
 /// A record set: all records of one name and type.
 #[serde_as]
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Rrset {
     /// The record set's id.
+    #[serde_with(skip_apply)]
     pub id: RrsetId,
     /// The name relative to the zone; `@` for the zone itself.
+    #[serde_with(skip_apply)]
     pub name: String,
     /// The type of the records.
     #[serde(rename = "type")]
     pub kind: RrsetType,
     /// The TTL in seconds; `None` for the zone's TTL.
-    #[serde_as(as = "Option<Integer>")]
-    #[serde(default)]
+    #[serde_as(as = "Option<Integer>", no_default)]
     pub ttl: Option<u32>,
     /// The records, in no particular order.
     pub records: Vec<Record>,
@@ -264,6 +266,7 @@ pub struct Rrset {
     /// The labels.
     pub labels: Labels,
     /// The zone.
+    #[serde_with(skip_apply)]
     pub zone: ZoneId,
 }
 
@@ -281,7 +284,8 @@ impl Resource for Rrset {
 
 /// A DNS record. Its value has the format of a zone file.
 #[skip_serializing_none]
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct Record {
     /// The value, such as `203.0.113.7` or `10 mail.example.com.`
@@ -327,7 +331,8 @@ impl Record {
 }
 
 /// The operations that a record set is protected against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct RrsetProtection {
     /// Whether changes and deletion are refused.
@@ -373,13 +378,15 @@ impl CreateRrset {
 }
 
 /// A record set that is being created.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct RrsetCreated {
     /// The record set.
+    #[serde_with(skip_apply)]
     pub rrset: Rrset,
     /// The action that updates the name servers.
-    pub action: Action,
+    pub action: Option<Action>,
 }
 
 /// An update of a record set; absent fields stay unchanged.

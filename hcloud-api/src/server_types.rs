@@ -3,7 +3,7 @@
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#server-types>
 
 use serde::{Deserialize, Serialize};
-use serde_with::{serde_as, skip_serializing_none};
+use serde_with::{apply, serde_as, skip_serializing_none};
 
 use crate::number::Integer;
 use crate::{Client, Deprecation, IdOrName, Listing, LocationId, Result, ServerTypeId, TypePrice};
@@ -54,25 +54,28 @@ pub struct ListServerTypes {
 
 /// A server type. Names change over the years (`cx22` became `cx23`), so they are strings.
 #[serde_as]
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ServerType {
     /// The type's id.
+    #[serde_with(skip_apply)]
     pub id: ServerTypeId,
     /// The name, such as `cx23`.
+    #[serde_with(skip_apply)]
     pub name: String,
     /// The display name.
     pub description: String,
     /// The family in Hetzner's price list, such as `Cost-Optimized`.
     pub category: Option<String>,
     /// The number of CPU cores.
-    #[serde_as(as = "Integer")]
-    pub cores: u64,
+    #[serde_as(as = "Option<Integer>", no_default)]
+    pub cores: Option<u64>,
     /// The RAM in GB.
-    pub memory: f64,
+    pub memory: Option<f64>,
     /// The disk in GB.
-    #[serde_as(as = "Integer")]
-    pub disk: u64,
+    #[serde_as(as = "Option<Integer>", no_default)]
+    pub disk: Option<u64>,
     /// The prices, per location.
     pub prices: Vec<TypePrice>,
     /// Whether the disk is local.
@@ -82,10 +85,7 @@ pub struct ServerType {
     /// The CPU architecture, which must match that of the image.
     pub architecture: Architecture,
     /// The locations that offer it, with its availability and deprecation there.
-    #[serde(default)]
     pub locations: Vec<ServerTypeLocation>,
-    /// Superseded by the deprecation of each location.
-    pub deprecated: Option<bool>,
     /// Superseded by the deprecation of each location.
     pub deprecation: Option<Deprecation>,
 }
@@ -121,20 +121,21 @@ impl ServerType {
 }
 
 /// A server type in one location.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ServerTypeLocation {
     /// The location's id.
+    #[serde_with(skip_apply)]
     pub id: LocationId,
     /// The name, such as `fsn1`.
+    #[serde_with(skip_apply)]
     pub name: String,
     /// The deprecation of the type here; `None` if none is announced.
     pub deprecation: Option<Deprecation>,
     /// Whether Hetzner recommends this type here.
-    #[serde(default)]
     pub recommended: bool,
     /// Whether a server can be ordered now; false if it is sold out.
-    #[serde(default)]
     pub available: bool,
 }
 

@@ -2,13 +2,12 @@
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#servers>
 
-use std::iter;
 use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use serde_with::{DefaultOnNull, serde_as, skip_serializing_none};
+use serde_with::{DefaultOnNull, apply, serde_as, skip_serializing_none};
 
 use crate::dns_ptr::ChangeDnsPtr;
 use crate::number::Integer;
@@ -320,26 +319,28 @@ pub struct ListServers {
 
 /// A server.
 #[serde_as]
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Server {
     /// The server's id.
+    #[serde_with(skip_apply)]
     pub id: ServerId,
     /// The name: unique in the project, and a host name as in RFC 1123.
+    #[serde_with(skip_apply)]
     pub name: String,
     /// The status.
     pub status: ServerStatus,
     /// When it was created.
-    pub created: Timestamp,
+    pub created: Option<Timestamp>,
     /// The public addresses.
     pub public_net: PublicNet,
     /// The private networks.
-    #[serde(default)]
     pub private_net: Vec<PrivateNet>,
     /// The server type.
-    pub server_type: ServerType,
+    pub server_type: Option<ServerType>,
     /// The location.
-    pub location: Location,
+    pub location: Option<Location>,
     /// The image that it was created from; `None` if the image was deleted.
     pub image: Option<Image>,
     /// The attached ISO image.
@@ -351,30 +352,25 @@ pub struct Server {
     /// The time window (UTC) of backups, such as `22-02`; `None` without backups.
     pub backup_window: Option<String>,
     /// Bytes sent in this billing period; `None` if unknown.
-    #[serde_as(as = "Option<Integer>")]
-    #[serde(default)]
+    #[serde_as(as = "Option<Integer>", no_default)]
     pub outgoing_traffic: Option<u64>,
     /// Bytes received in this billing period; `None` if unknown.
-    #[serde_as(as = "Option<Integer>")]
-    #[serde(default)]
+    #[serde_as(as = "Option<Integer>", no_default)]
     pub ingoing_traffic: Option<u64>,
     /// Bytes that may be sent in this billing period without extra cost; `None` if unknown.
-    #[serde_as(as = "Option<Integer>")]
-    #[serde(default)]
+    #[serde_as(as = "Option<Integer>", no_default)]
     pub included_traffic: Option<u64>,
     /// The operations that it is protected against.
     pub protection: ServerProtection,
     /// The labels.
     pub labels: Labels,
     /// The attached volumes.
-    #[serde(default)]
     pub volumes: Vec<VolumeId>,
     /// The load balancers that it is a target of.
-    #[serde(default)]
     pub load_balancers: Vec<LoadBalancerId>,
     /// The disk in GB; smaller than the type's if a change of type kept the disk.
-    #[serde_as(as = "Integer")]
-    pub primary_disk_size: u64,
+    #[serde_as(as = "Option<Integer>", no_default)]
+    pub primary_disk_size: Option<u64>,
     /// The placement group that it is in.
     pub placement_group: Option<PlacementGroup>,
 }
@@ -404,7 +400,8 @@ open_enum! {
 }
 
 /// The public addresses of a server.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct PublicNet {
     /// `None` for a server without IPv4.
@@ -412,21 +409,20 @@ pub struct PublicNet {
     /// `None` for a server without IPv6.
     pub ipv6: Option<PublicIpv6>,
     /// Floating IPs that are assigned to it.
-    #[serde(default)]
     pub floating_ips: Vec<FloatingIpId>,
     /// Firewalls that filter its public traffic.
-    #[serde(default)]
     pub firewalls: Vec<ServerFirewall>,
 }
 
 /// The public IPv4 address of a server.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct PublicIpv4 {
     /// The Primary IP.
     pub id: Option<PrimaryIpId>,
     /// The address.
-    pub ip: Ipv4Addr,
+    pub ip: Option<Ipv4Addr>,
     /// Whether Hetzner has blocked it because of abuse.
     pub blocked: bool,
     /// The reverse DNS name.
@@ -435,7 +431,8 @@ pub struct PublicIpv4 {
 
 /// The public IPv6 network of a server.
 #[serde_as]
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct PublicIpv6 {
     /// The Primary IP.
@@ -446,16 +443,16 @@ pub struct PublicIpv6 {
     pub blocked: bool,
     /// The reverse DNS entries, one per address that has one.
     #[serde_as(as = "DefaultOnNull")]
-    #[serde(default)]
     pub dns_ptr: Vec<DnsPtr>,
 }
 
 /// A firewall on a server.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct ServerFirewall {
     /// The firewall's id.
-    pub id: FirewallId,
+    pub id: Option<FirewallId>,
     /// Whether its rules are active.
     pub status: ServerFirewallStatus,
 }
@@ -471,7 +468,8 @@ open_enum! {
 }
 
 /// A server's attachment to a private network. Fields may be absent while it is being attached.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct PrivateNet {
     /// The network.
@@ -479,14 +477,14 @@ pub struct PrivateNet {
     /// The server's address in it.
     pub ip: Option<IpAddr>,
     /// Further addresses of the server in it.
-    #[serde(default)]
     pub alias_ips: Vec<IpAddr>,
     /// The MAC address of the interface, such as `86:00:ff:2a:7d:e1`.
     pub mac_address: Option<String>,
 }
 
 /// The operations that a server is protected against. The API requires both to be equal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct ServerProtection {
     /// Whether deletion is refused.
@@ -592,26 +590,26 @@ impl Default for CreatePublicNet {
 
 /// A server that is being created.
 #[serde_as]
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ServerCreated {
     /// The new server.
+    #[serde_with(skip_apply)]
     pub server: Server,
     /// The action that creates it.
-    pub action: Action,
+    pub action: Option<Action>,
     /// Further actions, such as switching it on, after which it is ready.
-    #[serde(default)]
     pub next_actions: Vec<Action>,
     /// The root password; `None` if SSH keys were given.
-    #[serde_as(as = "Option<Secret>")]
-    #[serde(default)]
+    #[serde_as(as = "Option<Secret>", no_default)]
     pub root_password: Option<SecretString>,
 }
 
 impl ServerCreated {
     /// Returns all actions that must end before the server is ready.
     pub fn actions(&self) -> impl Iterator<Item = &Action> {
-        iter::once(&self.action).chain(&self.next_actions)
+        self.action.iter().chain(&self.next_actions)
     }
 }
 
@@ -627,30 +625,33 @@ pub struct UpdateServer {
 
 /// Access to the screen, keyboard and mouse of a server by VNC over a WebSocket.
 #[serde_as]
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Console {
     /// The URL, valid for a minute. It contains a token, so it is a secret.
     #[serde_as(as = "Secret")]
+    #[serde_with(skip_apply)]
     pub wss_url: SecretString,
     /// The VNC password.
     #[serde_as(as = "Secret")]
+    #[serde_with(skip_apply)]
     pub password: SecretString,
     /// The action that opens the console.
-    pub action: Action,
+    pub action: Option<Action>,
 }
 
 /// An action that sets a root password.
 #[serde_as]
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct RootAccess {
     /// The password; `None` if SSH keys are used instead.
     #[serde_as(as = "Option<Secret>")]
-    #[serde(default)]
     pub root_password: Option<SecretString>,
     /// The action after which the password is valid.
-    pub action: Action,
+    pub action: Option<Action>,
 }
 
 /// The rescue system to enable, and its SSH keys.
@@ -710,13 +711,15 @@ pub struct CreateImage {
 }
 
 /// An image that is being created.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ImageCreated {
     /// The image; its status is [`ImageStatus::Creating`](crate::ImageStatus::Creating).
+    #[serde_with(skip_apply)]
     pub image: Image,
     /// The action that copies the disk.
-    pub action: Action,
+    pub action: Option<Action>,
 }
 
 /// The new type of a server.

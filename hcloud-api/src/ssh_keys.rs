@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_with::skip_serializing_none;
+use serde_with::{apply, skip_serializing_none};
 
 use crate::{Action, Client, IdOrName, LabelSelector, Labels, Listing, Result, Sort, SshKeyId};
 
@@ -81,12 +81,15 @@ pub struct ListSshKeys {
 }
 
 /// A public key.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct SshKey {
     /// The key's id.
+    #[serde_with(skip_apply)]
     pub id: SshKeyId,
     /// The name, unique in the project.
+    #[serde_with(skip_apply)]
     pub name: String,
     /// The MD5 fingerprint, such as `b7:2f:…`.
     pub fingerprint: String,
@@ -95,7 +98,7 @@ pub struct SshKey {
     /// The labels.
     pub labels: Labels,
     /// When it was created.
-    pub created: Timestamp,
+    pub created: Option<Timestamp>,
 }
 
 resource!(SshKey, SshKeyId, "ssh_key", "ssh_keys");

@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_with::{serde_as, skip_serializing_none};
+use serde_with::{apply, serde_as, skip_serializing_none};
 
 use crate::number::Integer;
 use crate::{
@@ -107,16 +107,18 @@ open_enum! {
 }
 
 /// A snapshot of a storage box.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StorageBoxSnapshot {
     /// The snapshot's id.
+    #[serde_with(skip_apply)]
     pub id: StorageBoxSnapshotId,
     /// The name, chosen by the API, such as `2025-02-12T11-35-19`; the directory with the snapshot's
     /// content has the same name.
+    #[serde_with(skip_apply)]
     pub name: String,
     /// The description.
-    #[serde(default)]
     pub description: String,
     /// The sizes.
     pub stats: StorageBoxSnapshotStats,
@@ -125,8 +127,9 @@ pub struct StorageBoxSnapshot {
     /// The labels.
     pub labels: Labels,
     /// When it was created.
-    pub created: Timestamp,
+    pub created: Option<Timestamp>,
     /// The storage box.
+    #[serde_with(skip_apply)]
     pub storage_box: StorageBoxId,
 }
 
@@ -139,15 +142,16 @@ resource!(
 
 /// The sizes of a snapshot of a storage box.
 #[serde_as]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct StorageBoxSnapshotStats {
     /// The space that deleting it would free, in bytes.
-    #[serde_as(as = "Integer")]
-    pub size: u64,
+    #[serde_as(as = "Option<Integer>")]
+    pub size: Option<u64>,
     /// The size of its compressed file system, in bytes.
-    #[serde_as(as = "Integer")]
-    pub size_filesystem: u64,
+    #[serde_as(as = "Option<Integer>")]
+    pub size_filesystem: Option<u64>,
 }
 
 /// A snapshot to create.
@@ -162,22 +166,27 @@ pub struct CreateStorageBoxSnapshot {
 }
 
 /// A snapshot that is being created.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StorageBoxSnapshotCreated {
     /// The ids of the snapshot.
+    #[serde_with(skip_apply)]
     pub snapshot: NewStorageBoxSnapshot,
     /// The action that creates it.
-    pub action: Action,
+    pub action: Option<Action>,
 }
 
 /// The ids of a snapshot that is being created.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct NewStorageBoxSnapshot {
     /// The snapshot's id.
+    #[serde_with(skip_apply)]
     pub id: StorageBoxSnapshotId,
     /// The storage box.
+    #[serde_with(skip_apply)]
     pub storage_box: StorageBoxId,
 }
 

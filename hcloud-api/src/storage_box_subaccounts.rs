@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use serde_with::{serde_as, skip_serializing_none};
+use serde_with::{apply, serde_as, skip_serializing_none};
 
 use crate::request::Request;
 use crate::secret::Secret;
@@ -156,10 +156,12 @@ open_enum! {
 }
 
 /// A subaccount of a storage box.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StorageBoxSubaccount {
     /// The subaccount's id.
+    #[serde_with(skip_apply)]
     pub id: StorageBoxSubaccountId,
     /// The display name, if it has one.
     pub name: Option<String>,
@@ -172,13 +174,13 @@ pub struct StorageBoxSubaccount {
     /// The access settings.
     pub access_settings: SubaccountAccess,
     /// The description.
-    #[serde(default)]
     pub description: String,
     /// The labels.
     pub labels: Labels,
     /// When it was created.
-    pub created: Timestamp,
+    pub created: Option<Timestamp>,
     /// The storage box.
+    #[serde_with(skip_apply)]
     pub storage_box: StorageBoxId,
 }
 
@@ -190,7 +192,8 @@ resource!(
 );
 
 /// The access settings of a subaccount.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct SubaccountAccess {
     /// Whether it is reachable from outside Hetzner's network.
@@ -242,22 +245,27 @@ impl CreateStorageBoxSubaccount {
 }
 
 /// A subaccount that is being created.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StorageBoxSubaccountCreated {
     /// The ids of the subaccount.
+    #[serde_with(skip_apply)]
     pub subaccount: NewStorageBoxSubaccount,
     /// The action that creates it.
-    pub action: Action,
+    pub action: Option<Action>,
 }
 
 /// The ids of a subaccount that is being created.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct NewStorageBoxSubaccount {
     /// The subaccount's id.
+    #[serde_with(skip_apply)]
     pub id: StorageBoxSubaccountId,
     /// The storage box.
+    #[serde_with(skip_apply)]
     pub storage_box: StorageBoxId,
 }
 

@@ -3,7 +3,7 @@
 //! API reference: <https://docs.hetzner.cloud/reference/hetzner#storage-box-types>
 
 use serde::{Deserialize, Serialize};
-use serde_with::{serde_as, skip_serializing_none};
+use serde_with::{apply, serde_as, skip_serializing_none};
 
 use crate::number::Integer;
 use crate::{Client, Deprecation, IdOrName, Listing, Price, Result, StorageBoxTypeId};
@@ -53,29 +53,30 @@ pub struct ListStorageBoxTypes {
 
 /// A storage box type.
 #[serde_as]
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StorageBoxType {
     /// The type's id.
+    #[serde_with(skip_apply)]
     pub id: StorageBoxTypeId,
     /// The name, such as `bx11`.
+    #[serde_with(skip_apply)]
     pub name: String,
     /// The display name.
     pub description: String,
     /// The capacity in bytes.
-    #[serde_as(as = "Integer")]
-    pub size: u64,
+    #[serde_as(as = "Option<Integer>", no_default)]
+    pub size: Option<u64>,
     /// The maximum number of manual snapshots.
-    #[serde_as(as = "Option<Integer>")]
-    #[serde(default)]
+    #[serde_as(as = "Option<Integer>", no_default)]
     pub snapshot_limit: Option<u64>,
     /// The maximum number of automatic snapshots.
-    #[serde_as(as = "Option<Integer>")]
-    #[serde(default)]
+    #[serde_as(as = "Option<Integer>", no_default)]
     pub automatic_snapshot_limit: Option<u64>,
     /// The maximum number of subaccounts.
-    #[serde_as(as = "Integer")]
-    pub subaccounts_limit: u64,
+    #[serde_as(as = "Option<Integer>", no_default)]
+    pub subaccounts_limit: Option<u64>,
     /// The deprecation; `None` if none is announced.
     pub deprecation: Option<Deprecation>,
     /// The prices, per location.
@@ -97,7 +98,8 @@ impl StorageBoxType {
 }
 
 /// The prices of a storage box in one location.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct StorageBoxPrice {
     /// The location, such as `fsn1`.

@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use serde_with::{serde_as, skip_serializing_none};
+use serde_with::{apply, serde_as, skip_serializing_none};
 
 use crate::number::Integer;
 use crate::request::Request;
@@ -215,12 +215,15 @@ open_enum! {
 }
 
 /// A storage box.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StorageBox {
     /// The storage box's id.
+    #[serde_with(skip_apply)]
     pub id: StorageBoxId,
     /// The name, unique in the project.
+    #[serde_with(skip_apply)]
     pub name: String,
     /// The status.
     pub status: StorageBoxStatus,
@@ -231,9 +234,9 @@ pub struct StorageBox {
     /// The host system, such as `FSN1-BX355`; `None` until it is ready.
     pub system: Option<String>,
     /// The storage box type.
-    pub storage_box_type: StorageBoxType,
+    pub storage_box_type: Option<StorageBoxType>,
     /// The location.
-    pub location: Location,
+    pub location: Option<Location>,
     /// The access settings of the main account.
     pub access_settings: StorageBoxAccess,
     /// The sizes; `None` until it is ready.
@@ -245,7 +248,7 @@ pub struct StorageBox {
     /// The labels.
     pub labels: Labels,
     /// When it was created.
-    pub created: Timestamp,
+    pub created: Option<Timestamp>,
 }
 
 resource!(StorageBox, StorageBoxId, "storage_box", "storage_boxes");
@@ -263,7 +266,8 @@ open_enum! {
 }
 
 /// The access settings of the main account of a storage box.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct StorageBoxAccess {
     /// Whether it is reachable from outside Hetzner's network.
@@ -280,42 +284,42 @@ pub struct StorageBoxAccess {
 
 /// The sizes of the contents of a storage box.
 #[serde_as]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct StorageBoxStats {
     /// The total size, in bytes.
-    #[serde_as(as = "Integer")]
-    pub size: u64,
+    #[serde_as(as = "Option<Integer>")]
+    pub size: Option<u64>,
     /// The size of the data, in bytes.
-    #[serde_as(as = "Integer")]
-    pub size_data: u64,
+    #[serde_as(as = "Option<Integer>")]
+    pub size_data: Option<u64>,
     /// The size of the snapshots, in bytes.
-    #[serde_as(as = "Integer")]
-    pub size_snapshots: u64,
+    #[serde_as(as = "Option<Integer>")]
+    pub size_snapshots: Option<u64>,
 }
 
 /// A plan of automatic snapshots of a storage box, in UTC.
 #[serde_as]
 #[skip_serializing_none]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct SnapshotPlan {
     /// The maximum number of snapshots to keep.
-    #[serde_as(as = "Integer")]
-    pub max_snapshots: u32,
+    #[serde_as(as = "Option<Integer>")]
+    pub max_snapshots: Option<u32>,
     /// The hour, from 0 to 23.
-    #[serde_as(as = "Integer")]
-    pub hour: u8,
+    #[serde_as(as = "Option<Integer>")]
+    pub hour: Option<u8>,
     /// The minute, from 0 to 59.
-    #[serde_as(as = "Integer")]
-    pub minute: u8,
+    #[serde_as(as = "Option<Integer>")]
+    pub minute: Option<u8>,
     /// The day of the week, from 1 for Monday to 7; `None` for every day.
     #[serde_as(as = "Option<Integer>")]
-    #[serde(default)]
     pub day_of_week: Option<u8>,
     /// The day of the month, from 1; `None` for every day.
     #[serde_as(as = "Option<Integer>")]
-    #[serde(default)]
     pub day_of_month: Option<u8>,
 }
 
@@ -323,9 +327,9 @@ impl SnapshotPlan {
     /// Creates a plan of daily snapshots.
     pub fn daily(max_snapshots: u32, hour: u8, minute: u8) -> Self {
         Self {
-            max_snapshots,
-            hour,
-            minute,
+            max_snapshots: Some(max_snapshots),
+            hour: Some(hour),
+            minute: Some(minute),
             day_of_week: None,
             day_of_month: None,
         }
@@ -394,13 +398,15 @@ impl CreateStorageBox {
 }
 
 /// A storage box that is being created.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct StorageBoxCreated {
     /// The new storage box.
+    #[serde_with(skip_apply)]
     pub storage_box: StorageBox,
     /// The action that creates it.
-    pub action: Action,
+    pub action: Option<Action>,
 }
 
 /// An update of a storage box; absent fields stay unchanged.

@@ -2,11 +2,9 @@
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#volumes>
 
-use std::iter;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_with::{serde_as, skip_serializing_none};
+use serde_with::{apply, serde_as, skip_serializing_none};
 
 use crate::number::Integer;
 use crate::request::Request;
@@ -146,22 +144,25 @@ open_enum! {
 
 /// A volume.
 #[serde_as]
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Volume {
     /// The volume's id.
+    #[serde_with(skip_apply)]
     pub id: VolumeId,
     /// The name, unique in the project.
+    #[serde_with(skip_apply)]
     pub name: String,
     /// The status.
     pub status: VolumeStatus,
     /// The server that it is attached to, if any.
     pub server: Option<ServerId>,
     /// The location, which must be that of the server.
-    pub location: Location,
+    pub location: Option<Location>,
     /// The size in GB.
-    #[serde_as(as = "Integer")]
-    pub size: u64,
+    #[serde_as(as = "Option<Integer>", no_default)]
+    pub size: Option<u64>,
     /// The device file on Linux, such as `/dev/disk/by-id/scsi-0HC_Volume_4711`.
     pub linux_device: String,
     /// The file system that it was created with, if any.
@@ -171,7 +172,7 @@ pub struct Volume {
     /// The labels.
     pub labels: Labels,
     /// When it was created.
-    pub created: Timestamp,
+    pub created: Option<Timestamp>,
 }
 
 resource!(Volume, VolumeId, "volume", "volumes");
@@ -253,22 +254,23 @@ impl CreateVolume {
 }
 
 /// A volume that is being created.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct VolumeCreated {
     /// The new volume.
+    #[serde_with(skip_apply)]
     pub volume: Volume,
     /// The action that creates it.
-    pub action: Action,
+    pub action: Option<Action>,
     /// Further actions, such as attaching it.
-    #[serde(default)]
     pub next_actions: Vec<Action>,
 }
 
 impl VolumeCreated {
     /// Returns all actions that must end before the volume is usable.
     pub fn actions(&self) -> impl Iterator<Item = &Action> {
-        iter::once(&self.action).chain(&self.next_actions)
+        self.action.iter().chain(&self.next_actions)
     }
 }
 

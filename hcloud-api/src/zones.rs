@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use serde_with::{serde_as, skip_serializing_none};
+use serde_with::{apply, serde_as, skip_serializing_none};
 
 use crate::number::Integer;
 use crate::request::{Request, segment};
@@ -183,25 +183,28 @@ open_enum! {
 
 /// A DNS zone.
 #[serde_as]
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Zone {
     /// The zone's id.
+    #[serde_with(skip_apply)]
     pub id: ZoneId,
     /// The domain, such as `example.com`.
+    #[serde_with(skip_apply)]
     pub name: String,
     /// The mode.
     pub mode: ZoneMode,
     /// The status.
     pub status: ZoneStatus,
     /// The default TTL of record sets, in seconds.
-    #[serde_as(as = "Integer")]
-    pub ttl: u32,
+    #[serde_as(as = "Option<Integer>", no_default)]
+    pub ttl: Option<u32>,
     /// The number of records.
-    #[serde_as(as = "Integer")]
-    pub record_count: u64,
+    #[serde_as(as = "Option<Integer>", no_default)]
+    pub record_count: Option<u64>,
     /// The primary name servers of a secondary zone.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub primary_nameservers: Vec<PrimaryNameserver>,
     /// Hetzner's name servers, and those to which the domain is delegated.
     pub authoritative_nameservers: AuthoritativeNameservers,
@@ -212,7 +215,7 @@ pub struct Zone {
     /// The labels.
     pub labels: Labels,
     /// When it was created.
-    pub created: Timestamp,
+    pub created: Option<Timestamp>,
 }
 
 resource!(Zone, ZoneId, "zone", "zones");
@@ -240,14 +243,13 @@ open_enum! {
 }
 
 /// Hetzner's name servers for a zone, and those to which the domain is delegated.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct AuthoritativeNameservers {
     /// Hetzner's name servers, which must be set at the registrar.
-    #[serde(default)]
     pub assigned: Vec<String>,
     /// The name servers in the parent zone.
-    #[serde(default)]
     pub delegated: Vec<String>,
     /// When the delegation was last checked.
     pub delegation_last_check: Option<Timestamp>,
@@ -288,18 +290,17 @@ open_enum! {
 /// A primary name server of a secondary zone.
 #[serde_as]
 #[skip_serializing_none]
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
 #[non_exhaustive]
 pub struct PrimaryNameserver {
     /// The public address.
     pub address: String,
     /// The port; 53 if `None`.
     #[serde_as(as = "Option<Integer>")]
-    #[serde(default)]
     pub port: Option<u16>,
     /// The key that transfers are signed with.
     #[serde_as(as = "Option<Secret>")]
-    #[serde(default)]
     pub tsig_key: Option<SecretString>,
     /// The signature algorithm of transfers.
     pub tsig_algorithm: Option<TsigAlgorithm>,
@@ -389,13 +390,15 @@ impl CreateZone {
 }
 
 /// A zone that is being created.
+#[apply(_ => #[serde(default)])]
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ZoneCreated {
     /// The new zone.
+    #[serde_with(skip_apply)]
     pub zone: Zone,
     /// The action that creates it.
-    pub action: Action,
+    pub action: Option<Action>,
 }
 
 /// An update of a zone; absent fields stay unchanged.

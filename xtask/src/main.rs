@@ -6,6 +6,7 @@ mod deb;
 mod demo;
 mod dist_files;
 mod drift;
+mod fuzz;
 mod public_api;
 mod screenshots;
 mod services;
@@ -31,6 +32,7 @@ enum Task {
     Demo(demo::Demo),
     DistFiles(dist_files::DistFiles),
     Drift(drift::Drift),
+    Fuzz(fuzz::Fuzz),
     PublicApi(public_api::PublicApi),
     #[command(alias = "pictures")]
     Screenshots(screenshots::Screenshots),
@@ -58,6 +60,7 @@ impl Task {
             Self::Demo(demo) => demo.run(),
             Self::DistFiles(files) => files.run(),
             Self::Drift(drift) => drift.run(),
+            Self::Fuzz(fuzz) => fuzz.run(),
             Self::PublicApi(public_api) => public_api.run(),
             Self::Screenshots(screenshots) => screenshots.run(),
             Self::Services(services) => services.run(),

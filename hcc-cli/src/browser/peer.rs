@@ -12,7 +12,7 @@ pub(super) fn listener_owner(address: SocketAddr) -> Option<u32> {
     owner(|socket| socket.state == TcpState::Listen && socket.local_address == address)
 }
 
-/// Whether the connection of `peer` to `address` belongs to this user, or to root, whom nothing is
+/// Whether the connection of `peer` to `address` belongs to this user, or to root, which nothing is
 /// hidden from.
 #[cfg(target_os = "linux")]
 pub(super) fn is_owned_by(peer: SocketAddr, address: SocketAddr, user: u32) -> bool {

@@ -61,7 +61,7 @@ struct ActionRow {
     command: String,
     status: String,
     progress: u32,
-    started: String,
+    started: Option<String>,
     finished: Option<String>,
     error: Option<String>,
 }
@@ -73,7 +73,7 @@ impl From<&Action> for ActionRow {
             command: action.command.clone(),
             status: action.status.to_string(),
             progress: action.progress,
-            started: action.started.to_string(),
+            started: action.started.map(|at| at.to_string()),
             finished: action.finished.map(|at| at.to_string()),
             error: action.error.as_ref().map(|error| error.message.clone()),
         }
@@ -91,7 +91,7 @@ impl Row for ActionRow {
             self.command.clone(),
             self.status.clone(),
             format!("{} %", self.progress),
-            self.started.clone(),
+            self.started.clone().unwrap_or_default(),
             self.finished.clone().unwrap_or_default(),
             self.error.clone().unwrap_or_default(),
         ]

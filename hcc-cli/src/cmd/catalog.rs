@@ -1,6 +1,6 @@
 //! `hcc images locations types`: what new servers are created from.
 
-use hcloud_api::{Image, Location, ServerType};
+use hcloud_api::{Image, Location, Price, ServerType};
 use serde::Serialize;
 
 use crate::completion_cache;
@@ -110,9 +110,9 @@ impl Types {
 struct TypeRow {
     name: String,
     location: String,
-    cores: u64,
-    memory: f64,
-    disk: u64,
+    cores: Option<u64>,
+    memory: Option<f64>,
+    disk: Option<u64>,
     arch: String,
     cpu: String,
     hourly: Option<String>,
@@ -129,7 +129,7 @@ impl TypeRow {
             let ends = location
                 .deprecation
                 .as_ref()
-                .map(|deprecation| deprecation.unavailable_after);
+                .and_then(|deprecation| deprecation.unavailable_after);
             Self {
                 name: server_type.name.clone(),
                 location: location.name.clone(),
@@ -138,14 +138,22 @@ impl TypeRow {
                 disk: server_type.disk,
                 arch: server_type.architecture.to_string(),
                 cpu: server_type.cpu_type.to_string(),
-                hourly: price.map(|price| price.price_hourly.gross.to_string()),
-                monthly: price.map(|price| price.price_monthly.gross.to_string()),
+                hourly: price.and_then(|price| gross(&price.price_hourly)),
+                monthly: price.and_then(|price| gross(&price.price_monthly)),
                 currency: currency.to_owned(),
                 available: location.available,
                 ends: ends.map(|at| at.strftime("%F").to_string()),
             }
         })
     }
+}
+
+fn gross(price: &Price) -> Option<String> {
+    price.gross.as_ref().map(ToString::to_string)
+}
+
+fn gigabytes(size: impl std::fmt::Display) -> String {
+    format!("{size} GB")
 }
 
 impl Row for TypeRow {
@@ -169,9 +177,11 @@ impl Row for TypeRow {
         vec![
             self.name.clone(),
             self.location.clone(),
-            self.cores.to_string(),
-            format!("{} GB", self.memory),
-            format!("{} GB", self.disk),
+            self.cores
+                .map(|cores| cores.to_string())
+                .unwrap_or_default(),
+            self.memory.map(gigabytes).unwrap_or_default(),
+            self.disk.map(gigabytes).unwrap_or_default(),
             self.arch.clone(),
             self.cpu.clone(),
             rounded(self.hourly.as_deref(), 4),

@@ -161,8 +161,10 @@ fn describe(name: &ServerName, quote: &Quote) -> String {
     if let Some(location) = &options.location {
         description += &format!(" in {location}");
     }
-    if let Some(price) = &quote.price {
-        let (hourly, monthly) = (&price.price_hourly.gross, &price.price_monthly.gross);
+    if let Some(price) = &quote.price
+        && let (Some(hourly), Some(monthly)) =
+            (&price.price_hourly.gross, &price.price_monthly.gross)
+    {
         let currency = quote.currency.as_deref().unwrap_or_default();
         let hourly = with_currency(format!("{hourly:.4}"), currency);
         let monthly = with_currency(format!("{monthly:.2}"), currency);

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stdin};
 
 use hcc_core::{DeleteOutcome, Error, Project, ServerName};
-use hcloud_api::Server;
+use hcloud_api::{Decimal, Server};
 
 use crate::cmd::action::Done;
 use crate::cmd::args::{Confirmation, Target, Waiting, retry_while_busy};
@@ -70,12 +70,14 @@ async fn summary(project: &Project, name: &ServerName, config: &Config) -> Resul
 
 fn describe(server: &Server, currency: &str) -> String {
     let net = &server.public_net;
-    let ip4 = net.ipv4.as_ref().map(|ipv4| ipv4.ip.to_string());
+    let ip4 = net
+        .ipv4
+        .as_ref()
+        .and_then(|ipv4| Some(ipv4.ip?.to_string()));
     let ip6 = net.ipv6.as_ref().map(|ipv6| ipv6.ip.clone());
     let addresses: Vec<String> = ip4.into_iter().chain(ip6).collect();
-    let price = server.server_type.price(&server.location.name);
-    let monthly = price.map(|price| {
-        let amount = format!("{:.2}", price.price_monthly.gross);
+    let monthly = monthly(server).map(|gross| {
+        let amount = format!("{gross:.2}");
         format!("{} per month", with_currency(amount, currency))
     });
     let protected = if server.protection.delete {
@@ -87,7 +89,7 @@ fn describe(server: &Server, currency: &str) -> String {
         ("id", server.id.to_string()),
         ("status", server.status.to_string()),
         ("address", addresses.join(", ")),
-        ("age", age(server.created)),
+        ("age", server.created.map(age).unwrap_or_default()),
         ("price", monthly.unwrap_or_default()),
         ("protected", protected.to_owned()),
     ]
@@ -96,4 +98,10 @@ fn describe(server: &Server, currency: &str) -> String {
     .map(|(name, fact)| format!("  {name:10}{fact}\n"))
     .collect();
     format!("This deletes {} and its disk:\n{facts}", server.name)
+}
+
+fn monthly(server: &Server) -> Option<&Decimal> {
+    let location = server.location.as_ref()?;
+    let price = server.server_type.as_ref()?.price(&location.name)?;
+    price.price_monthly.gross.as_ref()
 }

@@ -48,8 +48,8 @@ impl Row for ServerSummary {
                 remote.id.to_string(),
                 remote.ip4.clone().unwrap_or_default(),
                 remote.ip6.clone().unwrap_or_default(),
-                remote.created.clone(),
-                age_of(&remote.created),
+                remote.created.clone().unwrap_or_default(),
+                age_of(remote.created.as_deref()),
                 labels(remote.labels.iter()),
             ]),
             None => cells.resize(Self::COLUMNS.len(), String::new()),
@@ -97,7 +97,6 @@ impl Row for Cached {
 
     fn cells(&self) -> Vec<String> {
         let synced = self.synced.map(|at| format!("{} ago", age(at)));
-        let created = self.created.clone().unwrap_or_default();
         vec![
             self.name.clone(),
             synced.unwrap_or_else(|| "never".to_owned()),
@@ -105,16 +104,17 @@ impl Row for Cached {
             self.id.map(|id| id.to_string()).unwrap_or_default(),
             self.ip4.clone().unwrap_or_default(),
             self.ip6.clone().unwrap_or_default(),
-            created.clone(),
-            age_of(&created),
+            self.created.clone().unwrap_or_default(),
+            age_of(self.created.as_deref()),
             labels(self.labels.iter()),
         ]
     }
 }
 
 /// Formats how long ago a time was that is stored as a string.
-fn age_of(created: &str) -> String {
-    created.parse().map(age).unwrap_or_default()
+fn age_of(created: Option<&str>) -> String {
+    let created = created.and_then(|created| created.parse().ok());
+    created.map(age).unwrap_or_default()
 }
 
 fn labels<K: AsRef<str>, V: AsRef<str>>(labels: impl Iterator<Item = (K, V)>) -> String {

@@ -17,6 +17,7 @@ use crate::completion_cache;
 use crate::config::{Config, Key, legacy};
 use crate::error::{Exit, Result};
 use crate::output::Output;
+use crate::price::size;
 
 /// Set up the token and defaults; interactive on a terminal, by flags in scripts
 ///
@@ -275,15 +276,14 @@ fn pick(
 }
 
 fn describe(server_type: &ServerType, location: Option<&str>, currency: &str) -> String {
-    let (cores, memory, disk) = (server_type.cores, server_type.memory, server_type.disk);
     let is_here = |price: &&TypePrice| location.is_none_or(|name| price.location == name);
     let price = server_type
         .prices
         .iter()
         .filter(is_here)
-        .filter_map(|price| price.price_monthly.gross.to_f64())
+        .filter_map(|price| price.price_monthly.gross.as_ref()?.to_f64())
         .min_by(f64::total_cmp)
         .map(|price| format!(", {price:.2} {currency} per month"))
         .unwrap_or_default();
-    format!("{cores} cores, {memory} GB, {disk} GB disk{price}")
+    size(server_type) + &price
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hcc_queue::{Command, Queue, QueueUrl, State};
+use hcc_queue::{Command, Queue, QueueUrl};
 use hcloud_sim::Sim;
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;

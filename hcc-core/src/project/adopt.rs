@@ -63,23 +63,17 @@ impl Project {
         server: &Server,
         options: &CreateOptions,
     ) -> Result<Vec<Difference>> {
-        let server_type = &server.server_type;
-        let location = &server.location;
+        let server_type = server.server_type.as_ref();
+        let server_type = server_type.map(|it| (it.id.number(), Some(it.name.as_str())));
+        let location = server.location.as_ref();
+        let location = location.map(|it| (it.id.number(), Some(it.name.as_str())));
         let image = server.image.as_ref();
         let image = image.map(|image| (image.id.number(), image.name.as_deref()));
         let requested_location = options.location.as_deref().map(crate::location);
         let mut differences: Vec<_> = [
-            difference(
-                "type",
-                options.server_type.as_deref(),
-                Some((server_type.id.number(), Some(&server_type.name))),
-            ),
+            difference("type", options.server_type.as_deref(), server_type),
             difference("image", options.image.as_deref(), image),
-            difference(
-                "location",
-                requested_location,
-                Some((location.id.number(), Some(&location.name))),
-            ),
+            difference("location", requested_location, location),
         ]
         .into_iter()
         .flatten()

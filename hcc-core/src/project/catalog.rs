@@ -1,7 +1,7 @@
 //! The resources that servers are created from, and the defaults.
 
 use hcloud_api::{
-    CreateServer, ErrorCode, Image, ImageType, ListImages, ListLocations, ListServerTypes,
+    CreateServer, Decimal, ErrorCode, Image, ImageType, ListImages, ListLocations, ListServerTypes,
     Location, ServerType, TypePrice,
 };
 
@@ -227,9 +227,10 @@ fn lowest(server_type: &ServerType) -> f64 {
         .fold(f64::INFINITY, f64::min)
 }
 
-/// Returns a price for comparisons; one that is not a number is the highest.
+/// Returns a price for comparisons; one that is unknown or not a number is the highest.
 fn monthly(price: &TypePrice) -> f64 {
-    price.price_monthly.gross.to_f64().unwrap_or(f64::INFINITY)
+    let gross = price.price_monthly.gross.as_ref();
+    gross.and_then(Decimal::to_f64).unwrap_or(f64::INFINITY)
 }
 
 /// Parses the version of a Debian image from its name.

@@ -130,7 +130,8 @@ impl ExpectedServer {
             Self::Id(id) => has(id),
             // Hetzner truncates times to seconds. A server cannot be replaced within one.
             Self::Before(time, id) => {
-                server.created.as_second() <= time.as_second() && id.is_none_or(has)
+                let is_older = |created: Timestamp| created.as_second() <= time.as_second();
+                server.created.is_some_and(is_older) && id.is_none_or(has)
             }
         }
     }

@@ -34,8 +34,8 @@ pub struct ServerDetails {
     pub ip4: Option<String>,
     /// The IPv6 network, if any.
     pub ip6: Option<String>,
-    /// The time of the creation, as `2026-11-22 14:21:09+00:00`.
-    pub created: String,
+    /// The time of the creation, as `2026-11-22 14:21:09+00:00`; `None` if unknown.
+    pub created: Option<String>,
     /// The labels.
     pub labels: Labels,
 }
@@ -102,7 +102,7 @@ impl ServerSummary {
                 status: server.status.to_string(),
                 ip4: ip4(&server),
                 ip6: ip6(&server),
-                created: created(server.created),
+                created: server.created.map(created),
                 labels: server.labels,
             }),
             name: server.name,

@@ -92,7 +92,10 @@ impl Project {
         let mut actions = servers.actions_for(id).list(&newest_first).stream();
         while let Some(action) = actions.try_next().await? {
             // Hetzner truncates times to seconds.
-            if action.started.as_second() < since.as_second() {
+            let Some(started) = action.started else {
+                continue;
+            };
+            if started.as_second() < since.as_second() {
                 break;
             }
             if action.command == power.action() {

@@ -13,17 +13,21 @@ pub(crate) fn snapshot(server: &Server) -> ServerSnapshot {
     ServerSnapshot {
         id: server.id.number(),
         status: server.status.to_string(),
-        created: created(server.created),
+        created: server.created.map(created),
         ip4: ip4(server),
         ip6: ip6(server),
         image: server.image.as_ref().map(image),
-        r#type: server_type(server),
+        r#type: server_type(server).unwrap_or_default(),
         io: Traffic {
             r#in: server.ingoing_traffic,
             out: server.outgoing_traffic,
             max: server.included_traffic,
         },
-        dc: data_centre(&server.location),
+        dc: server
+            .location
+            .as_ref()
+            .map(data_centre)
+            .unwrap_or_default(),
         rescue: server.rescue_enabled,
         labels: owned(&server.labels),
         lock: server.locked,
@@ -39,7 +43,7 @@ pub(crate) fn snapshot(server: &Server) -> ServerSnapshot {
 pub(crate) fn differs(record: &Record, snapshot: &ServerSnapshot) -> bool {
     record.id != Some(snapshot.id)
         || record.status.as_ref() != Some(&snapshot.status)
-        || record.created.as_ref() != Some(&snapshot.created)
+        || record.created != snapshot.created
         || record.ip4 != snapshot.ip4
         || record.ip6 != snapshot.ip6
         || record.image != snapshot.image
@@ -57,15 +61,13 @@ pub(crate) fn created(at: Timestamp) -> String {
 }
 
 pub(crate) fn ip4(server: &Server) -> Option<String> {
-    server
-        .public_net
-        .ipv4
-        .as_ref()
-        .map(|ipv4| ipv4.ip.to_string())
+    let ipv4 = server.public_net.ipv4.as_ref()?;
+    Some(ipv4.ip?.to_string())
 }
 
 pub(crate) fn ip6(server: &Server) -> Option<String> {
-    server.public_net.ipv6.as_ref().map(|ipv6| ipv6.ip.clone())
+    let ipv6 = server.public_net.ipv6.as_ref()?;
+    Some(ipv6.ip.clone()).filter(|ip| !ip.is_empty())
 }
 
 /// Converts the actions of a creation.
@@ -102,32 +104,35 @@ fn image(image: &hcloud_api::Image) -> Image {
     }
 }
 
-fn server_type(server: &Server) -> ServerType {
-    let r#type = &server.server_type;
-    ServerType {
+fn server_type(server: &Server) -> Option<ServerType> {
+    let r#type = server.server_type.as_ref()?;
+    Some(ServerType {
         id: Some(r#type.id.number()),
         name: Some(r#type.name.clone()),
         desc: Some(r#type.description.clone()),
-        cpus: Some(r#type.cores),
-        mem: Some(r#type.memory),
-        gb: Some(r#type.disk),
+        cpus: r#type.cores,
+        mem: r#type.memory,
+        gb: r#type.disk,
         disk: Some(r#type.storage_type.to_string()),
         cpu: Some(r#type.cpu_type.to_string()),
-        price: price(server),
-    }
+        price: price(r#type, server.location.as_ref()),
+    })
 }
 
 /// Returns the gross price per month at the server's location; if unknown, the lowest and the
 /// highest price, as in the original records.
-fn price(server: &Server) -> Option<Price> {
-    let r#type = &server.server_type;
-    if let Some(here) = r#type.price(&server.location.name) {
-        return Some(Price::Here(here.price_monthly.gross.to_string()));
+fn price(
+    r#type: &hcloud_api::ServerType,
+    location: Option<&hcloud_api::Location>,
+) -> Option<Price> {
+    let here = location.and_then(|location| r#type.price(&location.name));
+    if let Some(gross) = here.and_then(|here| here.price_monthly.gross.as_ref()) {
+        return Some(Price::Here(gross.to_string()));
     }
     let mut prices: Vec<_> = r#type
         .prices
         .iter()
-        .map(|price| &price.price_monthly.gross)
+        .filter_map(|price| price.price_monthly.gross.as_ref())
         .collect();
     prices.sort_by(|a, b| {
         a.to_f64()
@@ -150,8 +155,8 @@ fn data_centre(location: &hcloud_api::Location) -> DataCentre {
             description: Some(location.description.clone()),
             country: Some(location.country.clone()),
             city: Some(location.city.clone()),
-            latitude: Some(location.latitude),
-            longitude: Some(location.longitude),
+            latitude: location.latitude,
+            longitude: location.longitude,
             network_zone: Some(location.network_zone.clone()),
         }),
     }

@@ -425,4 +425,81 @@ mod tests {
         canvas.clear();
         assert!(!canvas.has(Part::Corner) && !canvas.has(Part::Whole));
     }
+
+    /// A message of a screen, often a valid one.
+    #[derive(Clone, Debug, bolero::TypeGenerator)]
+    enum Sent {
+        Update(Vec<([u8; 4], Encoding)>),
+        ColourMap(u8),
+        Bell,
+        Clipboard(u8),
+        Bytes(Vec<u8>),
+    }
+
+    #[derive(Clone, Debug, bolero::TypeGenerator)]
+    enum Encoding {
+        Raw,
+        DesktopSize,
+        ExtendedKeys,
+        Other(i32),
+    }
+
+    impl Sent {
+        fn append_to(&self, bytes: &mut Vec<u8>) {
+            match self {
+                Self::Update(areas) => {
+                    bytes.extend([UPDATE, 0]);
+                    bytes.extend((areas.len() as u16).to_be_bytes());
+                    for (area, encoding) in areas {
+                        bytes.extend(area.iter().flat_map(|&number| [0, number]));
+                        let (encoding, pixels) = match encoding {
+                            Encoding::Raw => (RAW, usize::from(area[2]) * usize::from(area[3])),
+                            Encoding::DesktopSize => (DESKTOP_SIZE, 0),
+                            Encoding::ExtendedKeys => (QEMU_EXTENDED_KEYS, 0),
+                            Encoding::Other(encoding) => (*encoding, 0),
+                        };
+                        bytes.extend(encoding.to_be_bytes());
+                        bytes.resize(bytes.len() + 4 * pixels, 7);
+                    }
+                }
+                Self::ColourMap(entries) => {
+                    bytes.extend([COLOUR_MAP, 0, 0, 0, 0, *entries]);
+                    bytes.resize(bytes.len() + 6 * usize::from(*entries), 0);
+                }
+                Self::Bell => bytes.push(BELL),
+                Self::Clipboard(length) => {
+                    bytes.extend([CLIPBOARD, 0, 0, 0, 0, 0, 0, *length]);
+                    bytes.resize(bytes.len() + usize::from(*length), b'x');
+                }
+                Self::Bytes(any) => bytes.extend(any),
+            }
+        }
+    }
+
+    #[test]
+    fn fuzz_screen() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        bolero::check!()
+            .with_type::<([u8; 2], Vec<Sent>)>()
+            .for_each(|([width, height], messages)| {
+                let mut bytes = vec![0, *width, 0, *height];
+                bytes.extend([0; 16 + 4]);
+                for message in messages {
+                    message.append_to(&mut bytes);
+                }
+                runtime.block_on(async {
+                    let stream = tokio::io::join(&bytes[..], tokio::io::sink());
+                    let Ok(mut rfb) = Rfb::start(stream).await else {
+                        return;
+                    };
+                    if rfb.refresh(Part::Whole).await.is_ok() {
+                        let shown = rfb.screenshot();
+                        let pixels = shown.width as usize * shown.height as usize;
+                        assert_eq!(shown.rgb.len(), 3 * pixels);
+                    }
+                });
+            });
+    }
 }

@@ -143,3 +143,26 @@ async fn send(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()
     to.write_all(bytes).await?;
     to.flush().await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A viewer that sends anything; the password is never among it.
+    #[test]
+    fn fuzz_viewer() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let password = "s3cret".into();
+        bolero::check!()
+            .with_type::<(bool, Vec<u8>)>()
+            .for_each(|(is_greeted, bytes)| {
+                let greeting = is_greeted.then_some(b"RFB 003.008\n\x02").into_iter();
+                let sent: Vec<u8> = greeting.flatten().chain(bytes).copied().collect();
+                let mut viewer = tokio::io::join(&sent[..], tokio::io::sink());
+                let admitted = runtime.block_on(admit(&mut viewer, &password));
+                assert!(!matches!(admitted, Ok(Some(_))));
+            });
+    }
+}

@@ -86,12 +86,7 @@ const RESPONSES: &[Response] = &[
         name: "server_type",
         json: include_str!("../../src/fixtures/server_type.json"),
         reencode: reencode::<ServerType>,
-        nullable: &[
-            "/category",
-            "/deprecated",
-            "/deprecation",
-            "/locations/*/deprecation",
-        ],
+        nullable: &["/category", "/deprecation", "/locations/*/deprecation"],
         optional: &[
             "/locations",
             "/locations/*/available",
@@ -107,7 +102,6 @@ const RESPONSES: &[Response] = &[
             "/bound_to",
             "/created_from",
             "/deleted",
-            "/deprecated",
             "/deprecation",
             "/image_size",
             "/name",

@@ -1,4 +1,6 @@
 use futures_util::future::try_join_all;
+use std::net::Ipv4Addr;
+
 use hcloud_api::{
     ActionId, CreateServer, IdOrName, RebuildServer, Server, ServerCreated, ServerId, ServerMetric,
     ServerMetricsQuery, ServerStatus,
@@ -32,7 +34,8 @@ async fn a_server_may_have_neither_address_nor_image() {
 
     let [full, bare]: [Server; 2] = servers.unwrap().try_into().unwrap();
     assert_eq!(full.status, ServerStatus::Running);
-    assert_eq!(full.public_net.ipv4.unwrap().ip.to_string(), "203.0.113.7");
+    let ipv4 = full.public_net.ipv4.unwrap().ip;
+    assert_eq!(ipv4, Some(Ipv4Addr::new(203, 0, 113, 7)));
     assert_eq!(full.public_net.ipv6.unwrap().ip, "2001:db8:7::/64");
     assert_eq!(full.labels.get("env"), Some("prod"));
     assert!(bare.public_net.ipv4.is_none());

@@ -34,7 +34,7 @@ async fn storage_boxes_and_their_actions_have_different_endpoints() {
     let new = CreateStorageBox::new("new", "bx11", "fsn1", "secret");
 
     let created = client.storage_boxes().create(&new).await.unwrap();
-    client.wait([created.action]).await.unwrap();
+    client.wait(created.action).await.unwrap();
 
     assert_eq!(requests(&hetzner).await, 1);
     assert_eq!(requests(&cloud).await, 1);
@@ -54,7 +54,7 @@ async fn storage_box_requests_use_their_own_endpoint() {
     let offer = client.storage_box_types().resolve(&"bx11".into()).await;
     let actions = boxes.actions().list(&Default::default()).all().await;
 
-    assert_eq!(offer.unwrap().unwrap().size, 1 << 40);
+    assert_eq!(offer.unwrap().unwrap().size, Some(1 << 40));
     assert!(!actions.unwrap().is_empty());
     assert_eq!(requests(&cloud).await, 0);
 }

@@ -10,7 +10,6 @@ pub(super) const RESPONSES: &[Response] = &[
         nullable: &[
             "/included_traffic",
             "/ingoing_traffic",
-            "/load_balancer_type/deprecated",
             "/load_balancer_type/deprecation",
             "/outgoing_traffic",
             "/public_net/ipv4/blocked",
@@ -60,7 +59,7 @@ pub(super) const RESPONSES: &[Response] = &[
         name: "load_balancer_type",
         json: include_str!("../../../src/fixtures/load_balancer_type.json"),
         reencode: reencode::<LoadBalancerType>,
-        nullable: &["/deprecated", "/deprecation"],
+        nullable: &["/deprecation"],
         optional: &[],
         open: &[],
     },

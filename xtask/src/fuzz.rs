@@ -1,0 +1,40 @@
+//! `cargo xtask fuzz`: the fuzz targets, for longer than the tests run them.
+
+use anyhow::Result;
+
+use crate::workspace::{cargo, run};
+
+/// Run the fuzz targets
+#[derive(clap::Args)]
+pub(crate) struct Fuzz {
+    /// Run only the targets with this in their name
+    #[arg(default_value = "")]
+    target: String,
+
+    /// How long to run each target
+    #[arg(long, default_value_t = 60)]
+    seconds: u32,
+}
+
+impl Fuzz {
+    pub(crate) fn run(self) -> Result<()> {
+        let milliseconds = (1000 * u64::from(self.seconds)).to_string();
+        // Those of hcc-core are unit tests, whose names begin with `fuzz_`.
+        let core = match &*self.target {
+            "" => "fuzz_",
+            target => target,
+        };
+        let packages = [
+            (["-p", "fuzz", "--test=it"], &*self.target),
+            (["-p", "hcc-core", "--lib"], core),
+        ];
+        for (package, filter) in packages {
+            run(cargo()
+                .args(["test", "--all-features"])
+                .args(package)
+                .args([filter, "--", "--nocapture"])
+                .env("BOLERO_RANDOM_TEST_TIME_MS", &milliseconds))?;
+        }
+        Ok(())
+    }
+}
