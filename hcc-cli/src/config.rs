@@ -38,6 +38,7 @@ use self::hcloud::HcloudConfig;
 use self::key::Values;
 use self::token::{no_token, read_token};
 use crate::error::{CliError, Context, Exit, Result};
+use crate::report::warn_of_deviation;
 
 pub(crate) use self::file::File;
 pub use self::flags::Flags;
@@ -325,7 +326,8 @@ impl Config {
         let (source, _) = self.token_source()?.ok_or_else(no_token)?;
         let mut builder = Client::builder(source.token()?)
             .user_agent("hcc", env!("CARGO_PKG_VERSION"))
-            .dry_run(self.flags.dry_run());
+            .dry_run(self.flags.dry_run())
+            .on_deviation(warn_of_deviation);
         if let Some(endpoint) = self.endpoint(&source)? {
             builder = builder.endpoint(endpoint);
         }

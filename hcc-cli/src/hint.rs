@@ -27,6 +27,14 @@ pub(crate) fn of(error: &Error) -> Option<String> {
         Error::Unrecorded { name, .. } => format!("run hcc sync {name} to record it"),
         Error::Screen(ScreenError::Lost(_)) => "a server that is off has no screen".to_owned(),
         Error::Untypable(_) => "pass --layout for another keyboard layout".to_owned(),
+        Error::CommandFailed(failure) => return failure.hint.clone(),
+        Error::CommandRemoved { .. } => "push it again if it is still needed".to_owned(),
+        Error::OutcomeUnknown { .. } => {
+            "check the server before you push the command again".to_owned()
+        }
+        Error::StillQueued {
+            no_worker: true, ..
+        } => "run hcc worker to carry out commands".to_owned(),
         Error::Api(error) => return of_api(error),
         _ => return None,
     })

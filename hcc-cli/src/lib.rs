@@ -40,5 +40,11 @@ pub fn main() -> ExitCode {
         .build()
         .expect("a runtime without worker threads only needs an epoll descriptor");
     let out = cli.output();
-    report::report(runtime.block_on(cli.run(out.clone())), &out)
+    runtime.block_on(async {
+        tokio::select! {
+            biased;
+            code = platform::signals::end_of_first_process() => code,
+            result = cli.run(out.clone()) => report::report(result, &out),
+        }
+    })
 }

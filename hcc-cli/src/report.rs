@@ -1,13 +1,17 @@
 //! Reporting failures: one line or one JSON object, and the exit code.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 use std::{env, io};
 
 use clap::Command;
 use clap::error::{ContextKind, ErrorKind as Mistake};
 use hcc_core::ErrorKind;
+use hcloud_api::Deviation;
 use inquire::InquireError;
 use serde::Serialize;
+use tracing::{Level, enabled};
 
 use crate::error::{CliError, Exit, Result};
 use crate::hint;
@@ -27,6 +31,32 @@ pub(crate) fn report(outcome: Result<()>, out: &Output) -> ExitCode {
         return report(out.request(api), out);
     }
     print(&error, out.is_json())
+}
+
+/// Warns once about each value of a response that was ignored, unless the log has it.
+pub(crate) fn warn_of_deviation(deviation: &Deviation) {
+    static SEEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    const MAX_WARNINGS: usize = 10;
+
+    if enabled!(Level::WARN) {
+        return;
+    }
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if !seen.insert(deviation.path.clone()) {
+        return;
+    }
+    match (seen.len(), &deviation.skipped) {
+        (..=MAX_WARNINGS, Some(item)) => {
+            let item = item.name.as_deref().or(item.id.as_deref());
+            let item = item.unwrap_or("an item");
+            eprintln!("hcc: warning: left out {item}: {deviation}");
+        }
+        (..=MAX_WARNINGS, None) => eprintln!("hcc: warning: ignored {deviation}"),
+        (number, _) if number == MAX_WARNINGS + 1 => {
+            eprintln!("hcc: warning: ignored more unexpected values in responses of the API");
+        }
+        _ => {}
+    }
 }
 
 /// Reports an invalid command line; `--help` and `--version` arrive here too.
@@ -167,7 +197,7 @@ impl From<ErrorKind> for Exit {
         match kind {
             ErrorKind::Usage => Self::Usage,
             ErrorKind::NotFound => Self::NotFound,
-            ErrorKind::Refused => Self::Refused,
+            ErrorKind::Refused | ErrorKind::Conflict => Self::Refused,
             ErrorKind::NotSetUp => Self::NotSetUp,
             ErrorKind::TryLater => Self::TryLater,
             ErrorKind::TimedOut => Self::TimedOut,

@@ -5,9 +5,9 @@ use std::fmt;
 use hcc_queue::CommandId;
 #[cfg(feature = "worker")]
 use hcloud_api::ErrorCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::{Denied, InvalidName, InvalidRequest, ServerName};
+use crate::{Denied, Failure, InvalidName, InvalidRequest, ServerName};
 #[cfg(feature = "screen")]
 use crate::{ScreenError, Untypable};
 
@@ -146,19 +146,36 @@ pub enum Error {
     InvalidRequest(#[from] InvalidRequest),
 
     /// A worker reported that the command failed.
-    #[error("{message}")]
-    CommandFailed {
-        /// The message of the worker.
-        message: String,
-        /// The [code](Error::code) of the worker's error, if known.
-        code: Option<String>,
+    #[error(transparent)]
+    CommandFailed(Box<Failure>),
+
+    /// The command was removed or pulled before a worker carried it out.
+    #[error("command {id} was removed{}", by_user(.by.as_deref()))]
+    CommandRemoved {
+        /// The id of the command.
+        id: CommandId,
+        /// The user who did that, if known.
+        by: Option<String>,
+    },
+
+    /// The command is gone, and neither an event nor the record nor a dead letter shows how it
+    /// ended.
+    #[error("command {id} is gone from the queue, and it is unknown how it ended")]
+    OutcomeUnknown {
+        /// The id of the command.
+        id: CommandId,
     },
 
     /// The command has not finished within the timeout. It stays in the queue.
-    #[error("command {id} has not finished yet")]
+    #[error(
+        "command {id} has not finished yet{}",
+        if *.no_worker { ": no worker is running" } else { "" }
+    )]
     StillQueued {
         /// The id of the command.
         id: CommandId,
+        /// Whether there was no sign of a running worker.
+        no_worker: bool,
     },
 
     /// A request to the Hetzner API failed.
@@ -212,10 +229,12 @@ pub enum ResourceKind {
 }
 
 /// A class of errors, by what the caller can do about them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// None of the other kinds: see the message.
+    #[default]
     Failed,
     /// The request is invalid as it is.
     Usage,
@@ -223,12 +242,30 @@ pub enum ErrorKind {
     NotFound,
     /// The request is not allowed, or the server is protected.
     Refused,
+    /// The request conflicts with something else: the name belongs to another server, or the
+    /// command was removed.
+    Conflict,
     /// The token is missing, or lacks permissions.
     NotSetUp,
     /// The same request may succeed later.
     TryLater,
     /// The outcome may be known later.
     TimedOut,
+}
+
+impl ErrorKind {
+    /// Returns the HTTP status with which a web service responds to such an error.
+    pub fn http_status(self) -> u16 {
+        match self {
+            Self::Failed => 500,
+            Self::Usage => 422,
+            Self::NotFound => 404,
+            Self::Refused => 403,
+            Self::Conflict => 409,
+            Self::NotSetUp | Self::TryLater => 503,
+            Self::TimedOut => 504,
+        }
+    }
 }
 
 #[cfg(feature = "worker")]
@@ -250,14 +287,14 @@ impl Error {
             Self::NoSuchServer { .. } | Self::NotOffered { .. } | Self::NoTypeAvailable { .. } => {
                 ErrorKind::NotFound
             }
-            Self::NotManaged { .. }
-            | Self::NameTaken { .. }
+            Self::NotManaged { .. } | Self::Denied(_) => ErrorKind::Refused,
+            Self::NotRunning { status, .. } if status != "off" => ErrorKind::TryLater,
+            Self::NameTaken { .. }
             | Self::Differs { .. }
+            | Self::NotRunning { .. }
             | Self::Replaced { .. }
-            | Self::Denied(_) => ErrorKind::Refused,
+            | Self::CommandRemoved { .. } => ErrorKind::Conflict,
             Self::BeingDeleted { .. } => ErrorKind::TryLater,
-            Self::NotRunning { status, .. } if status == "off" => ErrorKind::Refused,
-            Self::NotRunning { .. } => ErrorKind::TryLater,
             #[cfg(feature = "worker")]
             Self::CreateUnconfirmed { .. } => ErrorKind::TryLater,
             Self::StillQueued { .. } => ErrorKind::TimedOut,
@@ -275,7 +312,8 @@ impl Error {
             | Self::Queue(_)
             | Self::Unrecorded { .. }
             | Self::RestartUnconfirmed { .. }
-            | Self::CommandFailed { .. } => ErrorKind::Failed,
+            | Self::OutcomeUnknown { .. } => ErrorKind::Failed,
+            Self::CommandFailed(failure) => failure.kind,
         }
     }
 
@@ -301,7 +339,9 @@ impl Error {
             Self::RestartUnconfirmed { .. } => "unclear",
             Self::Denied(_) => "denied",
             Self::InvalidRequest(_) => "invalid_request",
-            Self::CommandFailed { code, .. } => code.as_deref().unwrap_or("command_failed"),
+            Self::CommandFailed(failure) => &failure.code,
+            Self::CommandRemoved { .. } => "removed",
+            Self::OutcomeUnknown { .. } => "unknown",
             Self::StillQueued { .. } => "still_queued",
             #[cfg(feature = "worker")]
             Self::Api(error) => api_code(error),
@@ -340,6 +380,10 @@ impl fmt::Display for Difference {
 fn list(differences: &[Difference]) -> String {
     let differences: Vec<_> = differences.iter().map(ToString::to_string).collect();
     differences.join(", ")
+}
+
+fn by_user(user: Option<&str>) -> String {
+    user.map_or_else(String::new, |user| format!(" by {user}"))
 }
 
 fn in_location(location: Option<&str>) -> String {

@@ -5,10 +5,11 @@ use std::time::{Duration, SystemTime};
 use hcc_queue::{CommandId, RawEvent};
 use serde::{Deserialize, Serialize};
 use serde_with::{
-    DurationSecondsWithFrac, TimestampSecondsWithFrac, serde_as, skip_serializing_none,
+    DefaultOnError, DurationSecondsWithFrac, TimestampSecondsWithFrac, serde_as,
+    skip_serializing_none,
 };
 
-use crate::{Error, Result};
+use crate::Outcome;
 
 /// An event of the queue.
 ///
@@ -21,18 +22,26 @@ pub enum Event {
     Done(CommandEvent),
     /// A command failed and was moved to the dead-letter queue.
     Failed(CommandEvent),
+    /// A command or dead letter was removed from the queue.
+    Removed(CommandEvent),
+    /// A command was taken out of the queue, by a script instead of a worker.
+    Pulled(CommandEvent),
+    /// A dead letter was returned to the queue.
+    Retried(CommandEvent),
     /// An attempt failed; a retry is scheduled.
     Delayed(CommandEvent),
     /// A record changed, its traffic counters aside.
     Record(RecordEvent),
     /// A worker is alive or shuts down.
     Worker(Heartbeat),
+    /// A worker has synced all records.
+    Synced(SyncedEvent),
     /// An event of another program.
     #[serde(untagged)]
     Other(RawEvent),
 }
 
-/// The result of an attempt to carry out a command.
+/// What happened to a command.
 #[serde_as]
 #[skip_serializing_none]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,8 +58,9 @@ pub struct CommandEvent {
     #[serde(default)]
     pub by: Option<String>,
     /// Whether the command succeeded.
+    #[serde(default)]
     pub ok: bool,
-    /// The error message; for a command that succeeded, a remark.
+    /// The error message; for a command that succeeded, a note.
     #[serde(default)]
     pub err: Option<String>,
     /// The [code](Error::code) of the error, such as `not_managed`.
@@ -60,7 +70,14 @@ pub struct CommandEvent {
     #[serde_as(as = "Option<DurationSecondsWithFrac<f64>>")]
     #[serde(default)]
     pub after: Option<Duration>,
-    /// The time of the result.
+    /// The user who removed, pulled or retried the command, if known.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// How the command ended, unless it has not; older releases do not report it.
+    #[serde_as(deserialize_as = "DefaultOnError")]
+    #[serde(default)]
+    pub outcome: Option<Outcome>,
+    /// The time of the event.
     #[serde_as(as = "TimestampSecondsWithFrac<f64>")]
     pub at: SystemTime,
 }
@@ -76,6 +93,18 @@ pub struct RecordEvent {
     pub record: SyncOutcome,
 }
 
+/// A sync of all records by a worker, at the time of its own clock.
+#[serde_as]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SyncedEvent {
+    /// The id of this run of the worker.
+    pub worker: String,
+    /// The time of the sync.
+    #[serde_as(as = "TimestampSecondsWithFrac<f64>")]
+    pub at: SystemTime,
+}
+
 /// The result of the sync of one record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -88,6 +117,8 @@ pub enum SyncOutcome {
     Missing,
     /// The server does not exist; the record was removed.
     Removed,
+    /// The server exists, but the response about it could not be decoded; the record was kept.
+    Unreadable,
     /// There is neither a server nor a record of this name.
     Unknown,
 }
@@ -113,18 +144,25 @@ pub struct Heartbeat {
 }
 
 impl Event {
-    /// Returns the result of this command, if the event reports its end.
-    pub fn end_of(self, id: &CommandId) -> Option<CommandEvent> {
-        match self {
-            Self::Done(event) | Self::Failed(event) if event.id == *id => Some(event),
-            _ => None,
-        }
+    /// Returns how this command ended, if the event reports it.
+    pub fn outcome_of(&self, id: &CommandId) -> Option<Outcome> {
+        let (Self::Done(event) | Self::Failed(event) | Self::Removed(event) | Self::Pulled(event)) =
+            self
+        else {
+            return None;
+        };
+        (event.id == *id).then(|| match (&event.outcome, self) {
+            (Some(outcome), _) => outcome.clone(),
+            (None, Self::Removed(_) | Self::Pulled(_)) => Outcome::Removed {
+                by: event.user.clone(),
+            },
+            (None, _) => Outcome::reported(event.ok, event.err.as_deref(), event.code.as_deref()),
+        })
     }
 }
 
 impl CommandEvent {
-    /// Creates the event of a command that has not succeeded, now.
-    #[cfg(any(feature = "worker", feature = "test-util"))]
+    /// Creates the event of a command that has not ended, now.
     pub(crate) fn of(command: &hcc_queue::Command) -> Self {
         Self {
             id: command.id.clone(),
@@ -135,23 +173,38 @@ impl CommandEvent {
             err: None,
             code: None,
             after: None,
+            user: None,
+            outcome: None,
             at: SystemTime::now(),
         }
     }
 
-    /// Converts the event of a command that has ended into a result.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::CommandFailed`].
-    pub fn result(self) -> Result<()> {
-        if self.ok {
-            return Ok(());
+    /// Creates the event of a command that has ended, now.
+    pub(crate) fn ended(command: &hcc_queue::Command, outcome: Outcome) -> Self {
+        let code = match &outcome {
+            Outcome::Failed(failure) => Some(failure.code.clone()),
+            _ => None,
+        };
+        Self {
+            ok: outcome.is_done(),
+            err: outcome.message(),
+            code,
+            outcome: Some(outcome),
+            ..Self::of(command)
         }
-        Err(Error::CommandFailed {
-            message: self.err.unwrap_or_default(),
-            code: self.code,
-        })
+    }
+
+    /// Returns the outcome as the record of the server stores it.
+    pub(crate) fn last(&self) -> hcc_store::Outcome {
+        hcc_store::Outcome {
+            cmd: self.cmd.clone(),
+            ok: self.ok,
+            err: self.err.clone(),
+            at: self.at,
+            by: self.by.clone(),
+            id: Some(self.id.to_string()),
+            outcome: self.outcome.as_ref().map(Outcome::to_value),
+        }
     }
 }
 
@@ -163,6 +216,7 @@ impl SyncOutcome {
             Self::Adopted => "adopted",
             Self::Missing => "missing",
             Self::Removed => "removed",
+            Self::Unreadable => "unreadable",
             Self::Unknown => "unknown",
         }
     }
@@ -187,6 +241,7 @@ impl From<Event> for RawEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{ErrorKind, Failure};
 
     fn parse(json: &str) -> Event {
         serde_json::from_str::<RawEvent>(json).unwrap().into()
@@ -197,13 +252,41 @@ mod tests {
         for json in [
             r#"{"evt":"done","for":"web1","id":"7","at":1.5,"cmd":"start","ok":true}"#,
             r#"{"evt":"delayed","for":"web1","id":"7","after":2.0,"at":1.5,"by":"anna","cmd":"off","code":"locked","err":"server is locked","ok":false}"#,
+            r#"{"evt":"failed","for":"web1","id":"7","at":1.5,"cmd":"off","code":"locked","err":"server is locked","ok":false,"outcome":{"code":"locked","end":"failed","kind":"try_later","message":"server is locked"}}"#,
+            r#"{"evt":"removed","for":"web1","id":"7","at":1.5,"cmd":"off","err":"removed by anna","ok":false,"outcome":{"by":"anna","end":"removed"},"user":"anna"}"#,
             r#"{"evt":"record","for":"web1","record":"updated"}"#,
+            r#"{"evt":"synced","at":1.5,"worker":"w"}"#,
             r#"{"evt":"worker","at":1.5,"every":10.0,"holds":["web1"],"version":"1.0.0","worker":"w"}"#,
         ] {
             let event = parse(json);
 
             assert!(!matches!(event, Event::Other(_)), "{json}");
             assert_eq!(serde_json::to_string(&RawEvent::from(event)).unwrap(), json);
+        }
+    }
+
+    #[test]
+    fn end_that_an_older_release_reports_has_an_outcome() {
+        let failed = Failure::new(ErrorKind::Failed, "locked", "server is locked");
+        for (json, outcome) in [
+            (
+                r#"{"evt":"done","for":"web1","id":"7","at":1.5,"cmd":"start","ok":true}"#,
+                Some(Outcome::Done { note: None }),
+            ),
+            (
+                r#"{"evt":"failed","for":"web1","id":"7","at":1.5,"cmd":"start","ok":false,"code":"locked","err":"server is locked"}"#,
+                Some(Outcome::Failed(failed)),
+            ),
+            (
+                r#"{"evt":"done","for":"web1","id":"8","at":1.5,"cmd":"start","ok":true}"#,
+                None,
+            ),
+            (
+                r#"{"evt":"delayed","for":"web1","id":"7","at":1.5,"cmd":"start","ok":false}"#,
+                None,
+            ),
+        ] {
+            assert_eq!(parse(json).outcome_of(&"7".into()), outcome, "{json}");
         }
     }
 

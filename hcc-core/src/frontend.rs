@@ -1,5 +1,8 @@
 //! The side without a token: it accesses the database only.
 
+mod wait;
+mod workers;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -8,17 +11,14 @@ use std::{fmt, future};
 
 use futures_core::Stream;
 use hcc_queue::{CommandId, Entry, Queue, RawEvent, Received, State, Subscription};
-use hcc_store::{Record, Store};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use hcc_store::{Patch, Record, Store, StoreExt};
+use tokio::time::{Instant, timeout_at};
 
-use crate::request::EVERY_SERVER;
-use crate::{Command, Console, Error, Event, Heartbeat, Request, Result, ServerName};
-
-/// How long to wait for an event before the queue is checked, as events may be lost.
-const RECHECK_INTERVAL: Duration = Duration::from_secs(10);
-
-/// Delay before another attempt to read a queue that is unavailable.
-const RETRY_DELAY: Duration = Duration::from_secs(1);
+pub use self::wait::Waiter;
+pub use self::workers::WorkerTracker;
+use crate::{
+    Command, CommandEvent, Console, Error, Event, Heartbeat, Outcome, Request, Result, ServerName,
+};
 
 /// Reads records, submits commands and receives events.
 ///
@@ -61,45 +61,100 @@ impl Frontend {
     ///
     /// # Errors
     ///
-    /// The command cannot be queued.
+    /// The command cannot be queued, or the record of the server to delete cannot be read.
     pub async fn submit(&self, request: &Request) -> Result<CommandId> {
-        let mut command = hcc_queue::Command::from(request);
-        if let Command::Kill { id: None } = request.command {
+        self.push(hcc_queue::Command::from(request)).await
+    }
+
+    /// Does the same for a command in its form in the queue, which may be one that only scripts
+    /// know.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Self::submit).
+    pub async fn push(&self, mut command: hcc_queue::Command) -> Result<CommandId> {
+        if let Ok(Request {
+            command: Command::Kill { id: None },
+            server: Some(server),
+            ..
+        }) = Request::try_from(&command)
+        {
             // So that a server which gets this name later is not deleted.
-            let record = self.record(&request.server).await?;
-            let kill = Command::Kill {
-                id: record.and_then(|record| record.id),
-            };
-            command.args = kill.args();
+            let record = self.record(&server).await?;
+            if let Some(id) = record.and_then(|record| record.id) {
+                command.args["id"] = id.into();
+            }
         }
         Ok(self.queue.push(&command).await?)
     }
 
-    /// Waits until a command has ended.
+    /// Removes a command or dead letter, unless it is in progress; returns whether it did.
     ///
-    /// A command that is not in the queue is considered done, since failed commands stay there as
-    /// dead letters.
+    /// The event `removed` and, unless the command had failed before, the record of its server
+    /// report it.
     ///
     /// # Errors
     ///
-    /// [`Error::CommandFailed`] if the command failed; [`Error::StillQueued`] after the timeout.
+    /// The queue is unavailable. That the record cannot be written is not an error.
+    pub async fn remove(&self, id: &CommandId, by: Option<&str>) -> Result<bool> {
+        let entry = self.queue.commands().get(id).await?;
+        if !self.queue_of(by).remove(id).await? {
+            return Ok(false);
+        }
+        if let Some(Entry { command, state, .. }) = entry
+            && state != State::Dead
+        {
+            let by = by.map(Into::into);
+            let event = CommandEvent::ended(&command, Outcome::Removed { by });
+            let patch = Patch::new().last(&event.last());
+            // The event has reported it.
+            let _ = self.store.update(&command.server, patch).await;
+        }
+        Ok(true)
+    }
+
+    /// Returns a dead letter to the queue; returns whether it existed. The event `retried` reports
+    /// it.
+    ///
+    /// # Errors
+    ///
+    /// The queue is unavailable.
+    pub async fn retry(&self, id: &CommandId, by: Option<&str>) -> Result<bool> {
+        Ok(self.queue_of(by).retry(id).await?)
+    }
+
+    fn queue_of(&self, user: Option<&str>) -> Queue {
+        let queue = self.queue.clone();
+        match user {
+            Some(user) => queue.with_user(user),
+            None => queue,
+        }
+    }
+
+    /// Waits until a command has ended, and returns the note of one that a worker carried out.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CommandFailed`] and [`Error::CommandRemoved`] are the other ends of a command.
+    /// [`Error::StillQueued`] after the timeout; [`Error::OutcomeUnknown`] if the command is gone
+    /// without a trace.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future has no effect on the command. `wait` can be called again.
-    pub async fn wait(&self, id: &CommandId, timeout: Duration) -> Result<()> {
-        let deadline = Instant::now() + timeout;
-        let ended = async {
-            loop {
-                match self.until_ended(id).await {
-                    Err(Error::Queue(error)) if error.is_retryable() => sleep(RETRY_DELAY).await,
-                    ended => return ended,
-                }
-            }
-        };
-        timeout_at(deadline, ended)
-            .await
-            .unwrap_or_else(|_| Err(Error::StillQueued { id: id.clone() }))
+    pub async fn wait(&self, id: &CommandId, timeout: Duration) -> Result<Option<String>> {
+        Waiter::new(self.clone()).wait(id, timeout).await
+    }
+
+    /// Subscribes to the end of a command that is about to be pushed.
+    ///
+    /// Unlike [`wait`](Self::wait), it misses nothing that happens between the push and the wait.
+    ///
+    /// # Errors
+    ///
+    /// The queue is unavailable.
+    pub async fn waiter(&self) -> Result<Waiter> {
+        Waiter::subscribed(self.clone()).await
     }
 
     /// Pushes a command and waits until it has ended.
@@ -111,9 +166,14 @@ impl Frontend {
     /// # Cancel safety
     ///
     /// If the future is dropped, the command stays in the queue and is carried out.
-    pub async fn submit_and_wait(&self, request: &Request, timeout: Duration) -> Result<()> {
+    pub async fn submit_and_wait(
+        &self,
+        request: &Request,
+        timeout: Duration,
+    ) -> Result<Option<String>> {
+        let waiter = self.waiter().await?;
         let id = self.submit(request).await?;
-        self.wait(&id, timeout).await
+        waiter.wait(&id, timeout).await
     }
 
     /// Requests a console and waits for it.
@@ -136,7 +196,10 @@ impl Frontend {
             by: by.map(Into::into),
             ..Request::new(Command::Console, server.clone())
         };
-        self.submit_and_wait(&request, timeout).await?;
+        let before = self.record(server).await?;
+        let waiter = self.waiter().await?.until_console(server, before.as_ref());
+        let id = self.submit(&request).await?;
+        waiter.wait(&id, timeout).await?;
         let record = self.record(server).await?;
         match record.and_then(|record| record.url.zip(record.auth)) {
             Some((url, password)) => Ok(Console { url, password }),
@@ -144,19 +207,6 @@ impl Frontend {
                 name: server.clone(),
             }),
         }
-    }
-
-    /// Pushes a command that syncs all records. Only admins are allowed to.
-    ///
-    /// # Errors
-    ///
-    /// The command cannot be queued.
-    pub async fn submit_sync_all(&self, by: Option<&str>) -> Result<CommandId> {
-        let all = hcc_queue::Command {
-            by: by.map(Into::into),
-            ..hcc_queue::Command::new("sync", EVERY_SERVER)
-        };
-        Ok(self.queue.push(&all).await?)
     }
 
     /// Subscribes to the events from now on.
@@ -217,41 +267,9 @@ impl Frontend {
         Ok(self.queue.list_all().await?)
     }
 
-    /// Returns the queue, for example to retry dead letters or to remove commands.
+    /// Returns the queue.
     pub fn queue(&self) -> &Queue {
         &self.queue
-    }
-
-    async fn until_ended(&self, id: &CommandId) -> Result<()> {
-        let mut listener = self.listen().await?;
-        loop {
-            if let Some(result) = self.check(id).await? {
-                return result;
-            }
-            // Checked again after a gap or a while without events.
-            while let Ok(received) = timeout(RECHECK_INTERVAL, listener.next()).await {
-                match received? {
-                    Received::Lagged => break,
-                    Received::Message(event) => {
-                        if let Some(end) = event.end_of(id) {
-                            return end.result();
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// Returns the result of a command; `None` if it has not ended.
-    async fn check(&self, id: &CommandId) -> Result<Option<Result<()>>> {
-        Ok(match self.queue.commands().get(id).await? {
-            None => Some(Ok(())),
-            Some(entry) if entry.state == State::Dead => Some(Err(Error::CommandFailed {
-                message: entry.reason.unwrap_or_default(),
-                code: None,
-            })),
-            Some(_) => None,
-        })
     }
 }
 

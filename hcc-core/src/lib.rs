@@ -12,6 +12,7 @@ mod error;
 mod event;
 mod frontend;
 mod name;
+mod outcome;
 mod power;
 #[cfg(feature = "worker")]
 mod project;
@@ -22,6 +23,7 @@ mod screen;
 mod settings;
 #[cfg(feature = "test-util")]
 pub mod testing;
+mod verb;
 #[cfg(feature = "worker")]
 mod worker;
 
@@ -37,9 +39,10 @@ pub use authz::{
 pub use console::Console;
 pub use create_options::CreateOptions;
 pub use error::{Difference, Error, ErrorKind, ResourceKind, Result};
-pub use event::{CommandEvent, Event, Heartbeat, RecordEvent, SyncOutcome};
-pub use frontend::{Frontend, Listener};
+pub use event::{CommandEvent, Event, Heartbeat, RecordEvent, SyncOutcome, SyncedEvent};
+pub use frontend::{Frontend, Listener, Waiter, WorkerTracker};
 pub use name::{InvalidName, ServerName};
+pub use outcome::{Failure, Outcome};
 pub use power::Power;
 #[cfg(feature = "worker")]
 pub use project::{
@@ -54,5 +57,6 @@ pub use screen::{
 };
 #[cfg(feature = "worker")]
 pub use settings::{Settings, location};
+pub use verb::{UnknownVerb, Verb};
 #[cfg(feature = "worker")]
 pub use worker::{Worker, WorkerConfig};

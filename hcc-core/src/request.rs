@@ -5,12 +5,12 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{CreateOptions, InvalidName, Power, ServerName};
+use crate::{CreateOptions, InvalidName, Power, ServerName, UnknownVerb, Verb};
 
-/// The server name of a `sync` of all records.
-pub(crate) const EVERY_SERVER: &str = "*";
+/// The server name of a `sync` of all records, in the queue.
+const EVERY_SERVER: &str = "*";
 
-/// A command for one server.
+/// A command for one server, or for all of them.
 ///
 /// ```
 /// use hcc_core::{Command, Power, Request};
@@ -25,6 +25,8 @@ pub(crate) const EVERY_SERVER: &str = "*";
 pub enum Command {
     /// Update the record of the server from Hetzner.
     Sync,
+    /// Update all records from Hetzner.
+    SyncAll,
     /// Change the power state.
     Power(Power),
     /// Request a console and store its URL and password in the record.
@@ -43,14 +45,14 @@ pub enum Command {
     Deltag,
 }
 
-/// A command for a server, with the user who requested it.
+/// A command, with its server and the user who requested it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Request {
     /// The command.
     pub command: Command,
-    /// The server.
-    pub server: ServerName,
+    /// The server; `None` only for [`Command::SyncAll`].
+    pub server: Option<ServerName>,
     /// The user who requested it, if known.
     pub by: Option<String>,
 }
@@ -60,11 +62,8 @@ pub struct Request {
 #[non_exhaustive]
 pub enum InvalidRequest {
     /// The verb is unknown.
-    #[error("unknown command {verb:?}")]
-    Verb {
-        /// The verb.
-        verb: String,
-    },
+    #[error(transparent)]
+    Verb(#[from] UnknownVerb),
 
     /// The server name is invalid.
     #[error(transparent)]
@@ -74,27 +73,23 @@ pub enum InvalidRequest {
     #[error("invalid arguments of {verb}")]
     Arguments {
         /// The verb.
-        verb: String,
+        verb: Verb,
         /// The reason.
         source: serde_json::Error,
     },
 }
 
 impl Command {
-    /// Returns the name of the command in the queue.
-    pub fn verb(&self) -> &'static str {
+    /// Returns the name of the command.
+    pub fn verb(&self) -> Verb {
         match self {
-            Self::Sync => "sync",
-            Self::Power(Power::Start) => "start",
-            Self::Power(Power::Stop) => "stop",
-            Self::Power(Power::Force) => "off",
-            Self::Power(Power::Reset) => "reset",
-            Self::Power(Power::Reboot) => "reboot",
-            Self::Console => "console",
-            Self::Kill { .. } => "kill",
-            Self::Create(_) => "new",
-            Self::Settag => "settag",
-            Self::Deltag => "deltag",
+            Self::Sync | Self::SyncAll => Verb::Sync,
+            Self::Power(power) => (*power).into(),
+            Self::Console => Verb::Console,
+            Self::Kill { .. } => Verb::Kill,
+            Self::Create(_) => Verb::Create,
+            Self::Settag => Verb::Settag,
+            Self::Deltag => Verb::Deltag,
         }
     }
 
@@ -104,29 +99,14 @@ impl Command {
         matches!(self, Self::Power(power) if power.is_unrepeatable())
     }
 
-    pub(crate) fn read(verb: &str, args: &Value) -> Result<Self, InvalidRequest> {
-        let arguments = |source| InvalidRequest::Arguments {
-            verb: verb.to_owned(),
-            source,
-        };
+    pub(crate) fn read(verb: Verb, args: &Value) -> Result<Self, InvalidRequest> {
+        let arguments = |source| InvalidRequest::Arguments { verb, source };
         Ok(match verb {
-            "sync" => Self::Sync,
-            "start" => Self::Power(Power::Start),
-            "stop" => Self::Power(Power::Stop),
-            "off" | "force" => Self::Power(Power::Force),
-            "reset" => Self::Power(Power::Reset),
-            "reboot" => Self::Power(Power::Reboot),
-            "console" => Self::Console,
-            "kill" => Self::Kill {
+            Verb::Kill => Self::Kill {
                 id: expected_id(args).map_err(arguments)?,
             },
-            "new" | "create" => Self::Create(CreateOptions::read(args).map_err(arguments)?),
-            "settag" => Self::Settag,
-            "deltag" => Self::Deltag,
-            _ => {
-                let verb = verb.to_owned();
-                return Err(InvalidRequest::Verb { verb });
-            }
+            Verb::Create => Self::Create(CreateOptions::read(args).map_err(arguments)?),
+            _ => verb.into(),
         })
     }
 
@@ -150,16 +130,56 @@ fn expected_id(args: &Value) -> serde_json::Result<Option<u64>> {
 
 impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.verb())
+        self.verb().fmt(f)
+    }
+}
+
+/// The command of this name, without options.
+impl From<Verb> for Command {
+    fn from(verb: Verb) -> Self {
+        match verb {
+            Verb::Sync => Self::Sync,
+            Verb::Start => Self::Power(Power::Start),
+            Verb::Stop => Self::Power(Power::Stop),
+            Verb::Force => Self::Power(Power::Force),
+            Verb::Reset => Self::Power(Power::Reset),
+            Verb::Reboot => Self::Power(Power::Reboot),
+            Verb::Console => Self::Console,
+            Verb::Kill => Self::Kill { id: None },
+            Verb::Create => Self::Create(CreateOptions::default()),
+            Verb::Settag => Self::Settag,
+            Verb::Deltag => Self::Deltag,
+        }
+    }
+}
+
+impl From<Power> for Verb {
+    fn from(power: Power) -> Self {
+        match power {
+            Power::Start => Self::Start,
+            Power::Stop => Self::Stop,
+            Power::Force => Self::Force,
+            Power::Reset => Self::Reset,
+            Power::Reboot => Self::Reboot,
+        }
     }
 }
 
 impl Request {
-    /// Creates a request without a user.
+    /// Creates a request for one server, without a user.
     pub fn new(command: Command, server: ServerName) -> Self {
         Self {
             command,
-            server,
+            server: Some(server),
+            by: None,
+        }
+    }
+
+    /// Creates a request to update all records, without a user. Only admins are allowed to.
+    pub fn sync_all() -> Self {
+        Self {
+            command: Command::SyncAll,
+            server: None,
             by: None,
         }
     }
@@ -176,10 +196,12 @@ impl Request {
 
 impl From<&Request> for hcc_queue::Command {
     fn from(request: &Request) -> Self {
+        let server = request.server.as_ref();
+        let server = server.map_or(EVERY_SERVER, ServerName::as_str);
         Self {
             args: request.command.args(),
             by: request.by.clone(),
-            ..Self::new(request.command.verb(), request.server.as_str())
+            ..Self::new(request.command.verb().wire(), server)
         }
     }
 }
@@ -188,10 +210,16 @@ impl TryFrom<&hcc_queue::Command> for Request {
     type Error = InvalidRequest;
 
     fn try_from(queued: &hcc_queue::Command) -> Result<Self, InvalidRequest> {
+        let verb = queued.verb.parse()?;
+        let request = if verb == Verb::Sync && queued.server == EVERY_SERVER {
+            Self::sync_all()
+        } else {
+            let command = Command::read(verb, &queued.args)?;
+            Self::new(command, queued.server.parse()?)
+        };
         Ok(Self {
-            command: Command::read(&queued.verb, &queued.args)?,
-            server: queued.server.parse()?,
             by: queued.by.clone(),
+            ..request
         })
     }
 }
@@ -216,7 +244,7 @@ mod tests {
         for (verb, wire) in [("force", "off"), ("create", "new")] {
             let request = read(verb, "web1", Value::Null).unwrap();
 
-            assert_eq!(request.command.verb(), wire);
+            assert_eq!(hcc_queue::Command::from(&request).verb, wire);
         }
     }
 
@@ -248,6 +276,16 @@ mod tests {
     }
 
     #[test]
+    fn sync_of_every_server_is_a_command_of_its_own() {
+        let request = read("sync", "*", Value::Null).unwrap();
+
+        assert!(matches!(request.command, Command::SyncAll));
+        let again = hcc_queue::Command::from(&request);
+        assert!(again.is_duplicate_of(&queued("sync", "*", Value::Null)));
+        assert!(read("start", "*", Value::Null).is_err());
+    }
+
+    #[test]
     fn invalid_requests_are_rejected_with_the_reason() {
         for (verb, server, args, reason) in [
             (
@@ -266,7 +304,7 @@ mod tests {
                 "new",
                 "web1",
                 json!({ "typ": "cx23" }),
-                "invalid arguments of new",
+                "invalid arguments of create",
             ),
             (
                 "kill",

@@ -34,18 +34,16 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use hcc_queue::{CommandId, Consumer, Lease, Queue};
-use hcc_store::{Memory, Outcome, Patch, Precondition, Record, Stage, Store, StoreExt};
+use hcc_queue::{CommandId, Consumer, Lease, Queue, Reason};
+use hcc_store::{Memory, Patch, Precondition, Record, Stage, Store, StoreExt};
 use secrecy::SecretString;
-use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::interval;
 
-use crate::request::EVERY_SERVER;
 use crate::{
-    Command, CommandEvent, Error, Event, Heartbeat, Power, RecordEvent, Request, ServerName,
-    SyncOutcome,
+    Command, CommandEvent, Error, ErrorKind, Event, Failure, Heartbeat, Outcome, Power,
+    RecordEvent, Request, ServerName, SyncOutcome, Verb,
 };
 
 /// The interval of heartbeats.
@@ -60,7 +58,7 @@ const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
 pub struct FakeWorker {
     queue: Queue,
     store: Arc<dyn Store>,
-    handlers: BTreeMap<&'static str, Handler>,
+    handlers: BTreeMap<Verb, Handler>,
     requests: Arc<Mutex<Vec<Request>>>,
 }
 
@@ -84,12 +82,9 @@ pub struct Reply(ReplyKind);
 enum ReplyKind {
     Done {
         patch: Option<Patch>,
-        remark: Option<String>,
+        note: Option<String>,
     },
-    Failed {
-        code: String,
-        message: String,
-    },
+    Failed(Failure),
     Delayed {
         code: String,
         message: String,
@@ -102,7 +97,7 @@ impl Reply {
     pub fn done() -> Self {
         Self(ReplyKind::Done {
             patch: None,
-            remark: None,
+            note: None,
         })
     }
 
@@ -110,24 +105,22 @@ impl Reply {
     pub fn done_with(patch: Patch) -> Self {
         Self(ReplyKind::Done {
             patch: Some(patch),
-            remark: None,
+            note: None,
         })
     }
 
-    /// The command succeeds, with a remark in the event.
-    pub fn done_with_remark(remark: impl Into<String>) -> Self {
+    /// The command succeeds, with a note.
+    pub fn done_with_note(note: impl Into<String>) -> Self {
         Self(ReplyKind::Done {
             patch: None,
-            remark: Some(remark.into()),
+            note: Some(note.into()),
         })
     }
 
-    /// The command fails and is moved to the dead-letter queue.
+    /// The command fails and is moved to the dead-letter queue. Convert a [`Failure`] or an
+    /// [`Error`] for one of another kind than [`ErrorKind::Failed`].
     pub fn failed(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self(ReplyKind::Failed {
-            code: code.into(),
-            message: message.into(),
-        })
+        Failure::new(ErrorKind::Failed, code, message).into()
     }
 
     /// The attempt fails; a retry is scheduled.
@@ -142,7 +135,13 @@ impl Reply {
 
 impl From<Error> for Reply {
     fn from(error: Error) -> Self {
-        Self::failed(error.code(), error.to_string())
+        Failure::from(&error).into()
+    }
+}
+
+impl From<Failure> for Reply {
+    fn from(failure: Failure) -> Self {
+        Self(ReplyKind::Failed(failure))
     }
 }
 
@@ -168,8 +167,8 @@ impl FakeWorker {
         verb: &str,
         handler: impl Fn(&Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
-        let command = Command::read(verb, &Value::Null).expect("the verb of a command");
-        self.handlers.insert(command.verb(), Box::new(handler));
+        let verb = verb.parse().expect("the verb of a command");
+        self.handlers.insert(verb, Box::new(handler));
         self
     }
 
@@ -217,27 +216,34 @@ impl FakeWorker {
         let (queue, commands) = (&self.queue, self.queue.commands());
         let Reply(reply) = self.reply(&command).await;
         let (event, settled) = match reply {
-            ReplyKind::Done { patch, remark } => {
+            ReplyKind::Done { patch, note } => {
                 if let Some(patch) = patch {
                     self.update(&command.server, patch).await;
                 }
-                let mut event = CommandEvent::done(&command);
-                event.err = remark;
+                let outcome = Outcome::Done { note };
+                let event = CommandEvent::ended(&command, outcome);
                 self.record(&event).await;
                 (Event::Done(event), queue.ack(lease).await)
             }
-            ReplyKind::Failed { code, message } => {
-                let event = CommandEvent::failed(&command, code, &message);
+            ReplyKind::Failed(failure) => {
+                let message = failure.message.clone();
+                let outcome = Outcome::Failed(failure);
+                let reason = Reason::new(message, outcome.to_value());
+                let event = CommandEvent::ended(&command, outcome);
                 self.record(&event).await;
-                (Event::Failed(event), commands.bury(lease, &message).await)
+                (Event::Failed(event), commands.bury(lease, &reason).await)
             }
             ReplyKind::Delayed {
                 code,
                 message,
                 after,
             } => {
-                let mut event = CommandEvent::failed(&command, code, &message);
-                event.after = Some(after);
+                let event = CommandEvent {
+                    err: Some(message.clone()),
+                    code: Some(code),
+                    after: Some(after),
+                    ..CommandEvent::of(&command)
+                };
                 let settled = commands.release(lease, after, &message).await;
                 (Event::Delayed(event), settled)
             }
@@ -250,27 +256,18 @@ impl FakeWorker {
 
     /// Writes the outcome of a command to the record of its server, if there is one.
     async fn record(&self, event: &CommandEvent) {
-        let patch = Patch::new().last(&Outcome {
-            cmd: event.cmd.clone(),
-            ok: event.ok,
-            err: event.err.clone(),
-            at: event.at,
-            by: event.by.clone(),
-        });
+        let patch = Patch::new().last(&event.last());
         let updated = self.store.update(&event.server, patch).await;
         updated.expect("available records");
     }
 
     async fn reply(&self, command: &hcc_queue::Command) -> Reply {
-        if (&*command.verb, &*command.server) == ("sync", EVERY_SERVER) {
-            return Reply::done();
-        }
         let request = match Request::try_from(command) {
             Ok(request) => request,
             Err(error) => return Error::from(error).into(),
         };
         lock(&self.requests).push(request.clone());
-        match self.handlers.get(request.command.verb()) {
+        match self.handlers.get(&request.command.verb()) {
             Some(handler) => handler(&request),
             None => self.succeed(&request).await,
         }
@@ -278,7 +275,9 @@ impl FakeWorker {
 
     /// Does to the record what a command that succeeds does.
     async fn succeed(&self, request: &Request) -> Reply {
-        let server = &request.server;
+        let Some(server) = &request.server else {
+            return Reply::done();
+        };
         if let Command::Create(_) = &request.command {
             let patch = Patch::new().status("running").stage(Stage::Created);
             let created = self.store.set(server.as_str(), patch).await;
@@ -369,10 +368,7 @@ impl Drop for RunningFakeWorker {
 impl CommandEvent {
     /// Creates the event of a command that succeeded.
     pub fn done(command: &hcc_queue::Command) -> Self {
-        Self {
-            ok: true,
-            ..Self::of(command)
-        }
+        Self::ended(command, Outcome::Done { note: None })
     }
 
     /// Creates the event of a command that failed.
@@ -381,11 +377,8 @@ impl CommandEvent {
         code: impl Into<String>,
         message: impl Into<String>,
     ) -> Self {
-        Self {
-            code: Some(code.into()),
-            err: Some(message.into()),
-            ..Self::of(command)
-        }
+        let failure = Failure::new(ErrorKind::Failed, code, message);
+        Self::ended(command, Outcome::Failed(failure))
     }
 }
 

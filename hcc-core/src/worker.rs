@@ -33,7 +33,7 @@ use self::in_flight::InFlight;
 use self::periodic_sync::PeriodicSync;
 use self::refresher::RecordRefresher;
 use crate::authz::AllowAll;
-use crate::{Authorizer, Guard, Project};
+use crate::{Authorizer, Error, Guard, Project};
 
 /// Executes the commands of a queue, and keeps the records up to date.
 ///
@@ -50,6 +50,7 @@ impl Worker {
             queue,
             config: WorkerConfig::default(),
             authorizer: Arc::new(AllowAll),
+            hints: |_| None,
         })
     }
 
@@ -66,6 +67,13 @@ impl Worker {
             authorizer,
             ..self.0
         })
+    }
+
+    /// Returns the worker with another source of [hints](crate::Failure::hint): what to do about an
+    /// error with which a command failed.
+    #[must_use]
+    pub fn with_hints(self, hints: fn(&Error) -> Option<String>) -> Self {
+        Self(WorkerContext { hints, ..self.0 })
     }
 
     /// Runs until `shutdown` completes, then finishes the commands that have

@@ -26,6 +26,12 @@ pub trait Channel<T>: Debug + Send + Sync {
     /// Subscribes to messages that are sent after this returns. Earlier ones are not
     /// received.
     async fn subscribe(&self) -> Result<Box<dyn Subscription<T>>>;
+
+    /// Returns the newest messages that are still kept, the oldest first.
+    ///
+    /// How many are kept depends on the backend, and may be none: newer messages replace older
+    /// ones. Unreadable messages are left out.
+    async fn recent(&self) -> Result<Vec<T>>;
 }
 
 /// One subscription to a [`Channel`].

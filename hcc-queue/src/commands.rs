@@ -80,7 +80,7 @@ pub trait Commands: Debug + Send + Sync {
     async fn release(&self, lease: Lease, delay: Duration, reason: &str) -> Result<()>;
 
     /// Moves a command to the dead letters, and records the reason.
-    async fn bury(&self, lease: Lease, reason: &str) -> Result<()>;
+    async fn bury(&self, lease: Lease, reason: &Reason) -> Result<()>;
 
     /// Returns how long until [`lease`](Self::lease) may find a command without a new
     /// push: zero if it would now, `None` if the queue is empty.
@@ -355,6 +355,8 @@ pub struct Entry {
     pub state: State,
     /// Why the last attempt failed, or why the command is dead.
     pub reason: Option<String>,
+    /// The [`Reason::outcome`] of a dead letter; null if it has none.
+    pub outcome: Value,
 }
 
 impl Entry {
@@ -365,7 +367,47 @@ impl Entry {
             attempts,
             state,
             reason,
+            outcome: Value::Null,
         }
+    }
+
+    /// Sets the outcome of a dead letter; called by backends.
+    #[must_use]
+    pub fn with_outcome(self, outcome: Value) -> Self {
+        Self { outcome, ..self }
+    }
+}
+
+/// Why a command cannot be completed.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Reason {
+    /// The reason, for people.
+    pub message: String,
+    /// The same for programs: an object, or null. The queue does not interpret it, and stores it
+    /// with the dead letter. It must not contain secrets.
+    pub outcome: Value,
+}
+
+impl Reason {
+    /// Creates a reason for people and programs.
+    pub fn new(message: impl Into<String>, outcome: Value) -> Self {
+        Self {
+            message: message.into(),
+            outcome,
+        }
+    }
+}
+
+impl From<String> for Reason {
+    fn from(message: String) -> Self {
+        Self::new(message, Value::Null)
+    }
+}
+
+impl From<&str> for Reason {
+    fn from(message: &str) -> Self {
+        message.to_owned().into()
     }
 }
 

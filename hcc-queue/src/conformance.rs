@@ -202,7 +202,7 @@ pub async fn commands_of_one_server_wait_for_each_other(fixture: &dyn Fixture) {
     let start = leased(&queue, HOUR).await;
     assert_eq!(verb(&start), "start");
     assert!(queue.lease().await.unwrap().is_none());
-    queue.commands().bury(start, "no").await.unwrap();
+    queue.commands().bury(start, &"no".into()).await.unwrap();
     assert_eq!(verb(&leased(&queue, HOUR).await), "kill");
 }
 
@@ -277,7 +277,7 @@ pub async fn stale_lease_changes_nothing(fixture: &dyn Fixture) {
     assert_lost(commands.extend(&ack, NOW).await);
     assert_lost(commands.ack(ack).await);
     assert_lost(commands.release(release, NOW, "stale").await);
-    assert_lost(commands.bury(bury, "stale").await);
+    assert_lost(commands.bury(bury, &"stale".into()).await);
 
     let after = entries(&queue).await;
     assert_eq!(after.len(), 1);
@@ -305,7 +305,7 @@ pub async fn finished_command_cannot_be_finished_again(fixture: &dyn Fixture) {
     assert!(queue.remove(&lease.command.id).await.unwrap());
 
     assert_lost(commands.ack(copy()).await);
-    assert_lost(commands.bury(copy(), "").await);
+    assert_lost(commands.bury(copy(), &"".into()).await);
     assert_eq!(entries(&queue).await, []);
 }
 
@@ -356,7 +356,11 @@ pub async fn buried_command_is_a_dead_letter(fixture: &dyn Fixture) {
     let lease = leased(&queue, HOUR).await;
     let command = lease.command.clone();
 
-    queue.commands().bury(lease, "unknown verb").await.unwrap();
+    queue
+        .commands()
+        .bury(lease, &"unknown verb".into())
+        .await
+        .unwrap();
 
     assert!(queue.lease().await.unwrap().is_none());
     let why = Some("unknown verb".to_owned());
@@ -377,7 +381,11 @@ pub async fn retried_dead_letter_starts_over(fixture: &dyn Fixture) {
     queue.push(&command).await.unwrap();
     let first = leased(&queue, HOUR).await;
     let token = first.token;
-    queue.commands().bury(first, "no money").await.unwrap();
+    queue
+        .commands()
+        .bury(first, &"no money".into())
+        .await
+        .unwrap();
     push(&queue, "start", "vm").await;
 
     assert!(queue.retry(&command.id).await.unwrap());
@@ -408,7 +416,7 @@ pub async fn leased_command_is_not_removed(fixture: &dyn Fixture) {
     let back = leased(&queue, HOUR).await;
     let last = leased(&queue, HOUR).await;
     queue.commands().release(back, HOUR, "").await.unwrap();
-    queue.commands().bury(last, "").await.unwrap();
+    queue.commands().bury(last, &"".into()).await.unwrap();
 
     assert!(!queue.remove(&had).await.unwrap());
     assert!(queue.remove(&waiting).await.unwrap());
@@ -509,7 +517,7 @@ pub async fn push_is_idempotent(fixture: &dyn Fixture) {
     queue.push(&command).await.unwrap();
     assert_eq!(entries(&queue).await.len(), 1);
 
-    queue.commands().bury(lease, "no").await.unwrap();
+    queue.commands().bury(lease, &"no".into()).await.unwrap();
     queue.push(&command).await.unwrap();
 
     let entries = entries(&queue).await;
@@ -523,7 +531,10 @@ pub async fn entries_have_their_state(fixture: &dyn Fixture) {
         push(&queue, "start", server).await;
     }
     let commands = queue.commands();
-    commands.bury(leased(&queue, HOUR).await, "").await.unwrap();
+    commands
+        .bury(leased(&queue, HOUR).await, &"".into())
+        .await
+        .unwrap();
     let delayed = leased(&queue, HOUR).await;
     let _held = leased(&queue, HOUR).await;
     commands.release(delayed, HOUR, "").await.unwrap();
@@ -572,7 +583,7 @@ pub async fn one_command_is_found_by_its_id(fixture: &dyn Fixture) {
     assert!(entry.command.is_duplicate_of(&command));
 
     let lease = leased(&queue, HOUR).await;
-    commands.bury(lease, "no money").await.unwrap();
+    commands.bury(lease, &"no money".into()).await.unwrap();
     let entry = commands.get(&id).await.unwrap().unwrap();
     assert_eq!((entry.state, entry.attempts), (State::Dead, 2));
     assert_eq!(entry.reason.as_deref(), Some("no money"));
@@ -645,7 +656,10 @@ pub async fn commands_are_counted_by_state(fixture: &dyn Fixture) {
         push(&queue, "start", server).await;
     }
     push(&queue, "stop", "b").await;
-    commands.bury(leased(&queue, HOUR).await, "").await.unwrap();
+    commands
+        .bury(leased(&queue, HOUR).await, &"".into())
+        .await
+        .unwrap();
     let delayed = leased(&queue, HOUR).await;
     let _held = leased(&queue, HOUR).await;
     commands.release(delayed, HOUR, "").await.unwrap();
@@ -673,7 +687,10 @@ pub async fn server_has_pending_commands_until_they_end(fixture: &dyn Fixture) {
     assert!(pending().await);
     commands.release(lease, NOW, "").await.unwrap();
     assert!(pending().await);
-    commands.bury(leased(&queue, HOUR).await, "").await.unwrap();
+    commands
+        .bury(leased(&queue, HOUR).await, &"".into())
+        .await
+        .unwrap();
     assert!(!pending().await);
     queue.retry(&id).await.unwrap();
     assert!(pending().await);
@@ -690,7 +707,7 @@ pub async fn pages_have_every_entry_once_and_in_order(fixture: &dyn Fixture) {
     }
     for _ in 0..4 {
         let lease = leased(&queue, HOUR).await;
-        commands.bury(lease, "no").await.unwrap();
+        commands.bury(lease, &"no".into()).await.unwrap();
     }
     let all = entries(&queue).await;
     assert_eq!(all.len(), 9);
@@ -724,7 +741,7 @@ pub async fn expired_dead_letters_are_deleted(fixture: &dyn Fixture) {
     let alive = push(&queue, "start", "b").await;
     sleep(4 * SOON).await;
     let lease = leased(&queue, HOUR).await;
-    commands.bury(lease, "no").await.unwrap();
+    commands.bury(lease, &"no".into()).await.unwrap();
 
     assert_eq!(commands.delete_dead(HOUR).await.unwrap(), 0);
     assert!(commands.get(&dead).await.unwrap().is_some());
@@ -745,7 +762,7 @@ pub async fn consumer_deletes_expired_dead_letters(fixture: &dyn Fixture) {
     });
     push(&queue, "start", "vm").await;
     let lease = leased(&queue, HOUR).await;
-    queue.commands().bury(lease, "no").await.unwrap();
+    queue.commands().bury(lease, &"no".into()).await.unwrap();
     assert_eq!(entries(&queue).await.len(), 1);
 
     queue.consumer().await.unwrap().wait().await.unwrap();
@@ -764,11 +781,15 @@ pub async fn outcome_decides_what_happens_to_a_command(fixture: &dyn Fixture) {
     for (outcome, expected, state) in [
         (Outcome::Done, Disposition::Done, None),
         (
-            Outcome::Retry(reason()),
+            Outcome::Retry(reason().into()),
             Disposition::Retry(queue.policy().backoff),
             Some("delayed"),
         ),
-        (Outcome::Dead(reason()), Disposition::Dead, Some("dead")),
+        (
+            Outcome::Dead(reason().into()),
+            Disposition::Dead,
+            Some("dead"),
+        ),
         (release, Disposition::Retry(HOUR), Some("delayed")),
     ] {
         let id = push(&queue, "start", &format!("{outcome:?}")).await;
@@ -1008,7 +1029,7 @@ pub async fn command_that_fails_too_often_is_a_dead_letter(fixture: &dyn Fixture
 
     for reason in ["locked", "still locked"] {
         let lease = queue.lease().await.unwrap().unwrap();
-        let outcome = Outcome::Retry(reason.to_owned());
+        let outcome = Outcome::Retry(reason.into());
         queue.settle(lease, &outcome).await.unwrap();
     }
 

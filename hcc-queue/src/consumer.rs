@@ -53,9 +53,13 @@ pub trait Handler: Send + Sync + 'static {
 
     /// Called instead of [`handle`](Self::handle) before a command is moved to the dead
     /// letters because it is invalid, too old or was attempted too often.
-    fn refused(&self, lease: &Lease, reason: &str) -> impl Future<Output = Self::Report> + Send {
-        let _ = (lease, reason);
-        ready(Self::Report::default())
+    fn refused(
+        &self,
+        lease: &Lease,
+        reason: &str,
+    ) -> impl Future<Output = (Outcome, Self::Report)> + Send {
+        let _ = lease;
+        ready((Outcome::Dead(reason.into()), Self::Report::default()))
     }
 
     /// Decides what happens to a command after its handler was cancelled by a shutdown. By
@@ -310,8 +314,7 @@ impl<H: Handler> Runner<H> {
 
     async fn attempt(&self, lease: &Arc<Lease>) -> Result<(Outcome, H::Report)> {
         if let Some(reason) = self.queue.refusal(lease) {
-            let report = self.handler.refused(lease, &reason).await;
-            return Ok((Outcome::Dead(reason), report));
+            return Ok(self.handler.refused(lease, &reason).await);
         }
         let handling = catch_panic(self.handler.handle(Arc::clone(lease)));
         let mut cancel = self.cancel.clone();
@@ -319,7 +322,7 @@ impl<H: Handler> Runner<H> {
             biased;
             handled = self.queue.hold(lease, handling) => Ok(handled?.unwrap_or_else(|_| {
                 error!(command.id = %lease.command.id, "handler panicked");
-                (Outcome::Retry("the handler panicked".to_owned()), H::Report::default())
+                (Outcome::Retry("the handler panicked".into()), H::Report::default())
             })),
             Ok(_) = cancel.wait_for(|cancel| *cancel) => Ok(self.handler.cancelled(lease)),
         }

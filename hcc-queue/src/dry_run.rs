@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    Channel, Command, CommandId, Commands, Counts, Entry, Lease, Page, PageCursor, Pushed, Result,
-    State, Subscription,
+    Channel, Command, CommandId, Commands, Counts, Entry, Lease, Page, PageCursor, Pushed, Reason,
+    Result, State, Subscription,
 };
 
 /// Reads commands from others and drops all changes. Nothing can be leased.
@@ -37,7 +37,7 @@ impl Commands for DryRunCommands {
         Ok(())
     }
 
-    async fn bury(&self, _: Lease, _: &str) -> Result<()> {
+    async fn bury(&self, _: Lease, _: &Reason) -> Result<()> {
         Ok(())
     }
 
@@ -92,6 +92,10 @@ impl<T: Debug + Send + Sync> Channel<T> for DryRunChannel<T> {
 
     async fn subscribe(&self) -> Result<Box<dyn Subscription<T>>> {
         self.0.subscribe().await
+    }
+
+    async fn recent(&self) -> Result<Vec<T>> {
+        self.0.recent().await
     }
 }
 

@@ -1,7 +1,9 @@
 //! Events: messages from workers to their subscribers.
 
+use std::time::UNIX_EPOCH;
+
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{Command, CommandId};
 
@@ -45,6 +47,34 @@ impl RawEvent {
             id: Some(command.id.clone()),
             ..Self::new(evt)
         }
+    }
+
+    /// The event of a command that a user removed or took before a worker completed it.
+    pub(crate) fn removed(evt: &str, command: &Command, user: Option<&str>) -> Self {
+        let by = user.map_or_else(String::new, |user| format!(" by {user}"));
+        Self::of_user(evt, command, user)
+            .with("ok", false)
+            .with("err", format!("removed{by}"))
+            .with("outcome", json!({ "end": "removed", "by": user }))
+    }
+
+    /// The event of a dead letter that a user returned to the queue.
+    pub(crate) fn retried(command: &Command, user: Option<&str>) -> Self {
+        Self::of_user("retried", command, user)
+    }
+
+    /// The event of what a user did to a command in the queue.
+    fn of_user(evt: &str, command: &Command, user: Option<&str>) -> Self {
+        let at = UNIX_EPOCH.elapsed().unwrap_or_default();
+        let mut event = Self::for_command(evt, command)
+            .with("cmd", command.verb.as_str())
+            .with("at", at.as_secs_f64());
+        for (name, user) in [("by", command.by.as_deref()), ("user", user)] {
+            if let Some(user) = user {
+                event = event.with(name, user);
+            }
+        }
+        event
     }
 
     /// Sets a field.

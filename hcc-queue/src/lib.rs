@@ -26,7 +26,8 @@ mod url;
 pub use channel::{Channel, Received, Subscription};
 pub use collections::Collections;
 pub use commands::{
-    Command, CommandId, Commands, Counts, Entry, InvalidCommand, Lease, Pushed, State, Token,
+    Command, CommandId, Commands, Counts, Entry, InvalidCommand, Lease, Pushed, Reason, State,
+    Token,
 };
 pub use consumer::{Consumer, Handler};
 pub use error::{Error, Result};

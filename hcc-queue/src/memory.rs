@@ -1,11 +1,12 @@
 //! A queue in memory: for tests and demonstrations, and the simplest backend to read.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::fmt::{self, Debug};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use serde_json::Value;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{self, Receiver, Sender};
 use tokio::time::Instant;
@@ -13,10 +14,10 @@ use tokio::time::Instant;
 use crate::page::{clamp, numbered};
 use crate::{
     Channel, Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Pushed,
-    Queue, RawEvent, Received, Result, State, Subscription, Token,
+    Queue, RawEvent, Reason, Received, Result, State, Subscription, Token,
 };
 
-/// How many messages are kept for a slow subscriber.
+/// How many messages are kept, also for a slow subscriber.
 const CHANNEL_CAPACITY: usize = 1024;
 
 /// A queue in the memory of this process.
@@ -53,6 +54,7 @@ struct Row {
     token: Token,
     attempts: u32,
     reason: Option<String>,
+    outcome: Value,
 }
 
 impl Memory {
@@ -97,6 +99,7 @@ impl Row {
             token: Token(0),
             attempts: 0,
             reason: None,
+            outcome: Value::Null,
         }
     }
 
@@ -114,7 +117,8 @@ impl Row {
 
     fn entry(&self, state: State) -> Entry {
         let reason = self.reason.clone();
-        Entry::new(self.command.clone(), self.attempts, state, reason)
+        let entry = Entry::new(self.command.clone(), self.attempts, state, reason);
+        entry.with_outcome(self.outcome.clone())
     }
 
     /// Its part of a page, if the page begins before it.
@@ -219,14 +223,15 @@ impl Commands for Memory {
         Ok(())
     }
 
-    async fn bury(&self, lease: Lease, reason: &str) -> Result<()> {
+    async fn bury(&self, lease: Lease, reason: &Reason) -> Result<()> {
         let mut rows = self.rows();
         let at = rows.leased(&lease)?;
         rows.last += 1;
         let row = Row {
             position: rows.last,
             due: Instant::now(),
-            reason: Some(reason.to_owned()),
+            reason: Some(reason.message.clone()),
+            outcome: reason.outcome.clone(),
             ..rows.queue.remove(at)
         };
         rows.dead.push(row);
@@ -310,29 +315,49 @@ impl Commands for Memory {
 
 /// A channel in memory.
 #[derive(Debug)]
-struct Broadcast<T>(Sender<T>);
+struct Broadcast<T> {
+    sender: Sender<T>,
+    /// The newest messages.
+    kept: Mutex<VecDeque<T>>,
+}
 
 impl<T: Clone> Broadcast<T> {
     fn new() -> Self {
-        Self(broadcast::channel(CHANNEL_CAPACITY).0)
+        Self {
+            sender: broadcast::channel(CHANNEL_CAPACITY).0,
+            kept: Mutex::default(),
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, VecDeque<T>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[async_trait]
 impl<T: Clone + Debug + Send + Sync + 'static> Channel<T> for Broadcast<T> {
     async fn send(&self, message: &T) -> Result<()> {
+        let mut kept = self.kept();
+        if kept.len() == CHANNEL_CAPACITY {
+            kept.pop_front();
+        }
+        kept.push_back(message.clone());
         // Without subscribers it fails, and the message is lost as documented.
-        let _ = self.0.send(message.clone());
+        let _ = self.sender.send(message.clone());
         Ok(())
     }
 
     async fn subscribe(&self) -> Result<Box<dyn Subscription<T>>> {
-        let receiver = self.0.subscribe();
-        let sender = self.0.clone();
+        let receiver = self.sender.subscribe();
+        let sender = self.sender.clone();
         Ok(Box::new(Receiving {
             receiver,
             _sender: sender,
         }))
+    }
+
+    async fn recent(&self) -> Result<Vec<T>> {
+        Ok(self.kept().iter().cloned().collect())
     }
 }
 

@@ -9,7 +9,8 @@ use tracing::{debug, warn};
 
 use crate::dry_run::{DryRunChannel, DryRunCommands};
 use crate::{
-    Channel, Command, CommandId, Commands, Consumer, Entry, Error, Lease, Policy, RawEvent, Result,
+    Channel, Command, CommandId, Commands, Consumer, Entry, Error, Lease, Policy, RawEvent, Reason,
+    Result,
 };
 
 /// The signal that commands can be leased.
@@ -24,18 +25,19 @@ pub struct Queue {
     signals: Arc<dyn Channel<String>>,
     events: Arc<dyn Channel<RawEvent>>,
     policy: Policy,
+    user: Option<String>,
 }
 
 /// How an attempt to execute a command ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// The command is done.
     Done,
     /// The attempt failed for this reason: the command is retried after a backoff, or
     /// dead if this was its last attempt.
-    Retry(String),
+    Retry(Reason),
     /// The command can never succeed, for this reason.
-    Dead(String),
+    Dead(Reason),
     /// The command is returned to the queue, to be leased again after a delay.
     Release {
         /// How long to wait; the backoff of the policy does not apply.
@@ -59,7 +61,10 @@ pub enum Disposition {
 impl<E: Display> From<Result<(), E>> for Outcome {
     /// An error is retried.
     fn from(result: Result<(), E>) -> Self {
-        result.map_or_else(|error| Self::Retry(error.to_string()), |()| Self::Done)
+        result.map_or_else(
+            |error| Self::Retry(error.to_string().into()),
+            |()| Self::Done,
+        )
     }
 }
 
@@ -75,6 +80,7 @@ impl Queue {
             signals,
             events,
             policy: Policy::default(),
+            user: None,
         }
     }
 
@@ -95,6 +101,14 @@ impl Queue {
             events: Arc::new(DryRunChannel(self.events)),
             ..self
         }
+    }
+
+    /// Sets the user in whose name commands are taken, removed and retried, as their events
+    /// report.
+    #[must_use]
+    pub fn with_user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
     }
 
     /// Returns the retry and timeout policy.
@@ -158,6 +172,13 @@ impl Queue {
         }
     }
 
+    /// Sends an event about what happened to a command in the queue.
+    async fn report(&self, event: RawEvent) {
+        if let Err(error) = self.events.send(&event).await {
+            debug!(error = &error as &dyn std::error::Error, "event lost");
+        }
+    }
+
     /// Leases the next command that should be executed; returns `None` if none is due.
     ///
     /// Commands that are [invalid](Command::validate), too old or were attempted too often
@@ -174,7 +195,7 @@ impl Queue {
                 reason,
                 "command moved to the dead letters"
             );
-            unless_lost(self.commands.bury(lease, &reason).await)?;
+            unless_lost(self.commands.bury(lease, &reason.into()).await)?;
         }
         Ok(None)
     }
@@ -182,12 +203,14 @@ impl Queue {
     /// Takes the next command out of the queue: delivers it at most once, for scripts
     /// that cannot acknowledge.
     ///
-    /// Concurrent calls never return the same command.
+    /// Concurrent calls never return the same command. The event `pulled` reports it.
     pub async fn pull(&self) -> Result<Option<Command>> {
         while let Some(lease) = self.lease().await? {
             let command = lease.command.clone();
             if unless_lost(self.commands.ack(lease).await)? {
                 self.notify().await;
+                self.report(RawEvent::removed("pulled", &command, self.user.as_deref()))
+                    .await;
                 return Ok(Some(command));
             }
         }
@@ -229,16 +252,17 @@ impl Queue {
     /// changed then.
     pub async fn settle(&self, lease: Lease, outcome: &Outcome) -> Result<Disposition> {
         let disposition = self.disposition(&lease, outcome);
-        let reason = match outcome {
-            Outcome::Done => "",
-            Outcome::Retry(reason) | Outcome::Dead(reason) | Outcome::Release { reason, .. } => {
-                reason
+        match (outcome, disposition) {
+            (Outcome::Done, _) => self.commands.ack(lease).await?,
+            (Outcome::Release { delay, reason }, _) => {
+                self.commands.release(lease, *delay, reason).await?;
             }
-        };
-        match disposition {
-            Disposition::Done => self.commands.ack(lease).await?,
-            Disposition::Retry(delay) => self.commands.release(lease, delay, reason).await?,
-            Disposition::Dead => self.commands.bury(lease, reason).await?,
+            (Outcome::Retry(reason), Disposition::Retry(delay)) => {
+                self.commands.release(lease, delay, &reason.message).await?;
+            }
+            (Outcome::Retry(reason) | Outcome::Dead(reason), _) => {
+                self.commands.bury(lease, reason).await?;
+            }
         }
         Ok(disposition)
     }
@@ -254,19 +278,36 @@ impl Queue {
 
     /// Moves a dead letter to the end of the queue, and wakes the consumers.
     ///
-    /// Returns whether it existed.
+    /// Returns whether it existed; then the event `retried` reports it.
     pub async fn retry(&self, id: &CommandId) -> Result<bool> {
+        let entry = self.commands.get(id).await?;
         let found = self.commands.retry(id).await?;
         self.notify().await;
+        if let Some(entry) = entry.filter(|_| found) {
+            self.report(RawEvent::retried(&entry.command, self.user.as_deref()))
+                .await;
+        }
         Ok(found)
     }
 
     /// Removes a command or dead letter, unless it is leased.
     ///
-    /// Returns whether anything was removed.
+    /// Returns whether anything was removed; then the event `removed` reports it.
     pub async fn remove(&self, id: &CommandId) -> Result<bool> {
+        let entry = self.commands.get(id).await?;
         let found = self.commands.remove(id).await?;
         self.notify().await;
+        if let Some(Entry {
+            command, outcome, ..
+        }) = entry.filter(|_| found)
+        {
+            let mut event = RawEvent::removed("removed", &command, self.user.as_deref());
+            if !outcome.is_null() {
+                // The command had failed before.
+                event = event.with("outcome", outcome);
+            }
+            self.report(event).await;
+        }
         Ok(found)
     }
 

@@ -17,7 +17,7 @@ use self::stream::Streams;
 use crate::page::{clamp, numbered};
 use crate::{
     Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Pushed, Queue,
-    QueueUrl, Result, State, Token,
+    QueueUrl, Reason, Result, State, Token,
 };
 
 /// Commands in a Redis database, shared by any number of machines.
@@ -113,8 +113,9 @@ impl Commands for Redis {
             .await
     }
 
-    async fn bury(&self, lease: Lease, reason: &str) -> Result<()> {
-        self.settle("bury", &lease, reason).await
+    async fn bury(&self, lease: Lease, reason: &Reason) -> Result<()> {
+        let args = (&reason.message, reason.outcome.to_string());
+        self.settle("bury", &lease, args).await
     }
 
     async fn next_due(&self) -> Result<Option<Duration>> {
@@ -188,22 +189,27 @@ fn entry((fields, now): Row) -> Entry {
         left => State::Delayed(left),
     };
     let attempts = number(&fields, "attempts");
-    Entry::new(command(&fields), attempts, state, text(&fields, "err"))
+    let entry = Entry::new(command(&fields), attempts, state, text(&fields, "err"));
+    entry.with_outcome(json(&fields, "outcome"))
 }
 
 /// Reads a command, possibly of another program, as far as it can be interpreted.
 fn command(fields: &Fields) -> Command {
-    let args = match text(fields, "args") {
-        None => Value::Null,
-        Some(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
-    };
     Command {
         id: text(fields, "id").unwrap_or_default().into(),
         verb: text(fields, "cmd").unwrap_or_default(),
         server: text(fields, "for").unwrap_or_default(),
-        args,
+        args: json(fields, "args"),
         by: text(fields, "by"),
         at: UNIX_EPOCH.checked_add(Duration::from_micros(number(fields, "at"))),
+    }
+}
+
+/// A field with JSON; any other text is a string.
+fn json(fields: &Fields, name: &str) -> Value {
+    match text(fields, name) {
+        None => Value::Null,
+        Some(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
     }
 }
 

@@ -22,7 +22,7 @@ use self::wal::Wal;
 use crate::page::{clamp, numbered};
 use crate::{
     Command, CommandId, Commands, Counts, Entry, Error, Failure, Lease, Page, PageCursor, Pushed,
-    Queue, Result, State, Token,
+    Queue, Reason, Result, State, Token,
 };
 
 /// Commands in one SQLite file, shared by any number of processes on one machine.
@@ -169,10 +169,7 @@ impl Commands for Sqlite {
             {
                 return Ok(newest.id);
             }
-            let args = match &command.args {
-                Value::Null => None,
-                args => Some(args.to_string()),
-            };
+            let args = json_text(&command.args);
             let seconds = (!delay.is_zero()).then_some(delay.as_secs_f64());
             let sql = "INSERT INTO cmd (id, cmd, \"for\", args, \"by\", due)
                 VALUES (?1, ?2, ?3, ?4, ?5, unixepoch('subsec') + ?6)";
@@ -268,8 +265,8 @@ impl Commands for Sqlite {
         .await
     }
 
-    async fn bury(&self, lease: Lease, reason: &str) -> Result<()> {
-        let reason = reason.to_owned();
+    async fn bury(&self, lease: Lease, reason: &Reason) -> Result<()> {
+        let reason = reason.clone();
         self.settle(&lease, move |transaction, id, token| {
             let sql = "SELECT seq FROM cmd WHERE id = ?1 AND token = ?2 AND held";
             let found = transaction.query_row(sql, params![id, token], |row| row.get(0));
@@ -411,7 +408,7 @@ struct Odd {
 
 impl Odd {
     fn bury(self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
-        bury(transaction, self.seq, &self.id, self.reason).map(drop)
+        bury(transaction, self.seq, &self.id, &self.reason.into()).map(drop)
     }
 }
 
@@ -443,29 +440,30 @@ fn bury(
     transaction: &Transaction<'_>,
     seq: i64,
     id: &str,
-    reason: &str,
+    reason: &Reason,
 ) -> rusqlite::Result<usize> {
     // Other programs choose ids as well, possibly that of an older dead letter.
     let sql = "INSERT OR REPLACE INTO cmd_dead
-            (seq, id, cmd, \"for\", args, \"by\", at, token, attempts, err)
+            (seq, id, cmd, \"for\", args, \"by\", at, token, attempts, err, outcome)
         SELECT
             max(CAST(1e6 * unixepoch('subsec') AS INTEGER),
                 1 + coalesce((SELECT max(seq) FROM cmd_dead), 0)),
             ?2, cmd, \"for\", args, \"by\", at,
-            iif(typeof(token) = 'integer', token, 0), attempts, ?3
+            iif(typeof(token) = 'integer', token, 0), attempts, ?3, ?4
         FROM cmd WHERE seq = ?1";
-    transaction.execute(sql, params![seq, id, reason])?;
+    let outcome = json_text(&reason.outcome);
+    transaction.execute(sql, params![seq, id, reason.message, outcome])?;
     transaction.execute("DELETE FROM cmd WHERE seq = ?1", [seq])
 }
 
 /// The commands, for [`entry`].
 const COMMANDS: &str = "SELECT id, cmd, \"for\", args, \"by\", at, attempts, err, FALSE,
     iif(held, 1, 0),
-    max(0.0, coalesce(due, 0) - unixepoch('subsec')), seq FROM cmd";
+    max(0.0, coalesce(due, 0) - unixepoch('subsec')), seq, NULL FROM cmd";
 
 /// The dead letters, for [`entry`].
 const DEAD_LETTERS: &str = "SELECT id, cmd, \"for\", args, \"by\", at, attempts, err, TRUE, FALSE,
-    0.0, seq FROM cmd_dead";
+    0.0, seq, outcome FROM cmd_dead";
 
 fn is_known(transaction: &Transaction<'_>, id: &CommandId) -> rusqlite::Result<bool> {
     let sql = "SELECT EXISTS (SELECT 1 FROM cmd WHERE id = ?1)
@@ -516,24 +514,33 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<(PageCursor, Entry)> {
     };
     let cursor = PageCursor::new(dead, row.get::<_, i64>(11)?);
     let entry = Entry::new(command(row)?, number(row, 6)?, state, text(row, 7)?);
-    Ok((cursor, entry))
+    Ok((cursor, entry.with_outcome(json(row, 12)?)))
 }
 
 /// Reads a command, possibly of another program, as far as it can be interpreted, from the
 /// columns `id cmd for args by at`.
 fn command(row: &Row<'_>) -> rusqlite::Result<Command> {
-    let args = match text(row, 3)? {
-        None => Value::Null,
-        Some(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
-    };
     let at = row.get_ref(5)?.as_f64().ok();
     Ok(Command {
         id: text(row, 0)?.unwrap_or_default().into(),
         verb: text(row, 1)?.unwrap_or_default(),
         server: text(row, 2)?.unwrap_or_default(),
-        args,
+        args: json(row, 3)?,
         by: text(row, 4)?,
         at: at.and_then(|at| UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(at).ok()?)),
+    })
+}
+
+/// A JSON value as it is stored; null is stored as NULL.
+fn json_text(value: &Value) -> Option<String> {
+    (!value.is_null()).then(|| value.to_string())
+}
+
+/// A column with JSON; any other text is a string.
+fn json(row: &Row<'_>, column: usize) -> rusqlite::Result<Value> {
+    Ok(match text(row, column)? {
+        None => Value::Null,
+        Some(text) => serde_json::from_str(&text).unwrap_or(Value::String(text)),
     })
 }
 

@@ -735,6 +735,8 @@ fn outcome() -> Outcome {
         err: Some("the server is locked".to_owned()),
         at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_362_267_500),
         by: None,
+        id: Some("7".to_owned()),
+        outcome: Some(json!({ "end": "failed", "code": "locked" })),
     }
 }
 

@@ -44,10 +44,10 @@ fn merged(field: &str, old: &str, value: &Value) -> Box<RawValue> {
     }
 }
 
-/// Returns whether a field is an object whose keys are data, and which is therefore replaced
-/// instead of merged.
+/// Returns whether a field is an object that is replaced instead of merged: its keys are data, or
+/// depend on each other.
 pub(crate) fn is_replaced_whole(field: &str) -> bool {
-    field == "labels"
+    matches!(field, "labels" | "outcome")
 }
 
 fn raw(value: &impl Serialize) -> Box<RawValue> {

@@ -15,7 +15,7 @@ use crate::{Action, DataCentre, Image, Outcome, Protection, ServerType, Stage, T
 /// Fields of a record and their new values; all other fields keep theirs.
 ///
 /// The same holds within `image`, `type`, `io`, `dc`, `prot` and `last`: fields that another
-/// program added there are kept. `labels` are replaced as a whole.
+/// program added there are kept. `labels` and `last.outcome` are replaced as a whole.
 ///
 /// `Debug` shows only the names of the fields, as values may be secret.
 ///
@@ -63,6 +63,12 @@ impl Patch {
             serde_json::from_value(value(snapshot)).expect("a struct is an object");
         self.0.extend(fields);
         self
+    }
+
+    /// Sets the id of the server.
+    #[must_use]
+    pub fn id(self, id: u64) -> Self {
+        self.set("id", id.into())
     }
 
     /// Sets the stage of the creation.

@@ -347,6 +347,12 @@ pub struct Outcome {
     /// The user who requested it.
     #[serde(default)]
     pub by: Option<String>,
+    /// The id of the command in the queue; older releases did not store it.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// How the command ended, as in its event and its dead letter; older releases did not store it.
+    #[serde(default)]
+    pub outcome: Option<Value>,
 }
 
 /// The fields of a record that belong to other programs.

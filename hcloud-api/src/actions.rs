@@ -155,7 +155,7 @@ impl Actions<'_> {
     pub async fn list(self, ids: &[ActionId]) -> Result<Vec<Action>> {
         let requests: Vec<_> = ids.chunks(BATCH_SIZE).map(|ids| self.batch(ids)).collect();
         stream::iter(requests)
-            .map(|request| request.field::<Vec<Action>>("actions"))
+            .map(|request| request.many::<Action>())
             .buffered(self.0.shared.parallel_pages)
             .try_concat()
             .await

@@ -9,18 +9,21 @@ use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::lenient::Mode;
 use crate::rate_limit::Pacers;
 use crate::request::Request;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 use crate::tls;
 use crate::{
-    Actions, Certificates, Error, Firewalls, FloatingIps, Images, Isos, LoadBalancerTypes,
-    LoadBalancers, Locations, Networks, PlacementGroups, PrimaryIps, Result, RetryPolicy,
-    ServerTypes, Servers, SshKeys, StorageBoxTypes, StorageBoxes, Volumes, Zones,
+    Actions, Certificates, Deviation, Error, Firewalls, FloatingIps, Images, Isos,
+    LoadBalancerTypes, LoadBalancers, Locations, Networks, PlacementGroups, PrimaryIps, Result,
+    RetryPolicy, ServerTypes, Servers, SshKeys, StorageBoxTypes, StorageBoxes, Volumes, Zones,
 };
 
 const CLOUD_ENDPOINT: &str = "https://api.hetzner.cloud/v1";
 const STORAGE_BOX_ENDPOINT: &str = "https://api.hetzner.com/v1";
+
+type OnDeviation = Arc<dyn Fn(&Deviation) + Send + Sync>;
 
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -40,6 +43,8 @@ pub(crate) struct Shared {
     #[cfg(feature = "console")]
     pub(crate) setup: ClientBuilder,
     pub(crate) dry_run: bool,
+    pub(crate) mode: Mode,
+    pub(crate) on_deviation: Option<OnDeviation>,
     pub(crate) cloud: Url,
     pub(crate) storage_boxes: Url,
     pub(crate) pacers: Pacers,
@@ -221,6 +226,17 @@ impl Client {
     }
 }
 
+impl fmt::Debug for ClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientBuilder")
+            .field("endpoint", &self.endpoint)
+            .field("storage_box_endpoint", &self.storage_box_endpoint)
+            .field("user_agent", &self.user_agent)
+            .field("retry", &self.retry)
+            .finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
@@ -231,7 +247,7 @@ impl fmt::Debug for Client {
 }
 
 /// A builder for a [`Client`]; returned by [`Client::builder`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct ClientBuilder {
     token: SecretString,
@@ -244,6 +260,8 @@ pub struct ClientBuilder {
     parallel_pages: usize,
     poll_interval: PollInterval,
     dry_run: bool,
+    mode: Mode,
+    on_deviation: Option<OnDeviation>,
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
     tls: tls::Backend,
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -266,6 +284,8 @@ impl ClientBuilder {
                 max: Duration::from_secs(5),
             },
             dry_run: false,
+            mode: Mode::Lenient,
+            on_deviation: None,
             #[cfg(any(feature = "rustls", feature = "native-tls"))]
             tls: tls::Backend::default(),
             #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -316,6 +336,24 @@ impl ClientBuilder {
         self
     }
 
+    /// Makes every response that differs from the documentation an error,
+    /// [`Error::Decode`](crate::Error::Decode).
+    ///
+    /// By default, values that do not fit their field are treated as absent. Absent fields and
+    /// unknown fields and enum values are never an error.
+    pub fn strict(mut self, strict: bool) -> Self {
+        self.mode = if strict { Mode::Strict } else { Mode::Lenient };
+        self
+    }
+
+    /// Calls `observe` for each value that was ignored because it differs from the documentation.
+    ///
+    /// In addition, each such response is logged as a warning.
+    pub fn on_deviation(mut self, observe: impl Fn(&Deviation) + Send + Sync + 'static) -> Self {
+        self.on_deviation = Some(Arc::new(observe));
+        self
+    }
+
     /// Sets how many pages of one list are fetched concurrently; the default is 32.
     pub fn parallel_pages(mut self, pages: usize) -> Self {
         self.parallel_pages = pages.max(1);
@@ -359,6 +397,8 @@ impl ClientBuilder {
                 #[cfg(feature = "console")]
                 setup: self.clone(),
                 dry_run: self.dry_run,
+                mode: self.mode,
+                on_deviation: self.on_deviation.clone(),
                 cloud: endpoint(&self.endpoint)?,
                 storage_boxes: endpoint(&self.storage_box_endpoint)?,
                 pacers: Pacers::default(),

@@ -5,8 +5,11 @@ use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{self, DeserializeOwned, Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
 use serde_with::serde_as;
 
+use crate::Deviation;
+use crate::lenient::{self, Mode};
 use crate::number::Integer;
 
 /// One page of a list, with its `meta.pagination`.
@@ -18,6 +21,8 @@ pub(crate) struct Page<T> {
     pub(crate) last: Option<u64>,
     /// The number of items on all pages, if the API reports it.
     pub(crate) total: Option<u64>,
+    /// What was ignored.
+    pub(crate) deviations: Vec<Deviation>,
 }
 
 #[serde_as]
@@ -61,6 +66,41 @@ pub(crate) fn page<T: DeserializeOwned>(
         next: pagination.next_page,
         last: pagination.last_page,
         total: pagination.total_entries,
+        deviations: Vec::new(),
+    })
+}
+
+/// Decodes one field of a response that differs from the documentation.
+pub(crate) fn odd_field<T: DeserializeOwned>(
+    response: &Value,
+    name: &'static str,
+    mode: Mode,
+    deviations: &mut Vec<Deviation>,
+) -> Result<T, Deviation> {
+    let value = response.get(name).unwrap_or(&Value::Null);
+    lenient::decode(value, name, mode, deviations)
+}
+
+/// Decodes a page of a list that differs from the documentation.
+pub(crate) fn odd_page<T: DeserializeOwned>(
+    response: &Value,
+    name: &'static str,
+    mode: Mode,
+    deviations: &mut Vec<Deviation>,
+) -> Result<Page<T>, Deviation> {
+    // Without the page numbers the list would end too early.
+    let mut ignored = Vec::new();
+    let meta: Option<Meta> = odd_field(response, "meta", mode, &mut ignored)?;
+    if let Some(deviation) = ignored.pop() {
+        return Err(deviation);
+    }
+    let pagination = meta.and_then(|meta| meta.pagination).unwrap_or_default();
+    Ok(Page {
+        items: lenient::decode_list(response.get(name), name, mode, deviations)?,
+        next: pagination.next_page,
+        last: pagination.last_page,
+        total: pagination.total_entries,
+        deviations: Vec::new(),
     })
 }
 

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{ActionError, ActionId, ErrorCode, InvalidLabel, InvalidSelector};
+use crate::{ActionError, ActionId, ErrorCode, InvalidLabel, InvalidSelector, Salvage};
 
 /// The result of a call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -50,12 +50,17 @@ pub enum Error {
     /// The request succeeded but its response could not be decoded.
     ///
     /// The request may have taken effect.
-    #[error("the response to {method} {path} could not be decoded")]
+    #[error("the response to {method} {path} could not be decoded{}", at(.field))]
     Decode {
         /// The request's method.
         method: Method,
         /// The request's path, below the endpoint.
         path: String,
+        /// The path of the value in the response that is not as expected, such as
+        /// `servers[3].name`; empty if the response is not JSON.
+        field: String,
+        /// What cannot be requested again; see [`Error::salvage`].
+        salvage: Option<Box<Salvage>>,
         /// Hetzner's id of this response, for support requests.
         correlation_id: Option<String>,
         /// The cause.
@@ -285,6 +290,15 @@ impl Error {
         }
     }
 
+    /// Returns what cannot be requested again of a response that could not be decoded: the id and
+    /// the actions of what was created, and passwords.
+    pub fn salvage(&self) -> Option<&Salvage> {
+        match self {
+            Self::Decode { salvage, .. } => salvage.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Returns whether the requested resource does not exist.
     pub fn is_not_found(&self) -> bool {
         self.code() == Some(&ErrorCode::NotFound)
@@ -318,6 +332,13 @@ fn actions(ids: &[ActionId]) -> String {
     let numbers: Vec<_> = ids.iter().map(ToString::to_string).collect();
     let noun = if ids.len() == 1 { "action" } else { "actions" };
     format!("{noun} {}", numbers.join(", "))
+}
+
+fn at(field: &str) -> String {
+    match field {
+        "" => String::new(),
+        field => format!(" at {field}"),
+    }
 }
 
 fn seconds(duration: Duration) -> String {

@@ -48,6 +48,8 @@ mod images;
 mod isos;
 mod labels;
 #[cfg(feature = "client")]
+mod lenient;
+#[cfg(feature = "client")]
 mod load_balancer_types;
 #[cfg(feature = "client")]
 mod load_balancers;
@@ -85,6 +87,8 @@ mod request;
 mod retry;
 #[cfg(feature = "client")]
 mod rrsets;
+#[cfg(feature = "client")]
+mod salvage;
 #[cfg(feature = "client")]
 mod secret;
 mod selector;
@@ -153,6 +157,7 @@ pub use self::{
         UpdateImage,
     },
     isos::{Iso, IsoType, Isos, ListIsos},
+    lenient::{Deviation, SkippedItem},
     load_balancer_types::{ListLoadBalancerTypes, LoadBalancerType, LoadBalancerTypes},
     load_balancers::{
         AddTarget, AttachLoadBalancerToNetwork, CreateLoadBalancer, CreateLoadBalancerPublicNet,
@@ -172,7 +177,7 @@ pub use self::{
         Subnet, SubnetType, UpdateNetwork,
     },
     number::Decimal,
-    pagination::{Listing, Progress},
+    pagination::{Listed, Listing, Progress},
     patch::Patch,
     ping::Ping,
     placement_groups::{
@@ -196,6 +201,7 @@ pub use self::{
         RrsetCreated, RrsetId, RrsetProtection, RrsetSort, RrsetType, Rrsets, UpdateRecord,
         UpdateRrset,
     },
+    salvage::Salvage,
     server_types::{
         Architecture, CpuType, ListServerTypes, ServerType, ServerTypeLocation, ServerTypes,
         StorageType,

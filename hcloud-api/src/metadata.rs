@@ -130,6 +130,8 @@ fn decode_error(path: &str, source: serde_json::Error) -> Error {
     Error::Decode {
         method: Method::GET,
         path: path.to_owned(),
+        field: String::new(),
+        salvage: None,
         correlation_id: None,
         source,
     }

@@ -7,7 +7,7 @@ use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_with::{DeserializeAs, SerializeAs};
 
-/// Deserializes an integer that may be written `80` or `80.0`, as in the API's `number` fields,
+/// Deserializes an integer that may be written `80`, `80.0` or `"80"`, as in the API's `number` fields,
 /// for `#[serde_as(as = "Integer")]`.
 #[derive(Debug)]
 pub(crate) struct Integer;
@@ -49,6 +49,14 @@ impl<T: TryFrom<i128>> Visitor<'_> for IntegerVisitor<T> {
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<T, E> {
         T::try_from(number.into())
             .map_err(|_| E::invalid_value(de::Unexpected::Signed(number), &self))
+    }
+
+    fn visit_str<E: de::Error>(self, number: &str) -> Result<T, E> {
+        let parsed = number
+            .parse()
+            .ok()
+            .and_then(|number: i128| T::try_from(number).ok());
+        parsed.ok_or_else(|| E::invalid_type(de::Unexpected::Str(number), &self))
     }
 
     fn visit_f64<E: de::Error>(self, number: f64) -> Result<T, E> {

@@ -8,7 +8,7 @@ use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
 use crate::envelope::{self, Page};
 use crate::request::Request;
-use crate::{Resource, Result};
+use crate::{Deviation, Resource, Result, SkippedItem};
 
 /// How often a list is read if it keeps shrinking while it is read.
 const MAX_PASSES: usize = 3;
@@ -35,6 +35,23 @@ pub struct Progress {
     pub items: u64,
     /// The number of all items, if the API reports it.
     pub total: Option<u64>,
+}
+
+/// All items of a list, and what was ignored; returned by [`Listing::all_with_deviations`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Listed<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// The values that were ignored because they differ from the documentation.
+    pub deviations: Vec<Deviation>,
+}
+
+impl<T> Listed<T> {
+    /// Returns the items that are missing because they could not be decoded.
+    pub fn skipped(&self) -> impl Iterator<Item = &SkippedItem> {
+        self.deviations.iter().filter_map(|it| it.skipped.as_ref())
+    }
 }
 
 impl<T: Resource> Listing<T> {
@@ -69,12 +86,29 @@ impl<T: Resource> Listing<T> {
     /// # Errors
     ///
     /// The first error of any page.
-    pub async fn all_with_progress(self, mut progress: impl FnMut(Progress)) -> Result<Vec<T>> {
+    pub async fn all_with_progress(self, progress: impl FnMut(Progress)) -> Result<Vec<T>> {
+        Ok(self.all_with_deviations(progress).await?.items)
+    }
+
+    /// Fetches all items as [`all`](Self::all) does, and returns what was ignored in addition,
+    /// calling `progress` after each page.
+    ///
+    /// Use it if it matters that the list is complete: the items without an identity are missing.
+    ///
+    /// # Errors
+    ///
+    /// The first error of any page.
+    pub async fn all_with_deviations(
+        self,
+        mut progress: impl FnMut(Progress),
+    ) -> Result<Listed<T>> {
         let mut items = Vec::new();
+        let mut deviations = Vec::new();
         for _ in 0..MAX_PASSES {
-            let pages = self.pages(&mut progress).await?;
+            let mut pages = self.pages(&mut progress).await?;
             let shrank = shrank(&pages);
             let earlier = std::mem::take(&mut items);
+            deviations.extend(pages.iter_mut().flat_map(|page| page.deviations.drain(..)));
             items.extend(pages.into_iter().flat_map(|page| page.items));
             if shrank {
                 items.extend(earlier);
@@ -85,7 +119,7 @@ impl<T: Resource> Listing<T> {
                 break;
             }
         }
-        Ok(items)
+        Ok(Listed { items, deviations })
     }
 
     /// Fetches one page after another, each only when the stream is polled for its items.
@@ -100,9 +134,14 @@ impl<T: Resource> Listing<T> {
     ///
     /// # Errors
     ///
-    /// The error of the request.
+    /// The error of the request, or [`Error::Decode`](crate::Error::Decode) if the item exists but
+    /// cannot be decoded.
     pub async fn first(self) -> Result<Option<T>> {
-        let page = self.per_page(1).page(1).await?;
+        let first = self.per_page(1);
+        let page = first.page(1).await?;
+        if let Some(deviation) = page.deviations.iter().find(|it| it.skipped.is_some()) {
+            return Err(first.request.decode_error(deviation));
+        }
         Ok(page.items.into_iter().next())
     }
 
@@ -143,7 +182,16 @@ impl<T: Resource> Listing<T> {
             .parameter("per_page", self.per_page)
             .send()
             .await?;
-        let mut page: Page<T> = success.decode(|body| envelope::page(body, T::MANY))?;
+        let mut page: Page<T> = success.decode(
+            |body| envelope::page(body, T::MANY),
+            |response, mode, deviations| {
+                let page = envelope::odd_page(response, T::MANY, mode, deviations)?;
+                Ok(Page {
+                    deviations: deviations.clone(),
+                    ..page
+                })
+            },
+        )?;
         // A page that is its own successor would be read indefinitely.
         page.next = page.next.filter(|next| *next > number);
         Ok(page)

@@ -65,11 +65,7 @@ impl RawRequest {
     /// Sends the request and decodes the whole response; an empty body is decoded as `null`, for
     /// `()` and `Option`.
     pub async fn send<T: DeserializeOwned>(self) -> Result<T> {
-        let success = self.0.send().await?;
-        success.decode(|body| match body {
-            b"" => serde_json::from_slice(b"null"),
-            body => serde_json::from_slice(body),
-        })
+        self.0.send().await?.decode_strictly()
     }
 
     /// Returns a list with pages.

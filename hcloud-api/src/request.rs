@@ -8,14 +8,15 @@ use http::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Response, Url};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{self, DeserializeOwned};
 use serde_json::Value;
-use tracing::{Instrument, debug, debug_span};
+use tracing::{Instrument, debug, debug_span, warn};
 
 use crate::envelope;
+use crate::lenient::{self, Mode};
 use crate::pagination::Listing;
 use crate::rate_limit::{Budget, Permit};
-use crate::{ApiError, Client, Error, Resource, Result};
+use crate::{ApiError, Client, Deviation, Error, Resource, Result, Salvage};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -81,24 +82,48 @@ impl Request {
         if success.body.is_empty() {
             return Ok(None);
         }
-        success.decode(|body| envelope::optional_field(body, T::ONE))
+        success.decode(
+            |body| envelope::optional_field(body, T::ONE),
+            |response, mode, deviations| {
+                let decoded = envelope::odd_field(response, T::ONE, mode, deviations);
+                match (decoded, mode) {
+                    (Err(deviation), Mode::Lenient) => {
+                        deviations.push(deviation);
+                        Ok(None)
+                    }
+                    (decoded, _) => decoded,
+                }
+            },
+        )
     }
 
     /// Returns one field of the response.
     pub(crate) async fn field<T: DeserializeOwned>(self, name: &'static str) -> Result<T> {
         let success = self.send().await?;
-        success.decode(|body| envelope::field(body, name))
+        success.decode(
+            |body| envelope::field(body, name),
+            |response, mode, deviations| envelope::odd_field(response, name, mode, deviations),
+        )
     }
 
     /// Returns the whole response.
     pub(crate) async fn whole<T: DeserializeOwned>(self) -> Result<T> {
         let success = self.send().await?;
-        success.decode(|body| serde_json::from_slice(body))
+        success.decode(
+            |body| serde_json::from_slice(body),
+            |response, mode, deviations| lenient::decode(response, "", mode, deviations),
+        )
     }
 
     /// Returns all resources of a list without pages.
     pub(crate) async fn many<T: Resource>(self) -> Result<Vec<T>> {
-        self.field(T::MANY).await
+        let success = self.send().await?;
+        success.decode(
+            |body| envelope::field(body, T::MANY),
+            |response, mode, deviations| {
+                lenient::decode_list(response.get(T::MANY), T::MANY, mode, deviations)
+            },
+        )
     }
 
     /// Returns a list with pages.
@@ -155,6 +180,7 @@ impl Request {
         let body = self.read(response).await?;
         if status.is_success() {
             return Ok(Success {
+                client: self.client.clone(),
                 method: self.method.clone(),
                 path: self.path.clone(),
                 correlation_id,
@@ -203,6 +229,17 @@ impl Request {
             method: self.method.clone(),
             path: self.path.clone(),
             body: body.map(|body| body.into_owned().into()),
+        }
+    }
+
+    pub(crate) fn decode_error(&self, deviation: &Deviation) -> Error {
+        Error::Decode {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            field: deviation.path.clone(),
+            salvage: None,
+            correlation_id: None,
+            source: de::Error::custom(&deviation.problem),
         }
     }
 
@@ -285,6 +322,7 @@ fn correlation_id(headers: &HeaderMap) -> Option<String> {
 
 /// A success response.
 pub(crate) struct Success {
+    client: Client,
     method: Method,
     path: String,
     correlation_id: Option<String>,
@@ -297,15 +335,84 @@ impl Success {
         &self.headers
     }
 
+    /// Decodes the body directly or else, if it differs from the documentation, by `odd`.
     pub(crate) fn decode<T>(
         self,
-        decode: impl FnOnce(&[u8]) -> serde_json::Result<T>,
+        direct: impl FnOnce(&[u8]) -> serde_json::Result<T>,
+        odd: impl FnOnce(&Value, Mode, &mut Vec<Deviation>) -> Result<T, Deviation>,
     ) -> Result<T> {
-        decode(&self.body).map_err(|source| Error::Decode {
+        let mode = self.client.shared.mode;
+        self.decode_as(mode, direct, odd)
+    }
+
+    /// Decodes the body directly, and finds the path of what does not fit.
+    pub(crate) fn decode_strictly<T: DeserializeOwned>(self) -> Result<T> {
+        let direct = |body: &[u8]| match body {
+            b"" => serde_json::from_slice(b"null"),
+            body => serde_json::from_slice(body),
+        };
+        self.decode_as(Mode::Strict, direct, |response, mode, deviations| {
+            lenient::decode(response, "", mode, deviations)
+        })
+    }
+
+    fn decode_as<T>(
+        self,
+        mode: Mode,
+        direct: impl FnOnce(&[u8]) -> serde_json::Result<T>,
+        odd: impl FnOnce(&Value, Mode, &mut Vec<Deviation>) -> Result<T, Deviation>,
+    ) -> Result<T> {
+        let source = match direct(&self.body) {
+            Ok(decoded) => return Ok(decoded),
+            Err(source) => source,
+        };
+        let Ok(response) = serde_json::from_slice(&self.body) else {
+            return Err(self.decode_error(String::new(), source, None));
+        };
+        let mut deviations = Vec::new();
+        match odd(&response, mode, &mut deviations) {
+            Ok(decoded) if mode == Mode::Lenient => {
+                self.report(&deviations);
+                Ok(decoded)
+            }
+            Ok(_) => Err(self.decode_error(String::new(), source, Some(&response))),
+            Err(Deviation { path, problem, .. }) => {
+                let source = de::Error::custom(problem);
+                Err(self.decode_error(path, source, Some(&response)))
+            }
+        }
+    }
+
+    fn report(&self, deviations: &[Deviation]) {
+        let Some(first) = deviations.first() else {
+            return;
+        };
+        warn!(
+            method = %self.method,
+            path = self.path,
+            correlation_id = self.correlation_id,
+            deviations = deviations.len(),
+            %first,
+            "response differs from the documentation"
+        );
+        if let Some(observe) = &self.client.shared.on_deviation {
+            deviations.iter().for_each(|deviation| observe(deviation));
+        }
+    }
+
+    fn decode_error(
+        self,
+        field: String,
+        source: serde_json::Error,
+        response: Option<&Value>,
+    ) -> Error {
+        Error::Decode {
             method: self.method,
             path: self.path,
+            field,
+            salvage: response.map(|response| Salvage::of(response).into()),
             correlation_id: self.correlation_id,
             source,
-        })
+        }
     }
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use hcc_core::{Request, ServerName};
+use hcc_core::{Request, ServerName, Verb};
 use hcc_queue::CommandId;
 use serde::Deserialize;
 
@@ -11,7 +11,7 @@ use crate::WebConsole;
 use crate::auth::{AuthUser, CsrfForm};
 use crate::error::AppError;
 use crate::page::Html;
-use crate::view::{Button, Confirm, may, resolutions};
+use crate::view::{Button, Confirm, resolutions};
 
 #[derive(Deserialize)]
 pub(crate) struct CommandForm {
@@ -50,10 +50,11 @@ pub(crate) async fn submit(
     CsrfForm(auth, CommandForm { verb, sure }): CsrfForm<CommandForm>,
 ) -> Result<Response, AppError> {
     let (server, record) = console.server(&auth, &name).await?;
-    let button = Button::of(&verb).ok_or(AppError::NotFound)?;
-    if !may(&auth, button.verb, &record) {
+    let verb = verb.parse().ok();
+    let button = verb.and_then(Button::of).ok_or(AppError::NotFound)?;
+    if !auth.may(&button.command(), &server, Some(&record)) {
         console
-            .audit(&auth, button.verb, Some(&name), "not_permitted")
+            .audit(&auth, button.verb.wire(), Some(&name), "not_permitted")
             .await?;
         return Err(AppError::NotPermitted);
     }
@@ -71,11 +72,10 @@ pub(crate) async fn submit(
         };
         return Ok(Html(page).into_response());
     }
-    let command = hcc_queue::Command::new(button.verb, server.as_str());
-    let request = Request::try_from(&command).map_err(|_| AppError::NotFound)?;
+    let request = Request::new(button.command(), server.clone());
     console.submit(&auth, request).await?;
     let page = match button.verb {
-        "kill" => "/".to_owned(),
+        Verb::Kill => "/".to_owned(),
         _ => format!("/servers/{server}"),
     };
     Ok(Redirect::to(&page).into_response())
@@ -88,9 +88,10 @@ pub(crate) async fn sync_all(
 ) -> Result<Redirect, AppError> {
     auth.require_admin()?;
     console.check_rate(&auth)?;
-    console.audit(&auth, "sync", None, "asked").await?;
-    let by = Some(auth.name());
-    console.frontend.submit_sync_all(by).await?;
+    let sync = Verb::Sync.wire();
+    console.audit(&auth, sync, None, "asked").await?;
+    let sync = Request::sync_all().by(auth.name());
+    console.frontend.submit(&sync).await?;
     Ok(Redirect::to("/"))
 }
 
@@ -100,9 +101,10 @@ pub(crate) async fn resolve(
     Path(id): Path<String>,
     CsrfForm(auth, DeadLetterForm { verb }): CsrfForm<DeadLetterForm>,
 ) -> Result<Redirect, AppError> {
-    let queue = console.frontend.queue();
+    let frontend = &console.frontend;
     let id = CommandId::from(id);
-    let entry = queue
+    let entry = frontend
+        .queue()
         .commands()
         .get(&id)
         .await
@@ -120,13 +122,13 @@ pub(crate) async fn resolve(
     console
         .audit(&auth, &what, Some(&entry.command.server), "asked")
         .await?;
-    let resolved = if verb == "retry" {
+    let by = Some(auth.name());
+    if verb == "retry" {
         console.check_rate(&auth)?;
-        queue.retry(&id).await
+        frontend.retry(&id, by).await?;
     } else {
-        queue.remove(&id).await
-    };
-    resolved.map_err(hcc_core::Error::from)?;
+        frontend.remove(&id, by).await?;
+    }
     if record.is_some_and(|record| auth.permissions.can_view(&record)) {
         Ok(Redirect::to(&format!("/servers/{}", entry.command.server)))
     } else {
@@ -150,8 +152,9 @@ impl WebConsole {
             }
         }
         let request = request.by(auth.name());
-        let (verb, server) = (request.command.verb(), request.server.as_str());
-        self.audit(auth, verb, Some(server), "asked").await?;
+        let verb = request.command.verb().wire();
+        let server = request.server.as_ref().map(ServerName::as_str);
+        self.audit(auth, verb, server, "asked").await?;
         Ok(self.frontend.submit(&request).await?)
     }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use hcc_core::ErrorKind;
 use tracing::error;
 
 use crate::page::Html;
@@ -60,6 +59,7 @@ pub(crate) struct PlainText(pub(crate) String);
 #[template(path = "error.html")]
 struct ErrorPage {
     message: String,
+    hint: Option<String>,
 }
 
 impl AppError {
@@ -72,14 +72,10 @@ impl AppError {
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited(_) | Self::QuotaExceeded => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Core(error) => match error.kind() {
-                ErrorKind::Usage => StatusCode::UNPROCESSABLE_ENTITY,
-                ErrorKind::NotFound => StatusCode::NOT_FOUND,
-                ErrorKind::Refused => StatusCode::FORBIDDEN,
-                ErrorKind::TimedOut => StatusCode::GATEWAY_TIMEOUT,
-                ErrorKind::TryLater => StatusCode::SERVICE_UNAVAILABLE,
-                _ => StatusCode::BAD_GATEWAY,
-            },
+            Self::Core(error) => {
+                let status = StatusCode::from_u16(error.kind().http_status());
+                status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
         }
     }
 
@@ -100,6 +96,14 @@ impl AppError {
             other => other.to_string(),
         }
     }
+
+    /// What to do about a command that failed.
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Core(hcc_core::Error::CommandFailed(failure)) => failure.hint.clone(),
+            _ => None,
+        }
+    }
 }
 
 impl IntoResponse for AppError {
@@ -110,6 +114,7 @@ impl IntoResponse for AppError {
         let (status, message) = (self.status(), self.message());
         let page = ErrorPage {
             message: message.clone(),
+            hint: self.hint(),
         };
         let mut response = (status, Html(page)).into_response();
         if let Self::RateLimited(wait) = self {

@@ -2,12 +2,12 @@
 
 mod snapshot;
 mod stream;
-mod workers;
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hcc_core::WorkerTracker;
 use hcc_queue::Received;
 use tokio::select;
 use tokio::sync::{Semaphore, watch};
@@ -16,7 +16,6 @@ use tracing::warn;
 
 use self::snapshot::Snapshot;
 pub(crate) use self::stream::{poll, stream};
-use self::workers::WorkerTracker;
 use crate::WebConsole;
 
 /// The minimum time between two reads of the database.
@@ -77,8 +76,8 @@ impl WebConsole {
         loop {
             select! {
                 event = events.next() => match event? {
-                    Received::Message(hcc_core::Event::Worker(heartbeat)) => {
-                        workers.observe(&heartbeat);
+                    Received::Message(event @ hcc_core::Event::Worker(_)) => {
+                        workers.observe(&event);
                     }
                     _ => refresh_at = refresh_at.min(earliest),
                 },

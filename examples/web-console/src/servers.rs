@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
-use hcc_core::ServerName;
+use hcc_core::{ServerName, Verb};
 use hcc_queue::Entry;
 use hcc_store::{AuditEntry, AuditQuery, Record};
 
@@ -53,15 +53,15 @@ impl ServerRow {
     }
 
     fn buttons(&self) -> impl Iterator<Item = &'static Button> {
-        BUTTONS.iter().filter(|button| self.allows(button.verb))
+        BUTTONS.iter().filter(|button| self.allows(&button.verb))
     }
 
-    fn allows(&self, verb: &str) -> bool {
-        self.commands.allows(verb)
+    fn allows(&self, verb: &Verb) -> bool {
+        self.commands.allows(*verb)
     }
 
-    fn offers(&self, verb: &str) -> bool {
-        self.commands.offers(verb)
+    fn offers(&self, verb: &Verb) -> bool {
+        self.commands.offers(*verb)
     }
 }
 
@@ -73,7 +73,7 @@ impl ServersPage {
 
     /// The buttons in each row of the list.
     fn row_buttons(&self) -> impl Iterator<Item = &'static Button> {
-        ["start", "stop"].into_iter().filter_map(Button::of)
+        [Verb::Start, Verb::Stop].into_iter().filter_map(Button::of)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Servers and commands as pages show them: as strings.
 
-use hcc_core::Request;
+use hcc_core::{Outcome, Request, ServerName, Verb};
 use hcc_queue::{Command, Entry, State};
 use hcc_store::{Price, Record, ServerType};
 use serde::Serialize;
@@ -11,8 +11,7 @@ use crate::page::timestamp;
 /// A button that submits a command.
 #[derive(Debug)]
 pub(crate) struct Button {
-    /// The name of the command in the queue.
-    pub(crate) verb: &'static str,
+    pub(crate) verb: Verb,
     pub(crate) label: &'static str,
     pub(crate) consequence: &'static str,
     pub(crate) confirm: Confirm,
@@ -28,24 +27,24 @@ pub(crate) enum Confirm {
 
 /// All buttons, in the order of the page.
 pub(crate) const BUTTONS: &[Button] = &[
-    button("start", "Start", "", Confirm::No),
-    button("stop", "Stop", "", Confirm::No),
-    button("reboot", "Reboot", "", Confirm::No),
+    button(Verb::Start, "Start", "", Confirm::No),
+    button(Verb::Stop, "Stop", "", Confirm::No),
+    button(Verb::Reboot, "Reboot", "", Confirm::No),
     button(
-        "reset",
+        Verb::Reset,
         "Reset",
         "Cuts the power and switches it on again. Unsaved data is lost.",
         Confirm::Click,
     ),
     button(
-        "off",
+        Verb::Force,
         "Cut power",
         "Cuts the power. Unsaved data is lost.",
         Confirm::Click,
     ),
-    button("sync", "Refresh", "", Confirm::No),
+    button(Verb::Sync, "Refresh", "", Confirm::No),
     button(
-        "kill",
+        Verb::Kill,
         "Delete",
         "Deletes the server and its disk permanently.",
         Confirm::TypedName,
@@ -53,7 +52,7 @@ pub(crate) const BUTTONS: &[Button] = &[
 ];
 
 const fn button(
-    verb: &'static str,
+    verb: Verb,
     label: &'static str,
     consequence: &'static str,
     confirm: Confirm,
@@ -67,7 +66,7 @@ const fn button(
 }
 
 impl Button {
-    pub(crate) fn of(verb: &str) -> Option<&'static Self> {
+    pub(crate) fn of(verb: Verb) -> Option<&'static Self> {
         BUTTONS.iter().find(|button| button.verb == verb)
     }
 
@@ -75,11 +74,19 @@ impl Button {
         self.confirm != Confirm::No
     }
 
+    pub(crate) fn command(&self) -> hcc_core::Command {
+        self.verb.into()
+    }
+
     /// Returns whether the command would change anything.
     fn is_useful(&self, record: &Record) -> bool {
         !matches!(
             (self.verb, record.status.as_deref()),
-            ("start", Some("running")) | ("stop" | "reboot" | "reset" | "off", Some("off"))
+            (Verb::Start, Some("running"))
+                | (
+                    Verb::Stop | Verb::Reboot | Verb::Reset | Verb::Force,
+                    Some("off")
+                )
         )
     }
 }
@@ -165,35 +172,35 @@ impl ServerView {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct AllowedCommands {
     /// Their verbs.
-    allowed: Vec<&'static str>,
+    allowed: Vec<Verb>,
     /// Those that would change anything now.
-    offers: Vec<&'static str>,
+    offers: Vec<Verb>,
 }
 
 impl AllowedCommands {
     pub(crate) fn new(auth: &AuthUser, record: &Record) -> Self {
-        let may = |verb: &&str| may(auth, verb, record);
-        let useful = |verb: &&str| Button::of(verb).is_none_or(|button| button.is_useful(record));
-        let verbs = BUTTONS.iter().map(|button| button.verb).chain(["console"]);
-        let allowed: Vec<_> = verbs.filter(may).collect();
+        let server: Option<ServerName> = record.name.parse().ok();
+        let may = |verb: &Verb| {
+            let command = (*verb).into();
+            let server = server.as_ref();
+            server.is_some_and(|server| auth.may(&command, server, Some(record)))
+        };
+        let useful = |verb: &Verb| Button::of(*verb).is_none_or(|button| button.is_useful(record));
+        let verbs = BUTTONS.iter().map(|button| button.verb);
+        let allowed: Vec<_> = verbs.chain([Verb::Console]).filter(may).collect();
         Self {
             offers: allowed.iter().copied().filter(useful).collect(),
             allowed,
         }
     }
 
-    pub(crate) fn allows(&self, verb: &str) -> bool {
+    pub(crate) fn allows(&self, verb: Verb) -> bool {
         self.allowed.contains(&verb)
     }
 
-    pub(crate) fn offers(&self, verb: &str) -> bool {
+    pub(crate) fn offers(&self, verb: Verb) -> bool {
         self.offers.contains(&verb)
     }
-}
-
-pub(crate) fn may(auth: &AuthUser, verb: &str, record: &Record) -> bool {
-    Request::try_from(&Command::new(verb, &record.name))
-        .is_ok_and(|request| auth.may(&request.command, &request.server, Some(record)))
 }
 
 fn doing(entry: &Entry) -> String {
@@ -213,22 +220,23 @@ fn state(state: State) -> String {
 
 fn outcome(last: &hcc_store::Outcome) -> String {
     let label = label(&last.cmd);
-    match (&last.err, last.ok) {
-        (_, true) => format!("{label}: done"),
-        (Some(why), false) => format!("{label} failed: {why}"),
-        (None, false) => format!("{label} failed"),
+    match Outcome::of_last(last) {
+        Outcome::Failed(failure) if failure.message.is_empty() => format!("{label} failed"),
+        Outcome::Failed(failure) => format!("{label} failed: {failure}"),
+        Outcome::Removed { .. } => format!("{label}: {}", last.err.as_deref().unwrap_or("removed")),
+        _ => format!("{label}: done"),
     }
 }
 
+/// The label of a command; commands of scripts have only their name.
 fn label(verb: &str) -> String {
-    match verb {
-        "new" | "create" => "Create".to_owned(),
-        "console" => "Screen".to_owned(),
-        "force" => "Cut power".to_owned(),
-        _ => Button::of(verb)
-            .map_or(verb, |button| button.label)
-            .to_owned(),
-    }
+    let label = match verb.parse() {
+        Ok(Verb::Create) => "Create",
+        Ok(Verb::Console) => "Screen",
+        Ok(known) => Button::of(known).map_or(known.name(), |button| button.label),
+        Err(_) => verb,
+    };
+    label.to_owned()
 }
 
 pub(crate) fn size(server_type: &ServerType) -> String {
@@ -261,6 +269,8 @@ pub(crate) struct CommandView {
     pub(crate) state: String,
     pub(crate) tone: &'static str,
     pub(crate) why: String,
+    /// What to do about a failure.
+    pub(crate) hint: String,
     /// The ways to resolve it: `retry`, `drop`.
     pub(crate) offers: Vec<&'static str>,
 }
@@ -285,6 +295,10 @@ impl CommandView {
                 _ => "busy",
             },
             why: entry.reason.clone().unwrap_or_default(),
+            hint: match Outcome::of_entry(entry) {
+                Some(Outcome::Failed(failure)) => failure.hint.unwrap_or_default(),
+                _ => String::new(),
+            },
             offers: resolutions(entry, record, auth),
         })
     }
@@ -316,6 +330,8 @@ fn is_own(command: &Command, auth: &AuthUser) -> bool {
 }
 
 fn could_submit(command: &Command, record: Option<&Record>, auth: &AuthUser) -> bool {
-    Request::try_from(command)
-        .is_ok_and(|request| auth.may(&request.command, &request.server, record))
+    Request::try_from(command).is_ok_and(|request| match &request.server {
+        Some(server) => auth.may(&request.command, server, record),
+        None => auth.is_admin(),
+    })
 }

@@ -1,8 +1,9 @@
 //! `hcc push pull next queue`: the queue of commands.
 
+use std::env;
 use std::time::Duration;
 
-use hcc_core::Frontend;
+use hcc_core::{Frontend, Outcome};
 use hcc_queue::{Command, CommandId, Entry, State};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -94,22 +95,44 @@ impl Push {
         let mut command = Command::new(self.verb, self.server);
         command.args = self.args;
         command.by = self.by;
-        let queue = config.queue().await?;
-        command.id = queue.push(&command).await?;
-        if let Some(timeout) = self.wait
-            && !config.is_dry_run()
-        {
-            let frontend = Frontend::new(config.store().await?, queue);
-            frontend.wait(&command.id, timeout).await?;
-        }
         let change = format!("push {} {}", command.verb, command.server);
-        out.item_done_to(change, &Pushed::from(&command))
+        let frontend = Frontend::new(config.store().await?, config.queue().await?);
+        let timeout = self.wait.filter(|_| !config.is_dry_run());
+        let Some(timeout) = timeout else {
+            command.id = frontend.push(command.clone()).await?;
+            return out.item_done_to(change, &Pushed::from(&command));
+        };
+        let waiter = frontend.waiter().await?.on_no_worker(|| {
+            eprintln!("hcc: no worker is running; waiting for one");
+        });
+        command.id = frontend.push(command.clone()).await?;
+        let note = waiter.wait(&command.id, timeout).await?;
+        if let Some(note) = note.as_deref().filter(|_| !out.is_json()) {
+            eprintln!("hcc: {note}");
+        }
+        let pushed = Pushed {
+            outcome: Some(Outcome::Done { note }),
+            ..Pushed::from(&command)
+        };
+        out.item("ok", &pushed)
     }
+}
+
+/// The user of this shell, whom events name as the one who took or removed a command.
+fn user() -> String {
+    let name = ["USER", "LOGNAME"]
+        .into_iter()
+        .filter_map(|name| env::var(name).ok());
+    let name = name.map(|name| name.replace(char::is_control, ""));
+    let mut name = name;
+    name.find(|name| !name.is_empty())
+        .unwrap_or_else(|| "hcc".to_owned())
 }
 
 impl Pull {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
-        match config.queue().await?.pull().await? {
+        let queue = config.queue().await?.with_user(user());
+        match queue.pull().await? {
             Some(command) => print(&command, &out),
             None => Err(CliError::silent(Exit::Failed)),
         }
@@ -118,7 +141,8 @@ impl Pull {
 
 impl Next {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
-        let mut consumer = config.queue().await?.consumer().await?;
+        let queue = config.queue().await?.with_user(user());
+        let mut consumer = queue.consumer().await?;
         self.marks.begin();
         tokio::select! {
             command = self.marks.during(consumer.pull()) => print(&command?, &out),
@@ -134,7 +158,7 @@ fn print(command: &Command, out: &Output) -> Result<()> {
 
 impl QueueCommand {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
-        let queue = config.queue().await?;
+        let queue = config.queue().await?.with_user(user());
         let entries = queue.list_all().await?;
         match self.verb {
             Verb::List {} => {
@@ -147,7 +171,7 @@ impl QueueCommand {
             }
             Verb::Show { id } => {
                 let entry = find(&entries, &id)?;
-                out.record(&EntryRow::new(entry, usize::MAX))
+                out.record(&EntryDetails(EntryRow::new(entry, usize::MAX)))
             }
             Verb::Retry(selection) => {
                 let ids = selection.of(&entries)?;
@@ -160,8 +184,9 @@ impl QueueCommand {
             }
             Verb::Drop(selection) => {
                 let ids = selection.of(&entries)?;
+                let frontend = Frontend::new(config.store().await?, queue);
                 for id in &ids {
-                    if !queue.remove(id).await? {
+                    if !frontend.remove(id, Some(&user())).await? {
                         return Err(refused("leased", format!("{id} is in progress")));
                     }
                 }
@@ -238,6 +263,8 @@ struct Pushed {
     args: Option<Value>,
     by: Option<String>,
     at: Option<Timestamp>,
+    /// How it ended.
+    outcome: Option<Outcome>,
 }
 
 impl From<&Command> for Pushed {
@@ -249,6 +276,7 @@ impl From<&Command> for Pushed {
             args: Some(command.args.clone()).filter(|args| !args.is_null()),
             by: command.by.clone(),
             at: command.at.and_then(|at| at.try_into().ok()),
+            outcome: None,
         }
     }
 }
@@ -277,7 +305,10 @@ impl EntryRow {
             _ => ("unknown", None),
         };
         Self {
-            command: (&entry.command).into(),
+            command: Pushed {
+                outcome: Outcome::of_entry(entry),
+                ..Pushed::from(&entry.command)
+            },
             state,
             due: due.map(|due| due.as_secs()),
             attempts: entry.attempts,
@@ -300,6 +331,7 @@ impl Row for EntryRow {
             args,
             by,
             at,
+            outcome: _,
         } = &self.command;
         let state = match self.due {
             Some(due) => format!("{} {}", self.state, short(Duration::from_secs(due))),
@@ -316,6 +348,27 @@ impl Row for EntryRow {
             self.why.clone().unwrap_or_default(),
             args.as_ref().map(Value::to_string).unwrap_or_default(),
         ]
+    }
+}
+
+/// An entry with what to do about it.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct EntryDetails(EntryRow);
+
+impl Row for EntryDetails {
+    const COLUMNS: &'static [&'static str] = &[
+        "id", "state", "cmd", "for", "age", "attempts", "by", "why", "args", "hint",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let hint = match &self.0.command.outcome {
+            Some(Outcome::Failed(failure)) => failure.hint.clone(),
+            _ => None,
+        };
+        let mut cells = self.0.cells();
+        cells.push(hint.unwrap_or_default());
+        cells
     }
 }
 

@@ -9,6 +9,7 @@ use tracing::info;
 use crate::config::Config;
 use crate::duration;
 use crate::error::{CliError, Result};
+use crate::hint;
 use crate::platform::signals::ShutdownSignals;
 use crate::platform::systemd;
 
@@ -25,7 +26,7 @@ pub(crate) struct Worker {
     #[arg(long, value_name = "NUMBER")]
     jobs: Option<usize>,
 
-    /// Time without a command after which the records are synced
+    /// Time between two syncs of all records
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     cycle: Option<Duration>,
 
@@ -53,6 +54,7 @@ impl Worker {
         }
         let worker = hcc_core::Worker::new(project, queue)
             .with_config(self.worker_config())
+            .with_hints(hint::of)
             .with_authorizer(Arc::new(authorizer));
 
         let (mut first, mut second) = (ShutdownSignals::listen()?, ShutdownSignals::listen()?);

@@ -1,13 +1,16 @@
 //! The log, on standard error.
 
-use std::env;
 use std::io::{IsTerminal, stderr};
+use std::{env, fmt};
 
 use tracing::level_filters::LevelFilter;
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::layer;
+use tracing_subscriber::fmt::format::{JsonFields, Writer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, format, layer};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::error::{CliError, Result};
@@ -35,15 +38,24 @@ impl Verbosity {
             None if self.level(default) == LevelFilter::OFF => return Ok(()),
             None => Targets::new().with_default(self.level(default)),
         };
-        let lines = layer()
+        let priorities = env::var_os("JOURNAL_STREAM").is_some();
+        let layer = layer()
             .with_writer(stderr)
-            .with_ansi(stderr().is_terminal() && env::var_os("NO_COLOR").is_none())
-            .with_target(false);
-        // The journal adds its own timestamps.
-        let layer = if env::var_os("JOURNAL_STREAM").is_some() {
-            lines.without_time().boxed()
+            .with_ansi(stderr().is_terminal() && env::var_os("NO_COLOR").is_none());
+        let text = format().with_target(false);
+        let layer = if is_json()? {
+            let lines = Lines {
+                priorities,
+                format: format().json().flatten_event(true),
+            };
+            let layer = layer.fmt_fields(JsonFields::new());
+            layer.event_format(lines).boxed()
+        } else if priorities {
+            // The journal adds its own timestamps.
+            let format = text.without_time();
+            layer.event_format(Lines { priorities, format }).boxed()
         } else {
-            lines.boxed()
+            layer.event_format(text).boxed()
         };
         tracing_subscriber::registry()
             .with(layer.with_filter(filter))
@@ -57,5 +69,49 @@ impl Verbosity {
             1 => LevelFilter::DEBUG,
             _ => LevelFilter::TRACE,
         }
+    }
+}
+
+/// Whether HCC_LOG_FORMAT asks for a JSON object per line.
+fn is_json() -> Result<bool> {
+    match env::var("HCC_LOG_FORMAT").as_deref() {
+        Err(_) | Ok("" | "text") => Ok(false),
+        Ok("json") => Ok(true),
+        Ok(other) => Err(CliError::usage(format!(
+            "invalid log format in HCC_LOG_FORMAT: {other:?}"
+        ))
+        .hint("use text or json")),
+    }
+}
+
+/// Begins each line with its syslog priority, such as `<4>` for a warning, for the journal of
+/// systemd.
+struct Lines<F> {
+    priorities: bool,
+    format: F,
+}
+
+impl<S, N, F> FormatEvent<S, N> for Lines<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        if self.priorities {
+            let priority = match *event.metadata().level() {
+                Level::ERROR => 3,
+                Level::WARN => 4,
+                Level::INFO => 6,
+                Level::DEBUG | Level::TRACE => 7,
+            };
+            write!(writer, "<{priority}>")?;
+        }
+        self.format.format_event(context, writer, event)
     }
 }

@@ -1,12 +1,46 @@
 //! Ctrl-C and SIGTERM, and work that they must not cut off.
 
+use std::future::pending;
 use std::io;
 use std::pin::pin;
+use std::process::{self, ExitCode};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{CliError, Result};
 
+/// Whether Ctrl-C and SIGTERM, in this order, do not end the process by themselves.
+static CAUGHT: [AtomicBool; 2] = [AtomicBool::new(false), AtomicBool::new(false)];
+
+/// Waits for a signal that would end any other process, but that the kernel does not deliver to
+/// the first process of a container; returns the exit code.
+pub(crate) async fn end_of_first_process() -> ExitCode {
+    const FIRST: u32 = 1;
+    #[cfg(unix)]
+    if process::id() == FIRST {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let next = async |kind: SignalKind, is_caught: &AtomicBool| {
+            let Ok(mut received) = signal(kind) else {
+                return pending().await;
+            };
+            loop {
+                received.recv().await;
+                if !is_caught.load(Ordering::Relaxed) {
+                    return ExitCode::from(128 + kind.as_raw_value() as u8);
+                }
+            }
+        };
+        return tokio::select! {
+            code = next(SignalKind::interrupt(), &CAUGHT[0]) => code,
+            code = next(SignalKind::terminate(), &CAUGHT[1]) => code,
+        };
+    }
+    pending().await
+}
+
 /// Returns a future of the next Ctrl-C, which is caught from now on.
 pub(crate) fn ctrl_c() -> io::Result<impl Future<Output = ()>> {
+    CAUGHT[0].store(true, Ordering::Relaxed);
     #[cfg(unix)]
     let mut signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
     #[cfg(windows)]
@@ -27,6 +61,9 @@ pub(crate) struct ShutdownSignals {
 impl ShutdownSignals {
     /// Catches them from now on: they no longer end the process by themselves.
     pub(crate) fn listen() -> io::Result<Self> {
+        for caught in &CAUGHT {
+            caught.store(true, Ordering::Relaxed);
+        }
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};

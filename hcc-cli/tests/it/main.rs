@@ -5,6 +5,7 @@
 mod browser;
 mod completion;
 mod console;
+mod container;
 mod doctor;
 #[cfg(feature = "mongodb")]
 mod documented;

@@ -240,7 +240,7 @@ async fn dead_letters_are_listed_retried_and_dropped(shell: Shell) {
         let lease = queue.lease().await.unwrap().unwrap();
         queue
             .commands()
-            .bury(lease, "no such server")
+            .bury(lease, &"no such server".into())
             .await
             .unwrap();
     }

@@ -53,7 +53,7 @@ async fn worker_carries_out_commands_and_reports_failures() {
     let (code, log) = worker.stop(Signal::TERM).await;
     assert_eq!(user.requests("POST", "/actions/shutdown"), 1);
     let (exit, line) = failed.failure();
-    assert_eq!(exit, 1, "{line}");
+    assert_eq!(exit, 3, "{line}");
     assert!(line.contains("server none not found"), "{line}");
     assert_eq!(dead, "STATE  CMD    FOR\ndead   start  none\n");
     assert_eq!(code, Some(0), "{log}");
@@ -74,6 +74,49 @@ async fn worker_finishes_commands_in_progress() {
         assert_eq!(code, Some(0), "{log}");
         assert_eq!(user.requests("POST", "/actions/reboot"), 1, "{log}");
         assert_eq!(user.ok(&["queue", "list", "-o", "json"]).await, "[]\n");
+    }
+}
+
+#[tokio::test]
+async fn log_is_json_with_the_command_in_each_line() {
+    let user = User::of(Sim::builder().server("web1", MANAGED)).await;
+    let mut worker = user.command(&["worker"]);
+    worker.env("HCC_LOG_FORMAT", "json");
+    let mut child = worker.spawn().unwrap();
+    let log = BufReader::new(child.stderr.take().unwrap());
+    let mut lines = log.lines();
+    user.ok(&["push", "stop", "web1"]).await;
+
+    let line = loop {
+        let line = lines.next_line().await.unwrap().unwrap();
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        if line["message"] == "command succeeded" {
+            break line;
+        }
+    };
+
+    child.kill().await.unwrap();
+    assert_eq!(line["level"], "INFO", "{line}");
+    let command = &line["span"];
+    assert_eq!(command["verb"], "stop", "{line}");
+    assert_eq!(command["server"], "web1", "{line}");
+    assert!(command["command.id"].is_string(), "{line}");
+}
+
+#[tokio::test]
+async fn lines_for_the_journal_begin_with_their_priority() {
+    let user = User::of(Sim::builder()).await;
+    for format in ["text", "json"] {
+        let mut list = user.command(&["list", "-v"]);
+        list.env("JOURNAL_STREAM", "8:1")
+            .env("HCC_LOG_FORMAT", format);
+        let run = crate::user::Run::of(list).await;
+
+        assert!(run.err.lines().count() > 0, "{run:?}");
+        assert!(
+            run.err.lines().all(|line| line.starts_with("<7>")),
+            "{run:?}"
+        );
     }
 }
 

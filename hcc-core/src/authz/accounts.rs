@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use hcc_store::{Accounts, AuditEntry, Record};
 
 use super::{Authorizer, Denied, Permissions};
-use crate::{Command, Error, Request, Result, ServerName};
+use crate::{Error, Request, Result};
 
 /// Allows what the permissions of the accounts in a database allow.
 ///
@@ -66,20 +66,6 @@ impl AccountAuthorizer {
             server,
             by,
         } = request;
-        let allows = |permissions: &Permissions| permissions.allows(command, server, record);
-        self.require(by.as_deref(), allows, || {
-            format!("{} {server}", name(command))
-        })
-        .await
-    }
-
-    /// Denies an operation unless the permissions of the user allow it.
-    async fn require(
-        &self,
-        by: Option<&str>,
-        allows: impl Fn(&Permissions) -> bool + Send,
-        operation: impl Fn() -> String + Send,
-    ) -> Result<()> {
         let Some(by) = by else {
             if self.requires_user {
                 return Err(Denied::new("the command names no user").into());
@@ -90,35 +76,31 @@ impl AccountAuthorizer {
             Err(Error::Denied(_)) if self.accounts.users().await?.is_empty() => return Ok(()),
             permissions => permissions?,
         };
-        if !allows(&permissions) {
-            return Err(Denied::new(format!("{by} may not {}", operation())).into());
+        let (is_allowed, server) = match server {
+            Some(server) => (
+                permissions.allows(command, server, record),
+                server.to_string(),
+            ),
+            None => (permissions.admin, "all servers".to_owned()),
+        };
+        if !is_allowed {
+            let phrase = command.verb().phrase();
+            return Err(Denied::new(format!("{by} may not {phrase} {server}")).into());
         }
         Ok(())
     }
 
     /// Adds a denied command to the audit log.
-    async fn audit(&self, by: Option<&str>, verb: &str, server: Option<&ServerName>) -> Result<()> {
+    async fn audit(&self, request: &Request) -> Result<()> {
         let entry = AuditEntry {
             at: SystemTime::now(),
-            by: by.map(Into::into),
+            by: request.by.clone(),
             ip: None,
-            what: verb.to_owned(),
-            server: server.map(ToString::to_string),
+            what: request.command.verb().wire().to_owned(),
+            server: request.server.as_ref().map(ToString::to_string),
             outcome: "denied".to_owned(),
         };
         Ok(self.accounts.append(&entry).await?)
-    }
-}
-
-/// Returns the verb of a command as on the command line, which is an English one.
-fn name(command: &Command) -> &'static str {
-    match command.verb() {
-        "new" => "create",
-        "off" => "force off",
-        "settag" => "manage",
-        "deltag" => "unmanage",
-        "console" => "open the console of",
-        verb => verb,
     }
 }
 
@@ -127,21 +109,25 @@ impl Authorizer for AccountAuthorizer {
     async fn check(&self, request: &Request, record: Option<&Record>) -> Result<()> {
         let decided = self.decide(request, record).await;
         if let Err(Error::Denied(_)) = decided {
-            let (by, verb) = (request.by.as_deref(), request.command.verb());
-            self.audit(by, verb, Some(&request.server)).await?;
+            self.audit(request).await?;
         }
         decided
     }
 
-    async fn check_sync_of_all(&self, by: Option<&str>) -> Result<()> {
-        let is_admin = |permissions: &Permissions| permissions.admin;
-        let decided = self
-            .require(by, is_admin, || "sync all servers".to_owned())
-            .await;
-        if let Err(Error::Denied(_)) = decided {
-            self.audit(by, "sync", None).await?;
+    async fn needs_labels(&self, request: &Request) -> Result<bool> {
+        let Request {
+            command,
+            server: Some(server),
+            by: Some(by),
+        } = request
+        else {
+            return Ok(false);
+        };
+        match self.permissions(by).await {
+            Ok(permissions) => Ok(permissions.depends_on_labels(command, server)),
+            Err(Error::Denied(_)) => Ok(false),
+            Err(error) => Err(error),
         }
-        decided
     }
 }
 
@@ -151,7 +137,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{CreateOptions, Power};
+    use crate::{Command, CreateOptions, Power};
 
     async fn authorizer(
         users: impl IntoIterator<Item = (&str, Value)>,

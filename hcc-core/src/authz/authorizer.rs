@@ -14,7 +14,8 @@ use crate::{Request, Result};
 /// if a command was pushed past that service.
 #[async_trait]
 pub trait Authorizer: Debug + Send + Sync {
-    /// Checks a request for the server of this record; a server that is to be created has none.
+    /// Checks a request for the server of this record; a server that is to be created has none, nor
+    /// has a request for all servers.
     ///
     /// # Errors
     ///
@@ -22,12 +23,17 @@ pub trait Authorizer: Debug + Send + Sync {
     /// as of an unavailable database, is retried like an error of the command itself.
     async fn check(&self, request: &Request, record: Option<&Record>) -> Result<()>;
 
-    /// Checks whether this user may sync all records at once.
+    /// Returns whether the decision about a request depends on the labels of its server. If so, the
+    /// worker reads them from Hetzner, and [`check`](Self::check) is given a record with the current
+    /// ones, or without labels if the server does not exist. By default it does.
     ///
     /// # Errors
     ///
     /// As [`check`](Self::check).
-    async fn check_sync_of_all(&self, by: Option<&str>) -> Result<()>;
+    async fn needs_labels(&self, request: &Request) -> Result<bool> {
+        let _ = request;
+        Ok(true)
+    }
 }
 
 /// Allows every request: only the [`Guard`](crate::Guard) applies.
@@ -42,7 +48,7 @@ impl Authorizer for AllowAll {
         Ok(())
     }
 
-    async fn check_sync_of_all(&self, _: Option<&str>) -> Result<()> {
-        Ok(())
+    async fn needs_labels(&self, _: &Request) -> Result<bool> {
+        Ok(false)
     }
 }

@@ -55,7 +55,7 @@ pub struct Grant {
     /// The pattern for server names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub servers: Option<NamePattern>,
-    /// The selector for labels, which are read from the record. A server without known labels
+    /// The selector for labels. Web services read them from the record, and a worker from Hetzner. A server without known labels
     /// matches no selector, nor does one that is to be created.
     #[serde(
         deserialize_with = "nonempty_selector",
@@ -136,7 +136,7 @@ impl Permissions {
 
     /// Returns whether a command is allowed for a server, given its record if there is one.
     ///
-    /// [`Command::Settag`] and [`Command::Deltag`] are for administrators.
+    /// [`Command::SyncAll`], [`Command::Settag`] and [`Command::Deltag`] are for administrators.
     pub fn allows(&self, command: &Command, server: &ServerName, record: Option<&Record>) -> bool {
         match Permission::needed(command) {
             _ if self.admin => true,
@@ -144,6 +144,21 @@ impl Permissions {
             Some(permission) => self.has(permission, server.as_str(), record),
             None => false,
         }
+    }
+
+    /// Returns whether the labels of a server decide whether a command is allowed.
+    pub(crate) fn depends_on_labels(&self, command: &Command, server: &ServerName) -> bool {
+        let Some(permission) = Permission::needed(command) else {
+            return false;
+        };
+        !self.allows(command, server, None)
+            && permission != Permission::Create
+            && self.grants.iter().any(|grant| {
+                let servers = grant.servers.as_ref();
+                grant.labels.is_some()
+                    && grant.includes(permission)
+                    && servers.is_none_or(|servers| servers.matches(server.as_str()))
+            })
     }
 
     /// Returns whether the server of this record may be seen.
@@ -230,7 +245,7 @@ impl Permission {
             Command::Power(Power::Force | Power::Reset) => Some(Self::Reset),
             Command::Create(_) => Some(Self::Create),
             Command::Kill { .. } => Some(Self::Kill),
-            Command::Settag | Command::Deltag => None,
+            Command::SyncAll | Command::Settag | Command::Deltag => None,
         }
     }
 }
@@ -291,7 +306,7 @@ mod tests {
         let allowed = commands
             .iter()
             .filter(|command| permissions.allows(command, &server, record));
-        let verbs: Vec<_> = allowed.map(Command::verb).collect();
+        let verbs: Vec<_> = allowed.map(|command| command.verb().wire()).collect();
         verbs.join(" ")
     }
 

@@ -5,7 +5,9 @@ use std::str::FromStr;
 use std::vec;
 
 use hcc_store::{Patch, Precondition, Stage, StoreExt};
-use hcloud_api::{Action, CreateServer, ErrorCode, IdOrName, Labels, ServerCreated, TypePrice};
+use hcloud_api::{
+    Action, CreateServer, ErrorCode, IdOrName, Labels, Salvage, ServerCreated, TypePrice,
+};
 use tracing::warn;
 
 use super::Project;
@@ -247,6 +249,30 @@ impl Project {
         }
     }
 
+    /// Records a server whose response could not be decoded: the password first, which cannot be
+    /// requested again.
+    async fn record_salvage(&self, name: &ServerName, salvage: &Salvage) -> Result<CreateOutcome> {
+        let started = self.api.actions().list(&salvage.actions).await;
+        let started = started.unwrap_or_default();
+        let mut patch = Patch::new()
+            .stage(Stage::Created)
+            .created(salvage.root_password.as_ref(), &actions(&started));
+        if let Some(id) = salvage.id {
+            patch = patch.id(id);
+        }
+        if let Err(source) = self.store.set(name.as_str(), patch).await {
+            let name = name.clone();
+            return Err(Error::Unrecorded { name, source });
+        }
+        if let Ok(Some(server)) = self.find(name).await {
+            let patch = Patch::new().snapshot(&snapshot(&server));
+            if let Err(error) = self.store.set(name.as_str(), patch).await {
+                warn!(server = %name, %error, "record not completed");
+            }
+        }
+        Ok(CreateOutcome::Created(started))
+    }
+
     /// Determines the outcome of a request that failed or got no response.
     async fn resolve_failure(
         &self,
@@ -255,6 +281,11 @@ impl Project {
         request: &CreateServer,
         error: hcloud_api::Error,
     ) -> Result<CreateOutcome> {
+        if let Some(salvage) = error.salvage()
+            && (salvage.id.is_some() || salvage.root_password.is_some())
+        {
+            return self.record_salvage(name, salvage).await;
+        }
         let is_taken = error.code() == Some(&ErrorCode::UniquenessError);
         let may_exist = is_taken || error.may_have_taken_effect();
         let mut adopted = None;

@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
-use hcloud_api::{Labels, ListServers, Server};
+use hcloud_api::{Labels, ListServers, Server, SkippedItem};
 use serde::Serialize;
 
 use super::Project;
 use super::snapshot::{created, ip4, ip6};
+use super::sync::may_be;
 use crate::{Error, Result};
 
 /// An entry of the list of all servers and records.
@@ -17,7 +18,8 @@ pub struct ServerSummary {
     pub name: String,
     /// Whether a server, a record or both exist.
     pub known: Presence,
-    /// The properties of the server, unless there is only a record.
+    /// The properties of the server, unless there is only a record, or the response about the
+    /// server could not be decoded.
     #[serde(flatten)]
     pub remote: Option<ServerDetails>,
 }
@@ -71,20 +73,32 @@ impl Project {
     /// The request to Hetzner fails, or the records cannot be read.
     pub async fn list(&self) -> Result<Vec<ServerSummary>> {
         let all = ListServers::default();
-        let servers = async { Ok::<_, Error>(self.api.servers().list(&all).all().await?) };
+        let servers = self.api.servers().list(&all);
+        let servers = async { Ok::<_, Error>(servers.all_with_deviations(|_| {}).await?) };
         let records = async { Ok::<_, Error>(self.store.list().await?) };
         let (servers, records) = tokio::try_join!(servers, records)?;
 
-        let mut recorded: Vec<String> = records.into_iter().map(|record| record.name).collect();
-        let known: HashSet<&str> = recorded.iter().map(String::as_str).collect();
+        let skipped: Vec<SkippedItem> = servers.skipped().cloned().collect();
+        let known: HashSet<&str> = records.iter().map(|record| record.name.as_str()).collect();
         let mut listed: Vec<ServerSummary> = servers
+            .items
             .into_iter()
             .map(|server| ServerSummary::remote(server, &known))
             .collect();
 
         let seen: HashSet<String> = listed.iter().map(|server| server.name.clone()).collect();
-        recorded.retain(|name| !seen.contains(name));
-        listed.extend(recorded.into_iter().map(ServerSummary::local));
+        let others = records
+            .into_iter()
+            .filter(|record| !seen.contains(&record.name));
+        listed.extend(others.map(|record| ServerSummary {
+            known: if skipped.iter().any(|item| may_be(item, &record)) {
+                Presence::Both
+            } else {
+                Presence::Local
+            },
+            name: record.name,
+            remote: None,
+        }));
         Ok(listed)
     }
 }
@@ -106,14 +120,6 @@ impl ServerSummary {
                 labels: server.labels,
             }),
             name: server.name,
-        }
-    }
-
-    fn local(name: String) -> Self {
-        Self {
-            name,
-            known: Presence::Local,
-            remote: None,
         }
     }
 }

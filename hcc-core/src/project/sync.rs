@@ -2,7 +2,7 @@
 
 use futures_util::{StreamExt, stream};
 use hcc_store::{IfMissing, Patch, Precondition, Record, Stage, Write};
-use hcloud_api::{ListServers, Server, ServerStatus};
+use hcloud_api::{ListServers, Server, ServerStatus, SkippedItem};
 use indexmap::IndexMap;
 use serde::Serialize;
 
@@ -85,11 +85,11 @@ impl Project {
         mut progress: impl FnMut(SyncProgress) + Send,
     ) -> Result<Vec<SyncedRecord>> {
         let records = self.store.list().await?;
-        let servers = self
+        let (servers, skipped) = self
             .fetch_servers(scope, records.len(), &mut progress)
             .await?;
 
-        let plan = self.plan(scope, prune, servers, records);
+        let plan = self.plan(scope, prune, servers, &skipped, records);
         progress(SyncProgress::Writing {
             records: plan.synced.len() as u64,
         });
@@ -106,7 +106,7 @@ impl Project {
         scope: &Scope,
         known: usize,
         progress: &mut (impl FnMut(SyncProgress) + Send),
-    ) -> Result<Vec<Server>> {
+    ) -> Result<(Vec<Server>, Vec<SkippedItem>)> {
         let mut fetched = |servers, of| progress(SyncProgress::Fetching { servers, of });
         match scope {
             Scope::Names(names) | Scope::Recorded(names)
@@ -121,17 +121,26 @@ impl Project {
                     found.extend(server?);
                     fetched(at as u64 + 1, Some(names.len() as u64));
                 }
-                Ok(found)
+                Ok((found, Vec::new()))
             }
             _ => {
                 let all = self.api.servers().list(&ListServers::default());
-                let all = all.all_with_progress(|page| fetched(page.items, page.total));
-                Ok(all.await?)
+                let all = all.all_with_deviations(|page| fetched(page.items, page.total));
+                let all = all.await?;
+                let skipped = all.skipped().cloned().collect();
+                Ok((all.items, skipped))
             }
         }
     }
 
-    fn plan(&self, scope: &Scope, prune: bool, servers: Vec<Server>, records: Vec<Record>) -> Plan {
+    fn plan(
+        &self,
+        scope: &Scope,
+        prune: bool,
+        servers: Vec<Server>,
+        skipped: &[SkippedItem],
+        records: Vec<Record>,
+    ) -> Plan {
         let mut plan = Plan::default();
         let mut servers: IndexMap<String, Server> = servers
             .into_iter()
@@ -140,6 +149,9 @@ impl Project {
         for record in records.iter().filter(|record| scope.names(&record.name)) {
             match servers.shift_remove(&record.name) {
                 Some(server) => plan.update(record, &server),
+                None if skipped.iter().any(|item| may_be(item, record)) => {
+                    plan.report(&record.name, SyncOutcome::Unreadable, false);
+                }
                 None => plan.miss(record, prune || scope.is_named()),
             }
         }
@@ -151,6 +163,15 @@ impl Project {
         }
         plan.unknown(scope);
         plan
+    }
+}
+
+/// Returns whether an item of a list that could not be decoded may be the server of a record.
+pub(super) fn may_be(item: &SkippedItem, record: &Record) -> bool {
+    match (&item.id, record.id, &item.name) {
+        (Some(item), Some(record), _) => *item == record.to_string(),
+        (_, _, Some(name)) => *name == record.name,
+        _ => true,
     }
 }
 

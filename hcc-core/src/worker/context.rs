@@ -7,7 +7,9 @@ use hcc_store::Store;
 use tracing::debug;
 
 use super::config::WorkerConfig;
-use crate::{Authorizer, Event, Project, RecordEvent, Result, Scope, SyncOutcome, SyncedRecord};
+use crate::{
+    Authorizer, Error, Event, Project, RecordEvent, Result, Scope, SyncOutcome, SyncedRecord,
+};
 
 /// What the parts of a worker share.
 #[derive(Clone, Debug)]
@@ -16,6 +18,8 @@ pub(super) struct WorkerContext {
     pub(super) queue: Queue,
     pub(super) config: WorkerConfig,
     pub(super) authorizer: Arc<dyn Authorizer>,
+    /// What to do about an error.
+    pub(super) hints: fn(&Error) -> Option<String>,
 }
 
 impl WorkerContext {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hcc_store::Record;
 use hcloud_api::{Action, ServerStatus};
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -10,7 +11,7 @@ use tracing::warn;
 
 use super::action_poller::ActionPoller;
 use super::context::WorkerContext;
-use super::failure::Failure;
+use super::failure::AttemptError;
 use super::refresher::RecordRefresher;
 use crate::project::delete::ExpectedServer;
 use crate::project::delivery::Delivery;
@@ -35,24 +36,22 @@ pub(super) struct Executor {
 }
 
 impl Executor {
-    /// Syncs all records.
-    pub(super) async fn sync_all(&self, by: Option<&str>) -> Result<Note, Failure> {
-        self.context.authorizer.check_sync_of_all(by).await?;
-        self.context.sync(&Scope::Known).await?;
-        Ok(None)
-    }
-
-    /// Executes a command for one server.
+    /// Executes a command.
     pub(super) async fn execute(
         &self,
         request: &Request,
         delivery: &Delivery,
-    ) -> Result<Note, Failure> {
-        let (server, context) = (&request.server, &self.context);
+    ) -> Result<Note, AttemptError> {
+        let context = &self.context;
+        let Some(server) = &request.server else {
+            context.authorizer.check(request, None).await?;
+            context.sync(&Scope::Known).await?;
+            return Ok(None);
+        };
         let record = context.store().get(server.as_str()).await?;
-        context.authorizer.check(request, record.as_ref()).await?;
+        self.authorize(request, server, record.as_ref()).await?;
         match &request.command {
-            Command::Sync => self.sync(server, record.is_some()).await?,
+            Command::Sync | Command::SyncAll => self.sync(server, record.is_some()).await?,
             Command::Power(power) => self.power(server, *power, delivery).await?,
             Command::Console => {
                 context.project.console(server).await?;
@@ -79,7 +78,34 @@ impl Executor {
         Ok(None)
     }
 
-    async fn sync(&self, server: &ServerName, is_recorded: bool) -> Result<(), Failure> {
+    /// Asks the authorizer, with the labels that the server has now if they matter.
+    async fn authorize(
+        &self,
+        request: &Request,
+        server: &ServerName,
+        record: Option<&Record>,
+    ) -> Result<(), AttemptError> {
+        let WorkerContext {
+            authorizer,
+            project,
+            ..
+        } = &*self.context;
+        if !authorizer.needs_labels(request).await? {
+            return Ok(authorizer.check(request, record).await?);
+        }
+        let found = project.find(server).await?;
+        let mut current = record.cloned().unwrap_or_default();
+        current.name = server.to_string();
+        current.labels = found.map(|found| {
+            let labels = (&found.labels).into_iter();
+            labels
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect()
+        });
+        Ok(authorizer.check(request, Some(&current)).await?)
+    }
+
+    async fn sync(&self, server: &ServerName, is_recorded: bool) -> Result<(), AttemptError> {
         if !is_recorded {
             self.context.project.find_managed(server).await?;
         }
@@ -88,6 +114,10 @@ impl Executor {
                 name: server.clone(),
             }
             .into()),
+            // Its own request fails with the reason.
+            SyncOutcome::Unreadable => {
+                Ok(self.context.project.find_managed(server).await.map(drop)?)
+            }
             _ => Ok(()),
         }
     }
@@ -97,7 +127,7 @@ impl Executor {
         server: &ServerName,
         power: Power,
         delivery: &Delivery,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), AttemptError> {
         let project = &self.context.project;
         let action = if power.is_unrepeatable() {
             project.power_once(server, power, delivery).await?
@@ -109,7 +139,11 @@ impl Executor {
         Ok(())
     }
 
-    async fn create(&self, server: &ServerName, options: &CreateOptions) -> Result<Note, Failure> {
+    async fn create(
+        &self,
+        server: &ServerName,
+        options: &CreateOptions,
+    ) -> Result<Note, AttemptError> {
         let project = &self.context.project;
         let note = loop {
             let outcome = project.create(server, options).await?;
@@ -132,7 +166,7 @@ impl Executor {
         &self,
         server: &ServerName,
         options: &CreateOptions,
-    ) -> Result<Note, Failure> {
+    ) -> Result<Note, AttemptError> {
         let record = self.context.store().get(server.as_str()).await?;
         let has_password = record.is_some_and(|record| record.pw.is_some());
         let is_lost = options.ssh_keys.is_empty() && !has_password;
@@ -144,7 +178,7 @@ impl Executor {
         server: &ServerName,
         expected: ExpectedServer,
         delivery: &Delivery,
-    ) -> Result<Note, Failure> {
+    ) -> Result<Note, AttemptError> {
         const GONE: Note = Some("the server was already deleted");
         let has_id = matches!(expected, ExpectedServer::Id(_));
         match self.context.project.delete_expected(server, expected).await {
@@ -164,7 +198,7 @@ impl Executor {
     }
 
     /// Waits until all actions have succeeded.
-    async fn wait(&self, actions: Vec<Action>) -> Result<(), Failure> {
+    async fn wait(&self, actions: Vec<Action>) -> Result<(), AttemptError> {
         for action in actions {
             let ended = timeout(ACTION_TIMEOUT, self.action_poller.wait(action)).await;
             let action = match ended {
@@ -181,9 +215,9 @@ impl Executor {
 
     /// Updates the record of a server now, and until it has this status.
     async fn refresh(&self, server: &ServerName, status: ServerStatus) {
-        if let Err(failure) = self.refresher.sync_until(server, status).await {
+        if let Err(error) = self.refresher.sync_until(server, status).await {
             // The command has succeeded; the next periodic sync updates the record.
-            warn!(%server, error = failure.message, "record not synced");
+            warn!(%server, error = error.failure.message, "record not synced");
         }
     }
 
@@ -192,6 +226,6 @@ impl Executor {
     }
 }
 
-fn unknown(why: &str) -> Failure {
-    Failure::transient(&format!("outcome unknown: {why}"), "still_running")
+fn unknown(why: &str) -> AttemptError {
+    AttemptError::transient(&format!("outcome unknown: {why}"), "still_running")
 }

@@ -1,22 +1,20 @@
-//! Why a command failed, and whether it is retried.
+//! Why an attempt failed, and whether it is retried.
 
-use std::error::Error as StdError;
-use std::iter::successors;
+use std::sync::Arc;
 
-use crate::{Error, ErrorKind, InvalidRequest};
+use crate::{Error, ErrorKind, Failure, InvalidRequest};
 
-/// Why a command failed.
+/// Why an attempt to carry out a command failed.
 #[derive(Clone, Debug)]
-pub(super) struct Failure {
-    /// The error with all its causes, for people.
-    pub(super) message: String,
-    /// For programs.
-    pub(super) code: String,
+pub(super) struct AttemptError {
+    pub(super) failure: Failure,
     /// Whether the same command may succeed later.
     pub(super) is_transient: bool,
+    /// The cause, unless the worker itself is.
+    pub(super) error: Option<Arc<Error>>,
 }
 
-impl Failure {
+impl AttemptError {
     pub(super) fn transient(message: &str, code: &str) -> Self {
         Self {
             is_transient: true,
@@ -26,30 +24,30 @@ impl Failure {
 
     pub(super) fn permanent(message: &str, code: &str) -> Self {
         Self {
-            message: message.to_owned(),
-            code: code.to_owned(),
+            failure: Failure::new(ErrorKind::Failed, code, message),
             is_transient: false,
+            error: None,
         }
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for AttemptError {
     fn from(error: Error) -> Self {
         Self {
-            message: with_causes(&error),
-            code: error.code().to_owned(),
+            failure: (&error).into(),
             is_transient: is_transient(&error),
+            error: Some(Arc::new(error)),
         }
     }
 }
 
-impl From<hcc_store::Error> for Failure {
+impl From<hcc_store::Error> for AttemptError {
     fn from(error: hcc_store::Error) -> Self {
         Error::from(error).into()
     }
 }
 
-impl From<InvalidRequest> for Failure {
+impl From<InvalidRequest> for AttemptError {
     fn from(error: InvalidRequest) -> Self {
         Error::from(error).into()
     }
@@ -69,12 +67,4 @@ fn is_transient(error: &Error) -> bool {
         },
         _ => false,
     }
-}
-
-/// The error and its causes in one line.
-fn with_causes(error: &(dyn StdError + 'static)) -> String {
-    let messages: Vec<_> = successors(Some(error), |error| (*error).source())
-        .map(ToString::to_string)
-        .collect();
-    messages.join(": ")
 }

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hcc_queue::{Disposition, Error as QueueError, Handler, Lease, Outcome};
+use hcc_queue::{Disposition, Error as QueueError, Handler, Lease, Outcome as Attempt, Reason};
 use hcc_store::{Patch, StoreExt};
 use tracing::{Instrument, Span, error_span, info, warn};
 
 use super::execute::{Executor, Note};
-use super::failure::Failure;
+use super::failure::AttemptError;
 use super::in_flight::InFlight;
 use crate::project::delivery::Delivery;
-use crate::request::EVERY_SERVER;
-use crate::{CommandEvent, Event, Request};
+use crate::{CommandEvent, Event, Failure, Outcome, Request};
 
 /// How long a cancelled request may still take to arrive at Hetzner.
 const IN_FLIGHT_TTL: Duration = Duration::from_secs(60);
@@ -30,7 +29,7 @@ type Report = Option<CommandEvent>;
 impl Handler for CommandHandler {
     type Report = Report;
 
-    async fn handle(&self, lease: Arc<Lease>) -> (Outcome, Report) {
+    async fn handle(&self, lease: Arc<Lease>) -> (Attempt, Report) {
         let _in_flight = self.in_flight.start(&lease.command);
         let handled = async {
             let attempted = self.attempt(&lease).await;
@@ -39,19 +38,19 @@ impl Handler for CommandHandler {
         handled.instrument(span(&lease)).await
     }
 
-    async fn refused(&self, lease: &Lease, reason: &str) -> Report {
-        let refused = Failure::permanent(reason, "refused");
-        self.conclude(lease, Err(refused)).await.1
+    async fn refused(&self, lease: &Lease, reason: &str) -> (Attempt, Report) {
+        let refused = AttemptError::permanent(reason, "refused");
+        self.conclude(lease, Err(refused)).await
     }
 
-    fn cancelled(&self, lease: &Lease) -> (Outcome, Report) {
+    fn cancelled(&self, lease: &Lease) -> (Attempt, Report) {
         let delay = match Request::try_from(&lease.command) {
             Ok(request) if request.command.is_unrepeatable() => IN_FLIGHT_TTL,
             _ => Duration::ZERO,
         };
         let reason = "the worker stopped".to_owned();
         let event = unfinished(lease, &reason);
-        (Outcome::Release { delay, reason }, Some(event))
+        (Attempt::Release { delay, reason }, Some(event))
     }
 
     async fn settled(
@@ -72,50 +71,50 @@ impl Handler for CommandHandler {
 }
 
 impl CommandHandler {
-    async fn attempt(&self, lease: &Lease) -> Result<Note, Failure> {
-        let command = &lease.command;
-        if (&*command.verb, &*command.server) == ("sync", EVERY_SERVER) {
-            return self.executor.sync_all(command.by.as_deref()).await;
-        }
-        let request = Request::try_from(command)?;
+    async fn attempt(&self, lease: &Lease) -> Result<Note, AttemptError> {
+        let request = Request::try_from(&lease.command)?;
         self.executor.execute(&request, &Delivery::of(lease)).await
     }
 
     /// Decides what the queue does with a command, and records the outcome if it is final.
-    async fn conclude(&self, lease: &Lease, attempted: Result<Note, Failure>) -> (Outcome, Report) {
-        let mut event = CommandEvent::of(&lease.command);
-        let outcome = match attempted {
+    async fn conclude(
+        &self,
+        lease: &Lease,
+        attempted: Result<Note, AttemptError>,
+    ) -> (Attempt, Report) {
+        let context = &self.executor.context;
+        let (attempt, outcome) = match attempted {
             Ok(note) => {
-                event.ok = true;
-                event.err = note.map(Into::into);
-                Outcome::Done
+                let note = note.map(Into::into);
+                (Attempt::Done, Outcome::Done { note })
             }
-            Err(failure) => {
-                event.err = Some(failure.message.clone());
-                event.code = Some(failure.code);
-                if failure.is_transient {
-                    Outcome::Retry(failure.message)
+            Err(error) => {
+                let cause = error.error.as_deref();
+                let failure = Failure {
+                    hint: cause.and_then(context.hints),
+                    ..error.failure
+                };
+                let message = failure.message.clone();
+                let outcome = Outcome::Failed(failure);
+                let reason = Reason::new(message, outcome.to_value());
+                if error.is_transient {
+                    (Attempt::Retry(reason), outcome)
                 } else {
-                    Outcome::Dead(failure.message)
+                    (Attempt::Dead(reason), outcome)
                 }
             }
         };
-        let queue = &self.executor.context.queue;
-        if !matches!(queue.disposition(lease, &outcome), Disposition::Retry(_)) {
+        let event = CommandEvent::ended(&lease.command, outcome);
+        let disposition = context.queue.disposition(lease, &attempt);
+        if !matches!(disposition, Disposition::Retry(_)) {
             self.record(&event).await;
         }
-        (outcome, Some(event))
+        (attempt, Some(event))
     }
 
     /// Writes the outcome of a command to the record of its server, if there is one.
     async fn record(&self, event: &CommandEvent) {
-        let patch = Patch::new().last(&hcc_store::Outcome {
-            cmd: event.cmd.clone(),
-            ok: event.ok,
-            err: event.err.clone(),
-            at: event.at,
-            by: event.by.clone(),
-        });
+        let patch = Patch::new().last(&event.last());
         let store = self.executor.context.store();
         if let Err(error) = store.update(&event.server, patch).await {
             let error = &error as &dyn std::error::Error;
@@ -140,6 +139,7 @@ impl CommandHandler {
                     "retry scheduled"
                 );
                 event.after = Some(after);
+                event.outcome = None;
                 Event::Delayed(event)
             }
             Disposition::Dead => {

@@ -9,14 +9,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::backoff::Outage;
 use super::context::WorkerContext;
-use super::failure::Failure;
+use super::failure::AttemptError;
 use super::status_watch::StatusWatch;
 use crate::{Scope, ServerName, SyncOutcome};
 
 /// How many records are synced at once.
 const MAX_BATCH: usize = 1000;
 
-type Refreshed = Result<SyncOutcome, Failure>;
+type Refreshed = Result<SyncOutcome, AttemptError>;
 
 /// A handle to the task that syncs records.
 #[derive(Clone, Debug)]
@@ -59,7 +59,7 @@ impl RecordRefresher {
             expected,
             refreshed,
         };
-        let stopped = || Failure::transient("the worker has stopped", "stopped");
+        let stopped = || AttemptError::transient("the worker has stopped", "stopped");
         self.0.send(request).map_err(|_| stopped())?;
         response.await.map_err(|_| stopped())?
     }
@@ -97,7 +97,7 @@ impl RefreshTask {
         if let Ok(synced) = &synced {
             self.watch.observe(synced);
         }
-        let outcomes: Result<HashMap<_, _>, Failure> = synced
+        let outcomes: Result<HashMap<_, _>, AttemptError> = synced
             .map(|all| all.into_iter().map(|one| (one.name, one.record)).collect())
             .map_err(Into::into);
         for request in batch {

@@ -49,13 +49,13 @@ impl Harness {
     }
 
     /// Submits a command as anna and waits until it has ended.
-    pub(crate) async fn run(&self, command: Command, server: &str) -> Result<()> {
+    pub(crate) async fn run(&self, command: Command, server: &str) -> Result<Option<String>> {
         let request = Request::new(command, name(server)).by("anna");
         self.frontend.submit_and_wait(&request, MINUTE).await
     }
 
     /// Pushes a command that has only `cmd` and `for`, and waits until it has ended.
-    pub(crate) async fn push(&self, verb: &str, server: &str) -> Result<()> {
+    pub(crate) async fn push(&self, verb: &str, server: &str) -> Result<Option<String>> {
         let command = hcc_queue::Command::new(verb, server);
         let id = self.queue.push(&command).await.unwrap();
         self.frontend.wait(&id, MINUTE).await

@@ -47,7 +47,7 @@ impl Fixture {
     }
 
     /// Pushes a command past the web service.
-    async fn push(&self, command: Command, by: &str) -> hcc_core::Result<()> {
+    async fn push(&self, command: Command, by: &str) -> hcc_core::Result<Option<String>> {
         let request = Request::new(command, name("web1")).by(by);
         self.harness
             .frontend
@@ -83,9 +83,10 @@ async fn sync_of_all_servers_is_for_admins() {
     fixture.add("root", json!({ "admin": true })).await;
     let _worker = fixture.start_worker();
     let frontend = &fixture.harness.frontend;
-    let sync = async |by| {
-        let id = frontend.submit_sync_all(by).await.unwrap();
-        frontend.wait(&id, MINUTE).await
+    let sync = async |by: Option<&str>| {
+        let mut sync = Request::sync_all();
+        sync.by = by.map(Into::into);
+        frontend.submit_and_wait(&sync, MINUTE).await
     };
 
     let error = sync(Some("zoe")).await.unwrap_err();

@@ -47,6 +47,10 @@ impl Channel<String> for Unavailable {
         self.fail()?;
         self.queue.signals().subscribe().await
     }
+
+    async fn recent(&self) -> Result<Vec<String>> {
+        self.queue.signals().recent().await
+    }
 }
 
 #[async_trait]
@@ -57,6 +61,10 @@ impl Channel<RawEvent> for Unavailable {
 
     async fn subscribe(&self) -> Result<Box<dyn Subscription<RawEvent>>> {
         self.queue.events().subscribe().await
+    }
+
+    async fn recent(&self) -> Result<Vec<RawEvent>> {
+        self.queue.events().recent().await
     }
 }
 

@@ -148,7 +148,7 @@ async fn failure_is_recorded_and_published() {
 
     assert_eq!(
         (error.code(), error.kind()),
-        ("invalid_request", ErrorKind::Failed)
+        ("invalid_request", ErrorKind::Usage)
     );
     let last = harness.setup.record("web1").await.unwrap().last.unwrap();
     assert_eq!((last.cmd.as_str(), last.ok), ("explode", false));
@@ -319,15 +319,18 @@ struct OnlyAnna;
 #[async_trait::async_trait]
 impl Authorizer for OnlyAnna {
     async fn check(&self, request: &Request, record: Option<&Record>) -> hcc_core::Result<()> {
-        assert_eq!(record.unwrap().name, request.server.as_str());
+        assert_eq!(
+            record.unwrap().name,
+            request.server.as_ref().unwrap().as_str()
+        );
         match request.by.as_deref() {
             Some("anna") => Ok(()),
             _ => Err(Denied::new("only anna is allowed").into()),
         }
     }
 
-    async fn check_sync_of_all(&self, _: Option<&str>) -> hcc_core::Result<()> {
-        Err(Denied::new("not allowed").into())
+    async fn needs_labels(&self, _: &Request) -> hcc_core::Result<bool> {
+        Ok(false)
     }
 }
 

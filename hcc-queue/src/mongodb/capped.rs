@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use hcc_database::mongodb::{NAMESPACE_EXISTS, Server, has_code};
 use tokio::sync::OnceCell;
 
+use super::document::read_all;
 use super::tail::subscribe;
 use crate::{Channel, Error, RawEvent, Received, Result, Subscription};
 
@@ -142,5 +143,20 @@ impl<T: Message> Channel<T> for Capped<T> {
 
     async fn subscribe(&self) -> Result<Box<dyn Subscription<T>>> {
         Ok(Box::new(subscribe(self.clone()).await?))
+    }
+
+    async fn recent(&self) -> Result<Vec<T>> {
+        // The natural order of a capped collection is that of the inserts.
+        let messages = self.on(self.server.database()).clone_with_type();
+        let found = read_all(&self.server, messages.find(doc! {})).await?;
+        let documents = found
+            .into_iter()
+            .filter_map(|found| Document::try_from(found).ok());
+        Ok(documents
+            .filter_map(|document| match T::received(document) {
+                Some(Received::Message(message)) => Some(message),
+                _ => None,
+            })
+            .collect())
     }
 }

@@ -11,7 +11,7 @@
 //! | `held` | whether it is leased |
 //! | `token`, `attempts` | the number of leases, ever and since the push |
 //! | `err` | why it failed last |
-//! | `dead`, `died` | it is to be moved to the dead letters, and since when |
+//! | `dead`, `died`, `outcome` | it is to be moved to the dead letters, since when, and how it ended |
 //!
 //! The natural order is not used: members of a replica set that apply many writes at once
 //! do not agree on it. A command of another program has no turn until one of ours is
@@ -25,7 +25,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::mongodb::bson::{Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
+use ::mongodb::bson::{self, Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
 use ::mongodb::options::{Hint, IndexOptions, ReturnDocument};
 use ::mongodb::{Collection, IndexModel};
 use async_trait::async_trait;
@@ -38,8 +38,8 @@ use super::document::{
 };
 use crate::page::clamp;
 use crate::{
-    Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Pushed, Result,
-    Token,
+    Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Pushed, Reason,
+    Result, Token,
 };
 
 /// The index on the order of each server's commands.
@@ -344,13 +344,16 @@ impl Commands for Documents {
         self.set(&lease, fields).await
     }
 
-    async fn bury(&self, lease: Lease, reason: &str) -> Result<()> {
+    async fn bury(&self, lease: Lease, reason: &Reason) -> Result<()> {
+        let outcome = bson::serialize_to_bson(&reason.outcome);
+        let outcome = outcome.map_err(|error| self.server.error(error))?;
         let mark = doc! {
             "dead": true,
             "died": "$$NOW",
             "due": "$$NOW",
             "held": false,
-            "err": { "$literal": reason },
+            "err": { "$literal": &reason.message },
+            "outcome": { "$literal": outcome },
         };
         let marked = self
             .commands
@@ -460,7 +463,9 @@ impl Commands for Documents {
         let Some(mut fields) = self.server.answer(dead).await? else {
             return Ok(false);
         };
-        for field in ["dead", "died", "attempts", "err", "at", "turn", "after"] {
+        for field in [
+            "dead", "died", "attempts", "err", "outcome", "at", "turn", "after",
+        ] {
             fields.remove(field);
         }
         let newest = self.aggregate(newest_of(fields.get("for"))).await?;

@@ -69,12 +69,9 @@ pub(super) fn entry(found: &RawDocument) -> Option<Entry> {
         left => State::Delayed(left),
     };
     let reason = document.get_str("err").ok().map(str::to_owned);
-    Some(Entry::new(
-        command(document),
-        attempts(document),
-        state,
-        reason,
-    ))
+    let entry = Entry::new(command(document), attempts(document), state, reason);
+    let outcome = field(document, "outcome").filter(|_| state == State::Dead);
+    Some(entry.with_outcome(outcome.map_or(Value::Null, value)))
 }
 
 /// The position of a query result `{command, now}` within its page: the dead in the order of

@@ -176,12 +176,12 @@ function calls.release(id, token, delay, reason)
   return 1
 end
 
-function calls.bury(id, token, reason)
+function calls.bury(id, token, reason, outcome)
   if not is_held(id, token) then
     return 0
   end
   leave(id)
-  call('HSET', of(id), 'held', 0, 'dead', 1, 'died', now, 'err', reason)
+  call('HSET', of(id), 'held', 0, 'dead', 1, 'died', now, 'err', reason, 'outcome', outcome)
   return call('ZADD', 'cmd:dead', count(), id)
 end
 
@@ -236,7 +236,7 @@ function calls.retry(id)
   if call('ZREM', 'cmd:dead', id) == 0 then
     return 0
   end
-  call('HDEL', of(id), 'dead', 'died', 'due', 'err')
+  call('HDEL', of(id), 'dead', 'died', 'due', 'err', 'outcome')
   join(id, now)
   return 1
 end
@@ -272,6 +272,11 @@ end
 -- Sends a message; each stream keeps roughly the newest 3,000.
 function calls.send(stream, text)
   return call('XADD', stream, 'MAXLEN', '~', 3000, '*', stream, text)
+end
+
+-- The entries of a stream that are kept.
+function calls.recent(stream)
+  return call('XRANGE', stream, '-', '+')
 end
 
 -- The id of the newest entry of a stream, which is a marker if it was empty.

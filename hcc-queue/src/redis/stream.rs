@@ -78,6 +78,20 @@ impl<T: Message> Channel<T> for Streams {
             reading: Box::pin(position.read()),
         }))
     }
+
+    async fn recent(&self) -> Result<Vec<T>> {
+        let read = Read {
+            entries: self.0.call("recent", T::STREAM).await?,
+            lagged: false,
+        };
+        let received = read.received();
+        Ok(received
+            .filter_map(|received| match received {
+                Received::Message(message) => Some(message),
+                Received::Lagged => None,
+            })
+            .collect())
+    }
 }
 
 /// A subscription.

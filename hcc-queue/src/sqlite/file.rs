@@ -12,7 +12,8 @@ pub(super) static SCHEMA: Schema = Schema {
     kind: "queue",
     // "hccq"
     application_id: 0x6863_6371,
-    formats: &["
+    formats: &[
+        "
     CREATE TABLE cmd (
         seq INTEGER PRIMARY KEY,
         id TEXT NOT NULL UNIQUE DEFAULT (lower(hex(randomblob(16)))),
@@ -52,7 +53,9 @@ pub(super) static SCHEMA: Schema = Schema {
         token INTEGER NOT NULL,
         attempts INTEGER NOT NULL,
         err TEXT
-    )"],
+    )",
+        "ALTER TABLE cmd_dead ADD COLUMN outcome TEXT",
+    ],
     // A command is small, and a commit writes whole pages.
     page_size: 1024,
     // Each write is synced separately, see `wal`.

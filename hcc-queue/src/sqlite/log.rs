@@ -98,6 +98,21 @@ where
             .unwrap_or_else(|stopped| resume_unwind(stopped.into_panic()))?;
         Ok(Box::new(tail))
     }
+
+    async fn recent(&self) -> Result<Vec<T>> {
+        let path = self.path.clone();
+        let read = spawn_blocking(move || fs::read(path))
+            .await
+            .unwrap_or_else(|stopped| resume_unwind(stopped.into_panic()));
+        let lines = match read {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            read => read.map_err(|error| failed(&self.queue, error))?,
+        };
+        let lines = lines.split(|&byte| byte == b'\n');
+        Ok(lines
+            .filter_map(|line| serde_json::from_slice(line).ok())
+            .collect())
+    }
 }
 
 /// Appends a line in one write, to the file that currently has this path.

@@ -123,8 +123,8 @@ impl Both {
                 real.release(of_real, HOUR, "locked").await,
             ),
             _ => same(
-                model.bury(of_model, "no").await,
-                real.bury(of_real, "no").await,
+                model.bury(of_model, &"no".into()).await,
+                real.bury(of_real, &"no".into()).await,
             ),
         }
     }

@@ -368,7 +368,7 @@ async fn work_once(queue: &Queue, consumer: &mut Consumer, rng: &mut Rng) -> Res
     }
     match rng.u8(..50) {
         0 => {
-            let failed = Outcome::Retry("failed".to_owned());
+            let failed = Outcome::Retry("failed".into());
             queue.settle(lease, &failed).await.map(|_| ())
         }
         _ => queue.ack(lease).await,

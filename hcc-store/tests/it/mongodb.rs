@@ -33,6 +33,8 @@ async fn whole_numbers_are_stored_in_the_smallest_type_that_holds_them() {
         err: None,
         at: std::time::UNIX_EPOCH + Duration::from_secs(7),
         by: None,
+        id: None,
+        outcome: None,
     };
     let action = hcc_store::Action {
         progress: 1 << 40,

@@ -55,7 +55,7 @@ async fn service_lists_servers_and_starts_one_with_a_running_worker() {
     assert_eq!(start("web1").await.unwrap().status(), StatusCode::OK);
     assert_eq!(text(&servers).await, r#"{"web1":"running"}"#);
     let response = start("elsewhere").await.unwrap();
-    assert_eq!(response.status(), StatusCode::CONFLICT);
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
     assert_eq!(response.text().await.unwrap(), "server elsewhere not found");
     worker.abort();
 }

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use hcc_core::store::{Memory, Patch, StoreExt};
-use hcc_core::testing::{FakeWorker, Reply, RunningFakeWorker};
-use hcc_core::{Frontend, queue};
+use hcc_core::testing::{FakeWorker, RunningFakeWorker};
+use hcc_core::{ErrorKind, Failure, Frontend, queue};
 use reqwest::StatusCode;
 use tokio::net::TcpListener;
 
@@ -47,15 +47,18 @@ async fn started_server_is_listed_as_running() {
 }
 
 #[tokio::test]
-async fn failed_command_is_a_conflict_with_the_reason() {
-    let locked =
-        |worker: FakeWorker| worker.on("start", |_| Reply::failed("locked", "server is locked"));
+async fn failed_command_responds_with_its_status_and_the_reason() {
+    let locked = |worker: FakeWorker| {
+        worker.on("start", |_| {
+            Failure::new(ErrorKind::TryLater, "locked", "server is locked").into()
+        })
+    };
     let (origin, _worker) = serve(locked).await;
 
     let start = crate::client().post(format!("{origin}/web1/start")).send();
     let response = start.await.unwrap();
 
-    assert_eq!(response.status(), StatusCode::CONFLICT);
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(response.text().await.unwrap(), "server is locked");
 }
 
@@ -66,6 +69,6 @@ async fn invalid_name_never_reaches_the_queue() {
     let start = crate::client().post(format!("{origin}/web_1/start")).send();
     let response = start.await.unwrap();
 
-    assert_eq!(response.status(), StatusCode::CONFLICT);
+    assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
     assert!(worker.requests().is_empty());
 }

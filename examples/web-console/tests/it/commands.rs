@@ -196,7 +196,7 @@ async fn failed_command_is_retried_or_removed_by_its_user_only() {
     let path = format!("/commands/{}", lease.command.id);
     site.queue
         .commands()
-        .bury(lease, "it is <locked>")
+        .bury(lease, &"it is <locked>".into())
         .await
         .unwrap();
 

@@ -223,7 +223,7 @@ async fn fields_of_others_stay_through_lease_death_and_retry() {
 
     let lease = queue.lease().await.unwrap().unwrap();
     let id = lease.command.id.clone();
-    queue.commands().bury(lease, "$no").await.unwrap();
+    queue.commands().bury(lease, &"$no".into()).await.unwrap();
     assert!(queue.retry(&id).await.unwrap());
 
     assert_eq!(fresh.documents("cmd_dead").await, Vec::<Document>::new());
@@ -356,7 +356,7 @@ async fn collections_can_be_renamed() {
 
     queue.push(&Command::new("start", "web")).await.unwrap();
     let lease = queue.lease().await.unwrap().unwrap();
-    queue.commands().bury(lease, "no").await.unwrap();
+    queue.commands().bury(lease, &"no".into()).await.unwrap();
 
     let mut names = fresh.database.list_collection_names().await.unwrap();
     names.sort();

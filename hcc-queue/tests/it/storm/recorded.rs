@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use hcc_queue::{
     Channel, Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Pushed,
-    Queue, RawEvent, Result, Subscription,
+    Queue, RawEvent, Reason, Result, Subscription,
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -148,7 +148,7 @@ impl Commands for Recorded {
         self.0.commands().release(lease, delay, reason).await
     }
 
-    async fn bury(&self, lease: Lease, reason: &str) -> Result<()> {
+    async fn bury(&self, lease: Lease, reason: &Reason) -> Result<()> {
         let (id, token) = names(&lease);
         record(Fact::Burying { id, token });
         self.0.commands().bury(lease, reason).await
@@ -200,6 +200,10 @@ impl Channel<String> for Recorded {
     async fn subscribe(&self) -> Result<Box<dyn Subscription<String>>> {
         self.0.signals().subscribe().await
     }
+
+    async fn recent(&self) -> Result<Vec<String>> {
+        self.0.signals().recent().await
+    }
 }
 
 #[async_trait]
@@ -210,6 +214,10 @@ impl Channel<RawEvent> for Recorded {
 
     async fn subscribe(&self) -> Result<Box<dyn Subscription<RawEvent>>> {
         self.0.events().subscribe().await
+    }
+
+    async fn recent(&self) -> Result<Vec<RawEvent>> {
+        self.0.events().recent().await
     }
 }
 

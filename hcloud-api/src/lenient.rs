@@ -1,0 +1,422 @@
+//! Decoding of responses that differ from the documentation.
+//!
+//! This is the second attempt, after a response was not decoded directly: values that do not fit
+//! their field are ignored one by one, as if they were absent, until the rest fits.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::fmt;
+use std::ptr;
+
+use serde::Deserialize;
+use serde::de::value::StrDeserializer;
+use serde::de::{
+    self, DeserializeSeed, Deserializer, Expected, IntoDeserializer, MapAccess, SeqAccess,
+    Unexpected, Visitor,
+};
+use serde_json::Value;
+
+/// A value in a response that differs from the documentation and was ignored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Deviation {
+    /// The path of the value in the response, such as `servers[3].server_type.prices[0].net`.
+    pub path: String,
+    /// The problem, such as `expected a decimal number, got an object`.
+    pub problem: String,
+    /// The list item that is missing in the result because of it; `None` if only the value is.
+    pub skipped: Option<SkippedItem>,
+}
+
+/// An item of a list that could not be decoded, because its identity is unknown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SkippedItem {
+    /// The item's id, if the response has one.
+    pub id: Option<String>,
+    /// The item's name, if the response has one.
+    pub name: Option<String>,
+}
+
+impl fmt::Display for Deviation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path.as_str() {
+            "" => f.write_str(&self.problem),
+            path => write!(f, "{path}: {}", self.problem),
+        }
+    }
+}
+
+impl SkippedItem {
+    fn of(item: &Value) -> Self {
+        let text = |field: &str| match item.get(field)? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        Self {
+            id: text("id"),
+            name: text("name"),
+        }
+    }
+}
+
+/// Whether values that do not fit are ignored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Lenient,
+    Strict,
+}
+
+/// Decodes a value at a path, and adds what was ignored to `deviations`.
+///
+/// Returns the reason if the value cannot be decoded whatever is ignored.
+pub(crate) fn decode<'de, T: Deserialize<'de>>(
+    value: &'de Value,
+    path: &str,
+    mode: Mode,
+    deviations: &mut Vec<Deviation>,
+) -> Result<T, Deviation> {
+    let attempt = Attempt {
+        mode,
+        ignored: RefCell::default(),
+        fault: RefCell::default(),
+    };
+    let root = Path::Root(path);
+    let mut found = Vec::new();
+    loop {
+        let input = Node {
+            value,
+            path: &root,
+            attempt: &attempt,
+        };
+        let problem = match T::deserialize(input) {
+            Ok(decoded) => {
+                deviations.append(&mut found);
+                return Ok(decoded);
+            }
+            Err(problem) => problem,
+        };
+        let fault = attempt.fault.take();
+        let at = fault.as_ref().map_or(path, |fault| &fault.path);
+        let cause = problem.cause(at, &found);
+        match fault {
+            Some(fault) if mode == Mode::Lenient => {
+                attempt.ignored.borrow_mut().insert(fault.value);
+                // A null is the same as nothing, and what follows from an earlier deviation is
+                // none of its own.
+                if cause.is_none() && !fault.is_null {
+                    found.push(problem.at(&fault.path));
+                }
+            }
+            _ => return Err(cause.cloned().unwrap_or_else(|| problem.at(at))),
+        }
+    }
+}
+
+/// Decodes a list item by item, and skips those that cannot be decoded.
+pub(crate) fn decode_list<'de, T: Deserialize<'de>>(
+    list: Option<&'de Value>,
+    path: &str,
+    mode: Mode,
+    deviations: &mut Vec<Deviation>,
+) -> Result<Vec<T>, Deviation> {
+    let Some(Value::Array(items)) = list else {
+        let got = list.map_or(Unexpected::Other("nothing"), unexpected);
+        let deviation = <Problem as de::Error>::invalid_type(got, &"a list").at(path);
+        if mode == Mode::Strict || !list.is_none_or(Value::is_null) {
+            return Err(deviation);
+        }
+        deviations.push(Deviation {
+            skipped: Some(SkippedItem::default()),
+            ..deviation
+        });
+        return Ok(Vec::new());
+    };
+    let mut decoded = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        match decode(item, &format!("{path}[{index}]"), mode, deviations) {
+            Ok(item) => decoded.push(item),
+            Err(deviation) if mode == Mode::Lenient => deviations.push(Deviation {
+                skipped: Some(SkippedItem::of(item)),
+                ..deviation
+            }),
+            Err(deviation) => return Err(deviation),
+        }
+    }
+    Ok(decoded)
+}
+
+/// The state of decoding one value.
+struct Attempt {
+    mode: Mode,
+    /// The values that are ignored, by address.
+    ignored: RefCell<HashSet<*const Value>>,
+    /// The innermost value that did not fit.
+    fault: RefCell<Option<Fault>>,
+}
+
+struct Fault {
+    value: *const Value,
+    path: String,
+    is_null: bool,
+}
+
+/// Why a value did not fit. Strings are not quoted, since they may be secrets.
+#[derive(Debug)]
+struct Problem(String);
+
+impl Problem {
+    fn at(self, path: &str) -> Deviation {
+        Deviation {
+            path: path.to_owned(),
+            problem: self.0,
+            skipped: None,
+        }
+    }
+
+    /// Returns the earlier deviation because of which a field of the value at `path` is missing.
+    fn cause<'a>(&self, path: &str, found: &'a [Deviation]) -> Option<&'a Deviation> {
+        let field = self.0.strip_prefix("missing field `")?.strip_suffix('`')?;
+        let at = Path::Field(&Path::Root(path), field).to_string();
+        found.iter().rev().find(|deviation| {
+            let rest = deviation.path.strip_prefix(&at);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl de::Error for Problem {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self(message.to_string())
+    }
+
+    fn invalid_type(got: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let got = match got {
+            Unexpected::Str(_) => "a string".to_owned(),
+            Unexpected::Seq => "a list".to_owned(),
+            Unexpected::Map => "an object".to_owned(),
+            Unexpected::Unit => "null".to_owned(),
+            Unexpected::Unsigned(number) => number.to_string(),
+            Unexpected::Signed(number) => number.to_string(),
+            Unexpected::Float(number) => number.to_string(),
+            other => other.to_string().replace('`', ""),
+        };
+        let expected = match expected.to_string() {
+            object if object.starts_with("struct ") => "an object".to_owned(),
+            other => other,
+        };
+        Self(format!("expected {expected}, got {got}"))
+    }
+
+    fn invalid_value(got: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::invalid_type(got, expected)
+    }
+}
+
+/// The place of a value in a document.
+enum Path<'a> {
+    Root(&'a str),
+    Field(&'a Path<'a>, &'a str),
+    Index(&'a Path<'a>, usize),
+}
+
+impl fmt::Display for Path<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Root(path) => f.write_str(path),
+            Self::Field(Path::Root(""), field) => f.write_str(field),
+            Self::Field(parent, field) => write!(f, "{parent}.{field}"),
+            Self::Index(parent, index) => write!(f, "{parent}[{index}]"),
+        }
+    }
+}
+
+/// A value in a document.
+struct Node<'a, 'de> {
+    value: &'de Value,
+    path: &'a Path<'a>,
+    attempt: &'a Attempt,
+}
+
+impl<'de> Node<'_, 'de> {
+    /// Deserializes a part of this value, and keeps it in mind if it does not fit.
+    fn part<S: DeserializeSeed<'de>>(
+        &self,
+        value: &'de Value,
+        path: &Path<'_>,
+        seed: S,
+    ) -> Result<S::Value, Problem> {
+        let part = Node {
+            value,
+            path,
+            attempt: self.attempt,
+        };
+        seed.deserialize(part).inspect_err(|_| {
+            self.attempt
+                .fault
+                .borrow_mut()
+                .get_or_insert_with(|| Fault {
+                    value,
+                    path: path.to_string(),
+                    is_null: value.is_null(),
+                });
+        })
+    }
+
+    fn is_ignored(&self, value: &'de Value) -> bool {
+        self.attempt
+            .ignored
+            .borrow()
+            .contains(&ptr::from_ref(value))
+    }
+
+    fn fields<V: Visitor<'de>>(self, skip_nulls: bool, visitor: V) -> Result<V::Value, Problem> {
+        let Value::Object(fields) = self.value else {
+            return self.deserialize_any(visitor);
+        };
+        visitor.visit_map(Fields {
+            fields: fields.iter(),
+            skip_nulls: skip_nulls && self.attempt.mode == Mode::Lenient,
+            next: None,
+            node: self,
+        })
+    }
+}
+
+impl<'de> Deserializer<'de> for Node<'_, 'de> {
+    type Error = Problem;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
+        match self.value {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(flag) => visitor.visit_bool(*flag),
+            Value::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
+                (Some(number), ..) => visitor.visit_u64(number),
+                (_, Some(number), _) => visitor.visit_i64(number),
+                (.., Some(number)) => visitor.visit_f64(number),
+                _ => unreachable!("a number is an integer or a double"),
+            },
+            Value::String(text) => visitor.visit_borrowed_str(text),
+            Value::Array(items) => visitor.visit_seq(Items {
+                items: items.iter().enumerate(),
+                node: self,
+            }),
+            Value::Object(_) => self.fields(false, visitor),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
+        match self.value {
+            Value::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
+        self.fields(true, visitor)
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
+        let value = self.value.deserialize_enum(name, variants, visitor);
+        value.map_err(de::Error::custom)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit
+        unit_struct seq tuple tuple_struct map identifier ignored_any
+    }
+}
+
+/// The fields of an object that are not ignored.
+struct Fields<'a, 'de> {
+    fields: serde_json::map::Iter<'de>,
+    skip_nulls: bool,
+    next: Option<(&'de str, &'de Value)>,
+    node: Node<'a, 'de>,
+}
+
+impl<'de> MapAccess<'de> for Fields<'_, 'de> {
+    type Error = Problem;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Problem> {
+        let (node, skip_nulls) = (&self.node, self.skip_nulls);
+        let next = self
+            .fields
+            .find(|(_, value)| !(node.is_ignored(value) || skip_nulls && value.is_null()));
+        self.next = next.map(|(name, value)| (name.as_str(), value));
+        let Some((name, _)) = self.next else {
+            return Ok(None);
+        };
+        let key: StrDeserializer<'_, Problem> = name.into_deserializer();
+        seed.deserialize(key).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Problem> {
+        let (name, value) = self.next.take().expect("a value follows its key");
+        let path = Path::Field(self.node.path, name);
+        self.node.part(value, &path, seed)
+    }
+}
+
+/// The items of a list that are not ignored.
+struct Items<'a, 'de> {
+    items: std::iter::Enumerate<std::slice::Iter<'de, Value>>,
+    node: Node<'a, 'de>,
+}
+
+impl<'de> SeqAccess<'de> for Items<'_, 'de> {
+    type Error = Problem;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Problem> {
+        let node = &self.node;
+        let Some((index, item)) = self.items.find(|(_, item)| !node.is_ignored(item)) else {
+            return Ok(None);
+        };
+        let path = Path::Index(node.path, index);
+        node.part(item, &path, seed).map(Some)
+    }
+}
+
+fn unexpected(value: &Value) -> Unexpected<'_> {
+    match value {
+        Value::Null => Unexpected::Unit,
+        Value::Bool(flag) => Unexpected::Bool(*flag),
+        Value::Number(_) => Unexpected::Other("a number"),
+        Value::String(text) => Unexpected::Str(text),
+        Value::Array(_) => Unexpected::Seq,
+        Value::Object(_) => Unexpected::Map,
+    }
+}
