@@ -138,6 +138,15 @@ impl Cli {
     }
 
     pub(crate) async fn run(self, out: Output) -> Result<()> {
+        let flags = self.flags.clone();
+        let outcome = self.run_verb(out).await;
+        outcome.map_err(|error| match Config::load_or_new(flags.clone()) {
+            Ok(config) => error.in_project(&config),
+            Err(_) => error.in_profile(flags.profile()),
+        })
+    }
+
+    async fn run_verb(self, out: Output) -> Result<()> {
         self.verbosity.start(match self.verb {
             Verb::Worker(_) => LevelFilter::INFO,
             _ => LevelFilter::OFF,

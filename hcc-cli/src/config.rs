@@ -15,18 +15,19 @@
 mod environment;
 mod file;
 mod flags;
-mod hcloud;
+pub(crate) mod hcloud;
 pub(crate) mod key;
 pub(crate) mod legacy;
 pub(crate) mod token;
 mod toml;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::{fmt, fs};
 
 use etcetera::BaseStrategy;
-use hcc_core::{Guard, Project, Settings};
+use hcc_core::{Guard, Project, ResourceKind, Settings};
 use hcc_queue::{Collections, Queue, QueueUrl};
 use hcc_store::{Store, StoreUrl};
 use hcloud_api::Client;
@@ -69,6 +70,8 @@ pub struct Config {
     flags: Flags,
     variables: Values,
     persisted: Values,
+    /// Where values come from that are not written to the file yet.
+    origins: BTreeMap<Key, Option<String>>,
     file: File,
 }
 
@@ -108,6 +111,7 @@ impl Config {
             // records of the two.
             variables: variables(|key| flags.profile().is_none() || !key.selects_project()),
             persisted: file.values(),
+            origins: BTreeMap::new(),
             file,
             flags,
         };
@@ -133,10 +137,33 @@ impl Config {
         config
     }
 
+    /// Returns [persisted](Self::persisted) settings, with the token in force if the file leads to
+    /// none.
+    pub(crate) fn persisted_with_token(&self) -> Result<Self> {
+        let persisted = self.persisted();
+        if persisted.token_source()?.is_some() {
+            return Ok(persisted);
+        }
+        let settings = persisted.settings;
+        Ok(Self {
+            settings,
+            ..self.clone()
+        })
+    }
+
     /// Sets a value in the file, which is not written yet.
     pub(crate) fn set(&mut self, key: Key, value: &str) -> Result<()> {
-        key.check(value).map_err(|why| invalid(key, &why))?;
+        self.set_from(None, key, value)
+    }
+
+    /// Sets a value in the file, which is not written yet. Messages quote where it comes from.
+    pub(crate) fn set_from(&mut self, origin: Option<String>, key: Key, value: &str) -> Result<()> {
+        key.check(value).map_err(|why| match &origin {
+            Some(origin) => invalid(key, &format!("{why} (from {origin})")),
+            None => invalid(key, &why),
+        })?;
         self.file.set(key, value);
+        self.origins.insert(key, origin);
         self.update();
         Ok(())
     }
@@ -160,15 +187,25 @@ impl Config {
         self.variables = variables(counts);
         let mut overrides = self.variables.clone();
         overrides.extend(self.flags.settings().clone());
+        let origins: BTreeMap<_, _> = overrides
+            .keys()
+            .map(|key| (*key, self.origin(*key)))
+            .collect();
         if let Some((source, _)) = self.token_key() {
             overrides.retain(|key, _| !Key::TOKEN_SOURCES.contains(key) || *key == source);
         }
         if let Some(path) = overrides.remove(&Key::TokenFile) {
             // The file may be temporary, such as that of a shell's `<(…)`.
-            overrides.insert(Key::Token, read_token(path.expose_secret().as_ref())?);
+            let path = path.expose_secret();
+            self.set_from(
+                Some(path.to_owned()),
+                Key::Token,
+                read_token(path.as_ref())?.expose_secret(),
+            )?;
         }
         for (key, value) in overrides {
-            self.set(key, value.expose_secret())?;
+            let origin = origins.get(&key).cloned().flatten();
+            self.set_from(origin, key, value.expose_secret())?;
         }
         Ok(())
     }
@@ -202,6 +239,17 @@ impl Config {
         Some((self.persisted.get(&key)?, source))
     }
 
+    /// Returns where a value in force comes from, for messages: a flag, a variable or a file.
+    pub(crate) fn origin(&self, key: Key) -> Option<String> {
+        match self.find(key)?.1 {
+            Source::File | Source::Profile(_) => {
+                let in_file = || Some(self.file.to_string());
+                self.origins.get(&key).cloned().unwrap_or_else(in_file)
+            }
+            source => Some(source.to_string()),
+        }
+    }
+
     fn get(&self, key: Key) -> Option<&str> {
         self.find(key).map(|(value, _)| value.expose_secret())
     }
@@ -219,6 +267,16 @@ impl Config {
         settings.prefix = get(Key::Prefix);
         settings.console = get(Key::Console);
         settings.label = get(Key::Label).unwrap_or(settings.label);
+        for kind in [
+            ResourceKind::Location,
+            ResourceKind::ServerType,
+            ResourceKind::Image,
+        ] {
+            let key = Key::of_resource(kind).expect("each of these kinds has a setting");
+            if let Some(origin) = self.origin(key) {
+                settings = settings.with_origin(kind, origin);
+            }
+        }
         settings
     }
 

@@ -5,6 +5,12 @@ use std::error::Error;
 use std::path::Path;
 use std::{fmt, io};
 
+use hcc_core::ApiReason;
+use hcloud_api::ApiError;
+
+use crate::config::Config;
+use crate::hint;
+
 /// The result of what `hcc` does.
 pub type Result<T, E = CliError> = std::result::Result<T, E>;
 
@@ -112,6 +118,34 @@ impl CliError {
         self
     }
 
+    /// Names the project and the source of the token in the hint.
+    #[must_use]
+    pub(crate) fn in_project(mut self, config: &Config) -> Self {
+        let api = self
+            .cause::<hcc_core::Error>()
+            .and_then(hcc_core::Error::api);
+        if let (None, Some(code)) = (&self.hint, api.and_then(hcloud_api::Error::code)) {
+            self.hint = hint::of_token(code, config);
+        }
+        self.in_profile(config.file().profile())
+    }
+
+    /// Names the profile in commands of the hint.
+    #[must_use]
+    pub(crate) fn in_profile(mut self, profile: Option<&str>) -> Self {
+        if let (Some(name), Some(hint)) = (profile, &mut self.hint)
+            && !hint.contains("--profile")
+        {
+            *hint = hint.replace("run hcc ", &format!("run hcc --profile {name} "));
+        }
+        self
+    }
+
+    /// What the Hetzner API said.
+    pub(crate) fn api_reason(&self) -> Option<ApiReason> {
+        self.cause::<hcc_core::Error>()?.api_reason()
+    }
+
     /// The exit code of a program that fails with it.
     pub fn exit(&self) -> Exit {
         self.exit
@@ -129,13 +163,28 @@ impl CliError {
 
     /// The message and all causes on one line, without the code.
     pub fn message(&self) -> String {
+        self.join(ToString::to_string)
+    }
+
+    /// The message and all causes, without the code and without the details of the API.
+    pub(crate) fn summary(&self) -> String {
+        self.join(|error| match error.downcast_ref::<Box<ApiError>>() {
+            Some(error) => format!("{} ({})", error.message, error.code),
+            None => error.to_string(),
+        })
+    }
+
+    fn join(&self, text: impl Fn(&(dyn Error + 'static)) -> String) -> String {
         let mut message = self.message.clone();
-        let mut cause = self.source.as_deref().map(|cause| cause as &dyn Error);
+        let mut cause = self
+            .source
+            .as_deref()
+            .map(|cause| cause as &(dyn Error + 'static));
         while let Some(error) = cause {
             if !message.is_empty() {
                 message += ": ";
             }
-            message += &error.to_string();
+            message += &text(error);
             cause = error.source();
         }
         let line = message.replace('\n', " ");

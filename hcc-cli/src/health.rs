@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use hcc_core::Frontend;
+use hcc_core::{CreateOptions, Frontend, Settings};
 use hcloud_api::{Client, Ping};
 use serde::Serialize;
 use tokio::time::timeout;
@@ -112,11 +112,11 @@ pub fn settings(config: &Config) -> Finding {
     Finding::ok("settings", found)
 }
 
-/// Checks the token, the API and the clock, with two requests.
+/// Checks the token, the API, the clock and the defaults of new servers.
 pub async fn api(config: &Config) -> Vec<Finding> {
     let source = match config.token_source() {
         Ok(Some((_, source))) => source,
-        Ok(None) => return vec![Finding::failed("token", no_token())],
+        Ok(None) => return vec![Finding::failed("token", no_token().in_project(config))],
         Err(error) => return vec![Finding::failed("token", error)],
     };
     let client = match config.client() {
@@ -124,9 +124,13 @@ pub async fn api(config: &Config) -> Vec<Finding> {
         Err(error) => return vec![Finding::failed("token", error)],
     };
     match in_time(async { Ok(client.ping().await?) }).await {
-        Ok(ping) => vec![token(&client, &source).await, budget(&ping), clock(&ping)],
+        Ok(ping) => {
+            let mut findings = vec![token(&client, &source).await, budget(&ping), clock(&ping)];
+            findings.extend(defaults(config).await);
+            findings
+        }
         Err(error) if error.exit() == Exit::NotSetUp => {
-            let mut failed = Finding::failed("token", error);
+            let mut failed = Finding::failed("token", error.in_project(config));
             failed.finding += &format!(" (from {source})");
             vec![failed]
         }
@@ -148,6 +152,36 @@ async fn token(client: &Client, source: &Source) -> Finding {
             &format!("cannot check write access: {error}"),
         ),
     }
+}
+
+/// Checks whether servers can be ordered with the defaults, if any are set.
+async fn defaults(config: &Config) -> Option<Finding> {
+    let Settings {
+        location,
+        server_type,
+        image,
+        ..
+    } = &config.settings;
+    let names = [server_type, image, location].map(Option::as_deref);
+    let names: Vec<_> = names.into_iter().flatten().collect();
+    if names.is_empty() {
+        return None;
+    }
+    let checked = in_time(async {
+        let project = config.project_without_records()?;
+        Ok(project.check_offers(&CreateOptions::default()).await?)
+    });
+    Some(match checked.await {
+        Ok(problems) if problems.is_empty() => {
+            Finding::ok("defaults", format!("{} can be ordered", names.join(", ")))
+        }
+        Ok(problems) => {
+            let found: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            let advice = "set another default: hcc types and hcc images list what is available";
+            Finding::warning("defaults", found.join("; "), advice)
+        }
+        Err(error) => Finding::failed("defaults", error),
+    })
 }
 
 fn budget(ping: &Ping) -> Finding {

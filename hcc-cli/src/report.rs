@@ -7,7 +7,7 @@ use std::{env, io};
 
 use clap::Command;
 use clap::error::{ContextKind, ErrorKind as Mistake};
-use hcc_core::ErrorKind;
+use hcc_core::{ApiReason, ErrorKind};
 use hcloud_api::Deviation;
 use inquire::InquireError;
 use serde::Serialize;
@@ -81,26 +81,46 @@ fn print(error: &CliError, json: bool) -> ExitCode {
         code: &'a str,
         message: &'a str,
         hint: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        api: Option<&'a ApiReason>,
     }
 
     let (code, message, hint) = (error.code(), &*error.message(), error.hint.as_deref());
     if message.is_empty() {
         return error.exit().into();
     }
+    let api = error.api_reason();
     let report = Report {
         error: Body {
             code,
             message,
             hint,
+            api: api.as_ref(),
         },
     };
-    match serde_json::to_string(&report) {
-        Ok(report) if json => eprintln!("{report}"),
-        _ if code.is_empty() => eprintln!("hcc: {message}"),
-        _ => eprintln!("hcc: {message} ({code})"),
+    if json && let Ok(report) = serde_json::to_string(&report) {
+        eprintln!("{report}");
+        return error.exit().into();
     }
-    if let (Some(hint), false) = (hint, json) {
+    let api = api.unwrap_or_default();
+    // Several details have a line each, unless the message of a worker has them.
+    let summary = error.summary();
+    let (message, details) = match api.lines.as_slice() {
+        details @ [_, _, ..] if summary != message => (&*summary, details),
+        _ => (message, [].as_slice()),
+    };
+    match code {
+        "" => eprintln!("hcc: {message}"),
+        code => eprintln!("hcc: {message} ({code})"),
+    }
+    for line in details {
+        eprintln!("  {line}");
+    }
+    if let Some(hint) = hint {
         eprintln!("hint: {hint}");
+    }
+    if let Some(id) = api.correlation_id {
+        eprintln!("correlation id: {id}");
     }
     error.exit().into()
 }

@@ -7,7 +7,9 @@ use hcc_queue::CommandId;
 use hcloud_api::ErrorCode;
 use serde::{Deserialize, Serialize};
 
-use crate::{Denied, Failure, InvalidName, InvalidRequest, ServerName};
+use crate::{ApiReason, Denied, Failure, InvalidName, InvalidRequest, ServerName};
+#[cfg(feature = "worker")]
+use crate::{OfferProblem, OfferReason, RefusedOrder};
 #[cfg(feature = "screen")]
 use crate::{ScreenError, Untypable};
 
@@ -46,14 +48,20 @@ pub enum Error {
         name: ServerName,
     },
 
-    /// Hetzner does not offer the requested resource.
-    #[error("{kind} {name:?} not found")]
+    /// A server cannot be created because a requested resource does not exist.
+    #[cfg(feature = "worker")]
+    #[error("{}", missing(.problems))]
     NotOffered {
-        /// The kind of resource.
-        kind: ResourceKind,
-        /// The requested name.
-        name: String,
+        /// What is wrong with the order; one resource or more were not found.
+        problems: Vec<OfferProblem>,
+        /// Hetzner's error, if the order was sent.
+        source: Option<Box<hcloud_api::Error>>,
     },
+
+    /// Hetzner refused to create a server, and a look at the offers explains why.
+    #[cfg(feature = "worker")]
+    #[error(transparent)]
+    CreateRefused(Box<RefusedOrder>),
 
     /// No server type can be ordered now.
     #[error("no server type is available{}", in_location(.location.as_deref()))]
@@ -215,7 +223,7 @@ pub struct Difference {
 }
 
 /// A kind of resource that a server is created from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ResourceKind {
     /// A server type, such as `cx23`.
@@ -284,9 +292,11 @@ impl Error {
             }
             #[cfg(feature = "worker")]
             Self::InvalidLabel(_) => ErrorKind::Usage,
-            Self::NoSuchServer { .. } | Self::NotOffered { .. } | Self::NoTypeAvailable { .. } => {
-                ErrorKind::NotFound
-            }
+            Self::NoSuchServer { .. } | Self::NoTypeAvailable { .. } => ErrorKind::NotFound,
+            #[cfg(feature = "worker")]
+            Self::NotOffered { .. } => ErrorKind::NotFound,
+            #[cfg(feature = "worker")]
+            Self::CreateRefused(refused) => api_kind(&refused.error),
             Self::NotManaged { .. } | Self::Denied(_) => ErrorKind::Refused,
             Self::NotRunning { status, .. } if status != "off" => ErrorKind::TryLater,
             Self::NameTaken { .. }
@@ -317,6 +327,30 @@ impl Error {
         }
     }
 
+    /// Returns the error of the Hetzner API that caused this one.
+    #[cfg(feature = "worker")]
+    pub fn api(&self) -> Option<&hcloud_api::Error> {
+        match self {
+            Self::Api(error) => Some(error),
+            Self::CreateRefused(refused) => Some(&refused.error),
+            Self::CreateUnconfirmed { source, .. } => Some(source),
+            Self::NotOffered { source, .. } => source.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Returns what the Hetzner API said, if the error is one of the API.
+    pub fn api_reason(&self) -> Option<ApiReason> {
+        if let Self::CommandFailed(failure) = self {
+            return failure.api.as_deref().cloned();
+        }
+        #[cfg(feature = "worker")]
+        if let Some(error) = self.api() {
+            return ApiReason::of(error);
+        }
+        None
+    }
+
     /// Returns a stable name for programs, such as `not_managed`; for errors of the Hetzner API,
     /// the code of the response.
     pub fn code(&self) -> &str {
@@ -326,7 +360,11 @@ impl Error {
             Self::InvalidLabel(_) => "invalid_label",
             Self::Prefix { .. } => "prefix_missing",
             Self::NoSuchServer { .. } => "no_such_server",
-            Self::NotOffered { .. } | Self::NoTypeAvailable { .. } => "not_offered",
+            Self::NoTypeAvailable { .. } => "not_offered",
+            #[cfg(feature = "worker")]
+            Self::NotOffered { .. } => "not_offered",
+            #[cfg(feature = "worker")]
+            Self::CreateRefused(refused) => api_code(&refused.error),
             Self::NotManaged { .. } => "not_managed",
             Self::NameTaken { .. } => "name_taken",
             Self::BeingDeleted { .. } => "being_deleted",
@@ -390,6 +428,16 @@ fn in_location(location: Option<&str>) -> String {
     location.map_or_else(String::new, |location| format!(" in {location}"))
 }
 
+/// Names the resources that do not exist.
+#[cfg(feature = "worker")]
+fn missing(problems: &[OfferProblem]) -> String {
+    let missing = problems
+        .iter()
+        .filter(|problem| problem.reason == OfferReason::NotFound);
+    let missing: Vec<_> = missing.map(ToString::to_string).collect();
+    missing.join("; ")
+}
+
 #[cfg(feature = "worker")]
 fn api_kind(error: &hcloud_api::Error) -> ErrorKind {
     use hcloud_api::Error as Api;
@@ -404,6 +452,7 @@ fn api_kind(error: &hcloud_api::Error) -> ErrorKind {
             ErrorKind::NotSetUp
         }
         (_, Some(ErrorCode::NotFound)) => ErrorKind::NotFound,
+        (Api::Api { .. }, Some(ErrorCode::InvalidInput)) => ErrorKind::Usage,
         (_, Some(ErrorCode::Protected | ErrorCode::ResourceLimitExceeded)) => ErrorKind::Refused,
         (Api::ActionFailed { .. }, _) => ErrorKind::Failed,
         #[cfg(feature = "screen")]

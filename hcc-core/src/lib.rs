@@ -5,6 +5,7 @@
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod api_reason;
 mod authz;
 mod console;
 mod create_options;
@@ -32,6 +33,7 @@ pub use hcc_store as store;
 #[cfg(feature = "worker")]
 pub use hcloud_api;
 
+pub use api_reason::{ApiReason, InvalidField};
 pub use authz::{
     AccountAuthorizer, Authorizer, Denied, Grant, InvalidPattern, InvalidPermissions, NamePattern,
     Permission, Permissions,
@@ -46,8 +48,9 @@ pub use outcome::{Failure, Outcome};
 pub use power::Power;
 #[cfg(feature = "worker")]
 pub use project::{
-    Catalog, CreateOutcome, CreateProgress, DeleteOutcome, Guard, Presence, Project, Quote, Scope,
-    ServerDetails, ServerSummary, SyncProgress, SyncedRecord,
+    Catalog, CreateOutcome, CreateProgress, DeleteOutcome, Guard, NamedResource, OfferProblem,
+    OfferReason, Presence, Project, Quote, RefusedOrder, Scope, ServerDetails, ServerSummary,
+    SyncProgress, SyncedRecord,
 };
 pub use request::{Command, InvalidRequest, Request};
 #[cfg(feature = "screen")]

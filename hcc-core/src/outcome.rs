@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_with::{DefaultOnError, serde_as, skip_serializing_none};
 
-use crate::{Error, ErrorKind, Result};
+use crate::{ApiReason, Error, ErrorKind, Result};
 
 /// How a command ended.
 ///
@@ -68,6 +68,10 @@ pub struct Failure {
     /// What to do about it.
     #[serde(default)]
     pub hint: Option<String>,
+    /// What the Hetzner API said, if it is an error of the API.
+    #[serde_as(deserialize_as = "DefaultOnError")]
+    #[serde(default)]
+    pub api: Option<Box<ApiReason>>,
 }
 
 /// The code of failures of which only the message is known.
@@ -149,6 +153,7 @@ impl Failure {
             code: code.into(),
             message: message.into(),
             hint: None,
+            api: None,
         }
     }
 
@@ -175,7 +180,20 @@ impl From<&Error> for Failure {
         let message = message
             .strip_suffix(&format!(" ({code})"))
             .unwrap_or(&message);
-        Self::new(error.kind(), code, message)
+        Self {
+            hint: explanation(error),
+            api: error.api_reason().map(Box::new),
+            ..Self::new(error.kind(), code, message)
+        }
+    }
+}
+
+/// Returns what a look at the offers has found about a refused order.
+fn explanation(error: &Error) -> Option<String> {
+    match error {
+        #[cfg(feature = "worker")]
+        Error::CreateRefused(refused) => Some(refused.explanation()),
+        _ => None,
     }
 }
 
@@ -199,7 +217,15 @@ mod tests {
                 note: Some("already deleted".to_owned()),
             },
             Outcome::Failed(failure.clone()),
-            Outcome::Failed(failure.with_hint("try again")),
+            Outcome::Failed(failure.clone().with_hint("try again")),
+            Outcome::Failed(Failure {
+                api: Some(Box::new(ApiReason {
+                    limits: vec!["server_limit".to_owned()],
+                    correlation_id: Some("d5064a1f0bb9de4b".to_owned()),
+                    ..ApiReason::default()
+                })),
+                ..failure
+            }),
             Outcome::Removed { by: None },
             Outcome::Removed {
                 by: Some("mary".to_owned()),

@@ -9,6 +9,7 @@ pub(crate) mod delivery;
 mod guard;
 mod labels;
 mod list;
+mod offers;
 mod power;
 mod snapshot;
 mod sync;
@@ -24,6 +25,7 @@ pub use self::create::{CreateOutcome, CreateProgress, Quote};
 pub use self::delete::DeleteOutcome;
 pub use self::guard::Guard;
 pub use self::list::{Presence, ServerDetails, ServerSummary};
+pub use self::offers::{NamedResource, OfferProblem, OfferReason, RefusedOrder};
 pub use self::sync::{Scope, SyncProgress, SyncedRecord};
 use crate::{Error, Result, ServerName, Settings};
 

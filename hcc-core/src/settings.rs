@@ -1,5 +1,9 @@
 //! The settings of a project.
 
+use std::collections::BTreeMap;
+
+use crate::ResourceKind;
+
 /// How a project's servers are created and recognized.
 ///
 /// ```
@@ -22,6 +26,7 @@ pub struct Settings {
     pub prefix: Option<String>,
     /// The URL of the console page, without `?`.
     pub console: Option<String>,
+    origins: BTreeMap<ResourceKind, String>,
 }
 
 impl Default for Settings {
@@ -33,6 +38,7 @@ impl Default for Settings {
             label: "managed".to_owned(),
             prefix: None,
             console: None,
+            origins: BTreeMap::new(),
         }
     }
 }
@@ -81,6 +87,19 @@ impl Settings {
     pub fn with_console(self, console: impl Into<String>) -> Self {
         let console = Some(console.into());
         Self { console, ..self }
+    }
+
+    /// Sets where the name of a resource comes from, such as `HCC_TYPE` or the path of a file.
+    /// Error messages quote it.
+    #[must_use]
+    pub fn with_origin(mut self, kind: ResourceKind, origin: impl Into<String>) -> Self {
+        self.origins.insert(kind, origin.into());
+        self
+    }
+
+    /// Returns where the name of a resource comes from, if it is known.
+    pub fn origin(&self, kind: ResourceKind) -> Option<&str> {
+        self.origins.get(&kind).map(String::as_str)
     }
 }
 

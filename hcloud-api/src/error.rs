@@ -1,12 +1,14 @@
 //! The error type, with one variant for each case that a caller handles differently.
 
+use std::fmt;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
 use secrecy::SecretString;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use crate::redact::Secrets;
 use crate::{ActionError, ActionId, ErrorCode, InvalidLabel, InvalidSelector, Salvage};
 
 /// The result of a call.
@@ -320,6 +322,7 @@ impl Error {
     pub fn may_have_taken_effect(&self) -> bool {
         match self {
             Self::Timeout { .. } | Self::Transport { .. } | Self::Decode { .. } => true,
+            Self::Api { source, .. } if source.code == ErrorCode::Maintenance => false,
             Self::Api { .. } | Self::Gateway { .. } => {
                 self.status().is_some_and(|status| status.is_server_error())
             }
@@ -346,8 +349,11 @@ fn seconds(duration: Duration) -> String {
 }
 
 /// The API's error for a refused request.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{message} ({code})")]
+///
+/// Its text has the message and all details that the message does not mention:
+/// `invalid input in field 'labels': value exceeds 63 characters (invalid_input)`. Secrets of the
+/// request that the API quotes are redacted.
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ApiError {
     /// The response's HTTP status.
@@ -362,9 +368,26 @@ pub struct ApiError {
     pub correlation_id: Option<String>,
 }
 
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { code, message, .. } = self;
+        let mut parts = Vec::from_iter(Some(message.clone()).filter(|text| !text.is_empty()));
+        let details: Vec<_> = self.details.unsaid_in(message).collect();
+        parts.extend(Some(details.join("; ")).filter(|text| !text.is_empty()));
+        if parts.is_empty() {
+            return write!(f, "the API gave no reason ({code})");
+        }
+        write!(f, "{} ({code})", parts.join(": "))
+    }
+}
+
+impl std::error::Error for ApiError {}
+
 /// The details that the API adds to some error codes; empty for the others.
+///
+/// Unexpected details do not fail the decoding: what has another form is in `other`.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(from = "Value")]
 #[non_exhaustive]
 pub struct ErrorDetails {
     /// The fields that are invalid ([`ErrorCode::InvalidInput`]) or whose values are taken
@@ -375,8 +398,7 @@ pub struct ErrorDetails {
     /// The announcement of an endpoint's removal ([`ErrorCode::DeprecatedApiEndpoint`]).
     pub announcement: Option<String>,
     /// All other details, as the API sent them.
-    #[serde(flatten)]
-    pub other: serde_json::Map<String, Value>,
+    pub other: Map<String, Value>,
 }
 
 /// A field of the request that the API does not accept.
@@ -399,45 +421,165 @@ pub struct Limit {
 }
 
 impl ApiError {
-    /// Parses the API's error body; `None` if the body is anything else.
+    /// Parses the API's error body, without the secrets of the request; `None` if the body is
+    /// anything else.
     pub(crate) fn read(
         status: StatusCode,
         correlation_id: Option<String>,
         body: &[u8],
+        secrets: &Secrets,
     ) -> Option<Self> {
         #[derive(Deserialize)]
         struct Envelope {
-            error: Body,
+            error: Value,
         }
         #[derive(Deserialize)]
         struct Body {
             code: ErrorCode,
+            message: Option<Value>,
             #[serde(default)]
-            message: String,
-            #[serde(default)]
-            details: Value,
+            details: ErrorDetails,
+            correlation_id: Option<Value>,
         }
 
-        let Envelope { error } = serde_json::from_slice(body).ok()?;
+        let Envelope { mut error } = serde_json::from_slice(body).ok()?;
+        secrets.redact(&mut error);
+        let error = Body::deserialize(error).ok()?;
+        let in_body = error.correlation_id.as_ref();
+        let in_body = in_body.or_else(|| error.details.other.get(CORRELATION_ID));
+        let in_body = in_body.map(text).filter(|id| !id.is_empty());
         Some(Self {
             status,
             code: error.code,
-            message: error.message,
-            details: ErrorDetails::read(error.details),
-            correlation_id,
+            message: error.message.as_ref().map(text).unwrap_or_default(),
+            correlation_id: correlation_id.or(in_body),
+            details: error.details,
         })
     }
 }
 
 impl ErrorDetails {
-    /// Reads details leniently: unexpected ones are kept as `other` instead of hiding the error.
-    fn read(details: Value) -> Self {
-        if details.is_null() {
-            return Self::default();
+    /// Returns a line for each detail, such as `labels: value exceeds 63 characters`.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.unsaid_in("")
+    }
+
+    /// Returns the details that a message does not mention.
+    fn unsaid_in(&self, message: &str) -> impl Iterator<Item = String> {
+        let is_said = |text: &str| !message.is_empty() && message.contains(text);
+        let field = move |field: &FieldError| {
+            let FieldError { name, messages } = field;
+            if messages.is_empty() {
+                return (!is_said(name)).then(|| format!("field {name}"));
+            }
+            let unsaid = messages.iter().map(String::as_str);
+            let unsaid: Vec<_> = unsaid.filter(|text| !is_said(text)).collect();
+            let unsaid = Some(unsaid.join(", ")).filter(|text| !text.is_empty())?;
+            Some(if is_said(&format!("'{name}'")) {
+                unsaid
+            } else {
+                format!("{name}: {unsaid}")
+            })
+        };
+        let limit = move |limit: &Limit| {
+            let Limit { name } = limit;
+            (!is_said(name)).then(|| format!("limit {name}"))
+        };
+        let other = move |(name, value): (&String, &Value)| match name.as_str() {
+            CORRELATION_ID => None,
+            DETAILS => Some(text(value)),
+            _ => Some(format!("{name}: {}", text(value))),
+        };
+        let announcement = self.announcement.iter().map(|url| format!("see {url}"));
+        (self.fields.iter().filter_map(field))
+            .chain(self.limits.iter().filter_map(limit))
+            .chain(announcement)
+            .chain(self.other.iter().filter_map(other))
+    }
+}
+
+impl From<Value> for ErrorDetails {
+    fn from(details: Value) -> Self {
+        let mut other = match details {
+            Value::Null => Map::new(),
+            Value::Object(details) => details,
+            details => Map::from_iter([(DETAILS.to_owned(), details)]),
+        };
+        let announcement = match other.get("announcement") {
+            Some(Value::String(url)) => Some(url.clone()),
+            _ => None,
+        };
+        other.retain(|name, value| {
+            !value.is_null() && (name != "announcement" || announcement.is_none())
+        });
+        Self {
+            fields: take(&mut other, "fields", FieldError::read),
+            limits: take(&mut other, "limits", Limit::read),
+            announcement,
+            other,
         }
-        Self::deserialize(&details).unwrap_or_else(|_| Self {
-            other: serde_json::Map::from_iter([("details".to_owned(), details)]),
-            ..Self::default()
-        })
+    }
+}
+
+/// The name in [`ErrorDetails::other`] of details that are not an object.
+const DETAILS: &str = "details";
+
+/// The name of the correlation id in bodies; usually it is a header.
+const CORRELATION_ID: &str = "correlation_id";
+
+/// Takes a list out of `details`; items of another form stay there.
+fn take<T>(
+    details: &mut Map<String, Value>,
+    name: &str,
+    read: impl Fn(&Value) -> Option<T>,
+) -> Vec<T> {
+    let Some(Value::Array(items)) = details.get_mut(name) else {
+        return Vec::new();
+    };
+    let mut taken = Vec::new();
+    items.retain(|item| match read(item) {
+        Some(item) => {
+            taken.push(item);
+            false
+        }
+        None => true,
+    });
+    if items.is_empty() {
+        details.remove(name);
+    }
+    taken
+}
+
+impl FieldError {
+    fn read(field: &Value) -> Option<Self> {
+        let name = name(field)?;
+        let messages = match field.get("messages").or_else(|| field.get("message")) {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(messages)) => messages.iter().map(text).collect(),
+            Some(message) => vec![text(message)],
+        };
+        Some(Self { name, messages })
+    }
+}
+
+impl Limit {
+    fn read(limit: &Value) -> Option<Self> {
+        let name = name(limit)?;
+        Some(Self { name })
+    }
+}
+
+/// Returns the name of an object with one, or a name alone.
+fn name(value: &Value) -> Option<String> {
+    let name = value.as_str().or_else(|| value.get("name")?.as_str());
+    name.map(str::to_owned)
+}
+
+/// Returns a text as it is, and another value as JSON.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
     }
 }

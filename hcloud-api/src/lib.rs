@@ -82,6 +82,8 @@ mod rate_limit;
 #[cfg(feature = "client")]
 mod raw;
 #[cfg(feature = "client")]
+mod redact;
+#[cfg(feature = "client")]
 mod request;
 #[cfg(feature = "client")]
 mod retry;

@@ -16,6 +16,7 @@ use crate::envelope;
 use crate::lenient::{self, Mode};
 use crate::pagination::Listing;
 use crate::rate_limit::{Budget, Permit};
+use crate::redact::Secrets;
 use crate::{ApiError, Client, Deviation, Error, Resource, Result, Salvage};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -258,7 +259,8 @@ impl Request {
         body: &[u8],
     ) -> Error {
         let (method, path) = (self.method.clone(), self.path.clone());
-        match ApiError::read(status, correlation_id.clone(), body) {
+        let secrets = Secrets::of(self.body.as_deref());
+        match ApiError::read(status, correlation_id.clone(), body, &secrets) {
             Some(error) => Error::Api {
                 method,
                 path,

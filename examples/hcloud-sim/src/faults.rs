@@ -6,12 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
+use serde_json::Value;
 
 use crate::errors::ApiError;
 
 /// A fault to inject: its kind, and the requests that it affects.
 ///
-/// As a string: a kind, then in any order a method, a path with `*` as a wildcard, and a number of times.
+/// As a string: a kind, then in any order a method, a path with `*` as a wildcard, and a number of times. JSON at the
+/// end is the body of a response with a status.
 ///
 /// ```
 /// # use hcloud_sim::Fault;
@@ -22,7 +24,7 @@ use crate::errors::ApiError;
 /// | Kind | Effect |
 /// | --- | --- |
 /// | `latency=200ms` | delays the response |
-/// | `status=502` | responds with an HTML page with this status |
+/// | `status=502` | responds with an HTML page with this status, or with the JSON |
 /// | `error=CODE` | responds with the API's error with this code, such as `locked` or `resource_unavailable` |
 /// | `rate-limit` | responds with 429, as if the rate limit were exceeded |
 /// | `fail-action` | lets the actions fail that the request starts; `fail-action=start_server` only those of this command |
@@ -41,12 +43,14 @@ pub struct Fault {
     method: Option<Method>,
     path: Option<String>,
     left: Option<u32>,
+    json: Option<Value>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Kind {
     Latency(Duration),
     Status(StatusCode),
+    Response(StatusCode, Box<Value>),
     Error(Box<ApiError>),
     RateLimit,
     FailAction(String),
@@ -107,7 +111,12 @@ impl FromStr for Fault {
             text: text.into(),
             word: word.into(),
         };
-        let mut words = text.split_whitespace();
+        let (words, json) = text.split_at(text.find('{').unwrap_or(text.len()));
+        let json = match json {
+            "" => None,
+            json => Some(serde_json::from_str(json).map_err(|_| refuse(json))?),
+        };
+        let mut words = words.split_whitespace();
         let kind = words.next().unwrap_or_default();
         let mut fault = Self {
             word: kind.into(),
@@ -115,7 +124,14 @@ impl FromStr for Fault {
             method: None,
             path: None,
             left: None,
+            json,
         };
+        if let Some(json) = &fault.json {
+            let Kind::Status(status) = fault.kind else {
+                return Err(refuse(kind));
+            };
+            fault.kind = Kind::Response(status, Box::new(json.clone()));
+        }
         for word in words {
             if word.starts_with(['/', '*']) {
                 fault.path = Some(word.into());
@@ -142,6 +158,9 @@ impl fmt::Display for Fault {
         }
         if let Some(left) = self.left {
             write!(f, " x{left}")?;
+        }
+        if let Some(json) = &self.json {
+            write!(f, " {json}")?;
         }
         Ok(())
     }
@@ -308,6 +327,21 @@ mod tests {
     }
 
     #[test]
+    fn json_at_the_end_is_the_body() {
+        let faults = faults(&[r#"status=422 POST x1 {"error": {"code": "invalid_input"}}"#]);
+        let body = serde_json::json!({"error": {"code": "invalid_input"}});
+
+        assert_eq!(faults.to_string(), format!("status=422 POST x1 {body}\n"));
+        assert_eq!(
+            faults.take(&Method::POST, "/v1/servers").1,
+            Some(Kind::Response(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Box::new(body)
+            ))
+        );
+    }
+
+    #[test]
     fn stars_in_a_path_are_wildcards() {
         assert!(matches(
             "/v1/servers/*/actions/*",
@@ -329,6 +363,8 @@ mod tests {
             ("error=nonsense", "error=nonsense"),
             ("drop xx", "xx"),
             ("drop post", "post"),
+            ("drop {}", "drop"),
+            ("status=422 {", "{"),
         ] {
             assert_eq!(text.parse::<Fault>().unwrap_err().word, word, "{text}");
         }

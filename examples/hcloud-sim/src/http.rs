@@ -5,13 +5,13 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::Listener;
+use axum::{Json, Router};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -235,6 +235,7 @@ async fn handle_with_faults(
         Some(Kind::Drop) => return Err(io::ErrorKind::ConnectionAborted.into()),
         Some(Kind::Hang) => return future::pending().await,
         Some(Kind::Status(status)) => return respond((status, proxy_page(status)).into_response()),
+        Some(Kind::Response(status, body)) => return respond((status, Json(body)).into_response()),
         Some(Kind::Error(error)) => return respond(error.into_response()),
         Some(Kind::Html) => return respond(proxy_page(StatusCode::OK).into_response()),
         Some(Kind::RateLimit) => return Ok(rate_limit_response(spent.map(Spent::exhausted))),

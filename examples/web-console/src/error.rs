@@ -9,6 +9,7 @@ use tracing::error;
 
 use crate::page::Html;
 use crate::security::Origin;
+use crate::view;
 
 /// Why a request fails.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +94,7 @@ impl AppError {
             Self::Core(hcc_core::Error::StillQueued { .. }) => {
                 "No worker responded in time. The command is still in the queue.".to_owned()
             }
+            Self::Core(hcc_core::Error::CommandFailed(failure)) => view::reason(failure),
             other => other.to_string(),
         }
     }

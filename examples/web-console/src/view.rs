@@ -1,6 +1,6 @@
 //! Servers and commands as pages show them: as strings.
 
-use hcc_core::{Outcome, Request, ServerName, Verb};
+use hcc_core::{Failure, Outcome, Request, ServerName, Verb};
 use hcc_queue::{Command, Entry, State};
 use hcc_store::{Price, Record, ServerType};
 use serde::Serialize;
@@ -222,9 +222,18 @@ fn outcome(last: &hcc_store::Outcome) -> String {
     let label = label(&last.cmd);
     match Outcome::of_last(last) {
         Outcome::Failed(failure) if failure.message.is_empty() => format!("{label} failed"),
-        Outcome::Failed(failure) => format!("{label} failed: {failure}"),
+        Outcome::Failed(failure) => format!("{label} failed: {}", reason(&failure)),
         Outcome::Removed { .. } => format!("{label}: {}", last.err.as_deref().unwrap_or("removed")),
         _ => format!("{label}: done"),
+    }
+}
+
+/// The message, which has all that the Hetzner API said, and the id of the API's response.
+pub(crate) fn reason(failure: &Failure) -> String {
+    let api = failure.api.as_deref();
+    match api.and_then(|api| api.correlation_id.as_deref()) {
+        Some(id) => format!("{failure} (correlation id {id})"),
+        None => failure.to_string(),
     }
 }
 
@@ -283,6 +292,11 @@ impl CommandView {
         if !is_own && !record.is_some_and(|record| auth.permissions.can_view(record)) {
             return None;
         }
+        let failure = match Outcome::of_entry(entry) {
+            Some(Outcome::Failed(failure)) => Some(failure),
+            _ => None,
+        };
+        let why = failure.as_ref().map(reason);
         Some(Self {
             id: command.id.to_string(),
             server: command.server.clone(),
@@ -294,11 +308,8 @@ impl CommandView {
                 State::Dead => "bad",
                 _ => "busy",
             },
-            why: entry.reason.clone().unwrap_or_default(),
-            hint: match Outcome::of_entry(entry) {
-                Some(Outcome::Failed(failure)) => failure.hint.unwrap_or_default(),
-                _ => String::new(),
-            },
+            why: why.or_else(|| entry.reason.clone()).unwrap_or_default(),
+            hint: failure.and_then(|failure| failure.hint).unwrap_or_default(),
             offers: resolutions(entry, record, auth),
         })
     }

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Read, stdin};
 
-use hcc_core::Catalog;
+use hcc_core::{Catalog, CreateOptions, OfferProblem, OfferReason};
 use inquire::{Password, PasswordDisplayMode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -70,11 +70,20 @@ impl ConfigCommand {
                 offline,
             } => {
                 let mut config = Config::load_or_new(flags)?;
-                config.set(key, value_or_stdin(key, value)?.expose_secret())?;
-                let persisted = config.persisted();
+                let origin = value.is_none().then(|| "standard input".to_owned());
+                let value = value_or_stdin(key, value)?;
+                config.set_from(origin, key, value.expose_secret())?;
+                let persisted = config.persisted_with_token()?;
                 // Without a token there is nothing to check with.
                 if !offline && key.is_checked_by_api() && persisted.token_source()?.is_some() {
-                    check_with_api(&persisted).await?;
+                    let is_set = |problem: &OfferProblem| {
+                        let kinds = problem.kinds();
+                        kinds
+                            .into_iter()
+                            .any(|kind| Key::of_resource(kind) == Some(key))
+                    };
+                    fetch_catalog(&persisted).await?;
+                    check_offers(&persisted, is_set).await?;
                 }
                 save(&config, &out)
             }
@@ -89,11 +98,40 @@ impl ConfigCommand {
     }
 }
 
-/// Checks with the API whether the location, type and image in the settings exist.
-pub(crate) async fn check_with_api(config: &Config) -> Result<Catalog> {
-    let catalog = Catalog::fetch(&config.project_without_records()?).await?;
-    catalog.check(&config.settings)?;
-    Ok(catalog)
+/// Fetches the catalog, which only a valid token can.
+pub(crate) async fn fetch_catalog(config: &Config) -> Result<Catalog> {
+    let fetched = Catalog::fetch(&config.project_without_records()?).await;
+    fetched.map_err(|error| CliError::from(error).in_project(config))
+}
+
+/// Checks with the API whether servers can be ordered with the settings. Problems that `matters`
+/// selects are errors if they are permanent, all others are warnings.
+pub(crate) async fn check_offers(
+    config: &Config,
+    matters: impl Fn(&OfferProblem) -> bool,
+) -> Result<()> {
+    let project = config.project_without_records()?;
+    let problems = project.check_offers(&CreateOptions::default()).await?;
+    let is_error = |problem: &OfferProblem| problem.is_permanent() && matters(problem);
+    let (errors, warnings): (Vec<_>, Vec<_>) = problems.into_iter().partition(is_error);
+    for warning in warnings {
+        eprintln!("hcc: warning: {warning}");
+    }
+    if errors.is_empty() {
+        return Ok(());
+    }
+    Err(not_offered(errors))
+}
+
+fn not_offered(problems: Vec<OfferProblem>) -> CliError {
+    let is_missing = |problem: &OfferProblem| problem.reason == OfferReason::NotFound;
+    if problems.iter().any(is_missing) {
+        let source = None;
+        return hcc_core::Error::NotOffered { problems, source }.into();
+    }
+    let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    CliError::new(Exit::Refused, "not_offered", problems.join("; "))
+        .hint("run hcc types to list what is available")
 }
 
 /// Writes the settings file, and prints its path.

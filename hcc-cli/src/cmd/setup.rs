@@ -12,7 +12,7 @@ use inquire::{Password, PasswordDisplayMode, Select, Text};
 use secrecy::ExposeSecret;
 
 use crate::cmd::args::Defaults;
-use crate::cmd::config::{check_with_api, save};
+use crate::cmd::config::{check_offers, fetch_catalog, save};
 use crate::completion_cache;
 use crate::config::{Config, Key, legacy};
 use crate::error::{Exit, Result};
@@ -49,7 +49,7 @@ impl Setup {
             (Key::Image, self.defaults.image),
         ] {
             if let Some(value) = value {
-                config.set(key, &value)?;
+                config.set_from(Some(format!("--{key}")), key, &value)?;
             }
         }
 
@@ -57,8 +57,10 @@ impl Setup {
         let catalog = if is_interactive {
             ask(&mut config).await?
         } else {
-            check_with_api(&config.persisted()).await?
+            fetch_catalog(&config.persisted()).await?
         };
+        // What the user has seen and kept is not refused.
+        check_offers(&config.persisted(), |_| !is_interactive).await?;
         save(&config, &out)?;
         completion_cache::store_all(&config.persisted(), &catalog);
         Ok(())
@@ -76,7 +78,8 @@ fn import(path: Option<PathBuf>, config: &mut Config) -> Result<()> {
         config.unset(key);
     }
     for (key, value) in values {
-        config.set(key, value.expose_secret())?;
+        let origin = path.display().to_string();
+        config.set_from(Some(origin), key, value.expose_secret())?;
     }
     Ok(())
 }

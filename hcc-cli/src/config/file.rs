@@ -145,6 +145,17 @@ impl File {
     }
 }
 
+impl fmt::Display for File {
+    /// Names the file, and the profile in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match &self.profile {
+            Some(profile) => write!(f, "profile {profile} in {path}"),
+            None => path.fmt(f),
+        }
+    }
+}
+
 impl fmt::Debug for File {
     /// Omits the document, which may hold a token.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

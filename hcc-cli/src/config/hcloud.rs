@@ -77,7 +77,7 @@ impl HcloudConfig {
 }
 
 /// The official CLI ignores `XDG_CONFIG_HOME`.
-fn path() -> Result<PathBuf> {
+pub(crate) fn path() -> Result<PathBuf> {
     if let Some(path) = variable("HCLOUD_CONFIG") {
         return Ok(path.into());
     }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use hcc_core::ServerName;
+use hcc_core::{ResourceKind, ServerName};
 use hcc_queue::QueueUrl;
 use hcc_store::StoreUrl;
 use hcloud_api::{Client, Labels};
@@ -108,6 +108,16 @@ impl Key {
 
     pub(crate) fn names(self) -> &'static Names {
         &NAMES[self as usize]
+    }
+
+    /// Returns the setting that names a resource of this kind.
+    pub(crate) fn of_resource(kind: ResourceKind) -> Option<Self> {
+        match kind {
+            ResourceKind::Location => Some(Self::Location),
+            ResourceKind::ServerType => Some(Self::Type),
+            ResourceKind::Image => Some(Self::Image),
+            _ => None,
+        }
     }
 
     /// Whether it selects a project, or the database of one.

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use secrecy::SecretString;
 
 use super::hcloud::HcloudConfig;
+use super::key::Key;
 use crate::error::{CliError, Context, Exit, Result};
 
 /// Where the token comes from.
@@ -23,6 +24,16 @@ pub enum TokenSource {
 }
 
 impl TokenSource {
+    /// The setting that leads to it.
+    pub(crate) fn key(&self) -> Key {
+        match self {
+            Self::Token(_) => Key::Token,
+            Self::File(_) => Key::TokenFile,
+            Self::Command(_) => Key::TokenCommand,
+            Self::Context(_) => Key::Context,
+        }
+    }
+
     /// Reads the token.
     ///
     /// # Errors

@@ -41,19 +41,19 @@ async fn each_failure_has_one_line_and_its_exit_code() {
             "",
             &["create", "web2", "nonsense", "debian-13"],
             3,
-            "hcc: server type \"nonsense\" not found (not_offered)\nhint: run hcc types to list what is available",
+            "hcc: server type \"nonsense\" not found: POST /servers was refused: invalid input in field 'server_type': server type 'nonsense' not found (invalid_input) (not_offered)\nhint: run hcc types to list what is available",
         ),
         (
             "",
             &["create", "web2", "cx23", "nonsense"],
             3,
-            "hcc: image \"nonsense\" not found (not_offered)\nhint: run hcc images to list what is available",
+            "hcc: image \"nonsense\" not found: POST /servers was refused: invalid input in field 'image': image not found (invalid_input) (not_offered)\nhint: run hcc images to list what is available",
         ),
         (
             "",
             &["create", "web2", "cx23", "debian-13", "nonsense"],
             3,
-            "hcc: location \"nonsense\" not found (not_offered)\nhint: run hcc locations to list what is available",
+            "hcc: location \"nonsense\" not found: POST /servers was refused: invalid input in field 'location': location 'nonsense' not found (invalid_input) (not_offered)\nhint: run hcc locations to list what is available",
         ),
         (
             "",
@@ -77,13 +77,13 @@ async fn each_failure_has_one_line_and_its_exit_code() {
             "error=unauthorized",
             &["list"],
             5,
-            "hcc: GET /servers was refused: the token you have provided is invalid (unauthorized)\nhint: run hcc setup to set another token",
+            "hcc: GET /servers was refused: the token you have provided is invalid (unauthorized)\nhint: the token is from HCLOUD_TOKEN; set another one there",
         ),
         (
             "error=token_readonly POST",
             &["start", "web1"],
             5,
-            "(token_readonly)\nhint: run hcc setup to set a token with read and write permission",
+            "(token_readonly)\nhint: the token from HCLOUD_TOKEN needs read and write permission; set another one there",
         ),
         (
             "error=protected DELETE",

@@ -23,6 +23,7 @@ mod packaging;
 mod page;
 mod progress;
 mod queue;
+mod reasons;
 mod safety;
 mod session;
 mod settings;

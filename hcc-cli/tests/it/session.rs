@@ -27,6 +27,10 @@ const VARYING: &[(&str, &str)] = &[
         r#"(token=TOKEN#|"password": ")[A-Za-z0-9]{32}"#,
         "${1}PASSWORD",
     ),
+    (
+        r#"(correlation.id"?: ?"?)[0-9a-f]{16}"#,
+        "${1}d5064a1f0bb9de4b",
+    ),
 ];
 
 /// Runs the lines of a session that begin with `$`, and returns the session with their new output.

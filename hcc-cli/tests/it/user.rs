@@ -128,14 +128,21 @@ impl Run {
         command.output().await.unwrap().into()
     }
 
-    /// Returns the exit code and the error: one line, and perhaps one with a hint.
+    /// Returns the exit code and the error: one line, and perhaps one with a hint. The correlation
+    /// id of the API is left out.
     pub(crate) fn failure(&self) -> (i32, &str) {
-        let mut lines = self.err.lines();
+        let text = self
+            .err
+            .split("correlation id: ")
+            .next()
+            .unwrap()
+            .trim_end();
+        let mut lines = text.lines();
         assert!(lines.next().is_some(), "{self:?}");
         assert!(lines.all(|line| line.starts_with("hint: ")), "{self:?}");
-        assert!(self.err.lines().count() <= 2, "{self:?}");
+        assert!(text.lines().count() <= 2, "{self:?}");
         assert!(!self.err.contains(TOKEN), "{self:?}");
-        (self.code.unwrap(), self.err.trim_end())
+        (self.code.unwrap(), text)
     }
 }
 

@@ -61,6 +61,32 @@ async fn worker_carries_out_commands_and_reports_failures() {
 }
 
 #[tokio::test]
+async fn worker_reports_what_the_api_said() {
+    let user = User::of(Sim::builder()).await;
+    user.fault(
+        r#"status=422 POST /v1/servers {"error": {"code": "invalid_input", "message":
+        "invalid input in field 'labels'", "details": {"fields": [{"name": "labels",
+        "messages": ["value exceeds 63 characters"]}]}}}"#,
+    );
+    let worker = Worker::of(&user).await;
+    let push = ["push", "create", "web1", "--wait", "-o", "json"];
+
+    let failed = user.hcc(&push).await;
+
+    let error: serde_json::Value = serde_json::from_str(&failed.err).unwrap();
+    let error = &error["error"];
+    assert_eq!(error["code"], "invalid_input");
+    assert_eq!(error["api"]["fields"][0]["name"], "labels");
+    let id = error["api"]["correlation_id"].as_str().unwrap();
+    let (_, log) = worker.stop(Signal::TERM).await;
+    let line = log.lines().find(|line| line.contains("command failed"));
+    let line = line.unwrap();
+    for part in ["value exceeds 63 characters", "error.correlation_id", id] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+}
+
+#[tokio::test]
 async fn worker_finishes_commands_in_progress() {
     for signal in [Signal::TERM, Signal::INT] {
         let user = User::of(Sim::builder().server("web1", MANAGED)).await;

@@ -1,12 +1,16 @@
 //! The resources that servers are created from, and the defaults.
 
+use std::convert::Infallible;
+use std::str::FromStr;
+
 use hcloud_api::{
-    CreateServer, Decimal, ErrorCode, Image, ImageType, ListImages, ListLocations, ListServerTypes,
-    Location, ServerType, TypePrice,
+    Decimal, IdOrName, Image, ImageType, ListImages, ListLocations, ListServerTypes, Location,
+    ServerType, TypePrice,
 };
 
 use super::Project;
-use crate::{Error, ResourceKind, Result, Settings};
+use super::offers::{NamedResource, OfferProblem, OfferReason, Selection};
+use crate::{Error, ResourceKind, Result};
 
 impl Project {
     /// Returns the images that servers can be created from, sorted by name.
@@ -56,16 +60,27 @@ impl Project {
     }
 
     /// Returns the default server type: the cheapest one available, with its location.
-    pub(crate) async fn cheapest(&self, location: Option<&str>) -> Result<Choice> {
+    pub(crate) async fn cheapest(&self, location: Option<&NamedResource>) -> Result<Choice> {
+        let name = location.map(|location| location.name.as_str());
         let types = self.server_types().await?;
-        types
+        let cheapest = types
             .iter()
-            .flat_map(|server_type| choices(server_type, location))
-            .min_by(|(a, _), (b, _)| a.total_cmp(b))
-            .map(|(_, choice)| choice)
-            .ok_or_else(|| Error::NoTypeAvailable {
-                location: location.map(str::to_owned),
-            })
+            .flat_map(|server_type| choices(server_type, name))
+            .min_by(|(a, _), (b, _)| a.total_cmp(b));
+        if let Some((_, choice)) = cheapest {
+            return Ok(choice);
+        }
+        let selection = Selection {
+            location: location.cloned(),
+            ..Selection::default()
+        };
+        let problems = self.problems(&selection).await?;
+        if problems.is_empty() {
+            let location = name.map(str::to_owned);
+            return Err(Error::NoTypeAvailable { location });
+        }
+        let source = None;
+        Err(Error::NotOffered { problems, source })
     }
 
     /// Returns where servers can be created, the cheapest type first and all locations of a type
@@ -96,23 +111,27 @@ impl Project {
     }
 
     /// Returns the default image: the newest Debian for the server type.
-    pub(crate) async fn newest_debian(&self, server_type: &str) -> Result<String> {
-        let not_offered = |kind, name: &str| Error::NotOffered {
-            kind,
-            name: name.to_owned(),
+    pub(crate) async fn newest_debian(&self, server_type: &NamedResource) -> Result<String> {
+        let not_offered = |resource: NamedResource| Error::NotOffered {
+            problems: vec![OfferProblem {
+                resource,
+                reason: OfferReason::NotFound,
+            }],
+            source: None,
         };
-        let Some(server_type) = self.api.server_types().find(server_type).await? else {
-            return Err(not_offered(ResourceKind::ServerType, server_type));
+        let types = self.api.server_types();
+        let Some(found) = types.resolve(&id_or_name(&server_type.name)).await? else {
+            return Err(not_offered(server_type.clone()));
         };
         let images = self.images().await?;
         images
             .into_iter()
-            .filter(|image| image.architecture == server_type.architecture)
+            .filter(|image| image.architecture == found.architecture)
             .filter(|image| !image.is_deprecated())
             .filter_map(|image| Some((debian_version(image.name.as_deref()?)?, image.name?)))
             .max()
             .map(|(_, name)| name)
-            .ok_or_else(|| not_offered(ResourceKind::Image, "debian"))
+            .ok_or_else(|| not_offered(NamedResource::new(ResourceKind::Image, "debian")))
     }
 }
 
@@ -149,43 +168,6 @@ impl Catalog {
             images,
             currency,
         })
-    }
-
-    /// Checks that the settings name existing resources.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotOffered`].
-    pub fn check(&self, settings: &Settings) -> Result<()> {
-        let location = settings.location.as_deref().map(crate::location);
-        let locations = self.locations.iter().map(|location| location.name.as_str());
-        check_offered(ResourceKind::Location, location, locations)?;
-        let types = self
-            .types
-            .iter()
-            .map(|server_type| server_type.name.as_str());
-        check_offered(
-            ResourceKind::ServerType,
-            settings.server_type.as_deref(),
-            types,
-        )?;
-        let images = self.images.iter().filter_map(|image| image.name.as_deref());
-        check_offered(ResourceKind::Image, settings.image.as_deref(), images)
-    }
-}
-
-/// Checks that a name is offered. Digits are an id, for example of a snapshot, and not checked.
-fn check_offered<'a>(
-    kind: ResourceKind,
-    name: Option<&str>,
-    mut names: impl Iterator<Item = &'a str>,
-) -> Result<()> {
-    match name {
-        Some(name) if name.parse::<u64>().is_err() && !names.any(|known| known == name) => {
-            let name = name.to_owned();
-            Err(Error::NotOffered { kind, name })
-        }
-        _ => Ok(()),
     }
 }
 
@@ -238,25 +220,9 @@ fn debian_version(name: &str) -> Option<u32> {
     name.strip_prefix("debian-")?.parse().ok()
 }
 
-/// Returns the error for the resource that does not exist, if that is why Hetzner refused.
-pub(crate) fn not_offered(request: &CreateServer, error: &hcloud_api::Error) -> Option<Error> {
-    let response = error.api()?;
-    if !matches!(response.code, ErrorCode::InvalidInput | ErrorCode::NotFound) {
-        return None;
-    }
-    let fields = &response.details.fields;
-    let is_about = |field: &&str| fields.iter().any(|found| found.name == *field);
-    let field = ["server_type", "image", "location", "ssh_keys"]
-        .into_iter()
-        .find(is_about)?;
-    let (kind, name) = match field {
-        "server_type" => (ResourceKind::ServerType, request.server_type.to_string()),
-        "image" => (ResourceKind::Image, request.image.to_string()),
-        "location" => (
-            ResourceKind::Location,
-            request.location.as_ref()?.to_string(),
-        ),
-        _ => (ResourceKind::SshKey, request.ssh_keys.first()?.to_string()),
-    };
-    Some(Error::NotOffered { kind, name })
+/// Reads what a user has typed: digits are an id, or else a name.
+pub(crate) fn id_or_name<Id: FromStr>(value: &str) -> IdOrName<Id> {
+    value
+        .parse()
+        .unwrap_or_else(|never: Infallible| match never {})
 }

@@ -1,20 +1,19 @@
 //! `create`: at most one server of a name, and no record of a failed creation.
 
-use std::convert::Infallible;
-use std::str::FromStr;
 use std::vec;
 
 use hcc_store::{Patch, Precondition, Stage, StoreExt};
 use hcloud_api::{
-    Action, CreateServer, ErrorCode, IdOrName, Labels, Salvage, ServerCreated, TypePrice,
+    Action, CreateServer, ErrorCode, IdOrName, Labels, Salvage, ServerCreated, SshKeyId, TypePrice,
 };
 use tracing::warn;
 
 use super::Project;
-use super::catalog::{Choice, not_offered};
+use super::catalog::{Choice, id_or_name};
 use super::guard::check_prefix;
+use super::offers::NamedResource;
 use super::snapshot::{actions, snapshot};
-use crate::{CreateOptions, Error, Result, ServerName};
+use crate::{CreateOptions, Error, ResourceKind, Result, ServerName};
 
 /// The outcome of a creation.
 #[derive(Clone, Debug)]
@@ -167,32 +166,46 @@ impl Project {
 
     /// Returns the request to Hetzner, with defaults for unset options.
     async fn request(&self, name: &ServerName, options: &CreateOptions) -> Result<CreateServer> {
-        let settings = &self.settings;
-        let location = options.location.as_ref().or(settings.location.as_ref());
-        let location = location.map(|name| crate::location(name));
-        let choice = match options
-            .server_type
-            .as_ref()
-            .or(settings.server_type.as_ref())
-        {
-            Some(server_type) => Choice::new(server_type, location),
-            None => self.cheapest(location).await?,
+        let selection = self.selection(options);
+        let choice = match &selection.server_type {
+            Some(wanted) => {
+                let location = selection.location.as_ref();
+                Choice::new(&wanted.name, location.map(|location| &*location.name))
+            }
+            None => self.cheapest(selection.location.as_ref()).await?,
         };
-        let image = match options.image.as_ref().or(settings.image.as_ref()) {
-            Some(image) => image.clone(),
-            None => self.newest_debian(&choice.server_type).await?,
+        let chosen = NamedResource::new(ResourceKind::ServerType, &choice.server_type);
+        let server_type = selection.server_type.unwrap_or(chosen);
+        let image = match selection.image {
+            Some(image) => image.name,
+            None => self.newest_debian(&server_type).await?,
         };
         Ok(CreateServer {
             location: choice.location.map(Into::into),
-            ssh_keys: options.ssh_keys.iter().map(|key| id_or_name(key)).collect(),
+            ssh_keys: self.ssh_keys(&options.ssh_keys).await?,
             user_data: options.user_data.clone(),
-            labels: Labels::new().with(&settings.label, "1")?,
+            labels: Labels::new().with(&self.settings.label, "1")?,
             ..CreateServer::new(
                 name.as_str(),
-                id_or_name(&choice.server_type),
+                id_or_name(&server_type.name),
                 id_or_name(&image),
             )
         })
+    }
+
+    /// Reads the names of SSH keys. Digits are the id of a key, or else its name, as for the
+    /// official CLI; those that are neither are sent as they are.
+    async fn ssh_keys(&self, names: &[String]) -> Result<Vec<IdOrName<SshKeyId>>> {
+        let mut keys = Vec::new();
+        for name in names {
+            let key = id_or_name(name);
+            let found = match key {
+                IdOrName::Id(_) => self.api.ssh_keys().resolve(&key).await?,
+                IdOrName::Name(_) => None,
+            };
+            keys.push(found.map_or(key, |found| found.id.into()));
+        }
+        Ok(keys)
     }
 
     /// Returns the request for the next place, unless type and location were requested.
@@ -203,16 +216,13 @@ impl Project {
         sold_out: &CreateServer,
         places: &mut Option<vec::IntoIter<Choice>>,
     ) -> Option<CreateServer> {
-        let settings = &self.settings;
-        let location = options.location.as_ref().or(settings.location.as_ref());
-        let location = location.map(|name| crate::location(name));
-        let server_type = options.server_type.as_ref();
-        let server_type = server_type.or(settings.server_type.as_ref());
+        let selection = self.selection(options);
+        let server_type = selection.server_type.as_ref().map(|it| it.name.as_str());
+        let location = selection.location.as_ref().map(|it| it.name.as_str());
         if server_type.is_some() && location.is_some() {
             return None;
         }
         if places.is_none() {
-            let server_type = server_type.map(String::as_str);
             let mut found = self.places(server_type, location).await.ok()?;
             found.truncate(MAX_PLACES);
             *places = Some(found.into_iter());
@@ -307,13 +317,10 @@ impl Project {
             let (name, source) = (name.clone(), Box::new(error));
             return Err(Error::CreateUnconfirmed { name, source });
         }
-        Err(not_offered(request, &error).unwrap_or_else(|| error.into()))
+        let mut selection = self.selection(options);
+        let sent = request.server_type.to_string();
+        let sent = NamedResource::new(ResourceKind::ServerType, &sent);
+        selection.server_type.get_or_insert(sent);
+        Err(self.explain(&selection, error).await)
     }
-}
-
-/// Digits are an id.
-fn id_or_name<Id: FromStr>(value: &str) -> IdOrName<Id> {
-    value
-        .parse()
-        .unwrap_or_else(|never: Infallible| match never {})
 }

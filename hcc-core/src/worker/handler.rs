@@ -91,7 +91,7 @@ impl CommandHandler {
             Err(error) => {
                 let cause = error.error.as_deref();
                 let failure = Failure {
-                    hint: cause.and_then(context.hints),
+                    hint: cause.and_then(context.hints).or(error.failure.hint),
                     ..error.failure
                 };
                 let message = failure.message.clone();
@@ -125,6 +125,13 @@ impl CommandHandler {
     /// Logs and publishes an outcome that the queue has saved.
     async fn publish(&self, mut event: CommandEvent, disposition: Disposition) {
         let CommandEvent { err, code, .. } = &event;
+        let api = match &event.outcome {
+            Some(Outcome::Failed(failure)) => failure.api.as_deref(),
+            _ => None,
+        };
+        let correlation_id = api.and_then(|api| api.correlation_id.as_deref());
+        let details = api.map(|api| api.lines.join("; "));
+        let details = details.filter(|details| !details.is_empty());
         let event = match disposition {
             Disposition::Done => {
                 info!(note = err, "command succeeded");
@@ -136,6 +143,8 @@ impl CommandHandler {
                     retry_in_ms,
                     error = err,
                     error.code = code,
+                    error.details = details,
+                    error.correlation_id = correlation_id,
                     "retry scheduled"
                 );
                 event.after = Some(after);
@@ -143,7 +152,13 @@ impl CommandHandler {
                 Event::Delayed(event)
             }
             Disposition::Dead => {
-                warn!(error = err, error.code = code, "command failed");
+                warn!(
+                    error = err,
+                    error.code = code,
+                    error.details = details,
+                    error.correlation_id = correlation_id,
+                    "command failed"
+                );
                 Event::Failed(event)
             }
         };

@@ -5,6 +5,7 @@
 mod create;
 mod existing;
 mod harness;
+mod offers;
 mod once;
 mod permissions;
 mod servers;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hcc_core::{
-    Authorizer, Command, CreateOptions, Denied, Error, ErrorKind, Event, Power, RecordEvent,
-    Request, SyncOutcome,
+    Authorizer, Command, CreateOptions, Denied, Error, ErrorKind, Event, Outcome, Power,
+    RecordEvent, Request, SyncOutcome,
 };
 use hcc_queue::State;
 use hcc_store::{Patch, Record, Stage, Store, StoreExt};
@@ -158,6 +158,82 @@ async fn failure_is_recorded_and_published() {
     })
     .await;
     assert_eq!(outcome.err, last.err);
+}
+
+#[tokio::test]
+async fn reason_of_hetzner_is_in_event_dead_letter_and_record() {
+    let harness = harness_with_web1().await;
+    let mut listener = harness.frontend.listen().await.unwrap();
+    let _worker = harness.start_worker();
+    harness.setup.fault(
+        r#"status=422 POST /v1/servers/*/actions/shutdown {"error": {"code": "invalid_input",
+        "message": "invalid input in field 'x'", "details": {"fields": [{"name": "x",
+        "messages": ["is odd"]}], "limits": [{"name": "server_limit"}]}}}"#,
+    );
+
+    let error = harness.run(Command::Power(Power::Stop), "web1").await;
+
+    let error = error.unwrap_err();
+    let reason = error.api_reason().unwrap();
+    assert_eq!(
+        (reason.code.as_deref(), error.code()),
+        (Some("invalid_input"), "invalid_input")
+    );
+    assert_eq!(reason.fields[0].name, "x");
+    assert_eq!(reason.fields[0].messages, ["is odd"]);
+    assert_eq!(reason.limits, ["server_limit"]);
+    assert_eq!(reason.correlation_id.as_ref().unwrap().len(), 16);
+    let text = error.to_string();
+    assert!(text.contains("'x': is odd; limit server_limit"), "{text}");
+    let event = wait_for_event(&mut listener, |event| match event {
+        Event::Failed(event) => Some(event),
+        _ => None,
+    })
+    .await;
+    let dead = harness.frontend.commands().await.unwrap().remove(0);
+    let last = harness.setup.record("web1").await.unwrap().last.unwrap();
+    for outcome in [
+        event.outcome.unwrap(),
+        Outcome::of_entry(&dead).unwrap(),
+        Outcome::of_last(&last),
+    ] {
+        let Outcome::Failed(failure) = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(failure.api.as_deref(), Some(&reason));
+    }
+}
+
+#[tokio::test]
+async fn user_data_that_hetzner_quotes_leaves_no_worker() {
+    let harness = Harness::new(Sim::builder()).await;
+    let mut listener = harness.frontend.listen().await.unwrap();
+    let _worker = harness.start_worker();
+    harness.setup.fault(
+        r##"status=422 POST /v1/servers {"error": {"code": "invalid_input", "message":
+        "cannot parse '#cloud-config\npassword: canary-7f3a'", "details": {"fields":
+        [{"name": "user_data", "messages": ["canary-7f3a is weak"]}]}}}"##,
+    );
+    let options = CreateOptions::default().with_user_data("#cloud-config\npassword: canary-7f3a");
+
+    let error = harness.run(Command::Create(options), "web1").await;
+
+    let event = wait_for_event(&mut listener, |event| match event {
+        Event::Failed(event) => Some(event),
+        _ => None,
+    })
+    .await;
+    let dead = harness.frontend.commands().await.unwrap().remove(0);
+    let outputs = [
+        format!("{error:?}"),
+        serde_json::to_string(&event).unwrap(),
+        dead.reason.clone().unwrap(),
+        dead.outcome.to_string(),
+    ];
+    for output in outputs {
+        assert!(output.contains("is weak"), "{output}");
+        assert!(!output.contains("canary"), "{output}");
+    }
 }
 
 #[tokio::test]

@@ -65,6 +65,105 @@ async fn fields_limits_and_announcements_are_decoded() {
 }
 
 #[tokio::test]
+async fn the_text_of_an_error_has_all_that_the_api_said() {
+    for (error, text) in [
+        (
+            r#"{"code": "invalid_input", "message": "invalid input in field 'user_data'", "details":
+                {"fields": [{"name": "user_data", "messages": ["Length must be between 0 and 32768."]}]}}"#,
+            "invalid input in field 'user_data': Length must be between 0 and 32768. (invalid_input)",
+        ),
+        (
+            r#"{"code": "invalid_input", "message": "server type is deprecated", "details": {"fields":
+                [{"name": "server_type", "messages": ["server type 45 can not be ordered"]},
+                {"name": "labels", "messages": ["too long", "too many"]}]}}"#,
+            "server type is deprecated: server_type: server type 45 can not be ordered; labels: too \
+             long, too many (invalid_input)",
+        ),
+        (
+            r#"{"code": "invalid_input", "message": "image has incompatible architecture", "details":
+                {"fields": [{"name": "image", "messages": ["image has incompatible architecture"]}]}}"#,
+            "image has incompatible architecture (invalid_input)",
+        ),
+        (
+            r#"{"code": "uniqueness_error", "message": "SSH key with the same fingerprint already exists",
+                "details": {"fields": [{"name": "public_key"}]}}"#,
+            "SSH key with the same fingerprint already exists: field public_key (uniqueness_error)",
+        ),
+        (
+            r#"{"code": "resource_limit_exceeded", "message": "server limit exceeded", "details":
+                {"limits": [{"name": "server_limit"}]}}"#,
+            "server limit exceeded: limit server_limit (resource_limit_exceeded)",
+        ),
+        (
+            r#"{"code": "deprecated_api_endpoint", "message": "removed", "details":
+                {"announcement": "https://docs.hetzner.cloud/changelog#x"}}"#,
+            "removed: see https://docs.hetzner.cloud/changelog#x (deprecated_api_endpoint)",
+        ),
+        (
+            r#"{"code": "invalid_input", "message": "bad", "details": "not an object"}"#,
+            "bad: not an object (invalid_input)",
+        ),
+        (
+            r#"{"code": "invalid_input", "message": "bad", "details": {"fields": ["x", "y"]}}"#,
+            "bad: field x; field y (invalid_input)",
+        ),
+        (
+            r#"{"code": "invalid_input", "message": null, "details": {"fields":
+                [{"name": "x", "messages": null}, {"name": "y", "messages": "no"}, 3],
+                "correlation_id": "c", "hint": {"a": 1}}}"#,
+            r#"field x; y: no; fields: [3]; hint: {"a":1} (invalid_input)"#,
+        ),
+        (
+            r#"{"code": "server_error"}"#,
+            "the API gave no reason (server_error)",
+        ),
+    ] {
+        let response = format!(r#"{{"error": {error}}}"#);
+
+        let refused = error_of(ResponseTemplate::new(422).set_body_string(response)).await;
+
+        assert_eq!(refused.source().unwrap().to_string(), text, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn each_detail_has_a_line() {
+    let response = r#"{"error": {"code": "invalid_input", "message": "invalid input in fields 'a', 'b'",
+        "details": {"fields": [{"name": "a", "messages": ["is odd"]}, {"name": "b"}]}}}"#;
+
+    let error = error_of(ResponseTemplate::new(422).set_body_string(response)).await;
+
+    let details = &error.api().unwrap().details;
+    assert_eq!(
+        details.lines().collect::<Vec<_>>(),
+        ["a: is odd", "field b"]
+    );
+}
+
+#[tokio::test]
+async fn correlation_id_may_be_in_the_body() {
+    for place in [
+        r#""correlation_id": "d5064a""#,
+        r#""details": {"correlation_id": "d5064a"}"#,
+    ] {
+        let response = format!(r#"{{"error": {{"code": "conflict", "message": "no", {place}}}}}"#);
+
+        let error = error_of(ResponseTemplate::new(409).set_body_string(response)).await;
+
+        assert_eq!(error.correlation_id(), Some("d5064a"), "{place}");
+    }
+}
+
+#[tokio::test]
+async fn request_refused_for_maintenance_has_not_taken_effect() {
+    let maintenance = error_of(refusal(503, "maintenance")).await;
+    let unavailable = error_of(refusal(503, "unavailable")).await;
+
+    assert!(!maintenance.may_have_taken_effect());
+    assert!(unavailable.may_have_taken_effect());
+}
+
+#[tokio::test]
 async fn malformed_details_do_not_hide_an_error() {
     for details in [
         "null",

@@ -224,3 +224,29 @@ async fn the_user_agent_begins_with_the_program() {
     let agent = requests[0].headers["user-agent"].to_str().unwrap();
     assert!(agent.starts_with("hcc/1.2.3 hcloud-api/"), "{agent}");
 }
+
+#[tokio::test]
+async fn secrets_that_an_error_quotes_are_in_no_output() {
+    let user_data = format!("#cloud-config\npassword: {CANARY}\n# the end\n");
+    let quote = json!({"error": {
+        "code": "invalid_input",
+        "message": format!("invalid input in field 'user_data': {user_data:?}"),
+        "details": {
+            "fields": [{"name": "user_data", "messages": [format!("{CANARY} is not allowed")]}],
+            "value": user_data,
+        },
+    }});
+    let api = MockServer::start().await;
+    let refused = wiremock::ResponseTemplate::new(422).set_body_json(quote);
+    respond(&api, "POST", "/servers", [refused]).await;
+    let request = CreateServer {
+        user_data: Some(user_data.into()),
+        ..CreateServer::new("web1", "cx23", "debian-13")
+    };
+
+    let error = client(&api).servers().create(&request).await.unwrap_err();
+
+    let text = error.source().unwrap().to_string();
+    assert!(text.contains("[redacted] is not allowed"), "{text}");
+    assert!(!all_output(error).contains(CANARY));
+}

@@ -1,20 +1,22 @@
 //! Properties of new servers.
+//!
+//! The variables are read as settings, so that messages can name them.
 
 /// Properties of new servers, for `create` and `setup`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Defaults {
-    /// Type of new servers
-    #[arg(long = "type", value_name = "TYPE", env = "HCC_TYPE")]
-    #[arg(hide_env_values = true)]
+    /// Type of new servers [env: HCC_TYPE]
+    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long_help = "Type of new servers\n\n[env: HCC_TYPE]")]
     pub(crate) server_type: Option<String>,
 
-    /// Image of new servers
+    /// Image of new servers [env: HCC_IMAGE]
     #[arg(id = "image_flag", long = "image", value_name = "IMAGE")]
-    #[arg(env = "HCC_IMAGE", hide_env_values = true)]
+    #[arg(long_help = "Image of new servers\n\n[env: HCC_IMAGE]")]
     pub(crate) image: Option<String>,
 
-    /// Location of new servers
+    /// Location of new servers [env: HCC_LOCATION]
     #[arg(id = "location_flag", long = "location", value_name = "LOCATION")]
-    #[arg(env = "HCC_LOCATION", hide_env_values = true)]
+    #[arg(long_help = "Location of new servers\n\n[env: HCC_LOCATION]")]
     pub(crate) location: Option<String>,
 }
