@@ -6,6 +6,7 @@ mod create;
 mod harness;
 mod offers;
 mod once;
+mod outcomes;
 mod permissions;
 mod servers;
 mod setup;
