@@ -16,7 +16,7 @@ use super::refresher::RecordRefresher;
 use crate::project::delete::ExpectedServer;
 use crate::project::delivery::Delivery;
 use crate::{
-    Command, CreateOptions, CreateOutcome, DeleteOutcome, Error, Power, Request, Scope, ServerName,
+    Command, CreateOptions, CreateOutcome, DeleteOutcome, Error, Power, Request, ServerName,
     SyncOutcome,
 };
 
@@ -45,7 +45,7 @@ impl Executor {
         let context = &self.context;
         let Some(server) = &request.server else {
             context.authorizer.check(request, None).await?;
-            context.sync(&Scope::Known).await?;
+            context.sync_all().await?;
             return Ok(None);
         };
         let record = context.store().get(server.as_str()).await?;

@@ -7,6 +7,7 @@ mod existing;
 mod harness;
 mod offers;
 mod once;
+mod outcomes;
 mod permissions;
 mod servers;
 mod setup;
