@@ -5,7 +5,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::cmd;
 use crate::config::{Config, Flags};
-use crate::error::Result;
+use crate::error::{CliError, Result};
 use crate::output::{Format, Output};
 use crate::platform::log::Verbosity;
 
@@ -82,9 +82,59 @@ enum Verb {
     Man(cmd::completion::Man),
 }
 
+/// What a verb does with `--dry-run`. Whatever it says here, the API, the databases and the
+/// settings of [`Config`] let nothing be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum DryRun {
+    /// It changes nothing anyway.
+    Reads,
+    /// It prints what it would change.
+    Prints,
+    /// It cannot tell what it would do.
+    Refuses(&'static str),
+}
+
+impl Verb {
+    fn dry_run(&self) -> DryRun {
+        match self {
+            Self::List(_)
+            | Self::Images(_)
+            | Self::Locations(_)
+            | Self::Types(_)
+            | Self::Password(_)
+            | Self::Page(_)
+            | Self::Wait(_)
+            | Self::Events(_)
+            | Self::Action(_)
+            | Self::Doctor(_)
+            | Self::Completion(_) => DryRun::Reads,
+            Self::Setup(_)
+            | Self::Config(_)
+            | Self::Create(_)
+            | Self::Start(_)
+            | Self::Stop(_)
+            | Self::Force(_)
+            | Self::Reset(_)
+            | Self::Reboot(_)
+            | Self::Kill(_)
+            | Self::Settag(_)
+            | Self::Deltag(_)
+            | Self::Sync(_)
+            | Self::Console(_)
+            | Self::Notify(_)
+            | Self::Push(_)
+            | Self::Queue(_) => DryRun::Prints,
+            Self::Pull(_) => DryRun::Refuses("pull"),
+            Self::Next(_) => DryRun::Refuses("next"),
+            Self::Worker(_) => DryRun::Refuses("a worker"),
+            Self::Man(_) => DryRun::Refuses("man"),
+        }
+    }
+}
+
 impl Cli {
     pub(crate) fn output(&self) -> Output {
-        Output::new(&self.output)
+        Output::new(&self.output).with_dry_run(self.flags.dry_run())
     }
 
     pub(crate) async fn run(self, out: Output) -> Result<()> {
@@ -102,6 +152,12 @@ impl Cli {
             _ => LevelFilter::OFF,
         })?;
         let flags = self.flags;
+        if flags.dry_run()
+            && let DryRun::Refuses(subject) = self.verb.dry_run()
+        {
+            let message = format!("{subject} cannot run with --dry-run");
+            return Err(CliError::usage(message));
+        }
         let config = || Config::load(flags.clone());
         match self.verb {
             Verb::Setup(verb) => verb.run(Config::load_or_new(flags)?, out).await,

@@ -34,6 +34,9 @@ impl Kind {
 
     /// Stores names with their descriptions; a failure is only logged.
     fn store<'a>(self, config: &Config, names: impl Iterator<Item = (&'a str, String)>) {
+        if config.is_dry_run() {
+            return;
+        }
         let mut names: Vec<_> = names.collect();
         // Images of several architectures share a name.
         names.dedup_by(|a, b| a.0 == b.0);

@@ -315,19 +315,36 @@ impl Config {
         Ok(store.expect("the default store is a file").parse()?)
     }
 
-    /// Opens the records.
+    /// Opens the records; in a dry run, for reading only.
     pub async fn store(&self) -> Result<Arc<dyn Store>> {
         let url = self.store_url()?;
-        Ok(match self.get(Key::Records) {
+        if self.is_dry_run() && url.path().is_some_and(|path| !path.exists()) {
+            // Opening would create it.
+            return Ok(Arc::new(hcc_store::Memory::default()));
+        }
+        let store = match self.get(Key::Records) {
             Some(collection) => hcc_store::open_in(&url, collection).await?,
             None => hcc_store::open(&url).await?,
+        };
+        Ok(if self.is_dry_run() {
+            Arc::new(hcc_store::DryRun::new(store))
+        } else {
+            store
         })
     }
 
-    /// Opens the commands, their signals, and the events.
+    /// Opens the commands, their signals, and the events; in a dry run, for reading only.
     pub async fn queue(&self) -> Result<Queue> {
         let url = self.queue_url()?;
-        Ok(hcc_queue::open_with(&url, &self.collections()?).await?)
+        if !self.is_dry_run() {
+            return Ok(hcc_queue::open_with(&url, &self.collections()?).await?);
+        }
+        if url.path().is_some_and(|path| !path.exists()) {
+            // Opening would create it.
+            return Ok(hcc_queue::Memory::default().queue().dry_run());
+        }
+        let queue = hcc_queue::open_with(&url, &self.collections()?).await?;
+        Ok(queue.dry_run())
     }
 
     fn collections(&self) -> Result<Collections> {

@@ -10,6 +10,15 @@ pub(crate) fn of(error: &Error) -> Option<String> {
     Some(match error {
         Error::NotManaged { name, .. } => format!("run hcc settag {name} to manage it"),
         Error::NameTaken { name } => format!("run hcc settag {name} to manage it"),
+        Error::BeingDeleted { .. } => {
+            "try again when it is gone; --wait=TIME waits longer".to_owned()
+        }
+        Error::Differs { name, .. } => {
+            format!("leave out what differs to keep it, or run hcc kill {name} first")
+        }
+        Error::NotRunning { name, status } if status == "off" => {
+            format!("run hcc start {name} to start it")
+        }
         Error::NotOffered { problems, .. } => return of_missing(problems),
         Error::CreateRefused(refused) => refused.explanation(),
         Error::NoTypeAvailable { .. } => "run hcc types to list what is available".to_owned(),

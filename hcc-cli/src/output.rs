@@ -77,6 +77,7 @@ pub(crate) struct Output {
     style: Style,
     header: bool,
     columns: Option<Vec<String>>,
+    dry_run: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +95,7 @@ impl Output {
             style: Style::Text,
             header: true,
             columns: None,
+            dry_run: false,
         };
         for format in formats {
             match format {
@@ -111,6 +113,11 @@ impl Output {
         out
     }
 
+    /// Reports what would be changed, as nothing is.
+    pub(crate) fn with_dry_run(self, dry_run: bool) -> Self {
+        Self { dry_run, ..self }
+    }
+
     /// Whether failures are printed as JSON too.
     pub(crate) fn is_json(&self) -> bool {
         matches!(self.style, Style::Json | Style::JsonLines)
@@ -123,6 +130,14 @@ impl Output {
 
     /// Prints `ok` for people, or what a verb did for programs.
     pub(crate) fn done(&self, outcome: &impl Serialize) -> Result<()> {
+        self.done_to("change nothing", outcome)
+    }
+
+    /// Does the same; in a dry run, people read what would be changed, such as `remove web1`.
+    pub(crate) fn done_to(&self, change: impl Display, outcome: &impl Serialize) -> Result<()> {
+        if self.dry_run {
+            return self.result(format!("would {change}"), outcome);
+        }
         self.result("ok", outcome)
     }
 
@@ -134,6 +149,14 @@ impl Output {
         }
     }
 
+    /// Prints an object for programs, and nothing for people.
+    pub(crate) fn document_for_programs(&self, value: &impl Serialize) -> Result<()> {
+        match self.style {
+            Style::Text => Ok(()),
+            _ => self.document(value),
+        }
+    }
+
     /// Prints one item of a stream: a line of text or JSON, or a YAML document.
     pub(crate) fn item(&self, text: impl Display, value: &impl Serialize) -> Result<()> {
         match self.style {
@@ -141,6 +164,14 @@ impl Output {
             Style::Json | Style::JsonLines => line(serde_json::to_string(value)?),
             Style::Yaml => line(format!("---\n{}", yaml(value)?.trim_end())),
         }
+    }
+
+    /// Prints one item of a stream like [`done_to`](Self::done_to).
+    pub(crate) fn item_done_to(&self, change: impl Display, value: &impl Serialize) -> Result<()> {
+        if self.dry_run {
+            return self.item(format!("would {change}"), value);
+        }
+        self.item("ok", value)
     }
 
     /// Prints a record: a line for each column, or an object.

@@ -86,6 +86,31 @@ pub enum Error {
         name: ServerName,
     },
 
+    /// A server of this name is being deleted, and keeps the name until that has ended.
+    #[error("server {name} is still being deleted")]
+    BeingDeleted {
+        /// The requested name.
+        name: ServerName,
+    },
+
+    /// A managed server of this name exists, but is not what was requested.
+    #[error("server {name} exists but is not what was requested: {}", list(.differences))]
+    Differs {
+        /// The requested name.
+        name: ServerName,
+        /// What differs.
+        differences: Vec<Difference>,
+    },
+
+    /// A managed server of this name exists, but is not running.
+    #[error("server {name} exists but is {status}")]
+    NotRunning {
+        /// The requested name.
+        name: ServerName,
+        /// The status, such as `off`.
+        status: String,
+    },
+
     /// It is unknown whether the server was created: the request got no clear response, and no
     /// server of this name is visible.
     #[cfg(feature = "worker")]
@@ -185,6 +210,18 @@ pub enum Error {
     Queue(#[from] hcc_queue::Error),
 }
 
+/// A property of a server that is not what was requested.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Difference {
+    /// The property: `type`, `image`, `location` or `ssh_keys`.
+    pub property: &'static str,
+    /// The requested value.
+    pub requested: String,
+    /// The actual value.
+    pub actual: String,
+}
+
 /// A kind of resource that a server is created from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -261,9 +298,13 @@ impl Error {
             #[cfg(feature = "worker")]
             Self::CreateRefused(refused) => api_kind(&refused.error),
             Self::NotManaged { .. } | Self::Denied(_) => ErrorKind::Refused,
-            Self::NameTaken { .. } | Self::Replaced { .. } | Self::CommandRemoved { .. } => {
-                ErrorKind::Conflict
-            }
+            Self::NotRunning { status, .. } if status != "off" => ErrorKind::TryLater,
+            Self::NameTaken { .. }
+            | Self::Differs { .. }
+            | Self::NotRunning { .. }
+            | Self::Replaced { .. }
+            | Self::CommandRemoved { .. } => ErrorKind::Conflict,
+            Self::BeingDeleted { .. } => ErrorKind::TryLater,
             #[cfg(feature = "worker")]
             Self::CreateUnconfirmed { .. } => ErrorKind::TryLater,
             Self::StillQueued { .. } => ErrorKind::TimedOut,
@@ -326,6 +367,9 @@ impl Error {
             Self::CreateRefused(refused) => api_code(&refused.error),
             Self::NotManaged { .. } => "not_managed",
             Self::NameTaken { .. } => "name_taken",
+            Self::BeingDeleted { .. } => "being_deleted",
+            Self::Differs { .. } => "differs",
+            Self::NotRunning { .. } => "not_running",
             #[cfg(feature = "worker")]
             Self::CreateUnconfirmed { .. } => "uncertain",
             Self::Unrecorded { .. } => "unrecorded",
@@ -358,6 +402,22 @@ impl fmt::Display for ResourceKind {
             Self::SshKey => "SSH key",
         })
     }
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            property,
+            requested,
+            actual,
+        } = self;
+        write!(f, "{property} {actual} instead of {requested}")
+    }
+}
+
+fn list(differences: &[Difference]) -> String {
+    let differences: Vec<_> = differences.iter().map(ToString::to_string).collect();
+    differences.join(", ")
 }
 
 fn by_user(user: Option<&str>) -> String {

@@ -40,7 +40,7 @@ pub use authz::{
 };
 pub use console::Console;
 pub use create_options::CreateOptions;
-pub use error::{Error, ErrorKind, ResourceKind, Result};
+pub use error::{Difference, Error, ErrorKind, ResourceKind, Result};
 pub use event::{CommandEvent, Event, Heartbeat, RecordEvent, SyncOutcome, SyncedEvent};
 pub use frontend::{Frontend, Listener, Waiter, WorkerTracker};
 pub use name::{InvalidName, ServerName};
@@ -48,9 +48,9 @@ pub use outcome::{Failure, Outcome};
 pub use power::Power;
 #[cfg(feature = "worker")]
 pub use project::{
-    Catalog, CreateOutcome, DeleteOutcome, Guard, NamedResource, OfferProblem, OfferReason,
-    Presence, Project, Quote, RefusedOrder, Scope, ServerDetails, ServerSummary, SyncProgress,
-    SyncedRecord,
+    Catalog, CreateOutcome, CreateProgress, DeleteOutcome, Guard, NamedResource, OfferProblem,
+    OfferReason, Presence, Project, Quote, RefusedOrder, Scope, ServerDetails, ServerSummary,
+    SyncProgress, SyncedRecord,
 };
 pub use request::{Command, InvalidRequest, Request};
 #[cfg(feature = "screen")]

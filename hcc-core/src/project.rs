@@ -1,5 +1,6 @@
 //! A project of the Hetzner Cloud, with its records.
 
+mod adopt;
 mod catalog;
 mod console;
 mod create;
@@ -20,7 +21,7 @@ use hcc_store::Store;
 use hcloud_api::{Action, Client, Server};
 
 pub use self::catalog::Catalog;
-pub use self::create::{CreateOutcome, Quote};
+pub use self::create::{CreateOutcome, CreateProgress, Quote};
 pub use self::delete::DeleteOutcome;
 pub use self::guard::Guard;
 pub use self::list::{Presence, ServerDetails, ServerSummary};

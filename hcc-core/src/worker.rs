@@ -16,7 +16,7 @@ mod status_watch;
 
 use std::sync::Arc;
 
-use hcc_queue::{Consumer, Policy, Queue};
+use hcc_queue::{CommandId, Consumer, Policy, Queue};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -46,6 +46,7 @@ impl Worker {
     /// A worker that allows every user every command for managed servers.
     pub fn new(project: Project, queue: Queue) -> Self {
         Self(WorkerContext {
+            worker_id: String::new(),
             project: project.with_guard(Guard::Managed),
             queue,
             config: WorkerConfig::default(),
@@ -87,13 +88,16 @@ impl Worker {
     /// If the future is dropped, the commands that have started are delivered to
     /// another worker as soon as their leases have expired.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let context = Arc::new(self.0);
-        let in_flight = InFlight::new();
+        let context = Arc::new(WorkerContext {
+            worker_id: CommandId::random().to_string(),
+            ..self.0
+        });
+        let in_flight = InFlight::default();
         let console_created = Arc::new(Notify::new());
         let (action_poller, poll_task) = ActionPoller::new(context.project.api.clone());
         let (refresher, refresh_task) = RecordRefresher::new(context.clone());
         let heartbeats = Heartbeats::new(context.clone(), in_flight.clone());
-        let periodic_sync = PeriodicSync::new(context.clone(), &in_flight);
+        let periodic_sync = PeriodicSync::new(context.clone());
         let executor = Executor {
             context: context.clone(),
             action_poller,

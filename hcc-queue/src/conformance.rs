@@ -19,7 +19,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     Command, CommandId, Counts, Disposition, Entry, Error, Lease, Outcome, Policy, Queue, RawEvent,
-    Received, State, Subscription,
+    Reason, Received, State, Subscription,
 };
 
 /// A queue under test: fresh and empty, and deleted when dropped.
@@ -55,6 +55,7 @@ macro_rules! conformance {
             released_command_returns_with_its_reason
             released_command_waits_for_its_delay
             buried_command_is_a_dead_letter
+            dead_letter_keeps_its_outcome
             retried_dead_letter_starts_over
             leased_command_is_not_removed
             removal_unblocks_the_next_command_of_the_server
@@ -100,6 +101,9 @@ macro_rules! conformance {
             slow_subscriber_receives_lagged
             dropped_wait_loses_no_message
             events_are_received_as_sent
+            newest_messages_are_kept_in_order
+            removal_pull_and_retry_are_reported_with_the_user
+            removed_dead_letter_is_reported_with_its_outcome
         }
     };
     (@cases $fixture:expr, $attributes:tt, $($case:ident)*) => {
@@ -347,6 +351,33 @@ pub async fn released_command_waits_for_its_delay(fixture: &dyn Fixture) {
     assert!(queue.lease().await.unwrap().is_none());
     let due = commands.next_due().await.unwrap().unwrap();
     assert!(due > HOUR / 2 && due <= HOUR, "{due:?}");
+}
+
+/// The outcome of a dead letter is stored as it is, until the command is retried.
+pub async fn dead_letter_keeps_its_outcome(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+    let id = push(&queue, "start", "vm").await;
+    let outcome = json!({
+        "end": "failed",
+        "code": "$locked",
+        "message": "it's \"locked\"",
+        "details": { "fields": [1, null, true], "a.b": "ä" },
+    });
+    let outcomes = async || {
+        let entry = queue.commands().get(&id).await.unwrap().unwrap();
+        (entry.outcome, entries(&queue).await[0].outcome.clone())
+    };
+
+    let lease = leased(&queue, HOUR).await;
+    let reason = Reason::new("locked", outcome.clone());
+    queue.settle(lease, &Outcome::Dead(reason)).await.unwrap();
+    assert_eq!(outcomes().await, (outcome.clone(), outcome));
+
+    assert!(queue.retry(&id).await.unwrap());
+    assert_eq!(outcomes().await, (json!(null), json!(null)));
+    let lease = leased(&queue, HOUR).await;
+    queue.commands().bury(lease, &"no".into()).await.unwrap();
+    assert_eq!(outcomes().await, (json!(null), json!(null)));
 }
 
 /// Dead letters are kept.
@@ -1324,6 +1355,80 @@ pub async fn events_are_received_as_sent(fixture: &dyn Fixture) {
         assert_eq!(soon(events.next()).await.unwrap(), Received::Message(event));
     }
     assert_eq!(receive(&mut signals).await, "hello");
+}
+
+/// Messages can be read after they were sent, by subscribers that come later.
+pub async fn newest_messages_are_kept_in_order(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+    assert_eq!(queue.events().recent().await.unwrap(), []);
+    let sent = [1, 2, 3].map(|number| RawEvent::new("alive").with("number", number));
+    for event in &sent {
+        queue.events().send(event).await.unwrap();
+    }
+    send(&queue, "hello").await;
+
+    let other = fixture.queue().await;
+    let mut later = other.events().subscribe().await.unwrap();
+
+    assert_eq!(other.events().recent().await.unwrap(), sent);
+    assert_eq!(other.signals().recent().await.unwrap(), ["hello"]);
+    assert!(timeout(SOON, later.next()).await.is_err());
+}
+
+/// Waiters learn that a command was removed, pulled or retried, and by whom.
+pub async fn removal_pull_and_retry_are_reported_with_the_user(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+    let mut events = queue.events().subscribe().await.unwrap();
+    let mary = fixture.queue().await.with_user("mary");
+
+    let removed = push(&queue, "start", "vm").await;
+    assert!(mary.remove(&removed).await.unwrap());
+    assert!(!mary.remove(&removed).await.unwrap());
+    let pulled = push(&queue, "stop", "vm").await;
+    assert!(mary.pull().await.unwrap().is_some());
+    let retried = push(&queue, "sync", "vm").await;
+    let lease = leased(&queue, HOUR).await;
+    queue.commands().bury(lease, &"no".into()).await.unwrap();
+    assert!(mary.retry(&retried).await.unwrap());
+    assert!(queue.remove(&retried).await.unwrap());
+
+    let by_mary = json!({ "end": "removed", "by": "mary" });
+    let unknown = json!({ "end": "removed", "by": null });
+    for (evt, id, verb, user, outcome) in [
+        ("removed", &removed, "start", Some("mary"), Some(&by_mary)),
+        ("pulled", &pulled, "stop", Some("mary"), Some(&by_mary)),
+        ("retried", &retried, "sync", Some("mary"), None),
+        ("removed", &retried, "sync", None, Some(&unknown)),
+    ] {
+        let Received::Message(event) = soon(events.next()).await.unwrap() else {
+            panic!("a gap");
+        };
+        assert_eq!((&*event.evt, event.id.as_ref()), (evt, Some(id)));
+        assert_eq!(event.server.as_deref(), Some("vm"));
+        let field = |name| event.fields.get(name);
+        assert_eq!(field("cmd"), Some(&json!(verb)));
+        assert_eq!(field("user"), user.map(|user| json!(user)).as_ref());
+        assert_eq!(field("outcome"), outcome);
+    }
+}
+
+/// A command that had failed is still one that has failed when its dead letter is removed.
+pub async fn removed_dead_letter_is_reported_with_its_outcome(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+    let id = push(&queue, "start", "vm").await;
+    let lease = leased(&queue, HOUR).await;
+    let outcome = json!({ "end": "failed", "code": "locked" });
+    let reason = Reason::new("locked", outcome.clone());
+    queue.commands().bury(lease, &reason).await.unwrap();
+
+    assert!(queue.remove(&id).await.unwrap());
+
+    let events = queue.events().recent().await.unwrap();
+    let [event] = &*events else {
+        panic!("{events:?}");
+    };
+    assert_eq!(event.evt, "removed");
+    assert_eq!(event.fields["outcome"], outcome);
 }
 
 /// A queue without polling, so that consumers wake only for signals and deadlines.

@@ -7,6 +7,7 @@ mod commands;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod consumer;
+mod dry_run;
 mod error;
 mod events;
 mod memory;

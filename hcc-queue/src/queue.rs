@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
 use tracing::{debug, warn};
 
+use crate::dry_run::{DryRunChannel, DryRunCommands};
 use crate::{
     Channel, Command, CommandId, Commands, Consumer, Entry, Error, Lease, Policy, RawEvent, Reason,
     Result,
@@ -88,6 +89,18 @@ impl Queue {
     pub fn with_policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
+    }
+
+    /// Returns a view of this queue for dry runs: commands and messages can be read, and all
+    /// changes are dropped. Nothing can be leased.
+    #[must_use]
+    pub fn dry_run(self) -> Self {
+        Self {
+            commands: Arc::new(DryRunCommands(self.commands)),
+            signals: Arc::new(DryRunChannel(self.signals)),
+            events: Arc::new(DryRunChannel(self.events)),
+            ..self
+        }
     }
 
     /// Sets the user in whose name commands are taken, removed and retried, as their events

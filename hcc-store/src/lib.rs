@@ -6,6 +6,7 @@ mod accounts;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod document;
+mod dry_run;
 mod error;
 mod memory;
 #[cfg(feature = "mongodb")]
@@ -22,6 +23,7 @@ mod url;
 pub use accounts::{
     Accounts, AuditCursor, AuditEntry, AuditPage, AuditQuery, Session, SessionKey, Sessions, User,
 };
+pub use dry_run::DryRun;
 pub use error::{Error, Result};
 pub use hcc_database::{BoxError, DatabaseUrl, Error as DatabaseError, Failure, InvalidUrl};
 pub use memory::Memory;

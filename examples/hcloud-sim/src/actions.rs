@@ -141,7 +141,8 @@ impl Cloud {
         effect: impl FnOnce(&mut Self) + Send + 'static,
     ) -> Action {
         let start = job.start.unwrap_or_else(|| self.clock.now());
-        let due = self.after(start, duration_seconds(job.command));
+        let fails = self.action_fault.fails(job.command);
+        let due = self.after(start, duration_seconds(job.command)) + self.action_fault.delay;
         let action = Action {
             id: self.new_id(),
             command: job.command,
@@ -154,7 +155,6 @@ impl Cloud {
             due,
         };
         let id = action.id;
-        let fails = self.fail_actions;
         for server in action.servers() {
             self.edit(server, |server| server.running_actions += 1);
         }

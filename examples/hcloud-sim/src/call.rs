@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::errors::ApiError;
-use crate::faults::FailActions;
+use crate::faults::ActionFault;
 use crate::labels::Selector;
 use crate::state::Cloud;
 
@@ -25,8 +25,8 @@ pub(crate) type Reply = Result<Answer, ApiError>;
 pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) headers: HeaderMap,
-    /// Whether the actions that the request starts fail.
-    pub(crate) fail_actions: bool,
+    /// What happens to the actions that the request starts.
+    pub(crate) action_fault: ActionFault,
     path: HashMap<String, String>,
     query: Vec<(String, String)>,
     body: Bytes,
@@ -130,7 +130,11 @@ impl<S: Send + Sync> FromRequest<S> for Call {
         Ok(Self {
             path,
             query,
-            fail_actions: request.extensions().get::<FailActions>().is_some(),
+            action_fault: request
+                .extensions()
+                .get::<ActionFault>()
+                .cloned()
+                .unwrap_or_default(),
             method: request.method().clone(),
             headers: request.headers().clone(),
             body: Bytes::from_request(request, state)

@@ -116,7 +116,6 @@ pub(crate) struct ServerType {
     cores: u32,
     memory: f64,
     pub(crate) disk: u32,
-    deprecated: bool,
     pub(crate) prices: Vec<LocationPrices>,
     storage_type: &'static str,
     cpu_type: &'static str,
@@ -326,7 +325,6 @@ impl Family {
             cores,
             memory: memory.into(),
             disk,
-            deprecated: is_gone,
             prices: self
                 .markets
                 .iter()

@@ -58,7 +58,7 @@ const CODES: &[(&str, u16, &str)] = &[
     ("resource_limit_exceeded", 403, "project limit exceeded"),
     (
         "token_readonly",
-        403,
+        401,
         "token is only allowed to perform GET requests",
     ),
     ("not_found", 404, "entity not found"),

@@ -27,7 +27,8 @@ use crate::errors::ApiError;
 /// | `status=502` | responds with an HTML page with this status, or with the JSON |
 /// | `error=CODE` | responds with the API's error with this code, such as `locked` or `resource_unavailable` |
 /// | `rate-limit` | responds with 429, as if the rate limit were exceeded |
-/// | `fail-action` | lets the actions fail that the request starts |
+/// | `fail-action` | lets the actions fail that the request starts; `fail-action=start_server` only those of this command |
+/// | `slow-action=5s` | lets the actions take longer by this time that the request starts |
 /// | `drop` | closes the connection before the request is executed |
 /// | `drop-after` | executes the request, then closes the connection without a response |
 /// | `hang` | never responds and does not execute the request |
@@ -52,7 +53,8 @@ pub(crate) enum Kind {
     Response(StatusCode, Box<Value>),
     Error(Box<ApiError>),
     RateLimit,
-    FailAction,
+    FailAction(String),
+    SlowAction(Duration),
     Drop,
     DropAfter,
     Hang,
@@ -62,9 +64,36 @@ pub(crate) enum Kind {
     Html,
 }
 
-/// A request extension: the actions that the request starts fail.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct FailActions;
+/// A request extension: what happens to the actions that the request starts.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ActionFault {
+    /// The command of those that fail; empty if all of them do.
+    failing: Option<String>,
+    /// How much longer they take, whatever the speed of the simulator.
+    pub(crate) delay: Duration,
+}
+
+impl ActionFault {
+    pub(crate) fn failing(command: String) -> Self {
+        Self {
+            failing: Some(command),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn slow(delay: Duration) -> Self {
+        Self {
+            delay,
+            ..Self::default()
+        }
+    }
+
+    /// Returns whether actions of this command fail.
+    pub(crate) fn fails(&self, command: &str) -> bool {
+        let failing = self.failing.as_deref();
+        failing.is_some_and(|failing| failing.is_empty() || failing == command)
+    }
+}
 
 /// The error for a string that is not a valid fault.
 #[derive(Debug, thiserror::Error, PartialEq)]
@@ -142,10 +171,11 @@ impl Kind {
         let (name, value) = word.split_once('=').unwrap_or((word, ""));
         let kind = match name {
             "latency" => return Some(Self::Latency(parse_duration(value).ok()?)),
+            "fail-action" => return Some(Self::FailAction(value.into())),
+            "slow-action" => return Some(Self::SlowAction(parse_duration(value).ok()?)),
             "status" => return Some(Self::Status(value.parse().ok()?)),
             "error" => return Some(Self::Error(Box::new(ApiError::with_code(value)?))),
             "rate-limit" => Self::RateLimit,
-            "fail-action" => Self::FailAction,
             "drop" => Self::Drop,
             "drop-after" => Self::DropAfter,
             "hang" => Self::Hang,

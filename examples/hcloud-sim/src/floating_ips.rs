@@ -16,7 +16,7 @@ use crate::state::Cloud;
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct FloatingIp {
-    description: String,
+    description: Option<String>,
     #[serde(flatten)]
     address: Address,
     pub(crate) server: Option<u64>,
@@ -50,8 +50,7 @@ impl Kind for FloatingIp {
             version: IpVersion,
             home_location: Option<IdOrName>,
             server: Option<u64>,
-            #[serde(default)]
-            description: String,
+            description: Option<String>,
         }
         let create: Create = call.body()?;
         let home_location = match (create.server, &create.home_location) {
@@ -83,7 +82,7 @@ impl Kind for FloatingIp {
         }
         let update: Update = call.body()?;
         if let Some(description) = update.description {
-            self.description = description;
+            self.description = Some(description);
         }
         Ok(())
     }
@@ -92,9 +91,12 @@ impl Kind for FloatingIp {
 fn assign(cloud: &mut Cloud, call: &Call) -> Reply {
     #[derive(Deserialize)]
     struct Assign {
-        server: u64,
+        server: Option<u64>,
     }
     let Assign { server } = call.body()?;
+    let Some(server) = server else {
+        return unassign(cloud, call);
+    };
     cloud.server(server)?;
     let ip = resources::find::<FloatingIp>(cloud, call)?;
     ip.own.server = Some(server);

@@ -24,7 +24,7 @@ use tower_service::Service;
 use crate::call::{Call, Operation};
 use crate::clock::Clock;
 use crate::errors::ApiError;
-use crate::faults::{FailActions, Faults, Kind};
+use crate::faults::{ActionFault, Faults, Kind};
 use crate::rate_limit::{Bucket, Spent};
 use crate::request_log::RequestLog;
 use crate::state::Cloud;
@@ -137,9 +137,9 @@ pub(crate) fn run(operation: Operation) -> impl Fn(State<Shared>, Call) -> Ready
     move |State(shared), call| {
         let reply = shared.authorize(&call).and_then(|()| {
             let mut cloud = shared.cloud();
-            cloud.fail_actions = call.fail_actions;
+            cloud.action_fault = call.action_fault.clone();
             let reply = operation(&mut cloud, &call);
-            cloud.fail_actions = false;
+            cloud.action_fault = ActionFault::default();
             reply
         });
         future::ready(reply.into_response())
@@ -239,8 +239,12 @@ async fn handle_with_faults(
         Some(Kind::Error(error)) => return respond(error.into_response()),
         Some(Kind::Html) => return respond(proxy_page(StatusCode::OK).into_response()),
         Some(Kind::RateLimit) => return Ok(rate_limit_response(spent.map(Spent::exhausted))),
-        Some(Kind::FailAction) => {
-            request.extensions_mut().insert(FailActions);
+        Some(Kind::FailAction(ref command)) => {
+            let fault = ActionFault::failing(command.clone());
+            request.extensions_mut().insert(fault);
+        }
+        Some(Kind::SlowAction(delay)) => {
+            request.extensions_mut().insert(ActionFault::slow(delay));
         }
         _ if spent.is_some_and(|spent| !spent.is_granted) => return Ok(rate_limit_response(spent)),
         _ => {}

@@ -3,8 +3,7 @@
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#images>
 
 use jiff::Timestamp;
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::actions::{self, Job, ResourceRef, action_response};
 use crate::call::{Answer, Call, IdOrName, Reply};
@@ -31,25 +30,10 @@ pub(crate) struct Image {
     pub(crate) os_version: Option<String>,
     pub(crate) rapid_deploy: bool,
     pub(crate) protection: Protection,
-    /// Serialized as `deprecation` and as the older `deprecated`.
-    #[serde(flatten, serialize_with = "deprecation")]
     pub(crate) deprecation: Option<Deprecation>,
     pub(crate) deleted: Option<Timestamp>,
     pub(crate) labels: Labels,
     pub(crate) architecture: Architecture,
-}
-
-fn deprecation<S: Serializer>(
-    deprecation: &Option<Deprecation>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let mut map = serializer.serialize_map(Some(2))?;
-    map.serialize_entry("deprecation", deprecation)?;
-    map.serialize_entry(
-        "deprecated",
-        &deprecation.as_ref().map(|it| it.unavailable_after),
-    )?;
-    map.end()
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -160,7 +144,7 @@ const SORT_KEYS: &SortKeys<Image> = &[
 
 pub(crate) fn list(cloud: &mut Cloud, call: &Call) -> Reply {
     let selector = call.selector()?;
-    let with_deprecated = call.query("include_deprecated") == Some("true");
+    let with_deprecated = matches!(call.query("include_deprecated"), Some("true" | "True"));
     let found = cloud.live_images().filter(|image| {
         let status = match image.status {
             ImageStatus::Available => "available",

@@ -22,7 +22,6 @@ pub(crate) struct LoadBalancerType {
     max_services: u32,
     max_targets: u32,
     max_assigned_certificates: u32,
-    deprecated: Option<()>,
     deprecation: Option<()>,
     pub(crate) prices: Vec<LocationPrices>,
 }
@@ -58,7 +57,6 @@ impl Size {
             max_services: services,
             max_targets: targets,
             max_assigned_certificates: certificates,
-            deprecated: None,
             deprecation: None,
             prices: prices.collect(),
         }

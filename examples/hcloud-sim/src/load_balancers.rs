@@ -208,6 +208,12 @@ impl LoadBalancer {
             if !matches!(target, Target::LabelSelector { .. }) {
                 more["health_status"] = health.into();
             }
+            if let Target::Server { server } = target {
+                let found = cloud.server(server.id).ok();
+                let ip = found.and_then(|it| cloud.primary_ips.get(&it.ipv4?));
+                let ip = ip.map(|ip| &ip.address.ip);
+                more["server"] = json!({ "id": server.id, "ip": ip });
+            }
             more
         })
     }

@@ -61,7 +61,8 @@ struct Args {
     /// Fault to inject, such as "status=502 POST /v1/servers x2"; can be repeated
     ///
     /// A kind, and optionally a method, a path (* is a wildcard) and a number of times. Kinds: latency=DURATION,
-    /// status=STATUS, error=CODE, rate-limit, fail-action, drop, drop-after, hang, hang-after, truncate, malformed, html.
+    /// status=STATUS, error=CODE, rate-limit, fail-action[=COMMAND], slow-action=DURATION, drop, drop-after, hang,
+    /// hang-after, truncate, malformed, html.
     #[arg(long)]
     fault: Vec<Fault>,
 

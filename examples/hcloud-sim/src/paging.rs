@@ -41,8 +41,12 @@ impl<'a, T> Page<&'a T> {
     ) -> Result<Self, ApiError> {
         let page = number(call, "page", 1)?;
         let per_page = number(call, "per_page", 25)?;
-        if per_page > 50 {
-            return Err(ApiError::invalid("per_page", "must be at most 50"));
+        let max = if key == "rrsets" { 100 } else { 50 };
+        if per_page > max {
+            return Err(ApiError::invalid(
+                "per_page",
+                format!("must be at most {max}"),
+            ));
         }
         let mut items: Vec<_> = items.collect();
         sort(&mut items, call, sort_keys)?;

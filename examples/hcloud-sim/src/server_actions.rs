@@ -156,7 +156,7 @@ pub(crate) fn rebuild(cloud: &mut Cloud, call: &Call) -> Reply {
     }
     let (id, architecture) = (server.id, server.server_type.architecture);
     let image = cloud.image_for(&rebuild.image, architecture)?.id;
-    if !call.fail_actions {
+    if !call.action_fault.fails("rebuild_server") {
         cloud.power_off(id);
     }
     let action = cloud.act("rebuild_server", id, move |cloud| {

@@ -56,6 +56,7 @@ pub(crate) enum ServerStatus {
     Running,
     Stopping,
     Off,
+    Deleting,
     Migrating,
     Rebuilding,
 }
@@ -68,6 +69,7 @@ impl ServerStatus {
             Self::Running => "running",
             Self::Stopping => "stopping",
             Self::Off => "off",
+            Self::Deleting => "deleting",
             Self::Migrating => "migrating",
             Self::Rebuilding => "rebuilding",
         }
@@ -400,11 +402,9 @@ pub(crate) fn delete(cloud: &mut Cloud, call: &Call) -> Reply {
         return Err(ApiError::new("protected").with_message("server deletion is protected"));
     }
     let id = server.id;
-    // The server is removed at once; the action ends when the cleanup has finished.
-    let action = cloud.act("delete_server", id, |_| {});
-    if !call.fail_actions {
-        cloud.remove_server(id);
-    }
+    // Until the action has ended, the server is listed and keeps its name.
+    let action = cloud.act("delete_server", id, move |cloud| cloud.remove_server(id));
+    cloud.set_transitional_status(id, ServerStatus::Deleting);
     Answer::one("action", &action)
 }
 

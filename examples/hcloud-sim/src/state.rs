@@ -14,6 +14,7 @@ use crate::catalog;
 use crate::clock::Clock;
 use crate::consoles::Consoles;
 use crate::errors::ApiError;
+use crate::faults::ActionFault;
 use crate::firewalls::Firewall;
 use crate::floating_ips::FloatingIp;
 use crate::images::Image;
@@ -44,8 +45,8 @@ pub(crate) struct Cloud {
     pub(crate) zones: Resources<Zone>,
     pub(crate) actions: BTreeMap<u64, Action>,
     pub(crate) consoles: Consoles,
-    /// Whether the actions that the current request starts fail.
-    pub(crate) fail_actions: bool,
+    /// What happens to the actions that the current request starts.
+    pub(crate) action_fault: ActionFault,
     pub(crate) clock: Clock,
     speed: f64,
     rng: fastrand::Rng,
@@ -72,7 +73,7 @@ impl Cloud {
             zones: Resources::new(),
             actions: BTreeMap::new(),
             consoles,
-            fail_actions: false,
+            action_fault: ActionFault::default(),
             clock,
             speed,
             rng: fastrand::Rng::with_seed(seed),

@@ -94,9 +94,7 @@ impl Kind for Zone {
             "delegation_status": "valid",
         });
         view["registrar"] = "other".into();
-        if it.own.mode == Mode::Secondary {
-            view["primary_nameservers"] = json!([]);
-        }
+        view["primary_nameservers"] = json!([]);
         view
     }
 

@@ -4,11 +4,16 @@ use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use hcc_core::{CreateOptions, CreateOutcome, Guard, Quote, ServerName};
+use hcc_core::{
+    CreateOptions, CreateOutcome, CreateProgress, Difference, Error, Guard, Project, Quote,
+    ServerName,
+};
+use hcloud_api::Action;
 use secrecy::SecretString;
+use serde::Serialize;
 
 use crate::cmd::action::Done;
-use crate::cmd::args::{Defaults, Waiting};
+use crate::cmd::args::{Defaults, Waiting, retry_while_busy};
 use crate::config::Config;
 use crate::error::{Context, Result};
 use crate::output::Output;
@@ -48,31 +53,102 @@ pub(crate) struct Create {
 
 impl Create {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
-        let mut options = CreateOptions::default();
-        options.server_type = self.r#type.or(self.defaults.server_type);
-        options.image = self.image.or(self.defaults.image);
-        options.location = self.location.or(self.defaults.location);
-        options.ssh_keys = self.ssh_keys;
-        options.user_data = self.user_data.as_deref().map(read).transpose()?;
-
+        let options = self.options()?;
         let project = config.project(Guard::Managed).await?;
         if stderr().is_terminal() {
             let quote = project.quote(&self.name, &options).await?;
             eprintln!("hcc: {}", describe(&self.name, &quote));
-            options = quote.options;
         }
-        // An interruption between the request and its record would lose the root password.
-        let create = async { Ok(project.create(&self.name, &options).await?) };
-        let actions = match finish(create).await? {
-            CreateOutcome::Created(actions) => {
-                cancel_on_ctrl_c(self.waiting.wait(&project, actions)).await?
+        let actions = self.create(&project, &options).await;
+        if let Err(error) = &actions
+            && let Some(Error::Differs { differences, .. }) = error.cause()
+        {
+            out.document_for_programs(&Existing {
+                name: self.name.as_str(),
+                differences,
+            })?;
+        }
+        out.done(&Done::new(&self.name, &actions?))
+    }
+
+    fn options(&self) -> Result<CreateOptions> {
+        let defaults = self.defaults.clone();
+        let mut options = CreateOptions::default();
+        options.server_type = self.r#type.clone().or(defaults.server_type);
+        options.image = self.image.clone().or(defaults.image);
+        options.location = self.location.clone().or(defaults.location);
+        options.ssh_keys.clone_from(&self.ssh_keys);
+        options.user_data = self.user_data.as_deref().map(read).transpose()?;
+        Ok(options)
+    }
+
+    /// Creates the server, or brings an existing one to what was requested.
+    async fn create(&self, project: &Project, options: &CreateOptions) -> Result<Vec<Action>> {
+        let name = &self.name;
+        let mut resumed = Vec::new();
+        loop {
+            let mut places = Vec::new();
+            let request = async || {
+                places.clear();
+                let create = project.create_with_progress(name, options, |progress| {
+                    places.extend(place(progress));
+                });
+                // An interruption between the request and its record would lose the root password.
+                finish(async { Ok(create.await?) }).await
+            };
+            let timeout = self.waiting.timeout_before_request();
+            let wait = |actions| cancel_on_ctrl_c(self.waiting.wait(project, actions));
+            match retry_while_busy(name, timeout, request).await? {
+                CreateOutcome::Created(actions) => {
+                    report_sold_out(name, places);
+                    return wait(actions).await;
+                }
+                CreateOutcome::Resumed(actions) => {
+                    eprintln!("hcc: {name} already exists, but is not running yet");
+                    resumed.extend(wait(actions).await?);
+                    if self.waiting.timeout().is_none() {
+                        return Ok(resumed);
+                    }
+                }
+                _ if resumed.is_empty() => {
+                    eprintln!("hcc: {name} already exists");
+                    return Ok(resumed);
+                }
+                _ => return Ok(resumed),
             }
-            _ => {
-                eprintln!("hcc: {} already exists", self.name);
-                Vec::new()
-            }
-        };
-        out.done(&Done::new(&self.name, &actions))
+        }
+    }
+}
+
+/// A server that is not what was requested, for programs.
+#[derive(Serialize)]
+struct Existing<'a> {
+    name: &'a str,
+    differences: &'a [Difference],
+}
+
+/// A type in a location.
+fn place(progress: CreateProgress) -> Option<String> {
+    let CreateProgress::Requesting {
+        server_type,
+        location,
+    } = progress
+    else {
+        return None;
+    };
+    Some(match location {
+        Some(location) => format!("{server_type} in {location}"),
+        None => server_type,
+    })
+}
+
+/// Says where a server was created if other places were sold out.
+fn report_sold_out(name: &ServerName, mut places: Vec<String>) {
+    if let Some(place) = places.pop()
+        && !places.is_empty()
+    {
+        let sold_out = places.join(", ");
+        eprintln!("hcc: not available: {sold_out}; {name} is created as {place}");
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::io::{IsTerminal, stdin};
 
-use hcc_core::{DeleteOutcome, ErrorKind, Project, ServerName};
+use hcc_core::{DeleteOutcome, Error, Project, ServerName};
 use hcloud_api::{Decimal, Server};
 
 use crate::cmd::action::Done;
-use crate::cmd::args::{Confirmation, Target, Waiting};
+use crate::cmd::args::{Confirmation, Target, Waiting, retry_while_busy};
 use crate::config::Config;
 use crate::duration::age;
 use crate::error::Result;
@@ -31,32 +31,39 @@ impl Kill {
         let name = &self.target.name;
         let project = config.project(self.target.guard()).await?;
         if !self.confirmation.is_given(config) {
-            let summary = summary(&project, name).await?;
+            let summary = summary(&project, name, config).await?;
             let question = format!("{summary}Type its name to confirm: ");
             self.confirmation.ask_for(name.as_str(), &question)?;
         }
-        let actions = match project.kill(name).await? {
+        let request = async || Ok(project.kill(name).await?);
+        let actions = match retry_while_busy(name, self.waiting.timeout(), request).await? {
             DeleteOutcome::Deleted(action) => action.into_iter().collect(),
             _ => Vec::new(),
         };
         let actions = self.waiting.wait(&project, actions).await?;
-        out.done(&Done::new(name, &actions))
+        // In a dry run, only a record that is left gets this far.
+        let change = format!("remove the record of {name}");
+        out.done_to(change, &Done::new(name, &actions))
     }
 }
 
 /// What would be deleted, for people to read before they confirm.
-async fn summary(project: &Project, name: &ServerName) -> Result<String> {
-    if !stdin().is_terminal() {
-        return Ok(String::new());
-    }
+///
+/// Fails if there is nothing to delete, so that this is not asked first.
+async fn summary(project: &Project, name: &ServerName, config: &Config) -> Result<String> {
     match project.find_managed(name).await {
+        Ok(_) if !stdin().is_terminal() => Ok(String::new()),
         Ok(server) => {
             let currency = project.currency().await.unwrap_or_default();
             Ok(describe(&server, &currency))
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(format!(
-            "{name} no longer exists; this removes its record.\n"
-        )),
+        Err(Error::NoSuchServer { .. })
+            if config.store().await?.get(name.as_str()).await?.is_some() =>
+        {
+            Ok(format!(
+                "{name} no longer exists; this removes its record.\n"
+            ))
+        }
         Err(error) => Err(error.into()),
     }
 }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use hcc_core::{Power, Project};
+use hcloud_api::Action;
 
 use crate::cmd::action::Done;
-use crate::cmd::args::{Confirmation, Target, Waiting};
+use crate::cmd::args::{Confirmation, Target, Waiting, retry_while_busy};
 use crate::config::Config;
 use crate::duration;
 use crate::error::Result;
@@ -79,14 +80,14 @@ impl Stop {
         };
         let Target { name, .. } = &self.change.target;
         let project = self.change.project(config).await?;
-        let stop = project.power(name, Power::Stop).await?;
+        let stop = self.change.request(&project, Power::Stop).await?;
         let mut actions = vec![stop];
         let spinner = spinner(format!("waiting for {name} to shut down"));
         let is_off = project.is_off_within(name, timeout).await;
         spinner.finish_and_clear();
         if !is_off? {
             eprintln!("hcc: {name} did not shut down in time; powering it off");
-            actions.push(project.power(name, Power::Force).await?);
+            actions.push(self.change.request(&project, Power::Force).await?);
         }
         let actions = self.change.waiting.wait(&project, actions).await?;
         out.done(&Done::new(name, &actions))
@@ -122,9 +123,16 @@ impl Reboot {
 impl Change {
     async fn run(&self, power: Power, config: &Config, out: &Output) -> Result<()> {
         let project = self.project(config).await?;
-        let action = project.power(&self.target.name, power).await?;
+        let action = self.request(&project, power).await?;
         let actions = self.waiting.wait(&project, vec![action]).await?;
         out.done(&Done::new(&self.target.name, &actions))
+    }
+
+    /// Requests the change, after the action that locks the server if the user waits.
+    async fn request(&self, project: &Project, power: Power) -> Result<Action> {
+        let name = &self.target.name;
+        let request = async || Ok(project.power(name, power).await?);
+        retry_while_busy(name, self.waiting.timeout(), request).await
     }
 
     async fn project(&self, config: &Config) -> Result<Project> {

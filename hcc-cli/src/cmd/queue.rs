@@ -95,10 +95,12 @@ impl Push {
         let mut command = Command::new(self.verb, self.server);
         command.args = self.args;
         command.by = self.by;
+        let change = format!("push {} {}", command.verb, command.server);
         let frontend = Frontend::new(config.store().await?, config.queue().await?);
-        let Some(timeout) = self.wait else {
+        let timeout = self.wait.filter(|_| !config.is_dry_run());
+        let Some(timeout) = timeout else {
             command.id = frontend.push(command.clone()).await?;
-            return out.item("ok", &Pushed::from(&command));
+            return out.item_done_to(change, &Pushed::from(&command));
         };
         let waiter = frontend.waiter().await?.on_no_worker(|| {
             eprintln!("hcc: no worker is running; waiting for one");
@@ -178,7 +180,7 @@ impl QueueCommand {
                         return Err(refused("not_dead", format!("{id} is not a dead letter")));
                     }
                 }
-                out.done(&ids)
+                out.done_to(format!("retry {}", listed(&ids)), &ids)
             }
             Verb::Drop(selection) => {
                 let ids = selection.of(&entries)?;
@@ -188,10 +190,15 @@ impl QueueCommand {
                         return Err(refused("leased", format!("{id} is in progress")));
                     }
                 }
-                out.done(&ids)
+                out.done_to(format!("remove {}", listed(&ids)), &ids)
             }
         }
     }
+}
+
+fn listed(ids: &[&CommandId]) -> String {
+    let ids: Vec<&str> = ids.iter().map(|id| id.as_str()).collect();
+    ids.join(" ")
 }
 
 fn refused(code: &'static str, message: String) -> CliError {

@@ -48,7 +48,7 @@ impl Notify {
         let queue = config.queue().await?;
         let message = self.message.join(" ");
         queue.signals().send(&message).await?;
-        out.done(&Message { msg: &message })
+        out.done_to(format!("send {message}"), &Message { msg: &message })
     }
 }
 

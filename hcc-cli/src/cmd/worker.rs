@@ -45,10 +45,6 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) async fn run(self, config: &Config) -> Result<()> {
-        if config.is_dry_run() {
-            // It would move all commands to the dead letters.
-            return Err(CliError::usage("a worker cannot run with --dry-run"));
-        }
         let project = config.project(Guard::Managed).await?;
         let queue = config.queue().await?;
         let accounts = hcc_store::open_accounts(&config.store_url()?).await?;

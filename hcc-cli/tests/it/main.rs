@@ -9,6 +9,8 @@ mod container;
 mod doctor;
 #[cfg(feature = "mongodb")]
 mod documented;
+mod dry_run;
+mod existing;
 mod faults;
 #[cfg(feature = "mongodb")]
 mod foreign;

@@ -50,6 +50,8 @@ on_each_queue! {
     control_characters_are_refused,
     dead_letters_are_listed_retried_and_dropped,
     command_in_progress_is_not_dropped,
+    wait_for_a_dropped_command_fails,
+    wait_for_a_pulled_command_fails,
     events_are_printed_for_people_and_programs,
     bash_loop_drains_the_queue,
     bash_loop_wakes_by_a_pipe,
@@ -281,6 +283,39 @@ async fn command_in_progress_is_not_dropped(shell: Shell) {
     assert_eq!(run.failure().0, 4);
     let list = shell.ok(&["queue", "ls"]).await;
     assert!(list.contains("leased"), "{list}");
+}
+
+async fn wait_for_a_dropped_command_fails(shell: Shell) {
+    wait_fails_after(shell, |id| vec!["queue", "drop", id]).await;
+}
+
+async fn wait_for_a_pulled_command_fails(shell: Shell) {
+    wait_fails_after(shell, |_| vec!["pull"]).await;
+}
+
+/// Pushes a command and waits for it, while another process takes it away.
+async fn wait_fails_after(shell: Shell, args: impl Fn(&str) -> Vec<&str>) {
+    let mut push = shell.command(&["push", "start", "m-vm1", "--wait"]);
+    let push = tokio::spawn(async move { push.output().await.unwrap() });
+    let queue = shell.queue().await;
+    let mut poll = interval(Duration::from_millis(10));
+    let id = loop {
+        poll.tick().await;
+        if let Some(entry) = queue.list_all().await.unwrap().pop() {
+            break entry.command.id.to_string();
+        }
+    };
+
+    let mut other = shell.command(&args(&id));
+    other.env("USER", "mary");
+    let other = Run::of(other).await;
+
+    assert_eq!(other.code, Some(0), "{other:?}");
+    let push = Run::from(push.await.unwrap());
+    let (code, error) = push.failure();
+    assert_eq!((code, push.out.as_str()), (4, ""));
+    let expected = format!("hcc: command {id} was removed by mary (removed)");
+    assert_eq!(error.lines().next(), Some(expected.as_str()));
 }
 
 async fn events_are_printed_for_people_and_programs(shell: Shell) {

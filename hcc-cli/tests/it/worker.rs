@@ -61,6 +61,75 @@ async fn worker_carries_out_commands_and_reports_failures() {
 }
 
 #[tokio::test]
+async fn pushed_command_ends_as_the_same_verb_of_the_command_line() {
+    let user = User::of(Sim::builder().server("web1", MANAGED).server("theirs", &[])).await;
+    let worker = Worker::of(&user).await;
+
+    for (args, code) in [
+        (["start", "nosuch"], 3),
+        (["console", "nosuch"], 3),
+        (["sync", "nosuch"], 3),
+        (["start", "theirs"], 4),
+    ] {
+        let [verb, server] = args;
+        let direct = user.hcc(&args).await;
+        let pushed = user.hcc(&["push", verb, server, "--wait"]).await;
+
+        assert_eq!(direct.code, Some(code), "{direct:?}");
+        assert_eq!(pushed.code, direct.code, "{args:?}");
+        assert_eq!(pushed.err, direct.err, "{args:?}");
+        let pushed = user
+            .hcc(&["push", verb, server, "--wait", "-o", "json"])
+            .await;
+        let direct = user.hcc(&[verb, server, "-o", "json"]).await;
+        assert_eq!(pushed.err, direct.err, "{args:?}");
+    }
+    let dead = user.ok(&["queue", "list", "-o", "json"]).await;
+    let dead: serde_json::Value = serde_json::from_str(&dead).unwrap();
+    assert_eq!(dead[0]["outcome"]["kind"], "not_found");
+    assert_eq!(dead[0]["outcome"]["code"], "no_such_server");
+    worker.stop(Signal::TERM).await;
+}
+
+#[tokio::test]
+async fn wait_without_a_worker_says_so_and_goes_on() {
+    let user = User::of(Sim::builder().server("web1", MANAGED)).await;
+    let mut push = user
+        .command(&["push", "stop", "web1", "--wait"])
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(push.stderr.take().unwrap());
+    let mut line = String::new();
+    stderr.read_line(&mut line).await.unwrap();
+    assert_eq!(line, "hcc: no worker is running; waiting for one\n");
+
+    let worker = Worker::of(&user).await;
+
+    assert_eq!(push.wait().await.unwrap().code(), Some(0));
+    worker.stop(Signal::TERM).await;
+}
+
+#[tokio::test]
+async fn pushed_kill_names_the_server_by_its_id() {
+    let user = User::of(Sim::builder().server("web1", MANAGED)).await;
+    user.ok(&["sync", "--all"]).await;
+    let id = user.id("web1").await;
+
+    user.ok(&["push", "kill", "web1"]).await;
+    user.ok(&["push", "kill", "web2"]).await;
+    user.ok(&["push", "dance", "web1"]).await;
+
+    let pulled = [(); 3].map(|()| ["pull", "-o", "json"]);
+    let mut args = Vec::new();
+    for pull in pulled {
+        let command: serde_json::Value = serde_json::from_str(&user.ok(&pull).await).unwrap();
+        args.push(command["args"].clone());
+    }
+    assert_eq!(args[0]["id"], id);
+    assert!(args[1].is_null() && args[2].is_null(), "{args:?}");
+}
+
+#[tokio::test]
 async fn worker_reports_what_the_api_said() {
     let user = User::of(Sim::builder()).await;
     user.fault(

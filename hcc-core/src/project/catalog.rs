@@ -83,6 +83,33 @@ impl Project {
         Err(Error::NotOffered { problems, source })
     }
 
+    /// Returns where servers can be created, the cheapest type first and all locations of a type
+    /// together.
+    pub(crate) async fn places(
+        &self,
+        server_type: Option<&str>,
+        location: Option<&str>,
+    ) -> Result<Vec<Choice>> {
+        let is_requested = |known: &&ServerType| {
+            server_type.is_none_or(|wanted| {
+                known.name == wanted || wanted.parse() == Ok(known.id.number())
+            })
+        };
+        let types = self.server_types().await?;
+        let mut by_type: Vec<Vec<(f64, Choice)>> = types
+            .iter()
+            .filter(is_requested)
+            .map(|server_type| choices(server_type, location).collect())
+            .filter(|places: &Vec<_>| !places.is_empty())
+            .collect();
+        for places in &mut by_type {
+            places.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        }
+        by_type.sort_by(|a, b| a[0].0.total_cmp(&b[0].0));
+        let places = by_type.into_iter().flatten();
+        Ok(places.map(|(_, place)| place).collect())
+    }
+
     /// Returns the default image: the newest Debian for the server type.
     pub(crate) async fn newest_debian(&self, server_type: &NamedResource) -> Result<String> {
         let not_offered = |resource: NamedResource| Error::NotOffered {

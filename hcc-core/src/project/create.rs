@@ -1,15 +1,16 @@
 //! `create`: at most one server of a name, and no record of a failed creation.
 
+use std::vec;
+
 use hcc_store::{Patch, Precondition, Stage, StoreExt};
 use hcloud_api::{
-    Action, ActionStatus, CreateServer, ErrorCode, IdOrName, Labels, ListActions, Salvage, Server,
-    ServerCreated, SshKeyId, TypePrice,
+    Action, CreateServer, ErrorCode, IdOrName, Labels, Salvage, ServerCreated, SshKeyId, TypePrice,
 };
 use tracing::warn;
 
 use super::Project;
 use super::catalog::{Choice, id_or_name};
-use super::guard::{check_prefix, is_managed};
+use super::guard::check_prefix;
 use super::offers::NamedResource;
 use super::snapshot::{actions, snapshot};
 use crate::{CreateOptions, Error, ResourceKind, Result, ServerName};
@@ -20,8 +21,24 @@ use crate::{CreateOptions, Error, ResourceKind, Result, ServerName};
 pub enum CreateOutcome {
     /// A server was created; these actions are still running.
     Created(Vec<Action>),
-    /// A managed server of this name existed already.
+    /// A managed server of this name existed already, and is running.
     Adopted,
+    /// A managed server of this name existed already, but is not running yet. If these actions
+    /// succeed, create again to check that it is.
+    Resumed(Vec<Action>),
+}
+
+/// The progress of a creation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CreateProgress {
+    /// This type is requested in this location; those before were sold out.
+    Requesting {
+        /// The server type.
+        server_type: String,
+        /// The location; `None` if Hetzner chooses it.
+        location: Option<String>,
+    },
 }
 
 /// The complete options of a creation, with the price.
@@ -36,16 +53,29 @@ pub struct Quote {
     pub currency: Option<String>,
 }
 
+/// The maximum number of types and locations that are tried for one server.
+const MAX_PLACES: usize = 12;
+
 impl Project {
     /// Creates a server and records it with its root password.
     ///
-    /// Safe to repeat: a managed server of this name is adopted. Whatever fails, there is at most
-    /// one server of this name, and a failed creation leaves no record.
+    /// Safe to repeat: a managed server of this name is adopted, and started if it failed to start.
+    /// Whatever fails, there is at most one server of this name, and a failed creation leaves no
+    /// record.
+    ///
+    /// If the type is sold out, the next cheapest location is tried, unless one is requested; then
+    /// the next cheapest type, unless one is requested.
     ///
     /// # Errors
     ///
-    /// The name lacks the prefix or belongs to a server that is not managed, the request to Hetzner
-    /// fails, or [`Error::CreateUnconfirmed`] if the outcome of the request is unknown.
+    /// The name lacks the prefix, the request to Hetzner fails, or
+    /// [`Error::CreateUnconfirmed`] if the outcome of the request is unknown. A server that has the
+    /// name leads to
+    ///
+    /// - [`Error::BeingDeleted`] until its deletion has ended,
+    /// - [`Error::NameTaken`] if it is not managed,
+    /// - [`Error::Differs`] if it is not what was requested,
+    /// - [`Error::NotRunning`] if it was switched off, or is in a state that cannot be waited for.
     ///
     /// # Cancel safety
     ///
@@ -56,18 +86,53 @@ impl Project {
         name: &ServerName,
         options: &CreateOptions,
     ) -> Result<CreateOutcome> {
+        self.create_with_progress(name, options, |_| {}).await
+    }
+
+    /// Does the same as [`create`](Self::create), and reports the progress.
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`create`](Self::create).
+    pub async fn create_with_progress(
+        &self,
+        name: &ServerName,
+        options: &CreateOptions,
+        mut progress: impl FnMut(CreateProgress) + Send,
+    ) -> Result<CreateOutcome> {
         check_prefix(name, &self.settings)?;
         if let Some(server) = self.find(name).await? {
-            return self.adopt(name, &server).await;
+            return self.adopt(name, &server, options).await;
         }
-        let request = self.request(name, options).await?;
+        let mut request = self.request(name, options).await?;
 
         // The records must be writable before money is spent: the response has the only copy of
         // the root password.
         self.store.reserve(name.as_str()).await?;
-        match self.api.servers().create(&request).await {
-            Ok(created) => self.record(name, created).await,
-            Err(error) => self.resolve_failure(name, options, &request, error).await,
+        let mut alternatives = None;
+        loop {
+            let location = request.location.as_ref().map(ToString::to_string);
+            progress(CreateProgress::Requesting {
+                server_type: request.server_type.to_string(),
+                location,
+            });
+            let error = match self.api.servers().create(&request).await {
+                Ok(created) => return self.record(name, created).await,
+                Err(error) => error,
+            };
+            if error.is_out_of_capacity()
+                && let Some(next) = self
+                    .next_request(name, options, &request, &mut alternatives)
+                    .await
+            {
+                request = next;
+                continue;
+            }
+            return self.resolve_failure(name, options, &request, error).await;
         }
     }
 
@@ -97,19 +162,6 @@ impl Project {
             price,
             currency: currency.ok(),
         })
-    }
-
-    /// Returns the running actions of a server.
-    pub(crate) async fn running_actions(&self, name: &ServerName) -> Result<Vec<Action>> {
-        let Some(server) = self.find(name).await? else {
-            return Ok(Vec::new());
-        };
-        let running = ListActions {
-            status: vec![ActionStatus::Running],
-            ..ListActions::default()
-        };
-        let servers = self.api.servers();
-        Ok(servers.actions_for(server.id).list(&running).all().await?)
     }
 
     /// Returns the request to Hetzner, with defaults for unset options.
@@ -156,15 +208,40 @@ impl Project {
         Ok(keys)
     }
 
-    async fn adopt(&self, name: &ServerName, server: &Server) -> Result<CreateOutcome> {
-        if !is_managed(server, &self.settings) {
-            return Err(Error::NameTaken { name: name.clone() });
+    /// Returns the request for the next place, unless type and location were requested.
+    async fn next_request(
+        &self,
+        name: &ServerName,
+        options: &CreateOptions,
+        sold_out: &CreateServer,
+        places: &mut Option<vec::IntoIter<Choice>>,
+    ) -> Option<CreateServer> {
+        let selection = self.selection(options);
+        let server_type = selection.server_type.as_ref().map(|it| it.name.as_str());
+        let location = selection.location.as_ref().map(|it| it.name.as_str());
+        if server_type.is_some() && location.is_some() {
+            return None;
         }
-        let patch = Patch::new()
-            .snapshot(&snapshot(server))
-            .stage(Stage::Created);
-        self.store.set(name.as_str(), patch).await?;
-        Ok(CreateOutcome::Adopted)
+        if places.is_none() {
+            let mut found = self.places(server_type, location).await.ok()?;
+            found.truncate(MAX_PLACES);
+            *places = Some(found.into_iter());
+        }
+        for place in places.as_mut()? {
+            let options = CreateOptions {
+                server_type: Some(place.server_type),
+                location: place.location,
+                ..options.clone()
+            };
+            // The image may not exist for the architecture of the type.
+            if let Ok(request) = self.request(name, &options).await
+                && (&request.server_type, &request.location)
+                    != (&sold_out.server_type, &sold_out.location)
+            {
+                return Some(request);
+            }
+        }
+        None
     }
 
     async fn record(&self, name: &ServerName, created: ServerCreated) -> Result<CreateOutcome> {
@@ -221,15 +298,20 @@ impl Project {
         }
         let is_taken = error.code() == Some(&ErrorCode::UniquenessError);
         let may_exist = is_taken || error.may_have_taken_effect();
+        let mut adopted = None;
         if may_exist && let Ok(Some(server)) = self.find(name).await {
-            return self.adopt(name, &server).await;
+            adopted = Some(self.adopt(name, &server, options).await);
         }
+        // An adopted server has a record, which is no reservation.
         if let Err(error) = self
             .store
             .remove(name.as_str(), Precondition::Reserved)
             .await
         {
             warn!(server = %name, %error, "reservation not removed");
+        }
+        if let Some(outcome) = adopted {
+            return outcome;
         }
         if may_exist {
             let (name, source) = (name.clone(), Box::new(error));

@@ -1,7 +1,7 @@
 //! `kill`: deleting a server.
 
 use hcc_store::Precondition;
-use hcloud_api::{Action, Server, ServerId, Timestamp};
+use hcloud_api::{Action, ActionStatus, ListActions, Server, ServerId, ServerStatus, Timestamp};
 
 use super::Project;
 use crate::{Error, Result, ServerName};
@@ -43,10 +43,34 @@ impl Project {
         if !expected.matches(&server) {
             return self.refuse_replaced(name, expected).await;
         }
-        let action = self.api.servers().delete(server.id).await?;
+        let action = if server.status == ServerStatus::Deleting {
+            self.running_deletion(server.id).await?
+        } else {
+            self.api.servers().delete(server.id).await?
+        };
         let only = Precondition::Id(server.id.number());
         self.store.remove(name.as_str(), only).await?;
         Ok(DeleteOutcome::Deleted(action))
+    }
+
+    /// Returns the action of a deletion that another program has started, if it still runs.
+    async fn running_deletion(&self, id: ServerId) -> Result<Option<Action>> {
+        let running = ListActions {
+            status: vec![ActionStatus::Running],
+            ..ListActions::default()
+        };
+        let actions = self
+            .api
+            .servers()
+            .actions_for(id)
+            .list(&running)
+            .all()
+            .await;
+        match actions {
+            Ok(actions) => Ok(actions.into_iter().find(|it| it.command == "delete_server")),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     async fn remove_record(

@@ -190,6 +190,10 @@ impl Scope {
     }
 
     fn adopts(&self, server: &Server, settings: &Settings) -> bool {
+        if server.status == ServerStatus::Deleting {
+            // A record would outlive it.
+            return false;
+        }
         match self {
             Self::Known | Self::Recorded(_) => false,
             Self::All => is_managed(server, settings),

@@ -8,8 +8,7 @@ use std::time::Duration;
 pub struct WorkerConfig {
     /// How many commands run at once, for different servers; 32 by default.
     pub concurrency: usize,
-    /// How long after the last command the records are synced; one minute by
-    /// default.
+    /// How often all records are synced, whatever commands do; every minute by default.
     ///
     /// The interval is longer if there are so many servers that syncing them this
     /// often would take more than a quarter of the API's request budget.

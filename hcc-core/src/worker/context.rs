@@ -3,17 +3,24 @@
 use std::sync::Arc;
 
 use hcc_queue::Queue;
-use hcc_store::Store;
+use hcc_store::{Patch, Precondition, Record, Store, StoreExt};
+use hcloud_api::ServerStatus;
 use tracing::debug;
 
 use super::config::WorkerConfig;
+use super::periodic_sync::is_reservation;
 use crate::{
     Authorizer, Error, Event, Project, RecordEvent, Result, Scope, SyncOutcome, SyncedRecord,
 };
 
+/// The status in the record of a server that no longer exists.
+const DELETED: &str = "deleted";
+
 /// What the parts of a worker share.
 #[derive(Clone, Debug)]
 pub(super) struct WorkerContext {
+    /// Identifies this run of the worker.
+    pub(super) worker_id: String,
     pub(super) project: Project,
     pub(super) queue: Queue,
     pub(super) config: WorkerConfig,
@@ -49,5 +56,48 @@ impl WorkerContext {
             self.publish_record(&one.name, one.record).await;
         }
         Ok(synced)
+    }
+
+    /// Syncs all records, adopts managed servers without one, and marks the records of servers that
+    /// no longer exist.
+    pub(super) async fn sync_all(&self) -> Result<Vec<SyncedRecord>> {
+        let synced = self.sync(&Scope::All).await?;
+        for one in &synced {
+            match one.record {
+                SyncOutcome::Adopted => self.confirm_adoption(&one.name).await?,
+                SyncOutcome::Missing => self.mark_deleted(&one.name).await?,
+                _ => {}
+            }
+        }
+        Ok(synced)
+    }
+
+    /// Removes the record of an adopted server that was deleted between the list of the servers and
+    /// the adoption.
+    async fn confirm_adoption(&self, name: &str) -> Result<()> {
+        let Some(id) = self.store().get(name).await?.and_then(|record| record.id) else {
+            return Ok(());
+        };
+        let found = self.project.find(&name.parse()?).await?;
+        let exists = found.is_some_and(|server| {
+            server.id.number() == id && server.status != ServerStatus::Deleting
+        });
+        if !exists && self.store().remove(name, Precondition::Id(id)).await? {
+            self.publish_record(name, SyncOutcome::Removed).await;
+        }
+        Ok(())
+    }
+
+    /// Marks the record of a server that no longer exists. It is kept, as it may hold the only copy
+    /// of a password, and fields of other programs.
+    async fn mark_deleted(&self, name: &str) -> Result<()> {
+        let record = self.store().get(name).await?;
+        let is_marked = |record: &Record| record.status.as_deref() == Some(DELETED);
+        if record.is_some_and(|record| !is_reservation(&record) && !is_marked(&record)) {
+            let patch = Patch::new().status(DELETED);
+            self.store().update(name, patch).await?;
+            self.publish_record(name, SyncOutcome::Missing).await;
+        }
+        Ok(())
     }
 }

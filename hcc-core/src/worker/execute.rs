@@ -16,7 +16,7 @@ use super::refresher::RecordRefresher;
 use crate::project::delete::ExpectedServer;
 use crate::project::delivery::Delivery;
 use crate::{
-    Command, CreateOptions, CreateOutcome, DeleteOutcome, Error, Power, Request, Scope, ServerName,
+    Command, CreateOptions, CreateOutcome, DeleteOutcome, Error, Power, Request, ServerName,
     SyncOutcome,
 };
 
@@ -45,7 +45,7 @@ impl Executor {
         let context = &self.context;
         let Some(server) = &request.server else {
             context.authorizer.check(request, None).await?;
-            context.sync(&Scope::Known).await?;
+            context.sync_all().await?;
             return Ok(None);
         };
         let record = context.store().get(server.as_str()).await?;
@@ -145,15 +145,18 @@ impl Executor {
         options: &CreateOptions,
     ) -> Result<Note, AttemptError> {
         let project = &self.context.project;
-        let (actions, note) = match project.create(server, options).await? {
-            CreateOutcome::Created(actions) => (actions, None),
-            CreateOutcome::Adopted => {
-                let note = self.password_note(server, options).await?;
-                (project.running_actions(server).await?, note)
+        let note = loop {
+            let outcome = project.create(server, options).await?;
+            self.publish(server, SyncOutcome::Adopted).await;
+            match outcome {
+                CreateOutcome::Created(actions) => {
+                    self.wait(actions).await?;
+                    break None;
+                }
+                CreateOutcome::Adopted => break self.password_note(server, options).await?,
+                CreateOutcome::Resumed(actions) => self.wait(actions).await?,
             }
         };
-        self.publish(server, SyncOutcome::Adopted).await;
-        self.wait(actions).await?;
         self.refresh(server, ServerStatus::Running).await;
         Ok(note)
     }

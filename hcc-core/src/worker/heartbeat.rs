@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use hcc_queue::CommandId;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::info;
 
@@ -17,21 +16,15 @@ use crate::{Event, Heartbeat};
 pub(super) struct Heartbeats {
     context: Arc<WorkerContext>,
     in_flight: InFlight,
-    /// Identifies this run.
-    id: String,
 }
 
 impl Heartbeats {
     pub(super) fn new(context: Arc<WorkerContext>, in_flight: InFlight) -> Self {
-        Self {
-            context,
-            in_flight,
-            id: CommandId::random().to_string(),
-        }
+        Self { context, in_flight }
     }
 
     pub(super) async fn heartbeat_loop(&self) -> Infallible {
-        info!(worker = self.id, "worker started");
+        info!(worker = self.context.worker_id, "worker started");
         let every = self.context.config.heartbeat_interval;
         let mut ticks = interval(every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -44,12 +37,12 @@ impl Heartbeats {
     /// Publishes the last heartbeat.
     pub(super) async fn announce_shutdown(&self) {
         self.publish(Duration::ZERO).await;
-        info!(worker = self.id, "worker stopped");
+        info!(worker = self.context.worker_id, "worker stopped");
     }
 
     async fn publish(&self, every: Duration) {
         let heartbeat = Heartbeat {
-            worker: self.id.clone(),
+            worker: self.context.worker_id.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             holds: self.in_flight.servers(),
             every,

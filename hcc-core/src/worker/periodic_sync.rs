@@ -1,17 +1,15 @@
-//! The periodic sync: what a worker does when there have been no commands for a while.
+//! The periodic sync, by which records follow what happens outside of the queue.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hcc_store::{Precondition, Record, Stage};
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Outage;
 use super::context::WorkerContext;
-use super::in_flight::{Commands, InFlight};
-use crate::{Result, Scope, SyncOutcome};
+use crate::{Event, Result, SyncOutcome, SyncedEvent};
 
 /// How many servers one request lists.
 const SERVERS_PER_REQUEST: usize = 50;
@@ -20,21 +18,18 @@ const SERVERS_PER_REQUEST: usize = 50;
 /// requests an hour.
 const MIN_INTERVAL_PER_REQUEST: Duration = Duration::from_secs(4);
 
-/// Keeps the records up to date while the worker is idle.
+/// Keeps the records up to date, by a clock of its own: commands neither postpone a sync nor
+/// replace it.
 pub(super) struct PeriodicSync {
     context: Arc<WorkerContext>,
-    in_flight: watch::Receiver<Commands>,
     interval: Duration,
-    last_sync: Instant,
     outage: Outage,
 }
 
 impl PeriodicSync {
-    pub(super) fn new(context: Arc<WorkerContext>, in_flight: &InFlight) -> Self {
+    pub(super) fn new(context: Arc<WorkerContext>) -> Self {
         Self {
-            in_flight: in_flight.subscribe(),
             interval: context.config.sync_interval,
-            last_sync: Instant::now(),
             outage: Outage::of("periodic sync"),
             context,
         }
@@ -54,42 +49,36 @@ impl PeriodicSync {
     }
 
     async fn sync_until(&mut self, stop: &CancellationToken) {
-        while stop.run_until_cancelled(self.due()).await.is_some() {
-            match self.sync_unless_fresh().await {
-                Ok(()) => self.outage.succeeded(),
-                Err(error) => drop(self.outage.failed(&error)),
-            }
-            self.last_sync = Instant::now();
+        let mut due = Instant::now() + self.interval;
+        while stop.run_until_cancelled(sleep_until(due)).await.is_some() {
+            let next = match self.sync_unless_fresh().await {
+                Ok(next) => {
+                    self.outage.succeeded();
+                    next
+                }
+                Err(error) => {
+                    self.outage.failed(&error);
+                    self.interval
+                }
+            };
+            due = Instant::now() + next;
         }
     }
 
-    /// Waits until no command is in flight and the interval has passed since the last one started.
-    async fn due(&mut self) {
-        loop {
-            let idle_since = self.in_flight.borrow_and_update().idle_since();
-            let due = idle_since.map(|start| start.max(self.last_sync) + self.interval);
-            let changed = self.in_flight.changed();
-            match due {
-                None => drop(changed.await),
-                Some(due) => tokio::select! {
-                    () = sleep_until(due) => return,
-                    _ = changed => {}
-                },
-            }
-        }
-    }
-
-    /// Syncs all records, unless another worker has just done it.
-    async fn sync_unless_fresh(&mut self) -> Result<()> {
+    /// Syncs all records, unless another worker has just done it; returns when to do it next.
+    async fn sync_unless_fresh(&mut self) -> Result<Duration> {
         let records = self.context.store().list().await?;
         let requests = records.len().div_ceil(SERVERS_PER_REQUEST);
         let budget = u32::try_from(requests).unwrap_or(u32::MAX);
         self.interval = (self.context.config.sync_interval)
             .max(MIN_INTERVAL_PER_REQUEST.saturating_mul(budget));
-        if are_fresh(&records, self.interval) {
-            return Ok(());
+        if let Some(age) = self.age_of_last_sync().await?
+            && let Some(left) = self.interval.checked_sub(age)
+            && !left.is_zero()
+        {
+            return Ok(left);
         }
-        let synced = self.context.sync(&Scope::Known).await?;
+        let synced = self.context.sync_all().await?;
         for record in records.iter().filter(|record| is_reservation(record)) {
             let is_missing = synced
                 .iter()
@@ -98,7 +87,26 @@ impl PeriodicSync {
                 self.remove_reservation(&record.name).await?;
             }
         }
-        Ok(())
+        let event = SyncedEvent {
+            worker: self.context.worker_id.clone(),
+            at: SystemTime::now(),
+        };
+        self.context.publish(Event::Synced(event)).await;
+        Ok(self.interval)
+    }
+
+    /// Returns how long ago another worker has synced all records, if the events show it.
+    async fn age_of_last_sync(&self) -> Result<Option<Duration>> {
+        let events = self.context.queue.events().recent().await?;
+        let ages = events.into_iter().map(Event::from).filter_map(|event| {
+            let Event::Synced(synced) = event else {
+                return None;
+            };
+            // The clock of a worker that is ahead proves nothing.
+            let age = synced.at.elapsed().ok();
+            age.filter(|_| synced.worker != self.context.worker_id)
+        });
+        Ok(ages.min())
     }
 
     /// Removes the name reserved for a server that was never created, unless a command may still
@@ -118,17 +126,6 @@ impl PeriodicSync {
     }
 }
 
-/// Whether most records were synced within the interval. Those of servers that Hetzner no longer
-/// knows are not.
-fn are_fresh(records: &[Record], interval: Duration) -> bool {
-    let is_fresh = |synced: SystemTime| synced.elapsed().is_ok_and(|age| age < interval);
-    let fresh = records
-        .iter()
-        .filter(|record| record.synced.is_some_and(is_fresh))
-        .count();
-    2 * fresh > records.len()
-}
-
-fn is_reservation(record: &Record) -> bool {
+pub(super) fn is_reservation(record: &Record) -> bool {
     record.stage == Some(Stage::New) && record.id.is_none()
 }

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod create;
+mod existing;
 mod harness;
 mod offers;
 mod once;
+mod outcomes;
 mod permissions;
 mod servers;
 mod setup;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use hcc_core::{AccountAuthorizer, Command, Power, Request};
-use hcc_store::{Accounts, Memory, User};
+use hcc_core::{AccountAuthorizer, Command, ErrorKind, Power, Request};
+use hcc_store::{Accounts, Memory, Patch, StoreExt, User};
 use hcloud_sim::Sim;
 use serde_json::{Value, json};
 
@@ -96,6 +96,40 @@ async fn sync_of_all_servers_is_for_admins() {
     sync(Some("root")).await.unwrap();
     // Programs without users set no user.
     sync(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn permissions_by_label_are_judged_by_the_current_labels() {
+    for (recorded, current, is_allowed) in [("test", "prod", false), ("prod", "test", true)] {
+        let labels = [("managed", "1"), ("env", current)];
+        let harness = Harness::new(Sim::builder().server("web1", &labels)).await;
+        let scope = hcc_core::Scope::All;
+        harness.setup.project.sync(&scope, false).await.unwrap();
+        let stale = [("managed".to_owned(), "1".to_owned())];
+        let stale = stale
+            .into_iter()
+            .chain([("env".to_owned(), recorded.to_owned())]);
+        let stale = Patch::new().labels(&stale.collect());
+        harness.setup.store.update("web1", stale).await.unwrap();
+        let fixture = Fixture {
+            harness,
+            accounts: Memory::default(),
+        };
+        let may = json!({ "grants": [{ "labels": "env=test", "may": ["power"] }] });
+        fixture.add("mary", may).await;
+        let _worker = fixture.start_worker();
+
+        let stopped = fixture.push(Command::Power(Power::Stop), "mary").await;
+
+        match stopped {
+            Ok(_) => assert!(is_allowed, "{recorded} {current}"),
+            Err(error) => {
+                assert!(!is_allowed, "{recorded} {current}: {error}");
+                assert_eq!(error.to_string(), "denied: mary may not stop web1");
+                assert_eq!(error.kind(), ErrorKind::Refused);
+            }
+        }
+    }
 }
 
 #[tokio::test]

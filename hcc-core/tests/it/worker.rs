@@ -467,6 +467,112 @@ async fn idle_worker_updates_the_records_and_publishes_the_changes() {
 }
 
 #[tokio::test]
+async fn commands_do_not_postpone_the_sync_of_all_records() {
+    let harness = Harness::new(Sim::builder().servers(2, MANAGED)).await;
+    let scope = hcc_core::Scope::All;
+    harness.setup.project.sync(&scope, false).await.unwrap();
+    harness
+        .setup
+        .fault("hang POST /v1/servers/*/actions/poweroff");
+    let stale = Patch::new().status("stale");
+    harness.setup.store.update("server-2", stale).await.unwrap();
+    let mut listener = harness.frontend.listen().await.unwrap();
+    let mut config = config_without_sync();
+    config.sync_interval = Duration::from_millis(200);
+    // In flight until the test ends.
+    let request = Request::new(Command::Power(Power::Force), name("server-1"));
+    harness.frontend.submit(&request).await.unwrap();
+    let _worker = RunningWorker::start(harness.worker().with_config(config));
+
+    let change = wait_for_event(&mut listener, |event| match event {
+        Event::Record(change) => Some(change),
+        _ => None,
+    })
+    .await;
+
+    assert_eq!(change.server, "server-2");
+    assert_eq!(
+        harness.frontend.commands().await.unwrap()[0].command.server,
+        "server-1"
+    );
+}
+
+#[tokio::test]
+async fn server_deleted_or_created_outside_appears_within_a_cycle() {
+    let harness = harness_with_web1().await;
+    let api = harness.setup.api();
+    let all = hcloud_api::ListServers::default();
+    let web1 = api.servers().list(&all).all().await.unwrap().remove(0);
+    let deleted = api.servers().delete(web1.id).await.unwrap();
+    api.wait(deleted).await.unwrap();
+    harness
+        .setup
+        .project
+        .create(&name("web2"), &CreateOptions::default())
+        .await
+        .unwrap();
+    let store = &harness.setup.store;
+    store
+        .remove("web2", hcc_store::Precondition::Any)
+        .await
+        .unwrap();
+    let mut listener = harness.frontend.listen().await.unwrap();
+    let mut config = config_without_sync();
+    config.sync_interval = Duration::from_millis(1);
+    let _worker = RunningWorker::start(harness.worker().with_config(config));
+
+    let mut changes = Vec::new();
+    while changes.len() < 2 {
+        let change = wait_for_event(&mut listener, |event| match event {
+            Event::Record(change) => Some((change.server, change.record)),
+            _ => None,
+        })
+        .await;
+        if !changes.contains(&change) {
+            changes.push(change);
+        }
+    }
+
+    changes.sort_by(|a, b| a.0.cmp(&b.0));
+    let expected = [
+        ("web1", SyncOutcome::Missing),
+        ("web2", SyncOutcome::Adopted),
+    ];
+    assert_eq!(
+        changes,
+        expected.map(|(name, change)| (name.to_owned(), change))
+    );
+    let web1 = harness.setup.record("web1").await.unwrap();
+    assert_eq!(web1.status.as_deref(), Some("deleted"));
+    assert!(harness.setup.record("web2").await.unwrap().id.is_some());
+}
+
+#[tokio::test]
+async fn workers_share_the_syncs_of_all_records() {
+    let harness = harness_with_web1().await;
+    let mut listener = harness.frontend.listen().await.unwrap();
+    let mut config = config_without_sync();
+    config.sync_interval = Duration::from_millis(500);
+    let _workers =
+        [(), (), ()].map(|()| RunningWorker::start(harness.worker().with_config(config.clone())));
+    let mut next_sync = async || {
+        wait_for_event(&mut listener, |event| match event {
+            Event::Synced(synced) => Some(synced),
+            _ => None,
+        })
+        .await
+    };
+    next_sync().await;
+    harness.setup.sim.clear_requests();
+
+    next_sync().await;
+    next_sync().await;
+
+    let lists = count(&harness.setup.requests(), "GET /v1/servers");
+    assert!(lists <= 4, "{lists} lists");
+}
+
+#[tokio::test]
 async fn worker_publishes_heartbeats_and_announces_its_shutdown() {
     let harness = harness_with_web1().await;
     let mut listener = harness.frontend.listen().await.unwrap();

@@ -369,3 +369,23 @@ async fn subscription_survives_the_loss_of_its_files() {
         assert_eq!(received, Received::Message("again".to_owned()));
     }
 }
+
+#[tokio::test]
+async fn dead_letters_of_an_older_release_are_read_with_their_reason() {
+    let directory = Directory::new();
+    directory.create().await;
+    let older = r#"
+        ALTER TABLE cmd_dead DROP COLUMN outcome;
+        PRAGMA user_version = 1;
+        INSERT INTO cmd_dead (id, cmd, "for", token, attempts, err)
+            VALUES ('7', 'start', 'web', 1, 1, 'server is locked');
+    "#;
+    directory.connection().execute_batch(older).unwrap();
+
+    let queue = directory.open();
+    let entry = queue.commands().get(&"7".into()).await.unwrap().unwrap();
+
+    assert_eq!(entry.reason.as_deref(), Some("server is locked"));
+    assert!(entry.outcome.is_null());
+    assert!(queue.retry(&"7".into()).await.unwrap());
+}

@@ -12,6 +12,7 @@ mod connections;
 #[cfg(feature = "console")]
 mod consoles;
 mod decoding;
+mod deviations;
 mod errors;
 mod firewalls;
 #[cfg(feature = "test-util")]
@@ -24,6 +25,7 @@ mod lookup;
 mod metadata;
 mod mutations;
 mod networks;
+mod odd_responses;
 mod operations;
 mod pages;
 mod rate_limit;

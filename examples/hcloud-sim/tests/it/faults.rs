@@ -140,6 +140,48 @@ async fn failed_action_does_not_change_the_server() {
 }
 
 #[tokio::test]
+async fn action_of_one_command_fails() {
+    let (sim, client) = sim("fail-action=start_server POST /v1/servers").await;
+
+    let body = json!({ "name": "web1", "server_type": "cx23", "image": "debian-13" });
+    let created = client.send(Method::POST, "/servers", Some(&body)).await;
+    assert_eq!(created.status(), StatusCode::CREATED);
+    sim.clock().advance(Duration::from_secs(60));
+
+    let actions = client.json("/servers/actions").await;
+    assert_eq!(actions["actions"][0]["command"], "create_server");
+    assert_eq!(actions["actions"][0]["status"], "success");
+    assert_eq!(actions["actions"][1]["command"], "start_server");
+    assert_eq!(actions["actions"][1]["status"], "error");
+    let servers = client.json("/servers").await;
+    assert_eq!(servers["servers"][0]["status"], "off");
+}
+
+#[tokio::test]
+async fn server_is_listed_until_its_deletion_has_ended() {
+    let sim = Sim::builder().servers(1, &[]).start().await.unwrap();
+    let client = Client::of(&sim);
+    let id = client.json("/servers").await["servers"][0]["id"].clone();
+    sim.add_fault("slow-action=1h DELETE".parse().unwrap());
+    let body = json!({ "name": "server-1", "server_type": "cx23", "image": "debian-13" });
+
+    let path = format!("/servers/{id}");
+    client.send(Method::DELETE, &path, None).await;
+    sim.clock().advance(Duration::from_secs(60));
+    let server = client.json(&path).await;
+    let taken = client.send(Method::POST, "/servers", Some(&body));
+    let taken = taken.await.status();
+    sim.clock().advance(Duration::from_secs(60 * 60));
+
+    assert_eq!(server["server"]["status"], "deleting");
+    assert_eq!(server["server"]["locked"], true);
+    assert_eq!(taken, StatusCode::CONFLICT);
+    assert_eq!(client.get(&path).await.status(), StatusCode::NOT_FOUND);
+    let free = client.send(Method::POST, "/servers", Some(&body)).await;
+    assert_eq!(free.status(), StatusCode::CREATED);
+}
+
+#[tokio::test]
 async fn latency_delays_the_response() {
     let (_sim, client) = sim("latency=50ms").await;
     let asked = Instant::now();

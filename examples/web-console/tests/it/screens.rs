@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use hcc_core::testing::FakeWorker;
+use hcc_core::{ErrorKind, Failure};
 use hcc_store::{Patch, StoreExt};
 use reqwest::StatusCode;
 use serde_json::json;
@@ -93,6 +95,69 @@ async fn request_for_a_screen_times_out_without_a_worker() {
 
     assert_eq!(response.status, StatusCode::GATEWAY_TIMEOUT);
     assert!(response.text.contains("No worker responded in time."));
+}
+
+#[tokio::test]
+async fn failure_responds_with_the_status_of_its_kind_and_what_to_do() {
+    for (kind, status) in [
+        (ErrorKind::Usage, StatusCode::UNPROCESSABLE_ENTITY),
+        (ErrorKind::NotFound, StatusCode::NOT_FOUND),
+        (ErrorKind::Refused, StatusCode::FORBIDDEN),
+        (ErrorKind::Conflict, StatusCode::CONFLICT),
+        (ErrorKind::TryLater, StatusCode::SERVICE_UNAVAILABLE),
+        (ErrorKind::TimedOut, StatusCode::GATEWAY_TIMEOUT),
+        (ErrorKind::Failed, StatusCode::INTERNAL_SERVER_ERROR),
+    ] {
+        let site = Site::new().await;
+        site.add_server("web").await;
+        let failure = Failure::new(kind, "some_code", "it is <broken>").with_hint("mend it");
+        let worker = FakeWorker::new(site.queue.clone(), site.store.clone())
+            .on("console", move |_| failure.clone().into())
+            .start()
+            .await;
+        let root = site.admin().await;
+
+        let response = root.post("/screen/l.html", &[("server", "web")]).await;
+
+        assert_eq!(response.status, status, "{kind:?}");
+        assert!(
+            response.text.contains("it is &#60;broken&#62;"),
+            "{}",
+            response.text
+        );
+        assert!(
+            response.text.contains("What to do: mend it"),
+            "{}",
+            response.text
+        );
+        let servers = root.get("/servers/web").await.text;
+        assert!(servers.contains("mend it"), "{servers}");
+        worker.shut_down().await;
+    }
+}
+
+#[tokio::test]
+async fn screen_whose_command_is_removed_is_a_conflict() {
+    let site = Site::new().await;
+    site.add_server("web").await;
+    let root = site.admin().await;
+    let mut signals = site.queue.signals().subscribe().await.unwrap();
+    let removed = async {
+        signals.next().await.unwrap();
+        let entry = site.queue.list_all().await.unwrap().remove(0);
+        let queue = site.queue.clone().with_user("mary");
+        assert!(queue.remove(&entry.command.id).await.unwrap());
+    };
+
+    let form = [("server", "web")];
+    let (response, ()) = tokio::join!(root.post("/screen/l.html", &form), removed);
+
+    assert_eq!(response.status, StatusCode::CONFLICT);
+    assert!(
+        response.text.contains("was removed by mary"),
+        "{}",
+        response.text
+    );
 }
 
 #[tokio::test]

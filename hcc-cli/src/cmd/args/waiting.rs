@@ -3,15 +3,22 @@
 use std::io::{IsTerminal, stderr};
 use std::time::Duration;
 
-use hcc_core::Project;
-use hcloud_api::Action;
+use hcc_core::{Error, ErrorKind, Project, ServerName};
+use hcloud_api::{Action, ErrorCode};
+use indicatif::ProgressBar;
+use tokio::time::{Instant, sleep};
 
-use crate::duration;
+use crate::duration::{self, short};
 use crate::error::Result;
-use crate::output::progress::ActionBars;
+use crate::output::progress::{ActionBars, spinner};
+use crate::platform::signals::cancel_on_ctrl_c;
 
 /// The timeout of `--wait` without a value.
 pub(crate) const DEFAULT_TIMEOUT: &str = "5m";
+
+/// The delays between attempts of a request that something still prevents.
+const MIN_DELAY: Duration = Duration::from_millis(250);
+const MAX_DELAY: Duration = Duration::from_secs(5);
 
 /// Whether to wait, and how long.
 #[derive(Debug, clap::Args)]
@@ -52,9 +59,84 @@ impl Waiting {
         self.wait
     }
 
-    fn timeout(&self) -> Option<Duration> {
+    /// How long to wait for completion, if requested.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
         let by_default = !self.no_wait && stderr().is_terminal();
-        let default = || duration::parse(DEFAULT_TIMEOUT).expect("it is a duration");
-        self.wait.or_else(|| by_default.then(default))
+        self.wait.or_else(|| by_default.then(default_timeout))
+    }
+
+    /// How long to wait until a request can be sent that cannot be sent yet: also in scripts,
+    /// unless they pass `--no-wait`.
+    pub(crate) fn timeout_before_request(&self) -> Option<Duration> {
+        let by_default = !self.no_wait;
+        self.wait.or_else(|| by_default.then(default_timeout))
+    }
+}
+
+fn default_timeout() -> Duration {
+    duration::parse(DEFAULT_TIMEOUT).expect("it is a duration")
+}
+
+/// Repeats a request while another action prevents it, until the timeout.
+///
+/// Ctrl-C ends the wait, but not a request.
+pub(crate) async fn retry_while_busy<T>(
+    name: &ServerName,
+    timeout: Option<Duration>,
+    mut request: impl AsyncFnMut() -> Result<T>,
+) -> Result<T> {
+    let start = Instant::now();
+    let mut delay = MIN_DELAY;
+    let mut progress = ProgressBar::hidden();
+    let mut is_waiting = false;
+    loop {
+        let outcome = request().await;
+        progress.finish_and_clear();
+        let error = match outcome {
+            Ok(outcome) => return Ok(outcome),
+            Err(error) => error,
+        };
+        let reason = error.cause().and_then(|cause| reason_to_wait(name, cause));
+        let (Some(reason), Some(timeout)) = (reason, timeout) else {
+            return Err(error);
+        };
+        let rest = timeout.saturating_sub(start.elapsed());
+        if rest.is_zero() {
+            return Err(error.context(&format!("gave up after {}", short(timeout))));
+        }
+        if !is_waiting {
+            eprintln!("hcc: {reason}; waiting for up to {}", short(timeout));
+            is_waiting = true;
+        }
+        progress = spinner(reason);
+        let wait = async {
+            sleep(delay.min(rest)).await;
+            Ok(())
+        };
+        cancel_on_ctrl_c(wait).await?;
+        delay = delay.mul_f64(1.5).min(MAX_DELAY);
+    }
+}
+
+/// Says what prevents a request, if that passes by itself.
+fn reason_to_wait(name: &ServerName, error: &Error) -> Option<String> {
+    match error {
+        Error::BeingDeleted { .. } => Some(error.to_string()),
+        Error::NotRunning { .. } if error.kind() == ErrorKind::TryLater => Some(error.to_string()),
+        // Another request for it has not become visible yet.
+        Error::CreateUnconfirmed { source, .. }
+            if source.code() == Some(&ErrorCode::UniquenessError) =>
+        {
+            Some(format!("the name {name} is still in use"))
+        }
+        Error::Api(error)
+            if matches!(
+                error.code(),
+                Some(ErrorCode::Locked | ErrorCode::ResourceLocked)
+            ) =>
+        {
+            Some(format!("server {name} is locked by another action"))
+        }
+        _ => None,
     }
 }

@@ -1,0 +1,159 @@
+//! What `create` does about a server that has the name already.
+
+use futures_util::TryStreamExt;
+use hcc_store::{Patch, Stage, StoreExt};
+use hcloud_api::{Action, ActionSort, ActionStatus, ListActions, Server, ServerStatus, Sort};
+
+use super::Project;
+use super::create::CreateOutcome;
+use super::guard::is_managed;
+use super::snapshot::snapshot;
+use crate::{CreateOptions, Difference, Error, Result, ServerName};
+
+impl Project {
+    /// Records a managed server, and brings it to what was requested as far as that is safe: one
+    /// that is off because it failed to start is started.
+    ///
+    /// # Errors
+    ///
+    /// The server is being deleted, is not managed, differs from what was requested, or was
+    /// switched off.
+    pub(super) async fn adopt(
+        &self,
+        name: &ServerName,
+        server: &Server,
+        options: &CreateOptions,
+    ) -> Result<CreateOutcome> {
+        if server.status == ServerStatus::Deleting {
+            return Err(Error::BeingDeleted { name: name.clone() });
+        }
+        if !is_managed(server, &self.settings) {
+            return Err(Error::NameTaken { name: name.clone() });
+        }
+        let differences = self.differences(name, server, options).await?;
+        let patch = Patch::new()
+            .snapshot(&snapshot(server))
+            .stage(Stage::Created);
+        self.store.set(name.as_str(), patch).await?;
+        if !differences.is_empty() {
+            let name = name.clone();
+            return Err(Error::Differs { name, differences });
+        }
+        if server.status == ServerStatus::Running {
+            return Ok(CreateOutcome::Adopted);
+        }
+        match self.last_change(server).await? {
+            LastChange::Running(actions) => Ok(CreateOutcome::Resumed(actions)),
+            LastChange::Failed if server.status == ServerStatus::Off => {
+                let action = self.api.servers().power_on(server.id).await?;
+                Ok(CreateOutcome::Resumed(vec![action]))
+            }
+            LastChange::Failed | LastChange::Ended => Err(Error::NotRunning {
+                name: name.clone(),
+                status: server.status.to_string(),
+            }),
+        }
+    }
+
+    /// Returns in which requested properties a server differs. Defaults of the settings are for new
+    /// servers, and not compared.
+    async fn differences(
+        &self,
+        name: &ServerName,
+        server: &Server,
+        options: &CreateOptions,
+    ) -> Result<Vec<Difference>> {
+        let server_type = server.server_type.as_ref();
+        let server_type = server_type.map(|it| (it.id.number(), Some(it.name.as_str())));
+        let location = server.location.as_ref();
+        let location = location.map(|it| (it.id.number(), Some(it.name.as_str())));
+        let image = server.image.as_ref();
+        let image = image.map(|image| (image.id.number(), image.name.as_deref()));
+        let requested_location = options.location.as_deref().map(crate::location);
+        let mut differences: Vec<_> = [
+            difference("type", options.server_type.as_deref(), server_type),
+            difference("image", options.image.as_deref(), image),
+            difference("location", requested_location, location),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if !options.ssh_keys.is_empty() {
+            // Hetzner does not report the keys, but a server with keys has no root password.
+            let record = self.store.get(name.as_str()).await?;
+            let has_password = record
+                .is_some_and(|record| record.id == Some(server.id.number()) && record.pw.is_some());
+            differences.extend(has_password.then(|| Difference {
+                property: "ssh_keys",
+                requested: options.ssh_keys.join(", "),
+                actual: "a root password".to_owned(),
+            }));
+        }
+        Ok(differences)
+    }
+
+    /// Returns what the last action was about that decides whether a server runs.
+    async fn last_change(&self, server: &Server) -> Result<LastChange> {
+        let newest_first = ListActions {
+            sort: vec![Sort::Descending(ActionSort::Id)],
+            ..ListActions::default()
+        };
+        let servers = self.api.servers();
+        let mut actions = servers.actions_for(server.id).list(&newest_first).stream();
+        let mut running = Vec::new();
+        while let Some(action) = actions.try_next().await? {
+            match action.status {
+                ActionStatus::Running => running.push(action),
+                _ if !running.is_empty() => break,
+                ActionStatus::Error if decides_power(&action) => return Ok(LastChange::Failed),
+                _ if decides_power(&action) => break,
+                _ => {}
+            }
+        }
+        Ok(if running.is_empty() {
+            LastChange::Ended
+        } else {
+            LastChange::Running(running)
+        })
+    }
+}
+
+/// How the last change of a server ended.
+enum LastChange {
+    /// It has not: these actions are running.
+    Running(Vec<Action>),
+    /// It failed.
+    Failed,
+    /// It succeeded, or there was none.
+    Ended,
+}
+
+/// Whether the server is on or off as a result of this action.
+fn decides_power(action: &Action) -> bool {
+    matches!(
+        &*action.command,
+        "create_server"
+            | "start_server"
+            | "stop_server"
+            | "shutdown_server"
+            | "reset_server"
+            | "reboot_server"
+            | "rebuild_server"
+    )
+}
+
+/// Compares a requested id or name with the actual ones, as far as these are known.
+fn difference(
+    property: &'static str,
+    requested: Option<&str>,
+    actual: Option<(u64, Option<&str>)>,
+) -> Option<Difference> {
+    let (requested, (id, name)) = (requested?, actual?);
+    let is_same =
+        requested.parse() == Ok(id) || name.is_none_or(|name| requested.eq_ignore_ascii_case(name));
+    (!is_same).then(|| Difference {
+        property,
+        requested: requested.to_owned(),
+        actual: name.map_or_else(|| id.to_string(), str::to_owned),
+    })
+}

@@ -1,0 +1,86 @@
+//! A store that changes nothing.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::{IfMissing, Precondition, Record, Result, Store, Write};
+
+/// A view of another store that reads from it and drops all writes, for dry runs.
+///
+/// Each call returns what it would return if it were the first one to write.
+#[derive(Clone, Debug)]
+pub struct DryRun(Arc<dyn Store>);
+
+impl DryRun {
+    /// Creates a view of a store.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self(store)
+    }
+}
+
+#[async_trait]
+impl Store for DryRun {
+    async fn get(&self, name: &str) -> Result<Option<Record>> {
+        self.0.get(name).await
+    }
+
+    async fn list(&self) -> Result<Vec<Record>> {
+        self.0.list().await
+    }
+
+    async fn statuses(&self) -> Result<Vec<(String, Option<String>)>> {
+        self.0.statuses().await
+    }
+
+    async fn reserve(&self, name: &str) -> Result<bool> {
+        Ok(self.get(name).await?.is_none())
+    }
+
+    async fn write(&self, writes: &[Write]) -> Result<usize> {
+        let names: Vec<String> = self.list().await?.into_iter().map(|it| it.name).collect();
+        let would_apply =
+            |write: &&Write| write.if_missing == IfMissing::Insert || names.contains(&write.name);
+        Ok(writes.iter().filter(would_apply).count())
+    }
+
+    async fn remove(&self, name: &str, only: Precondition) -> Result<bool> {
+        let record = self.get(name).await?;
+        Ok(record.is_some_and(|record| only.allows(&record)))
+    }
+
+    async fn version(&self) -> Result<String> {
+        self.0.version().await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Memory, Patch, StoreExt};
+
+    #[tokio::test]
+    async fn writes_are_dropped_and_their_results_are_as_if_they_were_not() {
+        let memory = Arc::new(Memory::default());
+        let patch = || Patch::new().status("running");
+        memory.set("web1", patch()).await.unwrap();
+        let store = DryRun::new(memory.clone());
+
+        assert!(store.reserve("web2").await.unwrap());
+        assert!(!store.reserve("web1").await.unwrap());
+        assert!(
+            store
+                .update("web1", Patch::new().status("off"))
+                .await
+                .unwrap()
+        );
+        assert!(!store.update("web2", patch()).await.unwrap());
+        store.set("web2", patch()).await.unwrap();
+        assert!(store.remove("web1", Precondition::Any).await.unwrap());
+        assert!(!store.remove("web1", Precondition::Id(7)).await.unwrap());
+
+        let records = memory.list().await.unwrap();
+        assert_eq!(records.len(), 1);
+        assert_eq!(records[0].status.as_deref(), Some("running"));
+    }
+}

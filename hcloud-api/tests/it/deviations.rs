@@ -1,0 +1,147 @@
+use std::sync::{Arc, Mutex};
+
+use hcloud_api::{CreateServer, Error, ExposeSecret, Listed, Server, ServerId};
+use serde_json::{Value, json};
+use wiremock::MockServer;
+
+use crate::api::{body, builder, client, respond};
+
+fn servers(change: impl FnOnce(&mut Value)) -> String {
+    let mut response =
+        serde_json::from_str(include_str!("../../src/fixtures/servers.json")).unwrap();
+    change(&mut response);
+    response.to_string()
+}
+
+fn created(change: impl FnOnce(&mut Value)) -> String {
+    let fixture = include_str!("../../src/fixtures/server_created.json");
+    let mut response = serde_json::from_str(fixture).unwrap();
+    change(&mut response);
+    response.to_string()
+}
+
+async fn api(at: &str, verb: &str, response: &str) -> MockServer {
+    let api = MockServer::start().await;
+    respond(&api, verb, at, [body(response)]).await;
+    api
+}
+
+#[tokio::test]
+async fn a_list_leaves_out_only_the_items_without_identity() {
+    let response = servers(|response| {
+        response["servers"][0]["server_type"]["prices"][0]["price_monthly"]["net"] = json!({});
+        response["servers"][1]["name"] = Value::Null;
+    });
+    let api = api("/servers", "GET", &response).await;
+
+    let list = client(&api).servers().list(&Default::default());
+    let listed: Listed<Server> = list.all_with_deviations(|_| {}).await.unwrap();
+
+    assert_eq!(listed.items.len(), 1);
+    let shown: Vec<_> = listed.deviations.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        [
+            "servers[0].server_type.prices[0].price_monthly.net: \
+             expected a decimal number, got an object",
+            "servers[1]: missing field `name`",
+        ]
+    );
+    let skipped: Vec<_> = listed.skipped().collect();
+    assert_eq!(skipped.len(), 1);
+    assert!(skipped[0].id.is_some());
+}
+
+#[tokio::test]
+async fn prices_may_be_numbers() {
+    let response = servers(|response| {
+        let price = &mut response["servers"][0]["server_type"]["prices"][0];
+        price["price_monthly"] = json!({"net": 3.49, "gross": 4});
+    });
+    let api = api("/servers", "GET", &response).await;
+
+    let servers = client(&api).servers().list(&Default::default());
+    let servers = servers.all().await.unwrap();
+
+    let price = &servers[0].server_type.as_ref().unwrap().prices[0];
+    assert_eq!(price.price_monthly.net.as_ref().unwrap().as_str(), "3.49");
+    assert_eq!(price.price_monthly.gross.as_ref().unwrap().as_str(), "4");
+}
+
+#[tokio::test]
+async fn a_strict_client_fails_at_the_path_of_the_odd_value() {
+    let response = servers(|response| response["servers"][1]["created"] = json!("soon"));
+    let api = api("/servers", "GET", &response).await;
+
+    let strict = builder(&api).strict(true).build().unwrap();
+    let error = strict.servers().list(&Default::default()).all().await;
+
+    let error = error.unwrap_err();
+    assert!(
+        matches!(&error, Error::Decode { field, .. } if field == "servers[1].created"),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_observer_sees_what_was_ignored() {
+    let response = servers(|response| response["servers"][0]["image"] = json!(17));
+    let api = api("/servers", "GET", &response).await;
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let paths = Arc::clone(&seen);
+
+    let client = builder(&api).on_deviation(move |it| paths.lock().unwrap().push(it.path.clone()));
+    let client = client.build().unwrap();
+    let servers = client.servers().list(&Default::default()).all().await;
+
+    assert!(servers.unwrap()[0].image.is_none());
+    assert_eq!(*seen.lock().unwrap(), ["servers[0].image"]);
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_decoded_is_not_reported_as_absent() {
+    let response = servers(|response| response["servers"][0]["name"] = json!(["odd"]));
+    let api = api("/servers", "GET", &response).await;
+
+    let error = client(&api).servers().find("web-1").await.unwrap_err();
+
+    assert!(
+        matches!(&error, Error::Decode { field, .. } if field == "servers[0].name"),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn odd_page_numbers_are_an_error() {
+    let response = servers(|response| response["meta"]["pagination"]["next_page"] = json!("more"));
+    let api = api("/servers", "GET", &response).await;
+
+    let error = client(&api).servers().list(&Default::default()).all().await;
+
+    let error = error.unwrap_err();
+    assert!(
+        matches!(&error, Error::Decode { field, .. } if field == "meta.pagination.next_page"),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn passwords_and_ids_of_a_creation_are_salvaged() {
+    let response = created(|response| {
+        response["server"]["id"] = json!(42);
+        response["server"]["name"] = json!([]);
+        response["root_password"] = json!("CanaryPassword");
+    });
+    let api = api("/servers", "POST", &response).await;
+
+    let new = CreateServer::new("web-1", "cx23", "debian-13");
+    let error = client(&api).servers().create(&new).await.unwrap_err();
+
+    assert!(!format!("{error:?} {error}").contains("CanaryPassword"));
+    assert!(error.may_have_taken_effect());
+    let salvage = error.salvage().unwrap();
+    assert_eq!(salvage.id.map(ServerId::new), Some(ServerId::new(42)));
+    let password = salvage.root_password.as_ref().unwrap();
+    assert_eq!(password.expose_secret(), "CanaryPassword");
+    assert!(!salvage.actions.is_empty());
+}
