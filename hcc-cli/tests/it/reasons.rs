@@ -131,7 +131,7 @@ async fn user_data_that_the_api_quotes_is_not_shown() {
 }
 
 #[tokio::test]
-async fn problems_of_an_order_are_hints_beside_the_reason() {
+async fn problems_of_an_order_are_hints_after_the_reason() {
     let user = User::of(Sim::builder()).await;
 
     let run = user
