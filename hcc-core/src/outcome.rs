@@ -121,7 +121,7 @@ impl Outcome {
         matches!(self, Self::Done { .. })
     }
 
-    /// Returns the note, the error message, or by whom the command was removed.
+    /// Returns the note, the error message, or which user removed the command.
     pub fn message(&self) -> Option<String> {
         match self {
             Self::Done { note } => note.clone(),

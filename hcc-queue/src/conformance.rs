@@ -1375,7 +1375,7 @@ pub async fn newest_messages_are_kept_in_order(fixture: &dyn Fixture) {
     assert!(timeout(SOON, later.next()).await.is_err());
 }
 
-/// Waiters learn that a command was removed, pulled or retried, and by whom.
+/// Waiters learn that a command was removed, pulled or retried, and by which user.
 pub async fn removal_pull_and_retry_are_reported_with_the_user(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
     let mut events = queue.events().subscribe().await.unwrap();

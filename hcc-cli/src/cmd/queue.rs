@@ -118,7 +118,7 @@ impl Push {
     }
 }
 
-/// The user of this shell, whom events name as the one who took or removed a command.
+/// The user of this shell, who took or removed a command according to its event.
 fn user() -> String {
     let name = ["USER", "LOGNAME"]
         .into_iter()
