@@ -131,7 +131,7 @@ async fn user_data_that_the_api_quotes_is_not_shown() {
 }
 
 #[tokio::test]
-async fn problems_of_an_order_are_hints_beside_the_reason() {
+async fn problems_of_an_order_are_hints_after_the_reason() {
     let user = User::of(Sim::builder()).await;
 
     let run = user
@@ -361,4 +361,26 @@ async fn doctor_warns_of_defaults_that_cannot_be_ordered() {
         found.contains("is deprecated") && found.contains(CONFIG),
         "{found}"
     );
+}
+
+#[tokio::test]
+async fn server_whose_name_is_digits_is_found() {
+    let user = User::of(Sim::builder().server("12345", &[("managed", "1")])).await;
+
+    let id = user.id("12345").await;
+    user.ok(&["sync", "12345"]).await;
+    user.ok(&["stop", "12345"]).await;
+    user.ok(&["create", "67890"]).await;
+    user.ok(&["kill", "12345", "-y"]).await;
+    let of_id = user.hcc(&["stop", &id.to_string()]).await;
+
+    assert_eq!(
+        of_id.failure().0,
+        3,
+        "servers are known by their names only"
+    );
+    let left = user
+        .ok(&["list", "-o", "noheader", "-o", "columns=name"])
+        .await;
+    assert_eq!(left, "67890\n");
 }

@@ -145,3 +145,29 @@ async fn passwords_and_ids_of_a_creation_are_salvaged() {
     assert_eq!(password.expose_secret(), "CanaryPassword");
     assert!(!salvage.actions.is_empty());
 }
+
+#[tokio::test]
+async fn half_a_console_is_salvaged_and_not_shown() {
+    for (lost, kept) in [("wss_url", "password"), ("password", "wss_url")] {
+        let fixture = include_str!("../../src/fixtures/console.json");
+        let mut response: Value = serde_json::from_str(fixture).unwrap();
+        response[kept] = json!("CanaryOfTheConsole");
+        response[lost] = Value::Null;
+        let api = api(
+            "/servers/42/actions/request_console",
+            "POST",
+            &response.to_string(),
+        )
+        .await;
+
+        let console = client(&api).servers().request_console(42.into()).await;
+
+        let error = console.unwrap_err();
+        let salvage = error.salvage().unwrap();
+        let secrets = [&salvage.wss_url, &salvage.password];
+        let secrets: Vec<_> = secrets.into_iter().flatten().collect();
+        assert_eq!(secrets.len(), 1, "{kept}");
+        assert_eq!(secrets[0].expose_secret(), "CanaryOfTheConsole");
+        assert!(!format!("{error:?} {error}").contains("CanaryOfTheConsole"));
+    }
+}
