@@ -23,7 +23,7 @@ pub struct Flags {
     #[arg(hide_env_values = true, hide_short_help = true)]
     profile: Option<String>,
 
-    /// Change nothing, and print what would be changed; verbs that cannot do this refuse it
+    /// Change nothing, and print what would be changed
     #[arg(long, global = true)]
     dry_run: bool,
 

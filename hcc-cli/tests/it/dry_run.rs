@@ -199,7 +199,10 @@ fn files(directory: &Path) -> BTreeMap<String, String> {
                 // The logs of databases come and go.
             } else {
                 let bytes = std::fs::read(&path).unwrap();
-                found.insert(name, String::from_utf8_lossy(&bytes).into_owned());
+                // Waiting for messages creates an empty file.
+                if !bytes.is_empty() {
+                    found.insert(name, String::from_utf8_lossy(&bytes).into_owned());
+                }
             }
         }
     }

@@ -42,15 +42,23 @@ impl Project {
         if server.status == ServerStatus::Running {
             return Ok(CreateOutcome::Adopted);
         }
-        match self.last_change(server).await? {
-            LastChange::Running(actions) => Ok(CreateOutcome::Resumed(actions)),
-            LastChange::Failed if server.status == ServerStatus::Off => {
-                let action = self.api.servers().power_on(server.id).await?;
+        let last_change = self.last_change(server).await?;
+        if let LastChange::Running(actions) = last_change {
+            return Ok(CreateOutcome::Resumed(actions));
+        }
+        // The status of before may be that of an action which has ended since.
+        let servers = self.api.servers();
+        let status = servers.get(server.id).await?.status;
+        match (status, last_change) {
+            (ServerStatus::Running, _) => Ok(CreateOutcome::Adopted),
+            (ServerStatus::Off, LastChange::Failed) => {
+                let action = servers.power_on(server.id).await?;
                 Ok(CreateOutcome::Resumed(vec![action]))
             }
-            LastChange::Failed | LastChange::Ended => Err(Error::NotRunning {
+            (ServerStatus::Deleting, _) => Err(Error::BeingDeleted { name: name.clone() }),
+            (status, _) => Err(Error::NotRunning {
                 name: name.clone(),
-                status: server.status.to_string(),
+                status: status.to_string(),
             }),
         }
     }

@@ -117,7 +117,7 @@ async fn server_that_was_switched_off_is_not_started() {
     let error = setup.create(&CreateOptions::default()).await.unwrap_err();
 
     assert_eq!(error.to_string(), "server web1 exists but is off");
-    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(error.kind(), ErrorKind::Conflict);
     assert!(setup.record("web1").await.is_some(), "it is recorded");
 }
 
@@ -168,7 +168,7 @@ async fn each_difference_from_what_was_requested_is_named() {
         .with_ssh_key("laptop");
     let error = setup.create(&other).await.unwrap_err();
 
-    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(error.kind(), ErrorKind::Conflict);
     let Error::Differs { differences, .. } = &error else {
         panic!("{error:?}");
     };
