@@ -13,6 +13,9 @@ pub(crate) fn of(error: &Error) -> Option<String> {
         Error::BeingDeleted { .. } => {
             "try again when it is gone; --wait=TIME waits longer".to_owned()
         }
+        Error::OtherProject { .. } => {
+            "check the token and the profile; pass --force if all servers were deleted".to_owned()
+        }
         Error::Differs { name, .. } => {
             format!("leave out what differs to keep it, or run hcc kill {name} first")
         }

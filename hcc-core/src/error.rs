@@ -93,6 +93,14 @@ pub enum Error {
         name: ServerName,
     },
 
+    /// None of the recorded servers exists, as with the token of another project, so their records
+    /// are not removed.
+    #[error("none of the recorded servers exists; {records} records would be removed")]
+    OtherProject {
+        /// The number of records that would be removed.
+        records: usize,
+    },
+
     /// A managed server of this name exists, but is not what was requested.
     #[error("server {name} exists but is not what was requested: {}", list(.differences))]
     Differs {
@@ -297,7 +305,9 @@ impl Error {
             Self::NotOffered { .. } => ErrorKind::NotFound,
             #[cfg(feature = "worker")]
             Self::CreateRefused(refused) => api_kind(&refused.error),
-            Self::NotManaged { .. } | Self::Denied(_) => ErrorKind::Refused,
+            Self::NotManaged { .. } | Self::Denied(_) | Self::OtherProject { .. } => {
+                ErrorKind::Refused
+            }
             Self::NotRunning { status, .. } if status != "off" => ErrorKind::TryLater,
             Self::NameTaken { .. }
             | Self::Differs { .. }
@@ -368,6 +378,7 @@ impl Error {
             Self::NotManaged { .. } => "not_managed",
             Self::NameTaken { .. } => "name_taken",
             Self::BeingDeleted { .. } => "being_deleted",
+            Self::OtherProject { .. } => "other_project",
             Self::Differs { .. } => "differs",
             Self::NotRunning { .. } => "not_running",
             #[cfg(feature = "worker")]

@@ -49,8 +49,8 @@ pub use power::Power;
 #[cfg(feature = "worker")]
 pub use project::{
     Catalog, CreateOutcome, CreateProgress, DeleteOutcome, Guard, NamedResource, OfferProblem,
-    OfferReason, Presence, Project, Quote, RefusedOrder, Scope, ServerDetails, ServerSummary,
-    SyncProgress, SyncedRecord,
+    OfferReason, PlannedSync, Presence, Project, Quote, RefusedOrder, Scope, ServerDetails,
+    ServerSummary, SyncProgress, SyncedRecord,
 };
 pub use request::{Command, InvalidRequest, Request};
 #[cfg(feature = "screen")]

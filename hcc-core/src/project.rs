@@ -26,7 +26,7 @@ pub use self::delete::DeleteOutcome;
 pub use self::guard::Guard;
 pub use self::list::{Presence, ServerDetails, ServerSummary};
 pub use self::offers::{NamedResource, OfferProblem, OfferReason, RefusedOrder};
-pub use self::sync::{Scope, SyncProgress, SyncedRecord};
+pub use self::sync::{PlannedSync, Scope, SyncProgress, SyncedRecord};
 use crate::{Error, Result, ServerName, Settings};
 
 /// A project of the Hetzner Cloud: its API client, records and settings.

@@ -1,8 +1,11 @@
 //! `hcc sync`: updates the records from the API.
 
-use hcc_core::{Error, Guard, Scope, ServerName, SyncOutcome, SyncProgress, SyncedRecord};
+use hcc_core::{
+    Error, Guard, PlannedSync, Scope, ServerName, SyncOutcome, SyncProgress, SyncedRecord,
+};
 use indicatif::ProgressBar;
 
+use crate::cmd::args::Confirmation;
 use crate::config::Config;
 use crate::error::Result;
 use crate::output::progress::bar;
@@ -18,24 +21,36 @@ pub(crate) struct Sync {
     #[arg(long, conflicts_with = "names")]
     all: bool,
 
-    /// Remove the records of servers that no longer exist
+    /// Remove the records of servers that no longer exist, after confirmation on a terminal
     #[arg(long)]
     prune: bool,
+
+    /// Remove records although none of the recorded servers exists, as with the token of
+    /// another project
+    #[arg(long, requires = "prune")]
+    force: bool,
+
+    #[command(flatten)]
+    confirmation: Confirmation,
 }
 
 impl Sync {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
-        let scope = match (self.all, self.names) {
+        let scope = match (self.all, &self.names) {
             (true, _) => Scope::All,
             (false, names) if names.is_empty() => Scope::Known,
-            (false, names) => Scope::Names(names),
+            (false, names) => Scope::Names(names.clone()),
         };
         let project = config.project(Guard::Managed).await?;
         let bar = bar(0, "{msg:20} {bar:30} {human_pos} of {human_len}");
         let update = |progress| update(&bar, progress);
-        let outcome = project.sync_with_progress(&scope, self.prune, update).await;
+        let planned = project.plan_sync(&scope, self.prune, update).await;
         bar.finish_and_clear();
-        let synced = outcome?;
+        let planned = planned?;
+        if self.prune {
+            self.confirm(&planned, config)?;
+        }
+        let synced = planned.apply().await?;
         out.rows(&synced)?;
         let is_unknown = |synced: &SyncedRecord| synced.record == SyncOutcome::Unknown;
         let Some(unknown) = synced.into_iter().find(is_unknown) else {
@@ -46,19 +61,26 @@ impl Sync {
     }
 }
 
+impl Sync {
+    fn confirm(&self, planned: &PlannedSync, config: &Config) -> Result<()> {
+        if !self.force {
+            planned.require_same_project()?;
+        }
+        let names: Vec<_> = planned.removed().collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let names = names.join(", ");
+        let question = format!("Remove the records of servers that no longer exist: {names}?");
+        self.confirmation.ask(config, &question)
+    }
+}
+
 fn update(bar: &ProgressBar, progress: SyncProgress) {
-    match progress {
-        SyncProgress::Fetching { servers, of } => {
-            bar.set_length(of.unwrap_or(servers));
-            bar.set_message("fetching servers");
-            bar.set_position(servers);
-        }
-        SyncProgress::Writing { records } => {
-            bar.set_length(records);
-            bar.set_message("writing records");
-            bar.tick();
-        }
-        _ => {}
+    if let SyncProgress::Fetching { servers, of } = progress {
+        bar.set_length(of.unwrap_or(servers));
+        bar.set_message("fetching servers");
+        bar.set_position(servers);
     }
 }
 

@@ -84,6 +84,47 @@ async fn kill_without_a_terminal_needs_yes() {
 }
 
 #[tokio::test]
+async fn pruning_names_the_records_and_asks() {
+    let user = owner(
+        Sim::builder()
+            .server("web1", MANAGED)
+            .server("web2", MANAGED),
+    )
+    .await;
+    user.ok(&["sync", "--all"]).await;
+    let elsewhere = &["kill", "web2", "--yes", "--store", "memory:"];
+    user.ok(elsewhere).await;
+    let known = || user.ok(&["list", "-o", "columns=name,known"]);
+
+    let (rest, code) = Terminal::with(&user, &["sync", "--prune"], |terminal| {
+        terminal.answer("no longer exist: web2? (y/N) ", RETURN);
+        terminal.end()
+    })
+    .await;
+
+    assert_eq!(code, 4, "{rest}");
+    assert!(known().await.contains("web2"));
+    user.ok(&["sync", "--prune"]).await;
+    assert!(!known().await.contains("web2"));
+}
+
+#[tokio::test]
+async fn pruning_with_the_token_of_another_project_needs_force() {
+    let user = owner(Sim::builder().server("web1", MANAGED)).await;
+    user.ok(&["sync", "--all"]).await;
+    user.ok(&["kill", "web1", "--yes", "--store", "memory:"])
+        .await;
+
+    let refused = user.hcc(&["sync", "--prune", "--yes"]).await;
+
+    let (code, line) = refused.failure();
+    assert_eq!(code, 4, "{line}");
+    assert!(line.contains("(other_project)"), "{line}");
+    let removed = user.ok(&["sync", "--prune", "--force"]).await;
+    assert!(removed.contains("web1  removed"), "{removed}");
+}
+
+#[tokio::test]
 async fn powering_off_asks_for_confirmation() {
     for verb in ["force", "reset"] {
         let user = owner_of_web1().await;

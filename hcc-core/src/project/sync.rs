@@ -1,6 +1,8 @@
 //! `sync`: updates of the records from Hetzner, never the reverse.
 
 use futures_util::{StreamExt, stream};
+use std::collections::HashSet;
+
 use hcc_store::{IfMissing, Patch, Precondition, Record, Stage, Write};
 use hcloud_api::{ListServers, Server, ServerStatus, SkippedItem};
 use indexmap::IndexMap;
@@ -9,7 +11,7 @@ use serde::Serialize;
 use super::Project;
 use super::guard::is_managed;
 use super::snapshot::{differs, snapshot};
-use crate::{Result, ServerName, Settings, SyncOutcome};
+use crate::{Error, Result, ServerName, Settings, SyncOutcome};
 
 /// The servers to sync.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,11 +52,14 @@ pub enum SyncProgress {
         /// The total number, if known.
         of: Option<u64>,
     },
-    /// All servers were fetched, and records are being written.
-    Writing {
-        /// The number of records.
-        records: u64,
-    },
+}
+
+/// A sync of which nothing has been written, made by [`Project::plan_sync`].
+#[derive(Debug)]
+#[must_use = "nothing is written until `apply`"]
+pub struct PlannedSync {
+    project: Project,
+    plan: Plan,
 }
 
 /// The maximum number of concurrent requests for servers by name.
@@ -68,36 +73,34 @@ impl Project {
     ///
     /// # Errors
     ///
-    /// A request to Hetzner fails, or the records are unavailable.
+    /// A request to Hetzner fails, or the records are unavailable. [`Error::OtherProject`] if `prune`
+    /// would remove records and none of the recorded servers exists.
     pub async fn sync(&self, scope: &Scope, prune: bool) -> Result<Vec<SyncedRecord>> {
-        self.sync_with_progress(scope, prune, |_| {}).await
+        let planned = self.plan_sync(scope, prune, |_| {}).await?;
+        planned.require_same_project()?;
+        planned.apply().await
     }
 
-    /// Does the same as [`sync`](Self::sync), and reports the progress.
+    /// Fetches the servers and decides what a [`sync`](Self::sync) writes, for callers that ask
+    /// before records are removed.
     ///
     /// # Errors
     ///
-    /// As [`sync`](Self::sync).
-    pub async fn sync_with_progress(
+    /// A request to Hetzner fails, or the records are unavailable.
+    pub async fn plan_sync(
         &self,
         scope: &Scope,
         prune: bool,
         mut progress: impl FnMut(SyncProgress) + Send,
-    ) -> Result<Vec<SyncedRecord>> {
+    ) -> Result<PlannedSync> {
         let records = self.store.list().await?;
         let (servers, skipped) = self
             .fetch_servers(scope, records.len(), &mut progress)
             .await?;
-
-        let plan = self.plan(scope, prune, servers, &skipped, records);
-        progress(SyncProgress::Writing {
-            records: plan.synced.len() as u64,
-        });
-        self.store.write(&plan.writes).await?;
-        for (name, only) in &plan.removals {
-            self.store.remove(name, *only).await?;
-        }
-        Ok(plan.synced)
+        Ok(PlannedSync {
+            plan: self.plan(scope, prune, servers, &skipped, records),
+            project: self.clone(),
+        })
     }
 
     /// Fetches the servers, by name or all of them, whichever takes fewer requests.
@@ -141,7 +144,14 @@ impl Project {
         skipped: &[SkippedItem],
         records: Vec<Record>,
     ) -> Plan {
-        let mut plan = Plan::default();
+        let ids: HashSet<u64> = records.iter().filter_map(|record| record.id).collect();
+        let mut is_known = servers
+            .iter()
+            .map(|server| ids.contains(&server.id.number()));
+        let mut plan = Plan {
+            finds_no_known_server: skipped.is_empty() && !is_known.any(|is_known| is_known),
+            ..Plan::default()
+        };
         let mut servers: IndexMap<String, Server> = servers
             .into_iter()
             .map(|server| (server.name.clone(), server))
@@ -152,7 +162,7 @@ impl Project {
                 None if skipped.iter().any(|item| may_be(item, record)) => {
                     plan.report(&record.name, SyncOutcome::Unreadable, false);
                 }
-                None => plan.miss(record, prune || scope.is_named()),
+                None => plan.miss(record, scope.is_named(), prune),
             }
         }
         for server in servers
@@ -163,6 +173,41 @@ impl Project {
         }
         plan.unknown(scope);
         plan
+    }
+}
+
+impl PlannedSync {
+    /// Returns the names of the records that will be removed.
+    pub fn removed(&self) -> impl Iterator<Item = &str> {
+        self.plan.removals.iter().map(|(name, _)| &**name)
+    }
+
+    /// Checks that not all recorded servers are gone, as with the token of another project.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OtherProject`] if records would be removed and none of the recorded servers exists.
+    /// It is not known for servers by name.
+    pub fn require_same_project(&self) -> Result<()> {
+        let records = self.plan.removals.len();
+        if self.plan.finds_no_known_server && self.plan.removes_unnamed {
+            return Err(Error::OtherProject { records });
+        }
+        Ok(())
+    }
+
+    /// Writes the records.
+    ///
+    /// # Errors
+    ///
+    /// The records are unavailable.
+    pub async fn apply(self) -> Result<Vec<SyncedRecord>> {
+        let Self { project, plan } = self;
+        project.store.write(&plan.writes).await?;
+        for (name, only) in &plan.removals {
+            project.store.remove(name, *only).await?;
+        }
+        Ok(plan.synced)
     }
 }
 
@@ -203,11 +248,15 @@ impl Scope {
 }
 
 /// The changes of a sync, decided before anything is written.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Plan {
     writes: Vec<Write>,
     removals: Vec<(String, Precondition)>,
     synced: Vec<SyncedRecord>,
+    /// Whether none of the servers has the id of a record.
+    finds_no_known_server: bool,
+    /// Whether a record with an id is removed that was not requested by name.
+    removes_unnamed: bool,
 }
 
 impl Plan {
@@ -234,11 +283,12 @@ impl Plan {
         self.report(&server.name, SyncOutcome::Adopted, true).status = Some(server.status.clone());
     }
 
-    fn miss(&mut self, record: &Record, remove: bool) {
-        if !remove {
+    fn miss(&mut self, record: &Record, is_named: bool, prune: bool) {
+        if !is_named && !prune {
             self.report(&record.name, SyncOutcome::Missing, false);
             return;
         }
+        self.removes_unnamed |= record.id.is_some() && !is_named;
         // A new server of this name may have been recorded in the meantime.
         let only = match (record.id, &record.stage) {
             (Some(id), _) => Precondition::Id(id),

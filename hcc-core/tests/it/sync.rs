@@ -33,28 +33,21 @@ async fn two_thousand_records_take_forty_requests() {
 }
 
 #[tokio::test]
-async fn sync_reports_each_page_and_then_the_records() {
+async fn planning_a_sync_reports_each_page() {
     let setup = TestProject::with_long_timeout(Sim::builder().servers(120, MANAGED)).await;
     let mut reports = Vec::new();
 
-    let sync = setup
+    let plan = setup
         .project
-        .sync_with_progress(&Scope::All, false, |progress| reports.push(progress));
-    sync.await.unwrap();
+        .plan_sync(&Scope::All, false, |progress| reports.push(progress));
+    let synced = plan.await.unwrap().apply().await.unwrap();
 
     let fetching = |servers| SyncProgress::Fetching {
         servers,
         of: Some(120),
     };
-    assert_eq!(
-        reports,
-        [
-            fetching(50),
-            fetching(100),
-            fetching(120),
-            SyncProgress::Writing { records: 120 }
-        ]
-    );
+    assert_eq!(reports, [fetching(50), fetching(100), fetching(120)]);
+    assert_eq!(synced.len(), 120);
 }
 
 #[tokio::test]
@@ -102,6 +95,29 @@ async fn pruning_removes_records_without_server() {
 
     assert_eq!(outcomes(&synced), [("interrupted", SyncOutcome::Removed)]);
     assert!(setup.record("interrupted").await.is_none());
+}
+
+#[tokio::test]
+async fn pruning_with_the_token_of_another_project_removes_nothing() {
+    let setup = TestProject::new(Sim::builder().server("theirs", MANAGED)).await;
+    for (number, vm) in ["web1", "web2"].into_iter().enumerate() {
+        setup.store.reserve(vm).await.unwrap();
+        let id = Patch::new().stage(Stage::Created).id(900 + number as u64);
+        setup.store.set(vm, id).await.unwrap();
+    }
+
+    let error = setup.project.sync(&Scope::All, true).await.unwrap_err();
+
+    assert_eq!(error.code(), "other_project", "{error}");
+    let records = setup.store.list().await.unwrap();
+    assert_eq!(records.len(), 2);
+
+    let planned = setup.project.plan_sync(&Scope::All, true, |_| {}).await;
+    let planned = planned.unwrap();
+    assert_eq!(planned.removed().collect::<Vec<_>>(), ["web1", "web2"]);
+    planned.apply().await.unwrap();
+    let records = setup.store.list().await.unwrap();
+    assert_eq!(records.len(), 1);
 }
 
 #[tokio::test]
