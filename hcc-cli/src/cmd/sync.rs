@@ -44,13 +44,18 @@ impl Sync {
         let project = config.project(Guard::Managed).await?;
         let bar = bar(0, "{msg:20} {bar:30} {human_pos} of {human_len}");
         let update = |progress| update(&bar, progress);
-        let planned = project.plan_sync(&scope, self.prune, update).await;
+        let sync = async {
+            let planned = project.plan_sync(&scope, self.prune, update).await?;
+            if self.prune {
+                bar.suspend(|| self.confirm(&planned, config))?;
+            }
+            bar.set_message("writing records");
+            bar.tick();
+            Ok(planned.apply().await?)
+        };
+        let synced: Result<_> = sync.await;
         bar.finish_and_clear();
-        let planned = planned?;
-        if self.prune {
-            self.confirm(&planned, config)?;
-        }
-        let synced = planned.apply().await?;
+        let synced = synced?;
         out.rows(&synced)?;
         let is_unknown = |synced: &SyncedRecord| synced.record == SyncOutcome::Unknown;
         let Some(unknown) = synced.into_iter().find(is_unknown) else {
@@ -59,9 +64,7 @@ impl Sync {
         let name = unknown.name.parse().map_err(Error::from)?;
         Err(Error::NoSuchServer { name }.into())
     }
-}
 
-impl Sync {
     fn confirm(&self, planned: &PlannedSync, config: &Config) -> Result<()> {
         if !self.force {
             planned.require_same_project()?;
