@@ -63,7 +63,7 @@ pub struct CommandEvent {
     /// The error message; for a command that succeeded, a note.
     #[serde(default)]
     pub err: Option<String>,
-    /// The [code](Error::code) of the error, such as `not_managed`.
+    /// The [code](crate::Error::code) of the error, such as `not_managed`.
     #[serde(default)]
     pub code: Option<String>,
     /// The delay until the next attempt.
