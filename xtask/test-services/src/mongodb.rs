@@ -167,7 +167,7 @@ impl ReplicaSet {
     /// member restarts.
     pub const PORT: u16 = 27017;
 
-    /// Starts the members and waits until they have a primary.
+    /// Starts the members and waits until they have a primary and all its data.
     pub async fn start() -> Self {
         let members: Vec<_> = (0..3).map(|_| Mongod::start_member()).collect();
         let hosts = members.iter().zip(0..);
@@ -189,7 +189,11 @@ impl ReplicaSet {
         let initiate = doc! { "replSetInitiate": config };
         first.run_command(initiate).await.unwrap();
         let set = Self { members };
-        set.hello().await;
+        // Acknowledged once no member is in its initial sync, which needs the first primary.
+        let url = format!("{}&w=3", set.url("start"));
+        let database = Client::with_uri_str(url).await.unwrap().database("start");
+        let members = database.collection("members");
+        members.insert_one(doc! { "count": 3 }).await.unwrap();
         set
     }
 
