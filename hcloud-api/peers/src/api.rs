@@ -59,7 +59,10 @@ impl Drop for Api {
 /// One page of the list, as the API sends it.
 pub(crate) fn page(number: usize) -> Vec<u8> {
     let response = include_str!("../../src/fixtures/server.json");
-    let response: Value = serde_json::from_str(response).expect("the fixture is JSON");
+    let mut response: Value = serde_json::from_str(response).expect("the fixture is JSON");
+    // Hetzner removed it in November 2026, and hcloud 0.26 requires it.
+    response["server"]["image"]["deprecated"] = Value::Null;
+    response["server"]["server_type"]["deprecated"] = Value::Bool(false);
     let first = (number - 1) * PER_PAGE + 1;
     let servers: Vec<Value> = (first..first + PER_PAGE)
         .map(|id| {
