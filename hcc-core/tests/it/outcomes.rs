@@ -1,4 +1,4 @@
-//! How the end of a command reaches those who wait for it.
+//! How the end of a command reaches its waiters.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
