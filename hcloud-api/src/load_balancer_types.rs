@@ -13,7 +13,7 @@ use crate::{Client, Deprecation, IdOrName, Listing, LoadBalancerTypeId, Result, 
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
 /// for offer in client.load_balancer_types().list(&Default::default()).all().await? {
-///     println!("{}: {} targets", offer.name, offer.max_targets);
+///     println!("{}: {:?} targets", offer.name, offer.max_targets);
 /// }
 /// # Ok(())
 /// # }

@@ -32,7 +32,7 @@ use crate::{
 ///     ..CreateLoadBalancer::in_location("front", "lb11", "fsn1")
 /// };
 /// let created = client.load_balancers().create(&front).await?;
-/// client.wait([created.action]).await?;
+/// client.wait(created.action).await?;
 ///
 /// let front = client.load_balancers().get(created.load_balancer.id).await?;
 /// println!("healthy: {}", front.is_healthy());

@@ -30,7 +30,7 @@ use crate::{
 /// client.wait([action]).await?;
 ///
 /// for member in client.networks().members(network.id, &Default::default()).all().await? {
-///     println!("{} {} has {}", member.kind, member.id, member.ip);
+///     println!("{} {} has {:?}", member.kind, member.id, member.ip);
 /// }
 /// # Ok(())
 /// # }

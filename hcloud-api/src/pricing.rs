@@ -14,8 +14,9 @@ impl Client {
     /// ```no_run
     /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
     /// let pricing = client.pricing().await?;
-    /// let backup = pricing.server_backup.percentage;
-    /// println!("backups add {backup} % to the price of a server");
+    /// if let Some(percentage) = pricing.server_backup.percentage {
+    ///     println!("backups add {percentage} % to the price of a server");
+    /// }
     /// # Ok(())
     /// # }
     /// ```

@@ -21,7 +21,7 @@ use crate::{
 ///
 /// let snapshots = client.storage_boxes().snapshots(id);
 /// let created = snapshots.create(&CreateStorageBoxSnapshot::default()).await?;
-/// client.wait([created.action]).await?;
+/// client.wait(created.action).await?;
 /// println!("{}", snapshots.get(created.snapshot.id).await?.name);
 /// # Ok(())
 /// # }

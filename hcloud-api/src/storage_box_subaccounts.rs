@@ -26,7 +26,7 @@ use crate::{
 /// let subaccounts = client.storage_boxes().subaccounts(id);
 /// let web = CreateStorageBoxSubaccount::new("backups/web", password);
 /// let created = subaccounts.create(&web).await?;
-/// client.wait([created.action]).await?;
+/// client.wait(created.action).await?;
 /// println!("{}", subaccounts.get(created.subaccount.id).await?.username);
 /// # Ok(())
 /// # }

@@ -13,7 +13,7 @@ use crate::{Client, Deprecation, IdOrName, Listing, Price, Result, StorageBoxTyp
 /// ```no_run
 /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
 /// for offer in client.storage_box_types().list(&Default::default()).all().await? {
-///     println!("{}: {} TiB", offer.name, offer.size >> 40);
+///     println!("{}: {:?} bytes", offer.name, offer.size);
 /// }
 /// # Ok(())
 /// # }

@@ -28,7 +28,7 @@ use crate::{
 /// # let password = "";
 /// let backup = CreateStorageBox::new("backup", "bx11", "fsn1", password);
 /// let created = client.storage_boxes().create(&backup).await?;
-/// client.wait([created.action]).await?;
+/// client.wait(created.action).await?;
 ///
 /// let nightly = SnapshotPlan::daily(10, 3, 0);
 /// client.storage_boxes().enable_snapshot_plan(created.storage_box.id, &nightly).await?;

@@ -25,7 +25,7 @@ use crate::{
 ///
 /// let zones = client.zones();
 /// let created = zones.create(&CreateZone::primary("example.com")).await?;
-/// client.wait([created.action]).await?;
+/// client.wait(created.action).await?;
 /// println!("{}", zones.export_zonefile("example.com").await?);
 /// # Ok(())
 /// # }

@@ -5,7 +5,7 @@ use hcc_store::{Stage, Store};
 use hcloud_sim::Sim;
 use secrecy::ExposeSecret;
 
-use crate::setup::{TOKEN, TestProject, name};
+use crate::setup::{TOKEN, TestProject, actions, name};
 
 #[tokio::test]
 async fn new_server_is_recorded_with_its_root_password() {
@@ -66,18 +66,11 @@ async fn options_override_settings_and_data_centres_are_locations() {
 async fn repeated_creation_adopts_the_server() {
     let setup = TestProject::new(Sim::builder()).await;
 
-    setup
-        .project
-        .create(&name("web1"), &CreateOptions::default())
-        .await
-        .unwrap();
-    let again = setup
-        .project
-        .create(&name("web1"), &CreateOptions::default())
-        .await
-        .unwrap();
+    let created = setup.create(&CreateOptions::default()).await.unwrap();
+    setup.wait(actions(created)).await.unwrap();
+    let again = setup.create(&CreateOptions::default()).await.unwrap();
 
-    assert!(matches!(again, CreateOutcome::Adopted));
+    assert!(matches!(again, CreateOutcome::Adopted), "{again:?}");
     assert!(
         setup.record("web1").await.unwrap().pw.is_some(),
         "the password is kept"

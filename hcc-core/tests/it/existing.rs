@@ -10,34 +10,19 @@ use hcc_store::Stage;
 use hcloud_api::Action;
 use hcloud_sim::Sim;
 
-use crate::harness::{Harness, MINUTE, wait_for_event};
-use crate::setup::{TestProject, name};
+use crate::harness::{Harness, wait_for_event};
+use crate::setup::{TestProject, actions, name};
 
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 impl TestProject {
-    async fn create(&self, options: &CreateOptions) -> hcc_core::Result<CreateOutcome> {
-        self.project.create(&name("web1"), options).await
-    }
-
-    async fn wait(&self, actions: Vec<Action>) -> hcc_core::Result<()> {
-        self.project.wait(actions, MINUTE, |_| {}).await
-    }
-
     /// Creates a server, and starts a deletion that takes an hour.
     async fn delete_slowly(&self) {
         let created = self.create(&CreateOptions::default()).await.unwrap();
         self.wait(actions(created)).await.unwrap();
         self.fault("slow-action=1h DELETE");
         self.project.kill(&name("web1")).await.unwrap();
-    }
-}
-
-fn actions(outcome: CreateOutcome) -> Vec<Action> {
-    match outcome {
-        CreateOutcome::Created(actions) | CreateOutcome::Resumed(actions) => actions,
-        _ => Vec::new(),
     }
 }
 

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hcc_core::{Project, ServerName, Settings};
+use hcc_core::{CreateOptions, CreateOutcome, Project, ServerName, Settings};
 use hcc_store::{Memory, Record, Store};
-use hcloud_api::{Client, ListServers};
+use hcloud_api::{Action, Client, ListServers};
 use hcloud_sim::{Builder, Sim};
+
+use crate::harness::MINUTE;
 
 /// The token, which is recognizable in any output.
 pub(crate) const TOKEN: &str = "canary-token";
@@ -58,6 +60,15 @@ impl TestProject {
         client(&self.sim, Duration::from_secs(60))
     }
 
+    /// Creates the server `web1`.
+    pub(crate) async fn create(&self, options: &CreateOptions) -> hcc_core::Result<CreateOutcome> {
+        self.project.create(&name("web1"), options).await
+    }
+
+    pub(crate) async fn wait(&self, actions: Vec<Action>) -> hcc_core::Result<()> {
+        self.project.wait(actions, MINUTE, |_| {}).await
+    }
+
     pub(crate) fn fault(&self, fault: &str) {
         self.sim.add_fault(fault.parse().unwrap());
     }
@@ -90,6 +101,14 @@ fn client(sim: &Sim, timeout: Duration) -> Client {
         .timeout(timeout)
         .build()
         .unwrap()
+}
+
+/// Returns the actions that a creation has started.
+pub(crate) fn actions(outcome: CreateOutcome) -> Vec<Action> {
+    match outcome {
+        CreateOutcome::Created(actions) | CreateOutcome::Resumed(actions) => actions,
+        _ => Vec::new(),
+    }
 }
 
 pub(crate) fn name(name: &str) -> ServerName {
