@@ -99,6 +99,46 @@ async fn an_observer_sees_what_was_ignored() {
 }
 
 #[tokio::test]
+async fn an_observer_sees_fields_that_only_some_items_lack() {
+    let response = servers(|response| {
+        let servers = response["servers"].as_array_mut().unwrap();
+        servers.extend(servers.clone());
+        for (id, server) in (1..).zip(&mut *servers) {
+            server["id"] = json!(id);
+            server.as_object_mut().unwrap().remove("created");
+        }
+        let mut nameless = servers[0].clone();
+        nameless.as_object_mut().unwrap().remove("name");
+        servers.push(nameless);
+        let price = &mut servers[1]["server_type"]["prices"][0];
+        price
+            .as_object_mut()
+            .unwrap()
+            .remove("price_per_tb_traffic");
+        servers[2].as_object_mut().unwrap().remove("public_net");
+        servers[3].as_object_mut().unwrap().remove("volumes");
+    });
+    let api = api("/servers", "GET", &response).await;
+    let client = builder(&api).on_deviation(|_| {}).build().unwrap();
+
+    let list = client.servers().list(&Default::default());
+    let listed = list.all_with_deviations(|_| {}).await.unwrap();
+
+    assert_eq!(listed.items.len(), 4);
+    let shown: Vec<_> = listed.deviations.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        [
+            "servers[4]: missing field `name`",
+            "servers[2].public_net: missing, although others have it",
+            "servers[1].server_type.prices[0].price_per_tb_traffic: \
+             missing, although others have it",
+        ],
+        "all lack `created`, and `volumes` is optional"
+    );
+}
+
+#[tokio::test]
 async fn a_server_that_cannot_be_decoded_is_not_reported_as_absent() {
     let response = servers(|response| response["servers"][0]["name"] = json!(["odd"]));
     let api = api("/servers", "GET", &response).await;
