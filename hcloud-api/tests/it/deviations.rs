@@ -187,6 +187,32 @@ async fn passwords_and_ids_of_a_creation_are_salvaged() {
 }
 
 #[tokio::test]
+async fn a_root_password_of_digits_may_be_a_number() {
+    for odd_name in [false, true] {
+        let response = created(|response| {
+            response["root_password"] = json!(12_345_678_901_u64);
+            if odd_name {
+                response["server"]["id"] = json!("42");
+                response["server"]["name"] = json!([]);
+            }
+        });
+        let api = api("/servers", "POST", &response).await;
+
+        let new = CreateServer::new("web-1", "cx23", "debian-13");
+        let password = match client(&api).servers().create(&new).await {
+            Ok(created) => created.root_password,
+            Err(error) => {
+                let salvage = error.salvage().unwrap();
+                assert_eq!(salvage.id, Some(42));
+                salvage.root_password.clone()
+            }
+        };
+
+        assert_eq!(password.unwrap().expose_secret(), "12345678901");
+    }
+}
+
+#[tokio::test]
 async fn half_a_console_is_salvaged_and_not_shown() {
     for (lost, kept) in [("wss_url", "password"), ("password", "wss_url")] {
         let fixture = include_str!("../../src/fixtures/console.json");
