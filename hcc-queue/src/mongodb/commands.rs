@@ -34,7 +34,7 @@ use tokio::sync::OnceCell;
 
 use super::candidates::{Candidates, MAX_MISSES, Now, first_of_each_server, in_turn};
 use super::document::{
-    self, attempts, between, field, is_dead, is_later, pushed, read_all, stored_id,
+    self, attempts, between, field, integer, is_dead, is_later, oddity, pushed, read_all, stored_id,
 };
 use crate::page::clamp;
 use crate::{
@@ -76,7 +76,8 @@ impl Documents {
         indexed.await.copied()
     }
 
-    /// Creates missing indexes. Inserts of other programs never violate them.
+    /// Creates missing indexes. Inserts of other programs do not violate them, unless they set
+    /// what is ours.
     async fn create_indexes(&self) -> Result<()> {
         // A server's first entry is its next command; of those without a turn, the first in
         // the natural order. A lease does not change the entry.
@@ -91,8 +92,17 @@ impl Documents {
                 .build(),
         );
         let indexes = [turns.build(), single.build()];
-        let create = self.commands.create_indexes(indexes);
-        Ok(self.server.answer(create).await.map(drop)?)
+        let create = || self.commands.create_indexes(indexes.clone());
+        match self.server.bounded(create()).await {
+            Err(error) if is_duplicate_key(&error) => {
+                let never_leased = doc! { "due": { "$exists": true }, "token": null };
+                self.set_aside(never_leased, "it is due, but was never leased")
+                    .await?;
+                Ok(self.server.answer(create()).await.map(drop)?)
+            }
+            Err(error) => Err(self.server.error(error).into()),
+            Ok(_) => Ok(()),
+        }
     }
 
     /// Tries the known candidates until one of their commands could be leased.
@@ -112,31 +122,44 @@ impl Documents {
 
     /// Leases the next command of a server, unless it has to wait.
     async fn lease_of(&self, server: &Bson, now: Now, duration: Duration) -> Result<Option<Lease>> {
+        if let Bson::Array(_) = server {
+            // The unique index has an entry for each item, so it could wait for ever.
+            self.set_aside(of_server(server), "the server is not a string")
+                .await?;
+            return Ok(None);
+        }
         let end = DateTime::from_millis(now.latest.timestamp_millis() + millis(duration));
         let now = now.earliest;
         let mut waits = doc! { "$not": { "$gt": now } };
         let mut is_complete = false;
         loop {
-            let first = doc! { "for": { "$eq": server }, "due": waits.clone() };
+            let mut first = of_server(server);
+            first.insert("due", waits.clone());
             let lease = doc! {
                 "$set": { "due": end, "held": true },
                 "$inc": { "token": 1_i64, "attempts": 1 },
             };
-            let leased = self
+            let before = self
                 .commands
                 .find_one_and_update(first, lease)
                 .sort(in_turn())
                 .hint(Hint::Name(TURNS.to_owned()))
-                .return_document(ReturnDocument::After);
-            match self.server.bounded(leased).await {
-                Ok(Some(document)) if is_dead(&document) => {
-                    self.move_to_dead_letters(&document).await?;
+                .return_document(ReturnDocument::Before);
+            match self.server.bounded(before).await {
+                Ok(Some(before)) if is_dead(&before) => {
+                    self.move_to_dead_letters(field(&before, "_id")).await?;
                 }
-                Ok(Some(document)) if is_later(&document, "after", now) => {
-                    self.postpone(&document).await?;
-                    return Ok(None);
+                Ok(Some(before)) => {
+                    let leased = doc! { "_id": field(&before, "_id"), "token": token(&before) };
+                    if let Some(reason) = oddity(&before) {
+                        self.set_aside(leased, &reason).await?;
+                    } else if is_later(&before, "after", now) {
+                        self.postpone(leased).await?;
+                        return Ok(None);
+                    } else {
+                        return self.leased(&before, now).await.map(Some);
+                    }
                 }
-                Ok(Some(document)) => return self.leased(&document, now).await.map(Some),
                 Ok(None) => return Ok(None),
                 // Another command of this server is leased or delayed, or was, and comes first,
                 // though it had no turn when another member was primary.
@@ -147,47 +170,42 @@ impl Documents {
                     }
                     waits = begun;
                 }
-                Err(error) if has_code(&error, TYPE_MISMATCH) => {
-                    self.reset_counters(server).await?;
-                }
-                // The collection was dropped.
-                Err(error) if has_code(&error, BAD_VALUE) && !is_complete => {
-                    self.create_indexes().await?;
-                    is_complete = true;
+                Err(error) if has_code(&error, TYPE_MISMATCH) || has_code(&error, BAD_VALUE) => {
+                    let mut uncountable = of_server(server);
+                    uncountable.insert("$expr", is_uncountable());
+                    let reason = "the number of leases is not an integer, or too large";
+                    if self.set_aside(uncountable, reason).await? == 0 {
+                        if is_complete {
+                            return Err(self.server.error(error).into());
+                        }
+                        // The collection was dropped.
+                        self.create_indexes().await?;
+                        is_complete = true;
+                    }
                 }
                 Err(error) => return Err(self.server.error(error).into()),
             }
         }
     }
 
-    /// The lease of a document. If it has no time of the push, that is set to now.
-    async fn leased(&self, document: &RawDocument, now: DateTime) -> Result<Lease> {
-        let mut command = document::command(document);
+    /// The lease of a document, as it was before. If it has no time of the push, that is set to
+    /// now.
+    async fn leased(&self, before: &RawDocument, now: DateTime) -> Result<Lease> {
+        let mut command = document::command(before);
         if command.at.is_none() {
-            let id = doc! { "_id": field(document, "_id") };
+            let id = doc! { "_id": field(before, "_id") };
             let at = doc! { "$set": { "at": now } };
             self.server.answer(self.commands.update_one(id, at)).await?;
             command.at = Some(now.to_system_time());
         }
-        let age = pushed(document).map_or(Duration::ZERO, |at| between(at, now));
-        let token = Token(document.get_i64("token").unwrap_or_default());
-        Ok(Lease::new(command, token, attempts(document), age))
-    }
-
-    /// Replaces values of other programs that are not numbers in the counters of a server's
-    /// commands.
-    async fn reset_counters(&self, server: &Bson) -> Result<()> {
-        let numbers = doc! { "token": number("token"), "attempts": number("attempts") };
-        let others = doc! { "for": { "$eq": server } };
-        let replaced = vec![doc! { "$set": numbers }];
-        let replace = self.commands.update_many(others, replaced);
-        Ok(self.server.answer(replace).await.map(drop)?)
+        let age = pushed(before).map_or(Duration::ZERO, |at| between(at, now));
+        let attempt = attempts(before).saturating_add(1);
+        Ok(Lease::new(command, Token(token(before)), attempt, age))
     }
 
     /// Returns a leased command to the queue because its delay has not passed. From then on
     /// it is like one that waits for a retry.
-    async fn postpone(&self, document: &RawDocument) -> Result<()> {
-        let leased = doc! { "_id": field(document, "_id"), "token": field(document, "token") };
+    async fn postpone(&self, leased: Document) -> Result<()> {
         let attempts = doc! { "$subtract": ["$attempts", 1] };
         let delayed = doc! { "due": "$after", "held": false, "attempts": attempts };
         let postpone = self
@@ -196,16 +214,32 @@ impl Documents {
         Ok(self.server.answer(postpone).await.map(drop)?)
     }
 
+    /// Moves commands to the dead letters that make no sense; returns their number.
+    async fn set_aside(&self, odd: Document, reason: &str) -> Result<usize> {
+        let find = self.commands.find(odd).projection(doc! { "_id": 1 });
+        let found = read_all(&self.server, find).await?;
+        for document in &found {
+            let id = field(document, "_id");
+            let mark = doc! { "dead": true, "died": "$$NOW", "err": { "$literal": reason } };
+            let mark = vec![doc! { "$set": mark }, doc! { "$unset": ["token", "due"] }];
+            let mark = self.commands.update_one(doc! { "_id": &id }, mark);
+            self.server.answer(mark).await?;
+            self.move_to_dead_letters(id).await?;
+        }
+        Ok(found.len())
+    }
+
     /// Moves a command that is marked as dead. Every process that finds one does so, as the
     /// process that marked it may be gone.
-    async fn move_to_dead_letters(&self, document: &RawDocument) -> Result<()> {
-        let mut letter = Document::try_from(document).map_err(|error| self.server.error(error))?;
-        letter.remove("due");
-        letter.remove("held");
-        let id = doc! { "_id": letter.get("_id") };
-        let marked = doc! { "_id": letter.get("_id"), "dead": true };
-        let keep = self.dead.replace_one(id, letter).upsert(true);
-        self.server.answer(keep).await?;
+    async fn move_to_dead_letters(&self, id: Option<Bson>) -> Result<()> {
+        let marked = doc! { "_id": id, "dead": true };
+        let keep = doc! { "into": self.dead.name(), "whenMatched": "replace" };
+        let stages = [
+            doc! { "$match": &marked },
+            doc! { "$unset": ["due", "held"] },
+            doc! { "$merge": keep },
+        ];
+        self.aggregate(stages).await?;
         let remove = self.commands.delete_one(marked);
         Ok(self.server.answer(remove).await.map(drop)?)
     }
@@ -218,7 +252,7 @@ impl Documents {
         delay: Duration,
         newest: Option<&RawDocumentBuf>,
     ) -> Result<()> {
-        let turn = newest.and_then(|newest| newest.get_i64("turn").ok());
+        let turn = newest.and_then(|newest| integer(newest, "turn"));
         if turn.is_none() && newest.is_some() {
             let server = doc! { "$eq": fields.get("for") };
             let others = doc! { "for": server, "turn": null };
@@ -229,7 +263,7 @@ impl Documents {
             self.server.answer(stamp).await?;
         }
         // The next primary's clock may be behind.
-        let turn = doc! { "$min": [turn_of_now(), turn.map(|turn| turn - 1)] };
+        let turn = doc! { "$min": [turn_of_now(), turn.map(|turn| turn.saturating_sub(1))] };
         // Only pipelines know the server's time. Strings in them may begin with a dollar.
         let mut computed = doc! { "at": "$$NOW", "turn": turn };
         if !delay.is_zero() {
@@ -360,15 +394,16 @@ impl Commands for Documents {
             .find_one_and_update(held(&lease), vec![doc! { "$set": mark }])
             .return_document(ReturnDocument::After);
         match self.server.answer(marked).await? {
-            Some(document) => self.move_to_dead_letters(&document).await,
+            Some(document) => self.move_to_dead_letters(field(&document, "_id")).await,
             None => unless_none(&lease, 0),
         }
     }
 
     async fn next_due(&self) -> Result<Option<Duration>> {
         let mut stages = first_of_each_server();
-        let due = doc! { "$max": ["$due", "$after"] };
-        let left = doc! { "$max": [{ "$subtract": [due, "$$NOW"] }, 0] };
+        let due = doc! { "$max": [date("due"), date("after")] };
+        let left = doc! { "$subtract": [&due, "$$NOW"] };
+        let left = doc! { "$cond": [is_later_than_now(due), left, 0] };
         stages.push(doc! { "$group": { "_id": null, "left": { "$min": left } } });
         let found = self.aggregate(stages).await?;
         let left = found.first().and_then(|first| field(first, "left"));
@@ -456,8 +491,8 @@ impl Commands for Documents {
         self.ensure_indexes().await?;
         let id = stored_id(id);
         let marked = self.commands.find_one(doc! { "_id": &id, "dead": true });
-        if let Some(document) = self.server.answer(marked).await? {
-            self.move_to_dead_letters(&document).await?;
+        if self.server.answer(marked).await?.is_some() {
+            self.move_to_dead_letters(Some(id.clone())).await?;
         }
         let dead = self.dead.find_one(doc! { "_id": &id });
         let Some(mut fields) = self.server.answer(dead).await? else {
@@ -548,10 +583,35 @@ fn is_a(field: &str, name: &str) -> Document {
     doc! { "$eq": [{ "$type": format!("${field}") }, name] }
 }
 
-/// A field as a number; other programs may have set it to anything.
-fn number(field: &str) -> Document {
-    let field = format!("${field}");
-    doc! { "$cond": [{ "$isNumber": &field }, &field, 0] }
+/// A field that is a date; other programs may have set it to anything.
+fn date(field: &str) -> Document {
+    doc! { "$cond": [is_a(field, "date"), format!("${field}"), null] }
+}
+
+/// Whether a counter cannot be increased.
+fn is_uncountable() -> Document {
+    let counters = ["$token", "$attempts"].map(|counter| {
+        let is_integer = doc! { "$in": [{ "$type": counter }, ["missing", "int", "long"]] };
+        let has_room = doc! { "$ne": [counter, i64::MAX] };
+        doc! { "$and": [is_integer, has_room] }
+    });
+    doc! { "$not": { "$and": counters.to_vec() } }
+}
+
+/// The filter for the commands of a server.
+fn of_server(server: &Bson) -> Document {
+    match server {
+        // Comparisons with it are refused.
+        Bson::Undefined => doc! { "for": { "$type": "undefined" } },
+        server => doc! { "for": { "$eq": server } },
+    }
+}
+
+/// The token of the next lease.
+fn token(before: &RawDocument) -> i64 {
+    integer(before, "token")
+        .unwrap_or_default()
+        .saturating_add(1)
 }
 
 /// At most a hundred years: the server refuses dates that are too far in the future.

@@ -4,7 +4,12 @@ use std::time::Duration;
 
 use ::mongodb::Cursor;
 use ::mongodb::bson::oid::ObjectId;
-use ::mongodb::bson::{self, Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
+use ::mongodb::bson::spec::ElementType;
+use ::mongodb::bson::{
+    self, Bson, DateTime, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc,
+};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
 use hcc_database::mongodb::Server;
@@ -84,10 +89,14 @@ pub(super) fn order(found: &RawDocument) -> (bool, i64) {
     if is_dead(document) {
         return (true, millis("died").unwrap_or_default());
     }
-    let turn = document.get_i64("turn").map(|turn| -turn);
+    let turn = integer(document, "turn").map(i64::saturating_neg);
     // Commands without a turn come after those with one. Ids count in seconds.
-    let pushed = || pushed(document).map_or(0, |pushed| pushed.timestamp_millis() + 999);
-    (false, turn.or(millis("at")).unwrap_or_else(|_| pushed()))
+    let pushed = || {
+        let pushed = pushed(document).map_or(0, DateTime::timestamp_millis);
+        pushed.saturating_add(999)
+    };
+    let turn = turn.or(millis("at").ok());
+    (false, turn.unwrap_or_else(pushed))
 }
 
 /// Whether a time has not passed yet.
@@ -100,8 +109,39 @@ pub(super) fn is_dead(document: &RawDocument) -> bool {
 }
 
 pub(super) fn attempts(document: &RawDocument) -> u32 {
-    let attempts = document.get_i32("attempts").unwrap_or_default();
-    attempts.try_into().unwrap_or_default()
+    let attempts = integer(document, "attempts").unwrap_or_default().max(0);
+    attempts.try_into().unwrap_or(u32::MAX)
+}
+
+/// A field with an integer of any size.
+pub(super) fn integer(document: &RawDocument, field: &str) -> Option<i64> {
+    match document.get(field).ok()?? {
+        RawBsonRef::Int32(number) => Some(number.into()),
+        RawBsonRef::Int64(number) => Some(number),
+        _ => None,
+    }
+}
+
+/// Why a document makes no sense: a field that is ours has another type.
+pub(super) fn oddity(document: &RawDocument) -> Option<String> {
+    const DATE: (&[ElementType], &str) = (&[ElementType::DateTime], "a date");
+    const INTEGER: (&[ElementType], &str) =
+        (&[ElementType::Int32, ElementType::Int64], "an integer");
+    const FLAG: (&[ElementType], &str) = (&[ElementType::Boolean], "a boolean");
+    let fields = [
+        ("at", DATE),
+        ("turn", INTEGER),
+        ("after", DATE),
+        ("due", DATE),
+        ("held", FLAG),
+        ("token", INTEGER),
+        ("attempts", INTEGER),
+    ];
+    fields.into_iter().find_map(|(field, (types, expected))| {
+        let actual = document.get(field).ok()??.element_type();
+        let is_odd = actual != ElementType::Null && !types.contains(&actual);
+        is_odd.then(|| format!("its field {field:?} is not {expected}"))
+    })
 }
 
 /// When a command was pushed; the ids of other programs begin with the time.
@@ -112,7 +152,10 @@ pub(super) fn pushed(document: &RawDocument) -> Option<DateTime> {
 }
 
 pub(super) fn between(from: DateTime, to: DateTime) -> Duration {
-    to.checked_duration_since(from).unwrap_or_default()
+    let millis = to
+        .timestamp_millis()
+        .saturating_sub(from.timestamp_millis());
+    Duration::from_millis(millis.try_into().unwrap_or_default())
 }
 
 /// A field of any type, unless it is missing.
@@ -126,7 +169,7 @@ fn id(id: Option<Bson>) -> CommandId {
         Some(Bson::ObjectId(id)) => id.to_hex(),
         Some(Bson::String(text)) if stored_id(&text.as_str().into()) == Bson::from(&text) => text,
         // Ids of other types are rare, but must not be confused with strings.
-        other => serde_json::to_string(&other).unwrap_or_default(),
+        other => written(&other.unwrap_or(Bson::Null)),
     };
     text.into()
 }
@@ -137,10 +180,30 @@ pub(super) fn stored_id(id: &CommandId) -> Bson {
     if let Ok(id) = ObjectId::parse_str(text) {
         return id.into();
     }
-    match serde_json::from_str::<Bson>(text) {
-        Ok(id) if serde_json::to_string(&id).is_ok_and(|written| written == text) => id,
-        _ => text.into(),
+    let parsed = match text.strip_prefix(BINARY_ID) {
+        Some(base64) => parse_binary_id(base64),
+        None => serde_json::from_str(text).ok(),
+    };
+    let parsed = parsed.filter(|id| written(id) == text);
+    parsed.unwrap_or_else(|| text.into())
+}
+
+/// How ids begin that JSON cannot express.
+const BINARY_ID: &str = "bson:";
+
+/// An id of any type as JSON or else, like an infinite number, as a document in Base64.
+fn written(id: &Bson) -> String {
+    let json = serde_json::to_string(id).unwrap_or_default();
+    if serde_json::from_str(&json).ok().as_ref() == Some(id) {
+        return json;
     }
+    let document = doc! { "": id }.to_vec().unwrap_or_default();
+    format!("{BINARY_ID}{}", BASE64_STANDARD.encode(document))
+}
+
+fn parse_binary_id(base64: &str) -> Option<Bson> {
+    let document = BASE64_STANDARD.decode(base64).ok()?;
+    Document::from_reader(&*document).ok()?.remove("")
 }
 
 fn value(stored: Bson) -> Value {
@@ -165,6 +228,10 @@ mod tests {
             "1e5".into(),
             "".into(),
             7.into(),
+            0.5.into(),
+            f64::INFINITY.into(),
+            Bson::Null,
+            mongodb::bson::Binary::from_uuid(bson::Uuid::from_bytes([7; 16])).into(),
             doc! { "a": 7 }.into(),
             DateTime::from_millis(7).into(),
         ];

@@ -42,7 +42,7 @@ end
 
 -- Makes the first command of a server available, at once or after its delay.
 local function advance(id)
-  local due = call('HGET', of(id), 'due')
+  local due = tonumber(call('HGET', of(id), 'due'))
   if due then
     call('ZREM', 'cmd:delayed', id)
     call('ZADD', 'cmd:later', due, id)
@@ -98,7 +98,7 @@ local function import()
       local command = fields(entry[2])
       local id = (command.id or ''):match('^[%w._:-]+$') or entry[1]
       if call('EXISTS', of(id)) == 0 then
-        add(id, command, entry[1]:match('^%d+') * 1000)
+        add(id, command, math.min(entry[1]:match('^%d+') * 1000, now))
       end
       call('XDEL', 'cmd', entry[1])
     end
@@ -113,6 +113,19 @@ end
 local function is_held(id, token)
   local found = call('HMGET', of(id), 'held', 'token')
   return found[1] == '1' and found[2] == token
+end
+
+-- Moves a command to the dead letters.
+local function kill(id, reason)
+  leave(id)
+  call('HSET', of(id), 'held', 0, 'dead', 1, 'died', now, 'err', reason)
+  return call('ZADD', 'cmd:dead', count(), id)
+end
+
+-- Whether the attempts can be counted; other programs may have set the field to anything.
+local function is_countable(id)
+  local attempts = call('HGET', of(id), 'attempts') or '0'
+  return #attempts < 16 and attempts:find('^%d+$')
 end
 
 local calls = {}
@@ -142,6 +155,10 @@ function calls.lease(duration)
     or first('cmd:ready')
   if not id then
     return false
+  end
+  if not is_countable(id) then
+    kill(id, 'the number of attempts is not an integer, or too large')
+    return calls.lease(duration)
   end
   local due = now + duration
   call('HINCRBY', of(id), 'attempts', 1)
@@ -180,9 +197,8 @@ function calls.bury(id, token, reason, outcome)
   if not is_held(id, token) then
     return 0
   end
-  leave(id)
-  call('HSET', of(id), 'held', 0, 'dead', 1, 'died', now, 'err', reason, 'outcome', outcome)
-  return call('ZADD', 'cmd:dead', count(), id)
+  call('HSET', of(id), 'outcome', outcome)
+  return kill(id, reason)
 end
 
 function calls.due()
@@ -244,7 +260,7 @@ end
 function calls.remove(id)
   import()
   local found = call('HMGET', of(id), 'held', 'due')
-  if found[1] == '1' and tonumber(found[2]) > now then
+  if found[1] == '1' and (tonumber(found[2]) or 0) > now then
     return 0
   end
   if call('ZREM', 'cmd:dead', id) == 0 and found[1] then
@@ -259,7 +275,7 @@ function calls.delete_dead(age)
   local deleted = 0
   for _, id in ipairs(call('ZRANGE', 'cmd:dead', 0, 999)) do
     local died = call('HMGET', of(id), 'died', 'at')
-    if tonumber(died[1] or died[2]) > now - age then
+    if (tonumber(died[1] or died[2]) or 0) > now - age then
       break
     end
     call('ZREM', 'cmd:dead', id)

@@ -132,6 +132,72 @@ async fn invalid_utf_8_does_not_stop_the_queue() {
     assert_eq!((entries.len(), entries[0].state), (1, State::Dead));
 }
 
+/// Values that make no sense, and those at the ends of their range.
+const ODD_VALUES: [&[u8]; 12] = [
+    b"",
+    b"x",
+    b"\xff\0",
+    b"0",
+    b"-1",
+    b"0.5",
+    b"1e3",
+    b"0x10",
+    b"nan",
+    b"9223372036854775807",
+    b"99999999999999999999999",
+    b"2026-11-29T08:00:00Z",
+];
+
+#[tokio::test]
+#[ignore = "needs Redis"]
+async fn due_command_is_leased_or_buried_whatever_the_values_of_the_fields() {
+    let fresh = Fresh::new();
+    let queue = fresh.open();
+    let commands = queue.commands();
+    let mut expected = 1;
+    for field in ["cmd", "for", "args", "by", "id", "due", "held", "token"] {
+        for value in ODD_VALUES {
+            let other = if field == "for" { "args" } else { "for" };
+            let entry = ("cmd", "*", other, field, field, value, "dead", value);
+            let _: String = run(&fresh.url, "XADD", entry).await;
+            expected += 1;
+        }
+    }
+    for field in [
+        "at", "due", "held", "token", "attempts", "err", "dead", "died",
+    ] {
+        for value in ODD_VALUES {
+            let server = format!("{field}{expected}");
+            let id = queue.push(&Command::new("stop", server)).await.unwrap();
+            let key = format!("cmd:id:{id}");
+            let _: u64 = run(&fresh.url, "HSET", (key, field, value)).await;
+            expected += 1;
+        }
+    }
+    let last = "18446744073709551615-1";
+    let entry = ("cmd", last, "cmd", "start", "for", "web");
+    let _: String = run(&fresh.url, "XADD", entry).await;
+
+    let mut verbs = Vec::new();
+    while commands.next_due().await.unwrap() == Some(Duration::ZERO) {
+        let before = commands.counts().await.unwrap();
+        match commands.lease(MINUTE).await.unwrap() {
+            Some(lease) => {
+                let is_new = lease.command.verb != "start" || lease.age < MINUTE;
+                assert!(is_new, "{lease:?}");
+                verbs.push(lease.command.verb.clone());
+                commands.ack(lease).await.unwrap();
+            }
+            None => assert!(commands.counts().await.unwrap().dead > before.dead),
+        }
+    }
+
+    assert!(verbs.contains(&"start".to_owned()));
+    let left = queue.list_all().await.unwrap();
+    assert_eq!(left.len() + verbs.len(), expected);
+    commands.delete_dead(Duration::ZERO).await.unwrap();
+}
+
 #[tokio::test]
 #[ignore = "needs Redis"]
 async fn markers_and_invalid_messages_are_tolerated() {
