@@ -82,6 +82,7 @@ macro_rules! conformance {
             cancelled_handler_releases_its_command
             invalid_command_is_not_pushed
             invalid_commands_of_others_are_dead_letters
+            due_command_is_leased_or_buried
             expired_command_is_a_dead_letter
             command_that_crashes_workers_is_a_dead_letter
             command_that_fails_too_often_is_a_dead_letter
@@ -1015,6 +1016,51 @@ pub async fn invalid_commands_of_others_are_dead_letters(fixture: &dyn Fixture) 
         .filter_map(|entry| entry.reason)
         .collect();
     assert_eq!(dead.len(), 5, "{dead:?}");
+}
+
+/// Whenever a command is due now, a lease finds it, or buries one that makes no sense: consumers
+/// would ask again at once.
+pub async fn due_command_is_leased_or_buried(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+    let commands = queue.commands();
+    let long = "x".repeat(1 << 16);
+    for (verb, server, args) in [
+        ("start", "a", ""),
+        ("stop", "a", ""),
+        ("", "", ""),
+        ("stop", "b", "7"),
+        ("start", "\u{0}", "{"),
+        ("$cmd", "$for", "{\"$args\": null}"),
+        (&long, &long, &long),
+        ("start", "c", "null"),
+    ] {
+        fixture.insert(verb, server, args).await;
+        assert_due_is_found(&queue).await;
+        let delayed = Command::new("reboot", "d");
+        queue.push_after(&delayed, SOON).await.unwrap();
+        assert_due_is_found(&queue).await;
+        let lease = leased(&queue, HOUR).await;
+        assert_due_is_found(&queue).await;
+        commands.release(lease, NOW, "locked").await.unwrap();
+        assert_due_is_found(&queue).await;
+        let lease = leased(&queue, HOUR).await;
+        let id = lease.command.id.clone();
+        commands.bury(lease, &"no".into()).await.unwrap();
+        assert_due_is_found(&queue).await;
+        commands.retry(&id).await.unwrap();
+        assert_due_is_found(&queue).await;
+    }
+}
+
+async fn assert_due_is_found(queue: &Queue) {
+    let commands = queue.commands();
+    if commands.next_due().await.unwrap() == Some(NOW) {
+        let dead = commands.counts().await.unwrap().dead;
+        match commands.lease(HOUR).await.unwrap() {
+            Some(lease) => commands.release(lease, NOW, "").await.unwrap(),
+            None => assert!(commands.counts().await.unwrap().dead > dead),
+        }
+    }
 }
 
 /// A command that waited too long is not executed.

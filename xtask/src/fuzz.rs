@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 
+use crate::services;
 use crate::workspace::{cargo, run};
 
 /// Run the fuzz targets
@@ -18,6 +19,8 @@ pub(crate) struct Fuzz {
 
 impl Fuzz {
     pub(crate) fn run(self) -> Result<()> {
+        let python = services::python()?;
+        let mongod = services::mongod(&python)?;
         let milliseconds = (1000 * u64::from(self.seconds)).to_string();
         // Those of hcc-core are unit tests, whose names begin with `fuzz_`.
         let core = match &*self.target {
@@ -32,8 +35,9 @@ impl Fuzz {
             run(cargo()
                 .args(["test", "--all-features"])
                 .args(package)
-                .args([filter, "--", "--nocapture"])
-                .env("BOLERO_RANDOM_TEST_TIME_MS", &milliseconds))?;
+                .args([filter, "--", "--nocapture", "--include-ignored"])
+                .env("BOLERO_RANDOM_TEST_TIME_MS", &milliseconds)
+                .env("HCC_TEST_MONGOD", &mongod))?;
         }
         Ok(())
     }

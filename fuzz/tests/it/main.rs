@@ -4,6 +4,7 @@
 
 mod api;
 mod queue;
+mod servers;
 mod settings;
 mod store;
 mod texts;

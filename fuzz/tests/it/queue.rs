@@ -93,6 +93,11 @@ async fn check_commands(rows: &[[Column; 13]]) {
     for row in rows {
         insert(&connection, row);
     }
+    check_queue(&queue).await;
+}
+
+/// Whatever is due is leased or buried, a good command among it.
+pub(crate) async fn check_queue(queue: &Queue) {
     let command = Command::new("start", "a-server-of-its-own");
     queue.push(&command).await.unwrap();
     let commands = queue.commands();

@@ -115,6 +115,58 @@ async fn document_without_a_string_name_is_ignored() {
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
+async fn record_with_values_of_any_type_hides_no_other() {
+    let fresh = Fresh::new().await;
+    let odd = [
+        Bson::Null,
+        true.into(),
+        i64::MIN.into(),
+        f64::NAN.into(),
+        "".into(),
+        "x".into(),
+        DateTime::MIN.into(),
+        DateTime::MAX.into(),
+        vec![Bson::Null, doc! { "id": "x" }.into()].into(),
+        doc! { "id": [], "name": 7, "$x": { "": Bson::MinKey } }.into(),
+        Bson::Undefined,
+        Bson::Decimal128("NaN".parse().unwrap()),
+        Bson::Symbol("x".to_owned()),
+    ];
+    let mut expected = vec!["web".to_owned()];
+    for field in [
+        "id", "stage", "status", "created", "ip4", "ip6", "image", "type", "io", "dc", "rescue",
+        "labels", "lock", "prot", "pw", "act", "url", "auth", "ts", "synced", "last", "unknown",
+    ] {
+        for (index, value) in odd.iter().enumerate() {
+            let name = format!("{field}{index}");
+            let document = doc! { "name": &name, field: value };
+            fresh.vms().insert_one(document).await.unwrap();
+            expected.push(name);
+        }
+    }
+    fresh
+        .vms()
+        .insert_one(doc! { "name": "web" })
+        .await
+        .unwrap();
+    let store = fresh.store().await;
+
+    let records = store.list().await.unwrap();
+
+    let mut names: Vec<_> = records.into_iter().map(|record| record.name).collect();
+    names.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(names, expected);
+    for name in &expected {
+        let record = store.get(name).await.unwrap().unwrap();
+        assert!(!format!("{record:?}").is_empty());
+        let patch = Patch::new().status("off");
+        store.set(name, patch).await.unwrap();
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
 async fn duplicates_are_listed_and_repaired_without_losing_fields() {
     let fresh = Fresh::new().await;
     let twice = [
