@@ -74,6 +74,7 @@ fn documents() {
         AssertUnwindSafe((queue, database.collection("cmd")))
     });
     check!()
+        .with_shrink_time(std::time::Duration::ZERO)
         .with_type::<Vec<[Field; FIELDS.len()]>>()
         .for_each(move |rows| {
             let both = &both;

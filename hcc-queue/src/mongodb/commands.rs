@@ -45,6 +45,9 @@ use crate::{
 /// The index on the order of each server's commands.
 const TURNS: &str = "hcc_turns";
 
+/// Why a command that another program has given a time blocks no other.
+const NEVER_LEASED: &str = "it has a time at which it is due, but was never leased";
+
 /// The upper bound of all turns.
 const MAX_TURN: i64 = 0;
 
@@ -95,9 +98,7 @@ impl Documents {
         let create = || self.commands.create_indexes(indexes.clone());
         match self.server.bounded(create()).await {
             Err(error) if is_duplicate_key(&error) => {
-                let never_leased = doc! { "due": { "$exists": true }, "token": null };
-                self.set_aside(never_leased, "it is due, but was never leased")
-                    .await?;
+                self.set_aside(never_leased(), NEVER_LEASED).await?;
                 Ok(self.server.answer(create()).await.map(drop)?)
             }
             Err(error) => Err(self.server.error(error).into()),
@@ -130,7 +131,9 @@ impl Documents {
         }
         let end = DateTime::from_millis(now.latest.timestamp_millis() + millis(duration));
         let now = now.earliest;
-        let mut waits = doc! { "$not": { "$gt": now } };
+        let unless_later = doc! { "$not": { "$gt": now } };
+        let begun = doc! { "$lte": now };
+        let mut waits = unless_later.clone();
         let mut is_complete = false;
         loop {
             let mut first = of_server(server);
@@ -160,15 +163,22 @@ impl Documents {
                         return self.leased(&before, now).await.map(Some);
                     }
                 }
+                Ok(None) if waits == begun => {
+                    let mut blocking = of_server(server);
+                    blocking.extend(never_leased());
+                    if self.set_aside(blocking, NEVER_LEASED).await? == 0 {
+                        return Ok(None);
+                    }
+                    waits = unless_later.clone();
+                }
                 Ok(None) => return Ok(None),
                 // Another command of this server is leased or delayed, or was, and comes first,
                 // though it had no turn when another member was primary.
                 Err(error) if is_duplicate_key(&error) => {
-                    let begun = doc! { "$lte": now };
                     if waits == begun {
                         return Ok(None);
                     }
-                    waits = begun;
+                    waits = begun.clone();
                 }
                 Err(error) if has_code(&error, TYPE_MISMATCH) || has_code(&error, BAD_VALUE) => {
                     let mut uncountable = of_server(server);
@@ -232,14 +242,23 @@ impl Documents {
     /// Moves a command that is marked as dead. Every process that finds one does so, as the
     /// process that marked it may be gone.
     async fn move_to_dead_letters(&self, id: Option<Bson>) -> Result<()> {
-        let marked = doc! { "_id": id, "dead": true };
-        let keep = doc! { "into": self.dead.name(), "whenMatched": "replace" };
-        let stages = [
-            doc! { "$match": &marked },
-            doc! { "$unset": ["due", "held"] },
-            doc! { "$merge": keep },
-        ];
-        self.aggregate(stages).await?;
+        let id = doc! { "_id": id };
+        let mut marked = id.clone();
+        marked.insert("dead", true);
+        let find = self.commands.find_one(marked.clone());
+        let Some(document) = self.server.answer(find).await? else {
+            return Ok(());
+        };
+        let mut letter = RawDocumentBuf::new();
+        for field in &document {
+            let (name, value) = field.map_err(|error| self.server.error(error))?;
+            if !matches!(name.as_str(), "due" | "held") {
+                letter.append(name, value);
+            }
+        }
+        let dead = self.dead.clone_with_type::<RawDocumentBuf>();
+        let keep = dead.replace_one(id, letter).upsert(true);
+        self.server.answer(keep).await?;
         let remove = self.commands.delete_one(marked);
         Ok(self.server.answer(remove).await.map(drop)?)
     }
@@ -596,6 +615,15 @@ fn is_uncountable() -> Document {
         doc! { "$and": [is_integer, has_room] }
     });
     doc! { "$not": { "$and": counters.to_vec() } }
+}
+
+/// The filter for commands that would block their server, although no worker has them.
+fn never_leased() -> Document {
+    let was_never_leased = [
+        doc! { "token": null },
+        doc! { "due": { "$not": { "$type": "date" } } },
+    ];
+    doc! { "due": { "$exists": true }, "$or": was_never_leased.to_vec() }
 }
 
 /// The filter for the commands of a server.

@@ -231,7 +231,7 @@ mod tests {
             0.5.into(),
             f64::INFINITY.into(),
             Bson::Null,
-            mongodb::bson::Binary::from_uuid(bson::Uuid::from_bytes([7; 16])).into(),
+            bson::Binary::from_uuid(bson::Uuid::from_bytes([7; 16])).into(),
             doc! { "a": 7 }.into(),
             DateTime::from_millis(7).into(),
         ];
