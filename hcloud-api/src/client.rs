@@ -18,7 +18,8 @@ use crate::token::{Token, TokenSource};
 use crate::{
     Actions, BoxError, Certificates, Delay, Deviation, Error, Firewalls, FloatingIps, Images, Isos,
     LoadBalancerTypes, LoadBalancers, Locations, Networks, PlacementGroups, PrimaryIps, RateLimit,
-    Result, RetryPolicy, ServerTypes, Servers, SshKeys, StorageBoxTypes, StorageBoxes, Volumes, Zones,
+    Result, RetryPolicy, ServerTypes, Servers, SshKeys, StorageBoxTypes, StorageBoxes, Volumes,
+    Zones,
 };
 
 const CLOUD_ENDPOINT: &str = "https://api.hetzner.cloud/v1";

@@ -254,6 +254,8 @@ pub use self::{
 };
 #[cfg(feature = "metadata")]
 pub use metadata::Metadata;
+#[cfg(feature = "metrics")]
+pub use telemetry::describe_metrics;
 
 #[cfg(feature = "client")]
 pub use http::{Method, StatusCode};

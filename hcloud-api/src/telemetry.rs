@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use http::{HeaderMap, Method};
-use metrics::{counter, gauge, histogram};
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 
 use crate::rate_limit::{Budget, RateLimit};
 use crate::{Error, Result};
@@ -100,6 +102,35 @@ const LITERALS: &[&str] = &[
 /// The most parts that a documented path has.
 const MAX_PARTS: usize = 7;
 
+/// Describes the metrics of requests to the recorder of the crate `metrics`, which must be
+/// installed; call it once.
+///
+/// | metric | type | labels |
+/// | --- | --- | --- |
+/// | `hcloud_api_requests_total` | counter | `method`, `route`, `status` |
+/// | `hcloud_api_request_duration_seconds` | histogram | `method`, `route` |
+/// | `hcloud_api_rate_limit_remaining` | gauge | `budget`: cloud, actions, storage_boxes |
+/// | `hcloud_api_rate_limit_limit` | gauge | `budget` |
+///
+/// Each attempt counts. A route is a template, such as `/servers/{id}`. The status is that of the
+/// response, or `no_connection`, `timeout` or `connection_lost`.
+pub fn describe_metrics() {
+    describe_counter!(
+        "hcloud_api_requests_total",
+        "Requests to the Hetzner API, by route and status"
+    );
+    describe_histogram!(
+        "hcloud_api_request_duration_seconds",
+        Unit::Seconds,
+        "Durations of requests to the Hetzner API"
+    );
+    describe_gauge!(
+        "hcloud_api_rate_limit_remaining",
+        "Requests that are left, as the last response reported"
+    );
+    describe_gauge!("hcloud_api_rate_limit_limit", "Requests per hour");
+}
+
 /// Records one attempt of a request.
 pub(crate) fn record_attempt<T>(
     method: &Method,
@@ -152,7 +183,13 @@ fn known(method: &Method) -> &'static str {
 /// Returns the template of a path, such as `/servers/{id}`: labels of metrics must be few.
 fn route(path: &str) -> String {
     let parts = path.split('/').skip(1).take(MAX_PARTS);
-    let parts = parts.map(|part| if LITERALS.contains(&part) { part } else { "{id}" });
+    let parts = parts.map(|part| {
+        if LITERALS.contains(&part) {
+            part
+        } else {
+            "{id}"
+        }
+    });
     parts.fold(String::new(), |route, part| route + "/" + part)
 }
 

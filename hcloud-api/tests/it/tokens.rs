@@ -36,10 +36,7 @@ fn reader(api: &MockServer, token: &'static str) -> (Client, Arc<AtomicUsize>) {
 
 #[tokio::test]
 async fn rejected_token_is_read_again_and_the_request_is_sent_once_more() {
-    for refused in [
-        refusal(401, "unauthorized"),
-        refusal(403, "token_readonly"),
-    ] {
+    for refused in [refusal(401, "unauthorized"), refusal(403, "token_readonly")] {
         let action = body(include_str!("../../src/fixtures/action.json"));
         let api = rotated(refused, action).await;
         let (client, reads) = reader(&api, ROTATED);
