@@ -6,12 +6,12 @@
 //!
 //! | metric | type | labels |
 //! | --- | --- | --- |
-//! | `hcc_commands_total` | counter | `verb`, `outcome`: done, failed, retried |
+//! | `hcc_commands_total` | counter | `verb`, `outcome`: `done`, `failed`, `retried` |
 //! | `hcc_command_duration_seconds` | histogram | `verb` |
 //! | `hcc_commands_in_progress` | gauge | |
 //! | `hcc_leases_lost_total` | counter | |
-//! | `hcc_queue_commands` | gauge | `state`: waiting, delayed, leased, dead |
-//! | `hcc_service_available` | gauge, 1 or 0 | `service`: Hetzner, store, queue |
+//! | `hcc_queue_commands` | gauge | `state`: `waiting`, `delayed`, `leased`, `dead` |
+//! | `hcc_service_available` | gauge, 1 or 0 | `service`: `Hetzner`, `store`, `queue` |
 //! | `hcc_reconnects_total` | counter | `service` |
 //! | `hcc_last_sync_age_seconds` | gauge | |
 //!

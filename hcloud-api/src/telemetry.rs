@@ -109,7 +109,7 @@ const MAX_PARTS: usize = 7;
 /// | --- | --- | --- |
 /// | `hcloud_api_requests_total` | counter | `method`, `route`, `status` |
 /// | `hcloud_api_request_duration_seconds` | histogram | `method`, `route` |
-/// | `hcloud_api_rate_limit_remaining` | gauge | `budget`: cloud, actions, storage_boxes |
+/// | `hcloud_api_rate_limit_remaining` | gauge | `budget`: `cloud`, `actions`, `storage_boxes` |
 /// | `hcloud_api_rate_limit_limit` | gauge | `budget` |
 ///
 /// Each attempt counts. A route is a template, such as `/servers/{id}`. The status is that of the

@@ -128,7 +128,7 @@ impl Hangups {
                 return;
             }
         }
-        pending().await
+        pending::<()>().await;
     }
 
     async fn end(&mut self) {
@@ -137,7 +137,7 @@ impl Hangups {
                 return;
             }
         }
-        pending().await
+        pending::<()>().await;
     }
 
     /// Whether the signal that has arrived ends the process.
