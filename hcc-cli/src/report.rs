@@ -51,9 +51,9 @@ pub(crate) fn warn_of_deviation(deviation: &Deviation) {
             let item = item.unwrap_or("an item");
             eprintln!("hcc: warning: left out {item}: {deviation}");
         }
-        (..=MAX_WARNINGS, None) => eprintln!("hcc: warning: ignored {deviation}"),
+        (..=MAX_WARNINGS, None) => eprintln!("hcc: warning: unexpected response: {deviation}"),
         (number, _) if number == MAX_WARNINGS + 1 => {
-            eprintln!("hcc: warning: ignored more unexpected values in responses of the API");
+            eprintln!("hcc: warning: there are more unexpected values in the responses");
         }
         _ => {}
     }

@@ -346,9 +346,11 @@ impl ClientBuilder {
         self
     }
 
-    /// Calls `observe` for each value that was ignored because it differs from the documentation.
+    /// Calls `observe` for each value that was ignored because it differs from the documentation,
+    /// and for each documented field that an item of a list lacks although others have it.
     ///
-    /// In addition, each such response is logged as a warning.
+    /// In addition, each such response is logged as a warning. With an observer, lists are decoded
+    /// a second time to find missing fields.
     pub fn on_deviation(mut self, observe: impl Fn(&Deviation) + Send + Sync + 'static) -> Self {
         self.on_deviation = Some(Arc::new(observe));
         self

@@ -4,7 +4,7 @@
 //! their field are ignored one by one, as if they were absent, until the rest fits.
 
 use std::cell::RefCell;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::ptr;
 
@@ -77,11 +77,7 @@ pub(crate) fn decode<'de, T: Deserialize<'de>>(
     mode: Mode,
     deviations: &mut Vec<Deviation>,
 ) -> Result<T, Deviation> {
-    let attempt = Attempt {
-        mode,
-        ignored: RefCell::default(),
-        fault: RefCell::default(),
-    };
+    let attempt = Attempt::new(mode);
     let root = Path::Root(path);
     let mut found = Vec::new();
     loop {
@@ -147,6 +143,69 @@ pub(crate) fn decode_list<'de, T: Deserialize<'de>>(
     Ok(decoded)
 }
 
+/// Returns the documented fields that are absent in some objects of a list, but not in most of
+/// those at the same place. A field that all lack has probably been removed from the API.
+pub(crate) fn missing_fields<'de, T: Deserialize<'de>>(
+    items: &'de [Value],
+    path: &str,
+) -> Vec<Deviation> {
+    let attempt = Attempt {
+        fields: Some(RefCell::default()),
+        ..Attempt::new(Mode::Lenient)
+    };
+    for (index, value) in items.iter().enumerate() {
+        let item = Node {
+            value,
+            path: &Path::Index(&Path::Root(path), index),
+            attempt: &attempt,
+        };
+        // Items that are left out are reported as a whole, and odd values by the decoding.
+        if decode::<T>(value, "", Mode::Lenient, &mut Vec::new()).is_ok() {
+            let _ = T::deserialize(item);
+        }
+    }
+    let fields = attempt.fields.unwrap_or_default().into_inner();
+    let odd = fields
+        .into_values()
+        .filter(|field| field.absent.len() <= field.present);
+    odd.flat_map(|field| field.absent)
+        .map(|path| Deviation {
+            path,
+            problem: "missing, although others have it".to_owned(),
+            skipped: None,
+        })
+        .collect()
+}
+
+/// Whether a field of a struct is documented as optional.
+fn is_optional(of: &str, field: &str) -> bool {
+    let optional: &[&str] = match of {
+        "AppliedTo" => &["applied_to_resources", "label_selector", "server"],
+        "AuthoritativeNameservers" => &["delegation_status"],
+        "Certificate" => &["status"],
+        "CertificateStatus" => &["error", "issuance", "renewal"],
+        "Firewall" => &["labels"],
+        "FirewallRule" => &["description"],
+        "HealthCheck" => &["http"],
+        "HealthCheckHttp" => &["response", "status_codes", "tls"],
+        "Image" => &["rapid_deploy"],
+        "LoadBalancerService" => &["http", "protocol"],
+        "LoadBalancerTarget" => &["ip", "label_selector", "server", "targets"],
+        "Network" => &["load_balancers"],
+        "PrimaryNameserver" => &["port", "tsig_algorithm", "tsig_key"],
+        "PrivateNet" => &["alias_ips", "ip", "mac_address"],
+        "PublicIpv4" | "PublicIpv6" => &["id"],
+        "PublicNet" => &["firewalls"],
+        "Record" => &["comment"],
+        "Server" => &["load_balancers", "placement_group", "volumes"],
+        "ServerType" => &["category", "deprecation"],
+        "Subnet" => &["ip_range", "vswitch_id"],
+        "Zone" => &["primary_nameservers"],
+        _ => &[],
+    };
+    optional.contains(&field)
+}
+
 /// The state of decoding one value.
 struct Attempt {
     mode: Mode,
@@ -154,6 +213,27 @@ struct Attempt {
     ignored: RefCell<HashSet<*const Value>>,
     /// The innermost value that did not fit.
     fault: RefCell<Option<Fault>>,
+    /// All fields by their place, if they are counted.
+    fields: Option<RefCell<BTreeMap<String, Occurrence>>>,
+}
+
+impl Attempt {
+    fn new(mode: Mode) -> Self {
+        Self {
+            mode,
+            ignored: RefCell::default(),
+            fault: RefCell::default(),
+            fields: None,
+        }
+    }
+}
+
+/// Which of the objects at one place have a field.
+#[derive(Default)]
+struct Occurrence {
+    present: usize,
+    /// The paths at which it is missing.
+    absent: Vec<String>,
 }
 
 struct Fault {
@@ -229,6 +309,17 @@ enum Path<'a> {
     Index(&'a Path<'a>, usize),
 }
 
+impl Path<'_> {
+    /// Returns the path without the numbers of the list items.
+    fn place(&self) -> String {
+        match self {
+            Self::Root(path) => (*path).to_owned(),
+            Self::Field(parent, field) => format!("{}.{field}", parent.place()),
+            Self::Index(parent, _) => format!("{}[]", parent.place()),
+        }
+    }
+}
+
 impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -270,6 +361,24 @@ impl<'de> Node<'_, 'de> {
                     is_null: value.is_null(),
                 });
         })
+    }
+
+    /// Counts which fields of a struct are present, if that is asked for.
+    fn count(&self, name: &str, fields: &[&str]) {
+        let (Some(counted), Value::Object(object)) = (&self.attempt.fields, self.value) else {
+            return;
+        };
+        let mut counted = counted.borrow_mut();
+        let place = self.path.place();
+        for field in fields.iter().filter(|field| !is_optional(name, field)) {
+            let occurrence = counted.entry(format!("{place}.{field}")).or_default();
+            if object.contains_key(*field) {
+                occurrence.present += 1;
+            } else {
+                let path = Path::Field(self.path, field).to_string();
+                occurrence.absent.push(path);
+            }
+        }
     }
 
     fn is_ignored(&self, value: &'de Value) -> bool {
@@ -331,10 +440,11 @@ impl<'de> Deserializer<'de> for Node<'_, 'de> {
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
-        _fields: &'static [&'static str],
+        name: &'static str,
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Problem> {
+        self.count(name, fields);
         self.fields(true, visitor)
     }
 

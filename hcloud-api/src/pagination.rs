@@ -43,7 +43,8 @@ pub struct Progress {
 pub struct Listed<T> {
     /// The items.
     pub items: Vec<T>,
-    /// The values that were ignored because they differ from the documentation.
+    /// The values that were ignored because they differ from the documentation, and what
+    /// [`on_deviation`](crate::ClientBuilder::on_deviation) reports in addition.
     pub deviations: Vec<Deviation>,
 }
 
@@ -182,6 +183,7 @@ impl<T: Resource> Listing<T> {
             .parameter("per_page", self.per_page)
             .send()
             .await?;
+        let missing = success.missing_fields::<T>();
         let mut page: Page<T> = success.decode(
             |body| envelope::page(body, T::MANY),
             |response, mode, deviations| {
@@ -192,6 +194,7 @@ impl<T: Resource> Listing<T> {
                 })
             },
         )?;
+        page.deviations.extend(missing);
         // A page that is its own successor would be read indefinitely.
         page.next = page.next.filter(|next| *next > number);
         Ok(page)

@@ -119,6 +119,7 @@ impl Request {
     /// Returns all resources of a list without pages.
     pub(crate) async fn many<T: Resource>(self) -> Result<Vec<T>> {
         let success = self.send().await?;
+        success.missing_fields::<T>();
         success.decode(
             |body| envelope::field(body, T::MANY),
             |response, mode, deviations| {
@@ -383,6 +384,20 @@ impl Success {
                 Err(self.decode_error(path, source, Some(&response)))
             }
         }
+    }
+
+    /// Reports the fields that only some items of a list have, if there is an observer; returns
+    /// them.
+    pub(crate) fn missing_fields<T: Resource>(&self) -> Vec<Deviation> {
+        if self.client.shared.on_deviation.is_none() {
+            return Vec::new();
+        }
+        let response: Value = serde_json::from_slice(&self.body).unwrap_or_default();
+        let items = response.get(T::MANY).and_then(Value::as_array);
+        let missing = items.map(|items| lenient::missing_fields::<T>(items, T::MANY));
+        let missing = missing.unwrap_or_default();
+        self.report(&missing);
+        missing
     }
 
     fn report(&self, deviations: &[Deviation]) {

@@ -2,8 +2,10 @@
 
 use secrecy::SecretString;
 use serde_json::Value;
+use serde_with::DeserializeAs;
 
 use crate::ActionId;
+use crate::secret::Secret;
 
 /// The parts of a response that cannot be requested again, if the response as a whole could not be
 /// decoded; see [`Error::salvage`](crate::Error::salvage).
@@ -24,11 +26,11 @@ pub struct Salvage {
 
 impl Salvage {
     pub(crate) fn of(response: &Value) -> Self {
-        let id = |value: &Value| value.get("id").and_then(Value::as_u64);
-        let secret = |field: &str| match response.get(field)? {
-            Value::String(secret) => Some(SecretString::from(secret.as_str())),
-            _ => None,
+        let id = |value: &Value| match value.get("id")? {
+            Value::String(digits) => digits.parse().ok(),
+            number => number.as_u64(),
         };
+        let secret = |field: &str| Secret::deserialize_as(response.get(field)?).ok();
         let actions = ["actions", "next_actions"].into_iter();
         let actions = actions.filter_map(|field| response.get(field)?.as_array());
         let resource = response.as_object().and_then(|fields| {

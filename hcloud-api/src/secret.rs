@@ -1,8 +1,10 @@
 //! Serialization of passwords and keys.
 
+use std::fmt;
+
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serializer};
+use serde::de::{Error as _, Visitor};
+use serde::{Deserializer, Serializer};
 use serde_with::{DeserializeAs, SerializeAs};
 
 /// Serializes a [`SecretString`] in clear, for `#[serde_as(as = "Secret")]` and `Option<Secret>`.
@@ -18,6 +20,27 @@ impl SerializeAs<SecretString> for Secret {
 impl<'de> DeserializeAs<'de, SecretString> for Secret {
     fn deserialize_as<D: Deserializer<'de>>(input: D) -> Result<SecretString, D::Error> {
         // The original error may quote the value.
-        SecretString::deserialize(input).map_err(|_| D::Error::custom("a secret is not a string"))
+        input
+            .deserialize_any(TextOrDigits)
+            .map_err(|_| D::Error::custom("a secret is not a string"))
+    }
+}
+
+/// A secret of digits may be a number by mistake.
+struct TextOrDigits;
+
+impl Visitor<'_> for TextOrDigits {
+    type Value = SecretString;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<SecretString, E> {
+        Ok(text.into())
+    }
+
+    fn visit_u64<E>(self, digits: u64) -> Result<SecretString, E> {
+        Ok(digits.to_string().into())
     }
 }

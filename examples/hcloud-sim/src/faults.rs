@@ -36,6 +36,7 @@ use crate::errors::ApiError;
 /// | `truncate` | truncates the JSON of the response |
 /// | `malformed` | responds with invalid JSON |
 /// | `html` | responds with an HTML page with status 200 |
+/// | `odd=/server/name` | executes the request, and replaces the value at this JSON Pointer in the response by `{}` |
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     word: String,
@@ -62,6 +63,7 @@ pub(crate) enum Kind {
     Truncate,
     Malformed,
     Html,
+    Odd(String),
 }
 
 /// A request extension: what happens to the actions that the request starts.
@@ -175,6 +177,7 @@ impl Kind {
             "slow-action" => return Some(Self::SlowAction(parse_duration(value).ok()?)),
             "status" => return Some(Self::Status(value.parse().ok()?)),
             "error" => return Some(Self::Error(Box::new(ApiError::with_code(value)?))),
+            "odd" if value.starts_with('/') => return Some(Self::Odd(value.into())),
             "rate-limit" => Self::RateLimit,
             "drop" => Self::Drop,
             "drop-after" => Self::DropAfter,

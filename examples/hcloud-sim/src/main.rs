@@ -62,7 +62,8 @@ struct Args {
     ///
     /// A kind, and optionally a method, a path (* is a wildcard) and a number of times. Kinds: latency=DURATION,
     /// status=STATUS, error=CODE, rate-limit, fail-action[=COMMAND], slow-action=DURATION, drop, drop-after, hang,
-    /// hang-after, truncate, malformed, html.
+    /// hang-after, truncate, malformed, html,
+    /// odd=POINTER.
     #[arg(long)]
     fault: Vec<Fault>,
 

@@ -263,10 +263,10 @@ impl Project {
     /// requested again.
     async fn record_salvage(&self, name: &ServerName, salvage: &Salvage) -> Result<CreateOutcome> {
         let started = self.api.actions().list(&salvage.actions).await;
-        let started = started.unwrap_or_default();
+        let known = started.as_deref().unwrap_or_default();
         let mut patch = Patch::new()
             .stage(Stage::Created)
-            .created(salvage.root_password.as_ref(), &actions(&started));
+            .created(salvage.root_password.as_ref(), &actions(known));
         if let Some(id) = salvage.id {
             patch = patch.id(id);
         }
@@ -280,7 +280,7 @@ impl Project {
                 warn!(server = %name, %error, "record not completed");
             }
         }
-        Ok(CreateOutcome::Created(started))
+        Ok(CreateOutcome::Created(started?))
     }
 
     /// Determines the outcome of a request that failed or got no response.

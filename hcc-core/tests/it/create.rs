@@ -262,3 +262,33 @@ async fn read_only_token_is_refused_as_not_set_up() {
     assert_eq!(error.code(), "token_readonly");
     assert!(setup.record("web1").await.is_none());
 }
+
+#[tokio::test]
+async fn root_password_is_recorded_although_the_response_cannot_be_decoded() {
+    let setup = TestProject::new(Sim::builder()).await;
+    setup.fault("odd=/server/name POST /v1/servers");
+
+    let created = setup.create(&CreateOptions::default()).await.unwrap();
+    let started = actions(created);
+
+    assert_eq!(started.len(), 2, "they can be waited for");
+    setup.wait(started).await.unwrap();
+    let record = setup.record("web1").await.unwrap();
+    assert_eq!(record.stage, Some(Stage::Created));
+    assert!(record.id.is_some() && record.ip4.is_some());
+    assert!(!record.pw.unwrap().expose_secret().is_empty());
+    assert_eq!(setup.servers("web1").await, 1);
+}
+
+#[tokio::test]
+async fn creation_with_unknown_actions_is_recorded_and_no_success() {
+    let setup = TestProject::new(Sim::builder()).await;
+    setup.fault("odd=/server/name POST /v1/servers");
+    setup.fault("status=404 GET /v1/actions x9");
+
+    let error = setup.create(&CreateOptions::default()).await.unwrap_err();
+
+    assert!(matches!(error, Error::Api(_)), "{error:?}");
+    let record = setup.record("web1").await.unwrap();
+    assert!(!record.pw.unwrap().expose_secret().is_empty());
+}

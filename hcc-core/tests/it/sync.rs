@@ -220,3 +220,21 @@ async fn failed_request_changes_no_record() {
         "running"
     );
 }
+
+#[tokio::test]
+async fn record_of_a_server_that_cannot_be_decoded_is_kept() {
+    let setup = TestProject::new(Sim::builder().servers(2, MANAGED)).await;
+    setup.project.sync(&Scope::All, false).await.unwrap();
+    setup.fault("odd=/servers/0/name GET /v1/servers");
+
+    let synced = setup.project.sync(&Scope::Known, true).await.unwrap();
+
+    assert_eq!(
+        outcomes(&synced),
+        [
+            ("server-1", SyncOutcome::Unreadable),
+            ("server-2", SyncOutcome::Updated)
+        ]
+    );
+    assert!(setup.record("server-1").await.is_some());
+}

@@ -99,6 +99,46 @@ async fn an_observer_sees_what_was_ignored() {
 }
 
 #[tokio::test]
+async fn an_observer_sees_fields_that_only_some_items_lack() {
+    let response = servers(|response| {
+        let servers = response["servers"].as_array_mut().unwrap();
+        servers.extend(servers.clone());
+        for (id, server) in (1..).zip(&mut *servers) {
+            server["id"] = json!(id);
+            server.as_object_mut().unwrap().remove("created");
+        }
+        let mut nameless = servers[0].clone();
+        nameless.as_object_mut().unwrap().remove("name");
+        servers.push(nameless);
+        let price = &mut servers[1]["server_type"]["prices"][0];
+        price
+            .as_object_mut()
+            .unwrap()
+            .remove("price_per_tb_traffic");
+        servers[2].as_object_mut().unwrap().remove("public_net");
+        servers[3].as_object_mut().unwrap().remove("volumes");
+    });
+    let api = api("/servers", "GET", &response).await;
+    let client = builder(&api).on_deviation(|_| {}).build().unwrap();
+
+    let list = client.servers().list(&Default::default());
+    let listed = list.all_with_deviations(|_| {}).await.unwrap();
+
+    assert_eq!(listed.items.len(), 4);
+    let shown: Vec<_> = listed.deviations.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        [
+            "servers[4]: missing field `name`",
+            "servers[2].public_net: missing, although others have it",
+            "servers[1].server_type.prices[0].price_per_tb_traffic: \
+             missing, although others have it",
+        ],
+        "all lack `created`, and `volumes` is optional"
+    );
+}
+
+#[tokio::test]
 async fn a_server_that_cannot_be_decoded_is_not_reported_as_absent() {
     let response = servers(|response| response["servers"][0]["name"] = json!(["odd"]));
     let api = api("/servers", "GET", &response).await;
@@ -144,6 +184,32 @@ async fn passwords_and_ids_of_a_creation_are_salvaged() {
     let password = salvage.root_password.as_ref().unwrap();
     assert_eq!(password.expose_secret(), "CanaryPassword");
     assert!(!salvage.actions.is_empty());
+}
+
+#[tokio::test]
+async fn a_root_password_of_digits_may_be_a_number() {
+    for odd_name in [false, true] {
+        let response = created(|response| {
+            response["root_password"] = json!(12_345_678_901_u64);
+            if odd_name {
+                response["server"]["id"] = json!("42");
+                response["server"]["name"] = json!([]);
+            }
+        });
+        let api = api("/servers", "POST", &response).await;
+
+        let new = CreateServer::new("web-1", "cx23", "debian-13");
+        let password = match client(&api).servers().create(&new).await {
+            Ok(created) => created.root_password,
+            Err(error) => {
+                let salvage = error.salvage().unwrap();
+                assert_eq!(salvage.id, Some(42));
+                salvage.root_password.clone()
+            }
+        };
+
+        assert_eq!(password.unwrap().expose_secret(), "12345678901");
+    }
 }
 
 #[tokio::test]

@@ -167,7 +167,7 @@ fn secrets_of_responses_are_decoded_and_never_shown() {
         *response.pointer_mut(at).unwrap() = json!([CANARY]);
         let error = serde_json::from_value::<T>(response.clone()).unwrap_err();
         assert!(!format!("{error} {error:?}").contains(CANARY), "{error}");
-        *response.pointer_mut(at).unwrap() = json!(471_147);
+        *response.pointer_mut(at).unwrap() = json!(-471_147);
         let error = serde_json::from_value::<T>(response).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("471147"), "{error}");
     }

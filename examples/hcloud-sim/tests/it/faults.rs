@@ -89,6 +89,16 @@ async fn responses_can_be_invalid_json() {
 }
 
 #[tokio::test]
+async fn value_of_a_response_can_be_odd() {
+    let (_sim, client) = sim("odd=/servers/0/image GET /v1/servers").await;
+
+    let response: serde_json::Value = client.get("/servers").await.json().await.unwrap();
+
+    assert_eq!(response["servers"][0]["image"], serde_json::json!({}));
+    assert!(response["servers"][0]["name"].is_string());
+}
+
+#[tokio::test]
 async fn any_error_of_the_api_can_be_injected() {
     for (fault, status) in [
         ("error=locked", StatusCode::LOCKED),
