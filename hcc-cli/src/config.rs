@@ -458,6 +458,31 @@ impl Config {
         Ok(found.map(|(endpoint, _)| endpoint.expose_secret().to_owned()))
     }
 
+    /// Returns the endpoint in force, without a login, and where it is set.
+    pub(crate) fn endpoint_with_origin(&self) -> Result<(String, Option<String>)> {
+        const DEFAULT: &str = "https://api.hetzner.cloud/v1";
+
+        let source = self.token_source()?.map(|(source, _)| source);
+        let endpoint = source.as_ref().map(|source| self.endpoint(source));
+        let Some(endpoint) = endpoint.transpose()?.flatten() else {
+            return Ok((DEFAULT.to_owned(), None));
+        };
+        let origin = match (source, self.get(Key::Endpoint)) {
+            (Some(TokenSource::Context(name)), found) if found != Some(&endpoint) => {
+                Some(format!("context {name} in {}", hcloud::path()?.display()))
+            }
+            _ => self.origin(Key::Endpoint),
+        };
+        let shown = match endpoint.split_once("://") {
+            Some((scheme, rest)) => {
+                let (_, rest) = rest.rsplit_once('@').unwrap_or(("", rest));
+                format!("{scheme}://{rest}")
+            }
+            None => endpoint,
+        };
+        Ok((shown, origin))
+    }
+
     /// The directory for cached lists of the API: one for each endpoint.
     pub(crate) fn cache_directory(&self) -> Result<PathBuf> {
         let endpoint = match self.token_source()? {
@@ -492,7 +517,7 @@ impl Config {
     }
 
     /// Returns which of these settings is in force.
-    fn first_of(&self, alternatives: &[Key]) -> Option<(Key, Source)> {
+    pub(crate) fn first_of(&self, alternatives: &[Key]) -> Option<(Key, Source)> {
         let layers = [self.flags.settings(), &self.variables, &self.persisted];
         let key = layers.into_iter().find_map(|layer| {
             let mut keys = alternatives.iter().copied();

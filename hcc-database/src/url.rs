@@ -92,7 +92,9 @@ impl DatabaseUrl {
             Self::Mongodb(url) => (url, true),
             Self::Redis(url) => (url, false),
         };
-        let rest = url.split_once("://").map(|(_, rest)| rest);
+        let rest = url
+            .split_once(':')
+            .and_then(|(_, rest)| rest.strip_prefix("//"));
         let Some(rest) = rest.filter(|rest| location(rest, has_user).is_some()) else {
             return true;
         };
@@ -270,6 +272,8 @@ mod tests {
             "mongodb://h/db?tlsCertificateKeyFilePassword=pw",
             "mongodb://h?authMechanismProperties=AWS_SESSION_TOKEN:pw",
             "mongodb:mary:pw@h",
+            "mongodb:mary:pw@h/db?x=http://y",
+            "mongodb://mary:A@pw?C@h/db",
             "redis://:pw@h",
             "redis://pw@h",
             "rediss://mary:pw@h/1",

@@ -52,9 +52,10 @@ impl Worker {
         if self.names_required {
             authorizer = authorizer.require_user();
         }
+        let settings = config.clone();
         let worker = hcc_core::Worker::new(project, queue)
             .with_config(self.worker_config())
-            .with_hints(hint::of)
+            .with_hints(move |error| hint::in_project(error, &settings))
             .with_authorizer(Arc::new(authorizer));
 
         let (mut first, mut second) = (ShutdownSignals::listen()?, ShutdownSignals::listen()?);

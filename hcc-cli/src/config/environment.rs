@@ -34,7 +34,7 @@ pub(crate) fn home() -> Result<PathBuf> {
 }
 
 pub(super) fn no_home() -> CliError {
-    let message = "the user has no home directory: HOME is not set";
+    let message = "no home directory: HOME is not set to an absolute path";
     CliError::new(Exit::NotSetUp, "no_home", message)
         .hint("set HOME, or name the files with --config and --store")
 }

@@ -1,7 +1,6 @@
 //! Paths in settings: absolute, whatever the working directory is, and private if they hold secrets.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::path::{self, Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -48,10 +47,7 @@ fn absolute(path: &Path) -> Result<PathBuf> {
         let shown = path.display();
         format!("cannot find {shown}: the working directory is unknown")
     })?;
-    Ok(absolute
-        .components()
-        .filter(|it| it.as_os_str() != OsStr::new("."))
-        .collect())
+    Ok(absolute.components().collect())
 }
 
 /// Refuses a file that other users could change, or read although it holds secrets.
