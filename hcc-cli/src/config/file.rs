@@ -35,9 +35,11 @@ impl File {
             Err(error) if error.kind() == io::ErrorKind::NotFound => DocumentMut::new(),
             Err(cause) => return Err(CliError::unreadable(path, cause)),
             Ok(text) => {
-                let document = parse(&text).map_err(|error| error.in_file(path, &text))?;
-                require_private(path, holds_secrets(&document))?;
-                document
+                let parsed = parse(&text);
+                // In doubt, it does.
+                let holds_secrets = parsed.as_ref().map_or(true, holds_secrets);
+                require_private(path, holds_secrets)?;
+                parsed.map_err(|error| error.in_file(path, &text))?
             }
         };
         Ok(Self {

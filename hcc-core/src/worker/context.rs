@@ -30,9 +30,11 @@ pub(super) struct WorkerContext {
     pub(super) hints: Hints,
 }
 
+type Hint = dyn Fn(&Error) -> Option<String> + Send + Sync;
+
 /// Says what to do about an error.
 #[derive(Clone)]
-pub(super) struct Hints(pub(super) Arc<dyn Fn(&Error) -> Option<String> + Send + Sync>);
+pub(super) struct Hints(pub(super) Arc<Hint>);
 
 impl fmt::Debug for Hints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
