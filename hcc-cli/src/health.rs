@@ -99,10 +99,13 @@ impl Finding {
 /// Reports the settings file, and what overrides it.
 pub fn settings(config: &Config) -> Finding {
     let file = config.file();
-    let path = file.path().display();
+    let path = match file.path() {
+        Ok(path) => path.display().to_string(),
+        Err(error) => return Finding::warning("settings", error.message(), "set HOME"),
+    };
     let (mut found, relation) = match (file.exists(), file.profile()) {
         (true, Some(profile)) => (format!("{path}, profile {profile}"), "overridden by"),
-        (true, None) => (path.to_string(), "overridden by"),
+        (true, None) => (path, "overridden by"),
         (false, _) => (format!("no file at {path}"), "settings from"),
     };
     let overrides = Key::all().filter_map(|key| match config.find(key)?.1 {

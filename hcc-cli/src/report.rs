@@ -324,4 +324,4 @@ macro_rules! from_errors {
 }
 
 from_errors!(Exit::Usage, "usage": hcc_store::InvalidUrl);
-from_errors!(Exit::Failed, "": io::Error, serde_json::Error, etcetera::HomeDirError, tokio::task::JoinError);
+from_errors!(Exit::Failed, "": io::Error, serde_json::Error, tokio::task::JoinError);

@@ -29,7 +29,7 @@ use self::action_poller::ActionPoller;
 use self::backoff::RetryDelay;
 pub use self::config::WorkerConfig;
 use self::console_expiry::expire_consoles;
-use self::context::WorkerContext;
+use self::context::{Hints, WorkerContext};
 use self::execute::Executor;
 pub use self::handle::WorkerHandle;
 use self::handler::CommandHandler;
@@ -62,7 +62,7 @@ impl Worker {
             queue,
             config: WorkerConfig::default(),
             authorizer: Arc::new(AllowAll),
-            hints: |_| None,
+            hints: Hints(Arc::new(|_| None)),
         })
     }
 
@@ -84,8 +84,14 @@ impl Worker {
     /// Returns the worker with another source of [hints](crate::Failure::hint): what to do about an
     /// error with which a command failed.
     #[must_use]
-    pub fn with_hints(self, hints: fn(&Error) -> Option<String>) -> Self {
-        Self(WorkerContext { hints, ..self.0 })
+    pub fn with_hints(
+        self,
+        hints: impl Fn(&Error) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        Self(WorkerContext {
+            hints: Hints(Arc::new(hints)),
+            ..self.0
+        })
     }
 
     /// Returns a handle that shows what the worker does, and reloads its token and settings.

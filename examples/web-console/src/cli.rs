@@ -1,11 +1,12 @@
 //! The command line.
 
+use std::env;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use axum::http::HeaderName;
 use clap::{Args, Parser, Subcommand};
 use hcc_core::Frontend;
@@ -136,8 +137,27 @@ impl FromStr for Screens {
     }
 }
 
+/// Refuses arguments with passwords, which the process list shows to all users.
+fn refuse_secrets(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<()> {
+    let is_secret = |argument: String| {
+        let value = argument
+            .strip_prefix("--store=")
+            .or_else(|| argument.strip_prefix("--queue="))
+            .unwrap_or(&argument);
+        value.parse().is_ok_and(|url: QueueUrl| url.has_secret())
+    };
+    ensure!(
+        !arguments.any(is_secret),
+        "a URL with a password cannot be passed as an argument (visible in the process list); \
+         hint: set HCC_STORE and HCC_QUEUE"
+    );
+    Ok(())
+}
+
 impl Cli {
     pub(crate) fn run(self) -> anyhow::Result<()> {
+        let arguments = env::args_os().skip(1);
+        refuse_secrets(arguments.filter_map(|argument| argument.into_string().ok()))?;
         let runtime = Runtime::new()?;
         match self.verb {
             Some(Verb::User(user)) => runtime.block_on(user.run(&self.database)),

@@ -131,9 +131,10 @@ impl Worker {
         if self.names_required {
             authorizer = authorizer.require_user();
         }
+        let settings = config.clone();
         let worker = hcc_core::Worker::new(project, queue.clone())
             .with_config(self.worker_config())
-            .with_hints(hint::of)
+            .with_hints(move |error| hint::in_project(error, &settings))
             .with_authorizer(Arc::new(authorizer));
         let handle = worker.handle();
         // It is set once.

@@ -1,5 +1,6 @@
 //! What the parts of a worker share.
 
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hcc_queue::Queue;
@@ -30,10 +31,22 @@ pub(super) struct WorkerContext {
     pub(super) config: WorkerConfig,
     pub(super) authorizer: Arc<dyn Authorizer>,
     /// What to do about an error.
-    pub(super) hints: fn(&Error) -> Option<String>,
+    pub(super) hints: Hints,
     pub(super) status: StatusSender,
     /// Asks for a sync at once.
     pub(super) sync_now: Arc<Notify>,
+}
+
+type Hint = dyn Fn(&Error) -> Option<String> + Send + Sync;
+
+/// Says what to do about an error.
+#[derive(Clone)]
+pub(super) struct Hints(pub(super) Arc<Hint>);
+
+impl fmt::Debug for Hints {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hints")
+    }
 }
 
 impl WorkerContext {

@@ -124,7 +124,9 @@ impl CommandHandler {
             Err(error) => {
                 let cause = error.error.as_deref();
                 let failure = Failure {
-                    hint: cause.and_then(context.hints).or(error.failure.hint),
+                    hint: cause
+                        .and_then(|cause| (context.hints.0)(cause))
+                        .or(error.failure.hint),
                     ..error.failure
                 };
                 let message = failure.message.clone();
