@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::cli::Cli;
 use crate::completion_cache::Kind;
-use crate::config::{Config, Flags};
+use crate::config::{Config, Flags, Key};
 use crate::error::{CliError, Result};
 
 /// How long the database may take.
@@ -113,6 +113,10 @@ fn config() -> Result<Config> {
 
 fn statuses() -> Result<Vec<(String, Option<String>)>> {
     let config = config()?;
+    if let Some((Key::StoreCommand, _)) = config.first_of(&Key::STORE_SOURCES) {
+        // It may ask for a password.
+        return Ok(Vec::new());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -18,29 +18,33 @@ mod flags;
 pub(crate) mod hcloud;
 pub(crate) mod key;
 pub(crate) mod legacy;
+mod paths;
 pub(crate) mod token;
 mod toml;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::{fmt, fs};
 
 use etcetera::BaseStrategy;
 use hcc_core::{Guard, Project, ResourceKind, Settings};
 use hcc_queue::{Collections, Queue, QueueUrl};
 use hcc_store::{Store, StoreUrl};
-use hcloud_api::Client;
+use hcloud_api::{Client, ClientBuilder};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::task::spawn_blocking;
 
-use self::environment::{directories, variable, variables};
+use self::environment::{directories, no_home, variable, variables};
 use self::hcloud::HcloudConfig;
 use self::key::Values;
-use self::token::{no_token, read_token};
+use self::paths::{resolve, resolve_in_url};
+use self::token::{no_token, output_of, read_token};
 use crate::error::{CliError, Context, Exit, Result};
-use crate::report::warn_of_deviation;
+use crate::report::{warn_of_delay, warn_of_deviation};
 
+pub(crate) use self::environment::home;
 pub(crate) use self::file::File;
 pub use self::flags::Flags;
 pub use self::key::Key;
@@ -72,6 +76,8 @@ pub struct Config {
     persisted: Values,
     /// Where values come from that are not written to the file yet.
     origins: BTreeMap<Key, Option<String>>,
+    /// What the commands that lead to databases have printed.
+    outputs: Arc<Mutex<BTreeMap<String, SecretString>>>,
     file: File,
 }
 
@@ -100,11 +106,16 @@ impl Config {
 
     /// Loads the settings for a verb that may create the profile.
     pub(crate) fn load_or_new(flags: Flags) -> Result<Self> {
-        let path = match flags.config() {
-            Some(path) => path.to_owned(),
-            None => directories()?.config_dir().join("hcc/config.toml"),
+        refuse_secrets(flags.settings())?;
+        let path = match (flags.config(), directories()) {
+            (Some(path), _) => Some(resolve(path, None)?),
+            (None, Ok(directories)) => Some(directories.config_dir().join("hcc/config.toml")),
+            (None, Err(_)) => None,
         };
-        let file = File::read(&path, flags.profile())?;
+        let file = match path {
+            Some(path) => File::read(&path, flags.profile())?,
+            None => File::none(flags.profile()),
+        };
         let mut config = Self {
             settings: Settings::default(),
             // A profile selects the project: variables meant for another project must not mix the
@@ -112,6 +123,7 @@ impl Config {
             variables: variables(|key| flags.profile().is_none() || !key.selects_project()),
             persisted: file.values(),
             origins: BTreeMap::new(),
+            outputs: Arc::default(),
             file,
             flags,
         };
@@ -162,7 +174,7 @@ impl Config {
             Some(origin) => invalid(key, &format!("{why} (from {origin})")),
             None => invalid(key, &why),
         })?;
-        self.file.set(key, value);
+        self.file.set(key, &absolute(key, value)?);
         self.origins.insert(key, origin);
         self.update();
         Ok(())
@@ -183,7 +195,7 @@ impl Config {
     /// Copies flags and environment into the file, as `setup` does.
     pub(crate) fn adopt_overrides(&mut self) -> Result<()> {
         // A profile does not take the databases of another project.
-        let counts = |key| self.file.profile().is_none() || !matches!(key, Key::Store | Key::Queue);
+        let counts = |key| self.file.profile().is_none() || !is_database(key);
         self.variables = variables(counts);
         let mut overrides = self.variables.clone();
         overrides.extend(self.flags.settings().clone());
@@ -191,8 +203,14 @@ impl Config {
             .keys()
             .map(|key| (*key, self.origin(*key)))
             .collect();
-        if let Some((source, _)) = self.token_key() {
-            overrides.retain(|key, _| !Key::TOKEN_SOURCES.contains(key) || *key == source);
+        for sources in [
+            &Key::TOKEN_SOURCES[..],
+            &Key::STORE_SOURCES,
+            &Key::QUEUE_SOURCES,
+        ] {
+            if let Some((source, _)) = self.first_of(sources) {
+                overrides.retain(|key, _| !sources.contains(key) || *key == source);
+            }
         }
         if let Some(path) = overrides.remove(&Key::TokenFile) {
             // The file may be temporary, such as that of a shell's `<(…)`.
@@ -282,16 +300,47 @@ impl Config {
 
     /// Returns the URL of the database of the records.
     pub fn store_url(&self) -> Result<StoreUrl> {
-        match self.get(Key::Store) {
-            Some(url) => Ok(url.parse()?),
+        match self.database(&Key::STORE_SOURCES)? {
+            Some(url) => Ok(url.expose_secret().parse()?),
             None => Ok(StoreUrl::sqlite(self.data_directory()?.join("hcc.db"))),
+        }
+    }
+
+    /// Returns the URL of a database, if it is set.
+    fn database(&self, sources: &[Key]) -> Result<Option<SecretString>> {
+        let Some((key, source)) = self.first_of(sources) else {
+            return Ok(None);
+        };
+        let base = self.base(&source);
+        let value = self.get(key).expect("the key was found");
+        if !matches!(key, Key::StoreCommand | Key::QueueCommand) {
+            return Ok(Some(resolve_in_url(value, base)?.into()));
+        }
+        let mut outputs = self.outputs.lock().unwrap_or_else(PoisonError::into_inner);
+        let output = match outputs.get(value) {
+            Some(output) => output.clone(),
+            None => output_of(key, value)?,
+        };
+        outputs.insert(value.to_owned(), output.clone());
+        Ok(Some(resolve_in_url(output.expose_secret(), base)?.into()))
+    }
+
+    /// Returns the directory at which relative paths of settings from this source start, if that is
+    /// not the working directory.
+    fn base(&self, source: &Source) -> Option<&Path> {
+        match source {
+            Source::File | Source::Profile(_) => self.file.path().ok()?.parent(),
+            _ => None,
         }
     }
 
     /// The default directory of the records: each profile and each context of the official CLI has
     /// its own.
     fn data_directory(&self) -> Result<PathBuf> {
-        let directory = directories()?.data_dir().join("hcc");
+        let directories = directories().map_err(|_| {
+            no_home().hint("set HOME, or name the database of the records with HCC_STORE")
+        })?;
+        let directory = directories.data_dir().join("hcc");
         if let Some(profile) = self.file.profile() {
             return Ok(directory.join("profiles").join(file_name(profile)));
         }
@@ -305,14 +354,15 @@ impl Config {
 
     /// Returns the URL of the database of the commands: next to the records, unless it is set.
     pub fn queue_url(&self) -> Result<QueueUrl> {
-        if let Some(url) = self.get(Key::Queue) {
-            return Ok(url.parse()?);
+        if let Some(url) = self.database(&Key::QUEUE_SOURCES)? {
+            return Ok(url.expose_secret().parse()?);
         }
         if let Some(records) = self.store_url()?.path() {
             return Ok(QueueUrl::sqlite(records.with_file_name("queue.db")));
         }
-        let store = self.get(Key::Store);
-        Ok(store.expect("the default store is a file").parse()?)
+        let store = self.database(&Key::STORE_SOURCES)?;
+        let store = store.expect("the default store is a file");
+        Ok(store.expose_secret().parse()?)
     }
 
     /// Opens the records; in a dry run, for reading only.
@@ -381,11 +431,36 @@ impl Config {
 
     /// Returns a client with the token and the endpoint in force.
     pub fn client(&self) -> Result<Client> {
+        Ok(self.client_builder(self.token()?)?.build()?)
+    }
+
+    /// Reads the token.
+    pub(crate) fn token(&self) -> Result<SecretString> {
         let (source, _) = self.token_source()?.ok_or_else(no_token)?;
-        let mut builder = Client::builder(source.token()?)
+        source.token()
+    }
+
+    /// Returns a client of a service, which reads settings and token again when the API rejects
+    /// the token.
+    pub(crate) fn service_client(&self, token: SecretString) -> Result<Client> {
+        let flags = self.flags.clone();
+        let builder = self.client_builder(token)?.token_source(move || {
+            let flags = flags.clone();
+            async move {
+                let read = spawn_blocking(move || Self::load(flags)?.token());
+                Ok(read.await??)
+            }
+        });
+        Ok(builder.build()?)
+    }
+
+    fn client_builder(&self, token: SecretString) -> Result<ClientBuilder> {
+        let (source, _) = self.token_source()?.ok_or_else(no_token)?;
+        let mut builder = Client::builder(token)
             .user_agent("hcc", env!("CARGO_PKG_VERSION"))
             .dry_run(self.flags.dry_run())
-            .on_deviation(warn_of_deviation);
+            .on_deviation(warn_of_deviation)
+            .on_delay(warn_of_delay);
         if let Some(endpoint) = self.endpoint(&source)? {
             builder = builder.endpoint(endpoint);
         }
@@ -394,7 +469,7 @@ impl Config {
             let pem = fs::read(&path).context(|| format!("cannot read {path} (SSL_CERT_FILE)"))?;
             builder = builder.root_certificates(pem);
         }
-        Ok(builder.build()?)
+        Ok(builder)
     }
 
     /// The endpoint, if it is not the default: the token of a context belongs to its endpoint.
@@ -409,6 +484,31 @@ impl Config {
         Ok(found.map(|(endpoint, _)| endpoint.expose_secret().to_owned()))
     }
 
+    /// Returns the endpoint in force, without a login, and where it is set.
+    pub(crate) fn endpoint_with_origin(&self) -> Result<(String, Option<String>)> {
+        const DEFAULT: &str = "https://api.hetzner.cloud/v1";
+
+        let source = self.token_source()?.map(|(source, _)| source);
+        let endpoint = source.as_ref().map(|source| self.endpoint(source));
+        let Some(endpoint) = endpoint.transpose()?.flatten() else {
+            return Ok((DEFAULT.to_owned(), None));
+        };
+        let origin = match (source, self.get(Key::Endpoint)) {
+            (Some(TokenSource::Context(name)), found) if found != Some(&endpoint) => {
+                Some(format!("context {name} in {}", hcloud::path()?.display()))
+            }
+            _ => self.origin(Key::Endpoint),
+        };
+        let shown = match endpoint.split_once("://") {
+            Some((scheme, rest)) => {
+                let (_, rest) = rest.rsplit_once('@').unwrap_or(("", rest));
+                format!("{scheme}://{rest}")
+            }
+            None => endpoint,
+        };
+        Ok((shown, origin))
+    }
+
     /// The directory for cached lists of the API: one for each endpoint.
     pub(crate) fn cache_directory(&self) -> Result<PathBuf> {
         let endpoint = match self.token_source()? {
@@ -421,10 +521,10 @@ impl Config {
 
     /// Returns where the token comes from, and where that is set.
     pub fn token_source(&self) -> Result<Option<(TokenSource, Source)>> {
-        if let Some((key, source)) = self.token_key() {
+        if let Some((key, source)) = self.first_of(&Key::TOKEN_SOURCES) {
             let value = self.get(key).expect("the key was found").to_owned();
             let token = match key {
-                Key::TokenFile => TokenSource::File(value.into()),
+                Key::TokenFile => TokenSource::File(resolve(value.as_ref(), self.base(&source))?),
                 Key::TokenCommand => TokenSource::Command(value),
                 Key::Context => TokenSource::Context(value),
                 _ => TokenSource::Token(value.into()),
@@ -442,15 +542,62 @@ impl Config {
         }))
     }
 
-    /// Which setting leads to the token.
-    fn token_key(&self) -> Option<(Key, Source)> {
+    /// Returns which of these settings is in force.
+    pub(crate) fn first_of(&self, alternatives: &[Key]) -> Option<(Key, Source)> {
         let layers = [self.flags.settings(), &self.variables, &self.persisted];
         let key = layers.into_iter().find_map(|layer| {
-            let mut keys = Key::TOKEN_SOURCES.into_iter();
+            let mut keys = alternatives.iter().copied();
             keys.find(|key| layer.contains_key(key))
         })?;
         Some((key, self.find(key)?.1))
     }
+}
+
+/// Whether a setting leads to a database.
+fn is_database(key: Key) -> bool {
+    Key::STORE_SOURCES.contains(&key) || Key::QUEUE_SOURCES.contains(&key)
+}
+
+/// Returns a value as it is written to the file: a relative path that was typed starts at the working
+/// directory, and would start at the file there.
+fn absolute(key: Key, value: &str) -> Result<String> {
+    let is_home = |path: &str| path == "~" || path.starts_with("~/");
+    match key {
+        Key::Store | Key::Queue if !value.strip_prefix("sqlite:").is_some_and(is_home) => {
+            resolve_in_url(value, None)
+        }
+        Key::TokenFile if !is_home(value) => {
+            Ok(resolve(value.as_ref(), None)?.display().to_string())
+        }
+        _ => Ok(value.to_owned()),
+    }
+}
+
+/// Refuses flags with passwords, which the process list shows to all users.
+fn refuse_secrets(flags: &Values) -> Result<()> {
+    for key in [Key::Store, Key::Queue] {
+        if let Some(value) = flags.get(&key)
+            && key.check(value.expose_secret()).is_ok()
+            && key.has_secret(value.expose_secret())
+        {
+            return Err(visible(key));
+        }
+    }
+    Ok(())
+}
+
+/// The error for a secret in an argument.
+pub(crate) fn visible(key: Key) -> CliError {
+    if key == Key::Token {
+        let message = "tokens cannot be passed as arguments (visible in the process list)";
+        return CliError::usage(message).hint("pipe it on stdin");
+    }
+    let message = format!(
+        "a {key} URL with a password cannot be passed as an argument (visible in the process list)"
+    );
+    let variable = key.names().variable;
+    let hint = format!("set it in {variable} or the settings file, or set {key}_command");
+    CliError::usage(message).hint(hint)
 }
 
 impl fmt::Display for Source {

@@ -118,14 +118,11 @@ impl CliError {
         self
     }
 
-    /// Names the project and the source of the token in the hint.
+    /// Adds the hint that depends on the settings, and names the profile in it.
     #[must_use]
     pub(crate) fn in_project(mut self, config: &Config) -> Self {
-        let api = self
-            .cause::<hcc_core::Error>()
-            .and_then(hcc_core::Error::api);
-        if let (None, Some(code)) = (&self.hint, api.and_then(hcloud_api::Error::code)) {
-            self.hint = hint::of_token(code, config);
+        if let (None, Some(cause)) = (&self.hint, self.cause()) {
+            self.hint = hint::in_project(cause, config);
         }
         self.in_profile(config.file().profile())
     }

@@ -1,9 +1,106 @@
 //! What to do next after an error.
 
+use std::error::Error as StdError;
+use std::iter;
+
 use hcc_core::hcloud_api::{self, ErrorCode, Method};
 use hcc_core::{Error, OfferProblem, OfferReason, ResourceKind, ScreenError};
+use hcc_store::Failure;
 
-use crate::config::{Config, Source, TokenSource, hcloud};
+use crate::config::{Config, Key, Source, TokenSource, hcloud};
+
+/// Returns the hint for an error, which may name where a setting comes from.
+pub(crate) fn in_project(error: &Error, config: &Config) -> Option<String> {
+    if let Some(hint) = of(error) {
+        return Some(hint);
+    }
+    if let Some(api) = error.api() {
+        return match api.code() {
+            Some(code) => of_token(code, config),
+            None => of_connection(api, config),
+        };
+    }
+    match error {
+        Error::Store(error) => of_database(error.failure()?, &Key::STORE_SOURCES, config),
+        Error::Unrecorded { source, .. } => {
+            of_database(source.failure()?, &Key::STORE_SOURCES, config)
+        }
+        Error::Queue(error) => {
+            let is_set = config.first_of(&Key::QUEUE_SOURCES).is_some();
+            let keys = if is_set {
+                &Key::QUEUE_SOURCES
+            } else {
+                &Key::STORE_SOURCES
+            };
+            of_database(error.failure()?, keys, config)
+        }
+        _ => None,
+    }
+}
+
+/// Returns the hint for a failure of a database.
+fn of_database(failure: Failure, keys: &[Key], config: &Config) -> Option<String> {
+    let advice = match failure {
+        Failure::MalformedUrl => None,
+        Failure::Unreachable => Some("check that the server runs and can be reached"),
+        Failure::Denied => Some(
+            "check the user and the password, and that the user may read and write this database",
+        ),
+        Failure::CannotOpen => Some("check the path and its permissions"),
+        Failure::Full => return Some("free some space; what is stored is safe".to_owned()),
+        Failure::ReadOnly => Some("allow this user to write"),
+        _ => return None,
+    };
+    let origin = config
+        .first_of(keys)
+        .and_then(|(key, _)| config.origin(key))
+        .map(|origin| format!("the URL is from {origin}"));
+    let parts: Vec<_> = advice
+        .map(str::to_owned)
+        .into_iter()
+        .chain(origin)
+        .collect();
+    Some(parts.join("; ")).filter(|hint| !hint.is_empty())
+}
+
+/// Returns the hint for a request that got no response of the API: the address, and where it comes
+/// from.
+fn of_connection(error: &hcloud_api::Error, config: &Config) -> Option<String> {
+    use hcloud_api::Error as Api;
+
+    let causes = iter::successors(error.source(), |error: &&dyn StdError| (*error).source());
+    let causes: String = causes.map(ToString::to_string).collect();
+    let (endpoint, origin) = config.endpoint_with_origin().ok()?;
+    let is_plain = endpoint.starts_with("http://");
+    let address = match origin {
+        Some(origin) => format!("the endpoint {endpoint} is from {origin}"),
+        None => format!("the endpoint is {endpoint}"),
+    };
+    Some(match error {
+        Api::Connect { .. } if causes.contains("UnknownIssuer") => format!(
+            "{address}; to trust its certificate, set SSL_CERT_FILE to a PEM file with the \
+             certificate of its issuer"
+        ),
+        Api::Connect { .. } if causes.contains("InvalidContentType") => {
+            format!("{address}; it does not speak TLS: does it need http://?")
+        }
+        Api::Connect { .. } | Api::Timeout { .. } if is_plain => {
+            format!("{address}; check it, and that it can be reached")
+        }
+        Api::Connect { .. } | Api::Timeout { .. } => {
+            format!("{address}; check the network, and whether HTTPS_PROXY is needed")
+        }
+        Api::Transport { .. } | Api::Gateway { .. } | Api::Decode { .. } if is_plain => {
+            format!("{address}; does it need https://?")
+        }
+        Api::Transport { .. } | Api::Gateway { .. } if origin_is_set(config) => address,
+        _ => return None,
+    })
+}
+
+fn origin_is_set(config: &Config) -> bool {
+    config.find(Key::Endpoint).is_some()
+}
 
 /// Returns the hint for an error, if there is one clear next step.
 pub(crate) fn of(error: &Error) -> Option<String> {
@@ -40,6 +137,9 @@ pub(crate) fn of(error: &Error) -> Option<String> {
             no_worker: true, ..
         } => "run hcc worker to carry out commands".to_owned(),
         Error::Api(error) => return of_api(error),
+        Error::Queue(hcc_queue::Error::NotDurable { .. }) => {
+            "let the server sync each write, or add ?durable=no to the URL".to_owned()
+        }
         _ => return None,
     })
 }
@@ -80,7 +180,7 @@ fn is_creation(error: &hcloud_api::Error) -> bool {
 
 /// Returns the hint for a token that the API does not accept: where it comes from, and how to
 /// replace it.
-pub(crate) fn of_token(code: &ErrorCode, config: &Config) -> Option<String> {
+fn of_token(code: &ErrorCode, config: &Config) -> Option<String> {
     let (origin, advice) = token_origin(config)?;
     Some(match code {
         ErrorCode::Unauthorized => format!("the token is from {origin}; {advice}"),

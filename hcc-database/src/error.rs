@@ -49,8 +49,9 @@ pub enum Failure {
     #[error("is read-only")]
     ReadOnly,
 
-    /// The disk or the memory of the database is full; what was stored before is safe.
-    #[error("is full")]
+    /// The disk or the memory of the database is full; what was stored before is safe, and can be
+    /// read.
+    #[error("has no space left")]
     Full,
 
     /// The database is damaged and must be restored from a backup.
@@ -107,8 +108,37 @@ impl Error {
         &self.url
     }
 
+    /// Returns whether calls fail until an operator mends the database, its permissions or the
+    /// program: waiting does not help.
+    pub fn is_permanent(&self) -> bool {
+        match self.failure {
+            Failure::Disabled
+            | Failure::MalformedUrl
+            | Failure::Denied
+            | Failure::CannotOpen
+            | Failure::ReadOnly
+            | Failure::Corrupt
+            | Failure::WrongFile { .. }
+            | Failure::UnsupportedFormat { .. } => true,
+            Failure::Unreachable | Failure::Busy | Failure::Full | Failure::Failed => false,
+        }
+    }
+
     /// Returns whether the same call may succeed later, unchanged.
     pub fn is_retryable(&self) -> bool {
         matches!(self.failure, Failure::Busy | Failure::Unreachable)
     }
+}
+
+/// Returns the name of an error of a server, or a replacement if it may be another text: the rest of
+/// an error message may quote a command.
+#[cfg(any(feature = "mongodb", feature = "redis"))]
+pub(crate) fn identifier(name: &str) -> &str {
+    const MAX_BYTES: usize = 64;
+
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if name.is_empty() || name.len() > MAX_BYTES || !name.bytes().all(is_name) {
+        return "an error";
+    }
+    name
 }

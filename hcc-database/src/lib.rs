@@ -4,6 +4,8 @@
 mod error;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod url;

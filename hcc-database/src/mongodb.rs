@@ -1,8 +1,9 @@
 //! MongoDB servers and replica sets.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use ::mongodb::bson::oid::ObjectId;
@@ -16,6 +17,7 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
+use crate::error::identifier;
 use crate::{DatabaseUrl, Error, Failure};
 
 /// Limits the search for a server and the connection to it, unless the URL has other limits.
@@ -39,6 +41,12 @@ pub const NAMESPACE_EXISTS: i32 = 48;
 /// Error code `DuplicateKey`.
 pub const DUPLICATE_KEY: i32 = 11000;
 
+/// Error codes `QuotaExceeded` and `OutOfDiskSpace`.
+const FULL: [i32; 2] = [12501, 14031];
+
+/// Error code `UserWritesBlocked`.
+const WRITES_BLOCKED: i32 = 371;
+
 /// Error codes of a member that is shutting down or is not, or no longer, the primary.
 const NOT_PRIMARY: [i32; 6] = [91, 189, 10107, 11600, 11602, 13435];
 
@@ -56,7 +64,12 @@ pub struct Server {
     listening: Arc<OnceLock<Database>>,
     /// The newest election of a replica set.
     election: watch::Receiver<Option<ObjectId>>,
+    unreachable: Unreachable,
 }
+
+/// Why members do not answer, by their addresses. The driver has only a dump of all that it knows
+/// about them.
+type Unreachable = Arc<Mutex<BTreeMap<String, (Failure, String)>>>;
 
 impl Server {
     /// Prepares the connection to a server; the first call connects.
@@ -72,7 +85,7 @@ impl Server {
         };
         let refused = |error: DriverError| match *error.kind {
             ErrorKind::InvalidArgument { .. } => malformed(),
-            _ => classified(url, &error),
+            _ => classified(url, &error, &Unreachable::default()),
         };
         let parsed = timeout(RESPONSE_TIMEOUT, ClientOptions::parse(text)).await;
         let parsed = parsed.unwrap_or_else(|_| Err(timed_out()));
@@ -88,12 +101,20 @@ impl Server {
         options.selection_criteria = None;
         let (elected, election) = watch::channel(None);
         let set = url.clone();
+        let unreachable = Unreachable::default();
+        let reasons = Arc::clone(&unreachable);
         options.sdam_event_handler = Some(EventHandler::callback(move |event| {
-            if let SdamEvent::TopologyDescriptionChanged(event) = event
-                && note_election(&elected, event.new_description.max_election_id())
-            {
+            let SdamEvent::TopologyDescriptionChanged(event) = event else {
+                return;
+            };
+            if note_election(&elected, event.new_description.max_election_id()) {
                 info!(url = %set, "another member became primary");
             }
+            let servers = event.new_description.servers();
+            let failed = servers
+                .iter()
+                .filter_map(|(host, server)| Some((host.to_string(), reduced(server.error()?))));
+            *locked(&reasons) = failed.collect();
         }));
         Ok(Self {
             url: url.clone(),
@@ -101,6 +122,7 @@ impl Server {
             options,
             listening: Arc::default(),
             election,
+            unreachable,
         })
     }
 
@@ -180,7 +202,7 @@ impl Server {
 
     /// Classifies an error of the driver.
     pub fn error(&self, error: impl Into<DriverError>) -> Error {
-        classified(&self.url, &error.into())
+        classified(&self.url, &error.into(), &self.unreachable)
     }
 }
 
@@ -230,41 +252,76 @@ fn response_code(error: &DriverError) -> Option<(i32, &str)> {
     }
 }
 
-fn classified(url: &DatabaseUrl, error: &DriverError) -> Error {
+fn classified(url: &DatabaseUrl, error: &DriverError, unreachable: &Unreachable) -> Error {
     let error = if let Some((code, name)) = response_code(error) {
         refused(url, code, name)
     } else {
-        let (failure, source) = match &*error.kind {
-            ErrorKind::Io(error) => (Failure::Unreachable, error.to_string()),
-            ErrorKind::ServerSelection { message, .. }
-            | ErrorKind::DnsResolve { message, .. }
-            | ErrorKind::ConnectionPoolCleared { message, .. } => {
-                (Failure::Unreachable, message.clone())
+        let (mut failure, mut reason) = reduced(error);
+        if let ErrorKind::ServerSelection { .. } = &*error.kind {
+            let mut hosts = Vec::new();
+            for (host, (of_host, why)) in locked(unreachable).iter() {
+                if *of_host == Failure::Denied {
+                    failure = Failure::Denied;
+                }
+                hosts.push(format!("{host}: {why}"));
             }
-            ErrorKind::IncompatibleServer { message, .. } => (Failure::Failed, message.clone()),
-            ErrorKind::Authentication { .. } => (Failure::Denied, "authentication failed".into()),
-            ErrorKind::BsonDeserialization(_) | ErrorKind::BsonSerialization(_) => {
-                (Failure::Failed, "a document could not be decoded".into())
+            if !hosts.is_empty() {
+                reason = hosts.join("; ");
             }
-            ErrorKind::InvalidResponse { .. } => (Failure::Failed, "invalid response".into()),
-            _ => (Failure::Failed, "the driver reported an error".into()),
-        };
-        Error::new(url.clone(), failure).with_source(source)
+        }
+        Error::new(url.clone(), failure).with_source(reason)
     };
     debug!(url = %url, failure = ?error.failure(), "database call failed");
     error
 }
 
+/// Reduces an error of the driver to what failed and the reason, without its message: that may
+/// quote the command, and with it the values that were to be stored.
+fn reduced(error: &DriverError) -> (Failure, String) {
+    if let Some((code, name)) = response_code(error) {
+        let name = identifier(name).to_owned();
+        return (failure_of(code), ServerError { code, name }.to_string());
+    }
+    let (failure, reason) = match &*error.kind {
+        ErrorKind::Io(error) => return (Failure::Unreachable, error.to_string()),
+        ErrorKind::ServerSelection { .. } => (Failure::Unreachable, "no member can be written to"),
+        ErrorKind::DnsResolve { .. } => {
+            (Failure::Unreachable, "its DNS records cannot be resolved")
+        }
+        ErrorKind::ConnectionPoolCleared { .. } => (Failure::Unreachable, "the connection is lost"),
+        ErrorKind::IncompatibleServer { .. } => (
+            Failure::Failed,
+            "the version of the server is not supported",
+        ),
+        ErrorKind::Authentication { .. } => (Failure::Denied, "authentication failed"),
+        ErrorKind::BsonDeserialization(_) | ErrorKind::BsonSerialization(_) => {
+            (Failure::Failed, "a document could not be decoded")
+        }
+        ErrorKind::InvalidResponse { .. } => (Failure::Failed, "invalid response"),
+        _ => (Failure::Failed, "the driver reported an error"),
+    };
+    (failure, reason.to_owned())
+}
+
+fn locked(reasons: &Unreachable) -> std::sync::MutexGuard<'_, BTreeMap<String, (Failure, String)>> {
+    reasons.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Returns the error for an error response of a server, by its code and the code's name.
 pub fn refused(url: &DatabaseUrl, code: i32, name: &str) -> Error {
-    let failure = match code {
+    let name = identifier(name).to_owned();
+    Error::new(url.clone(), failure_of(code)).with_source(ServerError { code, name })
+}
+
+fn failure_of(code: i32) -> Failure {
+    match code {
         code if NOT_PRIMARY.contains(&code) => Failure::Unreachable,
+        code if FULL.contains(&code) => Failure::Full,
+        WRITES_BLOCKED => Failure::ReadOnly,
         // Unauthorized, AuthenticationFailed
         13 | 18 => Failure::Denied,
         _ => Failure::Failed,
-    };
-    let name = if name.is_empty() { "an error" } else { name }.to_owned();
-    Error::new(url.clone(), failure).with_source(ServerError { code, name })
+    }
 }
 
 /// Returns whether a document with the same key exists.

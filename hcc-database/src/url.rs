@@ -57,6 +57,10 @@ pub enum InvalidUrl {
     /// `sqlite:` is not followed by a path.
     #[error("invalid {} URL: the path is missing; expected for example {}", .0.kind, .0.example)]
     MissingPath(Accepted),
+
+    /// The path after `sqlite:` begins with `~`, which only shells expand.
+    #[error("invalid {} URL: ~ is not expanded in it; expected for example {}", .0.kind, .0.example)]
+    HomePath(Accepted),
 }
 
 impl DatabaseUrl {
@@ -70,6 +74,7 @@ impl DatabaseUrl {
     pub fn parse(url: &str, accepted: &Accepted) -> Result<Self, InvalidUrl> {
         match url.split_once(':') {
             Some(("sqlite", "")) => Err(InvalidUrl::MissingPath(*accepted)),
+            Some(("sqlite", path)) if path.starts_with('~') => Err(InvalidUrl::HomePath(*accepted)),
             Some(("sqlite", path)) => Ok(Self::Sqlite(path.into())),
             Some(("mongodb" | "mongodb+srv", _)) => Ok(Self::Mongodb(url.to_owned())),
             Some(("redis" | "rediss" | "redis+unix", _)) if accepted.redis => {
@@ -78,6 +83,36 @@ impl DatabaseUrl {
             Some(("memory", "")) => Ok(Self::Memory),
             _ => Err(InvalidUrl::UnknownScheme(*accepted)),
         }
+    }
+
+    /// Returns whether it contains a password, or may contain one.
+    pub fn has_secret(&self) -> bool {
+        let (url, has_user) = match self {
+            Self::Sqlite(_) | Self::Memory => return false,
+            Self::Mongodb(url) => (url, true),
+            Self::Redis(url) => (url, false),
+        };
+        let rest = url
+            .split_once(':')
+            .and_then(|(_, rest)| rest.strip_prefix("//"));
+        let Some(rest) = rest.filter(|rest| location(rest, has_user).is_some()) else {
+            return true;
+        };
+        let (authority, options) = match rest.find(['/', '?', '#']) {
+            Some(end) => rest.split_at(end),
+            None => (rest, ""),
+        };
+        let login = authority.split_once('@').map_or("", |(login, _)| login);
+        let is_user = has_user && !login.contains(':');
+        let options = options.to_lowercase();
+        let names = [
+            "pass",
+            "secret",
+            "token",
+            "credential",
+            "authmechanismproperties",
+        ];
+        !(login.is_empty() || is_user) || names.into_iter().any(|name| options.contains(name))
     }
 
     /// Returns the path of an SQLite file.
@@ -216,6 +251,41 @@ mod tests {
     }
 
     #[test]
+    fn urls_with_a_password_are_known() {
+        for url in [
+            "sqlite:/token/pass.db",
+            "memory:",
+            "mongodb://h1,h2:27018/db?replicaSet=x&tls=true",
+            "mongodb://mary@h/db?authMechanism=MONGODB-X509",
+            "mongodb+srv://h",
+            "redis://h:6380/3?durable=no",
+            "redis+unix:///run/r.sock?db=3",
+        ] {
+            let url = DatabaseUrl::parse(url, &ACCEPTED).unwrap();
+            assert!(!url.has_secret(), "{url}");
+        }
+        for url in [
+            "mongodb://mary:pw@h/db",
+            "mongodb+srv://mary:pw@h",
+            "mongodb://mary:p/pw@h/db",
+            "mongodb://h/db?proxyPassword=pw",
+            "mongodb://h/db?tlsCertificateKeyFilePassword=pw",
+            "mongodb://h?authMechanismProperties=AWS_SESSION_TOKEN:pw",
+            "mongodb:mary:pw@h",
+            "mongodb:mary:pw@h/db?x=http://y",
+            "mongodb://mary:A@pw?C@h/db",
+            "redis://:pw@h",
+            "redis://pw@h",
+            "rediss://mary:pw@h/1",
+            "redis+unix:///run/r.sock?pass=pw",
+            "redis:",
+        ] {
+            let url = DatabaseUrl::parse(url, &ACCEPTED).unwrap();
+            assert!(url.has_secret(), "{url}");
+        }
+    }
+
+    #[test]
     fn strings_that_are_not_urls_are_refused_without_repeating_them() {
         for text in [
             "",
@@ -231,6 +301,10 @@ mod tests {
         }
         let error = DatabaseUrl::parse("sqlite:", &ACCEPTED).unwrap_err();
         assert_eq!(error, InvalidUrl::MissingPath(ACCEPTED));
+        for path in ["~", "~/hcc.db", "~mary/hcc.db"] {
+            let error = DatabaseUrl::parse(&format!("sqlite:{path}"), &ACCEPTED).unwrap_err();
+            assert_eq!(error, InvalidUrl::HomePath(ACCEPTED));
+        }
     }
 
     fn assert_shown(url: &str, shown: &str) {

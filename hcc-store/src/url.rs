@@ -37,6 +37,14 @@ impl StoreUrl {
         Self(DatabaseUrl::Sqlite(path.into()))
     }
 
+    /// Returns whether it contains a password, or may contain one.
+    ///
+    /// Such a URL must not be an argument of a program, as arguments are visible in the process
+    /// list.
+    pub fn has_secret(&self) -> bool {
+        self.0.has_secret()
+    }
+
     /// Returns the path of an SQLite file.
     pub fn path(&self) -> Option<&Path> {
         self.0.path()

@@ -1,11 +1,12 @@
 //! The command line.
 
+use std::env;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use axum::http::HeaderName;
 use clap::{Args, Parser, Subcommand};
 use hcc_core::Frontend;
@@ -13,7 +14,7 @@ use hcc_queue::QueueUrl;
 use hcc_store::{Accounts, StoreUrl};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Runtime;
-use web_console::{Origin, WebConsole};
+use web_console::{Origin, WebConsole, monitor};
 
 use crate::serve;
 use crate::user::User;
@@ -85,6 +86,10 @@ pub(crate) struct Site {
     #[arg(long, value_name = "ADDRESS", env = "WEB_CONSOLE_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
 
+    /// Address of a second HTTP server, with /metrics for Prometheus, /healthz and /readyz
+    #[arg(long, value_name = "ADDRESS", env = "WEB_CONSOLE_METRICS")]
+    pub(crate) metrics: Option<SocketAddr>,
+
     /// Address in the browser, such as https://console.example.org [default: the address listened on]
     #[arg(long, env = "WEB_CONSOLE_ORIGIN")]
     pub(crate) origin: Option<Origin>,
@@ -136,8 +141,27 @@ impl FromStr for Screens {
     }
 }
 
+/// Refuses arguments with passwords, which the process list shows to all users.
+fn refuse_secrets(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<()> {
+    let is_secret = |argument: String| {
+        let value = argument
+            .strip_prefix("--store=")
+            .or_else(|| argument.strip_prefix("--queue="))
+            .unwrap_or(&argument);
+        value.parse().is_ok_and(|url: QueueUrl| url.has_secret())
+    };
+    ensure!(
+        !arguments.any(is_secret),
+        "a URL with a password cannot be passed as an argument (visible in the process list); \
+         hint: set HCC_STORE and HCC_QUEUE"
+    );
+    Ok(())
+}
+
 impl Cli {
     pub(crate) fn run(self) -> anyhow::Result<()> {
+        let arguments = env::args_os().skip(1);
+        refuse_secrets(arguments.filter_map(|argument| argument.into_string().ok()))?;
         let runtime = Runtime::new()?;
         match self.verb {
             Some(Verb::User(user)) => runtime.block_on(user.run(&self.database)),
@@ -155,9 +179,18 @@ impl Site {
     async fn serve(self, database: &Database) -> anyhow::Result<()> {
         let frontend = database.frontend().await?;
         let accounts = database.accounts().await?;
+        let metrics = self.metrics;
         let (listener, settings) = serve::listen(self).await?;
         println!("{}", settings.origin);
-        serve::serve(listener, WebConsole::new(frontend, accounts, settings)).await
+        let console = WebConsole::new(frontend.clone(), accounts, settings);
+        let serve = serve::serve(listener, console);
+        match metrics {
+            Some(address) => tokio::select! {
+                served = serve => served,
+                served = monitor(address, frontend) => served,
+            },
+            None => serve.await,
+        }
     }
 }
 

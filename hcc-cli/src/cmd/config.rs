@@ -7,7 +7,7 @@ use inquire::{Password, PasswordDisplayMode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
-use crate::config::{Config, Flags, Key, Source};
+use crate::config::{Config, Flags, Key, Source, visible};
 use crate::error::{CliError, Exit, Result};
 use crate::output::{Output, Row};
 
@@ -154,7 +154,7 @@ fn print_path(config: &Config, verb: &str, out: &Output) -> Result<()> {
 
     let file = config.file();
     let location = Location {
-        path: file.path().display().to_string(),
+        path: file.path()?.display().to_string(),
         profile: file.profile().map(str::to_owned),
     };
     out.result(format!("{verb}{}", location.path), &location)
@@ -163,9 +163,9 @@ fn print_path(config: &Config, verb: &str, out: &Output) -> Result<()> {
 /// Returns the value of a setting: the argument, or what is typed or piped.
 fn value_or_stdin(key: Key, value: Option<String>) -> Result<SecretString> {
     if let Some(value) = value {
-        if key == Key::Token {
-            let message = "tokens cannot be passed as arguments (visible in the process list)";
-            return Err(CliError::usage(message).hint("pipe it on stdin"));
+        let is_valid = || key.check(&value).is_ok();
+        if key == Key::Token || (key.has_secret(&value) && is_valid()) {
+            return Err(visible(key).hint("pipe it on stdin"));
         }
         return Ok(value.into());
     }
@@ -218,8 +218,9 @@ fn default(config: &Config, key: Key) -> Result<Option<(String, Source)>> {
     }
     let value = match key {
         Key::Label => config.settings.label.clone(),
-        Key::Store => config.store_url()?.to_string(),
-        Key::Queue => config.queue_url()?.to_string(),
+        // What a command prints is a secret.
+        Key::Store if config.find(Key::StoreCommand).is_none() => config.store_url()?.to_string(),
+        Key::Queue if config.find(Key::QueueCommand).is_none() => config.queue_url()?.to_string(),
         _ => return Ok(None),
     };
     Ok(Some((value, Source::Default)))

@@ -17,7 +17,7 @@ use crate::cmd::args::{Defaults, Waiting, retry_while_busy};
 use crate::config::Config;
 use crate::error::{Context, Result};
 use crate::output::Output;
-use crate::platform::signals::{cancel_on_ctrl_c, finish};
+use crate::platform::signals::{cancel_on_signal, finish};
 use crate::price::with_currency;
 
 /// Create a server; idempotent: a name is never created twice
@@ -97,7 +97,7 @@ impl Create {
                 finish(async { Ok(create.await?) }).await
             };
             let timeout = self.waiting.timeout_before_request();
-            let wait = |actions| cancel_on_ctrl_c(self.waiting.wait(project, actions));
+            let wait = |actions| cancel_on_signal(self.waiting.wait(project, actions));
             match retry_while_busy(name, timeout, request).await? {
                 CreateOutcome::Created(actions) => {
                     report_sold_out(name, places);

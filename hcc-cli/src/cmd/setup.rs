@@ -14,7 +14,7 @@ use secrecy::ExposeSecret;
 use crate::cmd::args::Defaults;
 use crate::cmd::config::{check_offers, fetch_catalog, save};
 use crate::completion_cache;
-use crate::config::{Config, Key, legacy};
+use crate::config::{Config, Key, home, legacy};
 use crate::error::{Exit, Result};
 use crate::output::Output;
 use crate::price::size;
@@ -71,7 +71,7 @@ impl Setup {
 fn import(path: Option<PathBuf>, config: &mut Config) -> Result<()> {
     let path = match path.or_else(|| env::var_os("HCLOUD_CONSOLE_CONF").map(PathBuf::from)) {
         Some(path) => path,
-        None => etcetera::home_dir()?.join(".hcloud-console.conf"),
+        None => home()?.join(".hcloud-console.conf"),
     };
     let values = legacy::read(&path)?;
     for key in Key::all() {

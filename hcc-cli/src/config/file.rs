@@ -4,12 +4,14 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use toml_edit::{Document, DocumentMut, Item, Table, TableLike, Value};
 
+use super::environment::no_home;
 use super::key::{Key, Values};
+use super::paths::require_private;
 use super::toml::TomlError;
-use crate::error::{CliError, Context, Exit, Result};
+use crate::error::{CliError, Context, Result};
 
 /// The name of the table of profiles.
 const PROFILES: &str = "profile";
@@ -27,14 +29,17 @@ pub(crate) struct File {
 impl File {
     /// Reads a settings file; a missing one is empty.
     ///
-    /// It may hold a token, so a file that other users can read is refused.
+    /// It is refused if other users can change it, or read it although it holds a secret.
     pub(crate) fn read(path: &Path, profile: Option<&str>) -> Result<Self> {
         let document = match fs::read_to_string(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => DocumentMut::new(),
             Err(cause) => return Err(CliError::unreadable(path, cause)),
             Ok(text) => {
-                check_private(path)?;
-                parse(&text).map_err(|error| error.in_file(path, &text))?
+                let parsed = parse(&text);
+                // In doubt, it does.
+                let holds_secrets = parsed.as_ref().map_or(true, holds_secrets);
+                require_private(path, holds_secrets)?;
+                parsed.map_err(|error| error.in_file(path, &text))?
             }
         };
         Ok(Self {
@@ -44,8 +49,25 @@ impl File {
         })
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
+    /// The settings of a user without a home directory, who has no such file.
+    pub(crate) fn none(profile: Option<&str>) -> Self {
+        Self {
+            path: PathBuf::new(),
+            profile: profile.map(str::to_owned),
+            document: DocumentMut::new(),
+        }
+    }
+
+    /// Returns its path.
+    ///
+    /// # Errors
+    ///
+    /// The user has no home directory.
+    pub(crate) fn path(&self) -> Result<&Path> {
+        if self.path.as_os_str().is_empty() {
+            return Err(no_home());
+        }
+        Ok(&self.path)
     }
 
     pub(crate) fn profile(&self) -> Option<&str> {
@@ -69,18 +91,13 @@ impl File {
 
     /// Returns all values in it.
     pub(crate) fn values(&self) -> Values {
-        let settings = self.table().into_iter().flat_map(TableLike::iter);
-        settings
-            .filter_map(|(name, item)| Some((Key::named(name)?, value(item)?)))
-            .collect()
+        self.table().into_iter().flat_map(settings_of).collect()
     }
 
-    /// Sets a value; a source of the token replaces all others.
+    /// Sets a value, and removes its alternatives.
     pub(crate) fn set(&mut self, key: Key, value: &str) {
-        if Key::TOKEN_SOURCES.contains(&key) {
-            for other in Key::TOKEN_SOURCES.into_iter().filter(|other| *other != key) {
-                self.unset(other);
-            }
+        for other in key.alternatives().iter().filter(|other| **other != key) {
+            self.unset(*other);
         }
         let mut value = match value.parse::<i64>() {
             Ok(number) if key == Key::SignalBytes => Value::from(number),
@@ -107,7 +124,8 @@ impl File {
     /// Replaces the file atomically; only its owner can read the new one.
     pub(crate) fn write(&self) -> Result<()> {
         // A symbolic link stays, and its target is replaced.
-        let path = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
+        let path = self.path()?;
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let directory = path.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(directory)
             .context(|| format!("cannot create {}", directory.display()))?;
@@ -206,20 +224,19 @@ fn value(item: &Item) -> Option<SecretString> {
     }
 }
 
-#[cfg(unix)]
-fn check_private(path: &Path) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-
-    let mode = fs::metadata(path)?.permissions().mode();
-    if mode & 0o077 == 0 {
-        return Ok(());
-    }
-    let message = format!("{} is readable by other users", path.display());
-    let hint = format!("run chmod 600 {}", path.display());
-    Err(CliError::new(Exit::NotSetUp, "exposed", message).hint(hint))
+/// Whether a setting of the file, or of one of its profiles, is a secret.
+fn holds_secrets(document: &DocumentMut) -> bool {
+    let profiles = document.get(PROFILES).and_then(Item::as_table_like);
+    let profiles = profiles.into_iter().flat_map(TableLike::iter);
+    let profiles = profiles.filter_map(|(_, profile)| profile.as_table_like());
+    let root: &dyn TableLike = document.as_table();
+    profiles
+        .chain([root])
+        .flat_map(settings_of)
+        .any(|(key, value)| key.has_secret(value.expose_secret()))
 }
 
-#[cfg(not(unix))]
-fn check_private(_path: &Path) -> Result<()> {
-    Ok(())
+fn settings_of(table: &dyn TableLike) -> impl Iterator<Item = (Key, SecretString)> {
+    let settings = table.iter();
+    settings.filter_map(|(name, item)| Some((Key::named(name)?, value(item)?)))
 }

@@ -7,7 +7,8 @@ use etcetera::BaseStrategy;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::environment::{directories, variable};
+use super::environment::{directories, home, variable};
+use super::paths::warn_if_exposed;
 use super::toml;
 use crate::error::{CliError, Exit, Result};
 
@@ -37,12 +38,22 @@ struct Preferences {
 
 impl HcloudConfig {
     pub(super) fn read() -> Result<Self> {
-        let path = path()?;
+        let Ok(path) = path() else {
+            // Without a home directory there is none.
+            return Ok(Self::default());
+        };
         match fs::read_to_string(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
             Err(cause) => Err(CliError::unreadable(&path, cause)),
             Ok(text) => toml::parse(&text, &path),
         }
+    }
+
+    /// Reads the token of a context, and warns if other users can read it as well.
+    pub(super) fn read_token(context: &str) -> Result<SecretString> {
+        let token = Self::read()?.token(context)?;
+        warn_if_exposed(&path()?);
+        Ok(token)
     }
 
     /// The context in force unless another one is named.
@@ -56,7 +67,7 @@ impl HcloudConfig {
     ///
     /// The official CLI uses another token if the context does not exist. That may be the token of
     /// another project, so it is an error here.
-    pub(super) fn token(&self, context: &str) -> Result<SecretString> {
+    fn token(&self, context: &str) -> Result<SecretString> {
         let found = self.context(context).map(|found| found.token.clone());
         found.ok_or_else(|| {
             let message = format!("the official CLI has no context {context:?}");
@@ -84,7 +95,7 @@ pub(crate) fn path() -> Result<PathBuf> {
     let config = if cfg!(windows) {
         directories()?.config_dir()
     } else {
-        etcetera::home_dir()?.join(".config")
+        home()?.join(".config")
     };
     Ok(config.join("hcloud/cli.toml"))
 }

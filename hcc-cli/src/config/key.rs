@@ -11,6 +11,8 @@ use hcc_store::StoreUrl;
 use hcloud_api::{Client, Labels};
 use secrecy::SecretString;
 
+use super::paths::resolve_in_url;
+
 /// Values of settings. Some are secrets, so all are treated as such.
 pub(crate) type Values = BTreeMap<Key, SecretString>;
 
@@ -70,9 +72,13 @@ keys! {
         "URL of the console page, up to the ?; - for none";
     Store: "store", "HCC_STORE", Some("store"), "URL",
         "Database of the records: sqlite:PATH or mongodb://HOST/DATABASE";
+    StoreCommand: "store_command", "HCC_STORE_COMMAND", Some("store-command"), "COMMAND",
+        "Shell command that prints the URL of the database of the records";
     Queue: "queue", "HCC_QUEUE", Some("queue"), "URL",
         "Database of the commands: sqlite:PATH, mongodb://HOST/DATABASE or redis://HOST \
          [default: next to the records]";
+    QueueCommand: "queue_command", "HCC_QUEUE_COMMAND", Some("queue-command"), "COMMAND",
+        "Shell command that prints the URL of the database of the commands";
     Records: "records", "HCC_RECORDS", Some("records"), "NAME",
         "MongoDB collection of the records [default: vms]";
     Commands: "commands", "HCC_COMMANDS", Some("commands"), "NAME",
@@ -95,6 +101,23 @@ impl Key {
         Self::Context,
         Self::Token,
     ];
+
+    /// The settings that lead to the URL of the records, as with the token.
+    pub(crate) const STORE_SOURCES: [Self; 2] = [Self::StoreCommand, Self::Store];
+
+    /// The settings that lead to the URL of the commands, as with the token.
+    pub(crate) const QUEUE_SOURCES: [Self; 2] = [Self::QueueCommand, Self::Queue];
+
+    /// Returns the settings of which one place has only one: this one, and what replaces it.
+    pub(crate) fn alternatives(self) -> &'static [Self] {
+        let groups: [&[Self]; 3] = [
+            &Self::TOKEN_SOURCES,
+            &Self::STORE_SOURCES,
+            &Self::QUEUE_SOURCES,
+        ];
+        let group = groups.into_iter().find(|group| group.contains(&self));
+        group.unwrap_or_default()
+    }
 
     /// Iterates over all settings.
     pub fn all() -> impl Iterator<Item = Self> {
@@ -122,8 +145,19 @@ impl Key {
 
     /// Whether it selects a project, or the database of one.
     pub(crate) fn selects_project(self) -> bool {
-        Self::TOKEN_SOURCES.contains(&self)
-            || matches!(self, Self::Endpoint | Self::Store | Self::Queue)
+        self == Self::Endpoint || !self.alternatives().is_empty()
+    }
+
+    /// Whether a value is a secret, or contains one.
+    pub(crate) fn has_secret(self, value: &str) -> bool {
+        match self {
+            Self::Token => true,
+            Self::Store | Self::Queue if value.starts_with("sqlite:") => false,
+            // In doubt, it is one.
+            Self::Store => value.parse().map_or(true, |url: StoreUrl| url.has_secret()),
+            Self::Queue => value.parse().map_or(true, |url: QueueUrl| url.has_secret()),
+            _ => false,
+        }
     }
 
     /// Whether only the API can tell if a value is valid.
@@ -139,6 +173,7 @@ impl Key {
     pub(crate) fn redacted(self, value: &str) -> Option<String> {
         match self {
             Self::Token => None,
+            Self::Store | Self::Queue if value.starts_with("sqlite:") => Some(value.to_owned()),
             Self::Store => Some(value.parse::<StoreUrl>().ok()?.to_string()),
             Self::Queue => Some(value.parse::<QueueUrl>().ok()?.to_string()),
             _ => Some(value.to_owned()),
@@ -162,8 +197,13 @@ impl Key {
                 value.starts_with("https://") || value.starts_with("http://"),
                 "expected an http or https URL",
             ),
-            Self::Store => valid(value.parse::<StoreUrl>()),
-            Self::Queue => valid(value.parse::<QueueUrl>()),
+            Self::Store | Self::Queue => {
+                let url = resolve_in_url(value, None).map_err(|error| error.message())?;
+                match self {
+                    Self::Store => valid(url.parse::<StoreUrl>()),
+                    _ => valid(url.parse::<QueueUrl>()),
+                }
+            }
             Self::Records | Self::Commands | Self::Signals | Self::Events => require(
                 !value.contains(['$', '\0']),
                 "not a valid name of a MongoDB collection",
@@ -228,6 +268,7 @@ mod tests {
             (Key::Prefix, "m_", "m-"),
             (Key::Console, "javascript:1", "https://example.org/l.html"),
             (Key::Store, "hcc.db", "sqlite:hcc.db"),
+            (Key::Store, "sqlite:~mary/hcc.db", "sqlite:./~mary/hcc.db"),
             (Key::Queue, "redis", "redis://h"),
             (Key::Records, "a$b", "vms"),
             (Key::SignalBytes, "0", "100000"),

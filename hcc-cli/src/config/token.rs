@@ -8,6 +8,7 @@ use secrecy::SecretString;
 
 use super::hcloud::HcloudConfig;
 use super::key::Key;
+use super::paths::warn_if_exposed;
 use crate::error::{CliError, Context, Exit, Result};
 
 /// Where the token comes from.
@@ -43,8 +44,8 @@ impl TokenSource {
         match self {
             Self::Token(token) => Ok(token.clone()),
             Self::File(path) => read_token(path),
-            Self::Command(command) => run_token_command(command),
-            Self::Context(name) => HcloudConfig::read()?.token(name),
+            Self::Command(command) => output_of(Key::TokenCommand, command),
+            Self::Context(name) => HcloudConfig::read_token(name),
         }
     }
 }
@@ -56,20 +57,32 @@ pub(crate) fn no_token() -> CliError {
 
 pub(super) fn read_token(path: &Path) -> Result<SecretString> {
     let text = fs::read_to_string(path).map_err(|cause| CliError::unreadable(path, cause))?;
+    warn_if_exposed(path);
     Ok(text.trim().into())
 }
 
-/// Its standard output is the token; its standard error is shown to the user.
-fn run_token_command(command: &str) -> Result<SecretString> {
+/// Runs the command of a setting. Its standard output is the secret; its standard error is shown to
+/// the user.
+pub(super) fn output_of(key: Key, command: &str) -> Result<SecretString> {
     let output = Command::new("sh")
         .args(["-c", command])
         .stderr(Stdio::inherit())
         .output()
-        .context(|| "cannot run token_command")?;
+        .context(|| format!("cannot run {key}"))?;
+    let code = match key {
+        Key::TokenCommand => "no_token",
+        _ => "no_database",
+    };
+    let failed = |why: &str| {
+        let message = format!("{key} failed: {why}");
+        CliError::new(Exit::NotSetUp, code, message)
+    };
     if !output.status.success() {
-        let message = format!("token_command failed: {}", output.status);
-        return Err(CliError::new(Exit::NotSetUp, "no_token", message));
+        return Err(failed(&output.status.to_string()));
     }
-    let text = String::from_utf8(output.stdout).map_err(|_| no_token())?;
-    Ok(text.trim().into())
+    let text = String::from_utf8(output.stdout).map_err(|_| failed("its output is not text"))?;
+    match text.trim() {
+        "" => Err(failed("it printed nothing")),
+        text => Ok(text.into()),
+    }
 }

@@ -15,16 +15,20 @@ mod faults;
 #[cfg(feature = "mongodb")]
 mod foreign;
 mod library;
+mod life;
 mod migration;
 #[cfg(feature = "mongodb")]
 mod on_mongodb;
 mod output;
 mod packaging;
 mod page;
+mod places;
 mod progress;
 mod queue;
 mod reasons;
 mod safety;
+mod secret_urls;
+mod service;
 mod session;
 mod settings;
 mod setup;

@@ -73,7 +73,7 @@ async fn settings_of_server_py_are_imported_with_their_token() {
 async fn settings_readable_by_other_users_are_refused() {
     let user = User::of(Sim::builder()).await;
     let path = user.write(CONFIG, &format!("token = \"{TOKEN}\"\n"));
-    set_mode(&path, 0o640);
+    set_mode(&path, 0o644);
 
     let run = user.hcc(&["list"]).await;
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{
-    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, IntoConnectionInfo, ProtocolVersion,
-    PushInfo, PushKind, RedisError, RedisResult, Script, ServerErrorKind, ToRedisArgs, cmd, pipe,
+    AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo,
+    PushKind, RedisError, RedisResult, Script, ToRedisArgs, cmd, pipe,
 };
+use hcc_database::redis::classified;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
-use tracing::debug;
 
 use crate::{DatabaseError, DatabaseUrl, Error, Failure, QueueUrl, Result};
 
@@ -167,32 +167,7 @@ impl Server {
             }
             Fault::Redis(error) => error,
         };
-        use ServerErrorKind::{BusyLoading, ClusterDown, MasterDown, NoPerm, ReadOnly, TryAgain};
-        let failure = match (error.kind(), error.code()) {
-            (ErrorKind::Io | ErrorKind::Parse, _)
-            | (ErrorKind::Server(BusyLoading | ClusterDown | MasterDown | TryAgain), _) => {
-                Failure::Unreachable
-            }
-            (ErrorKind::AuthenticationFailed | ErrorKind::Server(NoPerm), _)
-            | (_, Some("NOAUTH" | "WRONGPASS")) => Failure::Denied,
-            (ErrorKind::Server(ReadOnly), _) => Failure::ReadOnly,
-            (_, Some("BUSY")) => Failure::Busy,
-            (_, Some("OOM")) => Failure::Full,
-            (_, Some("WRONGTYPE")) => Failure::WrongFile { expected: "queue" },
-            _ => Failure::Failed,
-        };
-        debug!(url = %self.url, ?failure, "database call failed");
-        failed(failure).with_source(reduced(&error)).into()
-    }
-}
-
-/// Describes an error without its details, which may quote a command.
-fn reduced(error: &RedisError) -> String {
-    match (error.code(), std::error::Error::source(error)) {
-        (Some(code), _) => format!("the server reported {code}"),
-        // The driver repeats the message of the system, and adds nothing.
-        (None, Some(source)) if error.kind() == ErrorKind::Io => source.to_string(),
-        _ => error.category().to_owned(),
+        classified(&self.url.0, &error).into()
     }
 }
 

@@ -9,5 +9,6 @@ mod mongodb;
 mod place;
 mod processes;
 mod redis;
+mod refusals;
 mod sqlite;
 mod storm;

@@ -198,6 +198,37 @@ async fn store_works_after_a_call_is_dropped() {
 }
 
 #[tokio::test]
+async fn trigger_that_quotes_values_is_not_shown() {
+    let directory = TestDir::new();
+    let store = directory.store();
+    store.reserve("vm").await.unwrap();
+    let quote = |event, row| {
+        format!(
+            "CREATE TRIGGER refuse_{event} BEFORE {event} ON vms
+            BEGIN SELECT RAISE(ABORT, {row}.doc || 'canary'); END"
+        )
+    };
+    for (event, row) in [("INSERT", "new"), ("UPDATE", "new"), ("DELETE", "old")] {
+        directory
+            .connection()
+            .execute_batch(&quote(event, row))
+            .unwrap();
+    }
+
+    let canary = "canary".into();
+    let patch = Patch::new().created(Some(&canary), &[]);
+    for error in [
+        store.set("vm", patch.clone()).await.unwrap_err(),
+        store.set("vm2", patch).await.unwrap_err(),
+        store.remove("vm", Precondition::Any).await.unwrap_err(),
+    ] {
+        assert_eq!(error.failure(), Some(Failure::Failed));
+        assert_names(&error, &directory.path());
+        assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+    }
+}
+
+#[tokio::test]
 #[ignore = "needs root, to mount a small file system"]
 async fn full_disk_loses_nothing() {
     let disk = SmallDisk::new();

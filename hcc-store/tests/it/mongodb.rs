@@ -1,5 +1,6 @@
 //! The MongoDB backend, and documents of other programs.
 
+mod partial_rights;
 mod replica_set;
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ mod program;
 mod redis;
 mod wait;
 
-pub use mongodb::{Mongod, ReplicaSet, TestDatabase};
+pub use mongodb::{GuardedMongod, Mongod, ReplicaSet, TestDatabase};
 pub use process::Process;
 pub use program::Program;
 pub use redis::Redis;

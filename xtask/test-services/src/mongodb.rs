@@ -69,9 +69,15 @@ pub struct Mongod {
 impl Mongod {
     /// Starts a server on a Unix socket in its data directory.
     pub fn start() -> Self {
+        Self::with_settings(&[])
+    }
+
+    /// Starts a server with these arguments on a Unix socket in its data directory.
+    fn with_settings(settings: &[&str]) -> Self {
         let directory = TempDir::new().unwrap();
         let socket = directory.path().join("mongod.sock");
         let mut mongod = mongod(&directory);
+        mongod.args(settings);
         mongod.arg("--bind_ip").arg(&socket);
         mongod.arg("--unixSocketPrefix").arg(directory.path());
         Self {
@@ -145,6 +151,54 @@ impl Mongod {
     /// Ends a [`pause`](Self::pause).
     pub fn resume(&self) {
         self.process.resume();
+    }
+}
+
+/// A [`Mongod`] that requires a login, with one database.
+#[derive(Debug)]
+pub struct GuardedMongod {
+    server: Mongod,
+    name: String,
+    /// The database, for a user who may do everything.
+    pub database: Database,
+}
+
+impl GuardedMongod {
+    /// Starts a server with an administrator.
+    pub async fn start() -> Self {
+        let server = Mongod::with_settings(&["--auth"]);
+        let create = doc! { "createUser": "admin", "pwd": "admin", "roles": ["root"] };
+        let first = admin(&server.url("?directConnection=true")).await;
+        first.run_command(create).await.unwrap();
+        let name = fresh_name();
+        let url = format!("mongodb://admin:admin@{}/?authSource=admin", server.host);
+        let database = Client::with_uri_str(url).await.unwrap().database(&name);
+        Self {
+            server,
+            name,
+            database,
+        }
+    }
+
+    /// Creates a user who may do these actions on these collections, and returns the URL with the
+    /// login. An empty name is all collections.
+    pub async fn user(&self, name: &str, password: &str, may: &[(&str, &[&str])]) -> String {
+        let privileges = may.iter().map(|(collection, actions)| {
+            let resource = doc! { "db": &self.name, "collection": *collection };
+            doc! { "resource": resource, "actions": actions.to_vec() }
+        });
+        let privileges: Vec<_> = privileges.collect();
+        let role = format!("role-{name}");
+        for command in [
+            doc! { "createRole": &role, "privileges": privileges, "roles": [] },
+            doc! { "createUser": name, "pwd": password, "roles": [role] },
+        ] {
+            self.database.run_command(command).await.unwrap();
+        }
+        format!(
+            "mongodb://{name}:{password}@{}/{}",
+            self.server.host, self.name
+        )
     }
 }
 

@@ -10,6 +10,7 @@ use crate::error::{CliError, Exit, Result};
 pub(crate) struct Confirmation {
     /// Do not ask for confirmation
     #[arg(short, long, env = "HCC_YES", hide_env_values = true)]
+    #[arg(action = clap::ArgAction::SetTrue, value_parser = switch)]
     yes: bool,
 }
 
@@ -35,6 +36,15 @@ impl Confirmation {
             return Err(CliError::new(Exit::Refused, "declined", message).hint("pass --yes"));
         }
         confirmed(prompt(question)? == word)
+    }
+}
+
+/// Reads a switch from the environment.
+fn switch(value: &str) -> Result<bool, &'static str> {
+    match value.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "y" | "on" => Ok(true),
+        "0" | "false" | "no" | "n" | "off" | "" => Ok(false),
+        _ => Err("expected yes or no, true or false, or 1 or 0"),
     }
 }
 
