@@ -22,6 +22,7 @@ use crate::price::with_currency;
 
 /// Create a server; idempotent: a name is never created twice
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct Create {
     /// Name of the server
     #[arg(id = "new_name", value_name = "NAME")]
@@ -50,6 +51,12 @@ pub(crate) struct Create {
     #[command(flatten)]
     waiting: Waiting,
 }
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 created, or it exists as requested; 2 invalid input; 3 a type, image, location or key
+does not exist; 4 the name belongs to a server that is not managed or differs, or a limit is reached;
+5 no token, or one without permission; 6 sold out, locked, or being deleted: try again later;
+7 timeout: the creation goes on";
 
 impl Create {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {

@@ -19,6 +19,11 @@ pub(crate) struct Kill {
     #[command(flatten)]
     target: Target,
 
+    /// Remove the record although none of the recorded servers exists, as with the token of
+    /// another project
+    #[arg(long)]
+    force: bool,
+
     #[command(flatten)]
     waiting: Waiting,
 
@@ -35,7 +40,13 @@ impl Kill {
             let question = format!("{summary}Type its name to confirm: ");
             self.confirmation.ask_for(name.as_str(), &question)?;
         }
-        let request = async || Ok(project.kill(name).await?);
+        let request = async || match project.kill(name).await {
+            Err(Error::OtherProject { .. }) if self.force => {
+                project.remove_record(name).await?;
+                Ok(DeleteOutcome::Gone)
+            }
+            outcome => Ok(outcome?),
+        };
         let actions = match retry_while_busy(name, self.waiting.timeout(), request).await? {
             DeleteOutcome::Deleted(action) => action.into_iter().collect(),
             _ => Vec::new(),

@@ -125,6 +125,27 @@ async fn pruning_with_the_token_of_another_project_needs_force() {
 }
 
 #[tokio::test]
+async fn names_with_the_token_of_another_project_need_force() {
+    for verb in [&["sync", "web1"][..], &["kill", "web1", "--yes"]] {
+        let user = owner(Sim::builder().server("web1", MANAGED)).await;
+        user.ok(&["sync", "--all"]).await;
+        user.ok(&["kill", "web1", "--yes", "--store", "memory:"])
+            .await;
+
+        let refused = user.hcc(verb).await;
+
+        let (code, line) = refused.failure();
+        assert_eq!(code, 4, "{line}");
+        assert!(line.contains("(other_project)"), "{line}");
+        assert!(line.contains("--force"), "{line}");
+        let cached = || user.ok(&["list", "--cached", "-o", "noheader"]);
+        assert!(cached().await.contains("web1"));
+        user.ok(&[verb, &["--force"]].concat()).await;
+        assert_eq!(cached().await, "");
+    }
+}
+
+#[tokio::test]
 async fn powering_off_asks_for_confirmation() {
     for verb in ["force", "reset"] {
         let user = owner_of_web1().await;

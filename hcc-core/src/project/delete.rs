@@ -1,9 +1,10 @@
 //! `kill`: deleting a server.
 
-use hcc_store::Precondition;
+use hcc_store::{Precondition, Record};
 use hcloud_api::{Action, ActionStatus, ListActions, Server, ServerId, ServerStatus, Timestamp};
 
 use super::Project;
+use super::sync::known_ids;
 use crate::{Error, Result, ServerName};
 
 /// The outcome of a deletion.
@@ -25,7 +26,8 @@ impl Project {
     /// # Errors
     ///
     /// The server is missing or not managed, or the request to Hetzner fails, for example because
-    /// the server is protected.
+    /// the server is protected. [`Error::OtherProject`] if neither this nor another recorded server
+    /// exists, as with the token of another project.
     pub async fn kill(&self, name: &ServerName) -> Result<DeleteOutcome> {
         self.delete_expected(name, ExpectedServer::Any).await
     }
@@ -37,7 +39,8 @@ impl Project {
         expected: ExpectedServer,
     ) -> Result<DeleteOutcome> {
         let Some(server) = self.find(name).await? else {
-            return self.remove_record(name, expected).await;
+            self.require_same_project(name, expected).await?;
+            return self.remove_gone(name, expected).await;
         };
         self.guard.check(&server, &self.settings)?;
         if !expected.matches(&server) {
@@ -73,7 +76,46 @@ impl Project {
         }
     }
 
-    async fn remove_record(
+    /// Removes the record of a server, whether or not the server exists; returns whether there was
+    /// one.
+    ///
+    /// # Errors
+    ///
+    /// The records are unavailable.
+    pub async fn remove_record(&self, name: &ServerName) -> Result<bool> {
+        let removed = self.store.remove(name.as_str(), Precondition::Any);
+        Ok(removed.await?)
+    }
+
+    /// Checks that the project has a recorded server, before the record of one that it does not have
+    /// is removed.
+    ///
+    /// A worker that repeats a deletion may have deleted the last one, so it needs the records of
+    /// others.
+    async fn require_same_project(
+        &self,
+        name: &ServerName,
+        expected: ExpectedServer,
+    ) -> Result<()> {
+        let mut records = self.store.list().await?;
+        let is_this = |record: &Record| record.name == name.as_str();
+        if !records
+            .iter()
+            .any(|record| is_this(record) && record.id.is_some())
+        {
+            return Ok(());
+        }
+        if !matches!(expected, ExpectedServer::Any) {
+            records.retain(|record| !is_this(record));
+        }
+        let ids = known_ids(&records);
+        if ids.is_empty() || self.has_any(&ids).await? {
+            return Ok(());
+        }
+        Err(Error::OtherProject { records: 1 })
+    }
+
+    async fn remove_gone(
         &self,
         name: &ServerName,
         expected: ExpectedServer,
@@ -96,7 +138,7 @@ impl Project {
     ) -> Result<DeleteOutcome> {
         match expected {
             ExpectedServer::Id(id) if !self.exists(id).await? => {
-                self.remove_record(name, expected).await
+                self.remove_gone(name, expected).await
             }
             _ => Err(Error::Replaced { name: name.clone() }),
         }
