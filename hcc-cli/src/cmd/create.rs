@@ -17,7 +17,8 @@ use crate::cmd::args::{Defaults, Waiting, retry_while_busy};
 use crate::config::Config;
 use crate::error::{Context, Result};
 use crate::output::Output;
-use crate::platform::signals::{cancel_on_ctrl_c, finish};
+use crate::output::next_steps::{self, Next};
+use crate::platform::signals::finish;
 use crate::price::with_currency;
 
 /// Create a server; idempotent: a name is never created twice
@@ -75,7 +76,9 @@ impl Create {
                 differences,
             })?;
         }
-        out.done(&Done::new(&self.name, &actions?))
+        let actions = actions?;
+        next_steps::print(&out, config, &self.name, Next::Created).await;
+        out.done(&Done::new(&self.name, &actions))
     }
 
     fn options(&self) -> Result<CreateOptions> {
@@ -104,7 +107,7 @@ impl Create {
                 finish(async { Ok(create.await?) }).await
             };
             let timeout = self.waiting.timeout_before_request();
-            let wait = |actions| cancel_on_ctrl_c(self.waiting.wait(project, actions));
+            let wait = |actions| self.waiting.wait(project, actions);
             match retry_while_busy(name, timeout, request).await? {
                 CreateOutcome::Created(actions) => {
                     report_sold_out(name, places);

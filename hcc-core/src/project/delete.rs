@@ -4,7 +4,7 @@ use hcc_store::{Precondition, Record};
 use hcloud_api::{Action, ActionStatus, ListActions, Server, ServerId, ServerStatus, Timestamp};
 
 use super::Project;
-use super::sync::known_ids;
+use super::sync::{ProjectPresence, known_ids};
 use crate::{Error, Result, ServerName};
 
 /// The outcome of a deletion.
@@ -26,8 +26,8 @@ impl Project {
     /// # Errors
     ///
     /// The server is missing or not managed, or the request to Hetzner fails, for example because
-    /// the server is protected. [`Error::OtherProject`] if neither this nor another recorded server
-    /// exists, as with the token of another project.
+    /// the server is protected. [`Error::OtherProject`] if none of the recorded servers exists, as
+    /// with the token of another project, unless the project is empty and this is the only record.
     pub async fn kill(&self, name: &ServerName) -> Result<DeleteOutcome> {
         self.delete_expected(name, ExpectedServer::Any).await
     }
@@ -90,29 +90,32 @@ impl Project {
     /// Checks that the project has a recorded server, before the record of one that it does not have
     /// is removed.
     ///
-    /// A worker that repeats a deletion may have deleted the last one, so it needs the records of
-    /// others.
+    /// That one may have been the last: so it needs other records, or a person whose project has
+    /// servers, but none of those that are recorded.
     async fn require_same_project(
         &self,
         name: &ServerName,
         expected: ExpectedServer,
     ) -> Result<()> {
-        let mut records = self.store.list().await?;
-        let is_this = |record: &Record| record.name == name.as_str();
+        let records = self.store.list().await?;
+        let is_this = |record: &&Record| record.name == name.as_str();
         if !records
             .iter()
-            .any(|record| is_this(record) && record.id.is_some())
+            .filter(is_this)
+            .any(|record| record.id.is_some())
         {
             return Ok(());
         }
-        if !matches!(expected, ExpectedServer::Any) {
-            records.retain(|record| !is_this(record));
-        }
         let ids = known_ids(&records);
-        if ids.is_empty() || self.has_any(&ids).await? {
+        let is_only_one = ids.len() == 1;
+        if is_only_one && !matches!(expected, ExpectedServer::Any) {
             return Ok(());
         }
-        Err(Error::OtherProject { records: 1 })
+        match self.presence(&ids).await? {
+            ProjectPresence::Known => Ok(()),
+            ProjectPresence::Empty if is_only_one => Ok(()),
+            _ => Err(Error::OtherProject { records: 1 }),
+        }
     }
 
     async fn remove_gone(

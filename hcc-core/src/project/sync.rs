@@ -101,7 +101,8 @@ impl Project {
         let mut plan = self.plan(scope, prune, servers, &skipped, records);
         if plan.finds_no_known_server && plan.removes_known && scope.is_named() {
             // The servers that were fetched are only some of the project.
-            plan.finds_no_known_server = !self.has_any(&ids).await?;
+            let presence = self.presence(&ids).await?;
+            plan.finds_no_known_server = presence != ProjectPresence::Known;
         }
         Ok(PlannedSync {
             plan,
@@ -110,12 +111,18 @@ impl Project {
     }
 
     /// Returns whether the project has a server with one of these ids, or may have.
-    pub(super) async fn has_any(&self, ids: &HashSet<u64>) -> Result<bool> {
+    pub(super) async fn presence(&self, ids: &HashSet<u64>) -> Result<ProjectPresence> {
         let all = self.api.servers().list(&ListServers::default());
         let all = all.all_with_deviations(|_| {}).await?;
         let is_unclear = all.skipped().next().is_some();
         let is_known = |server: &Server| ids.contains(&server.id.number());
-        Ok(is_unclear || all.items.iter().any(is_known))
+        Ok(if is_unclear || all.items.iter().any(is_known) {
+            ProjectPresence::Known
+        } else if all.items.is_empty() {
+            ProjectPresence::Empty
+        } else {
+            ProjectPresence::Unknown
+        })
     }
 
     /// Fetches the servers, by name or all of them, whichever takes fewer requests.
@@ -223,6 +230,17 @@ impl PlannedSync {
         }
         Ok(plan.synced)
     }
+}
+
+/// What a project has of the recorded servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ProjectPresence {
+    /// At least one of them.
+    Known,
+    /// Other servers only.
+    Unknown,
+    /// No servers at all.
+    Empty,
 }
 
 /// Returns the ids of the recorded servers.

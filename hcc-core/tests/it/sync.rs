@@ -241,10 +241,16 @@ async fn record_of_a_server_that_cannot_be_decoded_is_kept() {
 
 #[tokio::test]
 async fn names_with_the_token_of_another_project_remove_nothing() {
-    for theirs in [Sim::builder(), Sim::builder().server("theirs", MANAGED)] {
+    for (theirs, records) in [
+        (Sim::builder(), &["web1", "web2"][..]),
+        (Sim::builder().server("theirs", MANAGED), &["web1"]),
+        (Sim::builder().server("theirs", MANAGED), &["web1", "web2"]),
+    ] {
         let setup = TestProject::new(theirs).await;
-        let id = Patch::new().stage(Stage::Created).id(900);
-        setup.store.set("web1", id).await.unwrap();
+        for (number, vm) in records.iter().enumerate() {
+            let id = Patch::new().stage(Stage::Created).id(900 + number as u64);
+            setup.store.set(vm, id).await.unwrap();
+        }
         let named = Scope::Names(vec![name("web1")]);
 
         let synced = setup.project.sync(&named, false).await.unwrap_err();
@@ -253,10 +259,21 @@ async fn names_with_the_token_of_another_project_remove_nothing() {
         for error in [synced, killed] {
             assert_eq!(error.code(), "other_project", "{error}");
         }
-        assert!(setup.record("web1").await.is_some());
+        assert_eq!(setup.store.list().await.unwrap().len(), records.len());
         assert!(setup.project.remove_record(&name("web1")).await.unwrap());
         assert!(setup.record("web1").await.is_none());
     }
+}
+
+#[tokio::test]
+async fn only_server_of_a_project_can_be_gone() {
+    let setup = TestProject::new(Sim::builder()).await;
+    let id = Patch::new().stage(Stage::Created).id(900);
+    setup.store.set("web1", id).await.unwrap();
+
+    setup.project.kill(&name("web1")).await.unwrap();
+
+    assert!(setup.record("web1").await.is_none());
 }
 
 #[tokio::test]
