@@ -196,7 +196,7 @@ impl Cli {
             Verb::Doctor(verb) => verb.run(flags, out).await,
             Verb::Completion(verb) => verb.run(),
             Verb::Man(verb) => verb.run(Self::command()),
-            Verb::Worker(verb) => verb.run(&config()?).await,
+            Verb::Worker(verb) => verb.run(&config()?, flags).await,
         }
     }
 }

@@ -31,9 +31,10 @@ use etcetera::BaseStrategy;
 use hcc_core::{Guard, Project, ResourceKind, Settings};
 use hcc_queue::{Collections, Queue, QueueUrl};
 use hcc_store::{Store, StoreUrl};
-use hcloud_api::Client;
+use hcloud_api::{Client, ClientBuilder};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::task::spawn_blocking;
 
 use self::environment::{directories, no_home, variable, variables};
 use self::hcloud::HcloudConfig;
@@ -41,7 +42,7 @@ use self::key::Values;
 use self::paths::{resolve, resolve_in_url};
 use self::token::{no_token, output_of, read_token};
 use crate::error::{CliError, Context, Exit, Result};
-use crate::report::warn_of_deviation;
+use crate::report::{warn_of_delay, warn_of_deviation};
 
 pub(crate) use self::environment::home;
 pub(crate) use self::file::File;
@@ -430,11 +431,36 @@ impl Config {
 
     /// Returns a client with the token and the endpoint in force.
     pub fn client(&self) -> Result<Client> {
+        Ok(self.client_builder(self.token()?)?.build()?)
+    }
+
+    /// Reads the token.
+    pub(crate) fn token(&self) -> Result<SecretString> {
         let (source, _) = self.token_source()?.ok_or_else(no_token)?;
-        let mut builder = Client::builder(source.token()?)
+        source.token()
+    }
+
+    /// Returns a client of a service, which reads settings and token again when the API rejects
+    /// the token.
+    pub(crate) fn service_client(&self, token: SecretString) -> Result<Client> {
+        let flags = self.flags.clone();
+        let builder = self.client_builder(token)?.token_source(move || {
+            let flags = flags.clone();
+            async move {
+                let read = spawn_blocking(move || Self::load(flags)?.token());
+                Ok(read.await??)
+            }
+        });
+        Ok(builder.build()?)
+    }
+
+    fn client_builder(&self, token: SecretString) -> Result<ClientBuilder> {
+        let (source, _) = self.token_source()?.ok_or_else(no_token)?;
+        let mut builder = Client::builder(token)
             .user_agent("hcc", env!("CARGO_PKG_VERSION"))
             .dry_run(self.flags.dry_run())
-            .on_deviation(warn_of_deviation);
+            .on_deviation(warn_of_deviation)
+            .on_delay(warn_of_delay);
         if let Some(endpoint) = self.endpoint(&source)? {
             builder = builder.endpoint(endpoint);
         }
@@ -443,7 +469,7 @@ impl Config {
             let pem = fs::read(&path).context(|| format!("cannot read {path} (SSL_CERT_FILE)"))?;
             builder = builder.root_certificates(pem);
         }
-        Ok(builder.build()?)
+        Ok(builder)
     }
 
     /// The endpoint, if it is not the default: the token of a context belongs to its endpoint.

@@ -1,6 +1,6 @@
 //! Durations as people write and read them.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,6 +9,14 @@ use crate::error::{CliError, Result};
 /// Formats how long ago it was, such as `3m`.
 pub(crate) fn age(at: Timestamp) -> String {
     short(Timestamp::now().duration_since(at).unsigned_abs())
+}
+
+/// Formats a time of the next hours, such as `14:05 UTC (in 12m)`.
+pub(crate) fn hour(at: SystemTime) -> String {
+    let left = at.duration_since(SystemTime::now()).unwrap_or_default();
+    // To the next minute: it is not over before.
+    let time = Timestamp::try_from(at + Duration::from_secs(59)).unwrap_or_default();
+    format!("{} UTC (in {})", time.strftime("%H:%M"), short(left))
 }
 
 /// Parses a duration such as `30s` or `1h 30m`; a bare number counts seconds.

@@ -3,16 +3,20 @@
 use std::time::{Duration, SystemTime};
 
 use hcc_core::{CreateOptions, Frontend, Settings};
-use hcloud_api::{Client, Ping};
+use hcloud_api::{Client, ErrorCode, Ping, RateLimit, RetryPolicy};
 use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::config::token::no_token;
 use crate::config::{Config, Key, Source};
+use crate::duration::hour;
 use crate::error::{CliError, Exit, Result};
 
 /// The timeout of one check.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long failed requests are repeated.
+const RETRY_TIME: Duration = Duration::from_secs(2);
 
 /// How long to wait for a heartbeat; workers send one every ten seconds.
 pub(crate) const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(11);
@@ -123,7 +127,8 @@ pub async fn api(config: &Config) -> Vec<Finding> {
         Err(error) => return vec![Finding::failed("token", error)],
     };
     let client = match config.client() {
-        Ok(client) => client,
+        // A limit that lasts is a finding.
+        Ok(client) => client.with_retry(RetryPolicy::default().deadline(RETRY_TIME)),
         Err(error) => return vec![Finding::failed("token", error)],
     };
     match in_time(async { Ok(client.ping().await?) }).await {
@@ -137,7 +142,27 @@ pub async fn api(config: &Config) -> Vec<Finding> {
             failed.finding += &format!(" (from {source})");
             vec![failed]
         }
+        Err(error) if error.code() == ErrorCode::RateLimitExceeded.as_str() => {
+            vec![rate_limited(&client.rate_limit(), &error)]
+        }
         Err(error) => vec![Finding::failed("api", error)],
+    }
+}
+
+fn rate_limited(limit: &RateLimit, error: &CliError) -> Finding {
+    let resets_at = limit.resets_at.filter(|at| *at > SystemTime::now());
+    let mut found = "rate limited".to_owned();
+    if let Some(resets_at) = resets_at {
+        found += &format!(" until about {}", hour(resets_at));
+    }
+    if let (Some(limit), Some(remaining)) = (limit.limit, limit.remaining) {
+        found += &format!(": {remaining} of {limit} requests left this hour");
+    }
+    let advice = "find out what else uses the project's API; requests may succeed earlier";
+    Finding {
+        advice: Some(advice.to_owned()),
+        exit: Some(error.exit()),
+        ..Finding::new("api", Health::Failed, found)
     }
 }
 

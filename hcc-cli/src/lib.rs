@@ -7,6 +7,17 @@
     reason = "doc comments of flags and verbs are help texts, and terminals print backticks as they are"
 )]
 
+/// Prints a line to standard error; unlike the macro of the standard library, it does not panic if
+/// the terminal was closed.
+macro_rules! eprintln {
+    ($($line:tt)*) => {{
+        use std::io::Write as _;
+
+        // Nothing is left to tell it to.
+        let _ = writeln!(std::io::stderr(), $($line)*);
+    }};
+}
+
 mod browser;
 mod cli;
 mod cmd;
@@ -17,6 +28,7 @@ mod duration;
 mod error;
 pub mod health;
 mod hint;
+mod monitor;
 mod output;
 mod platform;
 mod price;

@@ -3,16 +3,18 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 use std::{env, io};
 
 use clap::Command;
 use clap::error::{ContextKind, ErrorKind as Mistake};
 use hcc_core::{ApiReason, ErrorKind};
-use hcloud_api::Deviation;
+use hcloud_api::{Delay, Deviation};
 use inquire::InquireError;
 use serde::Serialize;
 use tracing::{Level, enabled};
 
+use crate::duration::{hour, short};
 use crate::error::{CliError, Exit, Result};
 use crate::hint;
 use crate::output::Output;
@@ -55,6 +57,40 @@ pub(crate) fn warn_of_deviation(deviation: &Deviation) {
         (number, _) if number == MAX_WARNINGS + 1 => {
             eprintln!("hcc: warning: there are more unexpected values in the responses");
         }
+        _ => {}
+    }
+}
+
+/// Says why a request takes long, unless the log has it.
+pub(crate) fn warn_of_delay(delay: &Delay) {
+    const MIN_WAIT: Duration = Duration::from_secs(3);
+
+    if enabled!(Level::WARN) {
+        return;
+    }
+    match delay {
+        // The error says it soon.
+        Delay::RateLimited { gives_up_in, .. } if *gives_up_in < MIN_WAIT => {}
+        Delay::RateLimited {
+            until, gives_up_in, ..
+        } => {
+            let until =
+                until.map_or_else(String::new, |until| format!(" until about {}", hour(until)));
+            eprintln!(
+                "hcc: rate limited by Hetzner{until}; trying for up to {}",
+                short(*gives_up_in + Duration::from_millis(999))
+            );
+        }
+        Delay::Unresponsive {
+            endpoint,
+            waited,
+            timeout,
+            ..
+        } => eprintln!(
+            "hcc: no response from {endpoint} for {}; waiting for up to {}, then trying again",
+            short(*waited),
+            short(*timeout)
+        ),
         _ => {}
     }
 }

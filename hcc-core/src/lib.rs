@@ -12,6 +12,8 @@ mod create_options;
 mod error;
 mod event;
 mod frontend;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod name;
 mod outcome;
 mod power;
@@ -62,4 +64,4 @@ pub use screen::{
 pub use settings::{Settings, location};
 pub use verb::{UnknownVerb, Verb};
 #[cfg(feature = "worker")]
-pub use worker::{Worker, WorkerConfig};
+pub use worker::{Service, Worker, WorkerConfig, WorkerHandle, WorkerPhase, WorkerStatus};

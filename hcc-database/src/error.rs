@@ -108,6 +108,22 @@ impl Error {
         &self.url
     }
 
+    /// Returns whether calls fail until an operator mends the database, its permissions or the
+    /// program: waiting does not help.
+    pub fn is_permanent(&self) -> bool {
+        match self.failure {
+            Failure::Disabled
+            | Failure::MalformedUrl
+            | Failure::Denied
+            | Failure::CannotOpen
+            | Failure::ReadOnly
+            | Failure::Corrupt
+            | Failure::WrongFile { .. }
+            | Failure::UnsupportedFormat { .. } => true,
+            Failure::Unreachable | Failure::Busy | Failure::Full | Failure::Failed => false,
+        }
+    }
+
     /// Returns whether the same call may succeed later, unchanged.
     pub fn is_retryable(&self) -> bool {
         matches!(self.failure, Failure::Busy | Failure::Unreachable)

@@ -866,7 +866,9 @@ pub async fn handlers_run_concurrently_and_in_order(fixture: &dyn Fixture) {
     };
 
     let mut consumer = queue.consumer().await.unwrap();
-    soon(consumer.run(SERVERS, handler, until_empty(&queue))).await;
+    soon(consumer.run(SERVERS, handler, until_empty(&queue)))
+        .await
+        .unwrap();
 
     let done = done.lock().unwrap();
     assert_eq!(done.len(), SERVERS);
@@ -886,7 +888,9 @@ pub async fn handler_that_panics_has_failed(fixture: &dyn Fixture) {
     };
 
     let mut consumer = queue.consumer().await.unwrap();
-    soon(consumer.run(1, handler, until_empty(&queue))).await;
+    soon(consumer.run(1, handler, until_empty(&queue)))
+        .await
+        .unwrap();
 }
 
 /// A handler stops when another worker has its command.
@@ -912,7 +916,9 @@ pub async fn handler_is_dropped_when_its_lease_is_lost(fixture: &dyn Fixture) {
     };
 
     let mut consumer = queue.consumer().await.unwrap();
-    soon(consumer.run(1, handler, until_empty(&queue))).await;
+    soon(consumer.run(1, handler, until_empty(&queue)))
+        .await
+        .unwrap();
 }
 
 /// A handler that is running at a shutdown may finish.
@@ -931,7 +937,9 @@ pub async fn running_handlers_finish_after_shutdown(fixture: &dyn Fixture) {
     };
 
     let mut consumer = queue.consumer().await.unwrap();
-    soon(consumer.run(1, handler, shutdown.notified())).await;
+    soon(consumer.run(1, handler, shutdown.notified()))
+        .await
+        .unwrap();
 
     assert_eq!(entries(&queue).await, []);
 }
@@ -951,7 +959,9 @@ pub async fn cancelled_handler_releases_its_command(fixture: &dyn Fixture) {
     };
 
     let mut consumer = queue.consumer().await.unwrap();
-    soon(consumer.run(1, handler, shutdown.notified())).await;
+    soon(consumer.run(1, handler, shutdown.notified()))
+        .await
+        .unwrap();
 
     let entry = entries(&queue).await.remove(0);
     assert_eq!(entry.state, State::Waiting);

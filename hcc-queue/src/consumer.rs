@@ -73,6 +73,17 @@ pub trait Handler: Send + Sync + 'static {
         (outcome, Self::Report::default())
     }
 
+    /// Called when the queue becomes unavailable. By default the error is logged.
+    fn unavailable(&self, error: &Error) {
+        let error = error as &dyn std::error::Error;
+        warn!(error, "queue unavailable");
+    }
+
+    /// Called when the queue is available again. By default this is logged.
+    fn available(&self) {
+        info!("queue available");
+    }
+
     /// Called when an attempt has been [settled](Queue::settle), or with the error if it
     /// could not be: the lease was lost, or the queue failed. The command is then
     /// delivered again. By default failures are logged.
@@ -181,11 +192,15 @@ impl Consumer {
     /// - Leases are renewed while handlers run, and each outcome is
     ///   [settled](Queue::settle): completed, retried or moved to the dead letters.
     /// - A handler that panics has failed; the command is retried.
-    /// - If the queue fails, this waits with a backoff and goes on; it never returns before
-    ///   `shutdown`.
+    /// - If the queue fails, this waits with a backoff and goes on, unless waiting does not help.
     /// - On `shutdown`, no further commands are leased. Running handlers have
     ///   [`shutdown_grace`](crate::Policy::shutdown_grace) to finish; then they are dropped
     ///   and their commands released as [`Handler::cancelled`] decides.
+    ///
+    /// # Errors
+    ///
+    /// The queue failed [permanently](Error::is_permanent). Running handlers have finished as
+    /// after `shutdown`.
     ///
     /// # Cancel safety
     ///
@@ -196,7 +211,7 @@ impl Consumer {
         concurrency: usize,
         handler: impl Handler,
         shutdown: impl Future<Output = ()>,
-    ) {
+    ) -> Result<()> {
         let concurrency = concurrency.max(1);
         let cancel = watch::Sender::new(false);
         let runner = Arc::new(Runner {
@@ -207,7 +222,7 @@ impl Consumer {
         let mut jobs = JoinSet::new();
         let mut shutdown = pin!(shutdown);
         let mut backoff = MIN_BACKOFF;
-        loop {
+        let ended = loop {
             let filled = runner.fill(&mut jobs, concurrency).await;
             let is_full = jobs.len() >= concurrency;
             let woken = async {
@@ -221,7 +236,7 @@ impl Consumer {
             };
             let woken = tokio::select! {
                 biased;
-                () = shutdown.as_mut() => break,
+                () = shutdown.as_mut() => break Ok(()),
                 Some(ended) = jobs.join_next() => {
                     report_panic(ended);
                     continue;
@@ -230,20 +245,22 @@ impl Consumer {
             };
             let Err(error) = woken else {
                 if backoff > MIN_BACKOFF {
-                    info!("queue available");
+                    runner.handler.available();
                 }
                 backoff = MIN_BACKOFF;
                 continue;
             };
+            if error.is_permanent() {
+                break Err(error);
+            }
             if backoff == MIN_BACKOFF {
-                let error = &error as &dyn std::error::Error;
-                warn!(error, "queue unavailable");
+                runner.handler.unavailable(&error);
             }
             tokio::select! {
-                () = shutdown.as_mut() => break,
+                () = shutdown.as_mut() => break Ok(()),
                 () = sleep(backoff) => backoff = (2 * backoff).min(MAX_BACKOFF),
             }
-        }
+        };
         let grace = self.queue.policy().shutdown_grace;
         if timeout(grace, join_all(&mut jobs)).await.is_err() {
             cancel.send_replace(true);
@@ -252,6 +269,7 @@ impl Consumer {
         }
         // Other workers can lease the commands behind the completed ones.
         self.queue.notify().await;
+        ended
     }
 
     /// Deletes expired dead letters, if the policy limits how long they are kept.

@@ -64,6 +64,16 @@ impl Error {
         }
     }
 
+    /// Returns whether calls fail until an operator mends the database, its settings, its
+    /// permissions or the program: waiting does not help.
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Database(error) => error.is_permanent(),
+            Self::NotCapped { .. } | Self::NotDurable { .. } => true,
+            Self::Malformed { .. } | Self::LeaseLost { .. } => false,
+        }
+    }
+
     /// Returns whether the same call may succeed later, unchanged.
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::Database(error) if error.is_retryable())

@@ -5,19 +5,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::Url;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
+use crate::delay::{OnDelay, Spell};
 use crate::lenient::Mode;
 use crate::rate_limit::Pacers;
 use crate::request::Request;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 use crate::tls;
+use crate::token::{Token, TokenSource};
 use crate::{
-    Actions, Certificates, Deviation, Error, Firewalls, FloatingIps, Images, Isos,
-    LoadBalancerTypes, LoadBalancers, Locations, Networks, PlacementGroups, PrimaryIps, Result,
-    RetryPolicy, ServerTypes, Servers, SshKeys, StorageBoxTypes, StorageBoxes, Volumes, Zones,
+    Actions, BoxError, Certificates, Delay, Deviation, Error, Firewalls, FloatingIps, Images, Isos,
+    LoadBalancerTypes, LoadBalancers, Locations, Networks, PlacementGroups, PrimaryIps, RateLimit,
+    Result, RetryPolicy, ServerTypes, Servers, SshKeys, StorageBoxTypes, StorageBoxes, Volumes,
+    Zones,
 };
 
 const CLOUD_ENDPOINT: &str = "https://api.hetzner.cloud/v1";
@@ -45,6 +47,11 @@ pub(crate) struct Shared {
     pub(crate) dry_run: bool,
     pub(crate) mode: Mode,
     pub(crate) on_deviation: Option<OnDeviation>,
+    pub(crate) on_delay: Option<OnDelay>,
+    pub(crate) token: Token,
+    pub(crate) timeout: Duration,
+    /// While the API does not respond.
+    pub(crate) unresponsive: Spell,
     pub(crate) cloud: Url,
     pub(crate) storage_boxes: Url,
     pub(crate) pacers: Pacers,
@@ -87,6 +94,36 @@ impl Client {
             Ok(endpoint) if !endpoint.is_empty() => builder.endpoint(endpoint).build(),
             _ => builder.build(),
         }
+    }
+
+    /// Replaces the token of this client and all its clones; returns whether it is another one.
+    ///
+    /// Requests that have been sent finish with the old one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidToken`] if the token is empty or not printable ASCII.
+    pub fn set_token(&self, token: impl Into<SecretString>) -> Result<bool> {
+        self.shared.token.set(&token.into())
+    }
+
+    /// Waits until the API rejects the token, if its [source](ClientBuilder::token_source) has no
+    /// other one: it is invalid, or may not write.
+    ///
+    /// One rejection wakes one waiter, and is remembered while there is none.
+    pub async fn token_rejected(&self) {
+        self.shared.token.rejected().await;
+    }
+
+    /// Returns the rate limit of the project as the last response reported it; that of actions and
+    /// storage boxes is counted separately.
+    pub fn rate_limit(&self) -> RateLimit {
+        self.shared.pacers.cloud().limit()
+    }
+
+    /// Returns the endpoint of the Cloud API.
+    pub fn endpoint(&self) -> &str {
+        self.shared.cloud.as_str()
     }
 
     /// Returns a clone with another retry policy.
@@ -262,6 +299,8 @@ pub struct ClientBuilder {
     dry_run: bool,
     mode: Mode,
     on_deviation: Option<OnDeviation>,
+    on_delay: Option<OnDelay>,
+    token_source: Option<TokenSource>,
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
     tls: tls::Backend,
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -286,6 +325,8 @@ impl ClientBuilder {
             dry_run: false,
             mode: Mode::Lenient,
             on_deviation: None,
+            on_delay: None,
+            token_source: None,
             #[cfg(any(feature = "rustls", feature = "native-tls"))]
             tls: tls::Backend::default(),
             #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -356,6 +397,40 @@ impl ClientBuilder {
         self
     }
 
+    /// Calls `observe` when requests begin to take long: once while the rate limit is reached, and
+    /// once while the API does not respond.
+    ///
+    /// Beginning and end are logged in addition.
+    pub fn on_delay(mut self, observe: impl Fn(&Delay) + Send + Sync + 'static) -> Self {
+        self.on_delay = Some(Arc::new(observe));
+        self
+    }
+
+    /// Reads the token again when the API rejects it, with 401 or `token_readonly`.
+    ///
+    /// If `read` returns another token, it replaces the old one and the request is sent once more;
+    /// a rejected request had no effect. Concurrent requests read it once. If `read` fails, that is
+    /// logged, and the request fails with the API's error.
+    ///
+    /// ```
+    /// # fn example() -> hcloud_api::Result<()> {
+    /// use hcloud_api::Client;
+    ///
+    /// let read = || std::fs::read_to_string("/run/secrets/token").unwrap_or_default();
+    /// let client = Client::builder(read().trim())
+    ///     .token_source(move || async move { Ok(read().trim().into()) })
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn token_source<F>(mut self, read: impl Fn() -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Result<SecretString, BoxError>> + Send + 'static,
+    {
+        self.token_source = Some(Arc::new(move || Box::pin(read())));
+        self
+    }
+
     /// Sets how many pages of one list are fetched concurrently; the default is 32.
     pub fn parallel_pages(mut self, pages: usize) -> Self {
         self.parallel_pages = pages.max(1);
@@ -401,6 +476,10 @@ impl ClientBuilder {
                 dry_run: self.dry_run,
                 mode: self.mode,
                 on_deviation: self.on_deviation.clone(),
+                on_delay: self.on_delay.clone(),
+                token: Token::new(&self.token, self.token_source.clone())?,
+                timeout: self.timeout,
+                unresponsive: Spell::default(),
                 cloud: endpoint(&self.endpoint)?,
                 storage_boxes: endpoint(&self.storage_box_endpoint)?,
                 pacers: Pacers::default(),
@@ -415,10 +494,6 @@ impl ClientBuilder {
     fn http(&self) -> Result<reqwest::Client> {
         let builder = self
             .connections()
-            .default_headers(HeaderMap::from_iter([(
-                AUTHORIZATION,
-                authorization(&self.token)?,
-            )]))
             .pool_max_idle_per_host(self.parallel_pages)
             // The API closes idle connections. Closing them first avoids that this happens during
             // a POST, which must not be retried.
@@ -455,17 +530,6 @@ impl ClientBuilder {
     ) -> Result<reqwest::ClientBuilder> {
         tls::set_up(builder, self.tls, &self.root_certificates, protocols)
     }
-}
-
-fn authorization(token: &SecretString) -> Result<HeaderValue> {
-    let token = token.expose_secret();
-    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(Error::InvalidToken);
-    }
-    let mut value =
-        HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| Error::InvalidToken)?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 fn endpoint(endpoint: &str) -> Result<Url> {

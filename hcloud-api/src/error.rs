@@ -306,6 +306,17 @@ impl Error {
         self.code() == Some(&ErrorCode::NotFound)
     }
 
+    /// Returns whether the API rejects the token: it is invalid, or may not write.
+    pub fn is_token_rejected(&self) -> bool {
+        let Self::Api { source, .. } = self else {
+            return false;
+        };
+        matches!(
+            source.code,
+            ErrorCode::Unauthorized | ErrorCode::TokenReadonly
+        )
+    }
+
     /// Returns whether Hetzner lacks the capacity for the request; another location or server type
     /// may have it.
     pub fn is_out_of_capacity(&self) -> bool {

@@ -26,6 +26,8 @@ mod consoles;
 #[cfg(feature = "client")]
 mod crud;
 #[cfg(feature = "client")]
+mod delay;
+#[cfg(feature = "client")]
 mod deprecation;
 #[cfg(feature = "client")]
 mod dns_ptr;
@@ -110,8 +112,12 @@ mod storage_box_subaccounts;
 mod storage_box_types;
 #[cfg(feature = "client")]
 mod storage_boxes;
+#[cfg(feature = "metrics")]
+mod telemetry;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod tls;
+#[cfg(feature = "client")]
+mod token;
 #[cfg(feature = "client")]
 mod volumes;
 #[cfg(feature = "client")]
@@ -136,6 +142,7 @@ pub use self::{
         CreateCertificate, ListCertificates, UpdateCertificate,
     },
     client::{Client, ClientBuilder},
+    delay::Delay,
     deprecation::Deprecation,
     dns_ptr::DnsPtr,
     error::{ApiError, BoxError, Error, ErrorDetails, FieldError, Limit, Result},
@@ -195,6 +202,7 @@ pub use self::{
         PrimaryIpSort, PrimaryIps, UpdatePrimaryIp,
     },
     protection::{ChangeProtection, Protection},
+    rate_limit::RateLimit,
     raw::RawRequest,
     resource::Resource,
     retry::RetryPolicy,
@@ -246,6 +254,8 @@ pub use self::{
 };
 #[cfg(feature = "metadata")]
 pub use metadata::Metadata;
+#[cfg(feature = "metrics")]
+pub use telemetry::describe_metrics;
 
 #[cfg(feature = "client")]
 pub use http::{Method, StatusCode};

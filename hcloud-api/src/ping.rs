@@ -44,15 +44,29 @@ impl Client {
     /// Sends an empty update of a server that cannot exist, as ids begin at 1: the API returns
     /// `not_found` if the token may write, and `token_readonly` if it may not.
     pub async fn may_write(&self) -> Result<bool> {
+        match self.check_token().await {
+            Ok(()) => Ok(true),
+            Err(error) if error.code() == Some(&ErrorCode::TokenReadonly) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Checks that the API accepts the token for reading and writing, without changing anything;
+    /// see [`may_write`](Self::may_write).
+    ///
+    /// # Errors
+    ///
+    /// The refusal of the API, see [`Error::is_token_rejected`](crate::Error::is_token_rejected),
+    /// or why it could not be asked.
+    pub async fn check_token(&self) -> Result<()> {
         #[derive(Serialize)]
         struct Nothing {}
 
         let Err(error) = self.put("/servers/0").json(&Nothing {}).send().await else {
-            return Ok(true);
+            return Ok(());
         };
-        match error.api().map(|error| &error.code) {
-            Some(ErrorCode::TokenReadonly) => Ok(false),
-            Some(ErrorCode::NotFound | ErrorCode::InvalidInput) => Ok(true),
+        match error.code() {
+            Some(ErrorCode::NotFound | ErrorCode::InvalidInput) => Ok(()),
             _ => Err(error),
         }
     }

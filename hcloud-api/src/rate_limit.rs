@@ -5,11 +5,13 @@
 //! so nothing here waits for it: a caller waits until the bucket holds one more request.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::StatusCode;
 use http::header::HeaderMap;
 use tokio::time::Instant;
+
+use crate::delay::Spell;
 
 /// The rate limit if the API does not report one, in requests per hour.
 const DEFAULT_LIMIT: f64 = 3600.0;
@@ -41,7 +43,24 @@ pub(crate) struct Pacers {
     storage_boxes: Pacer,
 }
 
+/// What the API has reported about a rate limit; returned by
+/// [`Client::rate_limit`](crate::Client::rate_limit).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RateLimit {
+    /// The limit, in requests per hour.
+    pub limit: Option<u64>,
+    /// The number of requests that are left.
+    pub remaining: Option<u64>,
+    /// When the whole budget is available again, if no requests are sent.
+    pub resets_at: Option<SystemTime>,
+}
+
 impl Pacers {
+    pub(crate) fn cloud(&self) -> &Pacer {
+        &self.cloud
+    }
+
     pub(crate) fn of(&self, budget: Budget) -> &Pacer {
         match budget {
             Budget::Cloud => &self.cloud,
@@ -53,12 +72,17 @@ impl Pacers {
 
 /// Issues permits so that all callers together stay within one budget.
 #[derive(Debug, Default)]
-pub(crate) struct Pacer(Mutex<State>);
+pub(crate) struct Pacer {
+    state: Mutex<State>,
+    /// While requests are refused or wait because of the limit.
+    pub(crate) limited: Spell,
+}
 
 #[derive(Debug, Default)]
 struct State {
     /// Unknown until the first response.
     bucket: Option<Bucket>,
+    limit: RateLimit,
     /// Permits that were issued and whose request is not sent yet.
     waiting: u32,
     /// Requests that were sent and have no response yet.
@@ -100,14 +124,30 @@ impl Pacer {
             .map_or(Duration::ZERO, |bucket| bucket.take(now));
         Permit {
             pacer: self,
+            pacing: wait,
             at: now + wait + delay,
             sent: false,
         }
     }
 
+    /// Returns what the last response reported.
+    pub(crate) fn limit(&self) -> RateLimit {
+        self.lock().limit.clone()
+    }
+
+    /// Returns whether the next request has to wait.
+    pub(crate) fn is_exhausted(&self) -> bool {
+        let mut state = self.lock();
+        let bucket = state.bucket.as_mut();
+        bucket.is_some_and(|bucket| {
+            bucket.refill(Instant::now());
+            bucket.tokens < 1.0
+        })
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // The state is an estimate that every response corrects, so poisoning does no harm.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -115,11 +155,17 @@ impl Pacer {
 #[derive(Debug)]
 pub(crate) struct Permit<'a> {
     pacer: &'a Pacer,
+    pacing: Duration,
     at: Instant,
     sent: bool,
 }
 
 impl Permit<'_> {
+    /// Returns how long the budget makes the request wait.
+    pub(crate) fn pacing(&self) -> Duration {
+        self.pacing
+    }
+
     /// Returns when the request may be sent.
     pub(crate) fn at(&self) -> Instant {
         self.at
@@ -140,7 +186,18 @@ impl Permit<'_> {
         let limit = number("ratelimit-limit").filter(|limit| *limit >= 1.0);
         let remaining = number("ratelimit-remaining").filter(|left| *left >= 0.0);
 
+        let resets_at = number("ratelimit-reset")
+            .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+            .and_then(|since_epoch| SystemTime::UNIX_EPOCH.checked_add(since_epoch));
+
         let mut state = self.pacer.lock();
+        if limit.is_some() || remaining.is_some() || resets_at.is_some() {
+            state.limit = RateLimit {
+                limit: limit.map(|limit| limit as u64),
+                remaining: remaining.map(|remaining| remaining as u64),
+                resets_at,
+            };
+        }
         let left = if status == StatusCode::TOO_MANY_REQUESTS {
             // Requests in flight are likely refused too, and then cost nothing.
             Some(-f64::from(state.waiting))

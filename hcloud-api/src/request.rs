@@ -1,23 +1,28 @@
 //! One request and its response: the only place that speaks HTTP.
 
 use std::fmt;
-use std::time::Duration;
+use std::pin::pin;
+use std::time::{Duration, SystemTime};
 
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Response, Url};
 use serde::Serialize;
 use serde::de::{self, DeserializeOwned};
 use serde_json::Value;
-use tracing::{Instrument, debug, debug_span, warn};
+use tokio::time::{Instant, timeout};
+use tracing::{Instrument, debug, debug_span, info, warn};
 
+use crate::delay::{SLOW_RESPONSE, Shown};
 use crate::envelope;
 use crate::lenient::{self, Mode};
 use crate::pagination::Listing;
 use crate::rate_limit::{Budget, Permit};
 use crate::redact::Secrets;
-use crate::{ApiError, Client, Deviation, Error, Resource, Result, Salvage};
+use crate::retry::Retries;
+use crate::token::Version;
+use crate::{ApiError, Client, Delay, Deviation, Error, Resource, Result, Salvage};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -147,39 +152,89 @@ impl Request {
     }
 
     async fn attempts(&self) -> Result<Success> {
-        let pacer = self.client.shared.pacers.of(self.budget);
-        let mut permit = pacer.permit(Duration::ZERO);
-        permit.ready().await;
+        let shared = &self.client.shared;
+        let pacer = shared.pacers.of(self.budget);
         let mut retries = self.client.retry.begin();
+        let mut permit = pacer.permit(Duration::ZERO);
+        let mut may_renew_token = true;
         loop {
-            let error = match self.attempt(permit).await {
+            self.report_pacing(&permit, &retries);
+            permit.ready().await;
+            let token = shared.token.current();
+            let error = match self.attempt(permit, &token).await {
                 Ok(success) => return Ok(success),
                 Err(error) => error,
             };
+            if error.is_token_rejected() {
+                if may_renew_token && shared.token.renew(&token).await {
+                    may_renew_token = false;
+                    permit = pacer.permit(Duration::ZERO);
+                    continue;
+                }
+                shared.token.reject();
+                return Err(error);
+            }
             let Some(delay) = retries.delay_after(&self.method, &error) else {
                 return Err(error);
             };
             permit = pacer.permit(delay);
+            if error.status() == Some(StatusCode::TOO_MANY_REQUESTS) {
+                self.report_rate_limit(permit.at(), &retries);
+            }
             if !retries.allow_attempt_at(permit.at()) {
                 return Err(error);
             }
             debug!(error = &error as &dyn std::error::Error, "retry scheduled");
-            permit.ready().await;
         }
     }
 
-    async fn attempt(&self, permit: Permit<'_>) -> Result<Success> {
-        let response = self
-            .http()
-            .send()
-            .await
-            .map_err(|error| self.transport_error(error))?;
+    async fn attempt(&self, permit: Permit<'_>, token: &Version) -> Result<Success> {
+        #[cfg(feature = "metrics")]
+        let (began, mut status) = (Instant::now(), None);
+        let sent = self.http().header(AUTHORIZATION, token.header.clone());
+        let response = async {
+            let response = (self.unless_slow(sent.send()).await)
+                .map_err(|error| self.transport_error(error))?;
+            #[cfg(feature = "metrics")]
+            {
+                status = Some(response.status().as_u16());
+            }
+            self.read(response, permit).await
+        }
+        .await;
+        #[cfg(feature = "metrics")]
+        crate::telemetry::record_attempt(
+            &self.method,
+            &self.path,
+            status,
+            &response,
+            began.elapsed(),
+        );
+        response
+    }
+
+    /// Reads a response, and updates the budget.
+    async fn read(&self, response: Response, permit: Permit<'_>) -> Result<Success> {
+        let shared = &self.client.shared;
         let status = response.status();
+        let pacer = shared.pacers.of(self.budget);
         permit.observe(status, response.headers());
+        #[cfg(feature = "metrics")]
+        crate::telemetry::record_budget(self.budget, &pacer.limit(), response.headers());
+        if let Some(lasted) = shared.unresponsive.end() {
+            info!(after_ms = lasted.as_millis() as u64, "API responds again");
+        }
+        if status != StatusCode::TOO_MANY_REQUESTS
+            && !pacer.is_exhausted()
+            && let Some(lasted) = pacer.limited.end()
+        {
+            info!(after_ms = lasted.as_millis() as u64, "rate limit over");
+        }
         let headers = response.headers().clone();
         let correlation_id = correlation_id(&headers);
         debug!(status = status.as_u16(), correlation_id, "response");
-        let body = self.read(response).await?;
+        let body = response.bytes().await;
+        let body: Vec<u8> = body.map_err(|error| self.transport_error(error))?.into();
         if status.is_success() {
             return Ok(Success {
                 client: self.client.clone(),
@@ -193,6 +248,65 @@ impl Request {
         Err(self.error_response(status, correlation_id, &body))
     }
 
+    /// Reports once that the API does not respond.
+    async fn unless_slow<T>(&self, response: impl Future<Output = T>) -> T {
+        let mut response = pin!(response);
+        if let Ok(response) = timeout(SLOW_RESPONSE, &mut response).await {
+            return response;
+        }
+        let shared = &self.client.shared;
+        if shared.unresponsive.begin() {
+            let endpoint = self.endpoint().as_str().to_owned();
+            warn!(
+                endpoint,
+                waited_ms = SLOW_RESPONSE.as_millis() as u64,
+                timeout_ms = shared.timeout.as_millis() as u64,
+                "API does not respond"
+            );
+            self.report(&Delay::Unresponsive {
+                endpoint,
+                waited: SLOW_RESPONSE,
+                timeout: shared.timeout,
+            });
+        }
+        response.await
+    }
+
+    /// Reports once that the budget allows a request only later.
+    fn report_pacing(&self, permit: &Permit<'_>, retries: &Retries) {
+        const SHORT: Duration = Duration::from_secs(2);
+
+        if permit.pacing() > SHORT {
+            self.report_rate_limit(permit.at(), retries);
+        }
+    }
+
+    fn report_rate_limit(&self, next: Instant, retries: &Retries) {
+        let pacer = self.client.shared.pacers.of(self.budget);
+        if !pacer.limited.begin() {
+            return;
+        }
+        let now = SystemTime::now();
+        let retry_in = next.saturating_duration_since(Instant::now());
+        let resets_at = pacer.limit().resets_at.filter(|resets_at| *resets_at > now);
+        let until = resets_at.or_else(|| now.checked_add(retry_in));
+        warn!(
+            until = until.map(Shown).map(display),
+            retry_in_ms = retry_in.as_millis() as u64,
+            "rate limited"
+        );
+        self.report(&Delay::RateLimited {
+            until,
+            gives_up_in: retries.time_left(),
+        });
+    }
+
+    fn report(&self, delay: &Delay) {
+        if let Some(observe) = &self.client.shared.on_delay {
+            observe(delay);
+        }
+    }
+
     fn http(&self) -> reqwest::RequestBuilder {
         let shared = &self.client.shared;
         let mut request = shared.http.request(self.method.clone(), self.url());
@@ -202,23 +316,22 @@ impl Request {
         request
     }
 
-    fn url(&self) -> Url {
+    fn endpoint(&self) -> &Url {
         let shared = &self.client.shared;
-        let mut url = match self.budget {
-            Budget::Cloud | Budget::Actions => shared.cloud.clone(),
-            Budget::StorageBoxes => shared.storage_boxes.clone(),
-        };
+        match self.budget {
+            Budget::Cloud | Budget::Actions => &shared.cloud,
+            Budget::StorageBoxes => &shared.storage_boxes,
+        }
+    }
+
+    fn url(&self) -> Url {
+        let mut url = self.endpoint().clone();
         let path = format!("{}{}", url.path().trim_end_matches('/'), self.path);
         url.set_path(&path);
         if !self.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&self.query);
         }
         url
-    }
-
-    async fn read(&self, response: Response) -> Result<Vec<u8>> {
-        let body = response.bytes().await;
-        Ok(body.map_err(|error| self.transport_error(error))?.into())
     }
 
     fn transport_error(&self, error: reqwest::Error) -> Error {

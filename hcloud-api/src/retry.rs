@@ -160,6 +160,11 @@ impl Retries {
         time < self.deadline
     }
 
+    /// Returns how long the request is retried at most.
+    pub(crate) fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
     /// Returns the nth delay, with exponential backoff and jitter.
     fn delay(&self, nth: u32) -> Duration {
         self.policy

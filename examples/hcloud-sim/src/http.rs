@@ -38,7 +38,7 @@ pub(crate) struct Shared(Arc<Inner>);
 struct Inner {
     cloud: Mutex<Cloud>,
     clock: Clock,
-    tokens: Tokens,
+    tokens: Mutex<Tokens>,
     budgets: Option<Mutex<Budgets>>,
     faults: Faults,
     log: RequestLog,
@@ -67,7 +67,7 @@ impl Shared {
         Self(Arc::new(Inner {
             clock: cloud.clock.clone(),
             cloud: Mutex::new(cloud),
-            tokens,
+            tokens: Mutex::new(tokens),
             budgets: budgets.map(Mutex::new),
             faults,
             log: RequestLog::default(),
@@ -95,6 +95,11 @@ impl Shared {
         &self.0.log
     }
 
+    /// Returns the tokens that the API accepts.
+    pub(crate) fn tokens(&self) -> MutexGuard<'_, Tokens> {
+        self.0.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes a request to the API from its rate limit.
     fn spend(&self, method: &Method, path: &str) -> Option<Spent> {
         if !path.starts_with("/v1") {
@@ -120,7 +125,7 @@ impl Shared {
         let token = call
             .bearer()
             .ok_or_else(|| ApiError::new("unauthorized").with_message("token is required"))?;
-        let tokens = &self.0.tokens;
+        let tokens = self.tokens();
         if token == tokens.full {
             Ok(())
         } else if tokens.read_only.as_deref() != Some(token) {

@@ -44,7 +44,12 @@ impl Sim {
         &self.endpoint
     }
 
-    /// Returns the token with all permissions.
+    /// Replaces the token with all permissions; the API no longer accepts the old one.
+    pub fn replace_token(&self, token: impl Into<String>) {
+        self.shared.tokens().full = token.into();
+    }
+
+    /// Returns the token with all permissions that the simulator was started with.
     pub fn token(&self) -> &str {
         &self.token
     }

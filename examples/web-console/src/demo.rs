@@ -73,7 +73,7 @@ async fn simulate(mut site: Site, directory: &Path) -> anyhow::Result<()> {
     let console = WebConsole::new(Frontend::new(store, queue), accounts, settings);
     select! {
         served = serve::serve(listener, console) => served,
-        () = worker.run(std::future::pending()) => Ok(()),
+        ended = worker.run(std::future::pending()) => Ok(ended?),
     }
 }
 

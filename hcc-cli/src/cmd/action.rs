@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::output::progress::ActionBars;
 use crate::output::{Output, Row};
-use crate::platform::signals::cancel_on_ctrl_c;
+use crate::platform::signals::cancel_on_signal;
 
 /// Show an action of the Hetzner API, or wait for it
 #[derive(Debug, clap::Args)]
@@ -35,7 +35,7 @@ impl ActionCommand {
                 .wait(vec![action.clone()])
                 .deadline(timeout)
                 .on_progress(|action| bars.update(action));
-            let waited = cancel_on_ctrl_c(async { Ok(wait.await?) }).await;
+            let waited = cancel_on_signal(async { Ok(wait.await?) }).await;
             waited.map_err(|error| goes_on(error, slice::from_ref(&action)))?;
             action = bars.latest(action);
         }

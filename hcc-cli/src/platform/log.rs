@@ -72,6 +72,11 @@ impl Verbosity {
     }
 }
 
+/// Whether programs read the log: it is JSON, or in the journal of systemd.
+pub(crate) fn is_for_programs() -> bool {
+    is_json().unwrap_or_default() || env::var_os("JOURNAL_STREAM").is_some()
+}
+
 /// Whether HCC_LOG_FORMAT asks for a JSON object per line.
 fn is_json() -> Result<bool> {
     match env::var("HCC_LOG_FORMAT").as_deref() {

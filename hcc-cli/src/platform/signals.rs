@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM, and work that they must not cut off.
+//! Signals that end a process, and work that they must not cut off.
 
 use std::future::pending;
 use std::io;
@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{CliError, Result};
 
-/// Whether Ctrl-C and SIGTERM, in this order, do not end the process by themselves.
-static CAUGHT: [AtomicBool; 2] = [AtomicBool::new(false), AtomicBool::new(false)];
+/// Whether the signals that end a process are caught, so that they do not end it by themselves.
+static IS_CAUGHT: AtomicBool = AtomicBool::new(false);
 
 /// Waits for a signal that would end any other process, but that the kernel does not deliver to
 /// the first process of a container; returns the exit code.
@@ -19,51 +19,48 @@ pub(crate) async fn end_of_first_process() -> ExitCode {
     if process::id() == FIRST {
         use tokio::signal::unix::{SignalKind, signal};
 
-        let next = async |kind: SignalKind, is_caught: &AtomicBool| {
+        let next = async |kind: SignalKind| {
             let Ok(mut received) = signal(kind) else {
                 return pending().await;
             };
             loop {
                 received.recv().await;
-                if !is_caught.load(Ordering::Relaxed) {
+                if !IS_CAUGHT.load(Ordering::Relaxed) {
                     return ExitCode::from(128 + kind.as_raw_value() as u8);
                 }
             }
         };
         return tokio::select! {
-            code = next(SignalKind::interrupt(), &CAUGHT[0]) => code,
-            code = next(SignalKind::terminate(), &CAUGHT[1]) => code,
+            code = next(SignalKind::interrupt()) => code,
+            code = next(SignalKind::terminate()) => code,
         };
     }
     pending().await
 }
 
-/// Returns a future of the next Ctrl-C, which is caught from now on.
-pub(crate) fn ctrl_c() -> io::Result<impl Future<Output = ()>> {
-    CAUGHT[0].store(true, Ordering::Relaxed);
-    #[cfg(unix)]
-    let mut signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
-    #[cfg(windows)]
-    let mut signal = tokio::signal::windows::ctrl_c()?;
-    Ok(async move {
-        signal.recv().await;
-    })
+/// What SIGHUP means to a process.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Hangup {
+    /// It ends the process, unless it was ignored at the start, as by nohup.
+    Ends,
+    /// It asks for a reload, unless it reports the end of the terminal.
+    Reloads,
 }
 
-/// The signals that shut a service down: Ctrl-C, and SIGTERM.
+/// The signals that shut a process down: Ctrl-C, SIGTERM, and SIGHUP or the end of its terminal.
 pub(crate) struct ShutdownSignals {
     #[cfg(unix)]
     signals: [tokio::signal::unix::Signal; 2],
+    #[cfg(unix)]
+    hangups: Hangups,
     #[cfg(windows)]
     signal: tokio::signal::windows::CtrlC,
 }
 
 impl ShutdownSignals {
     /// Catches them from now on: they no longer end the process by themselves.
-    pub(crate) fn listen() -> io::Result<Self> {
-        for caught in &CAUGHT {
-            caught.store(true, Ordering::Relaxed);
-        }
+    pub(crate) fn listen(hangup: Hangup) -> io::Result<Self> {
+        IS_CAUGHT.store(true, Ordering::Relaxed);
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
@@ -72,10 +69,12 @@ impl ShutdownSignals {
                 signal(SignalKind::interrupt())?,
                 signal(SignalKind::terminate())?,
             ];
-            Ok(Self { signals })
+            let hangups = Hangups::listen(hangup)?;
+            Ok(Self { signals, hangups })
         }
         #[cfg(windows)]
         {
+            let _ = hangup;
             let signal = tokio::signal::windows::ctrl_c()?;
             Ok(Self { signal })
         }
@@ -89,6 +88,7 @@ impl ShutdownSignals {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                () = self.hangups.end() => {}
             }
         }
         #[cfg(windows)]
@@ -96,29 +96,111 @@ impl ShutdownSignals {
     }
 }
 
-/// Finishes `work` although Ctrl-C is pressed; a second Ctrl-C cancels it.
+/// SIGHUP: the end of the process or of its terminal, or a request to reload.
+#[cfg(unix)]
+pub(crate) struct Hangups {
+    signal: tokio::signal::unix::Signal,
+    meaning: Hangup,
+    is_ignored: bool,
+    has_terminal: bool,
+}
+
+#[cfg(unix)]
+impl Hangups {
+    /// Catches them from now on.
+    pub(crate) fn listen(meaning: Hangup) -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        let is_ignored = is_ignored_by_parent(SignalKind::hangup());
+        let signal = signal(SignalKind::hangup())?;
+        Ok(Self {
+            signal,
+            meaning,
+            is_ignored,
+            has_terminal: has_terminal(),
+        })
+    }
+
+    /// Waits for the next request to reload.
+    pub(crate) async fn reload(&mut self) {
+        while self.signal.recv().await.is_some() {
+            if !self.is_end() {
+                return;
+            }
+        }
+        pending::<()>().await;
+    }
+
+    async fn end(&mut self) {
+        while self.signal.recv().await.is_some() {
+            if self.is_end() {
+                return;
+            }
+        }
+        pending::<()>().await;
+    }
+
+    /// Whether the signal that has arrived ends the process.
+    fn is_end(&self) -> bool {
+        let ends = match self.meaning {
+            Hangup::Ends => true,
+            Hangup::Reloads => self.has_terminal && !has_terminal(),
+        };
+        ends && !self.is_ignored
+    }
+}
+
+/// Whether the process has a terminal; one that was closed is none.
+#[cfg(unix)]
+fn has_terminal() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
+}
+
+/// Whether the process ignored the signal when it started.
+#[cfg(unix)]
+fn is_ignored_by_parent(kind: tokio::signal::unix::SignalKind) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        use std::sync::LazyLock;
+
+        // Catching a signal changes the set.
+        static IGNORED: LazyLock<u64> = LazyLock::new(|| {
+            let status = procfs::process::Process::myself().and_then(|process| process.status());
+            status.map_or(0, |status| status.sigign)
+        });
+        *IGNORED >> (kind.as_raw_value() - 1) & 1 == 1
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = kind;
+        false
+    }
+}
+
+/// Finishes `work` although Ctrl-C is pressed, SIGTERM arrives or the terminal is closed; the next
+/// signal cancels it.
 ///
-/// After a Ctrl-C the outcome is an interruption, unless the work failed.
+/// After a signal the outcome is an interruption, unless the work failed.
 pub(crate) async fn finish<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let mut work = pin!(work);
-    let interrupt = ctrl_c()?;
+    let mut signals = ShutdownSignals::listen(Hangup::Ends)?;
     tokio::select! {
         outcome = &mut work => return outcome,
-        () = interrupt => {}
+        () = signals.next() => {}
     }
     eprintln!("hcc: finishing the request in progress; press Ctrl-C again to cancel it");
-    cancel_on_ctrl_c(work)
+    cancel_on_signal(work)
         .await
         .and(Err(CliError::interrupted()))
 }
 
-/// Drops `work` when Ctrl-C is pressed.
+/// Drops `work` when Ctrl-C is pressed, SIGTERM arrives or the terminal is closed.
 ///
-/// Needed after [`finish`]: Ctrl-C no longer ends the process by itself.
-pub(crate) async fn cancel_on_ctrl_c<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
-    let interrupt = ctrl_c()?;
+/// Needed after [`finish`]: signals no longer end the process by themselves.
+pub(crate) async fn cancel_on_signal<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let mut signals = ShutdownSignals::listen(Hangup::Ends)?;
     tokio::select! {
         outcome = work => outcome,
-        () = interrupt => Err(CliError::interrupted()),
+        () = signals.next() => Err(CliError::interrupted()),
     }
 }

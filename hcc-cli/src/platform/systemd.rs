@@ -8,16 +8,32 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tokio::time::interval;
 
-/// Reports that the service is running.
+/// Reports what the service does at the moment.
+pub(crate) fn status(status: &str) {
+    #[cfg(unix)]
+    notify(&[NotifyState::Status(status)]);
+    #[cfg(not(unix))]
+    let _ = status;
+}
+
+/// Reports that the service has begun to reload.
+pub(crate) fn reloading() {
+    #[cfg(unix)]
+    if let Ok(now) = NotifyState::monotonic_usec_now() {
+        notify(&[NotifyState::Reloading, now]);
+    }
+}
+
+/// Reports that the service is running, or has reloaded.
 pub(crate) fn ready() {
     #[cfg(unix)]
-    notify(NotifyState::Ready);
+    notify(&[NotifyState::Ready]);
 }
 
 /// Reports that the service is shutting down.
 pub(crate) fn stopping() {
     #[cfg(unix)]
-    notify(NotifyState::Stopping);
+    notify(&[NotifyState::Stopping]);
 }
 
 /// Reports regularly that the process is alive, if its unit has a watchdog.
@@ -29,7 +45,7 @@ pub(crate) async fn keep_watchdog_alive() -> Infallible {
     loop {
         ticks.tick().await;
         #[cfg(unix)]
-        notify(NotifyState::Watchdog);
+        notify(&[NotifyState::Watchdog]);
     }
 }
 
@@ -41,8 +57,8 @@ fn watchdog_timeout() -> Option<Duration> {
 }
 
 #[cfg(unix)]
-fn notify(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
         tracing::warn!(%error, "cannot notify systemd");
     }
 }

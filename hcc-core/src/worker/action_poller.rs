@@ -1,13 +1,17 @@
 //! Polls the actions of all running commands together, with few requests.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
-use hcloud_api::{Action, ActionId, ActionStatus, Client};
+use hcloud_api::{Action, ActionId, ActionStatus};
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
 
 use super::backoff::{Backoff, PollSet};
+use super::context::WorkerContext;
+use super::status::Service;
+use crate::Error;
 
 const POLL: Backoff = Backoff {
     initial: Duration::from_millis(250),
@@ -26,13 +30,13 @@ struct PendingAction {
 }
 
 impl ActionPoller {
-    pub(super) fn new(api: Client) -> (Self, PollTask) {
+    pub(super) fn new(context: Arc<WorkerContext>) -> (Self, PollTask) {
         let (sender, added) = mpsc::unbounded_channel();
         let pending = PollSet::new(POLL);
         (
             Self(sender),
             PollTask {
-                api,
+                context,
                 added,
                 pending,
             },
@@ -54,7 +58,7 @@ impl ActionPoller {
 
 /// The task that polls actions.
 pub(super) struct PollTask {
-    api: Client,
+    context: Arc<WorkerContext>,
     added: mpsc::UnboundedReceiver<PendingAction>,
     pending: PollSet<PendingAction>,
 }
@@ -73,9 +77,13 @@ impl PollTask {
         let pending = &mut self.pending.items;
         pending.retain(|action| !action.ended.is_closed());
         let ids: Vec<ActionId> = pending.iter().map(|action| action.id).collect();
-        match self.api.actions().list(&ids).await {
-            Ok(actions) => report_ended(pending, &actions),
-            Err(error) if error.is_retryable() => {}
+        match self.context.project().api.actions().list(&ids).await {
+            Ok(actions) => {
+                self.context.status.reached(Service::Hetzner);
+                report_ended(pending, &actions);
+            }
+            // The commands are retried when the token is valid again.
+            Err(error) if error.is_retryable() => self.context.failed(&Error::from(error)),
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
                 warn!(error, "cannot poll actions");

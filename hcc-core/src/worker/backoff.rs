@@ -1,11 +1,9 @@
-//! Growing delays: between polls, and between attempts to reach a database.
+//! Growing delays: between polls, and between attempts of what has failed.
 
-use std::error::Error;
 use std::future::pending;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
-use tracing::{info, warn};
 
 /// Delays that grow by a factor, up to a maximum.
 #[derive(Clone, Copy, Debug)]
@@ -74,26 +72,15 @@ const RETRY: Backoff = Backoff {
     factor: 2.0,
 };
 
-/// The failures of one service in a row: logs the first of them and the recovery.
-#[derive(Debug)]
-pub(super) struct Outage {
-    service: &'static str,
+/// The delays between the attempts of something that fails several times in a row.
+#[derive(Debug, Default)]
+pub(super) struct RetryDelay {
     delay: Option<Duration>,
 }
 
-impl Outage {
-    pub(super) fn of(service: &'static str) -> Self {
-        Self {
-            service,
-            delay: None,
-        }
-    }
-
+impl RetryDelay {
     /// Records a failure and returns the delay before the next attempt.
-    pub(super) fn failed(&mut self, error: &(dyn Error + 'static)) -> Duration {
-        if self.delay.is_none() {
-            warn!(service = self.service, error, "unavailable, retrying");
-        }
+    pub(super) fn failed(&mut self) -> Duration {
         let delay = self.delay.map_or(RETRY.initial, |last| RETRY.after(last));
         self.delay = Some(delay);
         delay
@@ -101,9 +88,7 @@ impl Outage {
 
     /// Records a success.
     pub(super) fn succeeded(&mut self) {
-        if self.delay.take().is_some() {
-            info!(service = self.service, "available again");
-        }
+        self.delay = None;
     }
 }
 
@@ -112,15 +97,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn retry_delay_doubles_until_the_service_recovers() {
-        let mut outage = Outage::of("queue");
-        let error = std::fmt::Error;
+    fn retry_delay_doubles_until_an_attempt_succeeds() {
+        let mut retry = RetryDelay::default();
 
-        let delays: Vec<_> = (0..40).map(|_| outage.failed(&error)).collect();
-        outage.succeeded();
+        let delays: Vec<_> = (0..40).map(|_| retry.failed()).collect();
+        retry.succeeded();
 
         assert_eq!((delays[0], delays[1]), (RETRY.initial, 2 * RETRY.initial));
         assert_eq!((delays[8], delays[39]), (RETRY.max, RETRY.max));
-        assert_eq!(outage.failed(&error), RETRY.initial);
+        assert_eq!(retry.failed(), RETRY.initial);
     }
 }

@@ -8,7 +8,7 @@ use hcc_store::{Patch, Record, Store, StoreExt};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use super::backoff::Outage;
+use super::backoff::RetryDelay;
 use super::context::WorkerContext;
 
 /// Removes the URLs and passwords of consoles that are older than the configured time.
@@ -21,14 +21,17 @@ pub(super) async fn expire_consoles(
     let Some(ttl) = context.config.console_ttl else {
         return pending().await;
     };
-    let mut outage = Outage::of("store");
+    let mut retry = RetryDelay::default();
     loop {
         let delay = match expire_older_than(ttl, context.store()).await {
             Ok(delay) => {
-                outage.succeeded();
+                retry.succeeded();
                 delay
             }
-            Err(error) => outage.failed(&error),
+            Err(error) => {
+                context.failed(&error.into());
+                retry.failed()
+            }
         };
         tokio::select! {
             () = sleep(delay) => {}

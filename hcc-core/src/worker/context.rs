@@ -1,15 +1,17 @@
 //! What the parts of a worker share.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use hcc_queue::Queue;
 use hcc_store::{Patch, Precondition, Record, Store, StoreExt};
 use hcloud_api::ServerStatus;
+use tokio::sync::Notify;
 use tracing::debug;
 
 use super::config::WorkerConfig;
 use super::periodic_sync::is_reservation;
+use super::status::{Service, StatusSender};
 use crate::{
     Authorizer, Error, Event, Project, RecordEvent, Result, Scope, SyncOutcome, SyncedRecord,
 };
@@ -22,12 +24,17 @@ const DELETED: &str = "deleted";
 pub(super) struct WorkerContext {
     /// Identifies this run of the worker.
     pub(super) worker_id: String,
-    pub(super) project: Project,
+    /// Replaced by a reload.
+    pub(super) project: Arc<RwLock<Project>>,
+    pub(super) store: Arc<dyn Store>,
     pub(super) queue: Queue,
     pub(super) config: WorkerConfig,
     pub(super) authorizer: Arc<dyn Authorizer>,
     /// What to do about an error.
     pub(super) hints: Hints,
+    pub(super) status: StatusSender,
+    /// Asks for a sync at once.
+    pub(super) sync_now: Arc<Notify>,
 }
 
 type Hint = dyn Fn(&Error) -> Option<String> + Send + Sync;
@@ -44,7 +51,39 @@ impl fmt::Debug for Hints {
 
 impl WorkerContext {
     pub(super) fn store(&self) -> &dyn Store {
-        &*self.project.store
+        &*self.store
+    }
+
+    /// Returns the project with its current settings.
+    pub(super) fn project(&self) -> Project {
+        let project = self.project.read();
+        project.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes which service an error shows to be unavailable.
+    pub(super) fn failed(&self, error: &Error) {
+        let Some(service) = Service::unavailable(error) else {
+            return;
+        };
+        let address = match error {
+            Error::Queue(error) => return self.queue_failed(error),
+            Error::Store(hcc_store::Error::Database(error)) => error.url().to_string(),
+            Error::Store(_) => String::new(),
+            _ => self.project().api.endpoint().to_owned(),
+        };
+        if matches!(error, Error::Store(error) if error.is_permanent()) {
+            // It ends the worker if it finds the same.
+            self.sync_now.notify_one();
+        }
+        self.status.failed(service, &address, error);
+    }
+
+    pub(super) fn queue_failed(&self, error: &hcc_queue::Error) {
+        let address = match error {
+            hcc_queue::Error::Database(error) => error.url().to_string(),
+            _ => String::new(),
+        };
+        self.status.failed(Service::Queue, &address, error);
     }
 
     /// Publishes an event. It may be lost, since nothing depends on events alone.
@@ -64,7 +103,7 @@ impl WorkerContext {
 
     /// Syncs, and publishes which records have changed.
     pub(super) async fn sync(&self, scope: &Scope) -> Result<Vec<SyncedRecord>> {
-        let synced = self.project.sync(scope, false).await?;
+        let synced = self.project().sync(scope, false).await?;
         for one in synced.iter().filter(|one| one.changed) {
             self.publish_record(&one.name, one.record).await;
         }
@@ -91,7 +130,7 @@ impl WorkerContext {
         let Some(id) = self.store().get(name).await?.and_then(|record| record.id) else {
             return Ok(());
         };
-        let found = self.project.find(&name.parse()?).await?;
+        let found = self.project().find(&name.parse()?).await?;
         let exists = found.is_some_and(|server| {
             server.id.number() == id && server.status != ServerStatus::Deleting
         });

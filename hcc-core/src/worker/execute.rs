@@ -54,7 +54,7 @@ impl Executor {
             Command::Sync | Command::SyncAll => self.sync(server, record.is_some()).await?,
             Command::Power(power) => self.power(server, *power, delivery).await?,
             Command::Console => {
-                context.project.console(server).await?;
+                context.project().console(server).await?;
                 self.publish(server, SyncOutcome::Updated).await;
                 self.console_created.notify_one();
             }
@@ -66,12 +66,13 @@ impl Executor {
             }
             Command::Create(options) => return self.create(server, options).await,
             Command::Settag => {
-                context.project.find_managed(server).await?;
-                context.project.manage(server).await?;
+                let project = context.project();
+                project.find_managed(server).await?;
+                project.manage(server).await?;
                 self.publish(server, SyncOutcome::Updated).await;
             }
             Command::Deltag => {
-                context.project.unmanage(server).await?;
+                context.project().unmanage(server).await?;
                 self.publish(server, SyncOutcome::Updated).await;
             }
         }
@@ -85,15 +86,11 @@ impl Executor {
         server: &ServerName,
         record: Option<&Record>,
     ) -> Result<(), AttemptError> {
-        let WorkerContext {
-            authorizer,
-            project,
-            ..
-        } = &*self.context;
+        let WorkerContext { authorizer, .. } = &*self.context;
         if !authorizer.needs_labels(request).await? {
             return Ok(authorizer.check(request, record).await?);
         }
-        let found = project.find(server).await?;
+        let found = self.context.project().find(server).await?;
         let mut current = record.cloned().unwrap_or_default();
         current.name = server.to_string();
         current.labels = found.map(|found| {
@@ -107,7 +104,7 @@ impl Executor {
 
     async fn sync(&self, server: &ServerName, is_recorded: bool) -> Result<(), AttemptError> {
         if !is_recorded {
-            self.context.project.find_managed(server).await?;
+            self.context.project().find_managed(server).await?;
         }
         match self.refresher.sync(server).await? {
             SyncOutcome::Unknown => Err(Error::NoSuchServer {
@@ -116,7 +113,7 @@ impl Executor {
             .into()),
             // Its own request fails with the reason.
             SyncOutcome::Unreadable => {
-                Ok(self.context.project.find_managed(server).await.map(drop)?)
+                Ok((self.context.project().find_managed(server).await).map(drop)?)
             }
             _ => Ok(()),
         }
@@ -128,7 +125,7 @@ impl Executor {
         power: Power,
         delivery: &Delivery,
     ) -> Result<(), AttemptError> {
-        let project = &self.context.project;
+        let project = self.context.project();
         let action = if power.is_unrepeatable() {
             project.power_once(server, power, delivery).await?
         } else {
@@ -144,7 +141,7 @@ impl Executor {
         server: &ServerName,
         options: &CreateOptions,
     ) -> Result<Note, AttemptError> {
-        let project = &self.context.project;
+        let project = self.context.project();
         let note = loop {
             let outcome = project.create(server, options).await?;
             self.publish(server, SyncOutcome::Adopted).await;
@@ -181,7 +178,7 @@ impl Executor {
     ) -> Result<Note, AttemptError> {
         const GONE: Note = Some("the server was already deleted");
         let has_id = matches!(expected, ExpectedServer::Id(_));
-        match self.context.project.delete_expected(server, expected).await {
+        match (self.context.project().delete_expected(server, expected)).await {
             Ok(DeleteOutcome::Deleted(action)) => {
                 self.publish(server, SyncOutcome::Removed).await;
                 self.wait(action.into_iter().collect()).await?;
@@ -207,7 +204,7 @@ impl Executor {
                 Err(_) => return Err(unknown("the action did not finish within 15 minutes")),
             };
             // Makes no request, since the action has ended: returns its error, if any.
-            let project = &self.context.project;
+            let project = self.context.project();
             project.wait(vec![action], ACTION_TIMEOUT, |_| {}).await?;
         }
         Ok(())

@@ -10,6 +10,7 @@ use tracing::{Instrument, Span, error_span, info, warn};
 use super::execute::{Executor, Note};
 use super::failure::AttemptError;
 use super::in_flight::InFlight;
+use super::status::Service;
 use crate::project::delivery::Delivery;
 use crate::{CommandEvent, Event, Failure, Outcome, Request};
 
@@ -32,7 +33,12 @@ impl Handler for CommandHandler {
     async fn handle(&self, lease: Arc<Lease>) -> (Attempt, Report) {
         let _in_flight = self.in_flight.start(&lease.command);
         let handled = async {
+            #[cfg(feature = "metrics")]
+            let began = tokio::time::Instant::now();
             let attempted = self.attempt(&lease).await;
+            #[cfg(feature = "metrics")]
+            crate::metrics::record_duration(&lease.command.verb, began.elapsed());
+            self.note_services(&attempted);
             self.conclude(&lease, attempted).await
         };
         handled.instrument(span(&lease)).await
@@ -41,6 +47,14 @@ impl Handler for CommandHandler {
     async fn refused(&self, lease: &Lease, reason: &str) -> (Attempt, Report) {
         let refused = AttemptError::permanent(reason, "refused");
         self.conclude(lease, Err(refused)).await
+    }
+
+    fn unavailable(&self, error: &QueueError) {
+        self.executor.context.queue_failed(error);
+    }
+
+    fn available(&self) {
+        self.executor.context.status.reached(Service::Queue);
     }
 
     fn cancelled(&self, lease: &Lease) -> (Attempt, Report) {
@@ -62,7 +76,11 @@ impl Handler for CommandHandler {
         let event = report.unwrap_or_else(|| unfinished(lease, "the handler panicked"));
         let finished = async {
             match settled {
-                Ok(disposition) => self.publish(event, disposition).await,
+                Ok(disposition) => {
+                    #[cfg(feature = "metrics")]
+                    crate::metrics::record_command(&lease.command.verb, disposition);
+                    self.publish(event, disposition).await;
+                }
                 Err(error) => log_unsettled(&error),
             }
         };
@@ -74,6 +92,21 @@ impl CommandHandler {
     async fn attempt(&self, lease: &Lease) -> Result<Note, AttemptError> {
         let request = Request::try_from(&lease.command)?;
         self.executor.execute(&request, &Delivery::of(lease)).await
+    }
+
+    /// Notes which services an attempt has shown to work or not.
+    fn note_services(&self, attempted: &Result<Note, AttemptError>) {
+        let context = &self.executor.context;
+        match attempted {
+            Ok(_) => {
+                context.status.reached(Service::Hetzner);
+                context.status.reached(Service::Store);
+            }
+            Err(AttemptError {
+                error: Some(error), ..
+            }) => context.failed(error),
+            Err(_) => {}
+        }
     }
 
     /// Decides what the queue does with a command, and records the outcome if it is final.
@@ -194,6 +227,8 @@ fn span(lease: &Lease) -> Span {
 /// Logs that a command is delivered again.
 fn log_unsettled(error: &QueueError) {
     if let QueueError::LeaseLost { .. } = error {
+        #[cfg(feature = "metrics")]
+        crate::metrics::record_lost_lease();
         info!("lease lost");
         return;
     }

@@ -6,10 +6,11 @@ use std::time::{Duration, SystemTime};
 use hcc_store::{Precondition, Record, Stage};
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
-use super::backoff::Outage;
 use super::context::WorkerContext;
-use crate::{Event, Result, SyncOutcome, SyncedEvent};
+use super::status::Service;
+use crate::{Error, Event, Result, SyncOutcome, SyncedEvent};
 
 /// How many servers one request lists.
 const SERVERS_PER_REQUEST: usize = 50;
@@ -23,46 +24,66 @@ const MIN_INTERVAL_PER_REQUEST: Duration = Duration::from_secs(4);
 pub(super) struct PeriodicSync {
     context: Arc<WorkerContext>,
     interval: Duration,
-    outage: Outage,
 }
 
 impl PeriodicSync {
     pub(super) fn new(context: Arc<WorkerContext>) -> Self {
         Self {
             interval: context.config.sync_interval,
-            outage: Outage::of("periodic sync"),
             context,
         }
     }
 
     /// Syncs until `stop`; a sync that has started may take the grace period to finish.
-    pub(super) async fn run(mut self, stop: &CancellationToken) {
+    ///
+    /// # Errors
+    ///
+    /// The store failed permanently.
+    pub(super) async fn run(mut self, stop: &CancellationToken) -> Result<()> {
         let grace = self.context.config.shutdown_grace;
         let grace_over = async {
             stop.cancelled().await;
             sleep(grace).await;
         };
         tokio::select! {
-            () = self.sync_until(stop) => {}
-            () = grace_over => {}
+            ended = self.sync_until(stop) => ended,
+            () = grace_over => Ok(()),
         }
     }
 
-    async fn sync_until(&mut self, stop: &CancellationToken) {
+    async fn sync_until(&mut self, stop: &CancellationToken) -> Result<()> {
         let mut due = Instant::now() + self.interval;
-        while stop.run_until_cancelled(sleep_until(due)).await.is_some() {
+        loop {
+            let woken = async {
+                tokio::select! {
+                    () = sleep_until(due) => {}
+                    () = self.context.sync_now.notified() => {}
+                }
+            };
+            if stop.run_until_cancelled(woken).await.is_none() {
+                return Ok(());
+            }
             let next = match self.sync_unless_fresh().await {
                 Ok(next) => {
-                    self.outage.succeeded();
+                    self.context.status.reached(Service::Store);
                     next
                 }
+                Err(Error::Store(error)) if error.is_permanent() => return Err(error.into()),
                 Err(error) => {
-                    self.outage.failed(&error);
+                    self.note_failure(&error);
                     self.interval
                 }
             };
             due = Instant::now() + next;
         }
+    }
+
+    fn note_failure(&self, error: &Error) {
+        if Service::unavailable(error).is_some() {
+            return self.context.failed(error);
+        }
+        let error = error as &dyn std::error::Error;
+        warn!(error, "sync failed");
     }
 
     /// Syncs all records, unless another worker has just done it; returns when to do it next.
@@ -76,9 +97,12 @@ impl PeriodicSync {
             && let Some(left) = self.interval.checked_sub(age)
             && !left.is_zero()
         {
+            self.context.status.synced(age);
             return Ok(left);
         }
         let synced = self.context.sync_all().await?;
+        self.context.status.reached(Service::Hetzner);
+        self.context.status.synced(Duration::ZERO);
         for record in records.iter().filter(|record| is_reservation(record)) {
             let is_missing = synced
                 .iter()

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use hcloud_api::ServerStatus;
 use tokio::sync::{mpsc, oneshot};
 
-use super::backoff::Outage;
 use super::context::WorkerContext;
 use super::failure::AttemptError;
+use super::status::Service;
 use super::status_watch::StatusWatch;
 use crate::{Scope, ServerName, SyncOutcome};
 
@@ -37,7 +37,6 @@ impl RecordRefresher {
             context,
             requests,
             watch: StatusWatch::new(),
-            outage: Outage::of("status polls"),
         };
         (Self(sender), task)
     }
@@ -72,7 +71,6 @@ pub(super) struct RefreshTask {
     context: Arc<WorkerContext>,
     requests: mpsc::UnboundedReceiver<RefreshRequest>,
     watch: StatusWatch,
-    outage: Outage,
 }
 
 impl RefreshTask {
@@ -119,9 +117,9 @@ impl RefreshTask {
         match self.context.sync(&Scope::Recorded(servers)).await {
             Ok(synced) => {
                 self.watch.observe(&synced);
-                self.outage.succeeded();
+                self.context.status.reached(Service::Hetzner);
             }
-            Err(error) => drop(self.outage.failed(&error)),
+            Err(error) => self.context.failed(&error),
         }
     }
 }

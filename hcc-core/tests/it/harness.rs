@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hcc_core::{Command, Event, Frontend, Listener, Request, Result, Worker, WorkerConfig};
+use hcc_core::{Command, Error, Event, Frontend, Listener, Request, Result, Worker, WorkerConfig};
 use hcc_queue::{Memory, Policy, Queue, Received};
 use hcloud_sim::Builder;
 use tokio::sync::oneshot;
@@ -73,7 +73,7 @@ impl Harness {
 /// A worker that runs in a task.
 pub(crate) struct RunningWorker {
     shutdown: oneshot::Sender<()>,
-    run: JoinHandle<()>,
+    run: JoinHandle<Result<()>>,
 }
 
 impl RunningWorker {
@@ -90,12 +90,21 @@ impl RunningWorker {
 
     /// Stops the worker and waits until it has stopped.
     pub(crate) async fn stop(self) {
-        let Self { shutdown, mut run } = self;
+        let Self { shutdown, run } = self;
         shutdown.send(()).unwrap();
-        tokio::time::timeout(MINUTE, &mut run)
+        tokio::time::timeout(MINUTE, run)
             .await
             .unwrap()
+            .unwrap()
             .unwrap();
+    }
+
+    /// Waits for the error that ends the worker.
+    pub(crate) async fn failure(self) -> Error {
+        let Self { shutdown, run } = self;
+        let ended = tokio::time::timeout(MINUTE, run).await.unwrap().unwrap();
+        drop(shutdown);
+        ended.unwrap_err()
     }
 }
 

@@ -13,5 +13,6 @@ mod servers;
 mod setup;
 mod storm;
 mod sync;
+mod tokens;
 mod unavailable;
 mod worker;

@@ -330,7 +330,7 @@ async fn run_as_worker() -> bool {
         return false;
     };
     let worker = worker(&store, &queue, &endpoint).await;
-    worker.run(pending()).await;
+    worker.run(pending()).await.unwrap();
     true
 }
 

@@ -12,6 +12,7 @@ mod connections;
 #[cfg(feature = "console")]
 mod consoles;
 mod decoding;
+mod delays;
 mod deviations;
 mod errors;
 mod firewalls;
@@ -36,6 +37,7 @@ mod servers;
 mod storage_boxes;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod tls;
+mod tokens;
 mod traces;
 mod volumes;
 mod zones;

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 use crate::duration::{self, short};
 use crate::error::{CliError, Exit, Result};
 use crate::output::progress::{ActionBars, spinner};
-use crate::platform::signals::cancel_on_ctrl_c;
+use crate::platform::signals::cancel_on_signal;
 
 /// The timeout of `--wait` without a value.
 pub(crate) const DEFAULT_TIMEOUT: &str = "5m";
@@ -46,7 +46,7 @@ impl Waiting {
         };
         let mut bars = ActionBars::default();
         let wait = project.wait(actions.clone(), timeout, |action| bars.update(action));
-        let waited = cancel_on_ctrl_c(async { Ok(wait.await?) }).await;
+        let waited = cancel_on_signal(async { Ok(wait.await?) }).await;
         waited.map_err(|error| goes_on(error, &actions))?;
         Ok(actions
             .into_iter()
@@ -132,7 +132,7 @@ pub(crate) async fn retry_while_busy<T>(
             sleep(delay.min(rest)).await;
             Ok(())
         };
-        cancel_on_ctrl_c(wait).await?;
+        cancel_on_signal(wait).await?;
         delay = delay.mul_f64(1.5).min(MAX_DELAY);
     }
 }

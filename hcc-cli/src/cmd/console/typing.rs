@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::error::{Context, Result};
 use crate::output::Output;
 use crate::output::progress::bar;
-use crate::platform::signals::cancel_on_ctrl_c;
+use crate::platform::signals::cancel_on_signal;
 
 /// What was typed, for programs.
 #[derive(Serialize)]
@@ -43,7 +43,7 @@ pub(super) async fn run(
         done.set(count);
         bar.set_position(count as u64);
     });
-    let outcome = cancel_on_ctrl_c(async { Ok(typing.await?) }).await;
+    let outcome = cancel_on_signal(async { Ok(typing.await?) }).await;
     bar.finish_and_clear();
     outcome.context(|| format!("typed {} of {characters} characters", done.get()))?;
     out.done(&Typed { characters })

@@ -16,7 +16,7 @@ const LABEL: (&str, &str) = ("managed", "1");
 pub(super) struct BrowserProject {
     pub(super) sim: Sim,
     pub(super) site: Site,
-    _tasks: JoinSet<()>,
+    _tasks: JoinSet<hcc_core::Result<()>>,
 }
 
 impl BrowserProject {
