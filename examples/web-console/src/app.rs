@@ -17,7 +17,7 @@ use crate::live::{self, LiveUpdates};
 use crate::passwords::Passwords;
 use crate::rate_limit::RateLimiter;
 use crate::security::{self, Origin};
-use crate::{account, audit, commands, create, login, page, screen, servers, users};
+use crate::{account, audit, commands, create, login, monitor, page, screen, servers, users};
 
 /// More than any form needs.
 const MAX_BODY_BYTES: usize = 128 * 1024;
@@ -142,6 +142,7 @@ pub fn app(console: WebConsole) -> Router {
         .route("/static/{file}", get(page::asset))
         .nest("/screen", screen)
         .fallback(page::not_found)
+        .layer(middleware::from_fn(monitor::record))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(
             console.clone(),

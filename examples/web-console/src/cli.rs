@@ -14,7 +14,7 @@ use hcc_queue::QueueUrl;
 use hcc_store::{Accounts, StoreUrl};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Runtime;
-use web_console::{Origin, WebConsole};
+use web_console::{Origin, WebConsole, monitor};
 
 use crate::serve;
 use crate::user::User;
@@ -85,6 +85,10 @@ pub(crate) struct Site {
     /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8480]
     #[arg(long, value_name = "ADDRESS", env = "WEB_CONSOLE_LISTEN")]
     pub(crate) listen: Option<SocketAddr>,
+
+    /// Address of a second HTTP server, with /metrics for Prometheus, /healthz and /readyz
+    #[arg(long, value_name = "ADDRESS", env = "WEB_CONSOLE_METRICS")]
+    pub(crate) metrics: Option<SocketAddr>,
 
     /// Address in the browser, such as https://console.example.org [default: the address listened on]
     #[arg(long, env = "WEB_CONSOLE_ORIGIN")]
@@ -175,9 +179,18 @@ impl Site {
     async fn serve(self, database: &Database) -> anyhow::Result<()> {
         let frontend = database.frontend().await?;
         let accounts = database.accounts().await?;
+        let metrics = self.metrics;
         let (listener, settings) = serve::listen(self).await?;
         println!("{}", settings.origin);
-        serve::serve(listener, WebConsole::new(frontend, accounts, settings)).await
+        let console = WebConsole::new(frontend.clone(), accounts, settings);
+        let serve = serve::serve(listener, console);
+        match metrics {
+            Some(address) => tokio::select! {
+                served = serve => served,
+                served = monitor(address, frontend) => served,
+            },
+            None => serve.await,
+        }
     }
 }
 

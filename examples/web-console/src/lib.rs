@@ -10,6 +10,7 @@ mod error;
 mod grants;
 mod live;
 mod login;
+mod monitor;
 mod page;
 mod passwords;
 mod peer;
@@ -22,6 +23,7 @@ mod users;
 mod view;
 
 pub use app::{Settings, WebConsole, app};
+pub use monitor::monitor;
 pub use passwords::{Passwords, generate};
 pub use security::{InvalidOrigin, Origin};
 pub use users::add;

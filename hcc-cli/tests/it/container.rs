@@ -19,6 +19,7 @@ async fn each_long_running_verb_ends_by_a_signal() {
         "events",
         "page --listen 127.0.0.1:0",
         "console web1 --vnc 0",
+        "push stop web1 --wait",
     ] {
         for signal in [Signal::INT, Signal::TERM] {
             let script = format!("exec unshare --fork --pid --kill-child hcc {verb}");

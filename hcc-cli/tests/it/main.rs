@@ -15,6 +15,7 @@ mod faults;
 #[cfg(feature = "mongodb")]
 mod foreign;
 mod library;
+mod life;
 mod migration;
 #[cfg(feature = "mongodb")]
 mod on_mongodb;
@@ -29,6 +30,7 @@ mod queue;
 mod reasons;
 mod safety;
 mod secret_urls;
+mod service;
 mod session;
 mod settings;
 mod setup;

@@ -54,6 +54,11 @@ pub(crate) async fn run_session(user: &User, session: &str) -> String {
             code => output += &format!("? {}\n\n", code.unwrap()),
         }
     }
+    masked(output)
+}
+
+/// Replaces what differs from run to run.
+pub(crate) fn masked(mut output: String) -> String {
     for (pattern, replacement) in VARYING {
         let pattern = Regex::new(pattern).unwrap();
         output = pattern.replace_all(&output, *replacement).into_owned();
