@@ -27,6 +27,10 @@ pub(crate) struct Cli {
     #[arg(help_heading = "Settings")]
     output: Vec<Format>,
 
+    /// Do not print what to do next, which terminals show only
+    #[arg(long, global = true, help_heading = "Settings", hide_short_help = true)]
+    quiet: bool,
+
     #[command(flatten)]
     verbosity: Verbosity,
 
@@ -134,7 +138,9 @@ impl Verb {
 
 impl Cli {
     pub(crate) fn output(&self) -> Output {
-        Output::new(&self.output).with_dry_run(self.flags.dry_run())
+        Output::new(&self.output)
+            .with_dry_run(self.flags.dry_run())
+            .with_quiet(self.quiet)
     }
 
     pub(crate) async fn run(self, out: Output) -> Result<()> {

@@ -185,9 +185,10 @@ impl CliError {
             cause = error.source();
         }
         let line = message.replace('\n', " ");
-        // The message of an API error ends with its code.
-        let code = format!(" ({})", self.code);
-        line.strip_suffix(&code).unwrap_or(&line).to_owned()
+        match self.cause::<hcc_core::Error>() {
+            Some(error) => error.without_code(&line).to_owned(),
+            None => line,
+        }
     }
 }
 

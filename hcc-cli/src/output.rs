@@ -1,11 +1,12 @@
 //! Printing results.
 
 mod closed;
+pub(crate) mod next_steps;
 pub(crate) mod progress;
 mod table;
 
 use std::fmt::Display;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::slice;
 use std::str::FromStr;
 
@@ -78,6 +79,7 @@ pub(crate) struct Output {
     header: bool,
     columns: Option<Vec<String>>,
     dry_run: bool,
+    quiet: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +98,7 @@ impl Output {
             header: true,
             columns: None,
             dry_run: false,
+            quiet: false,
         };
         for format in formats {
             match format {
@@ -116,6 +119,17 @@ impl Output {
     /// Reports what would be changed, as nothing is.
     pub(crate) fn with_dry_run(self, dry_run: bool) -> Self {
         Self { dry_run, ..self }
+    }
+
+    /// Prints no next steps.
+    pub(crate) fn with_quiet(self, quiet: bool) -> Self {
+        Self { quiet, ..self }
+    }
+
+    /// Whether a person reads along who may want to know what to do next.
+    pub(crate) fn shows_next_steps(&self) -> bool {
+        let is_terminal = io::stdout().is_terminal() && io::stderr().is_terminal();
+        is_terminal && self.is_plain() && !self.quiet && !self.dry_run
     }
 
     /// Whether failures are printed as JSON too.

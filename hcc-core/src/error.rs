@@ -95,7 +95,7 @@ pub enum Error {
 
     /// None of the recorded servers exists, as with the token of another project, so their records
     /// are not removed.
-    #[error("none of the recorded servers exists; {records} records would be removed")]
+    #[error("none of the recorded servers exists; records that would be removed: {records}")]
     OtherProject {
         /// The number of records that would be removed.
         records: usize,
@@ -347,6 +347,18 @@ impl Error {
             Self::NotOffered { source, .. } => source.as_deref(),
             _ => None,
         }
+    }
+
+    /// Returns a message of this error and its causes without the code at its end: that of the API,
+    /// if the API caused it, next to which another code would confuse.
+    pub fn without_code<'a>(&self, message: &'a str) -> &'a str {
+        #[cfg(feature = "worker")]
+        if let Some(code) = self.api().and_then(hcloud_api::Error::code)
+            && let Some(message) = message.strip_suffix(&format!(" ({code})"))
+        {
+            return message;
+        }
+        message
     }
 
     /// Returns what the Hetzner API said, if the error is one of the API.

@@ -2,7 +2,7 @@
 //!
 //! They are recorded wherever a command is executed or a service fails, for the recorder that the
 //! program has installed. What has to be read first, such as the depth of the queue, is recorded by
-//! [`record_queue`] and [`record_worker`]: call them when the metrics are collected.
+//! [`record_queue`] and `record_worker`: call them when the metrics are collected.
 //!
 //! | metric | type | labels |
 //! | --- | --- | --- |
@@ -17,16 +17,18 @@
 //!
 //! The durations of commands are those of one attempt each, without the time in the queue.
 
+#[cfg(feature = "worker")]
 use std::time::Duration;
 
-use ::metrics::{
-    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
-};
-use hcc_queue::{Disposition, Queue};
-
-use crate::Verb;
 #[cfg(feature = "worker")]
-use crate::{Service, WorkerStatus};
+use ::metrics::histogram;
+use ::metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
+#[cfg(feature = "worker")]
+use hcc_queue::Disposition;
+use hcc_queue::Queue;
+
+#[cfg(feature = "worker")]
+use crate::{Service, Verb, WorkerStatus};
 
 /// Describes the metrics to the recorder, which must be installed; call it once.
 pub fn describe() {

@@ -175,11 +175,8 @@ impl From<&Error> for Failure {
         });
         let messages: Vec<_> = causes.map(ToString::to_string).collect();
         let message = messages.join(": ").replace('\n', " ");
-        // The message of an API error ends with its code.
         let code = error.code();
-        let message = message
-            .strip_suffix(&format!(" ({code})"))
-            .unwrap_or(&message);
+        let message = error.without_code(&message);
         Self {
             hint: explanation(error),
             api: error.api_reason().map(Box::new),

@@ -1,14 +1,17 @@
 //! `hcc action`: one of Hetzner's actions.
 
+use std::slice;
+
 use hcc_core::ServerName;
 use hcloud_api::{Action, ActionId, ActionStatus};
 use serde::Serialize;
 
-use crate::cmd::args::Waiting;
+use crate::cmd::args::{Waiting, goes_on};
 use crate::config::Config;
 use crate::error::Result;
 use crate::output::progress::ActionBars;
 use crate::output::{Output, Row};
+use crate::platform::signals::cancel_on_signal;
 
 /// Show an action of the Hetzner API, or wait for it
 #[derive(Debug, clap::Args)]
@@ -28,10 +31,12 @@ impl ActionCommand {
             && action.status == ActionStatus::Running
         {
             let mut bars = ActionBars::default();
-            api.wait(vec![action.clone()])
+            let wait = api
+                .wait(vec![action.clone()])
                 .deadline(timeout)
-                .on_progress(|action| bars.update(action))
-                .await?;
+                .on_progress(|action| bars.update(action));
+            let waited = cancel_on_signal(async { Ok(wait.await?) }).await;
+            waited.map_err(|error| goes_on(error, slice::from_ref(&action)))?;
             action = bars.latest(action);
         }
         out.record(&ActionRow::from(&action))

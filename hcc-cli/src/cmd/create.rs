@@ -17,11 +17,13 @@ use crate::cmd::args::{Defaults, Waiting, retry_while_busy};
 use crate::config::Config;
 use crate::error::{Context, Result};
 use crate::output::Output;
-use crate::platform::signals::{cancel_on_signal, finish};
+use crate::output::next_steps::{self, Next};
+use crate::platform::signals::finish;
 use crate::price::with_currency;
 
 /// Create a server; idempotent: a name is never created twice
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES)]
 pub(crate) struct Create {
     /// Name of the server
     #[arg(id = "new_name", value_name = "NAME")]
@@ -51,6 +53,12 @@ pub(crate) struct Create {
     waiting: Waiting,
 }
 
+const EXIT_CODES: &str = "\
+Exit codes: 0 created, or it exists as requested; 2 invalid input; 3 a type, image, location or key
+does not exist; 4 the name belongs to a server that is not managed or differs, or a limit is reached;
+5 no token, or one without permission; 6 sold out, locked, or being deleted: try again later;
+7 timeout: the creation goes on";
+
 impl Create {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let options = self.options()?;
@@ -68,7 +76,9 @@ impl Create {
                 differences,
             })?;
         }
-        out.done(&Done::new(&self.name, &actions?))
+        let actions = actions?;
+        next_steps::print(&out, config, &self.name, Next::Created).await;
+        out.done(&Done::new(&self.name, &actions))
     }
 
     fn options(&self) -> Result<CreateOptions> {
@@ -97,7 +107,7 @@ impl Create {
                 finish(async { Ok(create.await?) }).await
             };
             let timeout = self.waiting.timeout_before_request();
-            let wait = |actions| cancel_on_signal(self.waiting.wait(project, actions));
+            let wait = |actions| self.waiting.wait(project, actions);
             match retry_while_busy(name, timeout, request).await? {
                 CreateOutcome::Created(actions) => {
                     report_sold_out(name, places);

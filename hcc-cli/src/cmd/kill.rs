@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::duration::age;
 use crate::error::Result;
 use crate::output::Output;
+use crate::output::next_steps::block;
 use crate::price::with_currency;
 
 /// Delete a server and its record
@@ -18,6 +19,11 @@ use crate::price::with_currency;
 pub(crate) struct Kill {
     #[command(flatten)]
     target: Target,
+
+    /// Remove the record although none of the recorded servers exists, as with the token of
+    /// another project
+    #[arg(long)]
+    force: bool,
 
     #[command(flatten)]
     waiting: Waiting,
@@ -35,12 +41,25 @@ impl Kill {
             let question = format!("{summary}Type its name to confirm: ");
             self.confirmation.ask_for(name.as_str(), &question)?;
         }
-        let request = async || Ok(project.kill(name).await?);
+        let left = if out.shows_next_steps() {
+            let server = project.find_managed(name).await;
+            server.map_or_else(|_| Vec::new(), |server| left(&server))
+        } else {
+            Vec::new()
+        };
+        let request = async || match project.kill(name).await {
+            Err(Error::OtherProject { .. }) if self.force => {
+                project.remove_record(name).await?;
+                Ok(DeleteOutcome::Gone)
+            }
+            outcome => Ok(outcome?),
+        };
         let actions = match retry_while_busy(name, self.waiting.timeout(), request).await? {
             DeleteOutcome::Deleted(action) => action.into_iter().collect(),
             _ => Vec::new(),
         };
         let actions = self.waiting.wait(&project, actions).await?;
+        eprint!("{}", block(&left));
         // In a dry run, only a record that is left gets this far.
         let change = format!("remove the record of {name}");
         out.done_to(change, &Done::new(name, &actions))
@@ -68,6 +87,24 @@ async fn summary(project: &Project, name: &ServerName, config: &Config) -> Resul
     }
 }
 
+/// What remains of a server after its deletion, and is still billed.
+fn left(server: &Server) -> Vec<(&'static str, String)> {
+    let list = |ids: Vec<String>| ids.join(", ");
+    let volumes = server.volumes.iter().map(ToString::to_string);
+    let floating_ips = server.public_net.floating_ips.iter();
+    let floating_ips = floating_ips.map(ToString::to_string);
+    let address = server.public_net.ipv4.as_ref().and_then(|ipv4| ipv4.ip);
+    let deleted = match address {
+        Some(address) => format!("{} (id {}, {address})", server.name, server.id),
+        None => format!("{} (id {})", server.name, server.id),
+    };
+    vec![
+        ("deleted", deleted),
+        ("volumes", list(volumes.collect())),
+        ("floating", list(floating_ips.collect())),
+    ]
+}
+
 fn describe(server: &Server, currency: &str) -> String {
     let net = &server.public_net;
     let ip4 = net
@@ -85,19 +122,19 @@ fn describe(server: &Server, currency: &str) -> String {
     } else {
         "no"
     };
-    let facts: String = [
+    let facts = [
         ("id", server.id.to_string()),
         ("status", server.status.to_string()),
         ("address", addresses.join(", ")),
         ("age", server.created.map(age).unwrap_or_default()),
         ("price", monthly.unwrap_or_default()),
         ("protected", protected.to_owned()),
-    ]
-    .into_iter()
-    .filter(|(_, fact)| !fact.is_empty())
-    .map(|(name, fact)| format!("  {name:10}{fact}\n"))
-    .collect();
-    format!("This deletes {} and its disk:\n{facts}", server.name)
+    ];
+    format!(
+        "This deletes {} and its disk:\n{}",
+        server.name,
+        block(&facts)
+    )
 }
 
 fn monthly(server: &Server) -> Option<&Decimal> {

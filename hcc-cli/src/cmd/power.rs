@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::duration;
 use crate::error::Result;
 use crate::output::Output;
+use crate::output::next_steps::{self, Next};
 use crate::output::progress::spinner;
 
 /// Power on a server
@@ -90,6 +91,7 @@ impl Stop {
             actions.push(self.change.request(&project, Power::Force).await?);
         }
         let actions = self.change.waiting.wait(&project, actions).await?;
+        next_steps::print(&out, config, name, Next::Stopped).await;
         out.done(&Done::new(name, &actions))
     }
 }
@@ -125,6 +127,11 @@ impl Change {
         let project = self.project(config).await?;
         let action = self.request(&project, power).await?;
         let actions = self.waiting.wait(&project, vec![action]).await?;
+        let next = match power {
+            Power::Stop | Power::Force => Next::Stopped,
+            _ => Next::Started,
+        };
+        next_steps::print(out, config, &self.target.name, next).await;
         out.done(&Done::new(&self.target.name, &actions))
     }
 

@@ -27,7 +27,7 @@ pub(crate) struct Sync {
 
     /// Remove records although none of the recorded servers exists, as with the token of
     /// another project
-    #[arg(long, requires = "prune")]
+    #[arg(long)]
     force: bool,
 
     #[command(flatten)]
@@ -46,6 +46,9 @@ impl Sync {
         let update = |progress| update(&bar, progress);
         let sync = async {
             let planned = project.plan_sync(&scope, self.prune, update).await?;
+            if !self.force {
+                planned.require_same_project()?;
+            }
             if self.prune {
                 bar.suspend(|| self.confirm(&planned, config))?;
             }
@@ -66,9 +69,6 @@ impl Sync {
     }
 
     fn confirm(&self, planned: &PlannedSync, config: &Config) -> Result<()> {
-        if !self.force {
-            planned.require_same_project()?;
-        }
         let names: Vec<_> = planned.removed().collect();
         if names.is_empty() {
             return Ok(());

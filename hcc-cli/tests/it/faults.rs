@@ -41,19 +41,19 @@ async fn each_failure_has_one_line_and_its_exit_code() {
             "",
             &["create", "web2", "nonsense", "debian-13"],
             3,
-            "hcc: server type \"nonsense\" not found: POST /servers was refused: invalid input in field 'server_type': server type 'nonsense' not found (invalid_input) (not_offered)\nhint: run hcc types to list what is available",
+            "hcc: server type \"nonsense\" not found: POST /servers was refused: invalid input in field 'server_type': server type 'nonsense' not found (not_offered)\nhint: run hcc types to list what is available",
         ),
         (
             "",
             &["create", "web2", "cx23", "nonsense"],
             3,
-            "hcc: image \"nonsense\" not found: POST /servers was refused: invalid input in field 'image': image not found (invalid_input) (not_offered)\nhint: run hcc images to list what is available",
+            "hcc: image \"nonsense\" not found: POST /servers was refused: invalid input in field 'image': image not found (not_offered)\nhint: run hcc images to list what is available",
         ),
         (
             "",
             &["create", "web2", "cx23", "debian-13", "nonsense"],
             3,
-            "hcc: location \"nonsense\" not found: POST /servers was refused: invalid input in field 'location': location 'nonsense' not found (invalid_input) (not_offered)\nhint: run hcc locations to list what is available",
+            "hcc: location \"nonsense\" not found: POST /servers was refused: invalid input in field 'location': location 'nonsense' not found (not_offered)\nhint: run hcc locations to list what is available",
         ),
         (
             "",
@@ -248,4 +248,53 @@ async fn requested(user: &User) {
     tokio::time::timeout(Duration::from_secs(20), arrival)
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn interrupted_wait_says_what_goes_on() {
+    let user = User::of(Sim::builder().server("web1", MANAGED)).await;
+    user.fault("latency=30s GET /v1/actions*");
+    let child = user.command(&["reset", "web1", "--yes", "--wait"]).spawn();
+    let child = child.unwrap();
+    let pid = Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
+    let polled = async {
+        while user.requests("GET", "/actions") == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), polled)
+        .await
+        .unwrap();
+
+    kill_process(pid, Signal::INT).unwrap();
+    let run: Run = child.wait_with_output().await.unwrap().into();
+
+    let (code, text) = run.failure();
+    assert_eq!(code, 130);
+    assert!(
+        text.starts_with("hcc: interrupted, but reset_server goes on at Hetzner (interrupted)"),
+        "{text}"
+    );
+    assert!(
+        text.contains("hint: run hcc action ") && text.contains(" --wait"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn addresses_that_speak_another_protocol_are_explained() {
+    let user = User::of(Sim::builder()).await;
+    let plain = user.sim.endpoint().to_string();
+    let list = |endpoint: String| {
+        let mut list = user.command(&["list"]);
+        list.env("HCLOUD_ENDPOINT", endpoint);
+        Run::of(list)
+    };
+
+    let tls_on_plain = list(plain.replace("http://", "https://")).await;
+
+    let (code, text) = tls_on_plain.failure();
+    assert_eq!(code, 6, "{text}");
+    assert!(text.contains("is from HCLOUD_ENDPOINT"), "{text}");
+    assert!(text.contains("does it need http://?"), "{text}");
 }

@@ -22,6 +22,8 @@ mod on_mongodb;
 mod output;
 mod packaging;
 mod page;
+#[cfg(feature = "mongodb")]
+mod partial_rights;
 mod places;
 mod progress;
 mod queue;

@@ -27,7 +27,7 @@ fn units_are_valid() {
     for unit in UNITS {
         fs::copy(packaging("systemd").join(unit), units.join(unit)).unwrap();
     }
-    for program in ["hcc", "hcc-web-console"] {
+    for program in ["hcc", "hcc-web-console", "kill"] {
         fs::copy("/bin/true", programs.join(program)).unwrap();
     }
 

@@ -3,7 +3,7 @@
 use hcloud_sim::{Builder, Sim};
 
 use crate::terminal::{CTRL_C, RETURN, Terminal};
-use crate::user::{TOKEN, User};
+use crate::user::{Run, TOKEN, User};
 
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 
@@ -125,6 +125,34 @@ async fn pruning_with_the_token_of_another_project_needs_force() {
 }
 
 #[tokio::test]
+async fn names_with_the_token_of_another_project_need_force() {
+    for verb in [&["sync", "web1"][..], &["kill", "web1", "--yes"]] {
+        // So that the ids differ in the two projects.
+        let user = owner(Sim::builder().server("first", &[]).server("web1", MANAGED)).await;
+        user.ok(&["sync", "--all"]).await;
+        let other = Sim::builder().server("theirs", MANAGED).token(TOKEN);
+        let other = other.start().await.unwrap();
+        let there = |args: &[&str]| {
+            let mut hcc = user.command(args);
+            hcc.env("HCLOUD_ENDPOINT", other.endpoint());
+            Run::of(hcc)
+        };
+
+        let refused = there(verb).await;
+
+        let (code, line) = refused.failure();
+        assert_eq!(code, 4, "{line}");
+        assert!(line.contains("(other_project)"), "{line}");
+        assert!(line.contains("--force"), "{line}");
+        let cached = || user.ok(&["list", "--cached", "-o", "noheader"]);
+        assert!(cached().await.contains("web1"));
+        let forced = there(&[verb, &["--force"]].concat()).await;
+        assert_eq!(forced.code, Some(0), "{forced:?}");
+        assert_eq!(cached().await, "");
+    }
+}
+
+#[tokio::test]
 async fn powering_off_asks_for_confirmation() {
     for verb in ["force", "reset"] {
         let user = owner_of_web1().await;
@@ -213,4 +241,46 @@ async fn ctrl_c_at_a_question_does_nothing() {
     .await;
 
     assert_eq!(user.requests("DELETE", ""), 0);
+}
+
+#[tokio::test]
+async fn terminal_shows_what_is_needed_next() {
+    let user = owner(Sim::builder()).await;
+    for (args, shown) in [
+        (
+            &["create", "web1"][..],
+            &[
+                "address",
+                "ssh root@",
+                "hcc password web1",
+                "hcc console web1 --open",
+            ][..],
+        ),
+        (&["stop", "web1"], &["hcc start web1"]),
+        (&["start", "web1"], &["address", "hcc console web1 --open"]),
+        (&["kill", "web1", "--yes"], &["deleted   web1 (id "]),
+    ] {
+        let (text, code) = Terminal::with(&user, args, Terminal::end).await;
+        assert_eq!(code, 0, "{text}");
+        for part in shown {
+            assert!(text.contains(part), "{args:?}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_else_shows_what_is_needed_next() {
+    let user = owner(Sim::builder()).await;
+    for (number, flags) in [&["--quiet"][..], &["-o", "json"], &["-o", "noheader"]]
+        .into_iter()
+        .enumerate()
+    {
+        let name = format!("web{number}");
+        let create = [&["create", &*name], flags].concat();
+        let (text, code) = Terminal::with(&user, &create, Terminal::end).await;
+        assert_eq!(code, 0, "{text}");
+        assert!(!text.contains("hcc password"), "{text}");
+    }
+    let piped = user.hcc(&["create", "piped"]).await;
+    assert_eq!((&*piped.out, &*piped.err), ("ok\n", ""));
 }

@@ -168,10 +168,10 @@ impl Project {
     async fn request(&self, name: &ServerName, options: &CreateOptions) -> Result<CreateServer> {
         let selection = self.selection(options);
         let choice = match &selection.server_type {
-            Some(wanted) => {
-                let location = selection.location.as_ref();
-                Choice::new(&wanted.name, location.map(|location| &*location.name))
-            }
+            Some(wanted) => match &selection.location {
+                Some(location) => Choice::new(&wanted.name, Some(&location.name)),
+                None => self.cheapest_place(&wanted.name).await?,
+            },
             None => self.cheapest(selection.location.as_ref()).await?,
         };
         let chosen = NamedResource::new(ResourceKind::ServerType, &choice.server_type);
@@ -191,6 +191,14 @@ impl Project {
                 id_or_name(&image),
             )
         })
+    }
+
+    /// Returns where a type is the cheapest. If it can be ordered nowhere, Hetzner is asked all the
+    /// same, for the reason.
+    async fn cheapest_place(&self, server_type: &str) -> Result<Choice> {
+        let places = self.places(Some(server_type), None).await?;
+        let cheapest = places.into_iter().next();
+        Ok(cheapest.unwrap_or_else(|| Choice::new(server_type, None)))
     }
 
     /// Reads the names of SSH keys. Digits are the id of a key, or else its name, as for the

@@ -1,9 +1,10 @@
 //! `kill`: deleting a server.
 
-use hcc_store::Precondition;
+use hcc_store::{Precondition, Record};
 use hcloud_api::{Action, ActionStatus, ListActions, Server, ServerId, ServerStatus, Timestamp};
 
 use super::Project;
+use super::sync::{ProjectPresence, known_ids};
 use crate::{Error, Result, ServerName};
 
 /// The outcome of a deletion.
@@ -25,7 +26,8 @@ impl Project {
     /// # Errors
     ///
     /// The server is missing or not managed, or the request to Hetzner fails, for example because
-    /// the server is protected.
+    /// the server is protected. [`Error::OtherProject`] if none of the recorded servers exists, as
+    /// with the token of another project, unless the project is empty and this is the only record.
     pub async fn kill(&self, name: &ServerName) -> Result<DeleteOutcome> {
         self.delete_expected(name, ExpectedServer::Any).await
     }
@@ -37,7 +39,8 @@ impl Project {
         expected: ExpectedServer,
     ) -> Result<DeleteOutcome> {
         let Some(server) = self.find(name).await? else {
-            return self.remove_record(name, expected).await;
+            self.require_same_project(name, expected).await?;
+            return self.remove_gone(name, expected).await;
         };
         self.guard.check(&server, &self.settings)?;
         if !expected.matches(&server) {
@@ -73,7 +76,49 @@ impl Project {
         }
     }
 
-    async fn remove_record(
+    /// Removes the record of a server, whether or not the server exists; returns whether there was
+    /// one.
+    ///
+    /// # Errors
+    ///
+    /// The records are unavailable.
+    pub async fn remove_record(&self, name: &ServerName) -> Result<bool> {
+        let removed = self.store.remove(name.as_str(), Precondition::Any);
+        Ok(removed.await?)
+    }
+
+    /// Checks that the project has a recorded server, before the record of one that it does not have
+    /// is removed.
+    ///
+    /// That one may have been the last: so it needs other records, or a person whose project has
+    /// servers, but none of those that are recorded.
+    async fn require_same_project(
+        &self,
+        name: &ServerName,
+        expected: ExpectedServer,
+    ) -> Result<()> {
+        let records = self.store.list().await?;
+        let is_this = |record: &&Record| record.name == name.as_str();
+        if !records
+            .iter()
+            .filter(is_this)
+            .any(|record| record.id.is_some())
+        {
+            return Ok(());
+        }
+        let ids = known_ids(&records);
+        let is_only_one = ids.len() == 1;
+        if is_only_one && !matches!(expected, ExpectedServer::Any) {
+            return Ok(());
+        }
+        match self.presence(&ids).await? {
+            ProjectPresence::Known => Ok(()),
+            ProjectPresence::Empty if is_only_one => Ok(()),
+            _ => Err(Error::OtherProject { records: 1 }),
+        }
+    }
+
+    async fn remove_gone(
         &self,
         name: &ServerName,
         expected: ExpectedServer,
@@ -96,7 +141,7 @@ impl Project {
     ) -> Result<DeleteOutcome> {
         match expected {
             ExpectedServer::Id(id) if !self.exists(id).await? => {
-                self.remove_record(name, expected).await
+                self.remove_gone(name, expected).await
             }
             _ => Err(Error::Replaced { name: name.clone() }),
         }

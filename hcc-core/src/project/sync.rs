@@ -73,8 +73,8 @@ impl Project {
     ///
     /// # Errors
     ///
-    /// A request to Hetzner fails, or the records are unavailable. [`Error::OtherProject`] if `prune`
-    /// would remove records and none of the recorded servers exists.
+    /// A request to Hetzner fails, or the records are unavailable. [`Error::OtherProject`] if records
+    /// would be removed and none of the recorded servers exists.
     pub async fn sync(&self, scope: &Scope, prune: bool) -> Result<Vec<SyncedRecord>> {
         let planned = self.plan_sync(scope, prune, |_| {}).await?;
         planned.require_same_project()?;
@@ -94,12 +94,34 @@ impl Project {
         mut progress: impl FnMut(SyncProgress) + Send,
     ) -> Result<PlannedSync> {
         let records = self.store.list().await?;
+        let ids = known_ids(&records);
         let (servers, skipped) = self
             .fetch_servers(scope, records.len(), &mut progress)
             .await?;
+        let mut plan = self.plan(scope, prune, servers, &skipped, records);
+        if plan.finds_no_known_server && plan.removes_known && scope.is_named() {
+            // The servers that were fetched are only some of the project.
+            let presence = self.presence(&ids).await?;
+            plan.finds_no_known_server = presence != ProjectPresence::Known;
+        }
         Ok(PlannedSync {
-            plan: self.plan(scope, prune, servers, &skipped, records),
+            plan,
             project: self.clone(),
+        })
+    }
+
+    /// Returns whether the project has a server with one of these ids, or may have.
+    pub(super) async fn presence(&self, ids: &HashSet<u64>) -> Result<ProjectPresence> {
+        let all = self.api.servers().list(&ListServers::default());
+        let all = all.all_with_deviations(|_| {}).await?;
+        let is_unclear = all.skipped().next().is_some();
+        let is_known = |server: &Server| ids.contains(&server.id.number());
+        Ok(if is_unclear || all.items.iter().any(is_known) {
+            ProjectPresence::Known
+        } else if all.items.is_empty() {
+            ProjectPresence::Empty
+        } else {
+            ProjectPresence::Unknown
         })
     }
 
@@ -144,7 +166,7 @@ impl Project {
         skipped: &[SkippedItem],
         records: Vec<Record>,
     ) -> Plan {
-        let ids: HashSet<u64> = records.iter().filter_map(|record| record.id).collect();
+        let ids = known_ids(&records);
         let mut is_known = servers
             .iter()
             .map(|server| ids.contains(&server.id.number()));
@@ -187,10 +209,9 @@ impl PlannedSync {
     /// # Errors
     ///
     /// [`Error::OtherProject`] if records would be removed and none of the recorded servers exists.
-    /// It is not known for servers by name.
     pub fn require_same_project(&self) -> Result<()> {
         let records = self.plan.removals.len();
-        if self.plan.finds_no_known_server && self.plan.removes_unnamed {
+        if self.plan.finds_no_known_server && self.plan.removes_known {
             return Err(Error::OtherProject { records });
         }
         Ok(())
@@ -209,6 +230,22 @@ impl PlannedSync {
         }
         Ok(plan.synced)
     }
+}
+
+/// What a project has of the recorded servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ProjectPresence {
+    /// At least one of them.
+    Known,
+    /// Other servers only.
+    Unknown,
+    /// No servers at all.
+    Empty,
+}
+
+/// Returns the ids of the recorded servers.
+pub(super) fn known_ids(records: &[Record]) -> HashSet<u64> {
+    records.iter().filter_map(|record| record.id).collect()
 }
 
 /// Returns whether an item of a list that could not be decoded may be the server of a record.
@@ -255,8 +292,8 @@ struct Plan {
     synced: Vec<SyncedRecord>,
     /// Whether none of the servers has the id of a record.
     finds_no_known_server: bool,
-    /// Whether a record with an id is removed that was not requested by name.
-    removes_unnamed: bool,
+    /// Whether a record with an id is removed.
+    removes_known: bool,
 }
 
 impl Plan {
@@ -288,7 +325,7 @@ impl Plan {
             self.report(&record.name, SyncOutcome::Missing, false);
             return;
         }
-        self.removes_unnamed |= record.id.is_some() && !is_named;
+        self.removes_known |= record.id.is_some();
         // A new server of this name may have been recorded in the meantime.
         let only = match (record.id, &record.stage) {
             (Some(id), _) => Precondition::Id(id),

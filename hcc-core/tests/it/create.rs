@@ -292,3 +292,18 @@ async fn creation_with_unknown_actions_is_recorded_and_no_success() {
     let record = setup.record("web1").await.unwrap();
     assert!(!record.pw.unwrap().expose_secret().is_empty());
 }
+
+#[tokio::test]
+async fn type_without_a_location_is_created_where_it_is_the_cheapest() {
+    let setup = TestProject::new(Sim::builder()).await;
+    for (server_type, cheapest) in [("cpx11", "ash"), ("ccx13", "fsn1"), ("cpx21", "ash")] {
+        let options = CreateOptions::default().with_server_type(server_type);
+        let vm = name(server_type);
+
+        setup.project.create(&vm, &options).await.unwrap();
+
+        let record = setup.record(server_type).await.unwrap();
+        let location = record.dc.unwrap().loc.unwrap().name.unwrap();
+        assert_eq!(location, cheapest, "{server_type}");
+    }
+}

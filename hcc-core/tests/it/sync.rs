@@ -238,3 +238,58 @@ async fn record_of_a_server_that_cannot_be_decoded_is_kept() {
     );
     assert!(setup.record("server-1").await.is_some());
 }
+
+#[tokio::test]
+async fn names_with_the_token_of_another_project_remove_nothing() {
+    for (theirs, records) in [
+        (Sim::builder(), &["web1", "web2"][..]),
+        (Sim::builder().server("theirs", MANAGED), &["web1"]),
+        (Sim::builder().server("theirs", MANAGED), &["web1", "web2"]),
+    ] {
+        let setup = TestProject::new(theirs).await;
+        for (number, vm) in records.iter().enumerate() {
+            let id = Patch::new().stage(Stage::Created).id(900 + number as u64);
+            setup.store.set(vm, id).await.unwrap();
+        }
+        let named = Scope::Names(vec![name("web1")]);
+
+        let synced = setup.project.sync(&named, false).await.unwrap_err();
+        let killed = setup.project.kill(&name("web1")).await.unwrap_err();
+
+        for error in [synced, killed] {
+            assert_eq!(error.code(), "other_project", "{error}");
+        }
+        assert_eq!(setup.store.list().await.unwrap().len(), records.len());
+        assert!(setup.project.remove_record(&name("web1")).await.unwrap());
+        assert!(setup.record("web1").await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn only_server_of_a_project_can_be_gone() {
+    let setup = TestProject::new(Sim::builder()).await;
+    let id = Patch::new().stage(Stage::Created).id(900);
+    setup.store.set("web1", id).await.unwrap();
+
+    setup.project.kill(&name("web1")).await.unwrap();
+
+    assert!(setup.record("web1").await.is_none());
+}
+
+#[tokio::test]
+async fn names_of_gone_servers_are_removed_if_the_project_has_another_one() {
+    let setup = TestProject::new(Sim::builder().server("web1", MANAGED)).await;
+    setup.project.sync(&Scope::All, false).await.unwrap();
+    for gone in ["web2", "web3"] {
+        let id = Patch::new().stage(Stage::Created).id(900);
+        setup.store.set(gone, id).await.unwrap();
+    }
+
+    let named = Scope::Names(vec![name("web2")]);
+    let synced = setup.project.sync(&named, false).await.unwrap();
+    setup.project.kill(&name("web3")).await.unwrap();
+
+    assert_eq!(outcomes(&synced), [("web2", SyncOutcome::Removed)]);
+    let left = setup.store.list().await.unwrap();
+    assert_eq!(left.len(), 1);
+}

@@ -6,6 +6,9 @@ use rusqlite::ErrorCode;
 
 use crate::Failure;
 
+/// `SQLITE_IOERR_SHMSIZE`: the index of the write-ahead log cannot grow.
+const NO_ROOM_FOR_INDEX: i32 = 4874;
+
 /// A failure of a job that does not know the file it works on.
 #[derive(Debug)]
 pub struct Fault {
@@ -40,6 +43,7 @@ impl From<rusqlite::Error> for Fault {
             return Self::new(Failure::Failed, "a value has an unexpected type");
         };
         let failure = match code.code {
+            _ if code.extended_code == NO_ROOM_FOR_INDEX => Failure::Full,
             ErrorCode::CannotOpen | ErrorCode::PermissionDenied => Failure::CannotOpen,
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Failure::Busy,
             ErrorCode::ReadOnly => Failure::ReadOnly,
@@ -47,6 +51,9 @@ impl From<rusqlite::Error> for Fault {
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Failure::Corrupt,
             _ => Failure::Failed,
         };
+        if failure == Failure::Full {
+            return Self::new(failure, "the disk is full");
+        }
         // The code alone: the message could contain the statement or values.
         Self::new(failure, code)
     }

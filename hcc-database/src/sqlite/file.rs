@@ -39,6 +39,8 @@ impl Schema {
     }
 }
 
+const FLAGS: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX);
+
 /// A file, opened by the first call that needs it.
 #[derive(Debug)]
 pub struct File {
@@ -74,7 +76,11 @@ impl File {
         if self.connection.is_none() && !self.path.try_exists()? {
             return Ok(T::default());
         }
-        self.connection()?;
+        match self.connection() {
+            #[cfg(unix)]
+            Err(fault) if fault.failure == Failure::Full => return job(&self.open_on_full_disk()?),
+            opened => opened?,
+        };
         if self.is_outdated {
             self.locked(Self::upgrade)?;
         }
@@ -135,9 +141,20 @@ impl File {
         Ok(self.connection.as_mut().expect("it was just opened"))
     }
 
+    /// Opens the file for one job if the disk has no room for the index of the write-ahead log: it
+    /// is in memory meanwhile, and other processes wait.
+    #[cfg(unix)]
+    fn open_on_full_disk(&self) -> Result<Connection, Fault> {
+        let connection = Connection::open_with_flags_and_vfs(&self.path, FLAGS, "unix-excl")?;
+        connection.busy_timeout(self.timeout)?;
+        if format(&connection, self.schema)? < self.schema.newest() {
+            return Err(Fault::new(Failure::Full, "the disk is full"));
+        }
+        Ok(connection)
+    }
+
     fn open(&self) -> Result<(Connection, i64), Fault> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
+        let connection = Connection::open_with_flags(&self.path, FLAGS)?;
         connection.busy_timeout(self.timeout)?;
         let format = match format(&connection, self.schema) {
             // Even a reader writes, to the index of the log next to the file.

@@ -1,6 +1,8 @@
 //! Files with problems are reported in one line that names the file.
 
+use std::error::Error as _;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -252,6 +254,34 @@ async fn full_disk_loses_nothing() {
 
 #[tokio::test]
 #[ignore = "needs root, to mount a small file system"]
+async fn full_disk_is_named_and_can_be_read() {
+    let disk = SmallDisk::new();
+    let path = disk.0.path().join("hcc.db");
+    fill(&Sqlite::new(&path), 0..10).await.unwrap();
+    let open = Sqlite::new(&path);
+    assert_eq!(open.list().await.unwrap().len(), 10);
+    disk.fill();
+
+    for store in [open, Sqlite::new(&path), Sqlite::new(&path)] {
+        let written = fill(&store, 10..60).await.unwrap_err();
+        assert_eq!(written.failure(), Some(Failure::Full), "{written:?}");
+        let message = format!("{written}: {}", written.source().unwrap());
+        assert_eq!(
+            message,
+            format!(
+                "sqlite:{} has no space left: the disk is full",
+                path.display()
+            )
+        );
+        assert_eq!(store.list().await.unwrap().len(), 10);
+        assert!(store.get("vm3").await.unwrap().is_some());
+    }
+    fs::remove_file(disk.0.path().join("fill")).unwrap();
+    fill(&Sqlite::new(&path), 10..20).await.unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs root, to mount a small file system"]
 async fn read_only_disk_is_reported() {
     let disk = SmallDisk::new();
     let path = disk.0.path().join("hcc.db");
@@ -294,6 +324,14 @@ impl SmallDisk {
             directory.path(),
         );
         Self(directory)
+    }
+
+    /// Fills it to the last byte.
+    fn fill(&self) {
+        let mut file = fs::File::create(self.0.path().join("fill")).unwrap();
+        for size in [4096, 512, 1] {
+            while file.write_all(&vec![0; size]).is_ok() {}
+        }
     }
 }
 

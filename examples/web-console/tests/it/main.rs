@@ -11,6 +11,7 @@ mod connections;
 mod demo;
 mod installation;
 mod login;
+mod monitor;
 mod processes;
 mod screens;
 mod site;

@@ -12,4 +12,4 @@ pub(super) use self::defaults::Defaults;
 pub(super) use self::line::line;
 pub(super) use self::progress_marks::ProgressMarks;
 pub(super) use self::target::Target;
-pub(super) use self::waiting::{DEFAULT_TIMEOUT, Waiting, retry_while_busy};
+pub(super) use self::waiting::{DEFAULT_TIMEOUT, Waiting, goes_on, retry_while_busy};

@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use tokio::time::{Instant, sleep};
 
 use crate::duration::{self, short};
-use crate::error::Result;
+use crate::error::{CliError, Exit, Result};
 use crate::output::progress::{ActionBars, spinner};
 use crate::platform::signals::cancel_on_signal;
 
@@ -45,9 +45,9 @@ impl Waiting {
             return Ok(actions);
         };
         let mut bars = ActionBars::default();
-        project
-            .wait(actions.clone(), timeout, |action| bars.update(action))
-            .await?;
+        let wait = project.wait(actions.clone(), timeout, |action| bars.update(action));
+        let waited = cancel_on_signal(async { Ok(wait.await?) }).await;
+        waited.map_err(|error| goes_on(error, &actions))?;
         Ok(actions
             .into_iter()
             .map(|action| bars.latest(action))
@@ -71,6 +71,25 @@ impl Waiting {
         let by_default = !self.no_wait;
         self.wait.or_else(|| by_default.then(default_timeout))
     }
+}
+
+/// Says after an interruption that the actions go on: Hetzner does not cancel any.
+pub(crate) fn goes_on(error: CliError, actions: &[Action]) -> CliError {
+    if error.exit() != Exit::Interrupted || actions.is_empty() {
+        return error;
+    }
+    let commands: Vec<_> = actions.iter().map(|action| &*action.command).collect();
+    let verb = if commands.len() == 1 { "goes" } else { "go" };
+    let message = format!(
+        "interrupted, but {} {verb} on at Hetzner",
+        commands.join(", ")
+    );
+    let waits = actions
+        .iter()
+        .map(|action| format!("hcc action {} --wait", action.id));
+    let waits: Vec<_> = waits.collect();
+    CliError::new(Exit::Interrupted, "interrupted", message)
+        .hint(format!("run {} to wait for it", waits.join(" and ")))
 }
 
 fn default_timeout() -> Duration {
