@@ -331,5 +331,8 @@ pub fn is_duplicate_key(error: &DriverError) -> bool {
 
 /// Returns whether the server reported this error code.
 pub fn has_code(error: &DriverError, code: i32) -> bool {
-    response_code(error).is_some_and(|(found, _)| found == code)
+    // The driver cannot read a message that quotes a document and cuts a character in two.
+    let response = || error.server_response()?.get_i32("code").ok();
+    let found = response_code(error).map(|(found, _)| found);
+    found.or_else(response) == Some(code)
 }

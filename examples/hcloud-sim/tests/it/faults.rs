@@ -90,12 +90,12 @@ async fn responses_can_be_invalid_json() {
 
 #[tokio::test]
 async fn value_of_a_response_can_be_odd() {
-    let (_sim, client) = sim("odd=/servers/0/image GET /v1/servers").await;
+    let (_sim, client) = sim("odd=/locations/0/city GET /v1/locations").await;
 
-    let response: serde_json::Value = client.get("/servers").await.json().await.unwrap();
+    let response: serde_json::Value = client.get("/locations").await.json().await.unwrap();
 
-    assert_eq!(response["servers"][0]["image"], serde_json::json!({}));
-    assert!(response["servers"][0]["name"].is_string());
+    assert_eq!(response["locations"][0]["city"], serde_json::json!({}));
+    assert!(response["locations"][0]["name"].is_string());
 }
 
 #[tokio::test]
