@@ -124,7 +124,7 @@ impl Documents {
     /// Leases the next command of a server, unless it has to wait.
     async fn lease_of(&self, server: &Bson, now: Now, duration: Duration) -> Result<Option<Lease>> {
         if let Bson::Array(_) = server {
-            // The unique index has an entry for each item, so it could wait for ever.
+            // The unique index has an entry for each item, so it could wait without end.
             self.set_aside(of_server(server), "the server is not a string")
                 .await?;
             return Ok(None);

@@ -46,6 +46,14 @@ impl Simulator {
         }
     }
 
+    /// Polls until there is no server; the client does not wait for the action of a deletion.
+    fn wait_for_no_server(&self) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.stdout("server list -o noheader").is_empty() {
+            assert!(Instant::now() < deadline, "it is still listed");
+        }
+    }
+
     /// Runs `hcloud`, which must fail, and returns its error message.
     fn error(&self, args: &str) -> String {
         let output = self.hcloud(args);
@@ -115,7 +123,7 @@ fn server_is_created_powered_and_deleted() {
     simulator.wait_for("web1", "off");
 
     simulator.stdout("server delete web1");
-    assert_eq!(simulator.stdout("server list -o noheader"), "");
+    simulator.wait_for_no_server();
 }
 
 #[test]
