@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use hcloud_sim::Sim;
 use tempfile::TempDir;
 use test_services::{Program, TestDatabase};
+use tokio::task::spawn_blocking;
 
 use crate::site::{Database, PASSWORD, TestClient};
 
@@ -75,7 +76,7 @@ impl Installation {
         let origin =
             console.wait_for_line(|line| line.starts_with("http://").then(|| line.to_owned()));
         Self {
-            worker: start_worker(&sim, &urls, worker),
+            worker: start_worker(&sim, &urls, worker).await,
             database: Database::open(&urls.store, &urls.queue).await,
             sim,
             origin,
@@ -85,8 +86,8 @@ impl Installation {
     }
 
     /// Starts another worker.
-    pub(crate) fn restart_worker(&mut self) {
-        self.worker = start_worker(&self.sim, &self.urls, &[]);
+    pub(crate) async fn restart_worker(&mut self) {
+        self.worker = start_worker(&self.sim, &self.urls, &[]).await;
     }
 
     /// A client of the admin.
@@ -97,10 +98,14 @@ impl Installation {
     }
 }
 
-fn start_worker(sim: &Sim, urls: &DatabaseUrls, args: &[&str]) -> Program {
+async fn start_worker(sim: &Sim, urls: &DatabaseUrls, args: &[&str]) -> Program {
     let worker = Program::start(hcc(sim, urls).arg("worker").args(args));
-    worker.wait_for_line(|line| line.contains("worker started").then_some(()));
-    worker
+    // The simulator must respond meanwhile: a worker checks its token before it starts.
+    let started = spawn_blocking(move || {
+        worker.wait_for_line(|line| line.contains("worker started").then_some(()));
+        worker
+    });
+    started.await.unwrap()
 }
 
 /// `hcc` with a separate home directory, and a token.

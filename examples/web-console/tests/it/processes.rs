@@ -102,7 +102,7 @@ async fn permission_revoked_before_the_worker_runs_does_not_count(urls: Database
     let form = [("do", "remove"), ("sure", "anna")];
     root.post("/users/anna", &form).await;
 
-    installation.restart_worker();
+    installation.restart_worker().await;
 
     let why = "denied: user &#34;anna&#34; not found";
     let page = async || root.get("/servers/web-1").await.text.contains(why);

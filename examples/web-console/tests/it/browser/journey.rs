@@ -164,7 +164,7 @@ async fn page_shows_that_no_worker_is_running_until_one_starts() {
     installation.worker.stop();
     browser.element("#silent:not([hidden])").await;
     browser.save_screenshots("no-worker").await;
-    installation.restart_worker();
+    installation.restart_worker().await;
 
     browser.element("#silent[hidden]").await;
 }
