@@ -148,7 +148,7 @@ impl<T: Resource> Listing<T> {
 
     async fn pages(&self, progress: &mut impl FnMut(Progress)) -> Result<Vec<Page<T>>> {
         let first = self.page(1).await?;
-        let last = first.last.unwrap_or(1);
+        let last = first.plausible_last();
         let mut fetched = Progress::default();
         let mut report = |page: &Page<T>| {
             fetched.items += page.items.len() as u64;
@@ -166,9 +166,12 @@ impl<T: Resource> Listing<T> {
         }
         // The list became longer, or the first page did not report the number of pages.
         let mut next = pages.last().and_then(|page| page.next);
+        let items = pages.iter().flat_map(|page| &page.items);
+        let mut seen: HashSet<T::Id> = items.filter(|_| next.is_some()).map(T::id).collect();
         while let Some(number) = next {
             let page = self.page(number).await?;
-            next = page.next;
+            let new = page.items.iter().filter(|item| seen.insert(item.id()));
+            next = page.next.filter(|_| new.count() > 0 || page.has_skipped());
             report(&page);
             pages.push(page);
         }
@@ -201,6 +204,25 @@ impl<T: Resource> Listing<T> {
     }
 }
 
+impl<T> Page<T> {
+    /// Returns the last page that this first page promises: pages of this size with all items that
+    /// it counts.
+    fn plausible_last(&self) -> u64 {
+        let skipped = self.deviations.iter().filter(|it| it.skipped.is_some());
+        let size = self.items.len() + skipped.count();
+        let most = match self.total {
+            _ if size == 0 => 1,
+            Some(total) => total.div_ceil(size as u64),
+            None => u64::MAX,
+        };
+        self.last.unwrap_or(1).min(most)
+    }
+
+    fn has_skipped(&self) -> bool {
+        self.deviations.iter().any(|it| it.skipped.is_some())
+    }
+}
+
 fn shrank<T>(pages: &[Page<T>]) -> bool {
     let mut totals = pages.iter().filter_map(|page| page.total);
     let first = totals.next();
@@ -213,6 +235,8 @@ struct Reader<T: Resource> {
     next: Option<u64>,
     total: Option<u64>,
     seen: HashSet<T::Id>,
+    /// The last page that was read.
+    furthest: u64,
 }
 
 impl<T: Resource> Reader<T> {
@@ -222,6 +246,7 @@ impl<T: Resource> Reader<T> {
             next: Some(1),
             total: None,
             seen: HashSet::new(),
+            furthest: 0,
         }
     }
 
@@ -241,8 +266,12 @@ impl<T: Resource> Reader<T> {
             let pages = removed.div_ceil(self.list.per_page.into());
             Some(number.saturating_sub(pages).max(1))
         } else {
-            page.next
+            // An API that repeats itself would be read without end.
+            let is_known = number <= self.furthest;
+            let is_progress = is_known || !page.items.is_empty() || page.has_skipped();
+            page.next.filter(|_| is_progress)
         };
+        self.furthest = self.furthest.max(number);
         self.total = page.total;
         Ok(Some((page.items, self)))
     }

@@ -254,3 +254,44 @@ async fn the_first_item_is_fetched_alone() {
     assert_eq!(requests.len(), 1);
     assert_eq!(number(&requests[0], "per_page"), 1);
 }
+
+/// An API that promises more pages than it has.
+struct Endless {
+    says_last_page: bool,
+}
+
+impl Respond for Endless {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let page = number(request, "page");
+        let items = if page <= 2 {
+            vec![location(&1)]
+        } else {
+            Vec::new()
+        };
+        ResponseTemplate::new(200).set_body_json(json!({
+            "locations": items,
+            "meta": {"pagination": {
+                "next_page": page + 1,
+                "last_page": self.says_last_page.then_some(100_000),
+                "total_entries": self.says_last_page.then_some(1),
+            }},
+        }))
+    }
+}
+
+#[tokio::test]
+async fn pages_that_bring_nothing_new_end_the_list() {
+    for says_last_page in [false, true] {
+        let api = MockServer::start().await;
+        let mock = Mock::given(method("GET")).and(path("/locations"));
+        mock.respond_with(Endless { says_last_page })
+            .mount(&api)
+            .await;
+
+        assert_eq!(numbers(locations(&api).all().await.unwrap()), [1]);
+        let stream: Vec<_> = locations(&api).stream().try_collect().await.unwrap();
+
+        assert_eq!(numbers(stream), [1]);
+        assert!(requests(&api).await <= 4, "{says_last_page}");
+    }
+}
