@@ -22,14 +22,15 @@ impl Fuzz {
         let python = services::python()?;
         let mongod = services::mongod(&python)?;
         let milliseconds = (1000 * u64::from(self.seconds)).to_string();
-        // Those of hcc-core are unit tests, whose names begin with `fuzz_`.
-        let core = match &*self.target {
+        // Among other tests, their names begin with `fuzz_`.
+        let others = match &*self.target {
             "" => "fuzz_",
             target => target,
         };
         let packages = [
             (["-p", "fuzz", "--test=it"], &*self.target),
-            (["-p", "hcc-core", "--lib"], core),
+            (["-p", "hcc-core", "--lib"], others),
+            (["-p", "web-console", "--test=it"], others),
         ];
         for (package, filter) in packages {
             run(cargo()

@@ -9,6 +9,7 @@ mod commands;
 mod connections;
 #[cfg(feature = "demo")]
 mod demo;
+mod forms;
 mod installation;
 mod login;
 mod monitor;
