@@ -22,7 +22,7 @@ pub(crate) struct AuthUser {
     pub(crate) permissions: Permissions,
     pub(crate) session: Session,
     pub(crate) peer: Peer,
-    /// The token in the forms of this session, which other sites cannot know.
+    /// The token in the user's forms, which other sites cannot know.
     pub(crate) csrf: String,
 }
 

@@ -11,21 +11,12 @@ use crate::user::{Run, User};
 /// The password of the user of the database, and the user data of a server.
 const CANARY: &str = "canary-7f3a";
 
-const READS: &[&str] = &[
-    "find",
-    "listCollections",
-    "listIndexes",
-    "createIndex",
-    "createCollection",
-    "collStats",
-];
-
 #[tokio::test]
 #[ignore = "needs MongoDB"]
 async fn no_output_quotes_what_mongodb_refuses() {
     let server = GuardedMongod::start().await;
-    let inserts = [READS, &["insert"]].concat();
-    for (name, actions) in [("reader", READS), ("inserter", &inserts)] {
+    let inserts = [GuardedMongod::READS, &["insert"]].concat();
+    for (name, actions) in [("reader", GuardedMongod::READS), ("inserter", &inserts)] {
         let url = server.user(name, CANARY, &[("", actions)]).await;
         for level in ["off", "error", "info", "debug", "trace"] {
             let user = User::of(Sim::builder().server("web1", &[("managed", "1")])).await;
@@ -58,12 +49,12 @@ async fn no_output_quotes_what_mongodb_refuses() {
 async fn log_of_a_worker_does_not_quote_what_mongodb_refuses() {
     let server = GuardedMongod::start().await;
     let all = [
-        READS,
+        GuardedMongod::READS,
         &["insert", "update", "remove", "dropIndex", "collMod"],
     ]
     .concat();
     let may = [
-        ("", READS),
+        ("", GuardedMongod::READS),
         ("cmd", &all),
         ("msg", &all),
         ("evt", &all),

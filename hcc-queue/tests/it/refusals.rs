@@ -105,21 +105,15 @@ async fn acl(url: &str, user: &str) {
 #[ignore = "needs MongoDB"]
 async fn mongodb_user_of_partial_rights_learns_no_values() {
     use mongodb::bson::Document;
+    use test_services::GuardedMongod;
 
-    const READS: &[&str] = &[
-        "find",
-        "listIndexes",
-        "createIndex",
-        "createCollection",
-        "collStats",
-    ];
-    let server = test_services::GuardedMongod::start().await;
-    let all = [READS, &["insert", "update", "remove"]].concat();
-    let inserts = [READS, &["insert"]].concat();
+    let server = GuardedMongod::start().await;
+    let all = [GuardedMongod::READS, &["insert", "update", "remove"]].concat();
+    let inserts = [GuardedMongod::READS, &["insert"]].concat();
     let owner = server.user("owner", "right", &[("", &*all)]).await;
     for (user, may) in [
         ("nothing", vec![]),
-        ("reader", vec![("", READS)]),
+        ("reader", vec![("", GuardedMongod::READS)]),
         ("inserter", vec![("", &*inserts)]),
         ("signals", vec![("msg", &*all)]),
         ("commands", vec![("cmd", &*all)]),

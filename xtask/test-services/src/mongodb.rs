@@ -164,6 +164,16 @@ pub struct GuardedMongod {
 }
 
 impl GuardedMongod {
+    /// The actions of a user who may only read, and create collections with their indexes.
+    pub const READS: &[&str] = &[
+        "find",
+        "listCollections",
+        "listIndexes",
+        "createIndex",
+        "createCollection",
+        "collStats",
+    ];
+
     /// Starts a server with an administrator.
     pub async fn start() -> Self {
         let server = Mongod::with_settings(&["--auth"]);

@@ -14,25 +14,16 @@ use test_services::GuardedMongod;
 /// What no error may contain: passwords, of users and of servers, and stored values.
 const CANARY: &str = "canary-7f3a";
 
-/// Reads, and creates the collection and its indexes.
-const READS: &[&str] = &[
-    "find",
-    "listCollections",
-    "listIndexes",
-    "createIndex",
-    "createCollection",
-];
-
 #[tokio::test]
 #[ignore = "needs MongoDB"]
 async fn refused_operations_do_not_quote_commands_or_passwords() {
     let server = GuardedMongod::start().await;
     let vms = server.database.collection::<Document>("vms");
-    let inserts = [READS, &["insert"]].concat();
-    let all = [READS, &["insert", "update", "remove"]].concat();
+    let inserts = [GuardedMongod::READS, &["insert"]].concat();
+    let all = [GuardedMongod::READS, &["insert", "update", "remove"]].concat();
     for (user, may) in [
         ("nothing", vec![]),
-        ("reader", vec![("", READS)]),
+        ("reader", vec![("", GuardedMongod::READS)]),
         ("inserter", vec![("", &*inserts)]),
         ("other", vec![("cmd", &*all)]),
         ("records", vec![("vms", &*all)]),
@@ -60,7 +51,9 @@ async fn refused_operations_do_not_quote_commands_or_passwords() {
 #[ignore = "needs MongoDB"]
 async fn wrong_password_of_an_existing_user_is_not_shown() {
     let server = GuardedMongod::start().await;
-    let url = server.user("mary", "right", &[("", READS)]).await;
+    let url = server
+        .user("mary", "right", &[("", GuardedMongod::READS)])
+        .await;
     let url = url.replace(":right@", &format!(":{CANARY}@"));
     let store = Mongodb::new(&url.parse().unwrap()).await.unwrap();
 
