@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Debug};
 use std::net::IpAddr;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
@@ -49,14 +49,38 @@ pub trait Accounts: Debug + Send + Sync {
     /// Returns the session of this key, unless it has expired.
     async fn session(&self, key: &SessionKey, now: SystemTime) -> Result<Option<Session>>;
 
+    /// Returns the sessions of a user that have not expired, newest first.
+    async fn sessions(&self, user: &str, now: SystemTime) -> Result<Vec<Session>>;
+
     /// Changes when a session expires; returns whether it exists.
     async fn extend_session(&self, key: &SessionKey, until: SystemTime) -> Result<bool>;
 
     /// Ends sessions, and returns their number.
     async fn end_sessions(&self, which: Sessions<'_>) -> Result<usize>;
 
-    /// Appends to the audit trail, whose entries cannot be changed or removed.
+    /// Counts an event against the limit of a key, such as a failed login from an address. All
+    /// processes that use the database count together.
+    ///
+    /// Returns how long to wait if the limit is exceeded; then the event is not counted.
+    async fn count(&self, key: &str, limit: RateLimit, now: SystemTime)
+    -> Result<Option<Duration>>;
+
+    /// Takes one counted event back.
+    async fn refund(&self, key: &str, limit: RateLimit) -> Result<()>;
+
+    /// Returns a setting that all processes share.
+    async fn setting(&self, name: &str) -> Result<Option<Value>>;
+
+    /// Replaces a setting; null removes it.
+    async fn put_setting(&self, name: &str, value: &Value) -> Result<()>;
+
+    /// Appends to the audit trail, whose entries cannot be changed.
     async fn append(&self, entry: &AuditEntry) -> Result<()>;
+
+    /// Removes the oldest entries of the audit trail, up to the first that is not older than this.
+    ///
+    /// Returns their number.
+    async fn prune_audit(&self, before: SystemTime) -> Result<usize>;
 
     /// Reads the audit trail, newest entry first.
     ///
@@ -195,6 +219,37 @@ impl Sessions<'_> {
     }
 }
 
+/// A limit of events: a burst, and then one more per interval (the generic cell rate algorithm).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// How many events are allowed at once.
+    pub burst: u32,
+    /// After a burst, one more event is allowed per interval.
+    pub interval: Duration,
+}
+
+impl RateLimit {
+    /// Creates a limit.
+    pub const fn new(burst: u32, interval: Duration) -> Self {
+        Self { burst, interval }
+    }
+
+    /// Counts an event of a key whose earlier events are forgotten at a time. Returns when they are
+    /// forgotten from now on, or how long to wait.
+    pub(crate) fn count(
+        self,
+        until: SystemTime,
+        now: SystemTime,
+    ) -> std::result::Result<SystemTime, Duration> {
+        let next = until.max(now) + self.interval;
+        let ahead = next.duration_since(now).unwrap_or_default();
+        match ahead.saturating_sub(self.interval * self.burst) {
+            Duration::ZERO => Ok(next),
+            wait => Err(wait),
+        }
+    }
+}
+
 /// An entry of the audit trail: an attempt of a user.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -212,6 +267,13 @@ pub struct AuditEntry {
     pub server: Option<String>,
     /// The outcome, such as `ok` or `not_permitted`.
     pub outcome: String,
+}
+
+/// Returns a time that was stored as [`seconds`].
+#[cfg(feature = "sqlite")]
+pub(crate) fn time(seconds: f64) -> SystemTime {
+    let since = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    SystemTime::UNIX_EPOCH + since
 }
 
 /// Returns a time as it is stored in documents.

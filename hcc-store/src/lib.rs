@@ -21,7 +21,8 @@ mod url;
 
 #[cfg(feature = "accounts")]
 pub use accounts::{
-    Accounts, AuditCursor, AuditEntry, AuditPage, AuditQuery, Session, SessionKey, Sessions, User,
+    Accounts, AuditCursor, AuditEntry, AuditPage, AuditQuery, RateLimit, Session, SessionKey,
+    Sessions, User,
 };
 pub use dry_run::DryRun;
 pub use error::{Error, Result};

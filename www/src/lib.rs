@@ -9,6 +9,10 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
@@ -17,6 +21,17 @@ use tower_http::services::ServeDir;
 pub use security::{
     NO_CACHE, NO_STORE, add_security_headers, content_security_policy, has_host, secure_local,
 };
+
+/// Responds with 404 to names that no file system has, for which opening a file fails.
+async fn refuse_impossible_names(request: Request, next: Next) -> Response {
+    const MAX_LEN: usize = 255;
+
+    let path = request.uri().path();
+    if path.contains("%00") || path.split('/').any(|name| name.len() > MAX_LEN) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    next.run(request).await
+}
 
 /// The console page: in a directory, or built into the program.
 #[derive(Clone, Debug)]
@@ -160,7 +175,9 @@ impl ConsolePage {
         match &self.directory {
             Some(directory) => {
                 let files = ServeDir::new(directory).append_index_html_on_directories(false);
-                Router::new().fallback_service(files)
+                Router::new()
+                    .fallback_service(files)
+                    .layer(from_fn(refuse_impossible_names))
             }
             None => Router::new().fallback_service(get(embedded::serve)),
         }

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::WebConsole;
 use crate::auth::{AuthUser, CsrfForm};
 use crate::error::AppError;
+use crate::limits::PASSWORD_CHANGES;
 use crate::page::Html;
 use crate::users::check_password;
 
@@ -40,8 +41,7 @@ pub(crate) async fn change(
     CsrfForm(auth, PasswordForm { old, new }): CsrfForm<PasswordForm>,
 ) -> Result<Response, AppError> {
     let name = auth.name();
-    let limit = &console.limits.user;
-    limit.count(name).map_err(AppError::RateLimited)?;
+    console.count(PASSWORD_CHANGES, name).await?;
     let hash = auth.user.password.clone();
     if !console.passwords.verify(old, hash).await? {
         console
@@ -49,7 +49,7 @@ pub(crate) async fn change(
             .await?;
         return Err(AppError::Invalid("The old password is wrong.".to_owned()));
     }
-    limit.refund(name);
+    console.refund(PASSWORD_CHANGES, name).await?;
     let mut user = auth.user.clone();
     user.password = Some(console.passwords.hash(check_password(new)?).await);
     console.put_user(&user).await?;

@@ -6,21 +6,27 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::HeaderName;
+use axum::http::{HeaderName, StatusCode};
 use axum::middleware;
 use axum::routing::{get, post};
 use hcc_console_page::ConsolePage;
 use hcc_core::Frontend;
 use hcc_store::Accounts;
+use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 use crate::live::{self, LiveUpdates};
 use crate::passwords::Passwords;
-use crate::rate_limit::RateLimiter;
 use crate::security::{self, Origin};
 use crate::{account, audit, commands, create, login, monitor, page, screen, servers, users};
 
 /// More than any form needs.
 const MAX_BODY_BYTES: usize = 128 * 1024;
+
+/// The longest pause in the body of a request.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long it may take until a response begins. A screen waits for a worker.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How a web console is reached, and its limits.
 #[derive(Clone, Debug)]
@@ -44,6 +50,10 @@ pub struct Settings {
     pub max_session: Duration,
     /// How many event streams may be open: 2048. One costs less than 50 kB.
     pub max_streams: usize,
+    /// How many event streams one user may have open: 64.
+    pub max_streams_of_user: usize,
+    /// How many connections [`serve`](crate::serve) accepts: 8192.
+    pub max_connections: usize,
     /// How long a request for a screen waits for a worker.
     pub console_timeout: Duration,
 }
@@ -60,6 +70,8 @@ impl Settings {
             idle_timeout: Duration::from_hours(2),
             max_session: Duration::from_hours(12),
             max_streams: 2048,
+            max_streams_of_user: 64,
+            max_connections: 8192,
             console_timeout: Duration::from_secs(20),
         }
     }
@@ -72,29 +84,7 @@ pub struct WebConsole {
     pub(crate) accounts: Arc<dyn Accounts>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) passwords: Passwords,
-    pub(crate) limits: RateLimits,
     pub(crate) live: LiveUpdates,
-}
-
-/// The rate limits of logins and commands.
-#[derive(Clone, Debug)]
-pub(crate) struct RateLimits {
-    /// Failed logins from one address.
-    pub(crate) address: RateLimiter,
-    /// Failed logins of one user.
-    pub(crate) user: RateLimiter,
-    /// Commands of one user.
-    pub(crate) commands: RateLimiter,
-}
-
-impl Default for RateLimits {
-    fn default() -> Self {
-        Self {
-            address: RateLimiter::new(20, Duration::from_secs(3)),
-            user: RateLimiter::new(10, Duration::from_secs(30)),
-            commands: RateLimiter::new(60, Duration::from_secs(1)),
-        }
-    }
 }
 
 impl WebConsole {
@@ -103,19 +93,18 @@ impl WebConsole {
         Self {
             frontend,
             accounts,
-            live: LiveUpdates::new(settings.max_streams),
+            live: LiveUpdates::new(settings.max_streams, settings.max_streams_of_user),
             settings: Arc::new(settings),
             passwords: Passwords::default(),
-            limits: RateLimits::default(),
         }
     }
 }
 
 /// Returns the router of a web console.
 ///
-/// Rate limits and the audit trail need the addresses of clients: serve it with
-/// [`into_make_service_with_connect_info`](Router::into_make_service_with_connect_info).
-/// Run [`WebConsole::watch`] at the same time, or open pages do not update.
+/// [`serve`](crate::serve) serves it. As a part of another service, it needs the addresses of
+/// clients, as [`into_make_service_with_connect_info`](Router::into_make_service_with_connect_info)
+/// provides them, time limits for slow clients, and [`WebConsole::watch`] at the same time.
 pub fn app(console: WebConsole) -> Router {
     let files = console.settings.page.router();
     let screen = Router::new()
@@ -135,18 +124,23 @@ pub fn app(console: WebConsole) -> Router {
         .route("/commands/{id}", post(commands::resolve))
         .route("/users", get(users::list).post(users::create))
         .route("/users/{name}", get(users::one).post(users::change))
-        .route("/audit", get(audit::list))
+        .route("/audit", get(audit::list).post(audit::keep))
         .route("/account", get(account::form).post(account::change))
         .route("/login", get(login::form).post(login::login))
         .route("/logout", post(login::logout))
         .route("/static/{file}", get(page::asset))
         .nest("/screen", screen)
         .fallback(page::not_found)
-        .layer(middleware::from_fn(monitor::record))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            REQUEST_TIMEOUT,
+        ))
         .layer(middleware::from_fn_with_state(
             console.clone(),
             security::secure,
         ))
+        .layer(middleware::from_fn(monitor::record))
         .with_state(console)
 }

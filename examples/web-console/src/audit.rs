@@ -4,15 +4,17 @@ use std::time::SystemTime;
 
 use askama::Template;
 use axum::extract::{Query, State};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Redirect};
 use hcc_store::{AuditCursor, AuditEntry, AuditQuery};
 use serde::Deserialize;
 
 use crate::WebConsole;
-use crate::auth::AuthUser;
+use crate::auth::{AuthUser, CsrfForm};
 use crate::error::AppError;
+use crate::limits::REFUSALS;
 use crate::page::Html;
 use crate::peer::Peer;
+use crate::retention::MAX_DAYS;
 
 /// How many entries a page shows.
 const PAGE_SIZE: usize = 100;
@@ -24,6 +26,13 @@ struct AuditPage {
     filter: AuditFilter,
     entries: Vec<AuditEntry>,
     older: Option<String>,
+    /// For how many days entries are kept.
+    days: Option<u32>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct RetentionForm {
+    days: String,
 }
 
 /// Which entries to show; empty fields match all.
@@ -54,7 +63,31 @@ pub(crate) async fn list(
         filter,
         entries: page.entries,
         older: page.older.map(|cursor| cursor.to_string()),
+        days: console.audit_days().await?,
     }))
+}
+
+/// Changes for how long entries are kept.
+pub(crate) async fn keep(
+    State(console): State<WebConsole>,
+    CsrfForm(auth, RetentionForm { days }): CsrfForm<RetentionForm>,
+) -> Result<Redirect, AppError> {
+    auth.require_admin()?;
+    let days = match days.trim() {
+        "" => None,
+        days => match days.parse() {
+            Ok(days @ 1..=MAX_DAYS) => Some(days),
+            _ => {
+                let message = format!("The number of days is 1 to {MAX_DAYS}, or empty.");
+                return Err(AppError::Invalid(message));
+            }
+        },
+    };
+    let kept = days.map_or("without a limit".to_owned(), |days| format!("{days} days"));
+    let what = format!("keep the audit trail {kept}");
+    console.audit(&auth, &what, None, "asked").await?;
+    console.set_audit_days(days).await?;
+    Ok(Redirect::to("/audit"))
 }
 
 impl WebConsole {
@@ -68,6 +101,19 @@ impl WebConsole {
     ) -> hcc_store::Result<()> {
         self.audit_peer(&auth.peer, Some(auth.name()), what, server, outcome)
             .await
+    }
+
+    /// Records that a user was refused, unless that happens all the time.
+    pub(crate) async fn refuse(&self, auth: &AuthUser, what: &str, server: &str) -> AppError {
+        let recorded = async {
+            self.count(REFUSALS, auth.name()).await?;
+            let recorded = self.audit(auth, what, Some(server), "not_permitted");
+            Ok(recorded.await?)
+        };
+        match recorded.await {
+            Ok(()) | Err(AppError::RateLimited(_)) => AppError::NotPermitted,
+            Err(error) => error,
+        }
     }
 
     /// Like [`audit`](Self::audit), for peers that have not logged in.

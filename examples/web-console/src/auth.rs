@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use tracing::warn;
+use tracing::{Span, warn};
 
 use crate::WebConsole;
 use crate::error::AppError;
@@ -30,7 +30,7 @@ impl FromRequestParts<WebConsole> for AuthUser {
     type Rejection = AppError;
 
     async fn from_request_parts(parts: &mut Parts, console: &WebConsole) -> Result<Self, AppError> {
-        let Ok(peer) = Peer::from_request_parts(parts, console).await;
+        let peer = Peer::from_request_parts(parts, console).await?;
         let token = console.session_token(&parts.headers);
         let token = token.ok_or(AppError::NotLoggedIn)?;
         let valid = console.valid_session(&SessionKey::of(&token)).await?;
@@ -39,6 +39,7 @@ impl FromRequestParts<WebConsole> for AuthUser {
             return Err(AppError::NotLoggedIn);
         }
         console.extend_session(&session).await?;
+        Span::current().record("user", &user.name);
         Ok(Self {
             permissions: permissions_of(&user),
             user,

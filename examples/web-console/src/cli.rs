@@ -16,7 +16,8 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Runtime;
 use web_console::{Origin, WebConsole, monitor};
 
-use crate::serve;
+use crate::log;
+use crate::serve::{self, ListenAddress};
 use crate::user::User;
 
 /// The servers of a Hetzner Cloud project in the browser
@@ -82,9 +83,10 @@ pub(crate) struct Database {
 #[expect(clippy::doc_markdown, reason = "shown as it stands by --help")]
 #[derive(Debug, Args)]
 pub(crate) struct Site {
-    /// Address to listen on; port 0 takes a free one [default: 127.0.0.1:8480]
+    /// Address to listen on, or unix:PATH for a proxy on this machine; port 0 takes a free one [default:
+    /// 127.0.0.1:8480]
     #[arg(long, value_name = "ADDRESS", env = "WEB_CONSOLE_LISTEN")]
-    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) listen: Option<ListenAddress>,
 
     /// Address of a second HTTP server, with /metrics for Prometheus, /healthz and /readyz
     #[arg(long, value_name = "ADDRESS", env = "WEB_CONSOLE_METRICS")]
@@ -112,12 +114,7 @@ pub(crate) struct Site {
     pub(crate) proxy: Vec<IpAddr>,
 
     /// Header in which that proxy names the user; disables login by password
-    #[arg(
-        long,
-        value_name = "NAME",
-        requires = "proxy",
-        env = "WEB_CONSOLE_USER_HEADER"
-    )]
+    #[arg(long, value_name = "NAME", env = "WEB_CONSOLE_USER_HEADER")]
     pub(crate) user_header: Option<HeaderName>,
 }
 
@@ -162,6 +159,7 @@ impl Cli {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let arguments = env::args_os().skip(1);
         refuse_secrets(arguments.filter_map(|argument| argument.into_string().ok()))?;
+        log::start()?;
         let runtime = Runtime::new()?;
         match self.verb {
             Some(Verb::User(user)) => runtime.block_on(user.run(&self.database)),
@@ -177,13 +175,22 @@ impl Cli {
 
 impl Site {
     async fn serve(self, database: &Database) -> anyhow::Result<()> {
+        let is_local = matches!(&self.listen, Some(ListenAddress::Unix(_)));
+        ensure!(
+            self.user_header.is_none() || is_local || !self.proxy.is_empty(),
+            "the header of the user is accepted from a proxy only; hint: pass --proxy or listen on \
+             unix:PATH"
+        );
         let frontend = database.frontend().await?;
         let accounts = database.accounts().await?;
         let metrics = self.metrics;
         let (listener, settings) = serve::listen(self).await?;
         println!("{}", settings.origin);
         let console = WebConsole::new(frontend.clone(), accounts, settings);
-        let serve = serve::serve(listener, console);
+        let serve = async {
+            web_console::serve(listener, console).await;
+            Ok(())
+        };
         match metrics {
             Some(address) => tokio::select! {
                 served = serve => served,

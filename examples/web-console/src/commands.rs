@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::WebConsole;
 use crate::auth::{AuthUser, CsrfForm};
 use crate::error::AppError;
+use crate::limits::COMMANDS;
 use crate::page::Html;
 use crate::view::{Button, Confirm, resolutions};
 
@@ -53,10 +54,7 @@ pub(crate) async fn submit(
     let verb = verb.parse().ok();
     let button = verb.and_then(Button::of).ok_or(AppError::NotFound)?;
     if !auth.may(&button.command(), &server, Some(&record)) {
-        console
-            .audit(&auth, button.verb.wire(), Some(&name), "not_permitted")
-            .await?;
-        return Err(AppError::NotPermitted);
+        return Err(console.refuse(&auth, button.verb.wire(), &name).await);
     }
     let confirmed = match button.confirm {
         Confirm::No => true,
@@ -87,7 +85,7 @@ pub(crate) async fn sync_all(
     CsrfForm(auth, ()): CsrfForm<()>,
 ) -> Result<Redirect, AppError> {
     auth.require_admin()?;
-    console.check_rate(&auth)?;
+    console.count(COMMANDS, auth.name()).await?;
     let sync = Verb::Sync.wire();
     console.audit(&auth, sync, None, "asked").await?;
     let sync = Request::sync_all().by(auth.name());
@@ -124,7 +122,7 @@ pub(crate) async fn resolve(
         .await?;
     let by = Some(auth.name());
     if verb == "retry" {
-        console.check_rate(&auth)?;
+        console.count(COMMANDS, auth.name()).await?;
         frontend.retry(&id, by).await?;
     } else {
         frontend.remove(&id, by).await?;
@@ -144,7 +142,7 @@ impl WebConsole {
         auth: &AuthUser,
         request: Request,
     ) -> Result<CommandId, AppError> {
-        self.check_rate(auth)?;
+        self.count(COMMANDS, auth.name()).await?;
         if auth.permissions.waiting.is_some() {
             let queue = self.frontend.commands().await?;
             if !auth.permissions.within_quota(auth.name(), &queue) {
@@ -156,11 +154,5 @@ impl WebConsole {
         let server = request.server.as_ref().map(ServerName::as_str);
         self.audit(auth, verb, server, "asked").await?;
         Ok(self.frontend.submit(&request).await?)
-    }
-
-    /// Counts a command against the rate limit of the user.
-    pub(crate) fn check_rate(&self, auth: &AuthUser) -> Result<(), AppError> {
-        let counted = self.limits.commands.count(auth.name());
-        counted.map_err(AppError::RateLimited)
     }
 }

@@ -94,10 +94,7 @@ pub(crate) async fn create(
     let name = parsed.map_err(|error| AppError::Invalid(error.to_string()))?;
     let command = Command::Create(form.into());
     if !auth.may(&command, &name, None) {
-        console
-            .audit(&auth, "new", Some(name.as_str()), "not_permitted")
-            .await?;
-        return Err(AppError::NotPermitted);
+        return Err(console.refuse(&auth, "new", name.as_str()).await);
     }
     console.submit(&auth, Request::new(command, name)).await?;
     Ok(Redirect::to("/"))

@@ -18,7 +18,7 @@ use tokio::select;
 use web_console::{WebConsole, add, generate};
 
 use crate::cli::Site;
-use crate::serve::{self, until_interrupted};
+use crate::serve::{self, ListenAddress, until_interrupted};
 
 const LABEL: (&str, &str) = ("managed", "1");
 
@@ -62,7 +62,7 @@ async fn simulate(mut site: Site, directory: &Path) -> anyhow::Result<()> {
     let password = generate();
     add(&*accounts, "demo", &Permissions::admin(), password.clone()).await?;
 
-    let free_port = (Ipv4Addr::LOCALHOST, 0).into();
+    let free_port = ListenAddress::Tcp((Ipv4Addr::LOCALHOST, 0).into());
     site.listen = site.listen.or(Some(free_port));
     let (listener, mut settings) = serve::listen(site).await?;
     settings.screens = format!("ws://{}", sim.address());
@@ -72,7 +72,7 @@ async fn simulate(mut site: Site, directory: &Path) -> anyhow::Result<()> {
     println!("  password  {}", password.expose_secret());
     let console = WebConsole::new(Frontend::new(store, queue), accounts, settings);
     select! {
-        served = serve::serve(listener, console) => served,
+        () = web_console::serve(listener, console) => Ok(()),
         ended = worker.run(std::future::pending()) => Ok(ended?),
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use tracing::error;
+use tracing::{error, warn};
 
 use crate::page::Html;
 use crate::security::Origin;
+use crate::users::InvalidAccount;
 use crate::view;
 
 /// Why a request fails.
@@ -32,6 +33,10 @@ pub(crate) enum AppError {
     #[error("Unknown host; use {0}.")]
     WrongHost(Origin),
 
+    /// A header of a trusted proxy that is ambiguous.
+    #[error("The proxy in front of the web console sent an invalid request: {0}.")]
+    Proxy(&'static str),
+
     #[error("{0}")]
     Invalid(String),
 
@@ -40,6 +45,9 @@ pub(crate) enum AppError {
 
     #[error("Too many of your commands are waiting. Try again when some have finished.")]
     QuotaExceeded,
+
+    #[error("You have too many open pages. Close some of them.")]
+    TooManyPages,
 
     #[error("The server is busy. Try again later.")]
     Busy,
@@ -63,15 +71,24 @@ struct ErrorPage {
     hint: Option<String>,
 }
 
+impl From<InvalidAccount> for AppError {
+    fn from(error: InvalidAccount) -> Self {
+        Self::Invalid(error.to_string())
+    }
+}
+
 impl AppError {
     fn status(&self) -> StatusCode {
         match self {
             Self::NotLoggedIn => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::NotPermitted | Self::CsrfFailed => StatusCode::FORBIDDEN,
+            Self::Proxy(_) => StatusCode::BAD_REQUEST,
             Self::WrongHost(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::RateLimited(_) | Self::QuotaExceeded => StatusCode::TOO_MANY_REQUESTS,
+            Self::RateLimited(_) | Self::QuotaExceeded | Self::TooManyPages => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::Busy | Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Core(error) => {
                 let status = StatusCode::from_u16(error.kind().http_status());
@@ -90,6 +107,10 @@ impl AppError {
             Self::Core(hcc_core::Error::Queue(error)) => {
                 error!(%error, "queue request failed");
                 "The queue is not available. Try again later.".to_owned()
+            }
+            Self::Proxy(what) => {
+                warn!(what, "request of a proxy refused");
+                self.to_string()
             }
             Self::Core(hcc_core::Error::StillQueued { .. }) => {
                 "No worker responded in time. The command is still in the queue.".to_owned()

@@ -7,14 +7,18 @@ use serde_json::{Value, json};
 /// An invalid line.
 #[derive(Debug, thiserror::Error)]
 #[error("Invalid line {line:?}: {why}")]
-pub(crate) struct InvalidLine {
+pub struct InvalidLine {
     line: String,
     why: String,
 }
 
 /// Parses one grant per line: `web-*: console power`, `label env=test: view`, or
 /// `web-* label env=test: view`.
-pub(crate) fn parse(grants: &str) -> Result<Vec<Grant>, InvalidLine> {
+///
+/// # Errors
+///
+/// The first line that is invalid.
+pub fn parse_grants(grants: &str) -> Result<Vec<Grant>, InvalidLine> {
     let lines = grants.lines().map(str::trim);
     lines
         .filter(|line| !line.is_empty())
@@ -43,8 +47,8 @@ fn parse_line(line: &str) -> Result<Grant, InvalidLine> {
     Grant::deserialize(grant).map_err(|error| invalid(error.to_string()))
 }
 
-/// Formats grants so that [`parse`] returns them.
-pub(crate) fn lines(grants: &[Grant]) -> String {
+/// Formats grants so that [`parse_grants`] returns them.
+pub fn format_grants(grants: &[Grant]) -> String {
     grants.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
@@ -69,14 +73,14 @@ mod tests {
     fn parsed_lines_are_formatted_as_they_were_written() {
         let text = "web-*: console power\nlabel env=test: view\ndb label a in (b,c): view kill";
 
-        assert_eq!(lines(&parse(text).unwrap()), text);
+        assert_eq!(format_grants(&parse_grants(text).unwrap()), text);
     }
 
     #[test]
     fn empty_lines_and_commas_are_ignored() {
-        let grants = parse("\n web-* :  power,console \n\n").unwrap();
+        let grants = parse_grants("\n web-* :  power,console \n\n").unwrap();
 
-        assert_eq!(lines(&grants), "web-*: console power");
+        assert_eq!(format_grants(&grants), "web-*: console power");
     }
 
     #[test]
@@ -89,7 +93,7 @@ mod tests {
             "label : view",
             "web?: view",
         ] {
-            assert!(parse(text).is_err(), "{text}");
+            assert!(parse_grants(text).is_err(), "{text}");
         }
     }
 }

@@ -17,6 +17,7 @@ use tracing::warn;
 use self::snapshot::Snapshot;
 pub(crate) use self::stream::{poll, stream};
 use crate::WebConsole;
+use crate::places::Places;
 
 /// The minimum time between two reads of the database.
 const MIN_REFRESH_INTERVAL: Duration = Duration::from_millis(100);
@@ -35,11 +36,13 @@ pub(crate) struct LiveUpdates {
     sessions: Arc<watch::Sender<()>>,
     /// One permit per event stream.
     streams: Arc<Semaphore>,
+    streams_of_users: Places<String>,
 }
 
 impl LiveUpdates {
-    pub(crate) fn new(max_streams: usize) -> Self {
+    pub(crate) fn new(max_streams: usize, max_streams_of_user: usize) -> Self {
         Self {
+            streams_of_users: Places::new(max_streams_of_user),
             snapshot: Arc::default(),
             sessions: Arc::default(),
             streams: Arc::new(Semaphore::new(max_streams)),

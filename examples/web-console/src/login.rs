@@ -1,5 +1,7 @@
 //! Logging in and out.
 
+use std::time::Duration;
+
 use askama::Template;
 use axum::extract::{Form, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -10,11 +12,16 @@ use serde::Deserialize;
 
 use crate::WebConsole;
 use crate::auth::CsrfForm;
+use crate::device::Device;
 use crate::error::AppError;
+use crate::limits::{LOGINS_FROM, LOGINS_IN, LOGINS_OF_USER, LOGINS_OF_USER_FROM};
 use crate::page::Html;
 use crate::passwords::MAX_LEN;
 use crate::peer::Peer;
 use crate::users::MAX_NAME_LEN;
+
+/// How long a browser counts as one of the user after a login.
+const DEVICE_LIFETIME: Duration = Duration::from_hours(24 * 365);
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -66,18 +73,26 @@ pub(crate) async fn login(
             "The name or the password is too long.".to_owned(),
         ));
     }
-    let (limits, network) = (&console.limits, peer.network());
-    let limited = AppError::RateLimited;
-    limits.address.count(&network).map_err(limited)?;
-    limits.user.count(&name).map_err(limited)?;
-
     let user = console.accounts.user(&name).await?;
+    let network = peer.network();
+    let counts = match console.device(&headers, user.as_ref()) {
+        Some(device) => vec![(LOGINS_IN, device.id)],
+        None => vec![
+            (LOGINS_FROM, network.clone()),
+            (LOGINS_OF_USER_FROM, format!("{network} {name}")),
+            (LOGINS_OF_USER, name.clone()),
+        ],
+    };
+    for (limit, of) in &counts {
+        console.count(*limit, of).await?;
+    }
     let hash = user.as_ref().and_then(|user| user.password.clone());
     let is_correct = console.passwords.verify(password, hash).await?;
     match user.filter(|user| is_correct && !user.disabled) {
         Some(user) => {
-            limits.address.refund(&network);
-            limits.user.refund(&name);
+            for (limit, of) in &counts {
+                console.refund(*limit, of).await?;
+            }
             console.log_in(&peer, &headers, &user).await
         }
         None => {
@@ -128,6 +143,14 @@ impl WebConsole {
         }
         self.audit_peer(peer, Some(name), "login", None, "ok")
             .await?;
-        Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response())
+        let mut response = ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response();
+        if self.device(headers, Some(user)).is_none()
+            && let Some(device) = Device::new(user)
+        {
+            let name = self.device_cookie_name();
+            let cookie = self.set_cookie(name, &device.cookie(), DEVICE_LIFETIME);
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        Ok(response)
     }
 }

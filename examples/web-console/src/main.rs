@@ -3,6 +3,7 @@
 mod cli;
 #[cfg(feature = "demo")]
 mod demo;
+mod log;
 mod serve;
 mod user;
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{Method, StatusCode, header::CONTENT_TYPE};
+use axum::http::{HeaderValue, Method, StatusCode, header::CONTENT_TYPE};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -15,6 +15,10 @@ use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio::time::{interval, timeout};
+use tracing::field::Empty;
+use tracing::{Instrument, error, info, info_span};
+
+use crate::passwords::{hex, random};
 
 /// The bounds of the histograms, in seconds.
 const BUCKETS: &[f64] = &[
@@ -110,7 +114,8 @@ async fn readiness(State(monitored): State<Monitored>) -> (StatusCode, String) {
     }
 }
 
-/// Records a request of a browser. The route is a template, such as `/servers/{name}`.
+/// Records a request of a browser: metrics, and a line in the log. The route is a template, such as
+/// `/servers/{name}`.
 pub(crate) async fn record(request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = match *request.method() {
@@ -121,8 +126,21 @@ pub(crate) async fn record(request: Request, next: Next) -> Response {
     };
     let path = request.extensions().get::<MatchedPath>();
     let route = path.map_or("none", MatchedPath::as_str).to_owned();
-    let response = next.run(request).await;
+    let id = hex(&random::<8>());
+    let span = info_span!("request", id, method, route, user = Empty);
+    let response = async {
+        let response = next.run(request).await;
+        let (status, duration_ms) = (response.status().as_u16(), began.elapsed().as_millis());
+        match status {
+            500.. => error!(status, duration_ms, "request failed"),
+            _ => info!(status, duration_ms, "request served"),
+        }
+        response
+    };
+    let mut response = response.instrument(span).await;
     let status = response.status().as_u16().to_string();
+    let id = HeaderValue::try_from(id).expect("it is hexadecimal");
+    response.headers_mut().insert("x-request-id", id);
     counter!("web_console_requests_total", "method" => method, "route" => route.clone(), "status" => status)
         .increment(1);
     histogram!("web_console_request_duration_seconds", "method" => method, "route" => route)

@@ -1,11 +1,11 @@
 //! Passwords, hashed with argon2id and limited concurrency.
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::available_parallelism;
 
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
@@ -26,11 +26,12 @@ const DUMMY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5J3Mgc2FsdCEhIQ$
                       bm9ib2R5J3MgaGFzaCwgd2hpY2ggbm8gd29yZCBtYWs";
 
 /// Hashes and verifies passwords. A hash takes 19 MiB and tens of milliseconds
-/// of CPU time, so at most one runs per CPU at a time.
+/// of CPU time, so at most one runs per CPU at a time. Clones share the memory.
 #[derive(Clone, Debug)]
 pub struct Passwords {
     running: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
+    memory: Arc<Memory>,
 }
 
 impl Default for Passwords {
@@ -39,6 +40,7 @@ impl Default for Passwords {
         Self {
             running: Arc::new(Semaphore::new(cpus)),
             waiting: Arc::new(Semaphore::new(MAX_WAITING)),
+            memory: Arc::default(),
         }
     }
 }
@@ -47,9 +49,21 @@ impl Passwords {
     /// Returns the hash of a password, as a PHC string.
     pub async fn hash(&self, password: SecretString) -> SecretString {
         let _permit = self.running.acquire().await;
+        let memory = self.memory.clone();
         let hash = spawn_blocking(move || {
-            let hash = Argon2::default().hash_password(password.expose_secret().as_bytes());
-            hash.expect("the system has random numbers").to_string()
+            let salt = Salt::new(&random::<16>()).expect("the length of the salt is valid");
+            let (algorithm, version) = (Algorithm::Argon2id, Version::default());
+            let argon2 = Argon2::new(algorithm, version, Params::default());
+            let output = memory.hash(&argon2, &password, &salt, Params::DEFAULT_OUTPUT_LEN);
+            let params = ParamsString::try_from(argon2.params());
+            let hash = PasswordHash {
+                algorithm: ARGON2ID_IDENT,
+                version: Some(version.into()),
+                params: params.expect("the default parameters are valid"),
+                salt: Some(salt),
+                hash: output,
+            };
+            hash.to_string()
         });
         hash.await.expect("hashing does not panic").into()
     }
@@ -62,18 +76,65 @@ impl Passwords {
     ) -> Result<bool, AppError> {
         let _place = self.waiting.try_acquire().map_err(|_| AppError::Busy)?;
         let _permit = self.running.acquire().await;
+        let memory = self.memory.clone();
         let verified = spawn_blocking(move || {
             let known = hash
                 .as_ref()
                 .map_or(DUMMY_HASH, ExposeSecret::expose_secret);
-            let Ok(known) = PasswordHash::new(known) else {
-                return false;
-            };
-            let password = password.expose_secret().as_bytes();
-            let matches = Argon2::default().verify_password(password, &known).is_ok();
-            matches && hash.is_some()
+            memory.matches(&password, known).unwrap_or(false) && hash.is_some()
         });
         Ok(verified.await.expect("verifying does not panic"))
+    }
+}
+
+/// The memory of hashes, which is reused: an allocator would keep the blocks of every thread.
+#[derive(Default)]
+struct Memory(Mutex<Vec<Vec<Block>>>);
+
+impl Memory {
+    fn hash(
+        &self,
+        argon2: &Argon2<'_>,
+        password: &SecretString,
+        salt: &Salt,
+        len: usize,
+    ) -> Option<Output> {
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut blocks = lock().pop().unwrap_or_default();
+        let needed = argon2.params().block_count();
+        // Hashes of other programs may need more than ours.
+        let is_usual = needed <= Params::default().block_count();
+        if blocks.len() < needed {
+            blocks.resize(needed, Block::default());
+        }
+        let mut buffer = [0; Output::MAX_LENGTH];
+        let output = buffer.get_mut(..len)?;
+        let password = password.expose_secret().as_bytes();
+        let hashed = argon2.hash_password_into_with_memory(password, salt, output, &mut *blocks);
+        if is_usual {
+            lock().push(blocks);
+        }
+        hashed.ok()?;
+        Output::new(output).ok()
+    }
+
+    /// Returns whether this is the hash of the password; `None` if it is malformed.
+    fn matches(&self, password: &SecretString, hash: &str) -> Option<bool> {
+        let known = PasswordHash::new(hash).ok()?;
+        let (salt, expected) = (known.salt?, known.hash?);
+        let algorithm = Algorithm::try_from(known.algorithm.as_str()).ok()?;
+        let version = Version::try_from(known.version?).ok()?;
+        let params = Params::try_from(&known).ok()?;
+        let argon2 = Argon2::new(algorithm, version, params);
+        let output = self.hash(&argon2, password, &salt, expected.len())?;
+        // The comparison takes constant time.
+        Some(output == expected)
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Memory(…)")
     }
 }
 
@@ -125,7 +186,8 @@ mod tests {
     async fn user_without_a_password_cannot_log_in_by_password() {
         let passwords = Passwords::default();
 
-        assert!(PasswordHash::new(DUMMY_HASH).is_ok());
+        let dummy = passwords.memory.matches(&"".into(), DUMMY_HASH);
+        assert_eq!(dummy, Some(false));
         assert!(!passwords.verify("".into(), None).await.unwrap());
         assert!(
             !passwords
@@ -133,6 +195,36 @@ mod tests {
                 .await
                 .unwrap()
         );
+    }
+
+    #[tokio::test]
+    async fn memory_of_hashes_is_reused() {
+        let passwords = Passwords::default();
+        let cpus = available_parallelism().unwrap().get();
+
+        let mut hashes = tokio::task::JoinSet::new();
+        for number in 0..4 * cpus {
+            let passwords = passwords.clone();
+            hashes.spawn(async move { passwords.hash(number.to_string().into()).await });
+        }
+        hashes.join_all().await;
+
+        let memory = passwords.memory.0.lock().unwrap();
+        assert!((1..=cpus).contains(&memory.len()));
+    }
+
+    #[tokio::test]
+    async fn hash_of_another_program_is_verified_with_its_parameters() {
+        let passwords = Passwords::default();
+        // argon2-cffi: PasswordHasher(time_cost=1, memory_cost=32768).
+        let hash = "$argon2id$v=19$m=32768,t=1,p=1$+VBkxrP9acEIkfUndCUWiA$\
+                    +1vLTTlNsIu+cYlqyx2RpHlEImU1XrdOSwkVUhp/NBY";
+
+        for (password, matches) in [("correct horse", true), ("wrong horse", false)] {
+            let verified = passwords.verify(password.into(), Some(hash.into())).await;
+            assert_eq!(verified.unwrap(), matches);
+        }
+        assert!(passwords.memory.0.lock().unwrap().is_empty());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tracing::error;
 use crate::WebConsole;
 use crate::auth::{AuthUser, CsrfForm};
 use crate::error::AppError;
+use crate::limits::COMMANDS;
 use crate::page::Html;
 
 #[derive(Template)]
@@ -55,12 +56,9 @@ pub(crate) async fn open(
 ) -> Result<Response, AppError> {
     let (server, record) = console.server(&auth, &name).await?;
     if !auth.may(&Command::Console, &server, Some(&record)) {
-        console
-            .audit(&auth, "console", Some(&name), "not_permitted")
-            .await?;
-        return Err(AppError::NotPermitted);
+        return Err(console.refuse(&auth, "console", &name).await);
     }
-    console.check_rate(&auth)?;
+    console.count(COMMANDS, auth.name()).await?;
     console
         .audit(&auth, "console", Some(&name), "asked")
         .await?;

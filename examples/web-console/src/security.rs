@@ -18,6 +18,9 @@ const POLICY: HeaderValue = HeaderValue::from_static(
      require-trusted-types-for 'script'; trusted-types 'none'",
 );
 
+/// Browsers use HTTPS only, for so long.
+const ONE_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
 /// Where browsers find a web console: `https://console.example.org`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
@@ -88,6 +91,10 @@ pub(crate) async fn secure(
         _ => response,
     };
     add_security_headers(response.headers_mut(), POLICY, NO_STORE);
+    if console.settings.origin.is_secure() {
+        let headers = response.headers_mut();
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, ONE_YEAR);
+    }
     response
 }
 

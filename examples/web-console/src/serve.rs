@@ -1,37 +1,131 @@
 //! Listening and serving until a signal arrives.
 
+use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use hcc_console_page::{ConsolePage, Error};
-use tokio::net::TcpListener;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::select;
 use tokio::signal::unix::{SignalKind, signal};
-use web_console::{Settings, WebConsole, app};
+use tracing::warn;
+use web_console::{Listener, Settings};
 
 use crate::cli::{Screens, Site};
 
 const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8480);
 
+/// How many files are open besides connections: databases, the log and pages.
+const OTHER_FILES: u64 = 256;
+
+/// An address, or `unix:PATH`.
+#[derive(Clone, Debug)]
+pub(crate) enum ListenAddress {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl FromStr for ListenAddress {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix("unix:") {
+            Some("") => Err("expected a path after unix:"),
+            Some(path) => Ok(Self::Unix(path.into())),
+            None => match text.parse() {
+                Ok(address) => Ok(Self::Tcp(address)),
+                Err(_) => Err("expected ADDRESS:PORT or unix:PATH"),
+            },
+        }
+    }
+}
+
 /// Listens as the command line says, and returns the settings for it.
-pub(crate) async fn listen(site: Site) -> anyhow::Result<(TcpListener, Settings)> {
+pub(crate) async fn listen(site: Site) -> anyhow::Result<(Listener, Settings)> {
     let page = find_page(site.www.as_deref())?;
-    let address = site.listen.unwrap_or(DEFAULT_ADDRESS);
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}"))?;
-    let origin = match site.origin {
-        Some(origin) => origin,
-        None => format!("http://{}", listener.local_addr()?).parse()?,
+    let address = site.listen.unwrap_or(ListenAddress::Tcp(DEFAULT_ADDRESS));
+    let (listener, local) = match &address {
+        ListenAddress::Tcp(address) => {
+            let listener = TcpListener::bind(address).await;
+            let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
+            let local = format!("http://{}", listener.local_addr()?);
+            (Listener::Tcp(listener), Some(local))
+        }
+        ListenAddress::Unix(path) => (Listener::Unix(listen_on(path)?), None),
     };
+    let origin = match (site.origin, local) {
+        (Some(origin), _) => origin,
+        (None, Some(local)) => local.parse()?,
+        (None, None) => {
+            anyhow::bail!("a Unix socket has no address for browsers; hint: pass --origin")
+        }
+    };
+    if let (Listener::Tcp(_), Some(header)) = (&listener, &site.user_header)
+        && let Some(proxy) = site.proxy.iter().find(|proxy| proxy.is_loopback())
+    {
+        warn!(
+            %proxy, %header,
+            "every program on this machine can claim to be any user; listen on unix:PATH instead"
+        );
+    }
     let mut settings = Settings::new(origin, page);
     if let Some(Screens(sources)) = site.screens {
         settings.screens = sources;
     }
     settings.trusted_proxies = site.proxy;
     settings.user_header = site.user_header;
+    let files = raise_open_files(settings.max_connections as u64 + OTHER_FILES);
+    settings.max_connections = settings
+        .max_connections
+        .min(files.saturating_sub(OTHER_FILES).max(16) as usize);
     Ok((listener, settings))
+}
+
+/// Listens on a socket file that the group may use, too, and replaces the file of a process that
+/// has ended.
+fn listen_on(path: &Path) -> anyhow::Result<UnixListener> {
+    let context = || format!("cannot listen on unix:{}", path.display());
+    if let Ok(metadata) = fs::symlink_metadata(path) {
+        ensure!(
+            metadata.file_type().is_socket(),
+            "{}: the file exists",
+            context()
+        );
+        ensure!(
+            std::os::unix::net::UnixStream::connect(path).is_err(),
+            "{}: another process does",
+            context()
+        );
+        fs::remove_file(path).with_context(context)?;
+    }
+    let listener = UnixListener::bind(path).with_context(context)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o660)).with_context(context)?;
+    Ok(listener)
+}
+
+/// Raises the limit of open files, as far as the system allows, and returns it.
+fn raise_open_files(needed: u64) -> u64 {
+    let limit = getrlimit(Resource::Nofile);
+    let current = limit.current.unwrap_or(u64::MAX);
+    if current >= needed {
+        return current;
+    }
+    let raised = needed.min(limit.maximum.unwrap_or(u64::MAX));
+    let limit = Rlimit {
+        current: Some(raised),
+        maximum: limit.maximum,
+    };
+    match setrlimit(Resource::Nofile, limit) {
+        Ok(()) => raised,
+        Err(error) => {
+            warn!(%error, current, "limit of open files not raised");
+            current
+        }
+    }
 }
 
 /// Finds the console page. All but the screens works without noVNC.
@@ -42,15 +136,6 @@ fn find_page(www: Option<&Path>) -> Result<ConsolePage, Error> {
         eprintln!("web-console: {error}, so there are no screens; hint: {hint}");
         Ok(page)
     })
-}
-
-/// Serves indefinitely.
-pub(crate) async fn serve(listener: TcpListener, console: WebConsole) -> anyhow::Result<()> {
-    let app = app(console.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    select! {
-        served = async { axum::serve(listener, app).await } => Ok(served?),
-        () = console.watch() => Ok(()),
-    }
 }
 
 /// Runs until Ctrl-C or SIGTERM. Does not wait for open requests, as event

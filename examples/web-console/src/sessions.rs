@@ -1,6 +1,6 @@
 //! Sessions and their cookies.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use hcc_store::{Session, SessionKey, User};
@@ -39,28 +39,33 @@ impl WebConsole {
             until,
         };
         self.accounts.begin_session(&session).await?;
-        let max_age = self.settings.max_session.as_secs();
-        Ok((key, self.set_cookie(token.expose_secret(), max_age)))
+        let max_age = self.settings.max_session;
+        Ok((key, self.set_cookie(self.cookie_name(), &token, max_age)))
     }
 
     /// Returns the cookie that removes the one of a session.
     pub(crate) fn clear_cookie(&self) -> HeaderValue {
-        self.set_cookie("", 0)
+        self.set_cookie(self.cookie_name(), &"".into(), Duration::ZERO)
     }
 
     /// Returns the session token in the cookies of a request.
     pub(crate) fn session_token(&self, headers: &HeaderMap) -> Option<SecretString> {
+        self.cookie(headers, self.cookie_name())
+    }
+
+    /// Returns the value of a cookie.
+    pub(crate) fn cookie(&self, headers: &HeaderMap, name: &str) -> Option<SecretString> {
         let cookies = headers.get_all(header::COOKIE).iter();
         let mut pairs = cookies
             .filter_map(|cookies| cookies.to_str().ok())
             .flat_map(|cookies| cookies.split(';'))
             .filter_map(|pair| pair.trim().split_once('='));
-        let (_, token) = pairs.find(|(name, _)| *name == self.cookie_name())?;
-        Some(token.into())
+        let (_, value) = pairs.find(|(other, _)| *other == name)?;
+        Some(value.into())
     }
 
+    // Browsers accept a cookie with the prefix `__Host-` only from this very host.
     fn cookie_name(&self) -> &'static str {
-        // Browsers accept a cookie with this prefix only from this very host.
         if self.settings.origin.is_secure() {
             "__Host-hcc"
         } else {
@@ -68,16 +73,30 @@ impl WebConsole {
         }
     }
 
-    fn set_cookie(&self, token: &str, max_age: u64) -> HeaderValue {
-        let name = self.cookie_name();
+    pub(crate) fn device_cookie_name(&self) -> &'static str {
+        if self.settings.origin.is_secure() {
+            "__Host-hcc-device"
+        } else {
+            "hcc-device"
+        }
+    }
+
+    /// Returns a cookie that scripts and other sites do not see.
+    pub(crate) fn set_cookie(
+        &self,
+        name: &str,
+        value: &SecretString,
+        max_age: Duration,
+    ) -> HeaderValue {
         let secure = if self.settings.origin.is_secure() {
             "; Secure"
         } else {
             ""
         };
+        let (value, max_age) = (value.expose_secret(), max_age.as_secs());
         let cookie =
-            format!("{name}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age}{secure}");
-        let mut cookie = HeaderValue::try_from(cookie).expect("tokens are hexadecimal");
+            format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age}{secure}");
+        let mut cookie = HeaderValue::try_from(cookie).expect("values are hexadecimal");
         cookie.set_sensitive(true);
         cookie
     }

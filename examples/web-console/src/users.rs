@@ -154,8 +154,8 @@ impl PermissionsForm {
         let waiting = Some(self.waiting.trim()).filter(|number| !number.is_empty());
         let mut permissions = Permissions::default();
         permissions.admin = self.admin.is_some();
-        permissions.grants =
-            grants::parse(&self.rights).map_err(|error| AppError::Invalid(error.to_string()))?;
+        permissions.grants = grants::parse_grants(&self.rights)
+            .map_err(|error| AppError::Invalid(error.to_string()))?;
         permissions.waiting = waiting
             .map(str::parse)
             .transpose()
@@ -243,24 +243,80 @@ impl WebConsole {
     }
 }
 
+/// Why a name or a password is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidAccount {
+    /// The name is not readable in lists, addresses and headers.
+    #[error("Names have 1 to {MAX_NAME_LEN} letters, digits or -_.@+ and do not begin with a dot.")]
+    Name,
+    /// The password is too short or too long.
+    #[error("Passwords have {MIN_LEN} to {MAX_LEN} characters.")]
+    Password,
+}
+
 /// Checks the length of a password that a user chooses.
-pub(crate) fn check_password(password: SecretString) -> Result<SecretString, AppError> {
+///
+/// # Errors
+///
+/// [`InvalidAccount::Password`].
+pub fn check_password(password: SecretString) -> Result<SecretString, InvalidAccount> {
     match password.expose_secret().chars().count() {
-        MIN_LEN..=MAX_LEN => Ok(password),
-        _ => Err(AppError::Invalid(format!(
-            "Passwords must have {MIN_LEN} to {MAX_LEN} characters."
-        ))),
+        MIN_LEN.. if password.expose_secret().len() <= MAX_LEN => Ok(password),
+        _ => Err(InvalidAccount::Password),
     }
 }
 
-/// Checks that a name is readable in lists, addresses and headers.
-fn check_name(name: &str) -> Result<&str, AppError> {
+/// Checks that a name is readable in lists, addresses and headers, and returns it without space
+/// around it.
+///
+/// # Errors
+///
+/// [`InvalidAccount::Name`].
+pub fn check_name(name: &str) -> Result<&str, InvalidAccount> {
     let name = name.trim();
     let invalid = |letter: char| !letter.is_ascii_alphanumeric() && !"-_.@+".contains(letter);
     match name.len() {
-        1..=MAX_NAME_LEN if !name.contains(invalid) => Ok(name),
-        _ => Err(AppError::Invalid(format!(
-            "Names must have 1 to {MAX_NAME_LEN} letters, digits or -_.@+"
-        ))),
+        // Browsers and proxies resolve `.` and `..` in addresses.
+        1..=MAX_NAME_LEN if !name.contains(invalid) && !name.starts_with('.') => Ok(name),
+        _ => Err(InvalidAccount::Name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_readable_everywhere() {
+        for name in ["a", "Mary.Ann-1_x+y@example.org", "-", " mary "] {
+            assert_eq!(check_name(name), Ok(name.trim()));
+        }
+        for name in [
+            "",
+            ".",
+            "..",
+            ".mary",
+            "mary ann",
+            "mary/..",
+            "märy",
+            "a\0",
+            &"x".repeat(65),
+        ] {
+            assert_eq!(check_name(name), Err(InvalidAccount::Name), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn length_of_passwords_is_limited() {
+        for (password, is_valid) in [
+            ("short", false),
+            ("ééééééééé", false),
+            ("long enough", true),
+            (&*"x".repeat(MAX_LEN), true),
+            (&*"x".repeat(MAX_LEN + 1), false),
+        ] {
+            assert_eq!(check_password(password.into()).is_ok(), is_valid);
+        }
     }
 }

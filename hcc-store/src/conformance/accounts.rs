@@ -9,7 +9,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::{Accounts, AuditCursor, AuditEntry, AuditQuery, Session, SessionKey, Sessions, User};
+use crate::{
+    Accounts, AuditCursor, AuditEntry, AuditQuery, RateLimit, Session, SessionKey, Sessions, User,
+};
 
 /// A database under test: fresh and empty, and removed when dropped.
 #[async_trait]
@@ -32,10 +34,15 @@ macro_rules! accounts_conformance {
             permissions_are_replaced_as_a_whole
             session_is_found_by_its_key_until_it_expires
             expiry_of_a_session_can_be_changed
+            sessions_of_a_user_are_listed
             all_sessions_of_a_user_can_be_ended
             expired_sessions_are_removed
             sessions_end_when_their_user_is_removed
             new_user_does_not_inherit_sessions
+            burst_is_allowed_and_then_one_event_per_interval
+            limits_are_shared_by_all_processes
+            settings_are_read_as_they_were_stored
+            old_entries_of_the_audit_are_pruned
             audit_is_read_newest_first
             audit_pages_are_complete_and_disjoint
             audit_is_filtered_by_user_and_server
@@ -186,6 +193,24 @@ pub async fn expiry_of_a_session_can_be_changed(fixture: &dyn AccountsFixture) {
         let found = accounts.session(&session.key, at(until)).await.unwrap();
         assert_eq!(found, None);
     }
+}
+
+/// Sessions that have not expired are listed, newest first.
+pub async fn sessions_of_a_user_are_listed(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
+    let old = session("a", "mary", 10);
+    let new = Session {
+        since: at(5),
+        ..session("b", "mary", 20)
+    };
+    for session in [&old, &new, &session("c", "zoe", 20)] {
+        accounts.begin_session(session).await.unwrap();
+    }
+
+    let list = async |user, now| accounts.sessions(user, at(now)).await.unwrap();
+    assert_eq!(list("mary", 9).await, [new.clone(), old]);
+    assert_eq!(list("mary", 10).await, [new]);
+    assert_eq!(list("nobody", 0).await, []);
 }
 
 /// One session can be ended, or all sessions of a user.
@@ -384,6 +409,83 @@ pub async fn invalid_cursor_yields_an_empty_page(fixture: &dyn AccountsFixture) 
         let page = accounts.audit(&query).await.unwrap();
         assert_eq!(page.entries, [], "{text}");
     }
+}
+
+/// A key has a burst, and then one event per interval. Refunded events do not count.
+pub async fn burst_is_allowed_and_then_one_event_per_interval(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
+    let limit = RateLimit::new(3, Duration::from_secs(2));
+    let count = async |key, now| accounts.count(key, limit, at(now)).await.unwrap();
+
+    for _ in 0..3 {
+        assert_eq!(count("login $mary.é", 0).await, None);
+    }
+    let wait = Some(Duration::from_secs(2));
+    assert_eq!(count("login $mary.é", 0).await, wait);
+    assert_eq!(count("login zoe", 0).await, None);
+    assert_eq!(count("login $mary.é", 2).await, None);
+    assert_eq!(count("login $mary.é", 2).await, wait);
+
+    accounts.refund("login $mary.é", limit).await.unwrap();
+    accounts.refund("unknown", limit).await.unwrap();
+    assert_eq!(count("login $mary.é", 2).await, None);
+    assert_eq!(count("login $mary.é", 2).await, wait);
+    assert_eq!(count("login $mary.é", 9).await, None);
+}
+
+/// Of concurrent events of several processes, as many as the burst are allowed.
+pub async fn limits_are_shared_by_all_processes(fixture: &dyn AccountsFixture) {
+    let limit = RateLimit::new(7, Duration::from_secs(60));
+    let mut tasks = JoinSet::new();
+    for _ in 0..20 {
+        let accounts = fixture.accounts().await;
+        tasks.spawn(async move { accounts.count("key", limit, at(0)).await.unwrap() });
+    }
+
+    let waits = tasks.join_all().await;
+
+    assert_eq!(waits.iter().filter(|wait| wait.is_none()).count(), 7);
+}
+
+/// A setting has the last value that any process stored; null removes it.
+pub async fn settings_are_read_as_they_were_stored(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
+    assert_eq!(accounts.setting("audit").await.unwrap(), None);
+
+    for value in [json!({"days": 90, "$x.y": [null, 1.5]}), json!(false)] {
+        accounts.put_setting("audit", &value).await.unwrap();
+        let other = fixture.accounts().await;
+        assert_eq!(other.setting("audit").await.unwrap(), Some(value));
+    }
+    accounts.put_setting("audit", &json!(null)).await.unwrap();
+    assert_eq!(accounts.setting("audit").await.unwrap(), None);
+}
+
+/// Old entries are removed, and a cursor from before still leads to those that are left.
+pub async fn old_entries_of_the_audit_are_pruned(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
+    assert_eq!(accounts.prune_audit(at(9)).await.unwrap(), 0);
+    for second in 0..6 {
+        let mut entry = entry("mary", &format!("what{second}"), None);
+        entry.at = at(second);
+        accounts.append(&entry).await.unwrap();
+    }
+    let first = AuditQuery {
+        limit: 2,
+        ..AuditQuery::default()
+    };
+    let before = accounts.audit(&first).await.unwrap().older;
+
+    assert_eq!(accounts.prune_audit(at(2)).await.unwrap(), 2);
+
+    let rest = AuditQuery { before, ..all() };
+    let rest = accounts.audit(&rest).await.unwrap();
+    let what: Vec<_> = rest.entries.iter().map(|entry| &*entry.what).collect();
+    assert_eq!(what, ["what3", "what2"]);
+    assert_eq!(accounts.prune_audit(at(9)).await.unwrap(), 4);
+    assert_eq!(accounts.audit(&all()).await.unwrap().entries, []);
+    accounts.append(&entry("mary", "next", None)).await.unwrap();
+    assert_eq!(accounts.audit(&all()).await.unwrap().entries.len(), 1);
 }
 
 /// The debug output contains no password hash and no session key.

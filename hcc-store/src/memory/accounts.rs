@@ -1,21 +1,29 @@
 //! Users, sessions and audit trail in memory.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use super::Memory;
 use crate::{
-    Accounts, AuditEntry, AuditPage, AuditQuery, Result, Session, SessionKey, Sessions, User,
+    Accounts, AuditEntry, AuditPage, AuditQuery, RateLimit, Result, Session, SessionKey, Sessions,
+    User,
 };
 
 #[derive(Default)]
 pub(super) struct State {
     users: BTreeMap<String, User>,
     sessions: Vec<Session>,
+    /// The time at which the counted events of a key are forgotten.
+    counts: HashMap<String, SystemTime>,
+    settings: BTreeMap<String, Value>,
     audit: Vec<AuditEntry>,
+    /// How many entries were removed from the front of the trail.
+    pruned: usize,
 }
 
 impl State {
@@ -73,6 +81,14 @@ impl Accounts for Memory {
         Ok(found.find(|session| session.until > now).cloned())
     }
 
+    async fn sessions(&self, user: &str, now: SystemTime) -> Result<Vec<Session>> {
+        let state = self.state();
+        let is_valid = |session: &&Session| session.user == user && session.until > now;
+        let mut sessions: Vec<_> = state.sessions.iter().filter(is_valid).cloned().collect();
+        sessions.sort_by_key(|session| Reverse(session.since));
+        Ok(sessions)
+    }
+
     async fn extend_session(&self, key: &SessionKey, until: SystemTime) -> Result<bool> {
         let mut state = self.state();
         let mut sessions = state.sessions.iter_mut();
@@ -84,9 +100,57 @@ impl Accounts for Memory {
         Ok(self.state().end(which))
     }
 
+    async fn count(
+        &self,
+        key: &str,
+        limit: RateLimit,
+        now: SystemTime,
+    ) -> Result<Option<Duration>> {
+        let mut state = self.state();
+        state.counts.retain(|_, until| *until > now);
+        let until = state.counts.get(key).copied().unwrap_or(now);
+        Ok(match limit.count(until, now) {
+            Ok(until) => {
+                state.counts.insert(key.to_owned(), until);
+                None
+            }
+            Err(wait) => Some(wait),
+        })
+    }
+
+    async fn refund(&self, key: &str, limit: RateLimit) -> Result<()> {
+        if let Some(until) = self.state().counts.get_mut(key) {
+            *until -= limit.interval;
+        }
+        Ok(())
+    }
+
+    async fn setting(&self, name: &str) -> Result<Option<Value>> {
+        Ok(self.state().settings.get(name).cloned())
+    }
+
+    async fn put_setting(&self, name: &str, value: &Value) -> Result<()> {
+        let mut state = self.state();
+        if value.is_null() {
+            state.settings.remove(name);
+        } else {
+            state.settings.insert(name.to_owned(), value.clone());
+        }
+        Ok(())
+    }
+
     async fn append(&self, entry: &AuditEntry) -> Result<()> {
         self.state().audit.push(entry.clone());
         Ok(())
+    }
+
+    async fn prune_audit(&self, before: SystemTime) -> Result<usize> {
+        let mut state = self.state();
+        let is_old = |entry: &&AuditEntry| entry.at < before;
+        let count = state.audit.iter().take_while(is_old).count();
+        state.audit.drain(..count);
+        state.pruned += count;
+        Ok(count)
     }
 
     async fn audit(&self, query: &AuditQuery) -> Result<AuditPage> {
@@ -96,7 +160,12 @@ impl Accounts for Memory {
         };
         let matches =
             |value: &Option<String>, filter: &Option<String>| filter.is_none() || value == filter;
-        let entries = (self.state().audit.iter().enumerate().take(before).rev())
+        let state = self.state();
+        let entries = state.audit.iter().enumerate();
+        let entries = entries
+            .map(|(index, entry)| (state.pruned + index, entry))
+            .take(before.saturating_sub(state.pruned))
+            .rev()
             .filter(|(_, entry)| matches(&entry.by, &query.by))
             .filter(|(_, entry)| matches(&entry.server, &query.server))
             .take(query.limit() + 1)

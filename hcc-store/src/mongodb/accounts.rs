@@ -3,23 +3,26 @@
 //! The `_id` of a user is the name, and that of a session the key, so that both are unique without
 //! another index.
 
-use std::time::SystemTime;
+use std::cmp::Reverse;
+use std::time::{Duration, SystemTime};
 
 use ::mongodb::bson::oid::ObjectId;
-use ::mongodb::bson::{Document, doc};
+use ::mongodb::bson::{DateTime, Document, doc};
+use ::mongodb::options::IndexOptions;
 use ::mongodb::{Collection, IndexModel};
 use async_trait::async_trait;
 use hcc_database::mongodb::is_duplicate_key;
 use hcc_database::{Error as DatabaseError, Failure};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Mongodb, to_bson};
 use crate::accounts::{Stored, seconds};
 use crate::error::invalid_document;
 use crate::{
-    Accounts, AuditEntry, AuditPage, AuditQuery, Result, Session, SessionKey, Sessions, User,
+    Accounts, AuditEntry, AuditPage, AuditQuery, RateLimit, Result, Session, SessionKey, Sessions,
+    User,
 };
 
 #[async_trait]
@@ -64,17 +67,24 @@ impl Accounts for Mongodb {
     async fn begin_session(&self, session: &Session) -> Result<()> {
         let mut document = document(session);
         document.insert("_id", session.key.as_str());
-        self.insert(self.sessions(), document).await
+        self.insert(self.session_documents(), document).await
     }
 
     async fn session(&self, key: &SessionKey, now: SystemTime) -> Result<Option<Session>> {
         let filter = doc! { "_id": key.as_str(), "until": { "$gt": seconds(now) } };
-        Ok(self.read(self.sessions(), filter).await?.pop())
+        Ok(self.read(self.session_documents(), filter).await?.pop())
+    }
+
+    async fn sessions(&self, user: &str, now: SystemTime) -> Result<Vec<Session>> {
+        let filter = doc! { "user": user, "until": { "$gt": seconds(now) } };
+        let mut sessions: Vec<Session> = self.read(self.session_documents(), filter).await?;
+        sessions.sort_by_key(|session| Reverse(session.since));
+        Ok(sessions)
     }
 
     async fn extend_session(&self, key: &SessionKey, until: SystemTime) -> Result<bool> {
         let set = doc! { "$set": { "until": seconds(until) } };
-        let sessions = self.sessions();
+        let sessions = self.session_documents();
         let extend = sessions.update_one(doc! { "_id": key.as_str() }, set);
         Ok(self.server.answer(extend).await?.matched_count > 0)
     }
@@ -85,14 +95,89 @@ impl Accounts for Mongodb {
             Sessions::Of(user) => doc! { "user": user },
             Sessions::EndedBy(now) => doc! { "until": { "$lte": seconds(now) } },
         };
-        let sessions = self.sessions();
+        let sessions = self.session_documents();
         let ended = self.server.answer(sessions.delete_many(filter)).await?;
         Ok(ended.deleted_count as usize)
+    }
+
+    async fn count(
+        &self,
+        key: &str,
+        limit: RateLimit,
+        now: SystemTime,
+    ) -> Result<Option<Duration>> {
+        self.ensure_indexed().await?;
+        let millis = |duration: Duration| duration.as_millis() as i64;
+        let next = doc! { "$add": [
+            { "$max": ["$until", DateTime::from(now)] }, millis(limit.interval)
+        ] };
+        let ahead = doc! { "$subtract": ["$$next", DateTime::from(now)] };
+        let most = millis(limit.interval * limit.burst);
+        let counted = doc! { "$cond": [{ "$lte": [ahead, most] }, "$$next", "$until"] };
+        let set = doc! { "$set": {
+            "until": { "$let": { "vars": { "next": next }, "in": counted } }
+        } };
+        let counts = self.counts();
+        let update = || {
+            counts
+                .find_one_and_update(doc! { "_id": key }, vec![set.clone()])
+                .upsert(true)
+        };
+        let before = match self.server.bounded(update()).await {
+            // Another process has inserted it at the same time.
+            Err(error) if is_duplicate_key(&error) => self.server.answer(update()).await?,
+            before => before.map_err(|error| self.server.error(error))?,
+        };
+        let until = before.and_then(|before| before.get_datetime("until").copied().ok());
+        let until = until.map_or(now, DateTime::to_system_time);
+        // Times in the database have no fractions of milliseconds.
+        let now = DateTime::from(now).to_system_time();
+        Ok(limit.count(until, now).err())
+    }
+
+    async fn refund(&self, key: &str, limit: RateLimit) -> Result<()> {
+        let interval = limit.interval.as_millis() as i64;
+        let set = doc! { "$set": { "until": { "$subtract": ["$until", interval] } } };
+        let counts = self.counts();
+        let refund = counts.update_one(doc! { "_id": key }, vec![set]);
+        self.server.answer(refund).await?;
+        Ok(())
+    }
+
+    async fn setting(&self, name: &str) -> Result<Option<Value>> {
+        let settings = self.read(self.settings(), doc! { "_id": name }).await?;
+        let value = settings.into_iter().next();
+        Ok(value.map(|SettingDocument { value }| value))
+    }
+
+    async fn put_setting(&self, name: &str, value: &Value) -> Result<()> {
+        let (settings, filter) = (self.settings(), doc! { "_id": name });
+        if value.is_null() {
+            self.server.answer(settings.delete_one(filter)).await?;
+        } else {
+            let set = doc! { "$set": { "value": to_bson(value) } };
+            let put = settings.update_one(filter, set).upsert(true);
+            self.server.answer(put).await?;
+        }
+        Ok(())
     }
 
     async fn append(&self, entry: &AuditEntry) -> Result<()> {
         self.ensure_indexed().await?;
         self.insert(self.audit_trail(), document(entry)).await
+    }
+
+    async fn prune_audit(&self, before: SystemTime) -> Result<usize> {
+        let trail = self.audit_trail();
+        let first = doc! { "at": { "$gte": seconds(before) } };
+        let first = trail.find_one(first).sort(doc! { "_id": 1 });
+        let first = self.server.answer(first).await?;
+        let filter = match first.and_then(|first| first.get("_id").cloned()) {
+            Some(first) => doc! { "_id": { "$lt": first } },
+            None => doc! { "at": { "$lt": seconds(before) } },
+        };
+        let pruned = self.server.answer(trail.delete_many(filter)).await?;
+        Ok(pruned.deleted_count as usize)
     }
 
     async fn audit(&self, query: &AuditQuery) -> Result<AuditPage> {
@@ -125,13 +210,26 @@ impl Accounts for Mongodb {
     }
 }
 
+#[derive(Deserialize)]
+struct SettingDocument {
+    value: Value,
+}
+
 impl Mongodb {
     fn users(&self) -> Collection<Document> {
         self.server.database().collection("users")
     }
 
-    fn sessions(&self) -> Collection<Document> {
+    fn session_documents(&self) -> Collection<Document> {
         self.server.database().collection("sessions")
+    }
+
+    fn counts(&self) -> Collection<Document> {
+        self.server.database().collection("counts")
+    }
+
+    fn settings(&self) -> Collection<Document> {
+        self.server.database().collection("settings")
     }
 
     fn audit_trail(&self) -> Collection<Document> {
@@ -166,15 +264,22 @@ impl Mongodb {
             })
     }
 
-    /// Creates the indexes by which the entries of one user or server are found.
+    /// Creates the indexes by which the entries of one user or server are found, and the one by
+    /// which the server removes counts that are forgotten.
     async fn ensure_indexed(&self) -> Result<()> {
         let indexes = ["by", "server"].map(|field| {
             let keys = doc! { field: 1, "_id": -1 };
             IndexModel::builder().keys(keys).build()
         });
+        let expiry = IndexOptions::builder().expire_after(Duration::ZERO).build();
+        let expiry = IndexModel::builder()
+            .keys(doc! { "until": 1 })
+            .options(expiry)
+            .build();
         let create = async || {
-            let audit = self.audit_trail();
+            let (audit, counts) = (self.audit_trail(), self.counts());
             self.server.answer(audit.create_indexes(indexes)).await?;
+            self.server.answer(counts.create_index(expiry)).await?;
             Ok(())
         };
         self.indexed.get_or_try_init(create).await.copied()

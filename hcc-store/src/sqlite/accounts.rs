@@ -1,18 +1,19 @@
 //! Users, sessions and audit trail in the file of the records, as JSON documents.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use hcc_database::sqlite::Fault;
 use rusqlite::types::Value;
-use rusqlite::{Connection, Params, Row, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Sqlite, corrupt};
-use crate::accounts::{Stored, seconds};
+use crate::accounts::{Stored, seconds, time};
 use crate::{
-    Accounts, AuditEntry, AuditPage, AuditQuery, Result, Session, SessionKey, Sessions, User,
+    Accounts, AuditEntry, AuditPage, AuditQuery, RateLimit, Result, Session, SessionKey, Sessions,
+    User,
 };
 
 /// Replaces each field of hcc as a whole, so that removed permissions are gone.
@@ -84,6 +85,16 @@ impl Accounts for Sqlite {
         Ok(session.await?)
     }
 
+    async fn sessions(&self, user: &str, now: SystemTime) -> Result<Vec<Session>> {
+        let user = user.to_owned();
+        let sessions = self.0.read(move |connection| {
+            let sql = "SELECT doc FROM sessions WHERE user = ?1 AND until > ?2
+                ORDER BY doc ->> '$.since' DESC";
+            all(connection, sql, params![user, seconds(now)])
+        });
+        Ok(sessions.await?)
+    }
+
     async fn extend_session(&self, key: &SessionKey, until: SystemTime) -> Result<bool> {
         let key = key.clone();
         let extended = self.0.write_existing(move |transaction| {
@@ -106,9 +117,74 @@ impl Accounts for Sqlite {
         Ok(ended.await?)
     }
 
+    async fn count(
+        &self,
+        key: &str,
+        limit: RateLimit,
+        now: SystemTime,
+    ) -> Result<Option<Duration>> {
+        let key = key.to_owned();
+        let counted = self.0.write(move |transaction| {
+            let expired = "DELETE FROM counts WHERE until <= ?1";
+            transaction.execute(expired, [seconds(now)])?;
+            let sql = "SELECT until FROM counts WHERE key = ?1";
+            let until = transaction.query_row(sql, [&key], |row| row.get(0));
+            let until = until.optional()?.map_or(now, time);
+            Ok(match limit.count(until, now) {
+                Ok(until) => {
+                    let sql = "INSERT OR REPLACE INTO counts (key, until) VALUES (?1, ?2)";
+                    transaction.execute(sql, params![key, seconds(until)])?;
+                    None
+                }
+                Err(wait) => Some(wait),
+            })
+        });
+        Ok(counted.await?)
+    }
+
+    async fn refund(&self, key: &str, limit: RateLimit) -> Result<()> {
+        let (key, interval) = (key.to_owned(), limit.interval.as_secs_f64());
+        let refunded = self.0.write_existing(move |transaction| {
+            let sql = "UPDATE counts SET until = until - ?2 WHERE key = ?1";
+            Ok(transaction.execute(sql, params![key, interval])?)
+        });
+        Ok(refunded.await.map(drop)?)
+    }
+
+    async fn setting(&self, name: &str) -> Result<Option<serde_json::Value>> {
+        let name = name.to_owned();
+        let setting = self.0.read(move |connection| {
+            let sql = "SELECT value AS doc FROM settings WHERE name = ?1";
+            Ok(all(connection, sql, [name])?.pop())
+        });
+        Ok(setting.await?)
+    }
+
+    async fn put_setting(&self, name: &str, value: &serde_json::Value) -> Result<()> {
+        let (name, is_removed, value) = (name.to_owned(), value.is_null(), json(value));
+        let put = self.0.write(move |transaction| {
+            if is_removed {
+                return Ok(transaction.execute("DELETE FROM settings WHERE name = ?1", [name])?);
+            }
+            let sql = "INSERT OR REPLACE INTO settings (name, value) VALUES (?1, ?2)";
+            Ok(transaction.execute(sql, [name, value])?)
+        });
+        Ok(put.await.map(drop)?)
+    }
+
     async fn append(&self, entry: &AuditEntry) -> Result<()> {
         self.insert("INSERT INTO audit (doc) VALUES (?1)", entry)
             .await
+    }
+
+    async fn prune_audit(&self, before: SystemTime) -> Result<usize> {
+        let pruned = self.0.write_existing(move |transaction| {
+            let sql = "SELECT id FROM audit WHERE doc ->> '$.at' >= ?1 ORDER BY id LIMIT 1";
+            let first = transaction.query_row(sql, [seconds(before)], |row| row.get(0));
+            let first = first.optional()?.unwrap_or(i64::MAX);
+            Ok(transaction.execute("DELETE FROM audit WHERE id < ?1", [first])?)
+        });
+        Ok(pruned.await?)
     }
 
     async fn audit(&self, query: &AuditQuery) -> Result<AuditPage> {

@@ -37,6 +37,16 @@ pub(super) static SCHEMA: Schema = Schema {
         BEGIN SELECT RAISE(ABORT, 'the audit trail is kept'); END;
     CREATE TRIGGER audit_stays_as_it_is BEFORE UPDATE ON audit
         BEGIN SELECT RAISE(ABORT, 'the audit trail is kept'); END",
+        "DROP TRIGGER audit_stays;
+    CREATE TABLE counts (
+        key TEXT PRIMARY KEY NOT NULL,
+        until REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX counts_until ON counts (until);
+    CREATE TABLE settings (
+        name TEXT PRIMARY KEY NOT NULL,
+        value TEXT NOT NULL CHECK (json_valid(value))
+    ) WITHOUT ROWID",
     ],
     page_size: 4096,
     synchronous: "FULL",

@@ -18,6 +18,7 @@ use super::Snapshot;
 use crate::WebConsole;
 use crate::auth::AuthUser;
 use crate::error::AppError;
+use crate::places::Place;
 
 /// How often a stream checks its session and its connection.
 const CHECK_INTERVAL: Duration = Duration::from_secs(15);
@@ -41,12 +42,17 @@ pub(crate) async fn stream(
 ) -> Result<Response, AppError> {
     let streams = console.live.streams.clone();
     let permit = streams.try_acquire_owned().map_err(|_| AppError::Busy)?;
-    let stream = Subscriber::new(console, auth, permit).into_stream();
+    let place = console.live.streams_of_users.take(auth.name().to_owned());
+    let place = place.ok_or(AppError::TooManyPages)?;
+    let stream = Subscriber::new(console, auth, (permit, place)).into_stream();
     let stream = Sse::new(stream).keep_alive(KeepAlive::new().interval(CHECK_INTERVAL));
     // Keeps nginx from buffering events.
     let unbuffered = [("x-accel-buffering", HeaderValue::from_static("no"))];
     Ok((unbuffered, stream).into_response())
 }
+
+/// What an event stream takes from others.
+type Held = (OwnedSemaphorePermit, Place<String>);
 
 /// The reader of an event stream.
 struct Subscriber {
@@ -56,11 +62,11 @@ struct Subscriber {
     sessions: watch::Receiver<()>,
     checks: Interval,
     seen: Option<Arc<Snapshot>>,
-    _permit: OwnedSemaphorePermit,
+    _held: Held,
 }
 
 impl Subscriber {
-    fn new(console: WebConsole, auth: AuthUser, permit: OwnedSemaphorePermit) -> Self {
+    fn new(console: WebConsole, auth: AuthUser, held: Held) -> Self {
         Self {
             snapshots: console.live.snapshot.subscribe(),
             sessions: console.live.sessions.subscribe(),
@@ -68,7 +74,7 @@ impl Subscriber {
             console,
             auth,
             seen: None,
-            _permit: permit,
+            _held: held,
         }
     }
 

@@ -1,6 +1,5 @@
 //! A separate web console for each test, and HTTP clients for it.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use hcc_console_page::ConsolePage;
@@ -12,7 +11,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use web_console::{Passwords, Settings, WebConsole, app};
+use web_console::{Listener, Passwords, Settings, WebConsole};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
@@ -75,10 +74,8 @@ impl Site {
         set(&mut settings);
         let frontend = Frontend::new(store.clone(), queue.clone());
         let console = WebConsole::new(frontend, accounts.clone(), settings);
-        let app = app(console.clone()).into_make_service_with_connect_info::<SocketAddr>();
         let mut tasks = JoinSet::new();
-        tasks.spawn(async move { axum::serve(listener, app).await.unwrap() });
-        tasks.spawn(async move { console.watch().await });
+        tasks.spawn(web_console::serve(Listener::Tcp(listener), console));
         Self {
             store,
             accounts,
