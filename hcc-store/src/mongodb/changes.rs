@@ -145,7 +145,7 @@ impl Mongodb {
             .projection(doc! { "_id": 0, UPDATED: 1 });
         let mut last = 0.0;
         self.each(newest, |document| {
-            last = double(document, UPDATED).unwrap_or(last)
+            last = double(document, UPDATED).unwrap_or(last);
         })
         .await?;
         Ok(last)
