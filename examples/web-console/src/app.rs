@@ -54,6 +54,9 @@ pub struct Settings {
     pub max_streams_of_user: usize,
     /// How many connections [`serve`](crate::serve) accepts: 8192.
     pub max_connections: usize,
+    /// How long the head of a request may take to arrive, and how long a connection may be idle: 15
+    /// seconds.
+    pub head_timeout: Duration,
     /// How long a request for a screen waits for a worker.
     pub console_timeout: Duration,
 }
@@ -72,6 +75,7 @@ impl Settings {
             max_streams: 2048,
             max_streams_of_user: 64,
             max_connections: 8192,
+            head_timeout: Duration::from_secs(15),
             console_timeout: Duration::from_secs(20),
         }
     }

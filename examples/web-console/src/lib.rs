@@ -13,6 +13,7 @@ mod limits;
 mod live;
 mod login;
 mod monitor;
+mod natural;
 mod page;
 mod passwords;
 mod peer;

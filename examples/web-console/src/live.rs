@@ -1,69 +1,133 @@
-//! Live updates of open pages: one task reads the database for all of them.
+//! Live updates of open pages: one task reads what changes in the databases, for all of them.
 
-mod snapshot;
+mod state;
 mod stream;
 
+use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hcc_core::WorkerTracker;
-use hcc_queue::Received;
+use hcc_queue::{Entry, Received, State as CommandState};
+use hcc_store::{Fields, Revision};
 use tokio::select;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
 
-use self::snapshot::Snapshot;
+use self::state::State;
+pub(crate) use self::state::{Server, View};
 pub(crate) use self::stream::{poll, stream};
 use crate::WebConsole;
+use crate::auth::AuthUser;
 use crate::places::Places;
 
 /// The minimum time between two reads of the database.
 const MIN_REFRESH_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The maximum time between two reads: other programs may change records
-/// without an event.
-const REFRESH_INTERVAL: Duration = Duration::from_secs(30);
+/// The maximum time between two complete reads while somebody watches: other programs may change
+/// records in a way that the database does not tell.
+const COMPLETE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How long to wait after a failure of the database or the queue.
 const RECONNECT_DELAY: Duration = Duration::from_secs(1);
 
-/// The latest snapshot, for all open pages. Clones share their state.
+/// How many failed commands pages show.
+const MAX_FAILED: usize = 20;
+
+/// The latest state of the databases, for all pages. Clones share it.
 #[derive(Clone, Debug)]
-pub(crate) struct LiveUpdates {
-    snapshot: Arc<watch::Sender<Arc<Snapshot>>>,
-    sessions: Arc<watch::Sender<()>>,
+pub(crate) struct LiveUpdates(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Sends the version after each change.
+    versions: watch::Sender<u64>,
+    /// Updates of this version that were rendered already, by what they begin with.
+    rendered: Mutex<(u64, HashMap<(u64, View), Arc<str>>)>,
+    reader: tokio::sync::Mutex<Reader>,
+    no_worker: watch::Sender<bool>,
+    sessions: watch::Sender<()>,
     /// One permit per event stream.
     streams: Arc<Semaphore>,
     streams_of_users: Places<String>,
 }
 
+/// Reads what has changed.
+#[derive(Debug, Default)]
+struct Reader {
+    revision: Revision,
+    began: Option<Instant>,
+    completed: Option<Instant>,
+}
+
 impl LiveUpdates {
     pub(crate) fn new(max_streams: usize, max_streams_of_user: usize) -> Self {
-        Self {
-            streams_of_users: Places::new(max_streams_of_user),
-            snapshot: Arc::default(),
-            sessions: Arc::default(),
+        Self(Arc::new(Shared {
+            state: Mutex::default(),
+            versions: watch::Sender::default(),
+            rendered: Mutex::default(),
+            reader: tokio::sync::Mutex::default(),
+            no_worker: watch::Sender::default(),
+            sessions: watch::Sender::default(),
             streams: Arc::new(Semaphore::new(max_streams)),
-        }
+            streams_of_users: Places::new(max_streams_of_user),
+        }))
     }
 
     /// Makes every stream check whether its session is still valid.
     pub(crate) fn recheck_sessions(&self) {
-        self.sessions.send_replace(());
+        self.0.sessions.send_replace(());
     }
 
     /// Returns whether no worker is running.
     pub(crate) fn no_worker(&self) -> bool {
-        self.snapshot.borrow().no_worker
+        *self.0.no_worker.borrow()
+    }
+
+    /// The state of the last refresh. Do not hold it across an await.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether pages are open.
+    fn is_watched(&self) -> bool {
+        self.0.versions.receiver_count() > 0
+    }
+
+    /// Renders what a page has to show, once for all pages that show the same; returns the version
+    /// of it.
+    fn render(&self, since: Option<u64>, auth: &AuthUser, view: &View) -> (u64, Option<Arc<str>>) {
+        let state = self.state();
+        let version = state.version();
+        if since == Some(version) {
+            return (version, None);
+        }
+        let json = |since| -> Arc<str> {
+            let update = state.update(since, auth, view);
+            let json = serde_json::to_string(&update);
+            json.expect("its keys are strings").into()
+        };
+        let Some(begin) = since else {
+            return (version, Some(json(None)));
+        };
+        let key = (begin, view.clone());
+        let rendered = self.0.rendered.lock();
+        let mut rendered = rendered.unwrap_or_else(PoisonError::into_inner);
+        if rendered.0 != version {
+            *rendered = (version, HashMap::new());
+        }
+        let json = rendered.1.entry(key).or_insert_with(|| json(since));
+        (version, Some(json.clone()))
     }
 }
 
 impl WebConsole {
     /// Keeps open pages up to date; never returns.
     pub async fn watch(&self) {
-        let mut workers = WorkerTracker::new(REFRESH_INTERVAL);
+        let mut workers = WorkerTracker::new(COMPLETE_INTERVAL);
         loop {
             let Err(error) = self.follow(&mut workers).await;
             warn!(%error, "live updates interrupted");
@@ -90,32 +154,75 @@ impl WebConsole {
                     refresh_at = refresh_at.min(earliest);
                 }
                 () = sleep_until(refresh_at) => {
-                    self.refresh(workers.no_worker()).await?;
+                    if self.live.is_watched() {
+                        self.refresh().await?;
+                    }
                     earliest = Instant::now() + MIN_REFRESH_INTERVAL;
-                    refresh_at = Instant::now() + REFRESH_INTERVAL;
+                    refresh_at = Instant::now() + COMPLETE_INTERVAL;
                 }
                 () = sleep_until(workers.deadline()), if !self.live.no_worker() => {
                     refresh_at = Instant::now();
                 }
             }
             if workers.no_worker() != self.live.no_worker() {
+                self.live.0.no_worker.send_replace(workers.no_worker());
                 refresh_at = refresh_at.min(earliest);
             }
         }
     }
 
-    /// Reads the database, and notifies all streams if something has changed.
-    async fn refresh(&self, no_worker: bool) -> Result<(), hcc_core::Error> {
-        let (records, commands) =
-            tokio::try_join!(self.frontend.records(), self.frontend.commands())?;
-        self.live.snapshot.send_if_modified(|snapshot| {
-            let new = Snapshot::new(records, commands, no_worker, snapshot);
-            let changed = !new.is_same(snapshot);
-            if changed {
-                *snapshot = Arc::new(new);
-            }
-            changed
-        });
+    /// Reads what has changed in the databases, and wakes all streams if pages show it. A call that
+    /// waits for another one uses what that reads.
+    pub(crate) async fn refresh(&self) -> Result<(), hcc_core::Error> {
+        let asked = Instant::now();
+        let mut reader = self.live.0.reader.lock().await;
+        if reader.began.is_some_and(|began| began >= asked) {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let is_complete = reader
+            .completed
+            .is_none_or(|at| began >= at + COMPLETE_INTERVAL);
+        let revision = match is_complete {
+            true => Revision::default(),
+            false => reader.revision.clone(),
+        };
+        let (changes, (commands, failed)) = tokio::try_join!(
+            self.frontend.record_changes(&revision, Fields::SUMMARY),
+            self.read_commands()
+        )?;
+        reader.revision = changes.revision.clone();
+        reader.began = Some(began);
+        if is_complete {
+            reader.completed = Some(began);
+        }
+        let no_worker = self.live.no_worker();
+        let mut state = self.live.state();
+        if state.apply(changes, commands, failed, no_worker) {
+            self.live.0.versions.send_replace(state.version());
+        }
         Ok(())
+    }
+
+    /// Returns the commands in the queue, with the oldest of those that failed, and the number of
+    /// all that failed.
+    async fn read_commands(&self) -> Result<(Vec<Entry>, u64), hcc_core::Error> {
+        let commands = self.frontend.queue().commands();
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut next = None;
+        loop {
+            let page = commands.list(next.as_ref(), hcc_queue::MAX_PAGE).await?;
+            let is_dead = |entry: &&Entry| entry.state == CommandState::Dead;
+            let dead = page.entries.iter().filter(is_dead).count();
+            let live = page.entries.len() - dead;
+            entries.extend(page.entries.into_iter().take(live + MAX_FAILED));
+            next = page.next;
+            if next.is_none() {
+                return Ok((entries, dead as u64));
+            }
+            if dead > 0 {
+                return Ok((entries, commands.counts().await?.dead));
+            }
+        }
     }
 }

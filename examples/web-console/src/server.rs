@@ -26,9 +26,6 @@ use crate::peer::{OnUnixSocket, network};
 use crate::places::Places;
 use crate::{WebConsole, app};
 
-/// How long the head of a request may take, and how long a connection may be idle.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
-
 /// How many connections one network may have, unless it is a trusted proxy.
 const MAX_PER_NETWORK: usize = 256;
 
@@ -48,8 +45,7 @@ pub enum Listener {
 /// Serves a web console and keeps open pages up to date; never returns.
 ///
 /// The number of connections is limited by [`Settings::max_connections`](crate::Settings), and by
-/// 256 for each network that is no trusted proxy; heads of requests have to arrive within 15
-/// seconds. Dropping the future closes all connections.
+/// 256 for each network that is no trusted proxy. Dropping the future closes all connections.
 pub async fn serve(listener: Listener, console: WebConsole) {
     let server = Server {
         app: app(console.clone()),
@@ -105,7 +101,7 @@ impl Server {
                     },
                 };
                 extensions.insert::<ConnectInfo<SocketAddr>>(ConnectInfo(sender));
-                let connection = connection(stream, self.app.clone(), extensions);
+                let connection = self.connection(stream, extensions);
                 connections.spawn(async move {
                     let _held = (permit, place);
                     connection.await;
@@ -114,7 +110,7 @@ impl Server {
             Listener::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
                 extensions.insert(OnUnixSocket);
-                let connection = connection(stream, self.app.clone(), extensions);
+                let connection = self.connection(stream, extensions);
                 connections.spawn(async move {
                     let _held = permit;
                     connection.await;
@@ -123,23 +119,26 @@ impl Server {
         }
         Ok(())
     }
-}
 
-/// Serves the requests of one connection.
-async fn connection(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
-    app: Router,
-    extensions: Extensions,
-) {
-    let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().extend(extensions.clone());
-        app.clone().oneshot(request.map(Body::new))
-    });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = served.await {
-        debug!(%error, "connection failed");
+    /// Serves the requests of one connection.
+    fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+        &self,
+        stream: S,
+        extensions: Extensions,
+    ) -> impl Future<Output = ()> + use<S> {
+        let (app, timeout) = (self.app.clone(), self.console.settings.head_timeout);
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().extend(extensions.clone());
+            app.clone().oneshot(request.map(Body::new))
+        });
+        async move {
+            let served = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(timeout)
+                .serve_connection(TokioIo::new(stream), service);
+            if let Err(error) = served.await {
+                debug!(%error, "connection failed");
+            }
+        }
     }
 }

@@ -1,20 +1,39 @@
 //! The list of servers, and the page of one server.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::IntoResponse;
+use hcc_core::hcloud_api::LabelSelector;
 use hcc_core::{ServerName, Verb};
-use hcc_queue::Entry;
 use hcc_store::{AuditEntry, AuditQuery, Record};
+use serde::Deserialize;
 
 use crate::WebConsole;
 use crate::auth::AuthUser;
 use crate::error::AppError;
+use crate::live::{Server, View};
 use crate::page::Html;
 use crate::view::{AllowedCommands, BUTTONS, Button, CommandView, ServerView};
 
 /// How many entries of the audit trail the page of a server shows.
 const HISTORY_LEN: usize = 20;
+
+/// How many servers a page of the list shows.
+const PAGE_SIZE: usize = 100;
+
+/// Which servers to show; empty fields match all.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ServerFilter {
+    /// Words in the name, the addresses, the type, the location or the labels.
+    q: String,
+    status: String,
+    /// A label selector.
+    label: String,
+    page: usize,
+}
 
 #[derive(Template)]
 #[template(path = "servers.html")]
@@ -22,7 +41,15 @@ struct ServersPage {
     auth: AuthUser,
     servers: Vec<ServerRow>,
     commands: Vec<CommandView>,
+    failed: u64,
     no_worker: bool,
+    version: String,
+    filter: ServerFilter,
+    /// All status of servers that the user may see.
+    statuses: BTreeSet<String>,
+    /// How many servers match, and how many the user may see.
+    matching: usize,
+    visible: usize,
 }
 
 #[derive(Template)]
@@ -31,8 +58,11 @@ struct ServerPage {
     auth: AuthUser,
     server: ServerRow,
     commands: Vec<CommandView>,
+    /// How many commands have failed beyond those that the page shows.
+    failed: u64,
     history: Vec<AuditEntry>,
     no_worker: bool,
+    version: String,
 }
 
 /// A server, and what the user may do with it.
@@ -43,11 +73,9 @@ struct ServerRow {
 }
 
 impl ServerRow {
-    fn new(record: &Record, entries: &[Entry], auth: &AuthUser) -> Self {
-        let here = |entry: &&Entry| entry.command.server == record.name;
-        let entries: Vec<_> = entries.iter().filter(here).cloned().collect();
+    fn new(record: &Record, view: ServerView, auth: &AuthUser) -> Self {
         Self {
-            view: ServerView::new(record, &entries),
+            view,
             commands: AllowedCommands::new(auth, record),
         }
     }
@@ -65,6 +93,63 @@ impl ServerRow {
     }
 }
 
+impl ServerFilter {
+    /// Whether it hides servers.
+    fn is_set(&self) -> bool {
+        !(self.q.is_empty() && self.status.is_empty() && self.label.is_empty())
+    }
+
+    /// Returns the test of a server.
+    ///
+    /// # Errors
+    ///
+    /// The label selector is invalid.
+    fn matcher(&self) -> Result<impl Fn(&Server) -> bool + use<>, AppError> {
+        let words: Vec<_> = self.q.split_whitespace().map(str::to_lowercase).collect();
+        let labels = Some(self.label.trim()).filter(|labels| !labels.is_empty());
+        let labels: Option<LabelSelector> = labels
+            .map(str::parse)
+            .transpose()
+            .map_err(|error| AppError::Invalid(format!("Invalid label selector: {error}.")))?;
+        let status = self.status.clone();
+        Ok(move |server: &Server| {
+            let view = &server.view;
+            let fields = [
+                &view.name,
+                &view.ip4,
+                &view.ip6,
+                &view.kind,
+                &view.location,
+                &view.labels,
+            ];
+            let fields = fields.map(|field| field.to_lowercase());
+            let contains = |word: &String| fields.iter().any(|field| field.contains(word));
+            let none = BTreeMap::new();
+            (status.is_empty() || view.status == status)
+                && words.iter().all(contains)
+                && labels.as_ref().is_none_or(|labels| {
+                    let known = server.record.labels.as_ref().unwrap_or(&none);
+                    labels.matches(|key| known.get(key).map(String::as_str))
+                })
+        })
+    }
+
+    /// The address of another page of the list.
+    fn address(&self, page: usize) -> String {
+        let fields = [
+            ("q", &self.q),
+            ("status", &self.status),
+            ("label", &self.label),
+        ];
+        let mut query = form_urlencoded::Serializer::new("/?".to_owned());
+        for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
+            query.append_pair(name, value);
+        }
+        query.append_pair("page", &page.to_string());
+        query.finish()
+    }
+}
+
 impl ServersPage {
     /// The template for servers that appear while the page is open.
     fn blank(&self) -> ServerRow {
@@ -75,27 +160,63 @@ impl ServersPage {
     fn row_buttons(&self) -> impl Iterator<Item = &'static Button> {
         [Verb::Start, Verb::Stop].into_iter().filter_map(Button::of)
     }
+
+    /// Whether the page shows all servers, so that new ones belong on it.
+    fn is_whole(&self) -> bool {
+        !self.filter.is_set() && self.visible <= PAGE_SIZE
+    }
+
+    fn previous(&self) -> Option<String> {
+        let page = self.filter.page.checked_sub(1)?;
+        Some(self.filter.address(page))
+    }
+
+    fn next(&self) -> Option<String> {
+        let page = self.filter.page + 1;
+        (page * PAGE_SIZE < self.matching).then(|| self.filter.address(page))
+    }
+
+    /// Which servers the page shows: `1–100 of 2000`.
+    fn range(&self) -> String {
+        let first = self.filter.page * PAGE_SIZE;
+        let last = first + self.servers.len();
+        let first = (first + 1).min(last);
+        format!("{first}–{last} of {}", self.matching)
+    }
 }
 
 pub(crate) async fn list(
     State(console): State<WebConsole>,
     auth: AuthUser,
+    Query(mut filter): Query<ServerFilter>,
 ) -> Result<impl IntoResponse, AppError> {
-    let frontend = &console.frontend;
-    let (mut records, entries) = tokio::try_join!(frontend.records(), frontend.commands())?;
-    records.sort_by(|a, b| a.name.cmp(&b.name));
-
-    let record = |name: &str| records.iter().find(|record| record.name == name);
-    let command = |entry: &Entry| CommandView::of(entry, record(&entry.command.server), &auth);
-    let commands = entries.iter().filter_map(command).collect();
-    let visible = records
+    console.refresh().await?;
+    let matches = filter.matcher()?;
+    let state = console.live.state();
+    let visible: Vec<_> = state
+        .servers()
+        .filter(|server| auth.permissions.can_view(&server.record))
+        .collect();
+    let statuses = visible.iter().map(|server| server.view.status.clone());
+    let matching: Vec<_> = visible.iter().filter(|server| matches(server)).collect();
+    filter.page = filter
+        .page
+        .min(matching.len().saturating_sub(1) / PAGE_SIZE);
+    let servers = matching
         .iter()
-        .filter(|record| auth.permissions.can_view(record));
-    let servers = visible.map(|record| ServerRow::new(record, &entries, &auth));
+        .skip(filter.page * PAGE_SIZE)
+        .take(PAGE_SIZE)
+        .map(|server| ServerRow::new(&server.record, server.view.clone(), &auth));
     Ok(Html(ServersPage {
         servers: servers.collect(),
-        commands,
+        commands: state.commands(&auth, &View::default()),
+        failed: state.failed(),
         no_worker: console.live.no_worker(),
+        version: state.shown(state.version()),
+        statuses: statuses.collect(),
+        matching: matching.len(),
+        visible: visible.len(),
+        filter,
         auth,
     }))
 }
@@ -106,22 +227,24 @@ pub(crate) async fn one(
     Path(name): Path<String>,
 ) -> Result<impl IntoResponse, AppError> {
     let (_, record) = console.server(&auth, &name).await?;
-    let entries = console.frontend.commands().await?;
+    console.refresh().await?;
     let query = AuditQuery {
-        server: Some(name),
+        server: Some(name.clone()),
         limit: HISTORY_LEN,
         ..AuditQuery::default()
     };
     let history = console.accounts.audit(&query).await?.entries;
 
-    let here = |entry: &&Entry| entry.command.server == record.name;
-    let command = |entry: &Entry| CommandView::of(entry, Some(&record), &auth);
-    let commands = entries.iter().filter(here).filter_map(command).collect();
+    let state = console.live.state();
+    let view = ServerView::new(&record, state.doing(&name));
+    let commands = state.commands(&auth, &View::new(&auth, Some(name)));
     Ok(Html(ServerPage {
-        server: ServerRow::new(&record, &entries, &auth),
+        server: ServerRow::new(&record, view, &auth),
         commands,
+        failed: 0,
         history,
         no_worker: console.live.no_worker(),
+        version: state.shown(state.version()),
         auth,
     }))
 }

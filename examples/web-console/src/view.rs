@@ -98,7 +98,7 @@ pub(crate) struct ServerView {
     pub(crate) status: String,
     /// The color of the status.
     pub(crate) tone: &'static str,
-    /// The command that is waiting or running.
+    /// The first command that is waiting or running.
     pub(crate) doing: String,
     /// The outcome of the last command, its time, and its color.
     pub(crate) last: String,
@@ -117,7 +117,7 @@ pub(crate) struct ServerView {
 }
 
 impl ServerView {
-    pub(crate) fn new(record: &Record, commands: &[Entry]) -> Self {
+    pub(crate) fn new(record: &Record, doing: String) -> Self {
         let field = |field: &Option<String>| field.clone().unwrap_or_default();
         let status = record.status.as_deref().unwrap_or("unknown");
         let location = record.dc.as_ref().and_then(|dc| dc.loc.as_ref());
@@ -128,7 +128,6 @@ impl ServerView {
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
         let last = record.last.as_ref();
-        let mut busy = commands.iter().filter(|entry| entry.state != State::Dead);
         Self {
             name: record.name.clone(),
             status: status.to_owned(),
@@ -138,7 +137,7 @@ impl ServerView {
                 "unknown" => "unknown",
                 _ => "busy",
             },
-            doing: busy.next().map(doing).unwrap_or_default(),
+            doing,
             last: last.map(outcome).unwrap_or_default(),
             last_at: last.map(|last| timestamp(last.at)).unwrap_or_default(),
             last_tone: match last {
@@ -203,12 +202,12 @@ impl AllowedCommands {
     }
 }
 
-fn doing(entry: &Entry) -> String {
+pub(crate) fn doing(entry: &Entry) -> String {
     let label = label(&entry.command.verb);
     format!("{label}: {}", state(entry.state))
 }
 
-fn state(state: State) -> String {
+pub(crate) fn state(state: State) -> String {
     match state {
         State::Waiting => "waiting".to_owned(),
         State::Delayed(wait) => format!("retry in {} s", wait.as_secs().max(1)),

@@ -7,7 +7,12 @@ const TOAST_TIME = 8_000; // milliseconds
 const list = document.getElementById('servers');
 const commands = document.getElementById('commands');
 const only = document.querySelector('[data-only]')?.dataset.server;
+const elements = new Map(
+  [...document.querySelectorAll('[data-server]')].map((element) => [element.dataset.server, element]),
+);
 
+// What the page shows.
+let version = document.querySelector('[data-version]')?.dataset.version;
 let stream;
 let failures = 0;
 let timer;
@@ -35,9 +40,7 @@ function showTime(element, timestamp) {
   element.textContent = timestamp === '' || isNaN(date) ? '' : date.toLocaleString();
 }
 
-function find(name) {
-  return [...document.querySelectorAll('[data-server]')].find((element) => element.dataset.server === name);
-}
+const inOrder = new Intl.Collator('en', { numeric: true }).compare;
 
 function add(name) {
   const template = document.getElementById('server');
@@ -48,13 +51,16 @@ function add(name) {
   row.querySelector('th a').href = path;
   for (const link of row.querySelectorAll('a.button')) link.href = `${path}/screen`;
   for (const it of row.querySelectorAll('[aria-label]')) it.ariaLabel = `${it.ariaLabel} ${name}`;
-  const rows = [...list.querySelectorAll('[data-server]')];
-  list.tBodies[0].insertBefore(row, rows.find((other) => other.dataset.server > name) ?? null);
+  const rows = [...list.tBodies[0].rows];
+  list.tBodies[0].insertBefore(row, rows.find((other) => inOrder(other.dataset.server, name) > 0) ?? null);
+  elements.set(name, row);
   return row;
 }
 
 function showServer(server) {
-  const element = find(server.name) ?? (list && add(server.name));
+  // A list that is a part of all servers keeps its rows.
+  const isMissing = list && 'whole' in list.dataset;
+  const element = elements.get(server.name) ?? (isMissing ? add(server.name) : undefined);
   if (!element) return;
   fill(element, server);
   for (const button of element.querySelectorAll('button[name=verb]')) {
@@ -67,9 +73,9 @@ function showServer(server) {
 function showCommands(entries) {
   if (!commands) return;
   const template = document.getElementById('command');
-  const rows = entries.filter((entry) => !only || entry.server === only).map((entry) => {
-    const known = [...commands.querySelectorAll('li')].find((row) => row.dataset.command === entry.id);
-    const row = known ?? template.content.cloneNode(true).firstElementChild;
+  const known = new Map([...commands.querySelectorAll('li')].map((row) => [row.dataset.command, row]));
+  const rows = entries.map((entry) => {
+    const row = known.get(entry.id) ?? template.content.cloneNode(true).firstElementChild;
     row.dataset.command = entry.id;
     fill(row, entry);
     row.querySelector('form').action = `/commands/${encodeURIComponent(entry.id)}`;
@@ -84,23 +90,38 @@ function showCommands(entries) {
 }
 
 function show(update) {
+  if (!update) return;
+  // Too much has changed since the page was loaded, or the service was started again.
+  if (update.stale) return location.reload();
+  version = update.version;
   const names = new Set(update.servers.map((server) => server.name));
-  const shown = [...document.querySelectorAll('[data-server]')].map((element) => element.dataset.server);
-  const gone = update.all ? shown.filter((name) => !names.has(name)) : update.gone;
+  const gone = update.all ? [...elements.keys()].filter((name) => !names.has(name)) : update.gone;
   if (only && gone.includes(only)) return location.assign('/');
-  for (const name of gone) find(name)?.remove();
-  update.servers.forEach(showServer);
-  showCommands(update.commands);
-  document.getElementById('silent').hidden = !update.no_worker;
-  if (list) {
-    list.hidden = list.tBodies[0].children.length === 0;
-    document.getElementById('none').hidden = !list.hidden;
+  for (const name of gone) {
+    elements.get(name)?.remove();
+    elements.delete(name);
   }
+  update.servers.forEach(showServer);
+  if (update.commands) showCommands(update.commands);
+  document.getElementById('silent').hidden = !update.no_worker;
+  if (!list) return;
+  const failed = document.getElementById('failed');
+  failed.hidden = update.failed === 0;
+  failed.querySelector('span').textContent = update.failed;
+  list.hidden = elements.size === 0;
+  document.getElementById('none').hidden = !list.hidden;
+}
+
+/** The address of what has changed since the page shows. */
+function address(path) {
+  const query = new URLSearchParams({ since: version });
+  if (only) query.set('server', only);
+  return `${path}?${query}`;
 }
 
 /** Opens the event stream; polls instead if it keeps failing. */
 function listen() {
-  stream = new EventSource('/events');
+  stream = new EventSource(address('/events'));
   stream.addEventListener('message', ({ data }) => {
     failures = 0;
     show(JSON.parse(data));
@@ -115,7 +136,7 @@ function listen() {
 
 async function poll() {
   try {
-    const response = await fetch('/servers.json');
+    const response = await fetch(address('/servers.json'));
     // Without a session, the service redirects to the login.
     if (response.redirected) return location.reload();
     if (response.ok) show(await response.json());

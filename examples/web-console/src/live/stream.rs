@@ -1,20 +1,20 @@
 //! Event streams, and polling for browsers that cannot use them.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
-use axum::extract::State;
-use axum::http::HeaderValue;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{Stream, unfold};
+use serde::Deserialize;
 use tokio::select;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Interval, interval};
+use tracing::warn;
 
-use super::Snapshot;
+use super::View;
 use crate::WebConsole;
 use crate::auth::AuthUser;
 use crate::error::AppError;
@@ -23,32 +23,73 @@ use crate::places::Place;
 /// How often a stream checks its session and its connection.
 const CHECK_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Responds with everything that a page shows.
+/// What a page shows already, and the server that it is about.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct UpdateQuery {
+    since: Option<String>,
+    server: Option<String>,
+}
+
+/// Responds with what has changed since a version, or with everything.
 pub(crate) async fn poll(
     State(console): State<WebConsole>,
     auth: AuthUser,
+    Query(query): Query<UpdateQuery>,
 ) -> Result<Response, AppError> {
-    let snapshot = console.live.snapshot.borrow().clone();
-    if !snapshot.ready {
-        return Err(AppError::Busy);
-    }
-    Ok(Json(snapshot.update(None, &auth)).into_response())
+    console.refresh().await?;
+    let view = View::new(&auth, query.server);
+    let since = console.live.since(query.since.as_deref());
+    let (_, update) = console.live.render(since, &auth, &view);
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    let update = update.as_deref().unwrap_or("null").to_owned();
+    Ok((json, update).into_response())
 }
 
-/// Streams everything that a page shows, and then what changes, until the session ends.
+/// Streams what has changed since a version, or everything, and then what changes, until the session
+/// ends.
 pub(crate) async fn stream(
     State(console): State<WebConsole>,
     auth: AuthUser,
+    Query(query): Query<UpdateQuery>,
+    headers: HeaderMap,
 ) -> Result<Response, AppError> {
-    let streams = console.live.streams.clone();
-    let permit = streams.try_acquire_owned().map_err(|_| AppError::Busy)?;
-    let place = console.live.streams_of_users.take(auth.name().to_owned());
+    let live = &console.live.0;
+    let permit = live.streams.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| AppError::Busy)?;
+    let place = live.streams_of_users.take(auth.name().to_owned());
     let place = place.ok_or(AppError::TooManyPages)?;
-    let stream = Subscriber::new(console, auth, (permit, place)).into_stream();
-    let stream = Sse::new(stream).keep_alive(KeepAlive::new().interval(CHECK_INTERVAL));
+    // What browsers have seen before they connect again.
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let versions = live.versions.subscribe();
+    if let Err(error) = console.refresh().await {
+        // It shows what is known until the database is back.
+        warn!(%error, "live updates interrupted");
+    }
+    let stream = Subscriber {
+        versions,
+        sessions: live.sessions.subscribe(),
+        checks: interval(CHECK_INTERVAL),
+        seen: console.live.since(last.or(query.since.as_deref())),
+        view: View::new(&auth, query.server),
+        auth,
+        console,
+        _held: (permit, place),
+    };
+    let stream = Sse::new(stream.into_stream());
+    let stream = stream.keep_alive(KeepAlive::new().interval(CHECK_INTERVAL));
     // Keeps nginx from buffering events.
     let unbuffered = [("x-accel-buffering", HeaderValue::from_static("no"))];
     Ok((unbuffered, stream).into_response())
+}
+
+impl super::LiveUpdates {
+    /// Returns the version that a page shows; 0, which nobody remembers, if that is one of another
+    /// process.
+    fn since(&self, shown: Option<&str>) -> Option<u64> {
+        let state = self.state();
+        shown.map(|shown| state.parse_version(shown).unwrap_or(0))
+    }
 }
 
 /// What an event stream takes from others.
@@ -58,26 +99,16 @@ type Held = (OwnedSemaphorePermit, Place<String>);
 struct Subscriber {
     console: WebConsole,
     auth: AuthUser,
-    snapshots: watch::Receiver<Arc<Snapshot>>,
+    view: View,
+    versions: watch::Receiver<u64>,
     sessions: watch::Receiver<()>,
     checks: Interval,
-    seen: Option<Arc<Snapshot>>,
+    /// The version that the page shows.
+    seen: Option<u64>,
     _held: Held,
 }
 
 impl Subscriber {
-    fn new(console: WebConsole, auth: AuthUser, held: Held) -> Self {
-        Self {
-            snapshots: console.live.snapshot.subscribe(),
-            sessions: console.live.sessions.subscribe(),
-            checks: interval(CHECK_INTERVAL),
-            console,
-            auth,
-            seen: None,
-            _held: held,
-        }
-    }
-
     fn into_stream(self) -> impl Stream<Item = Result<Event, Infallible>> {
         unfold(self, async |mut subscriber| {
             let event = subscriber.next().await?;
@@ -88,14 +119,14 @@ impl Subscriber {
     /// Returns the next event; `None` when the session has ended.
     async fn next(&mut self) -> Option<Event> {
         loop {
-            let ready = self.snapshots.borrow().ready;
-            if ready && (self.seen.is_none() || self.snapshots.has_changed().ok()?) {
-                return Some(self.event());
+            if self.console.live.state().is_ready()
+                && let Some(event) = self.event()
+            {
+                return Some(event);
             }
             select! {
-                changed = self.snapshots.changed() => {
+                changed = self.versions.changed() => {
                     changed.ok()?;
-                    self.snapshots.mark_changed();
                     continue;
                 }
                 _ = self.sessions.changed() => {}
@@ -107,14 +138,13 @@ impl Subscriber {
         }
     }
 
-    fn event(&mut self) -> Event {
-        let snapshot = self.snapshots.borrow_and_update().clone();
-        let update = snapshot.update(self.seen.as_deref(), &self.auth);
-        let event = Event::default()
-            .json_data(&update)
-            .expect("its keys are strings");
-        self.seen = Some(snapshot);
-        event
+    fn event(&mut self) -> Option<Event> {
+        self.versions.mark_unchanged();
+        let live = &self.console.live;
+        let (version, update) = live.render(self.seen, &self.auth, &self.view);
+        self.seen = Some(version);
+        let id = live.state().shown(version);
+        Some(Event::default().id(id).data(&*update?))
     }
 
     /// Returns whether the session is valid, with unchanged permissions. After

@@ -1,9 +1,13 @@
 //! Managing users.
 
+use std::io::Write;
+use std::process::{Command, Stdio};
+
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::site::{PASSWORD, Site};
+use crate::installation::WEB_CONSOLE;
+use crate::site::{Database, PASSWORD, Site};
 
 #[tokio::test]
 async fn new_user_gets_a_password_that_is_shown_once() {
@@ -35,7 +39,7 @@ async fn user_names_are_unique_and_valid() {
     root.post("/users", &[("name", "anna")]).await;
 
     let long = "a".repeat(65);
-    for name in ["anna", "", "a b", "<script>", &long] {
+    for name in ["anna", "", "a b", "<script>", ".", "..", &long] {
         let response = root.post("/users", &[("name", name)]).await;
         assert_eq!(response.status, StatusCode::UNPROCESSABLE_ENTITY, "{name}");
     }
@@ -168,4 +172,91 @@ async fn audit_trail_is_filtered_by_user_and_server_and_paged() {
     let (_, link) = page.split_once("href=\"/audit?").unwrap();
     let link = link.split('"').next().unwrap().replace("&amp;", "&");
     assert_eq!(rows(root.get(&format!("/audit?{link}")).await.text), 2);
+}
+
+/// Runs `web-console user` with a password on standard input.
+fn user(store: &str, args: &[&str], password: &str) -> (bool, String) {
+    let mut run = Command::new(WEB_CONSOLE)
+        .arg("user")
+        .args(args)
+        .args(["--store", store])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = run.stdin.take().unwrap();
+    // Verbs without a password do not read it.
+    let _ = writeln!(stdin, "{password}");
+    drop(stdin);
+    let run = run.wait_with_output().unwrap();
+    let text = [run.stdout, run.stderr].concat();
+    (run.status.success(), String::from_utf8(text).unwrap())
+}
+
+#[tokio::test]
+async fn users_are_managed_on_the_command_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let url = |file| format!("sqlite:{}/{file}", directory.path().display());
+    let store = url("hcc.db");
+    let run = |args: &[&str]| {
+        let (success, text) = user(&store, args, PASSWORD);
+        assert!(success, "{args:?}: {text}");
+        text
+    };
+
+    run(&["add", "anna"]);
+    run(&["add", "root", "--admin"]);
+    run(&[
+        "grant",
+        "anna",
+        "web-*: console power",
+        "label env=test: view",
+    ]);
+    let list = run(&["list"]);
+    assert_eq!(
+        list,
+        "anna  web-*: console power; label env=test: view\nroot  admin\n"
+    );
+
+    let database = Database::open(&store, &url("queue.db")).await;
+    let site = Site::of(database, |_| {}).await;
+    site.add_server("web-1").await;
+    let anna = site.log_in("anna").await;
+    assert_eq!(anna.get("/servers/web-1").await.status, StatusCode::OK);
+    assert!(run(&["sessions", "anna"]).starts_with("since 20"));
+    run(&["sessions", "anna", "--end"]);
+    assert_eq!(run(&["sessions", "anna"]), "");
+    assert_eq!(anna.get("/").await.location(), "/login");
+    run(&["passwd", "anna"]);
+    run(&["disable", "anna"]);
+    let refused = site.anonymous().log_in("anna", PASSWORD).await;
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    run(&["enable", "anna"]);
+    site.log_in("anna").await;
+    run(&["remove", "anna"]);
+    assert_eq!(run(&["list"]), "root  admin\n");
+}
+
+#[test]
+fn invalid_users_are_refused_on_the_command_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = format!("sqlite:{}/hcc.db", directory.path().display());
+
+    for (args, password, reason) in [
+        (&["add", ".."][..], PASSWORD, "Names have 1 to 64"),
+        (&["add", "an na"], PASSWORD, "Names have 1 to 64"),
+        (&["add", "anna"], "short", "Passwords have 10 to 1024"),
+        (
+            &["grant", "anna", "web: view"],
+            "",
+            "user \"anna\" not found",
+        ),
+        (&["passwd", "anna"], PASSWORD, "user \"anna\" not found"),
+        (&["remove", "anna"], "", "user \"anna\" not found"),
+        (&["sessions", "anna"], "", "user \"anna\" not found"),
+    ] {
+        let (success, text) = user(&store, args, password);
+        assert!(!success && text.contains(reason), "{args:?}: {text}");
+    }
 }

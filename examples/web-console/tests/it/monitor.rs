@@ -2,15 +2,19 @@
 
 use std::process::Stdio;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
+
+use crate::installation::{WEB_CONSOLE, add_admin};
+use crate::site::{PASSWORD, TestClient};
 
 #[tokio::test]
 async fn metrics_and_health_are_served_on_an_address_of_their_own() {
     let directory = TempDir::new().unwrap();
     let store = directory.path().join("hcc.db");
-    let mut program = Command::new(env!("CARGO_BIN_EXE_web-console"))
+    let mut program = Command::new(WEB_CONSOLE)
         .args(["--listen", "127.0.0.1:0", "--metrics", "127.0.0.1:0"])
         .env("HCC_STORE", format!("sqlite:{}", store.display()))
         .stdout(Stdio::piped())
@@ -43,4 +47,47 @@ async fn metrics_and_health_are_served_on_an_address_of_their_own() {
         "{text}"
     );
     assert_eq!(on_site, 404);
+}
+
+#[tokio::test]
+async fn requests_are_logged_without_what_is_secret() {
+    let directory = TempDir::new().unwrap();
+    let store = format!("sqlite:{}/hcc.db", directory.path().display());
+    add_admin(&store);
+    let mut program = Command::new(WEB_CONSOLE)
+        .args(["--listen", "127.0.0.1:0"])
+        .env("HCC_STORE", &store)
+        .env("HCC_LOG_FORMAT", "json")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+    let site = lines.next_line().await.unwrap().unwrap();
+    let mut log = BufReader::new(program.stderr.take().unwrap()).lines();
+
+    let mut root = TestClient::of(&site);
+    root.log_in("root", PASSWORD).await;
+    let response = root.get("/servers/db-1?canary=1").await;
+
+    let line = loop {
+        let line = log.next_line().await.unwrap().unwrap();
+        assert!(
+            !line.contains(PASSWORD) && !line.contains("canary"),
+            "{line}"
+        );
+        let line: Value = serde_json::from_str(&line).unwrap();
+        if line["span"]["route"] == "/servers/{name}" {
+            break line;
+        }
+    };
+    assert_eq!(line["level"], "INFO");
+    assert_eq!(line["message"], "request served");
+    assert_eq!(
+        (&line["span"]["user"], &line["status"]),
+        (&json!("root"), &json!(404))
+    );
+    assert_eq!(line["span"]["id"], response.header("x-request-id"));
+    assert!(line["duration_ms"].is_u64(), "{line}");
 }
