@@ -54,6 +54,8 @@ pub struct Settings {
     pub max_streams_of_user: usize,
     /// How many connections [`serve`](crate::serve) accepts: 8192.
     pub max_connections: usize,
+    /// How many connections one network may have, unless it is a trusted proxy: 256.
+    pub max_connections_of_network: usize,
     /// How long the head of a request may take to arrive, and how long a connection may be idle: 15
     /// seconds.
     pub head_timeout: Duration,
@@ -75,6 +77,7 @@ impl Settings {
             max_streams: 2048,
             max_streams_of_user: 64,
             max_connections: 8192,
+            max_connections_of_network: 256,
             head_timeout: Duration::from_secs(15),
             console_timeout: Duration::from_secs(20),
         }

@@ -113,6 +113,10 @@ pub(crate) struct Site {
     )]
     pub(crate) proxy: Vec<IpAddr>,
 
+    /// Event streams that one user may have open [default: 64]
+    #[arg(long, value_name = "COUNT", env = "WEB_CONSOLE_MAX_STREAMS_OF_USER")]
+    pub(crate) max_streams_of_user: Option<usize>,
+
     /// Header in which that proxy names the user; disables login by password
     #[arg(long, value_name = "NAME", env = "WEB_CONSOLE_USER_HEADER")]
     pub(crate) user_header: Option<HeaderName>,

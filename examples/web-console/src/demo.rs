@@ -41,6 +41,7 @@ async fn simulate(mut site: Site, directory: &Path) -> anyhow::Result<()> {
     let queue = hcc_queue::open(&QueueUrl::sqlite(file("queue.db"))).await?;
 
     let sim = Sim::builder()
+        .token(generate().expose_secret())
         .server("web-1", &[LABEL, ("env", "prod")])
         .server("web-2", &[LABEL, ("env", "prod")])
         .server("db-1", &[LABEL, ("env", "test")])

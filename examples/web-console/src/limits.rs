@@ -13,7 +13,7 @@ pub(crate) const LOGINS_FROM: Limit = Limit::new("login from", 20, 3);
 /// Failed logins of one user from one network.
 pub(crate) const LOGINS_OF_USER_FROM: Limit = Limit::new("login of user from", 10, 30);
 /// Failed logins of one user in browsers in which the user has never logged in.
-pub(crate) const LOGINS_OF_USER: Limit = Limit::new("login of user", 100, 10);
+pub(crate) const LOGINS_OF_USER: Limit = Limit::new("login of user", 100, 60);
 /// Failed logins in one browser in which the user has logged in before.
 pub(crate) const LOGINS_IN: Limit = Limit::new("login in", 10, 30);
 /// Wrong old passwords of a user who changes the password.

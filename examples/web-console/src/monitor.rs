@@ -130,7 +130,8 @@ pub(crate) async fn record(request: Request, next: Next) -> Response {
     let span = info_span!("request", id, method, route, user = Empty);
     let response = async {
         let response = next.run(request).await;
-        let (status, duration_ms) = (response.status().as_u16(), began.elapsed().as_millis());
+        let status = response.status().as_u16();
+        let duration_ms = began.elapsed().as_millis() as u64;
         match status {
             500.. => error!(status, duration_ms, "request failed"),
             _ => info!(status, duration_ms, "request served"),

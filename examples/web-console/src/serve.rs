@@ -76,6 +76,9 @@ pub(crate) async fn listen(site: Site) -> anyhow::Result<(Listener, Settings)> {
     if let Some(Screens(sources)) = site.screens {
         settings.screens = sources;
     }
+    if let Some(count) = site.max_streams_of_user {
+        settings.max_streams_of_user = count;
+    }
     settings.trusted_proxies = site.proxy;
     settings.user_header = site.user_header;
     let files = raise_open_files(settings.max_connections as u64 + OTHER_FILES);

@@ -26,9 +26,6 @@ use crate::peer::{OnUnixSocket, network};
 use crate::places::Places;
 use crate::{WebConsole, app};
 
-/// How many connections one network may have, unless it is a trusted proxy.
-const MAX_PER_NETWORK: usize = 256;
-
 /// How long to wait after a connection could not be accepted, which fails if there are no more
 /// file descriptors.
 const ACCEPT_DELAY: Duration = Duration::from_millis(100);
@@ -44,12 +41,11 @@ pub enum Listener {
 
 /// Serves a web console and keeps open pages up to date; never returns.
 ///
-/// The number of connections is limited by [`Settings::max_connections`](crate::Settings), and by
-/// 256 for each network that is no trusted proxy. Dropping the future closes all connections.
+/// [`Settings`](crate::Settings) limit the number of connections and their time. Dropping the future closes all connections.
 pub async fn serve(listener: Listener, console: WebConsole) {
     let server = Server {
         app: app(console.clone()),
-        networks: Places::new(MAX_PER_NETWORK),
+        networks: Places::new(console.settings.max_connections_of_network),
         console,
     };
     select! {

@@ -16,6 +16,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tracing::{error, info, warn};
 
+use super::args::switch;
 use crate::config::{Config, Flags};
 use crate::duration;
 use crate::error::{CliError, Exit, Result};
@@ -63,7 +64,8 @@ pub(crate) struct Worker {
     console_ttl: Option<Duration>,
 
     /// Refuse commands without a user
-    #[arg(long)]
+    #[arg(long, visible_alias = "require-user", env = "HCC_REQUIRE_USER", hide_env_values = true)]
+    #[arg(action = clap::ArgAction::SetTrue, value_parser = switch)]
     names_required: bool,
 
     /// Address of an HTTP server with /metrics for Prometheus, /healthz and /readyz

@@ -12,6 +12,7 @@ mod demo;
 mod forms;
 mod installation;
 mod limits;
+mod lists;
 mod login;
 mod monitor;
 mod processes;

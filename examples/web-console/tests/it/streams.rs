@@ -33,7 +33,8 @@ impl EventStream {
     pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
             if let Some((event, rest)) = self.received.split_once("\n\n") {
-                let update = event.strip_prefix("data: ").map(serde_json::from_str);
+                let data = event.lines().find_map(|line| line.strip_prefix("data: "));
+                let update = data.map(serde_json::from_str);
                 self.received = rest.to_owned();
                 match update {
                     Some(update) => return Some(update.unwrap()),
@@ -168,6 +169,90 @@ async fn stream_ends_with_its_session() {
 }
 
 #[tokio::test]
+async fn page_gets_what_has_changed_since_it_was_loaded() {
+    let site = Site::new().await;
+    for name in ["web1", "web2", "web10"] {
+        set_status(&site, name, "off").await;
+    }
+    let root = site.admin().await;
+    let page = root.get("/").await.text;
+    let (_, rest) = page.split_once("data-version=\"").unwrap();
+    let version = rest.split('"').next().unwrap();
+
+    set_status(&site, "web2", "running").await;
+    site.store.remove("web1", Precondition::Any).await.unwrap();
+    let changed = root.get(&format!("/servers.json?since={version}")).await;
+    let only = root
+        .get(&format!("/servers.json?since={version}&server=web10"))
+        .await;
+    let stale = root.get("/servers.json?since=0-1").await;
+    let nonsense = root.get("/servers.json?since=x").await;
+
+    let update: Value = serde_json::from_str(&changed.text).unwrap();
+    assert_eq!(update["gone"], json!(["web1"]));
+    assert_eq!(update["servers"].as_array().unwrap().len(), 1);
+    assert_eq!(update["servers"][0]["status"], "running");
+    let update: Value = serde_json::from_str(&only.text).unwrap();
+    assert_eq!(
+        (&update["gone"], &update["servers"]),
+        (&json!([]), &json!([]))
+    );
+    for stale in [stale, nonsense] {
+        let update: Value = serde_json::from_str(&stale.text).unwrap();
+        assert_eq!(update["stale"], true);
+        assert_eq!(update["servers"], json!([]));
+    }
+}
+
+#[tokio::test]
+async fn failed_commands_are_counted_and_the_oldest_are_shown() {
+    let site = Site::new().await;
+    set_status(&site, "web", "off").await;
+    let commands = site.queue.commands();
+    for _ in 0..30 {
+        let command = hcc_queue::Command::new("start", "web");
+        site.queue.push(&command).await.unwrap();
+        let lease = commands.lease(TIMEOUT).await.unwrap().unwrap();
+        commands.bury(lease, &"broken".into()).await.unwrap();
+    }
+    let root = site.admin().await;
+
+    let update = root.get("/servers.json").await;
+
+    let update: Value = serde_json::from_str(&update.text).unwrap();
+    assert_eq!(update["failed"], 30);
+    assert_eq!(update["commands"].as_array().unwrap().len(), 20);
+    assert!(
+        root.get("/")
+            .await
+            .text
+            .contains("in total: <span class=\"number\">30</span>")
+    );
+}
+
+#[tokio::test]
+async fn databases_are_not_read_while_nobody_watches() {
+    let site = Site::new().await;
+    set_status(&site, "web", "off").await;
+    let root = site.admin().await;
+    let version = |page: &str| {
+        let (_, rest) = page.split_once("data-version=\"").unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let before = version(&root.get("/").await.text);
+
+    for status in ["running", "off", "starting"] {
+        set_status(&site, "web", status).await;
+    }
+    let mut stream = EventStream::open(&root).await;
+    stream.wait_for("web", "starting").await;
+    let after = version(&root.get("/").await.text);
+
+    let number = |version: String| -> u64 { version.rsplit_once('-').unwrap().1.parse().unwrap() };
+    assert_eq!(number(after), number(before) + 1);
+}
+
+#[tokio::test]
 async fn open_streams_are_limited() {
     let site = Site::with(|settings| settings.max_streams = 2).await;
     set_status(&site, "web", "off").await;
@@ -188,7 +273,11 @@ async fn open_streams_are_limited() {
 
 #[tokio::test]
 async fn five_hundred_streams_do_not_block_logins() {
-    let site = Site::new().await;
+    let site = Site::with(|settings| {
+        settings.max_streams_of_user = 500;
+        settings.max_connections_of_network = 600;
+    })
+    .await;
     set_status(&site, "web", "off").await;
     let root = site.admin().await;
     let mut streams = Vec::new();

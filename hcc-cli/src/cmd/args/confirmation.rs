@@ -40,7 +40,7 @@ impl Confirmation {
 }
 
 /// Reads a switch from the environment.
-fn switch(value: &str) -> Result<bool, &'static str> {
+pub(in crate::cmd) fn switch(value: &str) -> Result<bool, &'static str> {
     match value.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "y" | "on" => Ok(true),
         "0" | "false" | "no" | "n" | "off" | "" => Ok(false),

@@ -7,7 +7,7 @@ mod progress_marks;
 mod target;
 mod waiting;
 
-pub(super) use self::confirmation::Confirmation;
+pub(super) use self::confirmation::{Confirmation, switch};
 pub(super) use self::defaults::Defaults;
 pub(super) use self::line::line;
 pub(super) use self::progress_marks::ProgressMarks;
