@@ -245,7 +245,7 @@ pub async fn records(config: &Config) -> Finding {
     let check = in_time(async {
         let store = config.store().await?;
         let version = store.version().await?;
-        let count = store.list().await?.len();
+        let count = store.count().await?;
         let url = config.store_url()?;
         Ok(format!("{count} records in {url} ({version})"))
     });

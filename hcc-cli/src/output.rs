@@ -7,9 +7,11 @@ mod table;
 
 use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::pin::pin;
 use std::slice;
 use std::str::FromStr;
 
+use futures_util::{Stream, TryStreamExt};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::Value;
@@ -193,9 +195,11 @@ impl Output {
         match (self.style, &self.columns) {
             (Style::Text, Some(_)) => self.rows(slice::from_ref(row)),
             (Style::Text, None) => {
-                let named = R::COLUMNS.iter().map(|&name| name.to_owned());
-                let rows = named.zip(row.cells()).map(|(name, cell)| vec![name, cell]);
-                print(&Table::new(vec!["", ""], rows.collect()).fitted(&[]), false)
+                let mut table = Table::new(vec!["", ""]);
+                for (name, cell) in R::COLUMNS.iter().zip(row.cells()) {
+                    table.push([(*name).to_owned(), cell]);
+                }
+                print(&table.fitted(&[]), false)
             }
             _ => self.document(row),
         }
@@ -203,27 +207,26 @@ impl Output {
 
     /// Prints a table, or a list.
     pub(crate) fn rows<R: Row>(&self, rows: &[R]) -> Result<()> {
-        match self.style {
-            Style::Text => {
-                let columns = self.columns_of::<R>()?;
-                let names = columns.iter().map(|&column| R::COLUMNS[column]).collect();
-                let rows = rows.iter().map(|row| pick(row.cells(), &columns)).collect();
-                let optional = match &self.columns {
-                    Some(_) => &[],
-                    None => R::DROP_IF_NARROW,
-                };
-                print(&Table::new(names, rows).fitted(optional), self.header)
-            }
-            Style::JsonLines => {
-                let mut out = BufWriter::new(io::stdout().lock());
-                for row in rows {
-                    serde_json::to_writer(&mut out, row)?;
-                    writeln!(out)?;
-                }
-                Ok(out.flush()?)
-            }
-            Style::Json | Style::Yaml => self.document(&rows),
+        let mut list = List::new(self);
+        for row in rows {
+            list.push(row)?;
         }
+        list.finish::<R>()
+    }
+
+    /// Does the same with rows that are read meanwhile; all formats but a table are printed row by
+    /// row.
+    pub(crate) async fn streamed<R, E>(&self, rows: impl Stream<Item = Result<R, E>>) -> Result<()>
+    where
+        R: Row,
+        CliError: From<E>,
+    {
+        let mut rows = pin!(rows);
+        let mut list = List::new(self);
+        while let Some(row) = rows.try_next().await? {
+            list.push(&row)?;
+        }
+        list.finish::<R>()
     }
 
     /// Prints the request that a dry run did not send.
@@ -278,6 +281,77 @@ impl Output {
             }
         }
         Ok(out.flush()?)
+    }
+}
+
+/// A list that is printed row by row, or a table that is printed at its end.
+struct List<'a> {
+    output: &'a Output,
+    out: BufWriter<io::Stdout>,
+    table: Option<(Table, Vec<usize>)>,
+    is_empty: bool,
+}
+
+impl<'a> List<'a> {
+    fn new(output: &'a Output) -> Self {
+        Self {
+            output,
+            out: BufWriter::new(io::stdout()),
+            table: None,
+            is_empty: true,
+        }
+    }
+
+    fn table<R: Row>(&mut self) -> Result<&mut (Table, Vec<usize>)> {
+        if self.table.is_none() {
+            let columns = self.output.columns_of::<R>()?;
+            let names = columns.iter().map(|&column| R::COLUMNS[column]).collect();
+            self.table = Some((Table::new(names), columns));
+        }
+        Ok(self.table.as_mut().expect("it was just set"))
+    }
+
+    fn push<R: Row>(&mut self, row: &R) -> Result<()> {
+        match self.output.style {
+            Style::Text => {
+                let (table, columns) = self.table::<R>()?;
+                let cells = pick(row.cells(), columns);
+                table.push(cells);
+            }
+            Style::JsonLines => {
+                serde_json::to_writer(&mut self.out, row)?;
+                writeln!(self.out)?;
+            }
+            Style::Json => {
+                let start = if self.is_empty { "[" } else { "," };
+                let row = serde_json::to_string_pretty(row)?.replace('\n', "\n  ");
+                write!(self.out, "{start}\n  {row}")?;
+            }
+            Style::Yaml => write!(self.out, "{}", yaml(&slice::from_ref(row))?)?,
+        }
+        self.is_empty = false;
+        Ok(())
+    }
+
+    fn finish<R: Row>(mut self) -> Result<()> {
+        match self.output.style {
+            Style::Text => {
+                self.table::<R>()?;
+                let optional = match &self.output.columns {
+                    Some(_) => &[],
+                    None => R::DROP_IF_NARROW,
+                };
+                if let Some((table, _)) = self.table {
+                    let table = table.fitted(optional);
+                    table.write(&mut self.out, self.output.header)?;
+                }
+            }
+            Style::Json if self.is_empty => writeln!(self.out, "[]")?,
+            Style::Json => writeln!(self.out, "\n]")?,
+            Style::Yaml if self.is_empty => write!(self.out, "{}", yaml(&[(); 0])?)?,
+            Style::JsonLines | Style::Yaml => {}
+        }
+        Ok(self.out.flush()?)
     }
 }
 

@@ -11,7 +11,7 @@ use std::{fmt, future};
 
 use futures_core::Stream;
 use hcc_queue::{CommandId, Entry, Queue, RawEvent, Received, State, Subscription};
-use hcc_store::{Changes, Fields, Patch, Record, RecordStream, Revision, Store, StoreExt};
+use hcc_store::{Changes, Fields, Order, Patch, Record, RecordStream, Revision, Store, StoreExt};
 use tokio::time::{Instant, timeout_at};
 
 pub use self::wait::Waiter;
@@ -65,9 +65,9 @@ impl Frontend {
         Ok(self.store.changes(since, fields).await?)
     }
 
-    /// Reads all records in the order of their names; see [`Store::stream`].
-    pub fn record_stream(&self, fields: Fields) -> RecordStream<'_> {
-        self.store.stream(fields)
+    /// Reads all records in this order; see [`Store::stream`].
+    pub fn record_stream(&self, order: Order, fields: Fields) -> RecordStream<'_> {
+        self.store.stream(order, fields)
     }
 
     /// Returns the record of one server.

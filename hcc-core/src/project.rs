@@ -15,6 +15,7 @@ mod snapshot;
 mod sync;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use hcc_store::Store;
@@ -44,6 +45,8 @@ pub struct Project {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) settings: Settings,
     pub(crate) guard: Guard,
+    /// About how many records there are; 0 if unknown.
+    recorded: Arc<AtomicU64>,
 }
 
 impl Project {
@@ -54,6 +57,7 @@ impl Project {
             store,
             settings,
             guard: Guard::Managed,
+            recorded: Arc::default(),
         }
     }
 

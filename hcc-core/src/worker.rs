@@ -2,6 +2,7 @@
 
 mod action_poller;
 mod backoff;
+mod budget;
 mod config;
 mod console_expiry;
 mod context;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::action_poller::ActionPoller;
 use self::backoff::RetryDelay;
+use self::budget::Budget;
 pub use self::config::WorkerConfig;
 use self::console_expiry::expire_consoles;
 use self::context::{Hints, WorkerContext};
@@ -148,6 +150,7 @@ impl Worker {
         let handler = CommandHandler {
             executor,
             in_flight,
+            budget: Budget::new(context.clone()),
         };
         let stop = CancellationToken::new();
         let work = async {

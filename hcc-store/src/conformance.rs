@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
-    Action, Changes, DataCentre, Fields, IfMissing, Image, Location, Memory, Outcome, Patch,
+    Action, Changes, DataCentre, Fields, IfMissing, Image, Location, Memory, Order, Outcome, Patch,
     Precondition, Price, Protection, Record, Resource, Revision, ServerSnapshot, ServerType, Stage,
     Store, StoreExt, Traffic, Write,
 };
@@ -54,7 +54,7 @@ macro_rules! conformance {
             many_records_are_found_by_their_names
             requested_fields_are_read_and_no_others
             summary_has_no_secrets
-            stream_is_in_the_order_of_names
+            stream_is_in_the_order_of_names_or_of_insertion
             stream_goes_on_while_records_change
             changes_since_the_beginning_are_all_records
             changes_are_what_was_written_since
@@ -240,7 +240,7 @@ pub async fn summary_has_no_secrets(fixture: &dyn Fixture) {
 }
 
 /// The order is that of the bytes of the names, whenever the records were inserted.
-pub async fn stream_is_in_the_order_of_names(fixture: &dyn Fixture) {
+pub async fn stream_is_in_the_order_of_names_or_of_insertion(fixture: &dyn Fixture) {
     const MANY: usize = 1_500;
     let store = fixture.store().await;
     assert!(collected(&*store, Fields::All).await.is_empty());
@@ -255,8 +255,12 @@ pub async fn stream_is_in_the_order_of_names(fixture: &dyn Fixture) {
 
     let streamed = collected(&*store, Fields::NAME).await;
 
-    names.sort_unstable();
     let streamed: Vec<String> = streamed.into_iter().map(|record| record.name).collect();
+    let oldest_first = store
+        .stream(Order::Inserted, Fields::NAME)
+        .map_ok(|it| it.name);
+    assert_eq!(oldest_first.try_collect::<Vec<_>>().await.unwrap(), names);
+    names.sort_unstable();
     assert_eq!(streamed, names);
 }
 
@@ -269,7 +273,7 @@ pub async fn stream_goes_on_while_records_change(fixture: &dyn Fixture) {
     let writes: Vec<_> = names.iter().map(write).collect();
     store.write(&writes).await.unwrap();
 
-    let mut stream = store.stream(Fields::All);
+    let mut stream = store.stream(Order::Name, Fields::All);
     let mut streamed = Vec::new();
     while let Some(record) = stream.try_next().await.unwrap() {
         if streamed.len() == 10 {
@@ -979,7 +983,11 @@ async fn many(store: &dyn Store, names: &[&str]) -> Vec<String> {
 }
 
 async fn collected(store: &dyn Store, fields: Fields) -> Vec<Record> {
-    store.stream(fields).try_collect().await.unwrap()
+    store
+        .stream(Order::Name, fields)
+        .try_collect()
+        .await
+        .unwrap()
 }
 
 async fn all_changes(store: &dyn Store, fields: Fields) -> Changes {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    Changes, Fields, IfMissing, Precondition, Record, RecordStream, Result, Revision, Store, Write,
+    Changes, Fields, IfMissing, Order, Precondition, Record, RecordStream, Result, Revision, Store,
+    Write,
 };
 
 /// A view of another store that reads from it and drops all writes, for dry runs.
@@ -32,12 +33,8 @@ impl Store for DryRun {
         self.0.get_many(names, fields).await
     }
 
-    async fn list(&self) -> Result<Vec<Record>> {
-        self.0.list().await
-    }
-
-    fn stream(&self, fields: Fields) -> RecordStream<'_> {
-        self.0.stream(fields)
+    fn stream(&self, order: Order, fields: Fields) -> RecordStream<'_> {
+        self.0.stream(order, fields)
     }
 
     async fn count(&self) -> Result<u64> {

@@ -44,5 +44,5 @@ pub use record::{
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
-pub use store::{IfMissing, Precondition, RecordStream, Store, StoreExt, Write};
+pub use store::{IfMissing, Order, Precondition, RecordStream, Store, StoreExt, Write};
 pub use url::StoreUrl;

@@ -15,8 +15,8 @@ use serde_json::Value;
 
 use crate::document::{empty, merge};
 use crate::{
-    Changes, Fields, IfMissing, Patch, Precondition, Record, RecordStream, Result, Revision, Stage,
-    Store, Write,
+    Changes, Fields, IfMissing, Order, Patch, Precondition, Record, RecordStream, Result, Revision,
+    Stage, Store, Write,
 };
 
 /// How many removals are remembered for [`Store::changes`].
@@ -134,22 +134,21 @@ impl Store for Memory {
         Ok(concat!("memory ", env!("CARGO_PKG_VERSION")).to_owned())
     }
 
-    async fn list(&self) -> Result<Vec<Record>> {
-        let rows = self.rows();
-        let mut oldest_first: Vec<&Row> = rows.by_name.values().collect();
-        oldest_first.sort_unstable_by_key(|row| row.inserted);
-        let records = oldest_first.into_iter().map(|row| row.record(Fields::All));
-        Ok(records.collect())
-    }
-
-    fn stream(&self, fields: Fields) -> RecordStream<'_> {
-        let next = move |last: Option<String>| async move {
+    fn stream(&self, order: Order, fields: Fields) -> RecordStream<'_> {
+        let names: Vec<String> = {
             let rows = self.rows();
-            let after = last.as_deref().map_or(Unbounded, Excluded);
-            let next = rows.by_name.range::<str, _>((after, Unbounded)).next();
-            Ok(next.map(|(name, row)| (row.record(fields), Some(name.clone()))))
+            let mut named: Vec<(&String, &Row)> = rows.by_name.iter().collect();
+            if order == Order::Inserted {
+                named.sort_unstable_by_key(|(_, row)| row.inserted);
+            }
+            named.into_iter().map(|(name, _)| name.clone()).collect()
         };
-        Box::pin(stream::try_unfold(None, next))
+        let read = move |name: String| {
+            let rows = self.rows();
+            let row = rows.by_name.get(&name)?;
+            Some(Ok(row.record(fields)))
+        };
+        Box::pin(stream::iter(names.into_iter().filter_map(read)))
     }
 
     async fn count(&self) -> Result<u64> {

@@ -24,8 +24,8 @@ use crate::document::is_replaced_whole;
 use crate::open::RECORDS;
 use crate::record::UPDATED;
 use crate::{
-    Changes, Error, Fields, IfMissing, Precondition, Record, RecordStream, Result, Revision, Stage,
-    Store, StoreUrl, Write,
+    Changes, Error, Fields, IfMissing, Order, Precondition, Record, RecordStream, Result, Revision,
+    Stage, Store, StoreUrl, Write,
 };
 
 /// The number of writes in one command: some MB, far below the limits of the server.
@@ -255,16 +255,15 @@ impl Store for Mongodb {
         Ok(self.server.version().await?)
     }
 
-    async fn list(&self) -> Result<Vec<Record>> {
-        self.records(doc! {}, Fields::All).await
-    }
-
-    fn stream(&self, fields: Fields) -> RecordStream<'_> {
+    fn stream(&self, order: Order, fields: Fields) -> RecordStream<'_> {
         let next = move |cursor: Option<Cursor<RawDocumentBuf>>| async move {
             let mut cursor = match cursor {
                 Some(cursor) => cursor,
                 None => {
-                    let all = self.select(is_record(), fields).sort(doc! { "name": 1 });
+                    let all = match order {
+                        Order::Inserted => self.select(doc! {}, fields),
+                        Order::Name => self.select(is_record(), fields).sort(doc! { "name": 1 }),
+                    };
                     self.server.answer(all).await?
                 }
             };

@@ -65,6 +65,14 @@ impl Patch {
         self
     }
 
+    /// Sets the fields of a snapshot that differ at each sync, if no other does: the traffic and the
+    /// time.
+    #[must_use]
+    pub fn unchanged(self, snapshot: &ServerSnapshot) -> Self {
+        self.set("io", value(&snapshot.io))
+            .set("synced", seconds(snapshot.synced))
+    }
+
     /// Sets the id of the server.
     #[must_use]
     pub fn id(self, id: u64) -> Self {

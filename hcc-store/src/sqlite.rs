@@ -11,7 +11,6 @@
 mod accounts;
 mod schema;
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,8 +26,8 @@ use self::schema::{MAX_AGE, SCHEMA};
 use crate::document::{empty, merge};
 use crate::error::invalid_document;
 use crate::{
-    Changes, Fields, IfMissing, Patch, Precondition, Record, RecordStream, Result, Revision, Stage,
-    Store, Write,
+    Changes, Fields, IfMissing, Order, Patch, Precondition, Record, RecordStream, Result, Revision,
+    Stage, Store, Write,
 };
 
 /// How many records one transaction reads or writes, so that other calls and processes wait only for
@@ -101,33 +100,20 @@ impl Store for Sqlite {
         Ok(self.0.version().await?)
     }
 
-    async fn list(&self) -> Result<Vec<Record>> {
-        let records = self.0.read(|connection| {
-            let mut select = connection.prepare_cached(concat!(
-                "SELECT ",
-                text!(),
-                ", name FROM vms ORDER BY id"
-            ))?;
-            let mut rows = select.query([])?;
-            let mut records = Vec::new();
-            while let Some(row) = rows.next()? {
-                records.extend(decoded(record(row, Fields::All), &name(row)?));
-            }
-            Ok(records)
-        });
-        Ok(records.await?)
-    }
-
-    fn stream(&self, fields: Fields) -> RecordStream<'_> {
-        let page = move |from: Option<Vec<u8>>| async move {
-            let Some(from) = from else { return Ok(None) };
+    fn stream(&self, order: Order, fields: Fields) -> RecordStream<'_> {
+        let page = move |after: Option<After>| async move {
+            let Some(after) = after else { return Ok(None) };
             let page = self
                 .0
-                .read(move |connection| page(connection, &from, fields));
+                .read(move |connection| page(connection, &after, fields));
             let Page { records, next } = page.await?;
             Ok::<_, crate::Error>(Some((stream::iter(records.into_iter().map(Ok)), next)))
         };
-        Box::pin(stream::try_unfold(Some(Vec::new()), page).try_flatten())
+        let first = match order {
+            Order::Inserted => After::Id(i64::MIN),
+            Order::Name => After::Name(Vec::new()),
+        };
+        Box::pin(stream::try_unfold(Some(first), page).try_flatten())
     }
 
     async fn count(&self) -> Result<u64> {
@@ -161,7 +147,7 @@ impl Store for Sqlite {
             ..Changes::default()
         };
         let Some(mut since) = known else {
-            changes.records = self.stream(fields).try_collect().await?;
+            changes.records = self.stream(Order::Name, fields).try_collect().await?;
             return Ok(changes);
         };
         // What is changed again meanwhile gets a newer revision, and is among the next changes.
@@ -264,24 +250,40 @@ fn corrupt(error: serde_json::Error) -> Fault {
     Fault::new(Failure::Corrupt, invalid_document(&error))
 }
 
-/// Some records in the order of their names.
-#[derive(Default)]
-struct Page {
-    records: VecDeque<Record>,
-    /// The least name that the next page may contain, unless this is the last one.
-    next: Option<Vec<u8>>,
+/// Where a page begins.
+enum After {
+    /// After the row with this id.
+    Id(i64),
+    /// At this name, or the next one that exists; another program may have stored one that is not
+    /// UTF-8.
+    Name(Vec<u8>),
 }
 
-fn page(connection: &Connection, from: &[u8], fields: Fields) -> Result<Page, Fault> {
-    const SQL: &str = concat!(
+/// Some records.
+#[derive(Default)]
+struct Page {
+    records: Vec<Record>,
+    /// The beginning of the next page, unless this is the last one.
+    next: Option<After>,
+}
+
+fn page(connection: &Connection, after: &After, fields: Fields) -> Result<Page, Fault> {
+    const BY_ID: &str = concat!(
+        "SELECT ",
+        text!(),
+        ", name, id FROM vms WHERE id > ?1 ORDER BY id LIMIT ?2"
+    );
+    const BY_NAME: &str = concat!(
         "SELECT ",
         text!(),
         ", name FROM vms WHERE name >= ?1 ORDER BY name LIMIT ?2"
     );
-    let mut select = connection.prepare_cached(SQL)?;
-    // Another program may have stored a name that is not UTF-8.
-    let from = ToSqlOutput::Borrowed(ValueRef::Text(from));
-    let mut rows = select.query(params![from, BATCH_SIZE as i64])?;
+    let (sql, after_value) = match after {
+        After::Id(id) => (BY_ID, ToSqlOutput::from(*id)),
+        After::Name(name) => (BY_NAME, ToSqlOutput::Borrowed(ValueRef::Text(name))),
+    };
+    let mut select = connection.prepare_cached(sql)?;
+    let mut rows = select.query(params![after_value, BATCH_SIZE as i64])?;
     let mut page = Page::default();
     let mut count = 0;
     while let Some(row) = rows.next()? {
@@ -289,14 +291,14 @@ fn page(connection: &Connection, from: &[u8], fields: Fields) -> Result<Page, Fa
             .extend(decoded(record(row, fields), &name(row)?));
         count += 1;
         if count == BATCH_SIZE {
-            // The least name that is greater.
-            let mut next = row
-                .get_ref(1)?
-                .as_bytes()
-                .map_err(rusqlite::Error::from)?
-                .to_vec();
-            next.push(0);
-            page.next = Some(next);
+            page.next = Some(match after {
+                After::Id(_) => After::Id(row.get(2)?),
+                After::Name(_) => {
+                    let name = row.get_ref(1)?.as_bytes().map_err(rusqlite::Error::from)?;
+                    // The least name that is greater.
+                    After::Name([name, &[0]].concat())
+                }
+            });
         }
     }
     Ok(page)

@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use async_trait::async_trait;
 use futures_core::Stream;
+use futures_util::TryStreamExt;
 
 use crate::{Changes, Fields, Patch, Record, Result, Revision, Stage};
 
@@ -37,13 +38,17 @@ pub trait Store: Debug + Send + Sync {
     /// Returns all records, oldest first.
     ///
     /// All of them are in memory at once; [`stream`](Self::stream) reads any number in little memory.
-    async fn list(&self) -> Result<Vec<Record>>;
+    async fn list(&self) -> Result<Vec<Record>> {
+        self.stream(Order::Inserted, Fields::All)
+            .try_collect()
+            .await
+    }
 
-    /// Reads all records in the order of their names, compared as bytes.
+    /// Reads all records in this order.
     ///
     /// It holds a limited number of records at a time, and no lock between two of them. A record
     /// that is inserted or removed meanwhile may be in the stream or not.
-    fn stream(&self, fields: Fields) -> RecordStream<'_>;
+    fn stream(&self, order: Order, fields: Fields) -> RecordStream<'_>;
 
     /// Returns the number of records.
     async fn count(&self) -> Result<u64>;
@@ -85,6 +90,15 @@ pub trait Store: Debug + Send + Sync {
     ///
     /// It connects to the database, and fails if that is unreachable.
     async fn version(&self) -> Result<String>;
+}
+
+/// An order of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// By insertion, the oldest first.
+    Inserted,
+    /// By name, compared as bytes.
+    Name,
 }
 
 /// Fields to set in one record.

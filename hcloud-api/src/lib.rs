@@ -186,7 +186,7 @@ pub use self::{
         Subnet, SubnetType, UpdateNetwork,
     },
     number::Decimal,
-    pagination::{Listed, Listing, Progress},
+    pagination::{Listed, ListedPage, Listing, Progress},
     patch::Patch,
     ping::Ping,
     placement_groups::{

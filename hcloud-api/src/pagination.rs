@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 
@@ -46,6 +47,25 @@ pub struct Listed<T> {
     /// The values that were ignored because they differ from the documentation, and what
     /// [`on_deviation`](crate::ClientBuilder::on_deviation) reports in addition.
     pub deviations: Vec<Deviation>,
+}
+
+/// A page of a list; returned by [`Listing::pages`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ListedPage<T> {
+    /// The items that no page before had.
+    pub items: Vec<T>,
+    /// The values that were ignored, as in [`Listed::deviations`].
+    pub deviations: Vec<Deviation>,
+    /// The progress, including this page.
+    pub progress: Progress,
+}
+
+impl<T> ListedPage<T> {
+    /// Returns the items that are missing because they could not be decoded.
+    pub fn skipped(&self) -> impl Iterator<Item = &SkippedItem> {
+        self.deviations.iter().filter_map(|it| it.skipped.as_ref())
+    }
 }
 
 impl<T> Listed<T> {
@@ -106,7 +126,7 @@ impl<T: Resource> Listing<T> {
         let mut items = Vec::new();
         let mut deviations = Vec::new();
         for _ in 0..MAX_PASSES {
-            let mut pages = self.pages(&mut progress).await?;
+            let mut pages = self.fetch_pages(&mut progress).await?;
             let shrank = shrank(&pages);
             let earlier = std::mem::take(&mut items);
             deviations.extend(pages.iter_mut().flat_map(|page| page.deviations.drain(..)));
@@ -121,6 +141,15 @@ impl<T: Resource> Listing<T> {
             }
         }
         Ok(Listed { items, deviations })
+    }
+
+    /// Fetches the pages as [`all_with_deviations`](Self::all_with_deviations) does, but returns each
+    /// as soon as its turn comes, so that few of them are in memory at a time.
+    ///
+    /// If the list becomes shorter meanwhile, the last pages are those that were read again, with the
+    /// items that no page had before.
+    pub fn pages(self) -> BoxStream<'static, Result<ListedPage<T>>> {
+        stream::try_unfold(Pages::new(self), Pages::read).boxed()
     }
 
     /// Fetches one page after another, each only when the stream is polled for its items.
@@ -146,7 +175,7 @@ impl<T: Resource> Listing<T> {
         Ok(page.items.into_iter().next())
     }
 
-    async fn pages(&self, progress: &mut impl FnMut(Progress)) -> Result<Vec<Page<T>>> {
+    async fn fetch_pages(&self, progress: &mut impl FnMut(Progress)) -> Result<Vec<Page<T>>> {
         let first = self.page(1).await?;
         let last = first.plausible_last();
         let mut fetched = Progress::default();
@@ -227,6 +256,101 @@ fn shrank<T>(pages: &[Page<T>]) -> bool {
     let mut totals = pages.iter().filter_map(|page| page.total);
     let first = totals.next();
     totals.any(|total| Some(total) < first)
+}
+
+/// Reads a list in pages, some of them ahead.
+struct Pages<T: Resource> {
+    list: Arc<Listing<T>>,
+    /// The pages that are being fetched; none before the first and after the last page of a pass.
+    ahead: Option<BoxStream<'static, Result<Page<T>>>>,
+    /// The page after those, if the list became longer or does not report its length.
+    next: Option<u64>,
+    pass: usize,
+    /// The number of items that the first page of this pass has reported.
+    total: Option<u64>,
+    shrank: bool,
+    seen_in_pass: HashSet<T::Id>,
+    seen: HashSet<T::Id>,
+    progress: Progress,
+}
+
+impl<T: Resource> Pages<T> {
+    fn new(list: Listing<T>) -> Self {
+        Self {
+            list: Arc::new(list),
+            ahead: None,
+            next: Some(1),
+            pass: 1,
+            total: None,
+            shrank: false,
+            seen_in_pass: HashSet::new(),
+            seen: HashSet::new(),
+            progress: Progress::default(),
+        }
+    }
+
+    async fn read(mut self) -> Result<Option<(ListedPage<T>, Self)>> {
+        let page = loop {
+            if let Some(ahead) = &mut self.ahead
+                && let Some(page) = ahead.try_next().await?
+            {
+                self.next = page.next;
+                self.seen_in_pass.extend(page.items.iter().map(T::id));
+                break page;
+            }
+            self.ahead = None;
+            if let Some(number) = self.next.take() {
+                let page = self.list.page(number).await?;
+                let new = page.items.iter();
+                let new = new
+                    .filter(|item| self.seen_in_pass.insert(item.id()))
+                    .count();
+                if number == 1 {
+                    self.total = page.total;
+                    self.next = page.next;
+                    self.fetch_ahead(page.plausible_last());
+                } else {
+                    self.next = page.next.filter(|_| new > 0 || page.has_skipped());
+                }
+                break page;
+            }
+            if !self.shrank || self.pass == MAX_PASSES {
+                return Ok(None);
+            }
+            self.pass += 1;
+            self.shrank = false;
+            self.seen_in_pass.clear();
+            self.progress = Progress::default();
+            self.next = Some(1);
+        };
+        self.total = self.total.or(page.total);
+        self.shrank |= page.total.is_some_and(|total| Some(total) < self.total);
+        self.progress.items += page.items.len() as u64;
+        self.progress.total = page.total.or(self.progress.total);
+        let items = page.items.into_iter();
+        let listed = ListedPage {
+            items: items.filter(|item| self.seen.insert(item.id())).collect(),
+            deviations: page.deviations,
+            progress: self.progress,
+        };
+        Ok(Some((listed, self)))
+    }
+
+    /// Fetches all pages after the first.
+    fn fetch_ahead(&mut self, last: u64) {
+        let list = Arc::clone(&self.list);
+        let parallel_pages = list.request.client().shared.parallel_pages;
+        let page = move |number| {
+            let list = Arc::clone(&list);
+            async move { list.page(number).await }
+        };
+        self.ahead = Some(
+            stream::iter(2..=last)
+                .map(page)
+                .buffered(parallel_pages)
+                .boxed(),
+        );
+    }
 }
 
 /// Reads a list one page after another.

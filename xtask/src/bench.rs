@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: hcc and its parts compared with their peers.
 
+mod scale;
+
 use std::fmt;
 use std::fs;
 use std::io::Read;
@@ -35,6 +37,8 @@ enum Part {
     Queue,
     /// hcloud-api and other clients
     Api,
+    /// Commands and a worker by the number of records
+    Scale,
 }
 
 /// The profile of installed programs.
@@ -64,6 +68,7 @@ impl Bench {
                 Part::List => self.list(&python)?,
                 Part::Queue => self.queue(&python)?,
                 Part::Api => api(&python)?,
+                Part::Scale => scale::run(&python)?,
             }
         }
         Ok(())

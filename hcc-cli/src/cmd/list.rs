@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use hcc_core::{Guard, ServerSummary};
-use hcc_store::Record;
+use futures_util::{TryStreamExt, stream};
+use hcc_core::{Error, Guard, ServerSummary};
+use hcc_store::{Fields, Order, Record};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -24,12 +25,14 @@ pub(crate) struct List {
 impl List {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         if self.cached {
-            let records = config.store().await?.list().await?;
-            let rows: Vec<Cached> = records.into_iter().map(Cached::from).collect();
-            return out.rows(&rows);
+            let store = config.store().await?;
+            let records = store.stream(Order::Inserted, CACHED);
+            return out.streamed(records.map_ok(Cached::from)).await;
         }
-        let servers = config.project(Guard::Managed).await?.list().await?;
-        out.rows(&servers)
+        let project = config.project(Guard::Managed).await?;
+        let pages = project.list_pages();
+        let servers = pages.map_ok(|page| stream::iter(page.into_iter().map(Ok::<_, Error>)));
+        out.streamed(servers.try_flatten()).await
     }
 }
 
@@ -57,6 +60,9 @@ impl Row for ServerSummary {
         cells
     }
 }
+
+/// The fields of [`Cached`].
+const CACHED: Fields = Fields::Only(&["id", "status", "ip4", "ip6", "created", "labels", "synced"]);
 
 /// The record of a server, with the names of its fields.
 #[derive(Serialize)]

@@ -11,29 +11,49 @@ const GAP: &str = "  ";
 const MIN_WIDTH: usize = 6;
 
 /// Rows of cells under the names of their columns.
+///
+/// The cells are in one string, so that tables of many rows fit into memory.
 pub(crate) struct Table {
     columns: Vec<&'static str>,
-    rows: Vec<Vec<String>>,
     widths: Vec<usize>,
+    /// The positions of the columns that are written.
+    shown: Vec<usize>,
+    text: String,
+    /// Where the cells end in `text`, row by row.
+    ends: Vec<usize>,
 }
 
 impl Table {
-    pub(crate) fn new(columns: Vec<&'static str>, mut rows: Vec<Vec<String>>) -> Self {
-        let mut widths: Vec<usize> = columns.iter().map(|name| name.len()).collect();
-        for row in &mut rows {
-            for (cell, width) in row.iter_mut().zip(&mut widths) {
-                if cell.contains(char::is_control) {
-                    // A value must not move the cursor.
-                    *cell = cell.replace(char::is_control, " ");
-                }
-                *width = measure_text_width(cell).max(*width);
-            }
-        }
+    pub(crate) fn new(columns: Vec<&'static str>) -> Self {
         Self {
+            widths: columns.iter().map(|name| name.len()).collect(),
+            shown: (0..columns.len()).collect(),
             columns,
-            rows,
-            widths,
+            text: String::new(),
+            ends: Vec::new(),
         }
+    }
+
+    pub(crate) fn push(&mut self, cells: impl IntoIterator<Item = String>) {
+        for (cell, width) in cells.into_iter().zip(&mut self.widths) {
+            *width = measure_text_width(&cell).max(*width);
+            // A value must not move the cursor.
+            let printed = cell.chars().map(|c| if c.is_control() { ' ' } else { c });
+            self.text.extend(printed);
+            self.ends.push(self.text.len());
+        }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = Vec<&str>> {
+        let mut start = 0;
+        self.ends.chunks(self.columns.len()).map(move |ends| {
+            let cells = ends.iter().map(|&end| {
+                let cell = &self.text[start..end];
+                start = end;
+                cell
+            });
+            cells.collect()
+        })
     }
 
     /// Fits the table to the terminal, if there is one: drops optional columns in their order, then
@@ -47,22 +67,23 @@ impl Table {
 
     fn fit(&mut self, limit: usize, optional: &[&str]) {
         for name in optional {
-            if line_width(&self.widths) <= limit {
+            if line_width(&self.shown_widths()) <= limit {
                 return;
             }
-            self.drop_column(name);
+            self.shown.retain(|&column| self.columns[column] != *name);
         }
-        narrow(&mut self.widths, limit);
+        let mut widths = self.shown_widths();
+        narrow(&mut widths, limit);
+        for (&column, width) in self.shown.iter().zip(widths) {
+            self.widths[column] = width;
+        }
     }
 
-    fn drop_column(&mut self, name: &str) {
-        if let Some(column) = self.columns.iter().position(|column| *column == name) {
-            self.columns.remove(column);
-            self.widths.remove(column);
-            for row in &mut self.rows {
-                row.remove(column);
-            }
-        }
+    fn shown_widths(&self) -> Vec<usize> {
+        self.shown
+            .iter()
+            .map(|&column| self.widths[column])
+            .collect()
     }
 
     /// Writes a header, and a line for each row.
@@ -74,10 +95,11 @@ impl Table {
                 .iter()
                 .map(|name| name.to_uppercase())
                 .collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
             self.line(out, &names, |_, _| Some(bold.clone()))?;
         }
-        for row in &self.rows {
-            self.line(out, row, style)?;
+        for row in self.rows() {
+            self.line(out, &row, style)?;
         }
         Ok(())
     }
@@ -85,21 +107,22 @@ impl Table {
     fn line(
         &self,
         out: &mut impl Write,
-        cells: &[String],
+        cells: &[&str],
         style: impl Fn(&str, &str) -> Option<Style>,
     ) -> io::Result<()> {
-        let last = cells.iter().rposition(|cell| !cell.is_empty());
-        for (column, cell) in cells
+        let last = self
+            .shown
             .iter()
-            .enumerate()
-            .take(last.map_or(0, |last| last + 1))
-        {
+            .rposition(|&column| !cells[column].is_empty());
+        let shown = last.map_or(&[][..], |last| &self.shown[..=last]);
+        for (position, &column) in shown.iter().enumerate() {
+            let cell = cells[column];
             let text = truncate_str(cell, self.widths[column], "…");
             match style(self.columns[column], cell) {
                 Some(style) => write!(out, "{}", style.apply_to(&text))?,
                 None => write!(out, "{text}")?,
             }
-            if Some(column) != last {
+            if Some(position) != last {
                 let rest = self.widths[column].saturating_sub(measure_text_width(&text));
                 write!(out, "{:rest$}{GAP}", "")?;
             }
@@ -163,9 +186,9 @@ mod tests {
     #[test]
     fn optional_columns_are_dropped_one_by_one_before_others_are_narrowed() {
         let row = ["web1", "x86", "shared", "0.0067"].map(str::to_owned);
-        let table = || Table::new(vec!["name", "arch", "cpu", "hourly"], vec![row.to_vec()]);
         let fitted = |limit| {
-            let mut table = table();
+            let mut table = Table::new(vec!["name", "arch", "cpu", "hourly"]);
+            table.push(row.clone());
             table.fit(limit, &["cpu", "arch"]);
             let mut out = Vec::new();
             table.write(&mut out, false).unwrap();
@@ -181,11 +204,11 @@ mod tests {
     fn cells_are_aligned_and_lines_have_no_trailing_spaces() {
         let cells = |row: [&str; 3]| row.map(str::to_owned).to_vec();
         let rows = vec![cells(["web1", "", ""]), cells(["ä\u{7}b", "日本", "x"])];
+        let mut table = Table::new(vec!["name", "city", "n"]);
         let mut out = Vec::new();
 
-        Table::new(vec!["name", "city", "n"], rows)
-            .write(&mut out, true)
-            .unwrap();
+        rows.into_iter().for_each(|row| table.push(row));
+        table.write(&mut out, true).unwrap();
 
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text, "NAME  CITY  N\nweb1\nä b   日本  x\n");

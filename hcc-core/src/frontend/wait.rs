@@ -6,8 +6,9 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use futures_util::TryStreamExt;
 use hcc_queue::{CommandId, Received};
-use hcc_store::Record;
+use hcc_store::{Fields, Order, Record};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{Frontend, Listener, WorkerTracker};
@@ -180,18 +181,26 @@ impl Waiter {
             }
         }
         let store = &self.frontend.store;
-        let records: Vec<Record> = match &self.server {
-            Some(server) => store.get(server).await?.into_iter().collect(),
-            None => store.list().await?,
+        let is_last = |last: &hcc_store::Outcome| last.id.as_deref() == Some(id.as_str());
+        let Some(server) = &self.server else {
+            let mut records = store.stream(Order::Inserted, Fields::Only(&["last"]));
+            while let Some(record) = records.try_next().await? {
+                if let Some(last) = record.last.filter(is_last) {
+                    return Ok(Some(Outcome::of_last(&last)));
+                }
+            }
+            return Ok(None);
         };
-        if let (Some(before), [record]) = (self.last_console, &*records)
-            && record.ts != before
-        {
+        let Some(record) = store.get(server).await? else {
+            return Ok(None);
+        };
+        if self.last_console.is_some_and(|before| record.ts != before) {
             return Ok(Some(Outcome::Done { note: None }));
         }
-        let mut last = records.iter().filter_map(|record| record.last.as_ref());
-        let last = last.find(|last| last.id.as_deref() == Some(id.as_str()));
-        Ok(last.map(Outcome::of_last))
+        Ok(record
+            .last
+            .filter(is_last)
+            .map(|last| Outcome::of_last(&last)))
     }
 }
 

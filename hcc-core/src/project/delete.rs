@@ -1,10 +1,10 @@
 //! `kill`: deleting a server.
 
-use hcc_store::{Precondition, Record};
+use hcc_store::Precondition;
 use hcloud_api::{Action, ActionStatus, ListActions, Server, ServerId, ServerStatus, Timestamp};
 
 use super::Project;
-use super::sync::{ProjectPresence, known_ids};
+use super::sync::ProjectPresence;
 use crate::{Error, Result, ServerName};
 
 /// The outcome of a deletion.
@@ -97,16 +97,11 @@ impl Project {
         name: &ServerName,
         expected: ExpectedServer,
     ) -> Result<()> {
-        let records = self.store.list().await?;
-        let is_this = |record: &&Record| record.name == name.as_str();
-        if !records
-            .iter()
-            .filter(is_this)
-            .any(|record| record.id.is_some())
-        {
+        let record = self.store.get(name.as_str()).await?;
+        if record.is_none_or(|record| record.id.is_none()) {
             return Ok(());
         }
-        let ids = known_ids(&records);
+        let ids = self.known_ids().await?;
         let is_only_one = ids.len() == 1;
         if is_only_one && !matches!(expected, ExpectedServer::Any) {
             return Ok(());

@@ -1,13 +1,15 @@
 //! `list`: all servers and records.
 
-use std::collections::HashSet;
-
-use hcloud_api::{Labels, ListServers, Server, SkippedItem};
+use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
+use hcc_store::{Fields, Order};
+use hcloud_api::{Labels, ListServers, ListedPage, Server};
+use indexmap::IndexMap;
 use serde::Serialize;
 
 use super::Project;
 use super::snapshot::{created, ip4, ip6};
-use super::sync::may_be;
+use super::sync::Unreadable;
 use crate::{Error, Result};
 
 /// An entry of the list of all servers and records.
@@ -72,44 +74,80 @@ impl Project {
     ///
     /// The request to Hetzner fails, or the records cannot be read.
     pub async fn list(&self) -> Result<Vec<ServerSummary>> {
-        let all = ListServers::default();
-        let servers = self.api.servers().list(&all);
-        let servers = async { Ok::<_, Error>(servers.all_with_deviations(|_| {}).await?) };
-        let records = async { Ok::<_, Error>(self.store.list().await?) };
-        let (servers, records) = tokio::try_join!(servers, records)?;
+        self.list_pages().try_concat().await
+    }
 
-        let skipped: Vec<SkippedItem> = servers.skipped().cloned().collect();
-        let known: HashSet<&str> = records.iter().map(|record| record.name.as_str()).collect();
-        let mut listed: Vec<ServerSummary> = servers
-            .items
-            .into_iter()
-            .map(|server| ServerSummary::remote(server, &known))
-            .collect();
-
-        let seen: HashSet<String> = listed.iter().map(|server| server.name.clone()).collect();
-        let others = records
-            .into_iter()
-            .filter(|record| !seen.contains(&record.name));
-        listed.extend(others.map(|record| ServerSummary {
-            known: if skipped.iter().any(|item| may_be(item, &record)) {
-                Presence::Both
-            } else {
-                Presence::Local
-            },
-            name: record.name,
-            remote: None,
-        }));
-        Ok(listed)
+    /// Returns the same in parts, so that few of them are in memory at a time.
+    pub fn list_pages(&self) -> BoxStream<'_, Result<Vec<ServerSummary>>> {
+        let lister = async {
+            let mut records = self.store.stream(Order::Inserted, Fields::Only(&["id"]));
+            let mut unseen = IndexMap::new();
+            while let Some(record) = records.try_next().await? {
+                unseen.insert(record.name, Recorded::Unseen(record.id));
+            }
+            let servers = self.api.servers().list(&ListServers::default()).pages();
+            let lister = Lister {
+                servers,
+                records: unseen,
+                unreadable: Unreadable::default(),
+                listed: 0,
+            };
+            Ok::<_, Error>(stream::try_unfold(lister, Lister::next))
+        };
+        stream::once(lister).try_flatten().boxed()
     }
 }
 
-impl ServerSummary {
-    fn remote(server: Server, recorded: &HashSet<&str>) -> Self {
-        Self {
-            known: if recorded.contains(server.name.as_str()) {
-                Presence::Both
-            } else {
-                Presence::Remote
+/// How many records one part lists.
+const RECORDS_PER_PART: usize = 1000;
+
+/// Lists servers, then records without one.
+struct Lister {
+    servers: BoxStream<'static, hcloud_api::Result<ListedPage<Server>>>,
+    records: IndexMap<String, Recorded>,
+    unreadable: Unreadable,
+    /// How many records were checked after all servers.
+    listed: usize,
+}
+
+/// Whether the server of a record was listed.
+#[derive(Clone, Copy)]
+enum Recorded {
+    Seen,
+    /// With the id of the record.
+    Unseen(Option<u64>),
+}
+
+impl Lister {
+    async fn next(mut self) -> Result<Option<(Vec<ServerSummary>, Self)>> {
+        if let Some(page) = self.servers.try_next().await? {
+            self.unreadable.extend(page.skipped());
+            let servers = page.items.into_iter();
+            let servers = servers.map(|server| self.server(server)).collect();
+            return Ok(Some((servers, self)));
+        }
+        let end = self.records.len().min(self.listed + RECORDS_PER_PART);
+        let range = self.records.get_range(self.listed..end);
+        let records = range.into_iter().flatten();
+        let records: Vec<ServerSummary> = records
+            .filter_map(|(name, recorded)| self.record(name, *recorded))
+            .collect();
+        if self.listed == end {
+            return Ok(None);
+        }
+        self.listed = end;
+        Ok(Some((records, self)))
+    }
+
+    fn server(&mut self, server: Server) -> ServerSummary {
+        let recorded = self.records.get_mut(&server.name);
+        ServerSummary {
+            known: match recorded {
+                Some(recorded) => {
+                    *recorded = Recorded::Seen;
+                    Presence::Both
+                }
+                None => Presence::Remote,
             },
             remote: Some(ServerDetails {
                 id: server.id.number(),
@@ -121,5 +159,20 @@ impl ServerSummary {
             }),
             name: server.name,
         }
+    }
+
+    fn record(&self, name: &str, recorded: Recorded) -> Option<ServerSummary> {
+        let Recorded::Unseen(id) = recorded else {
+            return None;
+        };
+        Some(ServerSummary {
+            name: name.to_owned(),
+            known: if self.unreadable.may_include(name, id) {
+                Presence::Both
+            } else {
+                Presence::Local
+            },
+            remote: None,
+        })
     }
 }

@@ -1,9 +1,10 @@
 //! `sync`: updates of the records from Hetzner, never the reverse.
 
-use futures_util::{StreamExt, stream};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering::Relaxed;
 
-use hcc_store::{IfMissing, Patch, Precondition, Record, Stage, Write};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use hcc_store::{Fields, IfMissing, Order, Patch, Precondition, Record, Stage, Write};
 use hcloud_api::{ListServers, Server, ServerStatus, SkippedItem};
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -11,7 +12,7 @@ use serde::Serialize;
 use super::Project;
 use super::guard::is_managed;
 use super::snapshot::{differs, snapshot};
-use crate::{Error, Result, ServerName, Settings, SyncOutcome};
+use crate::{Error, Result, ServerName, SyncOutcome};
 
 /// The servers to sync.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,15 +94,26 @@ impl Project {
         prune: bool,
         mut progress: impl FnMut(SyncProgress) + Send,
     ) -> Result<PlannedSync> {
-        let records = self.store.list().await?;
-        let ids = known_ids(&records);
-        let (servers, skipped) = self
-            .fetch_servers(scope, records.len(), &mut progress)
-            .await?;
-        let mut plan = self.plan(scope, prune, servers, &skipped, records);
+        let mut planner = Planner::new(self, scope, prune).await?;
+        let mut fetched = |servers, of| progress(SyncProgress::Fetching { servers, of });
+        match planner.names {
+            Some(names) if self.is_found_by_name(names).await? => {
+                let found = self.find_each(names, |at| fetched(at, Some(names.len() as u64)));
+                planner.add(found.await?).await?;
+            }
+            _ => {
+                let mut pages = self.api.servers().list(&ListServers::default()).pages();
+                while let Some(page) = pages.try_next().await? {
+                    fetched(page.progress.items, page.progress.total);
+                    planner.unreadable.extend(page.skipped());
+                    planner.add(page.items).await?;
+                }
+            }
+        }
+        let mut plan = planner.finish();
         if plan.finds_no_known_server && plan.removes_known && scope.is_named() {
             // The servers that were fetched are only some of the project.
-            let presence = self.presence(&ids).await?;
+            let presence = self.presence(&self.known_ids().await?).await?;
             plan.finds_no_known_server = presence != ProjectPresence::Known;
         }
         Ok(PlannedSync {
@@ -112,89 +124,303 @@ impl Project {
 
     /// Returns whether the project has a server with one of these ids, or may have.
     pub(super) async fn presence(&self, ids: &HashSet<u64>) -> Result<ProjectPresence> {
-        let all = self.api.servers().list(&ListServers::default());
-        let all = all.all_with_deviations(|_| {}).await?;
-        let is_unclear = all.skipped().next().is_some();
-        let is_known = |server: &Server| ids.contains(&server.id.number());
-        Ok(if is_unclear || all.items.iter().any(is_known) {
-            ProjectPresence::Known
-        } else if all.items.is_empty() {
-            ProjectPresence::Empty
-        } else {
-            ProjectPresence::Unknown
+        let mut presence = ProjectPresence::Empty;
+        let mut pages = self.api.servers().list(&ListServers::default()).pages();
+        while let Some(page) = pages.try_next().await? {
+            let is_known = |server: &Server| ids.contains(&server.id.number());
+            if page.skipped().next().is_some() || page.items.iter().any(is_known) {
+                return Ok(ProjectPresence::Known);
+            }
+            if !page.items.is_empty() {
+                presence = ProjectPresence::Unknown;
+            }
+        }
+        Ok(presence)
+    }
+
+    /// Returns the ids of the recorded servers.
+    pub(super) async fn known_ids(&self) -> Result<HashSet<u64>> {
+        let mut records = self.store.stream(Order::Inserted, Fields::Only(&["id"]));
+        let mut ids = HashSet::new();
+        while let Some(record) = records.try_next().await? {
+            ids.extend(record.id);
+        }
+        Ok(ids)
+    }
+
+    /// Returns the servers with these names, and what of a list could not be decoded.
+    pub(crate) async fn find_many(
+        &self,
+        names: &[ServerName],
+    ) -> Result<(Vec<Server>, Unreadable)> {
+        let mut unreadable = Unreadable::default();
+        if self.is_found_by_name(names).await? {
+            return Ok((self.find_each(names, |_| {}).await?, unreadable));
+        }
+        let names: HashSet<&str> = names.iter().map(ServerName::as_str).collect();
+        let mut found = Vec::new();
+        let mut pages = self.api.servers().list(&ListServers::default()).pages();
+        while let Some(page) = pages.try_next().await? {
+            unreadable.extend(page.skipped());
+            let servers = page.items.into_iter();
+            found.extend(servers.filter(|server| names.contains(&*server.name)));
+        }
+        Ok((found, unreadable))
+    }
+
+    /// Finds each server by a request of its own.
+    async fn find_each(
+        &self,
+        names: &[ServerName],
+        mut progress: impl FnMut(u64) + Send,
+    ) -> Result<Vec<Server>> {
+        let requests: Vec<_> = names.iter().map(|name| self.find(name)).collect();
+        let mut responses = stream::iter(requests)
+            .buffered(MAX_CONCURRENT_REQUESTS)
+            .enumerate();
+        let mut found = Vec::new();
+        while let Some((at, server)) = responses.next().await {
+            found.extend(server?);
+            progress(at as u64 + 1);
+        }
+        Ok(found)
+    }
+
+    /// Returns whether a request for each name takes fewer requests than a list of all servers: about
+    /// one for 50 records.
+    async fn is_found_by_name(&self, names: &[ServerName]) -> Result<bool> {
+        if names.len() <= 1 {
+            return Ok(true);
+        }
+        let mut records = self.recorded.load(Relaxed);
+        if records == 0 {
+            records = self.store.count().await?;
+            self.recorded.store(records, Relaxed);
+        }
+        Ok(names.len() as u64 <= records.div_ceil(50).max(1))
+    }
+}
+
+/// Decides what a sync writes, while the servers are being fetched.
+struct Planner<'a> {
+    project: &'a Project,
+    scope: &'a Scope,
+    /// The requested names, unless all records are synced.
+    names: Option<&'a [ServerName]>,
+    /// The names whose servers get a record.
+    adopted_names: HashSet<&'a str>,
+    prune: bool,
+    /// The records, and whether their servers were found.
+    records: IndexMap<String, Known>,
+    ids: HashSet<u64>,
+    adopted: Vec<(Write, SyncedRecord)>,
+    unreadable: Unreadable,
+    finds_known_server: bool,
+}
+
+/// What is known of a record.
+struct Known {
+    id: Option<u64>,
+    stage: Option<Stage>,
+    found: Option<Found>,
+}
+
+/// What becomes of a record whose server was found.
+struct Found {
+    patch: Patch,
+    changed: bool,
+    status: ServerStatus,
+}
+
+impl<'a> Planner<'a> {
+    async fn new(project: &'a Project, scope: &'a Scope, prune: bool) -> Result<Self> {
+        const IDENTITY: Fields = Fields::Only(&["id", "stage"]);
+
+        let names = scope.requested();
+        let mut records = IndexMap::new();
+        let mut add = |record: Record| {
+            let known = Known {
+                id: record.id,
+                stage: record.stage,
+                found: None,
+            };
+            records.insert(record.name, known);
+        };
+        let store = &project.store;
+        match names {
+            Some(names) => {
+                let names: Vec<&str> = names.iter().map(ServerName::as_str).collect();
+                let mut found = store.get_many(&names, IDENTITY).await?;
+                let at: HashMap<&str, usize> = names.iter().copied().zip(0..).collect();
+                found.sort_by_key(|record| at.get(&*record.name).copied());
+                found.into_iter().for_each(add);
+            }
+            None => {
+                let mut all = store.stream(Order::Inserted, IDENTITY);
+                while let Some(record) = all.try_next().await? {
+                    add(record);
+                }
+                project.recorded.store(records.len() as u64, Relaxed);
+            }
+        }
+        Ok(Self {
+            project,
+            scope,
+            names,
+            adopted_names: match scope {
+                Scope::Names(names) => names.iter().map(ServerName::as_str).collect(),
+                _ => HashSet::new(),
+            },
+            prune,
+            ids: records.values().filter_map(|known| known.id).collect(),
+            records,
+            adopted: Vec::new(),
+            unreadable: Unreadable::default(),
+            finds_known_server: false,
         })
     }
 
-    /// Fetches the servers, by name or all of them, whichever takes fewer requests.
-    async fn fetch_servers(
-        &self,
-        scope: &Scope,
-        known: usize,
-        progress: &mut (impl FnMut(SyncProgress) + Send),
-    ) -> Result<(Vec<Server>, Vec<SkippedItem>)> {
-        let mut fetched = |servers, of| progress(SyncProgress::Fetching { servers, of });
-        match scope {
-            Scope::Names(names) | Scope::Recorded(names)
-                if names.len() <= known.div_ceil(50).max(1) =>
-            {
-                let requests: Vec<_> = names.iter().map(|name| self.find(name)).collect();
-                let mut responses = stream::iter(requests)
-                    .buffered(MAX_CONCURRENT_REQUESTS)
-                    .enumerate();
-                let mut found = Vec::new();
-                while let Some((at, server)) = responses.next().await {
-                    found.extend(server?);
-                    fetched(at as u64 + 1, Some(names.len() as u64));
-                }
-                Ok((found, Vec::new()))
+    /// Adds servers that were fetched.
+    async fn add(&mut self, servers: Vec<Server>) -> Result<()> {
+        self.finds_known_server |= servers
+            .iter()
+            .any(|server| self.ids.contains(&server.id.number()));
+        let (recorded, others): (Vec<_>, Vec<_>) = servers
+            .into_iter()
+            .partition(|server| self.records.contains_key(&server.name));
+        for server in others {
+            if self.adopts(&server) {
+                let patch = Patch::new().snapshot(&snapshot(&server));
+                let synced = SyncedRecord {
+                    name: server.name.clone(),
+                    record: SyncOutcome::Adopted,
+                    changed: true,
+                    status: Some(server.status),
+                };
+                let write = Write::new(server.name, patch, IfMissing::Insert);
+                self.adopted.push((write, synced));
             }
-            _ => {
-                let all = self.api.servers().list(&ListServers::default());
-                let all = all.all_with_deviations(|page| fetched(page.items, page.total));
-                let all = all.await?;
-                let skipped = all.skipped().cloned().collect();
-                Ok((all.items, skipped))
+        }
+        let names: Vec<&str> = recorded.iter().map(|server| &*server.name).collect();
+        let records = self.project.store.get_many(&names, COMPARED).await?;
+        let mut records: HashMap<_, _> = records
+            .into_iter()
+            .map(|record| (record.name.clone(), record))
+            .collect();
+        for server in recorded {
+            // It may have been removed in the meantime.
+            if let Some(record) = records.remove(&server.name)
+                && let Some(known) = self.records.get_mut(&server.name)
+            {
+                known.found = Some(Found::new(&record, server));
+            }
+        }
+        Ok(())
+    }
+
+    fn adopts(&self, server: &Server) -> bool {
+        if server.status == ServerStatus::Deleting {
+            // A record would outlive it.
+            return false;
+        }
+        match self.scope {
+            Scope::Known | Scope::Recorded(_) => false,
+            Scope::All => is_managed(server, &self.project.settings),
+            Scope::Names(_) => self.adopted_names.contains(&*server.name),
+        }
+    }
+
+    fn finish(self) -> Plan {
+        let mut plan = Plan {
+            finds_no_known_server: !self.unreadable.has_any && !self.finds_known_server,
+            ..Plan::default()
+        };
+        for (name, known) in self.records {
+            match known.found {
+                Some(found) => plan.update(name, found),
+                None if self.unreadable.may_include(&name, known.id) => {
+                    plan.report(name, SyncOutcome::Unreadable);
+                }
+                None => plan.miss(name, known, self.scope.is_named(), self.prune),
+            }
+        }
+        for (write, synced) in self.adopted {
+            plan.writes.push(write);
+            plan.synced.push(synced);
+        }
+        if let Scope::Names(names) = self.scope {
+            plan.unknown(names);
+        }
+        plan
+    }
+}
+
+/// The fields of a record that are compared with the server.
+const COMPARED: Fields = Fields::Only(&[
+    "id", "stage", "status", "created", "ip4", "ip6", "image", "type", "dc", "rescue", "labels",
+    "lock", "prot",
+]);
+
+impl Found {
+    fn new(record: &Record, server: Server) -> Self {
+        let snapshot = snapshot(&server);
+        let mut changed = differs(record, &snapshot);
+        let mut patch = if changed {
+            Patch::new().snapshot(&snapshot)
+        } else {
+            Patch::new().unchanged(&snapshot)
+        };
+        if record.stage == Some(Stage::New) {
+            // Its creator was lost before it got the response.
+            patch = patch.stage(Stage::Created);
+            changed = true;
+        }
+        Self {
+            patch,
+            changed,
+            status: server.status,
+        }
+    }
+}
+
+/// The items of a list that could not be decoded, any of which may be the server of a record.
+#[derive(Debug, Default)]
+pub(crate) struct Unreadable {
+    has_any: bool,
+    ids: HashSet<String>,
+    names: HashSet<String>,
+    /// The names of those without an id.
+    names_without_id: HashSet<String>,
+    /// Whether one has no name.
+    has_nameless: bool,
+    /// Whether one has neither an id nor a name.
+    has_unknown: bool,
+}
+
+impl Unreadable {
+    pub(super) fn extend<'a>(&mut self, skipped: impl Iterator<Item = &'a SkippedItem>) {
+        for SkippedItem { id, name, .. } in skipped {
+            self.has_any = true;
+            self.ids.extend(id.clone());
+            self.names.extend(name.clone());
+            self.has_nameless |= name.is_none();
+            if id.is_none() {
+                self.names_without_id.extend(name.clone());
+                self.has_unknown |= name.is_none();
             }
         }
     }
 
-    fn plan(
-        &self,
-        scope: &Scope,
-        prune: bool,
-        servers: Vec<Server>,
-        skipped: &[SkippedItem],
-        records: Vec<Record>,
-    ) -> Plan {
-        let ids = known_ids(&records);
-        let mut is_known = servers
-            .iter()
-            .map(|server| ids.contains(&server.id.number()));
-        let mut plan = Plan {
-            finds_no_known_server: skipped.is_empty() && !is_known.any(|is_known| is_known),
-            ..Plan::default()
-        };
-        let mut servers: IndexMap<String, Server> = servers
-            .into_iter()
-            .map(|server| (server.name.clone(), server))
-            .collect();
-        for record in records.iter().filter(|record| scope.names(&record.name)) {
-            match servers.shift_remove(&record.name) {
-                Some(server) => plan.update(record, &server),
-                None if skipped.iter().any(|item| may_be(item, record)) => {
-                    plan.report(&record.name, SyncOutcome::Unreadable, false);
-                }
-                None => plan.miss(record, scope.is_named(), prune),
+    /// Returns whether an item may be the server of a record.
+    pub(crate) fn may_include(&self, name: &str, id: Option<u64>) -> bool {
+        match id {
+            Some(id) => {
+                self.has_unknown
+                    || self.ids.contains(&id.to_string())
+                    || self.names_without_id.contains(name)
             }
+            None => self.has_nameless || self.names.contains(name),
         }
-        for server in servers
-            .values()
-            .filter(|server| scope.adopts(server, &self.settings))
-        {
-            plan.adopt(server);
-        }
-        plan.unknown(scope);
-        plan
     }
 }
 
@@ -243,43 +469,16 @@ pub(super) enum ProjectPresence {
     Empty,
 }
 
-/// Returns the ids of the recorded servers.
-pub(super) fn known_ids(records: &[Record]) -> HashSet<u64> {
-    records.iter().filter_map(|record| record.id).collect()
-}
-
-/// Returns whether an item of a list that could not be decoded may be the server of a record.
-pub(super) fn may_be(item: &SkippedItem, record: &Record) -> bool {
-    match (&item.id, record.id, &item.name) {
-        (Some(item), Some(record), _) => *item == record.to_string(),
-        (_, _, Some(name)) => *name == record.name,
-        _ => true,
-    }
-}
-
 impl Scope {
     fn is_named(&self) -> bool {
         matches!(self, Self::Names(_))
     }
 
-    fn names(&self, name: &str) -> bool {
+    /// Returns the requested names, unless all records are synced.
+    fn requested(&self) -> Option<&[ServerName]> {
         match self {
-            Self::Names(names) | Self::Recorded(names) => {
-                names.iter().any(|it| it.as_str() == name)
-            }
-            Self::Known | Self::All => true,
-        }
-    }
-
-    fn adopts(&self, server: &Server, settings: &Settings) -> bool {
-        if server.status == ServerStatus::Deleting {
-            // A record would outlive it.
-            return false;
-        }
-        match self {
-            Self::Known | Self::Recorded(_) => false,
-            Self::All => is_managed(server, settings),
-            Self::Names(_) => self.names(&server.name),
+            Self::Names(names) | Self::Recorded(names) => Some(names),
+            Self::Known | Self::All => None,
         }
     }
 }
@@ -297,32 +496,18 @@ struct Plan {
 }
 
 impl Plan {
-    fn update(&mut self, record: &Record, server: &Server) {
-        let snapshot = snapshot(server);
-        let mut patch = Patch::new().snapshot(&snapshot);
-        let mut changed = differs(record, &snapshot);
-        if record.stage == Some(Stage::New) {
-            // Its creator was lost before it got the response.
-            patch = patch.stage(Stage::Created);
-            changed = true;
-        }
+    fn update(&mut self, name: String, found: Found) {
         // A record that is removed in the meantime stays removed.
         self.writes
-            .push(Write::new(&record.name, patch, IfMissing::Skip));
-        self.report(&record.name, SyncOutcome::Updated, changed)
-            .status = Some(server.status.clone());
+            .push(Write::new(&*name, found.patch, IfMissing::Skip));
+        let synced = self.report(name, SyncOutcome::Updated);
+        synced.changed = found.changed;
+        synced.status = Some(found.status);
     }
 
-    fn adopt(&mut self, server: &Server) {
-        let patch = Patch::new().snapshot(&snapshot(server));
-        self.writes
-            .push(Write::new(&server.name, patch, IfMissing::Insert));
-        self.report(&server.name, SyncOutcome::Adopted, true).status = Some(server.status.clone());
-    }
-
-    fn miss(&mut self, record: &Record, is_named: bool, prune: bool) {
+    fn miss(&mut self, name: String, record: Known, is_named: bool, prune: bool) {
         if !is_named && !prune {
-            self.report(&record.name, SyncOutcome::Missing, false);
+            self.report(name, SyncOutcome::Missing);
             return;
         }
         self.removes_known |= record.id.is_some();
@@ -332,28 +517,22 @@ impl Plan {
             (None, Some(Stage::New)) => Precondition::Reserved,
             (None, _) => Precondition::Any,
         };
-        self.removals.push((record.name.clone(), only));
-        self.report(&record.name, SyncOutcome::Removed, true);
+        self.removals.push((name.clone(), only));
+        self.report(name, SyncOutcome::Removed).changed = true;
     }
 
-    fn unknown(&mut self, scope: &Scope) {
-        let Scope::Names(names) = scope else { return };
-        for name in names {
-            if !self
-                .synced
-                .iter()
-                .any(|synced| synced.name == name.as_str())
-            {
-                self.report(name.as_str(), SyncOutcome::Unknown, false);
-            }
+    fn unknown(&mut self, names: &[ServerName]) {
+        let known: HashSet<String> = self.synced.iter().map(|one| one.name.clone()).collect();
+        for name in names.iter().filter(|name| !known.contains(name.as_str())) {
+            self.report(name.to_string(), SyncOutcome::Unknown);
         }
     }
 
-    fn report(&mut self, name: &str, record: SyncOutcome, changed: bool) -> &mut SyncedRecord {
+    fn report(&mut self, name: String, record: SyncOutcome) -> &mut SyncedRecord {
         self.synced.push_mut(SyncedRecord {
-            name: name.to_owned(),
+            name,
             record,
-            changed,
+            changed: false,
             status: None,
         })
     }

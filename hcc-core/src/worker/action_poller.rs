@@ -1,5 +1,6 @@
 //! Polls the actions of all running commands together, with few requests.
 
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,13 +22,10 @@ const POLL: Backoff = Backoff {
 
 /// A handle to the task that polls actions.
 #[derive(Clone, Debug)]
-pub(super) struct ActionPoller(mpsc::UnboundedSender<PendingAction>);
+pub(super) struct ActionPoller(mpsc::UnboundedSender<(ActionId, End)>);
 
-#[derive(Debug)]
-struct PendingAction {
-    id: ActionId,
-    ended: oneshot::Sender<Action>,
-}
+/// Reports that an action has ended.
+type End = oneshot::Sender<Action>;
 
 impl ActionPoller {
     pub(super) fn new(context: Arc<WorkerContext>) -> (Self, PollTask) {
@@ -51,7 +49,7 @@ impl ActionPoller {
         }
         let (ended, end) = oneshot::channel();
         let id = action.id;
-        self.0.send(PendingAction { id, ended }).ok()?;
+        self.0.send((id, ended)).ok()?;
         end.await.ok()
     }
 }
@@ -59,15 +57,15 @@ impl ActionPoller {
 /// The task that polls actions.
 pub(super) struct PollTask {
     context: Arc<WorkerContext>,
-    added: mpsc::UnboundedReceiver<PendingAction>,
-    pending: PollSet<PendingAction>,
+    added: mpsc::UnboundedReceiver<(ActionId, End)>,
+    pending: PollSet<ActionId, End>,
 }
 
 impl PollTask {
     pub(super) async fn run(mut self) -> Infallible {
         loop {
             tokio::select! {
-                Some(action) = self.added.recv() => self.pending.push(action),
+                Some((id, end)) = self.added.recv() => self.pending.insert(id, end),
                 () = self.pending.due() => self.poll().await,
             }
         }
@@ -75,12 +73,12 @@ impl PollTask {
 
     async fn poll(&mut self) {
         let pending = &mut self.pending.items;
-        pending.retain(|action| !action.ended.is_closed());
-        let ids: Vec<ActionId> = pending.iter().map(|action| action.id).collect();
+        pending.retain(|_, end| !end.is_closed());
+        let ids: Vec<ActionId> = pending.keys().copied().collect();
         match self.context.project().api.actions().list(&ids).await {
             Ok(actions) => {
                 self.context.status.reached(Service::Hetzner);
-                report_ended(pending, &actions);
+                report_ended(pending, actions);
             }
             // The commands are retried when the token is valid again.
             Err(error) if error.is_retryable() => self.context.failed(&Error::from(error)),
@@ -95,13 +93,17 @@ impl PollTask {
 }
 
 /// Keeps those that are still running.
-fn report_ended(pending: &mut Vec<PendingAction>, actions: &[Action]) {
-    for PendingAction { id, ended } in std::mem::take(pending) {
-        match actions.iter().find(|action| action.id == id) {
+fn report_ended(pending: &mut BTreeMap<ActionId, End>, actions: Vec<Action>) {
+    let mut requested = std::mem::take(pending);
+    for action in actions {
+        let Some(end) = requested.remove(&action.id) else {
+            continue;
+        };
+        if has_ended(&action) {
             // The command may have been cancelled meanwhile.
-            Some(action) if has_ended(action) => drop(ended.send(action.clone())),
-            Some(_) => pending.push(PendingAction { id, ended }),
-            None => drop(ended),
+            drop(end.send(action));
+        } else {
+            pending.insert(action.id, end);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Growing delays: between polls, and between attempts of what has failed.
 
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::time::Duration;
 
@@ -21,25 +22,26 @@ impl Backoff {
 
 /// Items that are polled together: soon after one is added, then less and less often.
 #[derive(Debug)]
-pub(super) struct PollSet<T> {
-    pub(super) items: Vec<T>,
+pub(super) struct PollSet<K, T> {
+    pub(super) items: BTreeMap<K, T>,
     backoff: Backoff,
     delay: Duration,
     next_poll: Instant,
 }
 
-impl<T> PollSet<T> {
+impl<K: Ord, T> PollSet<K, T> {
     pub(super) fn new(backoff: Backoff) -> Self {
         Self {
-            items: Vec::new(),
+            items: BTreeMap::new(),
             backoff,
             delay: backoff.initial,
             next_poll: Instant::now(),
         }
     }
 
-    /// Adds an item; the newest one decides how often all of them are polled.
-    pub(super) fn push(&mut self, item: T) {
+    /// Adds an item, or replaces the one with the same key; the newest one decides how often all of
+    /// them are polled.
+    pub(super) fn insert(&mut self, key: K, item: T) {
         self.delay = self.backoff.initial;
         let soon = Instant::now() + self.delay;
         self.next_poll = if self.items.is_empty() {
@@ -47,7 +49,7 @@ impl<T> PollSet<T> {
         } else {
             self.next_poll.min(soon)
         };
-        self.items.push(item);
+        self.items.insert(key, item);
     }
 
     /// Waits until the next poll is due; indefinitely while there are no items.

@@ -6,7 +6,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkerConfig {
-    /// How many commands run at once, for different servers; 32 by default.
+    /// How many commands are taken from the queue at once, for different servers; 256 by default. Of
+    /// these, as many are in progress as the request budget of the API allows.
     pub concurrency: usize,
     /// How often all records are synced, whatever commands do; every minute by default.
     ///
@@ -26,7 +27,7 @@ pub struct WorkerConfig {
 impl Default for WorkerConfig {
     fn default() -> Self {
         Self {
-            concurrency: 32,
+            concurrency: 256,
             sync_interval: Duration::from_secs(60),
             heartbeat_interval: Duration::from_secs(10),
             shutdown_grace: Duration::from_secs(30),

@@ -1,19 +1,20 @@
 //! What the parts of a worker share.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hcc_queue::Queue;
-use hcc_store::{Patch, Precondition, Record, Store, StoreExt};
+use hcc_store::{Fields, IfMissing, Patch, Precondition, Record, Stage, Store, Write};
 use hcloud_api::ServerStatus;
 use tokio::sync::Notify;
 use tracing::debug;
 
 use super::config::WorkerConfig;
-use super::periodic_sync::is_reservation;
 use super::status::{Service, StatusSender};
 use crate::{
-    Authorizer, Error, Event, Project, RecordEvent, Result, Scope, SyncOutcome, SyncedRecord,
+    Authorizer, Error, Event, Project, RecordEvent, Result, Scope, ServerName, SyncOutcome,
+    SyncedRecord,
 };
 
 /// The status in the record of a server that no longer exists.
@@ -111,45 +112,63 @@ impl WorkerContext {
     }
 
     /// Syncs all records, adopts managed servers without one, and marks the records of servers that
-    /// no longer exist.
-    pub(super) async fn sync_all(&self) -> Result<Vec<SyncedRecord>> {
+    /// no longer exist. Returns the names that are reserved for servers that do not exist.
+    pub(super) async fn sync_all(&self) -> Result<Vec<String>> {
         let synced = self.sync(&Scope::All).await?;
-        for one in &synced {
-            match one.record {
-                SyncOutcome::Adopted => self.confirm_adoption(&one.name).await?,
-                SyncOutcome::Missing => self.mark_deleted(&one.name).await?,
-                _ => {}
+        let names = |record| -> Vec<&str> {
+            let synced = synced.iter().filter(|one| one.record == record);
+            synced.map(|one| &*one.name).collect()
+        };
+        self.confirm_adoptions(&names(SyncOutcome::Adopted)).await?;
+        self.mark_deleted(&names(SyncOutcome::Missing)).await
+    }
+
+    /// Removes the records of adopted servers that were deleted between the list of the servers and
+    /// the adoption.
+    async fn confirm_adoptions(&self, names: &[&str]) -> Result<()> {
+        let records = self.store().get_many(names, Fields::Only(&["id"])).await?;
+        let servers = names.iter().map(|name| name.parse());
+        let servers = servers.collect::<Result<Vec<ServerName>, _>>()?;
+        let (servers, unreadable) = self.project().find_many(&servers).await?;
+        let existing: HashSet<u64> = servers
+            .iter()
+            .filter(|server| server.status != ServerStatus::Deleting)
+            .map(|server| server.id.number())
+            .collect();
+        for Record { name, id, .. } in records {
+            let Some(id) = id else { continue };
+            let exists = existing.contains(&id) || unreadable.may_include(&name, Some(id));
+            if !exists && self.store().remove(&name, Precondition::Id(id)).await? {
+                self.publish_record(&name, SyncOutcome::Removed).await;
             }
         }
-        Ok(synced)
-    }
-
-    /// Removes the record of an adopted server that was deleted between the list of the servers and
-    /// the adoption.
-    async fn confirm_adoption(&self, name: &str) -> Result<()> {
-        let Some(id) = self.store().get(name).await?.and_then(|record| record.id) else {
-            return Ok(());
-        };
-        let found = self.project().find(&name.parse()?).await?;
-        let exists = found.is_some_and(|server| {
-            server.id.number() == id && server.status != ServerStatus::Deleting
-        });
-        if !exists && self.store().remove(name, Precondition::Id(id)).await? {
-            self.publish_record(name, SyncOutcome::Removed).await;
-        }
         Ok(())
     }
 
-    /// Marks the record of a server that no longer exists. It is kept, as it may hold the only copy
-    /// of a password, and fields of other programs.
-    async fn mark_deleted(&self, name: &str) -> Result<()> {
-        let record = self.store().get(name).await?;
+    /// Marks the records of servers that no longer exist, and returns the names of those that never
+    /// existed. Records are kept, as they may hold the only copy of a password, and fields of other
+    /// programs.
+    async fn mark_deleted(&self, names: &[&str]) -> Result<Vec<String>> {
+        const FIELDS: Fields = Fields::Only(&["id", "stage", "status"]);
+        let records = self.store().get_many(names, FIELDS).await?;
+        let (reserved, others): (Vec<_>, Vec<_>) = records.into_iter().partition(is_reservation);
         let is_marked = |record: &Record| record.status.as_deref() == Some(DELETED);
-        if record.is_some_and(|record| !is_reservation(&record) && !is_marked(&record)) {
-            let patch = Patch::new().status(DELETED);
-            self.store().update(name, patch).await?;
-            self.publish_record(name, SyncOutcome::Missing).await;
+        let writes: Vec<Write> = others
+            .into_iter()
+            .filter(|record| !is_marked(record))
+            .map(|record| {
+                let patch = Patch::new().status(DELETED);
+                Write::new(record.name, patch, IfMissing::Skip)
+            })
+            .collect();
+        self.store().write(&writes).await?;
+        for write in &writes {
+            self.publish_record(&write.name, SyncOutcome::Missing).await;
         }
-        Ok(())
+        Ok(reserved.into_iter().map(|record| record.name).collect())
     }
+}
+
+fn is_reservation(record: &Record) -> bool {
+    record.stage == Some(Stage::New) && record.id.is_none()
 }

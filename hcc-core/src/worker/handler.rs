@@ -7,6 +7,7 @@ use hcc_queue::{Disposition, Error as QueueError, Handler, Lease, Outcome as Att
 use hcc_store::{Patch, StoreExt};
 use tracing::{Instrument, Span, error_span, info, warn};
 
+use super::budget::Budget;
 use super::execute::{Executor, Note};
 use super::failure::AttemptError;
 use super::in_flight::InFlight;
@@ -22,6 +23,7 @@ const IN_FLIGHT_TTL: Duration = Duration::from_secs(60);
 pub(super) struct CommandHandler {
     pub(super) executor: Executor,
     pub(super) in_flight: InFlight,
+    pub(super) budget: Budget,
 }
 
 /// The event to publish when the queue has saved the outcome; `None` after a panic.
@@ -31,6 +33,7 @@ impl Handler for CommandHandler {
     type Report = Report;
 
     async fn handle(&self, lease: Arc<Lease>) -> (Attempt, Report) {
+        let _budget = self.budget.begin().await;
         let _in_flight = self.in_flight.start(&lease.command);
         let handled = async {
             #[cfg(feature = "metrics")]

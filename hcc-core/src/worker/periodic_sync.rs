@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use hcc_store::{Precondition, Record, Stage};
+use hcc_store::Precondition;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -13,7 +13,7 @@ use super::status::Service;
 use crate::{Error, Event, Result, SyncOutcome, SyncedEvent};
 
 /// How many servers one request lists.
-const SERVERS_PER_REQUEST: usize = 50;
+const SERVERS_PER_REQUEST: u64 = 50;
 
 /// The least time between syncs for each request that one takes: a quarter of the budget of 3600
 /// requests an hour.
@@ -88,8 +88,8 @@ impl PeriodicSync {
 
     /// Syncs all records, unless another worker has just done it; returns when to do it next.
     async fn sync_unless_fresh(&mut self) -> Result<Duration> {
-        let records = self.context.store().list().await?;
-        let requests = records.len().div_ceil(SERVERS_PER_REQUEST);
+        let records = self.context.store().count().await?;
+        let requests = records.div_ceil(SERVERS_PER_REQUEST);
         let budget = u32::try_from(requests).unwrap_or(u32::MAX);
         self.interval = (self.context.config.sync_interval)
             .max(MIN_INTERVAL_PER_REQUEST.saturating_mul(budget));
@@ -100,16 +100,11 @@ impl PeriodicSync {
             self.context.status.synced(age);
             return Ok(left);
         }
-        let synced = self.context.sync_all().await?;
+        let reserved = self.context.sync_all().await?;
         self.context.status.reached(Service::Hetzner);
         self.context.status.synced(Duration::ZERO);
-        for record in records.iter().filter(|record| is_reservation(record)) {
-            let is_missing = synced
-                .iter()
-                .any(|one| one.name == record.name && one.record == SyncOutcome::Missing);
-            if is_missing {
-                self.remove_reservation(&record.name).await?;
-            }
+        for name in reserved {
+            self.remove_reservation(&name).await?;
         }
         let event = SyncedEvent {
             worker: self.context.worker_id.clone(),
@@ -148,8 +143,4 @@ impl PeriodicSync {
         }
         Ok(())
     }
-}
-
-pub(super) fn is_reservation(record: &Record) -> bool {
-    record.stage == Some(Stage::New) && record.id.is_none()
 }

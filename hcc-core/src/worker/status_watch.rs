@@ -22,7 +22,7 @@ const WATCH_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
 /// The servers whose status is polled, and when.
 #[derive(Debug)]
-pub(super) struct StatusWatch(PollSet<Expected>);
+pub(super) struct StatusWatch(PollSet<String, Expected>);
 
 #[derive(Debug)]
 struct Expected {
@@ -38,12 +38,12 @@ impl StatusWatch {
 
     /// Watches a server until it has this status, instead of one that was expected before.
     pub(super) fn expect(&mut self, server: ServerName, status: ServerStatus) {
-        self.0.items.retain(|other| other.server != server);
-        self.0.push(Expected {
-            server,
+        let expected = Expected {
             status,
             deadline: Instant::now() + WATCH_TIMEOUT,
-        });
+            server: server.clone(),
+        };
+        self.0.insert(server.to_string(), expected);
     }
 
     /// Waits until the next poll is due; indefinitely while there is nothing to watch.
@@ -54,21 +54,20 @@ impl StatusWatch {
     /// Returns the servers to poll now, without those that have timed out.
     pub(super) fn poll(&mut self) -> Vec<ServerName> {
         let now = Instant::now();
-        self.0.items.retain(|expected| now < expected.deadline);
+        self.0.items.retain(|_, expected| now < expected.deadline);
         self.0.polled();
-        let expected = self.0.items.iter();
+        let expected = self.0.items.values();
         expected.map(|expected| expected.server.clone()).collect()
     }
 
     /// Stops watching the servers that have reached their status or no longer exist.
     pub(super) fn observe(&mut self, synced: &[SyncedRecord]) {
-        self.0.items.retain(|expected| {
-            let mut synced = synced.iter();
-            let found = synced.find(|synced| synced.name == expected.server.as_str());
-            found.is_none_or(|synced| {
-                (synced.status.as_ref()).is_some_and(|status| *status != expected.status)
-            })
-        });
+        for SyncedRecord { name, status, .. } in synced {
+            let expected = self.0.items.get(name).map(|expected| &expected.status);
+            if status.is_none() || status.as_ref() == expected {
+                self.0.items.remove(name);
+            }
+        }
     }
 }
 

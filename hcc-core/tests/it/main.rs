@@ -9,6 +9,7 @@ mod offers;
 mod once;
 mod outcomes;
 mod permissions;
+mod scale;
 mod servers;
 mod setup;
 mod storm;

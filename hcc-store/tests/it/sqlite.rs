@@ -10,7 +10,7 @@ use futures_util::TryStreamExt;
 use hcc_store::conformance::Fixture;
 use hcc_store::conformance::accounts::AccountsFixture;
 use hcc_store::{
-    Accounts, AuditEntry, Failure, Fields, IfMissing, Patch, Precondition, Record, Revision,
+    Accounts, AuditEntry, Failure, Fields, IfMissing, Order, Patch, Precondition, Record, Revision,
     Sqlite, Store, StoreExt, User, Write, accounts_conformance, conformance,
 };
 use rusqlite::{Connection, OptionalExtension};
@@ -270,7 +270,11 @@ async fn name_that_is_not_utf8_does_not_hide_the_others() {
         (CAST(x'7b226e616d65223a22766d32' || x'ff' || x'227d' AS TEXT))";
     directory.connection().execute_batch(odd).unwrap();
 
-    let streamed: Vec<Record> = store.stream(Fields::NAME).try_collect().await.unwrap();
+    let streamed: Vec<Record> = store
+        .stream(Order::Name, Fields::NAME)
+        .try_collect()
+        .await
+        .unwrap();
 
     let streamed: Vec<String> = streamed.into_iter().map(|record| record.name).collect();
     assert_eq!(streamed, names);

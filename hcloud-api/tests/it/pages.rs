@@ -244,6 +244,36 @@ async fn a_stream_goes_back_for_moved_items() {
 }
 
 #[tokio::test]
+async fn pages_have_the_items_of_the_whole_list() {
+    for length in [0, 1, 50, 51, 130, 500] {
+        let api = Shelf::holding(1..=length).start().await;
+
+        let pages: Vec<_> = locations(&api).pages().try_collect().await.unwrap();
+
+        let progress: Vec<u64> = pages.iter().map(|page| page.progress.items).collect();
+        let items = pages.into_iter().flat_map(|page| page.items).collect();
+        assert_eq!(numbers(items), Vec::from_iter(1..=length));
+        assert_eq!(progress.len() as u64, length.div_ceil(50).max(1));
+        assert!(progress.is_sorted() && progress.last() == Some(&length));
+        assert_eq!(requests(&api).await, progress.len());
+    }
+}
+
+#[tokio::test]
+async fn pages_are_read_again_for_moved_items() {
+    let shelf = Shelf::holding(1..=250).changing(2, |ids| _ = ids.drain(..60));
+    let api = shelf.start().await;
+
+    let pages: Vec<_> = locations(&api).pages().try_collect().await.unwrap();
+
+    let items = pages.into_iter().flat_map(|page| page.items).collect();
+    let mut items = numbers(items);
+    items.sort_unstable();
+    assert!(items.is_sorted() && items.windows(2).all(|pair| pair[0] < pair[1]));
+    assert!((61..=250).all(|id| items.contains(&id)));
+}
+
+#[tokio::test]
 async fn the_first_item_is_fetched_alone() {
     let api = Shelf::holding(1..=130).start().await;
 
@@ -290,8 +320,13 @@ async fn pages_that_bring_nothing_new_end_the_list() {
 
         assert_eq!(numbers(locations(&api).all().await.unwrap()), [1]);
         let stream: Vec<_> = locations(&api).stream().try_collect().await.unwrap();
+        let pages: Vec<_> = locations(&api).pages().try_collect().await.unwrap();
 
         assert_eq!(numbers(stream), [1]);
-        assert!(requests(&api).await <= 4, "{says_last_page}");
+        assert_eq!(
+            numbers(pages.into_iter().flat_map(|page| page.items).collect()),
+            [1]
+        );
+        assert!(requests(&api).await <= 6, "{says_last_page}");
     }
 }
