@@ -74,6 +74,13 @@ impl<T> Channel<T> for Log<T>
 where
     T: Serialize + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
 {
+    async fn init(&self) -> Result<()> {
+        let path = self.path.clone();
+        let opened = spawn_blocking(move || open(&path).map(drop)).await;
+        let opened = opened.unwrap_or_else(|stopped| resume_unwind(stopped.into_panic()));
+        opened.map_err(|error| failed(&self.queue, error))
+    }
+
     async fn send(&self, message: &T) -> Result<()> {
         let mut line =
             serde_json::to_vec(message).expect("messages are strings or have string keys");
@@ -166,7 +173,7 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Whether the path still refers to this file. The identity of an open file is not reused.
-fn refers_to(path: &Path, file: &Metadata) -> io::Result<bool> {
+pub(super) fn refers_to(path: &Path, file: &Metadata) -> io::Result<bool> {
     match fs::metadata(path) {
         Ok(there) => Ok(identity(&there) == identity(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
