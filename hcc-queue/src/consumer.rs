@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 use tracing::{debug, error, info, warn};
 
 use crate::{
@@ -24,6 +24,9 @@ const EXPIRY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How long cancelled handlers may take to return their commands to the queue.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Limits the first renewal of a worker's presence, without which it can work as well.
+const INTRODUCTION_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The pauses after failed calls to the queue.
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
@@ -224,6 +227,8 @@ impl Consumer {
             handler,
             cancel: cancel.subscribe(),
         });
+        // The workers divide the servers among them, so they should know each other.
+        let _ = timeout(INTRODUCTION_TIMEOUT, runner.presence.renew()).await;
         tokio::select! {
             ended = self.work(&runner, concurrency.max(1), shutdown, &cancel) => ended,
             never = runner.stay_present() => match never {},
@@ -341,7 +346,7 @@ impl<H: Handler> Runner<H> {
         let Some(period) = self.presence.renewal_interval() else {
             return pending().await;
         };
-        let mut ticks = interval(period);
+        let mut ticks = interval_at(Instant::now() + period, period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;

@@ -3,15 +3,15 @@
 use std::fmt::Debug;
 use std::marker::PhantomData;
 use std::mem;
-use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ::mongodb::bson::oid::ObjectId;
 use ::mongodb::bson::{self, Bson, Document, doc};
+use ::mongodb::error::ErrorKind;
 use ::mongodb::options::{Acknowledgment, WriteConcern};
 use ::mongodb::{Collection, Database};
 use async_trait::async_trait;
-use hcc_database::mongodb::{NAMESPACE_EXISTS, Server, has_code};
-use tokio::spawn;
+use hcc_database::mongodb::{DUPLICATE_KEY, NAMESPACE_EXISTS, Server, has_code};
 use tokio::sync::OnceCell;
 
 use super::document::read_all;
@@ -136,6 +136,32 @@ impl<T: Message> Capped<T> {
     }
 }
 
+/// The messages of one request. They are sent again by the next one if its caller stops waiting: it
+/// may have the messages of others.
+struct Batch<'a> {
+    documents: Vec<Document>,
+    unsent: &'a Mutex<Vec<Document>>,
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        let mut unsent = self.unsent.lock().unwrap_or_else(PoisonError::into_inner);
+        unsent.splice(..0, self.documents.drain(..));
+    }
+}
+
+/// Whether all messages that the server has refused had been sent before.
+fn is_sent_again(error: &::mongodb::error::Error) -> bool {
+    match &*error.kind {
+        ErrorKind::InsertMany(error) => {
+            let refused = error.write_errors.as_deref().unwrap_or_default();
+            error.write_concern_error.is_none()
+                && refused.iter().all(|refused| refused.code == DUPLICATE_KEY)
+        }
+        _ => false,
+    }
+}
+
 /// The write concern of what may be lost: it does not wait until that is durable.
 pub(super) fn not_durable() -> WriteConcern {
     WriteConcern::builder()
@@ -157,25 +183,29 @@ impl<T: Message> Channel<T> for Capped<T> {
         // An insert would create a collection that is not capped.
         self.ensured.get_or_try_init(|| self.ensure()).await?;
         let document = message.write();
-        let document = document.map_err(|error| self.server.error(error))?;
+        let mut document = document.map_err(|error| self.server.error(error))?;
+        document
+            .entry("_id")
+            .or_insert_with(|| ObjectId::new().into());
         self.unsent().push(document);
         let _sending = self.sending.lock().await;
-        let documents = mem::take(&mut *self.unsent());
-        if documents.is_empty() {
+        let mut batch = Batch {
+            documents: mem::take(&mut *self.unsent()),
+            unsent: &self.unsent,
+        };
+        if batch.documents.is_empty() {
             // Another call has sent it.
             return Ok(());
         }
         let messages = self.on(self.server.database());
-        let server = self.server.clone();
-        // Another caller may stop waiting, but not take the messages of this one with it.
-        let sent = spawn(async move {
-            let send = messages.insert_many(documents);
-            server.answer(send.write_concern(not_durable())).await
-        });
-        let sent = sent
-            .await
-            .unwrap_or_else(|stopped| resume_unwind(stopped.into_panic()));
-        Ok(sent.map(drop)?)
+        let send = messages.insert_many(&batch.documents);
+        let send = send.ordered(false).write_concern(not_durable());
+        let sent = self.server.bounded(send).await;
+        batch.documents.clear();
+        match sent {
+            Err(error) if !is_sent_again(&error) => Err(self.server.error(error).into()),
+            _ => Ok(()),
+        }
     }
 
     async fn subscribe(&self) -> Result<Box<dyn Subscription<T>>> {
