@@ -23,8 +23,8 @@ use self::wal::Wal;
 use self::workers::{CHECK_INTERVAL, Identity, Others, Worker, Workers};
 use crate::page::{clamp, numbered, numbered_dead};
 use crate::{
-    Command, CommandId, Commands, Counts, Entry, Error, Failure, Lease, Page, PageCursor, Presence,
-    Pushed, Queue, Reason, Result, State, Token,
+    Collections, Command, CommandId, Commands, Counts, Entry, Error, Failure, Lease, Page,
+    PageCursor, Presence, Pushed, Queue, Reason, Result, State, Token,
 };
 
 /// Commands in one SQLite file, shared by any number of processes on one machine.
@@ -37,6 +37,7 @@ pub struct Sqlite {
     database: Database,
     wal: Wal,
     workers: Workers,
+    signal_bytes: u64,
 }
 
 impl Sqlite {
@@ -54,6 +55,16 @@ impl Sqlite {
             workers: Workers::new(database.path()),
             database,
             wal: Wal::default(),
+            signal_bytes: Collections::default().signal_bytes,
+        }
+    }
+
+    /// Sets the size of the files of signals and events, in bytes, from which they begin anew.
+    #[must_use]
+    pub fn with_signal_bytes(self, signal_bytes: u64) -> Self {
+        Self {
+            signal_bytes,
+            ..self
         }
     }
 
@@ -66,8 +77,8 @@ impl Sqlite {
         let (path, timeout) = (self.database.path(), self.database.timeout());
         Queue::new(
             Arc::new(self.clone()),
-            Arc::new(Log::new(path, "msg", timeout)),
-            Arc::new(Log::new(path, "evt", timeout)),
+            Arc::new(Log::new(path, "msg", timeout, self.signal_bytes)),
+            Arc::new(Log::new(path, "evt", timeout, self.signal_bytes)),
         )
     }
 

@@ -302,8 +302,12 @@ function calls.delete_dead(age)
   return deleted
 end
 
--- Renews the presence of a worker; returns how often each has.
+-- Renews the presence of a worker; returns how often each has. Other programs may be the only
+-- ones that send, and do not trim the streams.
 function calls.renew(worker)
+  for _, stream in ipairs({'msg', 'evt'}) do
+    call('XTRIM', stream, 'MAXLEN', '~', 3000)
+  end
   call('HINCRBY', 'cmd:workers', worker, 1)
   return call('HGETALL', 'cmd:workers')
 end

@@ -1,10 +1,9 @@
 //! The format of the file, and the directory next to it.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hcc_database::sqlite::{Schema, create_directory, open_or_create};
+use hcc_database::sqlite::{Schema, WriteLock, create_directory, open_or_create};
 
 /// The triggers keep `first` true for the first command of each server and for no other, whichever
 /// program writes, so that the indexes contain only commands that may be leased.
@@ -107,10 +106,11 @@ pub(super) fn directory(path: &Path) -> PathBuf {
     directory.into()
 }
 
-fn open_lock(path: &Path) -> io::Result<fs::File> {
+fn open_lock(path: &Path) -> io::Result<WriteLock> {
     let directory = directory(path);
     create_directory(&directory)?;
-    open_or_create(&directory.join("lock"))
+    let lock = WriteLock::new(open_or_create(&directory.join("lock"))?);
+    Ok(lock.in_turn(open_or_create(&directory.join("next"))?))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use hcc_queue::conformance::Fixture;
 use hcc_queue::{Command, Error, Failure, Policy, Queue, Received, Sqlite, State, conformance};
 use rusqlite::Connection;
 use tempfile::TempDir;
+use test_services::wait_until;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -270,6 +271,64 @@ async fn writer_that_times_out_does_not_write_later() {
     let other = directory.open();
     other.push(&Command::new("start", "web")).await.unwrap();
     assert_eq!(other.list_all().await.unwrap().len(), 1);
+}
+
+/// Without turns, the writer that has just released the lock would nearly always be faster.
+#[tokio::test(flavor = "multi_thread")]
+async fn writer_that_waits_is_next() {
+    let directory = Directory::new();
+    directory.create().await;
+    let [lock, next] = ["lock", "next"].map(|name| File::open(directory.live(name)).unwrap());
+    for round in 1..=20 {
+        lock.lock().unwrap();
+        let queue = directory.open();
+        let command = Command::new("start", format!("vm{round}"));
+        let waiting = tokio::spawn(async move { queue.push(&command).await.unwrap() });
+        let is_waiting = async || match next.try_lock() {
+            Ok(()) => next.unlock().is_err(),
+            Err(_) => true,
+        };
+        wait_until(is_waiting, true).await;
+
+        // As a process does that writes without a pause.
+        lock.unlock().unwrap();
+        next.lock().unwrap();
+        lock.lock().unwrap();
+        next.unlock().unwrap();
+
+        let count = "SELECT count(*) FROM cmd";
+        let connection = directory.connection();
+        let count: i64 = connection.query_row(count, [], |row| row.get(0)).unwrap();
+        assert_eq!(count, round);
+        lock.unlock().unwrap();
+        waiting.await.unwrap();
+    }
+}
+
+/// Also if this crate never sends.
+#[tokio::test]
+async fn file_of_signals_is_bounded_by_its_subscribers() {
+    const LIMIT: u64 = 1_000;
+    let directory = Directory::new();
+    let queue = Sqlite::new(directory.path())
+        .with_signal_bytes(LIMIT)
+        .queue();
+    let mut signals = queue.signals().subscribe().await.unwrap();
+
+    for number in 0..1_000 {
+        let mut log = OpenOptions::new()
+            .append(true)
+            .open(directory.live("msg"))
+            .unwrap();
+        log.write_all(format!("\"{number}\"\n").as_bytes()).unwrap();
+        let received = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
+        assert_eq!(received, Received::Message(number.to_string()));
+        while let Ok(received) = timeout(Duration::ZERO, signals.next()).await {
+            assert_eq!(received.unwrap(), Received::Lagged);
+        }
+        let size = fs::metadata(directory.live("msg")).unwrap().len();
+        assert!(size < LIMIT + 10, "{size}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
