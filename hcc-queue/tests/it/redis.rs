@@ -436,8 +436,7 @@ async fn tls_connections_trust_the_given_certificates() {
         settings.split(' ').map(str::to_owned).collect()
     });
     let url = server.fresh_url().replace("redis:", "rediss:");
-    let (host, number) = url.rsplit_once('/').unwrap();
-    let url = format!("{host}:6380/{number}");
+    let url = url.replace(":6379/", ":6380/");
 
     let is_trusted = |certificates: &str| {
         let path = concat!(
