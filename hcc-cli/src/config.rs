@@ -29,7 +29,7 @@ use std::{fmt, fs};
 
 use etcetera::BaseStrategy;
 use hcc_core::{Guard, Project, ResourceKind, Settings};
-use hcc_queue::{Collections, Queue, QueueUrl};
+use hcc_queue::{Collections, Policy, Queue, QueueUrl};
 use hcc_store::{Store, StoreUrl};
 use hcloud_api::{Client, ClientBuilder};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -41,6 +41,7 @@ use self::hcloud::HcloudConfig;
 use self::key::Values;
 use self::paths::{resolve, resolve_in_url};
 use self::token::{no_token, output_of, read_token};
+use crate::duration;
 use crate::error::{CliError, Context, Exit, Result};
 use crate::report::{warn_of_delay, warn_of_deviation};
 
@@ -387,7 +388,8 @@ impl Config {
     pub async fn queue(&self) -> Result<Queue> {
         let url = self.queue_url()?;
         if !self.is_dry_run() {
-            return Ok(hcc_queue::open_with(&url, &self.collections()?).await?);
+            let queue = hcc_queue::open_with(&url, &self.collections()?).await?;
+            return Ok(queue.with_policy(self.policy()?));
         }
         if url.path().is_some_and(|path| !path.exists()) {
             // Opening would create it.
@@ -395,6 +397,17 @@ impl Config {
         }
         let queue = hcc_queue::open_with(&url, &self.collections()?).await?;
         Ok(queue.dry_run())
+    }
+
+    fn policy(&self) -> Result<Policy> {
+        let mut policy = Policy::default();
+        if let Some(value) = self.get(Key::KeepDead) {
+            policy.keep_dead = match value {
+                "-" => None,
+                value => Some(duration::parse(value)?),
+            };
+        }
+        Ok(policy)
     }
 
     fn collections(&self) -> Result<Collections> {

@@ -19,12 +19,16 @@ pub(crate) fn hour(at: SystemTime) -> String {
     format!("{} UTC (in {})", time.strftime("%H:%M"), short(left))
 }
 
-/// Parses a duration such as `30s` or `1h 30m`; a bare number counts seconds.
+/// Parses a duration such as `30s`, `1h 30m` or `90d`; a bare number counts seconds.
 pub(crate) fn parse(duration: &str) -> Result<Duration> {
     if let Ok(seconds) = duration.parse() {
         return Ok(Duration::from_secs(seconds));
     }
     let invalid = || CliError::usage("expected a duration such as 30s or 5m");
+    if let Some(days) = duration.strip_suffix('d') {
+        let days: u32 = days.trim_end().parse().map_err(|_| invalid())?;
+        return Ok(Duration::from_secs(u64::from(days) * 86_400));
+    }
     let parsed: SignedDuration = duration.parse().map_err(|_| invalid())?;
     parsed.try_into().map_err(|_| invalid())
 }
@@ -49,10 +53,10 @@ mod tests {
         let seconds = |text| parse(text).ok().map(|duration| duration.as_secs());
 
         assert_eq!(
-            ["90", "30s", "1h 30m", "2 minutes"].map(seconds),
-            [Some(90), Some(30), Some(5400), Some(120)]
+            ["90", "30s", "1h 30m", "2 minutes", "30d"].map(seconds),
+            [Some(90), Some(30), Some(5400), Some(120), Some(2_592_000)]
         );
-        assert_eq!(["", "soon", "-5s"].map(seconds), [None; 3]);
+        assert_eq!(["", "soon", "-5s", "-1d", "d"].map(seconds), [None; 5]);
     }
 
     #[test]

@@ -248,6 +248,14 @@ fn response_code(error: &DriverError) -> Option<(i32, &str)> {
         ErrorKind::Write(WriteFailure::WriteError(error)) => {
             Some((error.code, error.code_name.as_deref().unwrap_or_default()))
         }
+        ErrorKind::InsertMany(error) => {
+            let mut refused = error.write_errors.iter().flatten();
+            let refused = refused.next()?;
+            Some((
+                refused.code,
+                refused.code_name.as_deref().unwrap_or_default(),
+            ))
+        }
         _ => None,
     }
 }

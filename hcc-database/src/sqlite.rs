@@ -8,5 +8,5 @@ mod permissions;
 
 pub use database::{Database, Permit};
 pub use fault::Fault;
-pub use file::{File, Schema, lock_directory};
+pub use file::{File, Schema, WriteLock, lock_directory};
 pub use permissions::{create_directory, create_file, open_or_create};

@@ -16,6 +16,11 @@ use crate::Result;
 /// - Subscribers are woken by the database; they do not poll for messages.
 #[async_trait]
 pub trait Channel<T>: Debug + Send + Sync {
+    /// Creates what is missing in the database, so that other programs can send.
+    async fn init(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Sends a message to all subscribers, in every process.
     ///
     /// # Cancel safety

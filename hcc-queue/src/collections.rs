@@ -12,7 +12,8 @@ pub struct Collections {
     /// The events: `evt`.
     pub events: String,
     /// The size of the capped collections of signals and events, in bytes: 100,000. When
-    /// they are full, new messages replace the oldest.
+    /// they are full, new messages replace the oldest. In SQLite, the size of the files next to the
+    /// database, which begin anew when they are full.
     pub signal_bytes: u64,
 }
 

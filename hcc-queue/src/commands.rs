@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Page, PageCursor, Result};
+use crate::{Page, PageCursor, Presence, Result};
 
 /// Commands in a database, shared by any number of processes.
 ///
@@ -45,6 +45,10 @@ use crate::{Page, PageCursor, Result};
 /// [`LeaseLost`]: crate::Error::LeaseLost
 #[async_trait]
 pub trait Commands: Debug + Send + Sync {
+    /// Creates what is missing in the database, such as tables and indexes, so that other
+    /// programs can push. Calls that write do so as well.
+    async fn init(&self) -> Result<()>;
+
     /// Adds a command behind all others, to be leased after `delay` at the earliest.
     ///
     /// Returns as soon as other processes can see the command; it is confirmed once
@@ -66,6 +70,11 @@ pub trait Commands: Debug + Send + Sync {
     /// The cost depends neither on the number of waiting commands nor on how many of
     /// them are for one server.
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>>;
+
+    /// Announces a worker, so that its leases end when it is gone: see [`Presence`].
+    ///
+    /// The database is not contacted before the presence is used.
+    fn announce(&self) -> Box<dyn Presence>;
 
     /// Makes a lease end `duration` from now.
     ///
@@ -118,6 +127,15 @@ pub trait Commands: Debug + Send + Sync {
     ///
     /// [`MAX_PAGE`]: crate::MAX_PAGE
     async fn list(&self, after: Option<&PageCursor>, limit: usize) -> Result<Page>;
+
+    /// Returns one page of the dead letters, the newest first, as [`list`](Self::list) does.
+    ///
+    /// Those of earlier releases of MongoDB's backend, which did not store when a command died,
+    /// come last.
+    async fn dead_letters(&self, after: Option<&PageCursor>, limit: usize) -> Result<Page>;
+
+    /// Counts the dead letters, at a cost that does not depend on the length of the queue.
+    async fn count_dead(&self) -> Result<u64>;
 
     /// Moves a dead letter to the end of the queue, as if it were pushed now.
     ///

@@ -52,6 +52,9 @@ macro_rules! conformance {
             stale_lease_changes_nothing
             finished_command_cannot_be_finished_again
             extended_lease_excludes_others
+            command_of_a_worker_that_is_gone_is_leased
+            worker_that_is_present_keeps_its_commands
+            queue_that_was_only_created_takes_commands_of_others
             released_command_returns_with_its_reason
             released_command_waits_for_its_delay
             buried_command_is_a_dead_letter
@@ -72,6 +75,7 @@ macro_rules! conformance {
             commands_are_counted_by_state
             server_has_pending_commands_until_they_end
             pages_have_every_entry_once_and_in_order
+            dead_letters_are_counted_and_paged_from_the_newest
             expired_dead_letters_are_deleted
             consumer_deletes_expired_dead_letters
             outcome_decides_what_happens_to_a_command
@@ -324,6 +328,75 @@ pub async fn extended_lease_excludes_others(fixture: &dyn Fixture) {
 
     assert!(queue.lease().await.unwrap().is_none());
     queue.ack(lease).await.unwrap();
+}
+
+/// The leases of a worker that is gone end long before they would expire.
+pub async fn command_of_a_worker_that_is_gone_is_leased(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+    let commands = queue.commands();
+    push(&queue, "stop", "vm").await;
+    push(&queue, "start", "vm").await;
+    let process = fixture.queue().await;
+    let worker = process.commands().announce();
+    worker.renew().await.unwrap();
+    let stale = worker.lease(HOUR).await.unwrap().unwrap();
+    assert_ne!(commands.next_due().await.unwrap(), Some(NOW));
+    drop((worker, process));
+
+    let other = commands.announce();
+    let taken_over = async {
+        while commands.next_due().await.unwrap() != Some(NOW) {
+            other.renew().await.unwrap();
+        }
+    };
+    soon(taken_over).await;
+    let lease = other.lease(HOUR).await.unwrap().unwrap();
+
+    assert_eq!(lease.command, stale.command);
+    assert_eq!(lease.attempt, 2);
+    assert!(lease.token > stale.token);
+    assert_lost(commands.extend(&stale, HOUR).await);
+    assert_lost(commands.ack(stale).await);
+    assert!(commands.lease(HOUR).await.unwrap().is_none());
+    commands.ack(lease).await.unwrap();
+    assert_eq!(verb(&leased(&queue, HOUR).await), "start");
+}
+
+/// A worker that is present is not replaced, however many others there are.
+pub async fn worker_that_is_present_keeps_its_commands(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+    push(&queue, "start", "vm").await;
+    push(&queue, "start", "other").await;
+    let processes = [fixture.queue().await, fixture.queue().await];
+    let [busy, idle] = processes
+        .each_ref()
+        .map(|queue| queue.commands().announce());
+    busy.renew().await.unwrap();
+    let lease = busy.lease(HOUR).await.unwrap().unwrap();
+    let unannounced = leased(&queue, HOUR).await;
+
+    for _ in 0..10 {
+        busy.renew().await.unwrap();
+        assert!(!idle.renew().await.unwrap());
+        assert_ne!(queue.commands().next_due().await.unwrap(), Some(NOW));
+        assert!(idle.lease(HOUR).await.unwrap().is_none());
+    }
+
+    queue.ack(lease).await.unwrap();
+    queue.ack(unannounced).await.unwrap();
+    busy.leave().await.unwrap();
+}
+
+/// Other programs can push before this crate does.
+pub async fn queue_that_was_only_created_takes_commands_of_others(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+
+    queue.init().await.unwrap();
+    queue.init().await.unwrap();
+    assert_eq!(entries(&queue).await, []);
+    fixture.insert("start", "vm", "").await;
+
+    assert_eq!(verb(&leased(&queue, HOUR).await), "start");
 }
 
 /// A command that is released without a delay can be leased at once.
@@ -762,6 +835,43 @@ pub async fn pages_have_every_entry_once_and_in_order(fixture: &dyn Fixture) {
         assert_eq!(listed, ids, "{limit}");
     }
     let invalid = commands.list(Some(&"?".to_owned().into()), 10).await;
+    assert_eq!(invalid.unwrap().entries, []);
+}
+
+/// The newest dead letters are read without those before them.
+pub async fn dead_letters_are_counted_and_paged_from_the_newest(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+    let commands = queue.commands();
+    assert_eq!(commands.count_dead().await.unwrap(), 0);
+    assert_eq!(commands.dead_letters(None, 10).await.unwrap().entries, []);
+    let mut expected = Vec::new();
+    for number in 0..7 {
+        expected.insert(0, push(&queue, "start", &format!("vm{number}")).await);
+        let lease = leased(&queue, HOUR).await;
+        commands.bury(lease, &"no".into()).await.unwrap();
+        // MongoDB stores times in milliseconds.
+        sleep(Duration::from_millis(2)).await;
+    }
+    push(&queue, "start", "alive").await;
+
+    assert_eq!(commands.count_dead().await.unwrap(), 7);
+    for limit in [0, 1, 2, 7, usize::MAX] {
+        let (mut listed, mut next) = (Vec::new(), None);
+        loop {
+            let page = commands.dead_letters(next.as_ref(), limit).await.unwrap();
+            assert!(page.entries.len() <= limit.max(1));
+            assert!(page.entries.iter().all(|entry| entry.state == State::Dead));
+            listed.extend(page.entries.into_iter().map(|entry| entry.command.id));
+            next = page.next;
+            if next.is_none() {
+                break;
+            }
+        }
+        assert_eq!(listed, expected, "{limit}");
+    }
+    let invalid = commands
+        .dead_letters(Some(&"?".to_owned().into()), 10)
+        .await;
     assert_eq!(invalid.unwrap().entries, []);
 }
 

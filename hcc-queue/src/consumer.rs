@@ -1,5 +1,6 @@
 //! Consumers: waiting for commands, and running handlers for them.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::future::{pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,16 +12,21 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 use tracing::{debug, error, info, warn};
 
-use crate::{Command, Disposition, Error, Lease, Outcome, Queue, Received, Result, Subscription};
+use crate::{
+    Command, Disposition, Error, Lease, Outcome, Presence, Queue, Received, Result, Subscription,
+};
 
 /// How often expired dead letters are deleted.
 const EXPIRY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How long cancelled handlers may take to return their commands to the queue.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Limits the first renewal of a worker's presence, without which it can work as well.
+const INTRODUCTION_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The pauses after failed calls to the queue.
 const MIN_BACKOFF: Duration = Duration::from_millis(100);
@@ -193,6 +199,8 @@ impl Consumer {
     ///   [settled](Queue::settle): completed, retried or moved to the dead letters.
     /// - A handler that panics has failed; the command is retried.
     /// - If the queue fails, this waits with a backoff and goes on, unless waiting does not help.
+    /// - If this process ends without a shutdown, another worker gets its commands long before the
+    ///   leases expire, see [`Presence`].
     /// - On `shutdown`, no further commands are leased. Running handlers have
     ///   [`shutdown_grace`](crate::Policy::shutdown_grace) to finish; then they are dropped
     ///   and their commands released as [`Handler::cancelled`] decides.
@@ -205,20 +213,35 @@ impl Consumer {
     /// # Cancel safety
     ///
     /// If its future is dropped, running handlers are dropped as well, and their commands
-    /// are delivered again when the leases expire.
+    /// are delivered again when the others notice that the worker is gone.
     pub async fn run(
         &mut self,
         concurrency: usize,
         handler: impl Handler,
         shutdown: impl Future<Output = ()>,
     ) -> Result<()> {
-        let concurrency = concurrency.max(1);
         let cancel = watch::Sender::new(false);
         let runner = Arc::new(Runner {
+            presence: self.queue.commands().announce(),
             queue: self.queue.clone(),
             handler,
             cancel: cancel.subscribe(),
         });
+        // The workers divide the servers among them, so they should know each other.
+        let _ = timeout(INTRODUCTION_TIMEOUT, runner.presence.renew()).await;
+        tokio::select! {
+            ended = self.work(&runner, concurrency.max(1), shutdown, &cancel) => ended,
+            never = runner.stay_present() => match never {},
+        }
+    }
+
+    async fn work(
+        &mut self,
+        runner: &Arc<Runner<impl Handler>>,
+        concurrency: usize,
+        shutdown: impl Future<Output = ()>,
+        cancel: &watch::Sender<bool>,
+    ) -> Result<()> {
         let mut jobs = JoinSet::new();
         let mut shutdown = pin!(shutdown);
         let mut backoff = MIN_BACKOFF;
@@ -267,6 +290,10 @@ impl Consumer {
             // Leases that could not be released expire.
             let _ = timeout(RELEASE_TIMEOUT, join_all(&mut jobs)).await;
         }
+        if jobs.is_empty() {
+            // The others forget it anyway.
+            let _ = timeout(RELEASE_TIMEOUT, runner.presence.leave()).await;
+        }
         // Other workers can lease the commands behind the completed ones.
         self.queue.notify().await;
         ended
@@ -295,6 +322,8 @@ impl fmt::Debug for Consumer {
 
 /// What the jobs of one [`Consumer::run`] share.
 struct Runner<H> {
+    /// Of this worker, for its leases.
+    presence: Box<dyn Presence>,
     queue: Queue,
     handler: H,
     /// Whether handlers are to be cancelled.
@@ -305,15 +334,31 @@ impl<H: Handler> Runner<H> {
     /// Starts jobs until none is due or all slots are in use.
     async fn fill(self: &Arc<Self>, jobs: &mut JoinSet<()>, concurrency: usize) -> Result<()> {
         while jobs.len() < concurrency
-            && let Some(lease) = self
-                .queue
-                .commands()
-                .lease(self.queue.policy().lease)
-                .await?
+            && let Some(lease) = self.presence.lease(self.queue.policy().lease).await?
         {
             jobs.spawn(Arc::clone(self).execute(lease));
         }
         Ok(())
+    }
+
+    /// Shows other workers that this one is present, and takes over from those that are gone.
+    async fn stay_present(&self) -> Infallible {
+        let Some(period) = self.presence.renewal_interval() else {
+            return pending().await;
+        };
+        let mut ticks = interval_at(Instant::now() + period, period);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            match self.presence.renew().await {
+                Ok(true) => self.queue.notify().await,
+                Ok(false) => {}
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    debug!(error, "presence not renewed");
+                }
+            }
+        }
     }
 
     async fn execute(self: Arc<Self>, lease: Lease) {

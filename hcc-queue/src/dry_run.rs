@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    Channel, Command, CommandId, Commands, Counts, Entry, Lease, Page, PageCursor, Pushed, Reason,
-    Result, State, Subscription,
+    Channel, Command, CommandId, Commands, Counts, Entry, Lease, Page, PageCursor, Presence,
+    Pushed, Reason, Result, State, Subscription,
 };
 
 /// Reads commands from others and drops all changes. Nothing can be leased.
@@ -17,6 +17,14 @@ pub(crate) struct DryRunCommands(pub(crate) Arc<dyn Commands>);
 
 #[async_trait]
 impl Commands for DryRunCommands {
+    async fn init(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn announce(&self) -> Box<dyn Presence> {
+        Box::new(DryRunPresence)
+    }
+
     async fn push(&self, command: &Command, _: Duration) -> Result<Pushed> {
         Ok(Pushed::immediately(command.id.clone()))
     }
@@ -61,6 +69,14 @@ impl Commands for DryRunCommands {
         self.0.list(after, limit).await
     }
 
+    async fn dead_letters(&self, after: Option<&PageCursor>, limit: usize) -> Result<Page> {
+        self.0.dead_letters(after, limit).await
+    }
+
+    async fn count_dead(&self) -> Result<u64> {
+        self.0.count_dead().await
+    }
+
     async fn retry(&self, id: &CommandId) -> Result<bool> {
         let entry = self.get(id).await?;
         Ok(entry.is_some_and(|entry| entry.state == State::Dead))
@@ -80,12 +96,39 @@ impl Commands for DryRunCommands {
     }
 }
 
+/// A worker that leases nothing.
+#[derive(Debug)]
+struct DryRunPresence;
+
+#[async_trait]
+impl Presence for DryRunPresence {
+    async fn lease(&self, _: Duration) -> Result<Option<Lease>> {
+        Ok(None)
+    }
+
+    async fn renew(&self) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn renewal_interval(&self) -> Option<Duration> {
+        None
+    }
+
+    async fn leave(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// Receives messages and sends none.
 #[derive(Debug)]
 pub(crate) struct DryRunChannel<T>(pub(crate) Arc<dyn Channel<T>>);
 
 #[async_trait]
 impl<T: Debug + Send + Sync> Channel<T> for DryRunChannel<T> {
+    async fn init(&self) -> Result<()> {
+        Ok(())
+    }
+
     async fn send(&self, _: &T) -> Result<()> {
         Ok(())
     }

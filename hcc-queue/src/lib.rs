@@ -16,6 +16,7 @@ mod mongodb;
 mod open;
 mod page;
 mod policy;
+mod presence;
 mod queue;
 #[cfg(feature = "redis")]
 mod redis;
@@ -39,6 +40,7 @@ pub use mongodb::Mongodb;
 pub use open::{open, open_with};
 pub use page::{MAX_PAGE, Page, PageCursor};
 pub use policy::Policy;
+pub use presence::Presence;
 pub use queue::{Disposition, Outcome, Queue};
 #[cfg(feature = "redis")]
 pub use redis::Redis;

@@ -11,10 +11,11 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::broadcast::{self, Receiver, Sender};
 use tokio::time::Instant;
 
-use crate::page::{clamp, numbered};
+use crate::page::{clamp, numbered, numbered_dead};
+use crate::queue::COMMANDS;
 use crate::{
-    Channel, Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Pushed,
-    Queue, RawEvent, Reason, Received, Result, State, Subscription, Token,
+    Channel, Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Presence,
+    Pushed, Queue, RawEvent, Reason, Received, Result, State, Subscription, Token,
 };
 
 /// How many messages are kept, also for a slow subscriber.
@@ -49,6 +50,8 @@ struct Row {
     /// When it may be leased; the end of the lease if it is held, the death if it is dead.
     due: Instant,
     held: bool,
+    /// The worker that has leased it, if that was announced.
+    holder: Option<CommandId>,
     /// Whether it was pushed with a delay.
     delayed: bool,
     token: Token,
@@ -70,6 +73,27 @@ impl Memory {
     fn rows(&self) -> MutexGuard<'_, Rows> {
         // Rows are always consistent, even if another thread panicked.
         self.0.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Leases the next command, for a worker if it was announced.
+    fn lease_for(&self, duration: Duration, holder: Option<&CommandId>) -> Option<Lease> {
+        let mut rows = self.rows();
+        let now = Instant::now();
+        let found = rows.first().find(|(_, row)| row.due <= now);
+        let (at, _) = found?;
+        let row = &mut rows.queue[at];
+        row.held = true;
+        row.holder = holder.cloned();
+        row.due = now + duration;
+        row.token = Token(row.token.0 + 1);
+        row.attempts += 1;
+        let age = now - row.pushed;
+        Some(Lease::new(
+            row.command.clone(),
+            row.token,
+            row.attempts,
+            age,
+        ))
     }
 }
 
@@ -95,6 +119,7 @@ impl Row {
             pushed: now,
             due: now + delay,
             held: false,
+            holder: None,
             delayed: !delay.is_zero(),
             token: Token(0),
             attempts: 0,
@@ -159,8 +184,53 @@ impl Rows {
     }
 }
 
+/// A worker that is present until it is dropped.
+#[derive(Debug)]
+struct Worker {
+    queue: Memory,
+    id: CommandId,
+}
+
+#[async_trait]
+impl Presence for Worker {
+    async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
+        Ok(self.queue.lease_for(duration, Some(&self.id)))
+    }
+
+    async fn renew(&self) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn renewal_interval(&self) -> Option<Duration> {
+        None
+    }
+
+    async fn leave(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let mut is_any = false;
+        for row in &mut self.queue.rows().queue {
+            if row.is_leased() && row.holder.as_ref() == Some(&self.id) {
+                row.due = Instant::now();
+                is_any = true;
+            }
+        }
+        if is_any {
+            self.queue.0.signals.broadcast(COMMANDS.to_owned());
+        }
+    }
+}
+
 #[async_trait]
 impl Commands for Memory {
+    async fn init(&self) -> Result<()> {
+        Ok(())
+    }
+
     async fn version(&self) -> Result<String> {
         Ok(concat!("memory ", env!("CARGO_PKG_VERSION")).to_owned())
     }
@@ -183,20 +253,14 @@ impl Commands for Memory {
     }
 
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
-        let mut rows = self.rows();
-        let now = Instant::now();
-        let found = rows.first().find(|(_, row)| row.due <= now);
-        let Some((at, _)) = found else {
-            return Ok(None);
-        };
-        let row = &mut rows.queue[at];
-        row.held = true;
-        row.due = now + duration;
-        row.token = Token(row.token.0 + 1);
-        row.attempts += 1;
-        let age = now - row.pushed;
-        let lease = Lease::new(row.command.clone(), row.token, row.attempts, age);
-        Ok(Some(lease))
+        Ok(self.lease_for(duration, None))
+    }
+
+    fn announce(&self) -> Box<dyn Presence> {
+        Box::new(Worker {
+            queue: self.clone(),
+            id: CommandId::random(),
+        })
     }
 
     async fn extend(&self, lease: &Lease, duration: Duration) -> Result<()> {
@@ -283,6 +347,21 @@ impl Commands for Memory {
         Ok(Page::new(queue.chain(dead).take(limit).collect(), limit))
     }
 
+    async fn dead_letters(&self, after: Option<&PageCursor>, limit: usize) -> Result<Page> {
+        let limit = clamp(limit);
+        let Some(before) = numbered_dead(after) else {
+            return Ok(Page::default());
+        };
+        let rows = self.rows();
+        let dead = rows.dead.iter().rev().filter(|row| row.position < before);
+        let dead = dead.filter_map(|row| row.listed(true, i64::MIN));
+        Ok(Page::new(dead.take(limit).collect(), limit))
+    }
+
+    async fn count_dead(&self) -> Result<u64> {
+        Ok(self.rows().dead.len() as u64)
+    }
+
     async fn retry(&self, id: &CommandId) -> Result<bool> {
         let mut rows = self.rows();
         let Some(at) = rows.dead.iter().position(|row| row.command.id == *id) else {
@@ -332,18 +411,22 @@ impl<T: Clone> Broadcast<T> {
     fn kept(&self) -> MutexGuard<'_, VecDeque<T>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-#[async_trait]
-impl<T: Clone + Debug + Send + Sync + 'static> Channel<T> for Broadcast<T> {
-    async fn send(&self, message: &T) -> Result<()> {
+    fn broadcast(&self, message: T) {
         let mut kept = self.kept();
         if kept.len() == CHANNEL_CAPACITY {
             kept.pop_front();
         }
         kept.push_back(message.clone());
         // Without subscribers it fails, and the message is lost as documented.
-        let _ = self.sender.send(message.clone());
+        let _ = self.sender.send(message);
+    }
+}
+
+#[async_trait]
+impl<T: Clone + Debug + Send + Sync + 'static> Channel<T> for Broadcast<T> {
+    async fn send(&self, message: &T) -> Result<()> {
+        self.broadcast(message.clone());
         Ok(())
     }
 

@@ -17,21 +17,25 @@ pub async fn open(url: &QueueUrl) -> Result<Queue> {
     open_with(url, &Collections::default()).await
 }
 
-/// Opens the queue of a URL, in these collections if it is in MongoDB.
+/// Opens the queue of a URL, in these collections if it is in MongoDB. The size of the signals also
+/// holds for the files of SQLite.
 ///
 /// # Errors
 ///
 /// As with [`open`].
 #[cfg_attr(
-    not(feature = "mongodb"),
-    expect(unused_variables, reason = "only MongoDB has collections")
+    not(any(feature = "mongodb", feature = "sqlite")),
+    expect(unused_variables, reason = "other databases have no collections")
 )]
 pub async fn open_with(url: &QueueUrl, collections: &Collections) -> Result<Queue> {
     match &url.0 {
         #[cfg(feature = "mongodb")]
         DatabaseUrl::Mongodb(_) => Ok(crate::Mongodb::new(url, collections.clone()).await?.queue()),
         #[cfg(feature = "sqlite")]
-        DatabaseUrl::Sqlite(path) => Ok(crate::Sqlite::new(path).queue()),
+        DatabaseUrl::Sqlite(path) => {
+            let queue = crate::Sqlite::new(path).with_signal_bytes(collections.signal_bytes);
+            Ok(queue.queue())
+        }
         #[cfg(feature = "redis")]
         DatabaseUrl::Redis(_) => Ok(crate::Redis::new(url)?.queue()),
         DatabaseUrl::Memory => Ok(Memory::default().queue()),

@@ -75,6 +75,17 @@ pub(crate) fn numbered(after: Option<&PageCursor>) -> Option<(bool, i64)> {
     Some((is_dead, position.parse().ok()?))
 }
 
+/// Parses the cursor of a page of dead letters, the newest first: the number before which it
+/// begins. `None` if it is invalid.
+pub(crate) fn numbered_dead(after: Option<&PageCursor>) -> Option<i64> {
+    match after {
+        None => Some(i64::MAX),
+        Some(_) => numbered(after)
+            .filter(|(is_dead, _)| *is_dead)
+            .map(|(_, before)| before),
+    }
+}
+
 /// The number of entries in a page.
 pub(crate) fn clamp(limit: usize) -> usize {
     limit.clamp(1, MAX_PAGE)

@@ -21,7 +21,7 @@ pub struct Policy {
     pub max_backoff: Duration,
     /// How often a consumer polls for commands, in case a signal is lost: every 30 s.
     pub poll_interval: Duration,
-    /// How long dead letters are kept: indefinitely unless set.
+    /// How long dead letters are kept: 90 days, or indefinitely if it is `None`.
     ///
     /// Consumers delete expired ones when they begin to wait and once a minute; a queue
     /// without consumers keeps them.
@@ -40,7 +40,7 @@ impl Default for Policy {
             backoff: Duration::from_secs(2),
             max_backoff: Duration::from_secs(5 * 60),
             poll_interval: Duration::from_secs(30),
-            keep_dead: None,
+            keep_dead: Some(Duration::from_secs(90 * 24 * 60 * 60)),
             shutdown_grace: Duration::from_secs(30),
         }
     }

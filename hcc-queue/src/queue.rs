@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The signal that commands can be leased.
-const COMMANDS: &str = "cmd";
+pub(crate) const COMMANDS: &str = "cmd";
 
 /// A queue of commands with its signals and events, in one database.
 ///
@@ -130,6 +130,16 @@ impl Queue {
     /// Returns the events.
     pub fn events(&self) -> &dyn Channel<RawEvent> {
         &*self.events
+    }
+
+    /// Creates what is missing in the database, such as tables, indexes and the files or collections
+    /// of signals, so that other programs can push.
+    ///
+    /// Pushes and [consumers](Self::consumer) create what they need as well.
+    pub async fn init(&self) -> Result<()> {
+        self.commands.init().await?;
+        self.signals.init().await?;
+        self.events.init().await
     }
 
     /// Adds a command and wakes the consumers.
@@ -325,8 +335,9 @@ impl Queue {
         Ok(entries)
     }
 
-    /// Subscribes a consumer; it misses no command that is pushed from now on.
+    /// Subscribes a consumer; it misses no command that is pushed from now on, by whatever program.
     pub async fn consumer(&self) -> Result<Consumer> {
+        self.commands.init().await?;
         Ok(Consumer::new(self.clone(), self.signals.subscribe().await?))
     }
 

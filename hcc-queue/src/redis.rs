@@ -14,10 +14,11 @@ use serde_json::Value;
 
 use self::server::Server;
 use self::stream::Streams;
-use crate::page::{clamp, numbered};
+use crate::page::{clamp, numbered, numbered_dead};
+use crate::presence::{Observer, RENEWAL_INTERVAL};
 use crate::{
-    Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Pushed, Queue,
-    QueueUrl, Reason, Result, State, Token,
+    Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Presence, Pushed,
+    Queue, QueueUrl, Reason, Result, State, Token,
 };
 
 /// Commands in a Redis database, shared by any number of machines.
@@ -66,6 +67,11 @@ impl Redis {
 
 #[async_trait]
 impl Commands for Redis {
+    async fn init(&self) -> Result<()> {
+        // Keys need not be created; this checks the server's settings.
+        self.next_due().await.map(drop)
+    }
+
     async fn version(&self) -> Result<String> {
         self.0.version().await
     }
@@ -98,6 +104,14 @@ impl Commands for Redis {
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
         let row: Option<Row> = self.0.call("lease", micros(duration)).await?;
         Ok(row.map(lease))
+    }
+
+    fn announce(&self) -> Box<dyn Presence> {
+        Box::new(Worker {
+            server: Arc::clone(&self.0),
+            id: CommandId::random().to_string(),
+            observer: Observer::default(),
+        })
     }
 
     async fn extend(&self, lease: &Lease, duration: Duration) -> Result<()> {
@@ -144,13 +158,21 @@ impl Commands for Redis {
             return Ok(Page::default());
         };
         let args = (usize::from(is_dead), after, limit);
-        let rows: Vec<(Fields, u64, i64)> = self.0.call("list", args).await?;
-        let rows = rows.into_iter().map(|(fields, now, position)| {
-            let entry = entry((fields, now));
-            let cursor = PageCursor::new(entry.state == State::Dead, position);
-            (cursor, entry)
-        });
-        Ok(Page::new(rows.collect(), limit))
+        let rows = self.0.call("list", args).await?;
+        Ok(page(rows, limit))
+    }
+
+    async fn dead_letters(&self, after: Option<&PageCursor>, limit: usize) -> Result<Page> {
+        let limit = clamp(limit);
+        let Some(before) = numbered_dead(after) else {
+            return Ok(Page::default());
+        };
+        let rows = self.0.call("dead", (before, limit)).await?;
+        Ok(page(rows, limit))
+    }
+
+    async fn count_dead(&self) -> Result<u64> {
+        self.0.call("count_dead", NO_ARGS).await
     }
 
     async fn retry(&self, id: &CommandId) -> Result<bool> {
@@ -164,6 +186,53 @@ impl Commands for Redis {
     async fn delete_dead(&self, age: Duration) -> Result<u64> {
         self.0.call("delete_dead", micros(age)).await
     }
+}
+
+/// A worker, present while it renews its counter.
+#[derive(Debug)]
+struct Worker {
+    server: Arc<Server>,
+    id: String,
+    observer: Observer,
+}
+
+#[async_trait]
+impl Presence for Worker {
+    async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
+        let args = (micros(duration), &*self.id);
+        let row: Option<Row> = self.server.call("lease", args).await?;
+        Ok(row.map(lease))
+    }
+
+    async fn renew(&self) -> Result<bool> {
+        let mut counters: HashMap<String, i64> = self.server.call("renew", &*self.id).await?;
+        counters.remove(&self.id);
+        let mut is_any = false;
+        for worker in self.observer.gone(counters) {
+            let ended: u64 = self.server.call("leave", worker).await?;
+            is_any |= ended > 0;
+        }
+        Ok(is_any)
+    }
+
+    fn renewal_interval(&self) -> Option<Duration> {
+        Some(RENEWAL_INTERVAL)
+    }
+
+    async fn leave(&self) -> Result<()> {
+        let _: u64 = self.server.call("leave", &*self.id).await?;
+        Ok(())
+    }
+}
+
+/// A page of rows with their positions.
+fn page(rows: Vec<(Fields, u64, i64)>, limit: usize) -> Page {
+    let rows = rows.into_iter().map(|(fields, now, position)| {
+        let entry = entry((fields, now));
+        let cursor = PageCursor::new(entry.state == State::Dead, position);
+        (cursor, entry)
+    });
+    Page::new(rows.collect(), limit)
 }
 
 /// A command as the script returns it: its fields, and the time.

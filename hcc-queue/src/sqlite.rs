@@ -4,6 +4,7 @@ mod file;
 mod log;
 mod wal;
 mod watch;
+mod workers;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,10 +20,11 @@ use tokio::sync::oneshot;
 use self::file::SCHEMA;
 use self::log::Log;
 use self::wal::Wal;
-use crate::page::{clamp, numbered};
+use self::workers::{CHECK_INTERVAL, Identity, Others, Worker, Workers};
+use crate::page::{clamp, numbered, numbered_dead};
 use crate::{
-    Command, CommandId, Commands, Counts, Entry, Error, Failure, Lease, Page, PageCursor, Pushed,
-    Queue, Reason, Result, State, Token,
+    Collections, Command, CommandId, Commands, Counts, Entry, Error, Failure, Lease, Page,
+    PageCursor, Presence, Pushed, Queue, Reason, Result, State, Token,
 };
 
 /// Commands in one SQLite file, shared by any number of processes on one machine.
@@ -34,6 +36,8 @@ use crate::{
 pub struct Sqlite {
     database: Database,
     wal: Wal,
+    workers: Workers,
+    signal_bytes: u64,
 }
 
 impl Sqlite {
@@ -46,9 +50,21 @@ impl Sqlite {
 
     /// Creates the queue of a file with another timeout for writes of other processes.
     pub fn with_timeout(path: impl Into<PathBuf>, timeout: Duration) -> Self {
+        let database = Database::new(path, &SCHEMA, timeout);
         Self {
-            database: Database::new(path, &SCHEMA, timeout),
+            workers: Workers::new(database.path()),
+            database,
             wal: Wal::default(),
+            signal_bytes: Collections::default().signal_bytes,
+        }
+    }
+
+    /// Sets the size of the files of signals and events, in bytes, from which they begin anew.
+    #[must_use]
+    pub fn with_signal_bytes(self, signal_bytes: u64) -> Self {
+        Self {
+            signal_bytes,
+            ..self
         }
     }
 
@@ -61,8 +77,8 @@ impl Sqlite {
         let (path, timeout) = (self.database.path(), self.database.timeout());
         Queue::new(
             Arc::new(self.clone()),
-            Arc::new(Log::new(path, "msg", timeout)),
-            Arc::new(Log::new(path, "evt", timeout)),
+            Arc::new(Log::new(path, "msg", timeout, self.signal_bytes)),
+            Arc::new(Log::new(path, "evt", timeout, self.signal_bytes)),
         )
     }
 
@@ -149,10 +165,62 @@ impl Sqlite {
             _ => Ok(()),
         }
     }
+
+    /// Leases the next command, for a worker or for as long as the lease lasts.
+    async fn lease_for(
+        &self,
+        duration: Duration,
+        worker: Option<Arc<Identity>>,
+    ) -> Result<Option<Lease>> {
+        let workers = self.workers.clone();
+        let is_due = move |connection: &Connection| {
+            let is_any_gone = workers.any_gone(connection)?;
+            Ok(is_any_gone || next_due(connection)? == Some(Duration::ZERO))
+        };
+        let workers = self.workers.clone();
+        self.write_if(is_due, move |transaction| {
+            workers.end_leases(transaction)?;
+            bury_never_due(transaction)?;
+            // Two subqueries on two partial indexes: a single one with OR would sort the backlog.
+            let sql = "UPDATE cmd SET
+                    held = TRUE,
+                    holder = ?2,
+                    due = unixepoch('subsec') + ?1,
+                    token = token + 1,
+                    attempts = attempts + 1
+                WHERE seq = coalesce(
+                    (SELECT seq FROM cmd INDEXED BY cmd_later
+                     WHERE first AND due IS NOT NULL AND due <= unixepoch('subsec')
+                     ORDER BY due LIMIT 1),
+                    (SELECT seq FROM cmd INDEXED BY cmd_ready
+                     WHERE first AND due IS NULL
+                     ORDER BY seq LIMIT 1))
+                RETURNING id, cmd, \"for\", args, \"by\", at, token, attempts,
+                    max(0.0, unixepoch('subsec') - at), seq";
+            if let Some(worker) = &worker {
+                worker.lock(transaction)?;
+            }
+            let worker = worker.as_deref().map(|worker| &*worker.id);
+            let mut update = transaction.prepare_cached(sql)?;
+            loop {
+                let found = update.query_row(params![duration.as_secs_f64(), worker], lease);
+                match found.optional()? {
+                    Some(Err(odd)) => odd.bury(transaction)?,
+                    Some(Ok(lease)) => return Ok(Some(lease)),
+                    None => return Ok(None),
+                }
+            }
+        })
+        .await
+    }
 }
 
 #[async_trait]
 impl Commands for Sqlite {
+    async fn init(&self) -> Result<()> {
+        self.write(|_| Ok(())).await
+    }
+
     async fn version(&self) -> Result<String> {
         Ok(self.database.version().await?)
     }
@@ -202,35 +270,11 @@ impl Commands for Sqlite {
     }
 
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
-        let is_due = |connection: &Connection| Ok(next_due(connection)? == Some(Duration::ZERO));
-        self.write_if(is_due, move |transaction| {
-            bury_never_due(transaction)?;
-            // Two subqueries on two partial indexes: a single one with OR would sort the backlog.
-            let sql = "UPDATE cmd SET
-                    held = TRUE,
-                    due = unixepoch('subsec') + ?1,
-                    token = token + 1,
-                    attempts = attempts + 1
-                WHERE seq = coalesce(
-                    (SELECT seq FROM cmd INDEXED BY cmd_later
-                     WHERE first AND due IS NOT NULL AND due <= unixepoch('subsec')
-                     ORDER BY due LIMIT 1),
-                    (SELECT seq FROM cmd INDEXED BY cmd_ready
-                     WHERE first AND due IS NULL
-                     ORDER BY seq LIMIT 1))
-                RETURNING id, cmd, \"for\", args, \"by\", at, token, attempts,
-                    max(0.0, unixepoch('subsec') - at), seq";
-            let mut update = transaction.prepare_cached(sql)?;
-            loop {
-                let found = update.query_row([duration.as_secs_f64()], lease);
-                match found.optional()? {
-                    Some(Err(odd)) => odd.bury(transaction)?,
-                    Some(Ok(lease)) => return Ok(Some(lease)),
-                    None => return Ok(None),
-                }
-            }
-        })
-        .await
+        self.lease_for(duration, None).await
+    }
+
+    fn announce(&self) -> Box<dyn Presence> {
+        Box::new(Worker::new(self))
     }
 
     async fn extend(&self, lease: &Lease, duration: Duration) -> Result<()> {
@@ -256,7 +300,8 @@ impl Commands for Sqlite {
     async fn release(&self, lease: Lease, delay: Duration, reason: &str) -> Result<()> {
         let (seconds, reason) = (delay.as_secs_f64(), reason.to_owned());
         self.settle(&lease, move |transaction, id, token| {
-            let sql = "UPDATE cmd SET held = FALSE, due = unixepoch('subsec') + ?3, err = ?4
+            let sql = "UPDATE cmd SET held = FALSE, holder = NULL,
+                    due = unixepoch('subsec') + ?3, err = ?4
                 WHERE id = ?1 AND token = ?2 AND held";
             transaction
                 .prepare_cached(sql)?
@@ -278,7 +323,16 @@ impl Commands for Sqlite {
     }
 
     async fn next_due(&self) -> Result<Option<Duration>> {
-        self.read(next_due).await
+        let workers = self.workers.clone();
+        self.read(move |connection| {
+            let due = next_due(connection)?;
+            Ok(match workers.check(connection)? {
+                Others::Gone => Some(Duration::ZERO),
+                Others::Busy => Some(due.map_or(CHECK_INTERVAL, |due| due.min(CHECK_INTERVAL))),
+                Others::Idle => due,
+            })
+        })
+        .await
     }
 
     async fn get(&self, id: &CommandId) -> Result<Option<Entry>> {
@@ -339,6 +393,28 @@ impl Commands for Sqlite {
                 after = i64::MIN;
             }
             Ok(Page::new(found, limit))
+        })
+        .await
+    }
+
+    async fn dead_letters(&self, after: Option<&PageCursor>, limit: usize) -> Result<Page> {
+        let limit = clamp(limit);
+        let Some(before) = numbered_dead(after) else {
+            return Ok(Page::default());
+        };
+        self.read(move |connection| {
+            let sql = format!("{DEAD_LETTERS} WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2");
+            let mut page = connection.prepare_cached(&sql)?;
+            let found = page.query_map(params![before, limit as i64], entry)?;
+            Ok(Page::new(found.collect::<rusqlite::Result<_>>()?, limit))
+        })
+        .await
+    }
+
+    async fn count_dead(&self) -> Result<u64> {
+        self.read(|connection| {
+            let count = connection.query_row("SELECT count(*) FROM cmd_dead", [], |row| row.get(0));
+            Ok(count.map(i64::unsigned_abs)?)
         })
         .await
     }

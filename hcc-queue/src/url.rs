@@ -8,13 +8,13 @@ use hcc_database::{Accepted, DatabaseUrl, InvalidUrl};
 
 const ACCEPTED: Accepted = Accepted {
     kind: "queue",
-    formats: "sqlite:PATH, mongodb://HOST/DATABASE or redis://HOST/NUMBER",
+    formats: "sqlite:PATH, mongodb://HOST/DATABASE, redis://HOST/NUMBER or rediss://HOST/NUMBER",
     example: "sqlite:/var/lib/hcc/queue.db",
     redis: true,
 };
 
-/// The URL of a queue: `sqlite:PATH`, `mongodb://…` or `redis://…` as their drivers accept them, or
-/// `memory:`, which ends with its process.
+/// The URL of a queue: `sqlite:PATH`, `mongodb://…`, `redis://…` or `rediss://…` (TLS) as their drivers accept
+/// them, or `memory:`, which ends with its process.
 ///
 /// Neither `Display` nor `Debug` shows a password.
 ///

@@ -7,7 +7,7 @@ use hcc_core::{Frontend, Outcome};
 use hcc_queue::{Command, CommandId, Entry, State};
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::cmd::args::{DEFAULT_TIMEOUT, ProgressMarks, line};
 use crate::config::Config;
@@ -64,6 +64,8 @@ pub(crate) struct QueueCommand {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
+    /// Create the queue, so that other programs can push before hcc does
+    Init {},
     /// List the commands that are waiting, in progress, or dead letters
     #[command(visible_alias = "ls")]
     List {},
@@ -159,9 +161,15 @@ fn print(command: &Command, out: &Output) -> Result<()> {
 impl QueueCommand {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let queue = config.queue().await?.with_user(user());
-        let entries = queue.list_all().await?;
+        let entries = async || queue.list_all().await;
         match self.verb {
+            Verb::Init {} => {
+                let url = config.queue_url()?.to_string();
+                queue.init().await?;
+                out.done_to(format!("create {url}"), &json!({ "queue": url }))
+            }
             Verb::List {} => {
+                let entries = entries().await?;
                 let width = prefix_length(&entries);
                 let rows: Vec<EntryRow> = entries
                     .iter()
@@ -170,10 +178,12 @@ impl QueueCommand {
                 out.rows(&rows)
             }
             Verb::Show { id } => {
+                let entries = entries().await?;
                 let entry = find(&entries, &id)?;
                 out.record(&EntryDetails(EntryRow::new(entry, usize::MAX)))
             }
             Verb::Retry(selection) => {
+                let entries = entries().await?;
                 let ids = selection.of(&entries)?;
                 for id in &ids {
                     if !queue.retry(id).await? {
@@ -183,8 +193,9 @@ impl QueueCommand {
                 out.done_to(format!("retry {}", listed(&ids)), &ids)
             }
             Verb::Drop(selection) => {
+                let entries = entries().await?;
                 let ids = selection.of(&entries)?;
-                let frontend = Frontend::new(config.store().await?, queue);
+                let frontend = Frontend::new(config.store().await?, queue.clone());
                 for id in &ids {
                     if !frontend.remove(id, Some(&user())).await? {
                         return Err(refused("leased", format!("{id} is in progress")));

@@ -12,6 +12,7 @@ use hcloud_api::{Client, Labels};
 use secrecy::SecretString;
 
 use super::paths::resolve_in_url;
+use crate::duration;
 
 /// Values of settings. Some are secrets, so all are treated as such.
 pub(crate) type Values = BTreeMap<Key, SecretString>;
@@ -75,7 +76,7 @@ keys! {
     StoreCommand: "store_command", "HCC_STORE_COMMAND", Some("store-command"), "COMMAND",
         "Shell command that prints the URL of the database of the records";
     Queue: "queue", "HCC_QUEUE", Some("queue"), "URL",
-        "Database of the commands: sqlite:PATH, mongodb://HOST/DATABASE or redis://HOST \
+        "Database of the commands: sqlite:PATH, mongodb://HOST/DATABASE, redis://HOST or rediss://HOST \
          [default: next to the records]";
     QueueCommand: "queue_command", "HCC_QUEUE_COMMAND", Some("queue-command"), "COMMAND",
         "Shell command that prints the URL of the database of the commands";
@@ -88,7 +89,9 @@ keys! {
     Events: "events", "HCC_EVENTS", Some("events"), "NAME",
         "MongoDB collection of the events [default: evt]";
     SignalBytes: "signal_bytes", "HCC_SIGNAL_BYTES", Some("signal-bytes"), "BYTES",
-        "Size limit of the signals in MongoDB, and of the events [default: 100000]";
+        "Size limit of the signals in MongoDB or SQLite, and of the events [default: 100000]";
+    KeepDead: "keep_dead", "HCC_KEEP_DEAD", Some("keep-dead"), "TIME",
+        "How long dead letters are kept, such as 30d; - for indefinitely [default: 90d]";
 }
 
 impl Key {
@@ -212,6 +215,10 @@ impl Key {
                 matches!(value.parse::<u32>(), Ok(1..)),
                 "expected a number of bytes",
             ),
+            Self::KeepDead if value != "-" => require(
+                duration::parse(value).is_ok(),
+                "expected a duration such as 30d",
+            ),
             _ => Ok(()),
         }
     }
@@ -272,6 +279,8 @@ mod tests {
             (Key::Queue, "redis", "redis://h"),
             (Key::Records, "a$b", "vms"),
             (Key::SignalBytes, "0", "100000"),
+            (Key::KeepDead, "soon", "30d"),
+            (Key::KeepDead, "-1d", "-"),
         ] {
             assert!(key.check(invalid).is_err(), "{key} {invalid}");
             assert!(key.check(valid).is_ok(), "{key} {valid}");

@@ -28,9 +28,9 @@ pub struct Schema {
     pub page_size: u32,
     /// `PRAGMA synchronous`: `FULL`, or `NORMAL` if the caller syncs the log.
     pub synchronous: &'static str,
-    /// Opens the file that writers lock, which is not the database: closing that would end the
+    /// Opens the files that writers lock, which are not the database: closing that would end the
     /// locks that SQLite holds on it in this process.
-    pub open_lock: fn(&Path) -> io::Result<fs::File>,
+    pub open_lock: fn(&Path) -> io::Result<WriteLock>,
 }
 
 impl Schema {
@@ -52,7 +52,52 @@ pub struct File {
     is_outdated: bool,
     /// The lock of all writers. SQLite's own lock polls and can starve a writer; this one is a
     /// blocking file lock.
-    lock: Option<fs::File>,
+    lock: Option<WriteLock>,
+}
+
+/// The lock of all writers of a file.
+#[derive(Debug)]
+pub struct WriteLock {
+    lock: fs::File,
+    /// Locked by the writer that waits for the lock. Otherwise the one that has just released it
+    /// would be faster than one that has to wake up first, and could write again and again.
+    next: Option<fs::File>,
+}
+
+impl WriteLock {
+    /// The lock that is held by locking this file.
+    pub fn new(lock: fs::File) -> Self {
+        Self { lock, next: None }
+    }
+
+    /// Makes writers take turns: the one that waits holds the lock of this file.
+    #[must_use]
+    pub fn in_turn(self, next: fs::File) -> Self {
+        let next = Some(next);
+        Self { next, ..self }
+    }
+
+    /// Acquires the lock; calls `on_wait` if another writer has it.
+    fn acquire(&self, on_wait: impl Fn()) -> io::Result<()> {
+        let lock = |file: &fs::File| {
+            if file.try_lock().is_err() {
+                on_wait();
+                file.lock()?;
+            }
+            Ok(())
+        };
+        let Some(next) = &self.next else {
+            return lock(&self.lock);
+        };
+        lock(next)?;
+        let acquired = lock(&self.lock);
+        next.unlock()?;
+        acquired
+    }
+
+    fn release(&self) -> io::Result<()> {
+        self.lock.unlock()
+    }
 }
 
 impl File {
@@ -120,12 +165,11 @@ impl File {
             Some(lock) => lock,
             None => (self.schema.open_lock)(&self.path)?,
         };
-        if lock.try_lock().is_err() {
+        lock.acquire(|| {
             debug!(path = %self.path.display(), "waiting for another process to release the lock");
-            lock.lock()?;
-        }
+        })?;
         let done = job(self);
-        lock.unlock()?;
+        lock.release()?;
         self.lock = Some(lock);
         done
     }
@@ -218,15 +262,15 @@ impl File {
 /// # Errors
 ///
 /// Those of the operating system, and [`io::ErrorKind::Unsupported`] on a network file system.
-pub fn lock_directory(path: &Path) -> io::Result<fs::File> {
+pub fn lock_directory(path: &Path) -> io::Result<WriteLock> {
     let directory = directory_of(path);
     create_directory(directory)?;
     if cfg!(unix) {
-        return fs::File::open(directory);
+        return fs::File::open(directory).map(WriteLock::new);
     }
     let mut lock = path.as_os_str().to_owned();
     lock.push("-lock");
-    super::permissions::open_or_create(Path::new(&lock))
+    super::permissions::open_or_create(Path::new(&lock)).map(WriteLock::new)
 }
 
 /// Begins a transaction with the lock for writing: acquired later, it could fail halfway.

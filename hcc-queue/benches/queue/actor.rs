@@ -1,14 +1,17 @@
 //! Other processes: this program again, in a role.
 
 use std::env;
+use std::future::pending;
 use std::io::{BufRead, BufReader, Lines, Read, stdin};
 use std::process::{self, Child, ChildStdout, Command as Process, Stdio};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hcc_queue::{Command, Queue};
+use hcc_queue::{Command, Lease, Outcome, Queue, RawEvent};
 use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
+use tokio::time::sleep;
 
 use crate::{now, queue};
 
@@ -40,6 +43,11 @@ impl Actor {
         self.child.id()
     }
 
+    /// Kills the process at once.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+    }
+
     /// The next line that it prints.
     pub(crate) fn line(&mut self) -> String {
         self.lines.next().unwrap().unwrap()
@@ -67,6 +75,8 @@ pub(crate) async fn act(role: &str, url: &str) {
     match role {
         "consume" => consume(&queue(url).await).await,
         "pop" => pop(url).await,
+        "work" => work(&queue(url).await, Duration::from_millis(5)).await,
+        "stick" => stick(&queue(url).await).await,
         "saturate" => saturate(&queue(url).await).await,
         _ => panic!("no role {role}"),
     }
@@ -82,6 +92,35 @@ async fn consume(queue: &Queue) {
         queue.ack(lease).await.unwrap();
         println!("{}", leased.as_nanos());
     }
+}
+
+/// Works as `hcc` does, with an event for each command, and prints a line for each.
+async fn work(queue: &Queue, time: Duration) {
+    println!("ready");
+    let events = queue.clone();
+    let handler = move |lease: Arc<Lease>| {
+        let events = events.clone();
+        async move {
+            sleep(time).await;
+            let event = RawEvent::for_command("ended", &lease.command);
+            events.events().send(&event).await.unwrap();
+            println!("done");
+            Outcome::Done
+        }
+    };
+    let mut consumer = queue.consumer().await.unwrap();
+    consumer.run(32, handler, pending()).await.unwrap();
+}
+
+/// Begins commands, and ends none.
+async fn stick(queue: &Queue) {
+    println!("ready");
+    let handler = |_| async {
+        println!("begun");
+        pending().await
+    };
+    let mut consumer = queue.consumer().await.unwrap();
+    consumer.run(1, handler, pending()).await.unwrap();
 }
 
 /// Prints when each element of a list in Redis was popped.

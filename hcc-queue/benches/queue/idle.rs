@@ -58,14 +58,14 @@ async fn get_mores(server: &Mongod) -> i64 {
 
 /// The resources that threads have used.
 #[derive(Clone, Copy, Default)]
-struct Cost {
-    cpu: Duration,
+pub(crate) struct Cost {
+    pub(crate) cpu: Duration,
     wakes: u64,
 }
 
 impl Cost {
     /// Those of each thread of a process.
-    fn of(process: u32) -> BTreeMap<OsString, Self> {
+    pub(crate) fn of(process: u32) -> BTreeMap<OsString, Self> {
         let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
         let threads = threads.map(|thread| thread.unwrap());
         threads

@@ -11,6 +11,7 @@ mod backlog;
 mod figures;
 mod idle;
 mod mongodb;
+mod scale;
 mod sqlite;
 
 use std::env;
@@ -19,7 +20,7 @@ use std::time::Duration;
 use hcc_queue::{Queue, open};
 use rustix::time::{ClockId, clock_gettime};
 
-const PARTS: [&str; 4] = ["mongodb", "sqlite", "backlog", "idle"];
+const PARTS: [&str; 5] = ["mongodb", "sqlite", "backlog", "scale", "idle"];
 
 // One thread, as `hcc` has.
 #[tokio::main(flavor = "current_thread")]
@@ -37,6 +38,7 @@ async fn main() {
             "mongodb" => mongodb::bench().await,
             "sqlite" => sqlite::bench().await,
             "backlog" => backlog::bench().await,
+            "scale" => scale::bench().await,
             _ => idle::bench().await,
         }
     }

@@ -4,14 +4,18 @@
 //! They share a list of candidates: servers that had a due command a moment ago.
 //!
 //! 1. [`Candidates::take`] removes one. Whether its command can still be leased is decided by
-//!    the write that leases it. After a miss, the next one is taken from a random position, as
+//!    the write that leases it. After a miss, the next ones are taken from a random position on, as
 //!    processes that take them in the same order would miss again and again; after
 //!    [`MAX_MISSES`] the list is dropped.
-//! 2. If the list is empty, [`Candidates::search`] reads the oldest [`WINDOW`] documents in
-//!    their natural order, without an index. One task of a process searches at a time, and the
-//!    others use what it finds.
+//! 2. If the list is empty, [`Candidates::search`] reads the oldest documents in their natural
+//!    order, without an index: [`WINDOW`] of them, or more if most are being executed. One task of a
+//!    process searches at a time, and the others use what it finds.
 //! 3. If none of them is a candidate, but there are more, or if all were misses,
 //!    [`Candidates::search_all`] reads the first command of every server from the index.
+//!
+//! Workers that are present divide the servers among them, and so do not try to lease the same
+//! commands: a worker keeps the candidates of its [`Share`], or if there is none, a few of the
+//! others.
 //!
 //! Each search also reads the server's clock, from which the time is computed until
 //! [`CLOCK_TTL`] has passed; then the candidates are dropped. When the server read it is only
@@ -34,8 +38,11 @@ use tokio::time::timeout;
 use super::document::{field, is_later, read_all};
 use crate::Result;
 
-/// The number of documents or candidates that one search reads.
+/// The number of documents or candidates that one search reads, unless it finds too few.
 const WINDOW: usize = 100;
+
+/// The maximum of that number.
+const MAX_WINDOW: usize = 1_600;
 
 /// How long to wait for the search of another task.
 const SEARCH_TIMEOUT: Duration = Duration::from_millis(100);
@@ -57,11 +64,65 @@ pub(super) struct Candidates {
 }
 
 /// What a search has found.
-#[derive(Default)]
 struct Found {
     /// Values of `for`.
     servers: VecDeque<Bson>,
     clock: Option<Clock>,
+    /// How many documents the next search reads.
+    window: usize,
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self {
+            servers: VecDeque::new(),
+            clock: None,
+            window: WINDOW,
+        }
+    }
+}
+
+/// A worker's part of the servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Share {
+    /// The position of the worker among those that are present.
+    pub(super) index: u64,
+    /// Their number.
+    pub(super) count: u64,
+}
+
+impl Share {
+    /// All servers.
+    pub(super) const ALL: Self = Self { index: 0, count: 1 };
+
+    /// Whether a server belongs to it; workers of all releases must agree.
+    fn includes(self, server: &Bson) -> bool {
+        let text = server.as_str().unwrap_or_default();
+        // FNV-1a
+        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        hash % self.count.max(1) == self.index
+    }
+
+    /// The candidates to try.
+    fn of(self, servers: VecDeque<Bson>) -> VecDeque<Bson> {
+        let (own, others): (VecDeque<_>, VecDeque<_>) = servers
+            .into_iter()
+            .partition(|server| self.includes(server));
+        if !own.is_empty() || others.is_empty() {
+            return own;
+        }
+        let few = others.len().div_ceil(2 * self.count as usize);
+        let start = random(others.len());
+        others
+            .iter()
+            .cycle()
+            .skip(start)
+            .take(few)
+            .cloned()
+            .collect()
+    }
 }
 
 /// A reading of the server's clock.
@@ -96,13 +157,11 @@ impl Candidates {
             found.servers.clear();
             return None;
         };
-        let index = if is_first_attempt {
-            0
-        } else {
-            let random = getrandom::u32().expect("the system has a random number generator");
-            random as usize % found.servers.len().max(1)
-        };
-        Some((found.servers.remove(index)?, now))
+        if !is_first_attempt {
+            let start = random(found.servers.len());
+            found.servers.rotate_left(start);
+        }
+        Some((found.servers.pop_front()?, now))
     }
 
     /// Drops all candidates.
@@ -112,52 +171,77 @@ impl Candidates {
 
     /// Searches the oldest commands, unless another task just has; returns whether there are
     /// candidates.
-    pub(super) async fn search(&self) -> Result<bool> {
+    pub(super) async fn search(&self, share: Share) -> Result<bool> {
         let _search = timeout(SEARCH_TIMEOUT, self.search.lock()).await;
-        if !self.found().servers.is_empty() {
-            return Ok(true);
+        let mut window = {
+            let found = self.found();
+            if !found.servers.is_empty() {
+                return Ok(true);
+            }
+            found.window
+        };
+        loop {
+            let find = self
+                .commands
+                .find(doc! {})
+                .hint(Hint::Keys(doc! { "$natural": 1 }))
+                .projection(doc! { "_id": 0, "for": 1, "due": 1, "after": 1, "now": "$$NOW" })
+                .batch_size(window as u32)
+                .limit(window as i64);
+            let requested_at = Instant::now();
+            let documents = read_all(&self.server, find).await?;
+            let is_full = documents.len() == window;
+            let (mut seen, mut found) = (HashSet::new(), Found::default());
+            for document in documents {
+                found.add(&document, requested_at, |server| {
+                    seen.insert(server.clone())
+                });
+            }
+            let servers = found.servers.iter();
+            let own = servers.filter(|server| share.includes(server)).count();
+            // Further documents help if these are of many servers.
+            let is_too_small = is_full && 8 * own < window && 2 * seen.len() > window;
+            found.window = if is_too_small {
+                MAX_WINDOW.min(4 * window)
+            } else if 2 * own > window {
+                WINDOW.max(window / 4)
+            } else {
+                window
+            };
+            if own == 0 && found.window > window {
+                window = found.window;
+            } else if found.servers.is_empty() && is_full {
+                self.found().window = found.window;
+                return self.search_all(share).await;
+            } else {
+                return Ok(self.keep(found, share));
+            }
         }
-        let find = self
-            .commands
-            .find(doc! {})
-            .hint(Hint::Keys(doc! { "$natural": 1 }))
-            .projection(doc! { "_id": 0, "for": 1, "due": 1, "after": 1, "now": "$$NOW" })
-            .limit(WINDOW as i64);
-        let requested_at = Instant::now();
-        let window = read_all(&self.server, find).await?;
-        let is_full = window.len() == WINDOW;
-        let (mut seen, mut found) = (HashSet::new(), Found::default());
-        for document in window {
-            found.add(&document, requested_at, |server| {
-                seen.insert(server.clone())
-            });
-        }
-        if found.servers.is_empty() && is_full {
-            return self.search_all().await;
-        }
-        Ok(self.keep(found))
     }
 
     /// Searches the commands of all servers; returns whether there are candidates.
-    pub(super) async fn search_all(&self) -> Result<bool> {
+    pub(super) async fn search_all(&self, share: Share) -> Result<bool> {
         let is_due = doc! { "$and": [is_not_later("$due"), is_not_later("$after")] };
         let mut stages = first_of_each_server();
         stages.push(doc! { "$match": { "$expr": is_due } });
-        stages.push(doc! { "$limit": WINDOW as i64 });
+        stages.push(doc! { "$limit": MAX_WINDOW as i64 });
         stages.push(doc! { "$project": { "_id": 0, "for": "$_id", "now": "$$NOW" } });
         let query = self.commands.aggregate(stages).with_type();
         let mut found = Found::default();
+        found.window = self.found().window;
         let requested_at = Instant::now();
         for document in read_all(&self.server, query).await? {
             found.add(&document, requested_at, |_| true);
         }
-        Ok(self.keep(found))
+        Ok(self.keep(found, share))
     }
 
     /// Adds what a search has found, unless a concurrent search was faster: the candidates
     /// would be the same.
-    fn keep(&self, found: Found) -> bool {
+    fn keep(&self, found: Found, share: Share) -> bool {
         let is_any = !found.servers.is_empty();
+        let servers = share.of(found.servers);
+        let found = Found { servers, ..found };
         let mut known = self.found();
         if known.servers.is_empty() {
             *known = found;
@@ -209,6 +293,12 @@ impl Clock {
     }
 }
 
+/// A random position in a list of this length.
+fn random(length: usize) -> usize {
+    let random = getrandom::u32().expect("the system has a random number generator");
+    random as usize % length.max(1)
+}
+
 /// The order of the commands of each server.
 pub(super) fn in_turn() -> Document {
     doc! { "for": 1, "turn": -1 }
@@ -233,6 +323,33 @@ fn is_not_later(field: &str) -> Document {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn workers_share_all_servers_and_take_some_of_others_if_they_have_none() {
+        let servers = || {
+            (0..100)
+                .map(|number| Bson::from(format!("vm{number}")))
+                .collect()
+        };
+        let shares: Vec<_> = (0..4)
+            .map(|index| Share { index, count: 4 }.of(servers()))
+            .collect();
+
+        let all = shares.iter().flatten();
+        let mut all: Vec<_> = all
+            .map(|server| server.as_str().unwrap().to_owned())
+            .collect();
+        all.sort_unstable();
+        let mut expected: Vec<_> = (0..100).map(|number| format!("vm{number}")).collect();
+        expected.sort_unstable();
+        assert_eq!(all, expected);
+        for share in &shares {
+            assert!((15..=35).contains(&share.len()), "{}", share.len());
+        }
+        let others = shares[1].iter().chain(&shares[2]).cloned().collect();
+        let stolen = Share { index: 0, count: 4 }.of(others);
+        assert!((1..=10).contains(&stolen.len()), "{stolen:?}");
+    }
 
     #[test]
     fn pause_while_the_clock_is_read_shortens_no_lease() {

@@ -2,13 +2,16 @@
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ::mongodb::bson::oid::ObjectId;
 use ::mongodb::bson::{self, Bson, Document, doc};
+use ::mongodb::error::ErrorKind;
 use ::mongodb::options::{Acknowledgment, WriteConcern};
 use ::mongodb::{Collection, Database};
 use async_trait::async_trait;
-use hcc_database::mongodb::{NAMESPACE_EXISTS, Server, has_code};
+use hcc_database::mongodb::{DUPLICATE_KEY, NAMESPACE_EXISTS, Server, has_code};
 use tokio::sync::OnceCell;
 
 use super::document::read_all;
@@ -22,6 +25,9 @@ pub(super) struct Capped<T> {
     name: String,
     bytes: u64,
     ensured: Arc<OnceCell<()>>,
+    /// Messages that were sent while another request was under way; the next one has them all.
+    unsent: Arc<Mutex<Vec<Document>>>,
+    sending: Arc<tokio::sync::Mutex<()>>,
     messages: PhantomData<fn() -> T>,
 }
 
@@ -76,6 +82,8 @@ impl<T: Message> Capped<T> {
             name: name.to_owned(),
             bytes,
             ensured: Arc::default(),
+            unsent: Arc::default(),
+            sending: Arc::default(),
             messages: PhantomData,
         }
     }
@@ -93,6 +101,10 @@ impl<T: Message> Capped<T> {
             Err(error) if has_code(&error, NAMESPACE_EXISTS) => self.exists().await.map(|_| ()),
             created => Ok(created.map_err(|error| self.server.error(error))?),
         }
+    }
+
+    fn unsent(&self) -> MutexGuard<'_, Vec<Document>> {
+        self.unsent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn exists(&self) -> Result<bool> {
@@ -124,21 +136,76 @@ impl<T: Message> Capped<T> {
     }
 }
 
+/// The messages of one request. They are sent again by the next one if its caller stops waiting: it
+/// may have the messages of others.
+struct Batch<'a> {
+    documents: Vec<Document>,
+    unsent: &'a Mutex<Vec<Document>>,
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        let mut unsent = self.unsent.lock().unwrap_or_else(PoisonError::into_inner);
+        unsent.splice(..0, self.documents.drain(..));
+    }
+}
+
+/// Whether all messages that the server has refused had been sent before.
+fn is_sent_again(error: &::mongodb::error::Error) -> bool {
+    match &*error.kind {
+        ErrorKind::InsertMany(error) => {
+            let refused = error.write_errors.as_deref().unwrap_or_default();
+            error.write_concern_error.is_none()
+                && refused.iter().all(|refused| refused.code == DUPLICATE_KEY)
+        }
+        _ => false,
+    }
+}
+
+/// The write concern of what may be lost: it does not wait until that is durable.
+pub(super) fn not_durable() -> WriteConcern {
+    WriteConcern::builder()
+        .w(Acknowledgment::Nodes(1))
+        .journal(false)
+        .build()
+}
+
 #[async_trait]
 impl<T: Message> Channel<T> for Capped<T> {
+    async fn init(&self) -> Result<()> {
+        self.ensured
+            .get_or_try_init(|| self.ensure())
+            .await
+            .copied()
+    }
+
     async fn send(&self, message: &T) -> Result<()> {
         // An insert would create a collection that is not capped.
         self.ensured.get_or_try_init(|| self.ensure()).await?;
         let document = message.write();
-        let document = document.map_err(|error| self.server.error(error))?;
-        // Messages may be lost, so this does not wait until they are durable.
-        let not_durable = WriteConcern::builder()
-            .w(Acknowledgment::Nodes(1))
-            .journal(false)
-            .build();
+        let mut document = document.map_err(|error| self.server.error(error))?;
+        document
+            .entry("_id")
+            .or_insert_with(|| ObjectId::new().into());
+        self.unsent().push(document);
+        let _sending = self.sending.lock().await;
+        let mut batch = Batch {
+            documents: mem::take(&mut *self.unsent()),
+            unsent: &self.unsent,
+        };
+        if batch.documents.is_empty() {
+            // Another call has sent it.
+            return Ok(());
+        }
         let messages = self.on(self.server.database());
-        let send = messages.insert_one(document).write_concern(not_durable);
-        Ok(self.server.answer(send).await.map(drop)?)
+        let send = messages.insert_many(&batch.documents);
+        let send = send.ordered(false).write_concern(not_durable());
+        let sent = self.server.bounded(send).await;
+        batch.documents.clear();
+        match sent {
+            Err(error) if !is_sent_again(&error) => Err(self.server.error(error).into()),
+            _ => Ok(()),
+        }
     }
 
     async fn subscribe(&self) -> Result<Box<dyn Subscription<T>>> {

@@ -9,6 +9,7 @@
 //! | `after` | when the delay ends that it was pushed with |
 //! | `due` | when the lease or the retry delay ends; set once it was leased |
 //! | `held` | whether it is leased |
+//! | `holder` | the worker that has leased it, while that is present |
 //! | `token`, `attempts` | the number of leases, ever and since the push |
 //! | `err` | why it failed last |
 //! | `dead`, `died`, `outcome` | it is to be moved to the dead letters, since when, and how it ended |
@@ -19,10 +20,13 @@
 //!
 //! At most one command of a server has `due`, which a unique index enforces. Leasing a
 //! command therefore reserves its server in the same write.
+//!
+//! Workers that are present have a counter each in the only document of another collection, which
+//! they increase every few seconds.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::mongodb::bson::{self, Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
@@ -32,18 +36,26 @@ use async_trait::async_trait;
 use hcc_database::mongodb::{BAD_VALUE, Server, TYPE_MISMATCH, has_code, is_duplicate_key};
 use tokio::sync::OnceCell;
 
-use super::candidates::{Candidates, MAX_MISSES, Now, first_of_each_server, in_turn};
+use super::candidates::{Candidates, MAX_MISSES, Share, first_of_each_server, in_turn};
+use super::capped::not_durable;
 use super::document::{
     self, attempts, between, field, integer, is_dead, is_later, oddity, pushed, read_all, stored_id,
 };
 use crate::page::clamp;
+use crate::presence::{Observer, RENEWAL_INTERVAL};
 use crate::{
-    Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Pushed, Reason,
-    Result, Token,
+    Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Presence, Pushed,
+    Reason, Result, Token,
 };
 
 /// The index on the order of each server's commands.
 const TURNS: &str = "hcc_turns";
+
+/// The index that limits leases to one of each server.
+const SINGLE: &str = "hcc_single";
+
+/// The id of the document with the workers that are present.
+const PRESENT: &str = "present";
 
 /// Why a command that another program has given a time blocks no other.
 const NEVER_LEASED: &str = "it has a time at which it is due, but was never leased";
@@ -57,6 +69,7 @@ pub(super) struct Documents {
     server: Server,
     commands: Collection<RawDocumentBuf>,
     dead: Collection<Document>,
+    workers: Collection<Document>,
     indexed: Arc<OnceCell<()>>,
     candidates: Candidates,
 }
@@ -69,6 +82,7 @@ impl Documents {
             candidates: Candidates::new(server, &commands),
             commands,
             dead: server.database().collection(&format!("{name}_dead")),
+            workers: server.database().collection(&format!("{name}_workers")),
             indexed: Arc::default(),
         }
     }
@@ -89,13 +103,18 @@ impl Documents {
             .options(IndexOptions::builder().name(TURNS.to_owned()).build());
         let single = IndexModel::builder().keys(doc! { "for": 1 }).options(
             IndexOptions::builder()
-                .name("hcc_single".to_owned())
+                .name(SINGLE.to_owned())
                 .unique(true)
                 .partial_filter_expression(doc! { "due": { "$exists": true } })
                 .build(),
         );
         let indexes = [turns.build(), single.build()];
         let create = || self.commands.create_indexes(indexes.clone());
+        let died = IndexModel::builder()
+            .keys(newest_first())
+            .options(IndexOptions::builder().name("hcc_died".to_owned()).build());
+        let died = self.dead.create_index(died.build());
+        self.server.answer(died).await?;
         match self.server.bounded(create()).await {
             Err(error) if is_duplicate_key(&error) => {
                 self.set_aside(never_leased(), NEVER_LEASED).await?;
@@ -106,13 +125,36 @@ impl Documents {
         }
     }
 
+    /// Leases the next command, for a worker if it was announced.
+    async fn lease_for(
+        &self,
+        duration: Duration,
+        worker: Option<&str>,
+        share: Share,
+    ) -> Result<Option<Lease>> {
+        self.ensure_indexes().await?;
+        let mut lease = self.lease_candidate(duration, worker).await?;
+        let mut is_any = lease.is_none() && self.candidates.search(share).await?;
+        while is_any {
+            lease = self.lease_candidate(duration, worker).await?;
+            is_any = lease.is_none() && self.candidates.search_all(share).await?;
+        }
+        Ok(lease)
+    }
+
     /// Tries the known candidates until one of their commands could be leased.
-    async fn lease_candidate(&self, duration: Duration) -> Result<Option<Lease>> {
+    async fn lease_candidate(
+        &self,
+        duration: Duration,
+        worker: Option<&str>,
+    ) -> Result<Option<Lease>> {
         for attempt in 0..MAX_MISSES {
             let Some((server, now)) = self.candidates.take(attempt == 0) else {
                 return Ok(None);
             };
-            let lease = self.lease_of(&server, now, duration).await?;
+            let end = DateTime::from_millis(now.latest.timestamp_millis() + millis(duration));
+            let lease = doc! { "due": end, "held": true, "holder": worker };
+            let lease = self.lease_of(&server, now.earliest, lease).await?;
             if lease.is_some() {
                 return Ok(lease);
             }
@@ -121,16 +163,19 @@ impl Documents {
         Ok(None)
     }
 
-    /// Leases the next command of a server, unless it has to wait.
-    async fn lease_of(&self, server: &Bson, now: Now, duration: Duration) -> Result<Option<Lease>> {
+    /// Leases the next command of a server, unless it has to wait: sets these fields.
+    async fn lease_of(
+        &self,
+        server: &Bson,
+        now: DateTime,
+        fields: Document,
+    ) -> Result<Option<Lease>> {
         if let Bson::Array(_) = server {
             // The unique index has an entry for each item, so it could wait without end.
             self.set_aside(of_server(server), "the server is not a string")
                 .await?;
             return Ok(None);
         }
-        let end = DateTime::from_millis(now.latest.timestamp_millis() + millis(duration));
-        let now = now.earliest;
         let unless_later = doc! { "$not": { "$gt": now } };
         let begun = doc! { "$lte": now };
         let mut waits = unless_later.clone();
@@ -139,7 +184,7 @@ impl Documents {
             let mut first = of_server(server);
             first.insert("due", waits.clone());
             let lease = doc! {
-                "$set": { "due": end, "held": true },
+                "$set": fields.clone(),
                 "$inc": { "token": 1_i64, "attempts": 1 },
             };
             let before = self
@@ -217,7 +262,8 @@ impl Documents {
     /// it is like one that waits for a retry.
     async fn postpone(&self, leased: Document) -> Result<()> {
         let attempts = doc! { "$subtract": ["$attempts", 1] };
-        let delayed = doc! { "due": "$after", "held": false, "attempts": attempts };
+        let delayed =
+            doc! { "due": "$after", "held": false, "holder": "$$REMOVE", "attempts": attempts };
         let postpone = self
             .commands
             .update_one(leased, vec![doc! { "$set": delayed }]);
@@ -252,7 +298,7 @@ impl Documents {
         let mut letter = RawDocumentBuf::new();
         for field in &document {
             let (name, value) = field.map_err(|error| self.server.error(error))?;
-            if !matches!(name.as_str(), "due" | "held") {
+            if !matches!(name.as_str(), "due" | "held" | "holder") {
                 letter.append(name, value);
             }
         }
@@ -338,6 +384,10 @@ impl Documents {
 
 #[async_trait]
 impl Commands for Documents {
+    async fn init(&self) -> Result<()> {
+        self.ensure_indexes().await
+    }
+
     async fn version(&self) -> Result<String> {
         let database = self.server.database();
         let about = database.run_command(doc! { "buildInfo": 1 });
@@ -373,14 +423,16 @@ impl Commands for Documents {
     }
 
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
-        self.ensure_indexes().await?;
-        let mut lease = self.lease_candidate(duration).await?;
-        let mut is_any = lease.is_none() && self.candidates.search().await?;
-        while is_any {
-            lease = self.lease_candidate(duration).await?;
-            is_any = lease.is_none() && self.candidates.search_all().await?;
-        }
-        Ok(lease)
+        self.lease_for(duration, None, Share::ALL).await
+    }
+
+    fn announce(&self) -> Box<dyn Presence> {
+        Box::new(Worker {
+            queue: self.clone(),
+            id: CommandId::random().to_string(),
+            observer: Observer::default(),
+            share: Mutex::new(Share::ALL),
+        })
     }
 
     async fn extend(&self, lease: &Lease, duration: Duration) -> Result<()> {
@@ -393,7 +445,12 @@ impl Commands for Documents {
     }
 
     async fn release(&self, lease: Lease, delay: Duration, reason: &str) -> Result<()> {
-        let fields = doc! { "due": after(delay), "held": false, "err": { "$literal": reason } };
+        let fields = doc! {
+            "due": after(delay),
+            "held": false,
+            "holder": "$$REMOVE",
+            "err": { "$literal": reason },
+        };
         self.set(&lease, fields).await
     }
 
@@ -506,6 +563,42 @@ impl Commands for Documents {
         Ok(page)
     }
 
+    async fn dead_letters(&self, after: Option<&PageCursor>, limit: usize) -> Result<Page> {
+        let limit = clamp(limit);
+        let mut stages = vec![
+            doc! { "$sort": newest_first() },
+            doc! { "$limit": limit as i64 },
+            doc! { "$replaceWith": { "now": "$$NOW", "command": "$$ROOT" } },
+        ];
+        if let Some(cursor) = after {
+            let Some((died, id)) = dead_position(cursor) else {
+                return Ok(Page::default());
+            };
+            let is_next = doc! { "$lt": ["$_id", { "$literal": id }] };
+            let same_time = doc! { "died": died, "$expr": is_next };
+            let mut later = vec![same_time];
+            if died.is_some() {
+                later.extend([doc! { "died": { "$lt": died } }, doc! { "died": null }]);
+            }
+            stages.insert(0, doc! { "$match": { "$or": later } });
+        }
+        let query = self.dead.aggregate(stages).with_type();
+        let found = read_all(&self.server, query).await?;
+        let found = found.iter().filter_map(|found| {
+            let entry = document::entry(found)?;
+            let died = found.get_document("command").ok()?.get_datetime("died");
+            let died = died.map_or(String::new(), |died| died.timestamp_millis().to_string());
+            let cursor = PageCursor::new(true, format_args!("{died}:{}", entry.command.id));
+            Some((cursor, entry))
+        });
+        Ok(Page::new(found.collect(), limit))
+    }
+
+    async fn count_dead(&self) -> Result<u64> {
+        let count = self.dead.estimated_document_count();
+        Ok(self.server.answer(count).await?)
+    }
+
     async fn retry(&self, id: &CommandId) -> Result<bool> {
         self.ensure_indexes().await?;
         let id = stored_id(id);
@@ -550,6 +643,97 @@ impl Commands for Documents {
     }
 }
 
+/// A worker, present while it increases its counter.
+#[derive(Debug)]
+struct Worker {
+    queue: Documents,
+    id: String,
+    observer: Observer,
+    /// Of the servers, among the workers that are present.
+    share: Mutex<Share>,
+}
+
+impl Worker {
+    fn field(id: &str) -> String {
+        format!("workers.{id}")
+    }
+
+    /// Ends the leases of a worker that is gone, and its presence; returns whether it had any.
+    async fn end_leases(&self, worker: &str) -> Result<bool> {
+        let leased = doc! { "due": { "$exists": true }, "held": true, "holder": worker };
+        let end = doc! { "due": { "$min": ["$due", "$$NOW"] }, "holder": "$$REMOVE" };
+        let end = self
+            .queue
+            .commands
+            .update_many(leased, vec![doc! { "$set": end }])
+            .hint(Hint::Name(SINGLE.to_owned()));
+        let ended = self.queue.server.answer(end).await?.modified_count;
+        self.forget(worker).await?;
+        Ok(ended > 0)
+    }
+
+    async fn forget(&self, worker: &str) -> Result<()> {
+        let field = doc! { "$unset": { Self::field(worker): "" } };
+        let forget = self
+            .queue
+            .workers
+            .update_one(doc! { "_id": PRESENT }, field)
+            .write_concern(not_durable());
+        Ok(self.queue.server.answer(forget).await.map(drop)?)
+    }
+}
+
+#[async_trait]
+impl Presence for Worker {
+    async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
+        let share = *self.share.lock().unwrap_or_else(PoisonError::into_inner);
+        let worker = Some(&*self.id);
+        self.queue.lease_for(duration, worker, share).await
+    }
+
+    async fn renew(&self) -> Result<bool> {
+        let increase = doc! { "$inc": { Self::field(&self.id): 1_i64 } };
+        let renew = || {
+            self.queue
+                .workers
+                .find_one_and_update(doc! { "_id": PRESENT }, increase.clone())
+                .upsert(true)
+                .return_document(ReturnDocument::After)
+                .write_concern(not_durable())
+        };
+        let renewed = match self.queue.server.bounded(renew()).await {
+            // Another worker has created the document.
+            Err(error) if is_duplicate_key(&error) => self.queue.server.bounded(renew()).await,
+            renewed => renewed,
+        };
+        let present = renewed.map_err(|error| self.queue.server.error(error))?;
+        let present = present.unwrap_or_default();
+        let counters = present.get_document("workers").into_iter().flatten();
+        let mut counters: BTreeMap<String, i64> = counters
+            .filter_map(|(worker, counter)| Some((worker.clone(), counter.as_i64()?)))
+            .collect();
+        let share = Share {
+            index: counters.keys().filter(|worker| **worker < self.id).count() as u64,
+            count: counters.len().max(1) as u64,
+        };
+        *self.share.lock().unwrap_or_else(PoisonError::into_inner) = share;
+        counters.remove(&self.id);
+        let mut is_any = false;
+        for worker in self.observer.gone(counters) {
+            is_any |= self.end_leases(&worker).await?;
+        }
+        Ok(is_any)
+    }
+
+    fn renewal_interval(&self) -> Option<Duration> {
+        Some(RENEWAL_INTERVAL)
+    }
+
+    async fn leave(&self) -> Result<()> {
+        self.forget(&self.id).await
+    }
+}
+
 impl fmt::Debug for Documents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}/{}", self.server, self.commands.name())
@@ -570,6 +754,24 @@ fn unless_none(lease: &Lease, found: u64) -> Result<()> {
         }),
         _ => Ok(()),
     }
+}
+
+/// The order of dead letters by their death.
+fn newest_first() -> Document {
+    doc! { "died": -1, "_id": -1 }
+}
+
+/// When the last dead letter of a page died, and its id; `None` if the cursor is invalid.
+fn dead_position(cursor: &PageCursor) -> Option<(Option<DateTime>, Bson)> {
+    let (true, position) = cursor.parts()? else {
+        return None;
+    };
+    let (died, id) = position.split_once(':')?;
+    let died = match died {
+        "" => None,
+        millis => Some(DateTime::from_millis(millis.parse().ok()?)),
+    };
+    Some((died, stored_id(&id.into())))
 }
 
 fn has(document: &RawDocument, field: &str) -> bool {

@@ -9,6 +9,7 @@
 --   cmd:later        zset     ids by time: first of their server, leased or delayed until then
 --   cmd:delayed      zset     ids by time: pushed with a delay, not first of their server
 --   cmd:dead         zset     ids by position: the dead letters in the order of their death
+--   cmd:workers      hash     how often each worker has renewed its presence
 --   msg, evt         stream   signals and events
 
 local call = redis.call
@@ -149,7 +150,8 @@ function calls.push(id, delay, ...)
   return id
 end
 
-function calls.lease(duration)
+-- Leases the next command, for a worker if it was announced.
+function calls.lease(duration, worker)
   import()
   local id = call('ZRANGEBYSCORE', 'cmd:later', '-inf', now, 'LIMIT', 0, 1)[1]
     or first('cmd:ready')
@@ -158,11 +160,11 @@ function calls.lease(duration)
   end
   if not is_countable(id) then
     kill(id, 'the number of attempts is not an integer, or too large')
-    return calls.lease(duration)
+    return calls.lease(duration, worker)
   end
   local due = now + duration
   call('HINCRBY', of(id), 'attempts', 1)
-  call('HSET', of(id), 'held', 1, 'token', count(), 'due', due)
+  call('HSET', of(id), 'held', 1, 'token', count(), 'due', due, 'holder', worker or '')
   call('ZREM', 'cmd:ready', id)
   call('ZADD', 'cmd:later', due, id)
   return row(id)
@@ -248,6 +250,21 @@ function calls.list(dead, after, limit)
   return rows
 end
 
+-- Dead letters before that position, the newest first.
+function calls.dead(before, limit)
+  local rows = {}
+  local found = call(
+    'ZREVRANGEBYSCORE', 'cmd:dead', '(' .. before, '-inf', 'WITHSCORES', 'LIMIT', 0, limit)
+  for i = 1, #found, 2 do
+    rows[#rows + 1] = {call('HGETALL', of(found[i])), now, found[i + 1]}
+  end
+  return rows
+end
+
+function calls.count_dead()
+  return call('ZCARD', 'cmd:dead')
+end
+
 function calls.retry(id)
   if call('ZREM', 'cmd:dead', id) == 0 then
     return 0
@@ -283,6 +300,31 @@ function calls.delete_dead(age)
     deleted = deleted + 1
   end
   return deleted
+end
+
+-- Renews the presence of a worker; returns how often each has. Other programs may be the only
+-- ones that send, and do not trim the streams.
+function calls.renew(worker)
+  for _, stream in ipairs({'msg', 'evt'}) do
+    call('XTRIM', stream, 'MAXLEN', '~', 3000)
+  end
+  call('HINCRBY', 'cmd:workers', worker, 1)
+  return call('HGETALL', 'cmd:workers')
+end
+
+-- Ends the presence of a worker, and its leases; returns their number.
+function calls.leave(worker)
+  local ended = 0
+  for _, id in ipairs(call('ZRANGEBYSCORE', 'cmd:later', string.format('(%.0f', now), '+inf')) do
+    local found = call('HMGET', of(id), 'held', 'holder')
+    if found[1] == '1' and found[2] == worker then
+      call('HSET', of(id), 'due', now)
+      call('ZADD', 'cmd:later', now, id)
+      ended = ended + 1
+    end
+  end
+  call('HDEL', 'cmd:workers', worker)
+  return ended
 end
 
 -- Sends a message; each stream keeps roughly the newest 3,000.

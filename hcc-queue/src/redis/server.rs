@@ -44,12 +44,6 @@ impl Server {
         let DatabaseUrl::Redis(text) = &url.0 else {
             return Err(malformed().into());
         };
-        if text.starts_with("rediss:") {
-            let unsupported = failed(Failure::Failed);
-            return Err(unsupported
-                .with_source("TLS (rediss:) is not supported")
-                .into());
-        }
         let info = text.as_str().into_connection_info();
         let info = info.map_err(|_| malformed())?;
         // This version of the protocol reports broken connections.

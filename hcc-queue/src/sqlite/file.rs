@@ -1,10 +1,9 @@
 //! The format of the file, and the directory next to it.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hcc_database::sqlite::{Schema, create_directory, open_or_create};
+use hcc_database::sqlite::{Schema, WriteLock, create_directory, open_or_create};
 
 /// The triggers keep `first` true for the first command of each server and for no other, whichever
 /// program writes, so that the indexes contain only commands that may be leased.
@@ -55,6 +54,43 @@ pub(super) static SCHEMA: Schema = Schema {
         err TEXT
     )",
         "ALTER TABLE cmd_dead ADD COLUMN outcome TEXT",
+        // The default of `at` works in SQLite 3.35 and later, unlike that of the first format.
+        "
+    CREATE TABLE cmd_new (
+        seq INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE DEFAULT (lower(hex(randomblob(16)))),
+        cmd TEXT,
+        \"for\" TEXT,
+        args TEXT,
+        \"by\" TEXT,
+        at REAL NOT NULL DEFAULT ((julianday('now') - 2440587.5) * 86400.0),
+        first INTEGER NOT NULL DEFAULT FALSE,
+        due REAL,
+        held INTEGER NOT NULL DEFAULT FALSE,
+        token INTEGER NOT NULL DEFAULT 0,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        err TEXT,
+        holder TEXT
+    );
+    INSERT INTO cmd_new
+    SELECT seq, id, cmd, \"for\", args, \"by\", at, first, due, held, token, attempts, err, NULL
+    FROM cmd;
+    DROP TABLE cmd;
+    ALTER TABLE cmd_new RENAME TO cmd;
+    CREATE INDEX cmd_for ON cmd (\"for\");
+    CREATE INDEX cmd_ready ON cmd (seq) WHERE first AND due IS NULL;
+    CREATE INDEX cmd_later ON cmd (due) WHERE first AND due IS NOT NULL;
+    CREATE INDEX cmd_holder ON cmd (holder) WHERE holder IS NOT NULL;
+    CREATE TRIGGER cmd_added AFTER INSERT ON cmd
+    WHEN NOT EXISTS (SELECT 1 FROM cmd WHERE \"for\" IS new.\"for\" AND seq < new.seq)
+    BEGIN
+        UPDATE cmd SET first = TRUE WHERE seq = new.seq;
+    END;
+    CREATE TRIGGER cmd_gone AFTER DELETE ON cmd WHEN old.first
+    BEGIN
+        UPDATE cmd SET first = TRUE
+        WHERE seq = (SELECT min(seq) FROM cmd WHERE \"for\" IS old.\"for\");
+    END",
     ],
     // A command is small, and a commit writes whole pages.
     page_size: 1024,
@@ -70,10 +106,11 @@ pub(super) fn directory(path: &Path) -> PathBuf {
     directory.into()
 }
 
-fn open_lock(path: &Path) -> io::Result<fs::File> {
+fn open_lock(path: &Path) -> io::Result<WriteLock> {
     let directory = directory(path);
     create_directory(&directory)?;
-    open_or_create(&directory.join("lock"))
+    let lock = WriteLock::new(open_or_create(&directory.join("lock"))?);
+    Ok(lock.in_turn(open_or_create(&directory.join("next"))?))
 }
 
 #[cfg(test)]

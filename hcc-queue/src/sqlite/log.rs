@@ -2,7 +2,8 @@
 //!
 //! Senders append, and subscribers are woken by the file system. A message needs no commit,
 //! and a program in any language can send one: `echo '"cmd"' >> queue.db-live/msg`. A file
-//! that has become too long is replaced by an empty one.
+//! that has become too long is replaced by an empty one, by a sender, or by a subscriber if only
+//! other programs send.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, Metadata};
@@ -26,9 +27,6 @@ use crate::{
     BoxError, Channel, DatabaseError, Error, Failure, QueueUrl, Received, Result, Subscription,
 };
 
-/// The size in bytes from which a file is replaced.
-const MAX_SIZE: u64 = 100_000;
-
 /// The size in bytes from which a line, as only another program can write it, is skipped.
 const MAX_LINE: usize = 1 << 20;
 
@@ -41,6 +39,8 @@ pub(super) struct Log<T> {
     queue: QueueUrl,
     path: PathBuf,
     timeout: Duration,
+    /// The size in bytes from which the file is replaced.
+    max_bytes: u64,
     /// Kept from one message to the next.
     file: Mutex<Option<File>>,
     messages: PhantomData<fn() -> T>,
@@ -48,11 +48,12 @@ pub(super) struct Log<T> {
 
 impl<T> Log<T> {
     /// Creates the channel of this name next to a database.
-    pub(super) fn new(database: &Path, name: &str, timeout: Duration) -> Self {
+    pub(super) fn new(database: &Path, name: &str, timeout: Duration, max_bytes: u64) -> Self {
         Self {
             queue: QueueUrl::sqlite(database),
             path: directory(database).join(name),
             timeout,
+            max_bytes,
             file: Mutex::default(),
             messages: PhantomData,
         }
@@ -65,7 +66,9 @@ impl<T> Log<T> {
             .file
             .try_lock()
             .map_err(|_| io::ErrorKind::WouldBlock)?;
-        append(&mut file, &self.path, line, |file| Ok(file.try_lock()?))
+        append(&mut file, &self.path, line, self.max_bytes, |file| {
+            Ok(file.try_lock()?)
+        })
     }
 }
 
@@ -74,6 +77,13 @@ impl<T> Channel<T> for Log<T>
 where
     T: Serialize + DeserializeOwned + std::fmt::Debug + Send + Sync + 'static,
 {
+    async fn init(&self) -> Result<()> {
+        let path = self.path.clone();
+        let opened = spawn_blocking(move || open(&path).map(drop)).await;
+        let opened = opened.unwrap_or_else(|stopped| resume_unwind(stopped.into_panic()));
+        opened.map_err(|error| failed(&self.queue, error))
+    }
+
     async fn send(&self, message: &T) -> Result<()> {
         let mut line =
             serde_json::to_vec(message).expect("messages are strings or have string keys");
@@ -82,8 +92,9 @@ where
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             appended => return appended.map_err(|error| failed(&self.queue, error)),
         }
-        let path = self.path.clone();
-        let appended = spawn_blocking(move || append(&mut None, &path, &line, File::lock));
+        let (path, max_bytes) = (self.path.clone(), self.max_bytes);
+        let appended =
+            spawn_blocking(move || append(&mut None, &path, &line, max_bytes, File::lock));
         match timeout(self.timeout, appended).await {
             Ok(Ok(appended)) => appended.map_err(|error| failed(&self.queue, error)),
             Ok(Err(stopped)) => resume_unwind(stopped.into_panic()),
@@ -92,8 +103,8 @@ where
     }
 
     async fn subscribe(&self) -> Result<Box<dyn Subscription<T>>> {
-        let (queue, path) = (self.queue.clone(), self.path.clone());
-        let tail = spawn_blocking(move || Tail::new(queue, path))
+        let (queue, path, max_bytes) = (self.queue.clone(), self.path.clone(), self.max_bytes);
+        let tail = spawn_blocking(move || Tail::new(queue, path, max_bytes))
             .await
             .unwrap_or_else(|stopped| resume_unwind(stopped.into_panic()))?;
         Ok(Box::new(tail))
@@ -120,6 +131,7 @@ fn append(
     kept: &mut Option<File>,
     path: &Path,
     line: &[u8],
+    max_bytes: u64,
     lock: fn(&File) -> io::Result<()>,
 ) -> io::Result<()> {
     loop {
@@ -133,7 +145,7 @@ fn append(
         if !refers_to(path, &about)? {
             continue;
         }
-        if about.len() < MAX_SIZE {
+        if about.len() < max_bytes {
             file.write_all(line)?;
             file.unlock()?;
             *kept = Some(file);
@@ -166,7 +178,7 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Whether the path still refers to this file. The identity of an open file is not reused.
-fn refers_to(path: &Path, file: &Metadata) -> io::Result<bool> {
+pub(super) fn refers_to(path: &Path, file: &Metadata) -> io::Result<bool> {
     match fs::metadata(path) {
         Ok(there) => Ok(identity(&there) == identity(file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -189,6 +201,7 @@ fn identity(file: &Metadata) -> impl PartialEq + use<> {
 struct Tail<T> {
     queue: QueueUrl,
     path: PathBuf,
+    max_bytes: u64,
     file: File,
     /// A line that is not completely written yet.
     partial: Vec<u8>,
@@ -199,7 +212,7 @@ struct Tail<T> {
 }
 
 impl<T: DeserializeOwned> Tail<T> {
-    fn new(queue: QueueUrl, path: PathBuf) -> Result<Self> {
+    fn new(queue: QueueUrl, path: PathBuf, max_bytes: u64) -> Result<Self> {
         let begin = || {
             let mut watch = Watch::new()?;
             let mut file = open_watched(&path, &mut watch)?;
@@ -210,6 +223,7 @@ impl<T: DeserializeOwned> Tail<T> {
         Ok(Self {
             queue,
             path,
+            max_bytes,
             file,
             partial: Vec::new(),
             received: VecDeque::new(),
@@ -228,12 +242,29 @@ impl<T: DeserializeOwned> Tail<T> {
                 continue;
             }
             if !is_replaced {
+                // If another subscriber, or a sender, has the lock, it does the same.
+                if self.file.metadata()?.len() >= self.max_bytes && self.file.try_lock().is_ok() {
+                    let replaced = self.replace();
+                    self.file.unlock()?;
+                    // The size matters less than the messages.
+                    if replaced.is_ok() {
+                        continue;
+                    }
+                }
                 self.is_behind = false;
                 break;
             }
             self.file = open_watched(&self.path, &mut self.watch)?;
             self.partial.clear();
             self.received.push_back(Received::Lagged);
+        }
+        Ok(())
+    }
+
+    /// Replaces the file, which the caller has locked, unless another process has.
+    fn replace(&self) -> io::Result<()> {
+        if refers_to(&self.path, &self.file.metadata()?)? {
+            replace(&self.path)?;
         }
         Ok(())
     }
@@ -303,9 +334,9 @@ mod tests {
     async fn line_without_an_end_is_skipped_and_takes_a_bounded_amount_of_memory() {
         let directory = TempDir::new().unwrap();
         let database = directory.path().join("q.db");
-        let log = Log::<String>::new(&database, "msg", Duration::from_secs(5));
+        let log = Log::<String>::new(&database, "msg", Duration::from_secs(5), 1 << 30);
         let mut file = open(&log.path).unwrap();
-        let mut tail = Tail::<String>::new(log.queue, log.path).unwrap();
+        let mut tail = Tail::<String>::new(log.queue, log.path, log.max_bytes).unwrap();
         for _ in 0..8 {
             file.write_all(&vec![b'x'; MAX_LINE]).unwrap();
             tail.read().unwrap();

@@ -3,6 +3,7 @@
 
 mod chaos;
 mod documents;
+mod operations;
 
 use std::any::Any;
 use std::time::Duration;

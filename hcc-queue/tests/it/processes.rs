@@ -5,13 +5,18 @@
 
 use std::collections::BTreeSet;
 use std::env;
+use std::future::{pending, ready};
 use std::io::{BufRead, BufReader, Read, stdin};
 use std::process::{self, Child, Command as Process, Stdio};
+use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use hcc_queue::{Command, Policy, Queue, open};
+use hcc_queue::{Command, Lease, Outcome, Policy, Queue, open};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::place::{Kind, everywhere};
 
@@ -92,6 +97,7 @@ everywhere! {
     two_pullers_never_share_a_command
     signal_wakes_another_process
     commands_are_executed_if_all_signals_are_lost
+    commands_of_a_killed_worker_are_taken_over
 }
 
 async fn two_pullers_never_share_a_command(test: Test) {
@@ -171,6 +177,89 @@ async fn commands_are_executed_if_all_signals_are_lost(test: Test) {
 
         assert_eq!(lines.next().unwrap(), command.id.as_str());
     }
+}
+
+async fn commands_of_a_killed_worker_are_taken_over(test: Test) {
+    // No test lasts as long as the lease.
+    let policy = Policy {
+        lease: Duration::from_secs(60 * 60),
+        poll_interval: Duration::from_secs(60 * 60),
+        ..Policy::default()
+    };
+    if let Some((queue, _)) = test.task().await {
+        let handler = |lease: Arc<Lease>| async move {
+            eprintln!("{}", lease.command.verb);
+            pending().await
+        };
+        let mut consumer = queue.with_policy(policy).consumer().await.unwrap();
+        return consumer.run(8, handler, pending()).await.unwrap();
+    }
+    let place = test.kind.shared().await;
+    let queue = open(&place.url.parse().unwrap()).await.unwrap();
+    let queue = queue.with_policy(policy);
+    for verb in ["stop", "start"] {
+        queue.push(&Command::new(verb, "web")).await.unwrap();
+    }
+    let mut child = test.start(&place.url, "work");
+    assert_eq!(child.lines().next().unwrap(), "stop");
+    let (sender, mut executed) = mpsc::unbounded_channel();
+    let handler = move |lease: Arc<Lease>| {
+        let Command { verb, .. } = &lease.command;
+        sender.send((verb.clone(), lease.attempt)).unwrap();
+        ready(Outcome::Done)
+    };
+    let mut consumer = queue.consumer().await.unwrap();
+
+    drop(child);
+    let killed = Instant::now();
+    let both = async {
+        for expected in [("stop", 2), ("start", 1)] {
+            let (verb, attempt) = executed.recv().await.unwrap();
+            assert_eq!((&*verb, attempt), expected);
+        }
+    };
+    let run = consumer.run(8, handler, both);
+    timeout(Duration::from_secs(120), run)
+        .await
+        .unwrap()
+        .unwrap();
+
+    println!("{}: taken over after {:.1?}", test.kind, killed.elapsed());
+}
+
+/// A stopped process still holds the lock of its file.
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_worker_keeps_its_commands_in_sqlite() {
+    let path = concat!(
+        module_path!(),
+        "::stopped_worker_keeps_its_commands_in_sqlite"
+    );
+    let test = Test::new(path, Kind::Sqlite);
+    if let Some((queue, _)) = test.task().await {
+        let handler = |_| async {
+            eprintln!("begun");
+            pending().await
+        };
+        let mut consumer = queue.consumer().await.unwrap();
+        return consumer.run(1, handler, pending()).await.unwrap();
+    }
+    let place = test.kind.shared().await;
+    let queue = open(&place.url.parse().unwrap()).await.unwrap();
+    queue.push(&Command::new("start", "web")).await.unwrap();
+    let mut child = test.start(&place.url, "work");
+    assert_eq!(child.lines().next().unwrap(), "begun");
+    let pid = Pid::from_child(child.process());
+    let is_free = async || queue.commands().next_due().await.unwrap() == Some(Duration::ZERO);
+
+    kill_process(pid, Signal::STOP).unwrap();
+    for _ in 0..50 {
+        assert!(!is_free().await);
+        assert!(queue.lease().await.unwrap().is_none());
+    }
+
+    drop(child);
+    assert!(is_free().await);
+    assert_eq!(queue.lease().await.unwrap().unwrap().attempt, 2);
 }
 
 /// Acknowledges commands and reports their ids.

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 use std::time::Duration;
+use std::{env, fs, process};
 
 use ::redis::aio::MultiplexedConnection;
 use ::redis::{Client, FromRedisValue, ToRedisArgs, cmd};
 use async_trait::async_trait;
 use hcc_queue::conformance::Fixture;
 use hcc_queue::{Command, Error, Failure, Policy, Queue, Received, Redis, State, conformance};
+use tempfile::TempDir;
 use test_services::Redis as Service;
 use tokio::time::timeout;
 
@@ -404,4 +406,53 @@ fn assert_unreachable<T: std::fmt::Debug>(done: Result<T, Error>) {
     let unreachable = done.as_ref().err().and_then(Error::failure) == Some(Failure::Unreachable);
     assert!(unreachable, "{done:?}");
     assert!(done.unwrap_err().is_retryable());
+}
+
+/// This test runs itself as a child process: the certificates are set in the environment.
+#[tokio::test]
+#[ignore = "needs Redis"]
+async fn tls_connections_trust_the_given_certificates() {
+    const URL: &str = "HCC_QUEUE_TEST_TLS_URL";
+    if let Ok(url) = env::var(URL) {
+        let queue = open(&url);
+        queue.signals().subscribe().await.unwrap();
+        queue.push(&Command::new("start", "web")).await.unwrap();
+        assert_eq!(queue.pull().await.unwrap().unwrap().server, "web");
+        return;
+    }
+    let directory = TempDir::new().unwrap();
+    let file = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    fs::write(file("other"), other.cert.pem()).unwrap();
+    let server = Service::with_settings_for(|address| {
+        let own = rcgen::generate_simple_self_signed([address.to_owned()]).unwrap();
+        fs::write(file("certificate"), own.cert.pem()).unwrap();
+        fs::write(file("key"), own.signing_key.serialize_pem()).unwrap();
+        let (certificate, key) = (file("certificate"), file("key"));
+        let settings = format!(
+            "--appendonly yes --appendfsync always --tls-port 6380 --tls-auth-clients no \
+             --tls-cert-file {certificate} --tls-key-file {key}"
+        );
+        settings.split(' ').map(str::to_owned).collect()
+    });
+    let url = server.fresh_url().replace("redis:", "rediss:");
+    let url = url.replace(":6379/", ":6380/");
+
+    let is_trusted = |certificates: &str| {
+        let path = concat!(
+            module_path!(),
+            "::tls_connections_trust_the_given_certificates"
+        );
+        let (_, path) = path.split_once("::").unwrap();
+        let child = process::Command::new(env::current_exe().unwrap())
+            .args([path, "--exact", "--include-ignored"])
+            .env(URL, &url)
+            .env("SSL_CERT_FILE", file(certificates))
+            .env_remove("SSL_CERT_DIR")
+            .output();
+        child.unwrap().status.success()
+    };
+
+    assert!(is_trusted("certificate"));
+    assert!(!is_trusted("other"));
 }

@@ -4,13 +4,14 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use hcc_queue::conformance::Fixture;
 use hcc_queue::{Command, Error, Failure, Policy, Queue, Received, Sqlite, State, conformance};
 use rusqlite::Connection;
 use tempfile::TempDir;
+use test_services::wait_until;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -43,7 +44,7 @@ impl Directory {
 
     /// Creates the tables.
     async fn create(&self) {
-        self.open().retry(&"none".into()).await.unwrap();
+        self.open().init().await.unwrap();
     }
 }
 
@@ -272,6 +273,64 @@ async fn writer_that_times_out_does_not_write_later() {
     assert_eq!(other.list_all().await.unwrap().len(), 1);
 }
 
+/// Without turns, the writer that has just released the lock would nearly always be faster.
+#[tokio::test(flavor = "multi_thread")]
+async fn writer_that_waits_is_next() {
+    let directory = Directory::new();
+    directory.create().await;
+    let [lock, next] = ["lock", "next"].map(|name| File::open(directory.live(name)).unwrap());
+    for round in 1..=20 {
+        lock.lock().unwrap();
+        let queue = directory.open();
+        let command = Command::new("start", format!("vm{round}"));
+        let waiting = tokio::spawn(async move { queue.push(&command).await.unwrap() });
+        let is_waiting = async || match next.try_lock() {
+            Ok(()) => next.unlock().is_err(),
+            Err(_) => true,
+        };
+        wait_until(is_waiting, true).await;
+
+        // As a process does that writes without a pause.
+        lock.unlock().unwrap();
+        next.lock().unwrap();
+        lock.lock().unwrap();
+        next.unlock().unwrap();
+
+        let count = "SELECT count(*) FROM cmd";
+        let connection = directory.connection();
+        let count: i64 = connection.query_row(count, [], |row| row.get(0)).unwrap();
+        assert_eq!(count, round);
+        lock.unlock().unwrap();
+        waiting.await.unwrap();
+    }
+}
+
+/// Also if this crate never sends.
+#[tokio::test]
+async fn file_of_signals_is_bounded_by_its_subscribers() {
+    const LIMIT: u64 = 1_000;
+    let directory = Directory::new();
+    let queue = Sqlite::new(directory.path())
+        .with_signal_bytes(LIMIT)
+        .queue();
+    let mut signals = queue.signals().subscribe().await.unwrap();
+
+    for number in 0..1_000 {
+        let mut log = OpenOptions::new()
+            .append(true)
+            .open(directory.live("msg"))
+            .unwrap();
+        log.write_all(format!("\"{number}\"\n").as_bytes()).unwrap();
+        let received = timeout(MINUTE, signals.next()).await.unwrap().unwrap();
+        assert_eq!(received, Received::Message(number.to_string()));
+        while let Ok(received) = timeout(Duration::ZERO, signals.next()).await {
+            assert_eq!(received.unwrap(), Received::Lagged);
+        }
+        let size = fs::metadata(directory.live("msg")).unwrap().len();
+        assert!(size < LIMIT + 10, "{size}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn messages_are_received_once_while_files_are_replaced() {
     const SENDERS: usize = 4;
@@ -358,11 +417,62 @@ async fn subscription_survives_the_loss_of_its_files() {
 }
 
 #[tokio::test]
-async fn dead_letters_of_an_older_release_are_read_with_their_reason() {
+async fn created_queue_takes_rows_and_lines_of_other_programs() {
+    let directory = Directory::new();
+
+    directory.open().init().await.unwrap();
+
+    for name in ["msg", "evt"] {
+        assert!(directory.live(name).is_file(), "{name}");
+    }
+    let sql = r#"INSERT INTO cmd (cmd, "for") VALUES ('start', 'web')"#;
+    directory.connection().execute_batch(sql).unwrap();
+    let command = directory.open().pull().await.unwrap().unwrap();
+    let now = SystemTime::now();
+    let at = command.at.unwrap();
+    assert!(at > now - MINUTE && at < now + MINUTE, "{at:?}");
+}
+
+/// The documented push works with the SQLite of old systems.
+#[tokio::test]
+async fn tables_need_only_functions_of_sqlite_3_35() {
+    const FUNCTIONS: [&str; 6] = ["lower", "hex", "randomblob", "julianday", "min", "cmd"];
+    let directory = Directory::new();
+    directory.create().await;
+
+    let connection = directory.connection();
+    let mut query = connection
+        .prepare("SELECT lower(sql) FROM sqlite_schema WHERE sql IS NOT NULL")
+        .unwrap();
+    let all = query.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    let all: Vec<_> = all.map(Result::unwrap).collect();
+
+    assert!(all.len() > 5);
+    for sql in all {
+        assert!(!sql.ends_with("strict"), "{sql}");
+        for (end, _) in sql.match_indices('(') {
+            let before = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+            let name = sql[..end].rsplit(before).next().unwrap();
+            assert!(
+                name.is_empty() || FUNCTIONS.contains(&name),
+                "{name}( in {sql}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn file_of_an_older_release_is_upgraded_with_all_that_is_in_it() {
     let directory = Directory::new();
     directory.create().await;
     let older = r#"
         ALTER TABLE cmd_dead DROP COLUMN outcome;
+        DROP INDEX cmd_holder;
+        ALTER TABLE cmd DROP COLUMN holder;
+        INSERT INTO cmd (cmd, "for", due, held, token) VALUES
+            ('stop', 'web', 1e11, TRUE, 7),
+            ('start', 'web', NULL, FALSE, 0),
+            ('start', 'db', NULL, FALSE, 0);
         PRAGMA user_version = 1;
         INSERT INTO cmd_dead (id, cmd, "for", token, attempts, err)
             VALUES ('7', 'start', 'web', 1, 1, 'server is locked');
@@ -375,4 +485,10 @@ async fn dead_letters_of_an_older_release_are_read_with_their_reason() {
     assert_eq!(entry.reason.as_deref(), Some("server is locked"));
     assert!(entry.outcome.is_null());
     assert!(queue.retry(&"7".into()).await.unwrap());
+    let lease = queue.lease().await.unwrap().unwrap();
+    assert_eq!(
+        (&*lease.command.verb, &*lease.command.server),
+        ("start", "db")
+    );
+    assert!(queue.lease().await.unwrap().is_none());
 }

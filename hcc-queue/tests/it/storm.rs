@@ -7,7 +7,9 @@ mod ledger;
 mod recorded;
 
 use std::env;
+use std::future::pending;
 use std::str::FromStr;
+use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
@@ -19,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use self::ledger::{Ledger, Verdict};
-use self::recorded::{now, recorded};
+use self::recorded::{Fact, Line, now, recorded};
 use crate::place::{Place, everywhere};
 use crate::processes::{Actor, Test};
 
@@ -31,6 +33,10 @@ const WORKERS: usize = 5;
 
 /// Short, so that the leases of killed workers expire soon.
 const LEASE: Duration = Duration::from_secs(1);
+
+/// Longer than a test, so that the leases of killed workers that are announced end only because
+/// others notice that they are gone.
+const LONG_LEASE: Duration = Duration::from_secs(60 * 60);
 
 /// After this time without progress the test fails.
 const STALL_TIMEOUT: Duration = Duration::from_secs(90);
@@ -231,7 +237,10 @@ impl<'a> Storm<'a> {
         };
         let mut outage = None;
         match *fault {
-            Fault::Kill(index) => self.children[index] = self.start(task(index)),
+            Fault::Kill(index) => {
+                self.killing(index);
+                self.children[index] = self.start(task(index));
+            }
             Fault::Stall(index) => {
                 let child = Pid::from_child(self.children[index].process());
                 kill_process(child, Signal::STOP).unwrap();
@@ -274,9 +283,19 @@ impl<'a> Storm<'a> {
         }
     }
 
+    /// Notes when a child may still have leases.
+    fn killing(&mut self, index: usize) {
+        let worker = self.children[index].process().id();
+        let fact = Fact::Killing { worker };
+        self.ledger.add(Line { at: now(), fact });
+    }
+
     /// Kills all children, lets another one complete what is left, and returns all reports
     /// and outages.
     async fn finish(mut self) -> (Ledger, Vec<Outage>) {
+        for index in 0..self.children.len() {
+            self.killing(index);
+        }
         self.children.clear();
         let last = self.start("finish");
         // The channel closes when all children have exited.
@@ -291,7 +310,11 @@ impl<'a> Storm<'a> {
 }
 
 fn task(index: usize) -> &'static str {
-    if index < PRODUCERS { "produce" } else { "work" }
+    match index {
+        _ if index < PRODUCERS => "produce",
+        _ if index.is_multiple_of(2) => "work",
+        _ => "work-announced",
+    }
 }
 
 /// Runs a child.
@@ -299,7 +322,7 @@ async fn act(queue: Queue, task: &str) {
     let (task, seed) = task.split_once(' ').unwrap();
     let mut rng = Rng::with_seed(seed.parse().unwrap());
     let queue = recorded(queue).with_policy(Policy {
-        lease: LEASE,
+        lease: if task == "work" { LEASE } else { LONG_LEASE },
         attempts: u32::MAX,
         backoff: Duration::from_millis(20),
         max_backoff: Duration::from_millis(20),
@@ -310,7 +333,8 @@ async fn act(queue: Queue, task: &str) {
     match task {
         "produce" => produce(&queue, &mut rng).await,
         "work" => work(&queue, &mut rng).await,
-        _ => finish(&queue, &mut rng).await,
+        "work-announced" => work_announced(&queue, rng, pending()).await,
+        _ => work_announced(&queue, rng, until_empty(&queue)).await,
     }
 }
 
@@ -338,11 +362,23 @@ async fn work(queue: &Queue, rng: &mut Rng) {
     }
 }
 
-/// Works until the queue is empty.
-async fn finish(queue: &Queue, rng: &mut Rng) {
+/// Works as `hcc` does, until `end`.
+async fn work_announced(queue: &Queue, rng: Rng, end: impl Future<Output = ()>) {
+    let rng = Mutex::new(rng);
+    let handler = move |_| {
+        let (time, outcome) = attempt(&mut rng.lock().unwrap());
+        async move {
+            sleep(time).await;
+            outcome
+        }
+    };
     let mut consumer = consumer(queue).await;
+    consumer.run(2, handler, end).await.unwrap();
+}
+
+async fn until_empty(queue: &Queue) {
     while queue.commands().next_due().await.unwrap().is_some() {
-        work_once(queue, &mut consumer, rng).await.unwrap();
+        sleep(Duration::from_millis(20)).await;
     }
 }
 
@@ -355,24 +391,28 @@ async fn consumer(queue: &Queue) -> Consumer {
     }
 }
 
-/// Executes a command: most at once, some for longer than a lease; some fail.
 async fn work_once(queue: &Queue, consumer: &mut Consumer, rng: &mut Rng) -> Result<(), Error> {
     let lease = consumer.next().await?;
+    let (time, outcome) = attempt(rng);
+    if !time.is_zero() {
+        queue.hold(&lease, sleep(time)).await?;
+    }
+    queue.settle(lease, &outcome).await.map(|_| ())
+}
+
+/// The time that an attempt takes, and how it ends: most at once, some last longer than a lease;
+/// some fail.
+fn attempt(rng: &mut Rng) -> (Duration, Outcome) {
     let time = match rng.u16(..1000) {
         0 => LEASE.mul_f32(1.5),
         1..50 => Duration::from_millis(rng.u64(..10)),
         _ => Duration::ZERO,
     };
-    if !time.is_zero() {
-        queue.hold(&lease, sleep(time)).await?;
-    }
-    match rng.u8(..50) {
-        0 => {
-            let failed = Outcome::Retry("failed".into());
-            queue.settle(lease, &failed).await.map(|_| ())
-        }
-        _ => queue.ack(lease).await,
-    }
+    let outcome = match rng.u8(..50) {
+        0 => Outcome::Retry("failed".into()),
+        _ => Outcome::Done,
+    };
+    (time, outcome)
 }
 
 /// Waits after an error that the faults explain, and panics for others.

@@ -28,6 +28,11 @@ impl Process {
         }))
     }
 
+    /// Returns the process ID.
+    pub fn id(&self) -> u32 {
+        self.lock().child.id()
+    }
+
     /// Sends SIGKILL.
     pub fn kill(&self) {
         self.lock().kill();

@@ -32,6 +32,11 @@ impl Redis {
 
     /// Starts a server with these arguments.
     pub fn with_settings(settings: &[&str]) -> Self {
+        Self::with_settings_for(|_| settings.iter().map(|&setting| setting.to_owned()).collect())
+    }
+
+    /// Starts a server with the arguments for its address.
+    pub fn with_settings_for(settings: impl FnOnce(&str) -> Vec<String>) -> Self {
         static STARTED: AtomicU8 = AtomicU8::new(0);
 
         let number = STARTED.fetch_add(1, Ordering::Relaxed) + 1;
@@ -42,7 +47,10 @@ impl Redis {
         let mut redis = Command::new("redis-server");
         redis.args(["--bind", &address, "--port", "6379", "--save", ""]);
         redis.args(["--databases", &DATABASES.to_string()]);
-        redis.arg("--dir").arg(directory.path()).args(settings);
+        redis
+            .arg("--dir")
+            .arg(directory.path())
+            .args(settings(&address));
         Self {
             process: Process::start(redis, READY),
             address,

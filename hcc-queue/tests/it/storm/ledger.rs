@@ -144,6 +144,11 @@ impl Ledger {
         let mut lives: BTreeMap<&str, Life<'_>> = BTreeMap::new();
         let mut lines: Vec<&Line> = self.lines.iter().collect();
         lines.sort_by_key(|line| line.at);
+        let killed = lines.iter().filter_map(|line| match line.fact {
+            Fact::Killing { worker } => Some((worker, line.at)),
+            _ => None,
+        });
+        let killed: BTreeMap<u32, Duration> = killed.collect();
         for Line { at, fact } in lines {
             match fact {
                 Fact::Pushing { id, server } => {
@@ -159,16 +164,19 @@ impl Ledger {
                     id,
                     server,
                     token,
+                    worker,
                     since,
                     until,
                 } => {
+                    let killed = worker.and_then(|worker| killed.get(&worker));
+                    let until = killed.map_or(*until, |killed| *until.min(killed));
                     let life = lives.entry(id).or_default();
                     life.server = server;
                     life.started.get_or_insert(*at);
                     let tenure = Tenure {
                         since: *since,
                         confirmed: *at,
-                        until: *until,
+                        until,
                         ended: None,
                         acking: None,
                     };
@@ -185,6 +193,7 @@ impl Ledger {
                 }
                 Fact::Acked { id, .. } => lives.entry(id).or_default().acked.push(*at),
                 Fact::Refused { id, token } => tenure(&mut lives, id, *token).acking = None,
+                Fact::Killing { .. } => {}
                 Fact::Releasing { id, token } | Fact::Burying { id, token } => {
                     tenure(&mut lives, id, *token).ended = Some(*at);
                 }
@@ -366,6 +375,24 @@ mod tests {
         assert_eq!(verdict.disorder, ["b became a, which was leased"]);
     }
 
+    #[test]
+    fn lease_of_a_worker_ends_when_that_is_killed() {
+        let of_worker = |mut facts: Vec<Fact>| {
+            if let Fact::Leased { worker, .. } = &mut facts[0] {
+                *worker = Some(7);
+            }
+            facts
+        };
+        let killing = vec![Fact::Killing { worker: 7 }];
+        let again = [leased("a", 2), acked("a", 2)].concat();
+        let first = [pushed("a"), of_worker(leased("a", 1))].concat();
+
+        let killed = [first.clone(), killing, again.clone()];
+        assert_eq!(verdict(killed.concat()), Verdict::default());
+        let alive = [first, again];
+        assert_eq!(verdict(alive.concat()).overlaps.len(), 1);
+    }
+
     /// The verdict on facts one second apart, with leases of an hour.
     fn verdict(facts: Vec<Fact>) -> Verdict {
         let mut ledger = Ledger::default();
@@ -397,6 +424,7 @@ mod tests {
             id: id.to_owned(),
             server: "web".to_owned(),
             token,
+            worker: None,
             since: Duration::ZERO,
             until: Duration::ZERO,
         }]

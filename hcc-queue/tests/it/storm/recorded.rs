@@ -1,13 +1,14 @@
 //! A queue that records each call and its result on stderr, before the caller continues.
 
 use std::io::{Write, stderr};
+use std::process;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use hcc_queue::{
-    Channel, Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Pushed,
-    Queue, RawEvent, Reason, Result, Subscription,
+    Channel, Command, CommandId, Commands, Counts, Entry, Error, Lease, Page, PageCursor, Presence,
+    Pushed, Queue, RawEvent, Reason, Result, Subscription,
 };
 use rustix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,8 @@ pub(super) enum Fact {
         id: String,
         server: String,
         token: i64,
+        /// The process of the worker, if the lease ends with it.
+        worker: Option<u32>,
         /// When the call began.
         since: Duration,
         /// Until when it is valid at least.
@@ -55,6 +58,8 @@ pub(super) enum Fact {
     Releasing { id: String, token: i64 },
     /// A burial begins.
     Burying { id: String, token: i64 },
+    /// A process is about to be killed.
+    Killing { worker: u32 },
 }
 
 /// The current time, by the clock that all processes share.
@@ -106,16 +111,16 @@ impl Commands for Recorded {
     async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
         let since = now();
         let lease = self.0.commands().lease(duration).await?;
-        if let Some(lease) = &lease {
-            record(Fact::Leased {
-                id: lease.command.id.to_string(),
-                server: lease.command.server.clone(),
-                token: lease.token.0,
-                since,
-                until: since + duration - TICK,
-            });
-        }
+        record_lease(lease.as_ref(), None, since, duration);
         Ok(lease)
+    }
+
+    fn announce(&self) -> Box<dyn Presence> {
+        Box::new(RecordedPresence(self.0.commands().announce()))
+    }
+
+    async fn init(&self) -> Result<()> {
+        self.0.commands().init().await
     }
 
     async fn extend(&self, lease: &Lease, duration: Duration) -> Result<()> {
@@ -178,6 +183,14 @@ impl Commands for Recorded {
         self.0.commands().list(after, limit).await
     }
 
+    async fn dead_letters(&self, after: Option<&PageCursor>, limit: usize) -> Result<Page> {
+        self.0.commands().dead_letters(after, limit).await
+    }
+
+    async fn count_dead(&self) -> Result<u64> {
+        self.0.commands().count_dead().await
+    }
+
     async fn delete_dead(&self, age: Duration) -> Result<u64> {
         self.0.commands().delete_dead(age).await
     }
@@ -188,6 +201,45 @@ impl Commands for Recorded {
 
     async fn remove(&self, id: &CommandId) -> Result<bool> {
         self.0.commands().remove(id).await
+    }
+}
+
+fn record_lease(lease: Option<&Lease>, worker: Option<u32>, since: Duration, duration: Duration) {
+    if let Some(lease) = lease {
+        record(Fact::Leased {
+            id: lease.command.id.to_string(),
+            server: lease.command.server.clone(),
+            token: lease.token.0,
+            worker,
+            since,
+            until: since + duration - TICK,
+        });
+    }
+}
+
+/// The presence of this process.
+#[derive(Debug)]
+struct RecordedPresence(Box<dyn Presence>);
+
+#[async_trait]
+impl Presence for RecordedPresence {
+    async fn lease(&self, duration: Duration) -> Result<Option<Lease>> {
+        let since = now();
+        let lease = self.0.lease(duration).await?;
+        record_lease(lease.as_ref(), Some(process::id()), since, duration);
+        Ok(lease)
+    }
+
+    async fn renew(&self) -> Result<bool> {
+        self.0.renew().await
+    }
+
+    fn renewal_interval(&self) -> Option<Duration> {
+        self.0.renewal_interval()
+    }
+
+    async fn leave(&self) -> Result<()> {
+        self.0.leave().await
     }
 }
 
