@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::description::Reduced;
+use crate::description::reduce::Reduced;
 use crate::workspace::root;
 
 /// The depth of recursion into schemas, twice that of the API's fields.
@@ -36,7 +36,7 @@ impl Drift {
         let supported = Api::supported(&root().join("hcloud-api"))?;
 
         let mut differences = differences(&described, &supported);
-        differences.extend(Reduced::read(&self.descriptions)?.differences()?);
+        differences.extend(Reduced::read(&self.descriptions)?.differences(&root())?);
         for difference in &differences {
             println!("{difference}");
         }

@@ -599,9 +599,8 @@ impl Cloud {
     /// Returns the attachment that a request asks for.
     fn private_net(&self, attach: Attach, zone: &str) -> Result<PrivateNet, ApiError> {
         let network = resources::get::<Network>(self, attach.network)?;
-        let mut taken: Vec<_> = self.taken(attach.network).collect();
+        let taken: Vec<_> = self.taken(attach.network).collect();
         let ip = network.own.address(&attach, zone, &taken)?;
-        taken.push(ip);
         network.own.check_alias_ips(&attach.alias_ips, &taken)?;
         let [_, high, middle, low] = ip.octets();
         Ok(PrivateNet {
@@ -712,7 +711,7 @@ pub(crate) fn change_alias_ips(cloud: &mut Cloud, call: &Call) -> Reply {
     let (id, mut net) = (server.id, attached(&server.own.private_net, network)?);
     let taken: Vec<_> = cloud
         .taken(network)
-        .filter(|ip| !net.alias_ips.contains(ip))
+        .filter(|ip| *ip != net.ip && !net.alias_ips.contains(ip))
         .collect();
     resources::get::<Network>(cloud, network)?
         .own

@@ -5,9 +5,14 @@
 mod api;
 mod client;
 mod consoles;
+mod description;
 mod examples;
 mod faults;
+mod generated;
 mod official_cli;
 mod official_client;
+mod product;
 mod program;
+mod replay;
+mod semantics;
 mod simulator;
