@@ -11,7 +11,7 @@ use std::{fmt, future};
 
 use futures_core::Stream;
 use hcc_queue::{CommandId, Entry, Queue, RawEvent, Received, State, Subscription};
-use hcc_store::{Patch, Record, Store, StoreExt};
+use hcc_store::{Changes, Fields, Patch, Record, RecordStream, Revision, Store, StoreExt};
 use tokio::time::{Instant, timeout_at};
 
 pub use self::wait::Waiter;
@@ -44,6 +44,30 @@ impl Frontend {
     /// The records cannot be read.
     pub async fn records(&self) -> Result<Vec<Record>> {
         Ok(self.store.list().await?)
+    }
+
+    /// Returns the records of these servers, in no particular order; see [`Store::get_many`].
+    ///
+    /// # Errors
+    ///
+    /// The records cannot be read.
+    pub async fn records_of(&self, servers: &[&str], fields: Fields) -> Result<Vec<Record>> {
+        Ok(self.store.get_many(servers, fields).await?)
+    }
+
+    /// Returns what has changed in the records since a revision: all records for the default one;
+    /// see [`Store::changes`].
+    ///
+    /// # Errors
+    ///
+    /// The records cannot be read.
+    pub async fn record_changes(&self, since: &Revision, fields: Fields) -> Result<Changes> {
+        Ok(self.store.changes(since, fields).await?)
+    }
+
+    /// Reads all records in the order of their names; see [`Store::stream`].
+    pub fn record_stream(&self, fields: Fields) -> RecordStream<'_> {
+        self.store.stream(fields)
     }
 
     /// Returns the record of one server.

@@ -14,14 +14,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
-    Action, DataCentre, IfMissing, Image, Location, Outcome, Patch, Precondition, Price,
-    Protection, Record, Resource, ServerSnapshot, ServerType, Stage, Store, StoreExt, Traffic,
-    Write,
+    Action, Changes, DataCentre, Fields, IfMissing, Image, Location, Memory, Outcome, Patch,
+    Precondition, Price, Protection, Record, Resource, Revision, ServerSnapshot, ServerType, Stage,
+    Store, StoreExt, Traffic, Write,
 };
 
 /// A database under test: empty at first, and removed when dropped.
@@ -33,7 +34,8 @@ pub trait Fixture: Send + Sync {
     /// Inserts a document as another program does, without this crate.
     async fn insert(&self, document: Value);
 
-    /// Returns the document as another program sees it.
+    /// Returns the document as another program sees it, without the fields by which the backend
+    /// itself finds it.
     async fn document(&self, name: &str) -> Option<Value>;
 }
 
@@ -48,6 +50,19 @@ macro_rules! conformance {
             absent_record_is_none
             records_are_listed_the_oldest_first
             statuses_are_listed_with_only_their_names
+            records_are_counted
+            many_records_are_found_by_their_names
+            requested_fields_are_read_and_no_others
+            summary_has_no_secrets
+            stream_is_in_the_order_of_names
+            stream_goes_on_while_records_change
+            changes_since_the_beginning_are_all_records
+            changes_are_what_was_written_since
+            every_kind_of_write_is_a_change
+            removed_records_are_among_the_changes
+            insertions_and_removals_of_other_programs_are_changes
+            revision_of_another_store_is_the_beginning
+            follower_of_the_changes_misses_none
             reservation_is_a_stage_and_a_name
             reserved_name_is_taken
             one_of_many_tasks_reserves_a_name
@@ -145,6 +160,287 @@ pub async fn statuses_are_listed_with_only_their_names(fixture: &dyn Fixture) {
         statuses,
         expected.map(|(name, status)| (name.to_owned(), status))
     );
+}
+
+/// The number is that of the listed records.
+pub async fn records_are_counted(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    assert_eq!(store.count().await.unwrap(), 0);
+    store.reserve("reserved").await.unwrap();
+    store.set("vm", running()).await.unwrap();
+    fixture.insert(original()).await;
+
+    assert_eq!(store.count().await.unwrap(), 3);
+    store.remove("vm", Precondition::Any).await.unwrap();
+
+    assert_eq!(store.count().await.unwrap(), 2);
+}
+
+/// Names without a record are left out, and a name that is given twice is found once.
+pub async fn many_records_are_found_by_their_names(fixture: &dyn Fixture) {
+    const MANY: usize = 2_500;
+    let store = fixture.store().await;
+    assert!(many(&*store, &["vm1"]).await.is_empty());
+    let write = |vm| Write::new(format!("vm{vm}"), running(), IfMissing::Insert);
+    let writes: Vec<_> = (0..MANY + 1).map(write).collect();
+    store.write(&writes).await.unwrap();
+    let requested: Vec<String> = (1..=MANY).map(|vm| format!("vm{vm}")).collect();
+    let mut requested: Vec<&str> = requested.iter().map(String::as_str).collect();
+    requested.extend(["gone", "vm7", "", "%"]);
+
+    let found = many(&*store, &requested).await;
+
+    let mut expected: Vec<String> = (1..=MANY).map(|vm| format!("vm{vm}")).collect();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    assert!(many(&*store, &[]).await.is_empty());
+}
+
+/// Every way to read records has the requested fields of own and other programs, and no others.
+pub async fn requested_fields_are_read_and_no_others(fixture: &dyn Fixture) {
+    const FIELDS: Fields = Fields::Only(&["id", "image", "owner"]);
+    let mut document = original();
+    document["owner"] = json!("mary");
+    document["note"] = json!("not requested");
+    fixture.insert(document).await;
+    let store = fixture.store().await;
+
+    for record in [
+        store.get_many(&["m-vm1"], FIELDS).await.unwrap().remove(0),
+        collected(&*store, FIELDS).await.remove(0),
+        all_changes(&*store, FIELDS).await.records.remove(0),
+    ] {
+        assert_eq!((record.name.as_str(), record.id), ("m-vm1", Some(44)));
+        assert_eq!(record.image, snapshot().image);
+        assert_eq!(record.extra.get("owner"), Some(&json!("mary")));
+        assert_eq!(record.extra.iter().count(), 1, "{:?}", record.extra);
+        assert!(record.status.is_none() && record.r#type.is_none() && record.labels.is_none());
+        assert!(record.pw.is_none() && record.url.is_none() && record.synced.is_none());
+    }
+    let names = collected(&*store, Fields::NAME).await;
+    assert_eq!((names[0].name.as_str(), names[0].id), ("m-vm1", None));
+    let all = collected(&*store, Fields::All).await.remove(0);
+    assert!(all.pw.is_some() && all.extra.iter().count() == 2);
+}
+
+/// What lists show contains neither passwords nor what other programs store.
+pub async fn summary_has_no_secrets(fixture: &dyn Fixture) {
+    let mut document = original();
+    document["card"] = json!("hunter2");
+    fixture.insert(document).await;
+    let store = fixture.store().await;
+
+    let record = collected(&*store, Fields::SUMMARY).await.remove(0);
+
+    assert!(record.pw.is_none() && record.url.is_none() && record.auth.is_none());
+    assert!(record.act.is_none() && record.extra.is_empty());
+    assert_eq!(record.status, Some(snapshot().status));
+    assert_eq!(record.dc, Some(snapshot().dc));
+    assert!(record.ts.is_some());
+}
+
+/// The order is that of the bytes of the names, whenever the records were inserted.
+pub async fn stream_is_in_the_order_of_names(fixture: &dyn Fixture) {
+    const MANY: usize = 1_500;
+    let store = fixture.store().await;
+    assert!(collected(&*store, Fields::All).await.is_empty());
+    let mut names: Vec<String> = (0..MANY).rev().map(|vm| format!("vm{vm}")).collect();
+    let odd = [
+        "Zoe", "a b", "web-1", "web1", "web.1", "ä", "😀", "\u{ffff}", "%", "_", "a",
+    ];
+    names.extend(odd.map(str::to_owned));
+    let write = |name: &String| Write::new(name, running(), IfMissing::Insert);
+    let writes: Vec<_> = names.iter().map(write).collect();
+    store.write(&writes).await.unwrap();
+
+    let streamed = collected(&*store, Fields::NAME).await;
+
+    names.sort_unstable();
+    let streamed: Vec<String> = streamed.into_iter().map(|record| record.name).collect();
+    assert_eq!(streamed, names);
+}
+
+/// Calls and writes are possible while a stream is open. What was there before is in it once.
+pub async fn stream_goes_on_while_records_change(fixture: &dyn Fixture) {
+    const MANY: usize = 1_500;
+    let store = fixture.store().await;
+    let names: Vec<String> = (0..MANY).map(|vm| format!("vm{vm:04}")).collect();
+    let write = |name: &String| Write::new(name, running(), IfMissing::Insert);
+    let writes: Vec<_> = names.iter().map(write).collect();
+    store.write(&writes).await.unwrap();
+
+    let mut stream = store.stream(Fields::All);
+    let mut streamed = Vec::new();
+    while let Some(record) = stream.try_next().await.unwrap() {
+        if streamed.len() == 10 {
+            store.set("vm0005", created("root password")).await.unwrap();
+            store.reserve("vm0005a").await.unwrap();
+            store.reserve("vm2").await.unwrap();
+        }
+        streamed.push(record.name);
+    }
+
+    streamed.retain(|name| !["vm0005a", "vm2"].contains(&name.as_str()));
+    assert_eq!(streamed, names);
+}
+
+/// The first call returns everything.
+pub async fn changes_since_the_beginning_are_all_records(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let none = all_changes(&*store, Fields::All).await;
+    assert!(none.is_complete && none.records.is_empty() && none.removed.is_empty());
+    fixture.insert(original()).await;
+    store.reserve("vm").await.unwrap();
+
+    let all = all_changes(&*store, Fields::All).await;
+
+    assert!(all.is_complete && all.removed.is_empty());
+    assert_eq!(sorted(&all.records), ["m-vm1", "vm"]);
+}
+
+/// Each change is returned once, with what the record has become.
+pub async fn changes_are_what_was_written_since(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    for name in ["a", "b", "c"] {
+        store.set(name, running()).await.unwrap();
+    }
+    let first = all_changes(&*store, Fields::All).await;
+    // Another process writes.
+    let other = fixture.store().await;
+    other.set("b", Patch::new().status("off")).await.unwrap();
+    other.set("new", running()).await.unwrap();
+
+    let second = store.changes(&first.revision, Fields::All).await.unwrap();
+
+    assert!(!second.is_complete && second.removed.is_empty());
+    assert_eq!(sorted(&second.records), ["b", "new"]);
+    let b = second.records.iter().find(|record| record.name == "b");
+    assert_eq!(b.unwrap().status.as_deref(), Some("off"));
+    let third = store.changes(&second.revision, Fields::All).await.unwrap();
+    assert!(!third.is_complete && third.removed.is_empty());
+    assert_eq!(sorted(&third.records), [""; 0]);
+    // The same revision can be used again.
+    let again = store.changes(&first.revision, Fields::NAME).await.unwrap();
+    assert_eq!(sorted(&again.records), ["b", "new"]);
+}
+
+/// A write is a change, whatever its fields.
+pub async fn every_kind_of_write_is_a_change(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    store.set("vm", running()).await.unwrap();
+    let mut revision = all_changes(&*store, Fields::All).await.revision;
+
+    for patch in every_patch().into_iter().chain([Patch::new().no_console()]) {
+        store.update("vm", patch.clone()).await.unwrap();
+        let changes = store.changes(&revision, Fields::All).await.unwrap();
+        assert_eq!(sorted(&changes.records), ["vm"], "{patch:?}");
+        revision = changes.revision;
+    }
+    store.reserve("reserved").await.unwrap();
+    let changes = store.changes(&revision, Fields::All).await.unwrap();
+    assert_eq!(sorted(&changes.records), ["reserved"]);
+}
+
+/// A removal is reported, unless the record was inserted again.
+pub async fn removed_records_are_among_the_changes(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    for name in ["gone", "again", "kept"] {
+        store.set(name, running()).await.unwrap();
+    }
+    let first = all_changes(&*store, Fields::All).await;
+    let other = fixture.store().await;
+    for name in ["gone", "again"] {
+        assert!(other.remove(name, Precondition::Any).await.unwrap());
+    }
+    other
+        .set("again", Patch::new().status("off"))
+        .await
+        .unwrap();
+
+    let changes = store.changes(&first.revision, Fields::All).await.unwrap();
+
+    assert!(!changes.is_complete);
+    assert_eq!(changes.removed, ["gone"]);
+    assert_eq!(sorted(&changes.records), ["again"]);
+    let next = store.changes(&changes.revision, Fields::All).await.unwrap();
+    assert!(next.removed.is_empty() && next.records.is_empty());
+}
+
+/// A program without this crate inserts a document, and this crate removes it.
+pub async fn insertions_and_removals_of_other_programs_are_changes(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    store.set("vm", running()).await.unwrap();
+    let first = all_changes(&*store, Fields::All).await;
+    fixture.insert(original()).await;
+
+    let second = store.changes(&first.revision, Fields::All).await.unwrap();
+    let removed = store.remove("m-vm1", Precondition::Id(44)).await.unwrap();
+    let third = store.changes(&second.revision, Fields::All).await.unwrap();
+
+    assert_eq!(sorted(&second.records), ["m-vm1"]);
+    assert!(second.removed.is_empty() && removed);
+    assert_eq!(third.removed, ["m-vm1"]);
+}
+
+/// It cannot say what has changed here.
+pub async fn revision_of_another_store_is_the_beginning(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    store.set("vm", running()).await.unwrap();
+    let other = Memory::default();
+    other.set("vm", running()).await.unwrap();
+    let foreign = all_changes(&other, Fields::All).await.revision;
+
+    let changes = store.changes(&foreign, Fields::All).await.unwrap();
+
+    assert!(changes.is_complete);
+    assert_eq!(sorted(&changes.records), ["vm"]);
+}
+
+/// What follows the changes, while several processes write and remove, has the same records in the
+/// end.
+pub async fn follower_of_the_changes_misses_none(fixture: &dyn Fixture) {
+    const ROUNDS: usize = 40;
+    let store = fixture.store().await;
+    let mut writers = JoinSet::new();
+    for writer in 0..4 {
+        let store = fixture.store().await;
+        writers.spawn(async move {
+            for round in 0..ROUNDS {
+                let name = format!("vm{}", (round * 7 + writer) % 15);
+                let patch = Patch::new().status(&format!("{writer}/{round}"));
+                store.set(&name, patch).await.unwrap();
+                if round % 5 == writer {
+                    store.remove(&name, Precondition::Any).await.unwrap();
+                }
+            }
+        });
+    }
+
+    let mut known: BTreeMap<String, Option<String>> = BTreeMap::new();
+    let mut revision = Revision::default();
+    loop {
+        let is_last = writers.is_empty();
+        let changes = store.changes(&revision, Fields::All).await.unwrap();
+        if changes.is_complete {
+            known.clear();
+        }
+        for name in changes.removed {
+            known.remove(&name);
+        }
+        known.extend(changes.records.into_iter().map(|it| (it.name, it.status)));
+        revision = changes.revision;
+        if is_last {
+            break;
+        }
+        if let Some(written) = writers.try_join_next() {
+            written.unwrap();
+        }
+        tokio::task::yield_now().await;
+    }
+
+    let records = store.list().await.unwrap().into_iter();
+    let expected: BTreeMap<_, _> = records.map(|it| (it.name, it.status)).collect();
+    assert_eq!(known, expected);
 }
 
 /// The document of a reservation is what the original wrote.
@@ -676,6 +972,24 @@ pub async fn secrets_are_not_in_debug(fixture: &dyn Fixture) {
         shown.contains("ubuntu-24.04") && shown.contains("billing"),
         "{shown}"
     );
+}
+
+async fn many(store: &dyn Store, names: &[&str]) -> Vec<String> {
+    sorted(&store.get_many(names, Fields::All).await.unwrap())
+}
+
+async fn collected(store: &dyn Store, fields: Fields) -> Vec<Record> {
+    store.stream(fields).try_collect().await.unwrap()
+}
+
+async fn all_changes(store: &dyn Store, fields: Fields) -> Changes {
+    store.changes(&Revision::default(), fields).await.unwrap()
+}
+
+fn sorted(records: &[Record]) -> Vec<String> {
+    let mut names: Vec<String> = records.iter().map(|record| record.name.clone()).collect();
+    names.sort_unstable();
+    names
 }
 
 async fn names(store: &dyn Store) -> Vec<String> {

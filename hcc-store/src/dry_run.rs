@@ -1,10 +1,13 @@
 //! A store that changes nothing.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{IfMissing, Precondition, Record, Result, Store, Write};
+use crate::{
+    Changes, Fields, IfMissing, Precondition, Record, RecordStream, Result, Revision, Store, Write,
+};
 
 /// A view of another store that reads from it and drops all writes, for dry runs.
 ///
@@ -25,8 +28,24 @@ impl Store for DryRun {
         self.0.get(name).await
     }
 
+    async fn get_many(&self, names: &[&str], fields: Fields) -> Result<Vec<Record>> {
+        self.0.get_many(names, fields).await
+    }
+
     async fn list(&self) -> Result<Vec<Record>> {
         self.0.list().await
+    }
+
+    fn stream(&self, fields: Fields) -> RecordStream<'_> {
+        self.0.stream(fields)
+    }
+
+    async fn count(&self) -> Result<u64> {
+        self.0.count().await
+    }
+
+    async fn changes(&self, since: &Revision, fields: Fields) -> Result<Changes> {
+        self.0.changes(since, fields).await
     }
 
     async fn statuses(&self) -> Result<Vec<(String, Option<String>)>> {
@@ -38,7 +57,9 @@ impl Store for DryRun {
     }
 
     async fn write(&self, writes: &[Write]) -> Result<usize> {
-        let names: Vec<String> = self.list().await?.into_iter().map(|it| it.name).collect();
+        let names: Vec<&str> = writes.iter().map(|write| &*write.name).collect();
+        let records = self.get_many(&names, Fields::NAME).await?;
+        let names: HashSet<String> = records.into_iter().map(|it| it.name).collect();
         let would_apply =
             |write: &&Write| write.if_missing == IfMissing::Insert || names.contains(&write.name);
         Ok(writes.iter().filter(would_apply).count())

@@ -3,11 +3,13 @@
 
 #[cfg(feature = "accounts")]
 mod accounts;
+mod changes;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod document;
 mod dry_run;
 mod error;
+mod fields;
 mod memory;
 #[cfg(feature = "mongodb")]
 mod mongodb;
@@ -23,8 +25,10 @@ mod url;
 pub use accounts::{
     Accounts, AuditCursor, AuditEntry, AuditPage, AuditQuery, Session, SessionKey, Sessions, User,
 };
+pub use changes::{Changes, Revision};
 pub use dry_run::DryRun;
 pub use error::{Error, Result};
+pub use fields::Fields;
 pub use hcc_database::{BoxError, DatabaseUrl, Error as DatabaseError, Failure, InvalidUrl};
 pub use memory::Memory;
 #[cfg(feature = "mongodb")]
@@ -39,5 +43,5 @@ pub use record::{
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
-pub use store::{IfMissing, Precondition, Store, StoreExt, Write};
+pub use store::{IfMissing, Precondition, RecordStream, Store, StoreExt, Write};
 pub use url::StoreUrl;

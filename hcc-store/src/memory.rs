@@ -3,15 +3,24 @@
 #[cfg(feature = "accounts")]
 mod accounts;
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use futures_util::stream;
 #[cfg(feature = "conformance")]
 use serde_json::Value;
 
 use crate::document::{empty, merge};
-use crate::{IfMissing, Patch, Precondition, Record, Result, Stage, Store, Write};
+use crate::{
+    Changes, Fields, IfMissing, Patch, Precondition, Record, RecordStream, Result, Revision, Stage,
+    Store, Write,
+};
+
+/// How many removals are remembered for [`Store::changes`].
+const MAX_REMOVALS: usize = 10_000;
 
 /// Records in memory.
 ///
@@ -19,36 +28,87 @@ use crate::{IfMissing, Patch, Precondition, Record, Result, Stage, Store, Write}
 /// clones are the same store.
 #[derive(Clone, Default)]
 pub struct Memory {
-    rows: Arc<Mutex<Vec<Row>>>,
+    rows: Arc<Mutex<Rows>>,
     #[cfg(feature = "accounts")]
     accounts: Arc<Mutex<accounts::State>>,
 }
 
+#[derive(Default)]
+struct Rows {
+    by_name: BTreeMap<String, Row>,
+    /// The number of changes so far.
+    revision: u64,
+    /// The names of the rows, by their revision.
+    changed: BTreeMap<u64, String>,
+    /// The newest removals, by their revision.
+    removed: BTreeMap<u64, String>,
+    /// The newest revision whose removal is forgotten.
+    forgotten: u64,
+}
+
 struct Row {
-    name: String,
+    inserted: u64,
+    revision: u64,
     document: String,
 }
 
 impl Row {
-    fn new(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            document: empty(name),
-        }
-    }
-
-    fn set(&mut self, patch: &Patch) {
-        self.document = merge(&self.document, patch).expect("documents are objects");
-    }
-
-    fn record(&self) -> Record {
-        let read = Record::read(&self.document).expect("documents are objects");
+    fn record(&self, fields: Fields) -> Record {
+        let read = Record::read(&self.document, fields).expect("documents are objects");
         read.expect("documents have a name")
     }
 }
 
+impl Rows {
+    /// Changes the document of a record, which is inserted if it does not exist.
+    fn change(&mut self, name: &str, change: impl FnOnce(&str) -> String) {
+        self.revision += 1;
+        let row = self.by_name.entry(name.to_owned()).or_insert_with(|| Row {
+            inserted: self.revision,
+            revision: 0,
+            document: empty(name),
+        });
+        self.changed.remove(&row.revision);
+        self.changed.insert(self.revision, name.to_owned());
+        row.revision = self.revision;
+        row.document = change(&row.document);
+    }
+
+    fn set(&mut self, name: &str, patch: &Patch) {
+        self.change(name, |document| {
+            merge(document, patch).expect("documents are objects")
+        });
+    }
+
+    fn remove(&mut self, name: &str) {
+        if let Some(row) = self.by_name.remove(name) {
+            self.changed.remove(&row.revision);
+        }
+        self.revision += 1;
+        self.removed.insert(self.revision, name.to_owned());
+        if self.removed.len() > MAX_REMOVALS {
+            let oldest = self.removed.pop_first();
+            self.forgotten = oldest.map_or(0, |(revision, _)| revision);
+        }
+    }
+
+    fn changed_since(&self, revision: u64) -> impl Iterator<Item = &Row> {
+        let changed = self.changed.range((Excluded(revision), Unbounded));
+        changed.filter_map(|(_, name)| self.by_name.get(name))
+    }
+
+    fn removed_since(&self, revision: u64) -> Vec<String> {
+        let removed = self.removed.range((Excluded(revision), Unbounded));
+        removed
+            .map(|(_, name)| name)
+            .filter(|name| !self.by_name.contains_key(*name))
+            .cloned()
+            .collect()
+    }
+}
+
 impl Memory {
-    fn rows(&self) -> MutexGuard<'_, Vec<Row>> {
+    fn rows(&self) -> MutexGuard<'_, Rows> {
         // Rows are always complete, even after a panic elsewhere.
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -58,7 +118,16 @@ impl Memory {
 impl Store for Memory {
     async fn get(&self, name: &str) -> Result<Option<Record>> {
         let rows = self.rows();
-        Ok(rows.iter().find(|row| row.name == name).map(Row::record))
+        Ok(rows.by_name.get(name).map(|row| row.record(Fields::All)))
+    }
+
+    async fn get_many(&self, names: &[&str], fields: Fields) -> Result<Vec<Record>> {
+        let rows = self.rows();
+        let mut names = names.to_vec();
+        names.sort_unstable();
+        names.dedup();
+        let found = names.into_iter().filter_map(|name| rows.by_name.get(name));
+        Ok(found.map(|row| row.record(fields)).collect())
     }
 
     async fn version(&self) -> Result<String> {
@@ -66,7 +135,43 @@ impl Store for Memory {
     }
 
     async fn list(&self) -> Result<Vec<Record>> {
-        Ok(self.rows().iter().map(Row::record).collect())
+        let rows = self.rows();
+        let mut oldest_first: Vec<&Row> = rows.by_name.values().collect();
+        oldest_first.sort_unstable_by_key(|row| row.inserted);
+        let records = oldest_first.into_iter().map(|row| row.record(Fields::All));
+        Ok(records.collect())
+    }
+
+    fn stream(&self, fields: Fields) -> RecordStream<'_> {
+        let next = move |last: Option<String>| async move {
+            let rows = self.rows();
+            let after = last.as_deref().map_or(Unbounded, Excluded);
+            let next = rows.by_name.range::<str, _>((after, Unbounded)).next();
+            Ok(next.map(|(name, row)| (row.record(fields), Some(name.clone()))))
+        };
+        Box::pin(stream::try_unfold(None, next))
+    }
+
+    async fn count(&self) -> Result<u64> {
+        Ok(self.rows().by_name.len() as u64)
+    }
+
+    async fn changes(&self, since: &Revision, fields: Fields) -> Result<Changes> {
+        let rows = self.rows();
+        let since = since.state::<MemoryRevision>();
+        let since = since.filter(|since| {
+            Arc::ptr_eq(&since.store, &self.rows) && since.revision >= rows.forgotten
+        });
+        let changed = rows.changed_since(since.map_or(0, |since| since.revision));
+        Ok(Changes {
+            records: changed.map(|row| row.record(fields)).collect(),
+            removed: since.map_or_else(Vec::new, |since| rows.removed_since(since.revision)),
+            is_complete: since.is_none(),
+            revision: Revision::new(MemoryRevision {
+                store: self.rows.clone(),
+                revision: rows.revision,
+            }),
+        })
     }
 
     async fn statuses(&self) -> Result<Vec<(String, Option<String>)>> {
@@ -76,12 +181,10 @@ impl Store for Memory {
 
     async fn reserve(&self, name: &str) -> Result<bool> {
         let mut rows = self.rows();
-        if rows.iter().any(|row| row.name == name) {
+        if rows.by_name.contains_key(name) {
             return Ok(false);
         }
-        let mut row = Row::new(name);
-        row.set(&Patch::new().stage(Stage::New));
-        rows.push(row);
+        rows.set(name, &Patch::new().stage(Stage::New));
         Ok(true)
     }
 
@@ -89,29 +192,35 @@ impl Store for Memory {
         let mut rows = self.rows();
         let mut written = 0;
         for write in writes {
-            let found = rows.iter().position(|row| row.name == write.name);
-            let row = match (found, write.if_missing) {
-                (Some(position), _) => &mut rows[position],
-                (None, IfMissing::Insert) => rows.push_mut(Row::new(&write.name)),
-                (None, IfMissing::Skip) => continue,
-            };
-            row.set(&write.patch);
-            written += 1;
+            let inserts = write.if_missing == IfMissing::Insert;
+            if inserts || rows.by_name.contains_key(&write.name) {
+                rows.set(&write.name, &write.patch);
+                written += 1;
+            }
         }
         Ok(written)
     }
 
     async fn remove(&self, name: &str, only: Precondition) -> Result<bool> {
         let mut rows = self.rows();
-        let before = rows.len();
-        rows.retain(|row| row.name != name || !only.allows(&row.record()));
-        Ok(rows.len() < before)
+        let found = rows.by_name.get(name);
+        let is_allowed = found.is_some_and(|row| only.allows(&row.record(Fields::All)));
+        if is_allowed {
+            rows.remove(name);
+        }
+        Ok(is_allowed)
     }
+}
+
+/// The state of a [`Revision`].
+struct MemoryRevision {
+    store: Arc<Mutex<Rows>>,
+    revision: u64,
 }
 
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Memory({} records)", self.rows().len())
+        write!(f, "Memory({} records)", self.rows().by_name.len())
     }
 }
 
@@ -124,15 +233,12 @@ impl crate::conformance::Fixture for Memory {
 
     async fn insert(&self, document: Value) {
         let name = document["name"].as_str().expect("records have a name");
-        self.rows().push(Row {
-            name: name.to_owned(),
-            document: document.to_string(),
-        });
+        self.rows().change(name, |_| document.to_string());
     }
 
     async fn document(&self, name: &str) -> Option<Value> {
         let rows = self.rows();
-        let row = rows.iter().find(|row| row.name == name)?;
+        let row = rows.by_name.get(name)?;
         Some(serde_json::from_str(&row.document).expect("documents are JSON"))
     }
 }

@@ -2,24 +2,31 @@
 
 #[cfg(feature = "accounts")]
 mod accounts;
+mod changes;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
 use ::mongodb::action::Find;
-use ::mongodb::bson::{self, Bson, Document, doc};
+use ::mongodb::bson::{self, Bson, Document, RawDocument, RawDocumentBuf, doc};
 use ::mongodb::options::IndexOptions;
-use ::mongodb::{Collection, IndexModel};
+use ::mongodb::{Collection, Cursor, IndexModel};
 use async_trait::async_trait;
+use futures_util::stream;
 use hcc_database::mongodb::{DUPLICATE_KEY, Server, is_duplicate_key, refused};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
+use tokio::task::consume_budget;
 
 use crate::document::is_replaced_whole;
 use crate::open::RECORDS;
-use crate::{Error, IfMissing, Precondition, Record, Result, Stage, Store, StoreUrl, Write};
+use crate::record::UPDATED;
+use crate::{
+    Changes, Error, Fields, IfMissing, Precondition, Record, RecordStream, Result, Revision, Stage,
+    Store, StoreUrl, Write,
+};
 
 /// The number of writes in one command: some MB, far below the limits of the server.
 const BATCH_SIZE: usize = 1000;
@@ -32,6 +39,7 @@ const BATCH_SIZE: usize = 1000;
 pub struct Mongodb {
     server: Server,
     records: Collection<Document>,
+    raw: Collection<RawDocumentBuf>,
     unique: Arc<OnceCell<()>>,
     #[cfg(feature = "accounts")]
     indexed: Arc<OnceCell<()>>,
@@ -58,6 +66,7 @@ impl Mongodb {
         let server = Server::new(&url.0).await?;
         Ok(Self {
             records: server.database().collection(collection),
+            raw: server.database().collection(collection),
             server,
             unique: Arc::default(),
             #[cfg(feature = "accounts")]
@@ -106,7 +115,8 @@ impl Mongodb {
         Ok(repeated.into_iter().map(str::to_owned).collect())
     }
 
-    /// Creates the index by which the database refuses a second record of the same name.
+    /// Creates the index by which the database refuses a second record of the same name, and the one
+    /// by which changed records are found.
     async fn ensure_unique(&self) -> Result<()> {
         // Only strings are names; other documents belong to other programs.
         let options = IndexOptions::builder()
@@ -118,7 +128,12 @@ impl Mongodb {
             .keys(doc! { "name": 1 })
             .options(options)
             .build();
-        let create = async || match self.server.bounded(self.records.create_index(index)).await {
+        let indexes = [index, changes::index()];
+        let create = async || match self
+            .server
+            .bounded(self.records.create_indexes(indexes))
+            .await
+        {
             Ok(_) => Ok(()),
             Err(error) if is_duplicate_key(&error) => Err(Error::Duplicates {
                 url: self.server.url().clone(),
@@ -144,6 +159,48 @@ impl Mongodb {
             Ok(documents)
         };
         Ok(self.server.answer(read).await?)
+    }
+
+    /// Starts to read the records that match, as they are stored.
+    fn select(&self, filter: Document, fields: Fields) -> Find<'_, RawDocumentBuf> {
+        let find = self.raw.find(filter);
+        match fields {
+            Fields::All => find,
+            Fields::Only(fields) => {
+                let mut projection = doc! { "_id": 0, "name": 1 };
+                projection.extend(
+                    fields
+                        .iter()
+                        .map(|&field| (field.to_owned(), Bson::Int32(1))),
+                );
+                find.projection(projection)
+            }
+        }
+    }
+
+    /// Reads all records that match.
+    async fn records(&self, filter: Document, fields: Fields) -> Result<Vec<Record>> {
+        let mut records = Vec::new();
+        self.each(self.select(filter, fields), |document| {
+            records.extend(record(document, fields));
+        })
+        .await?;
+        Ok(records)
+    }
+
+    /// Calls `visit` with each document.
+    async fn each(
+        &self,
+        find: Find<'_, RawDocumentBuf>,
+        mut visit: impl FnMut(&RawDocument),
+    ) -> Result<()> {
+        let mut cursor = self.server.answer(find).await?;
+        while self.server.answer(cursor.advance()).await? {
+            visit(cursor.current());
+            // A batch has many documents, and is received at once.
+            consume_budget().await;
+        }
+        Ok(())
     }
 
     /// Sends writes in one command; returns how many updated or inserted a record.
@@ -178,8 +235,20 @@ impl Mongodb {
 #[async_trait]
 impl Store for Mongodb {
     async fn get(&self, name: &str) -> Result<Option<Record>> {
-        let documents = self.find(doc! { "name": name }).await?;
-        Ok(documents.into_iter().find_map(record))
+        let records = self.records(doc! { "name": name }, Fields::All).await?;
+        Ok(records.into_iter().next())
+    }
+
+    async fn get_many(&self, names: &[&str], fields: Fields) -> Result<Vec<Record>> {
+        // Older programs could create several records of one name.
+        let mut found = HashMap::new();
+        for batch in names.chunks(BATCH_SIZE) {
+            let filter = doc! { "name": { "$in": batch } };
+            for record in self.records(filter, fields).await? {
+                found.entry(record.name.clone()).or_insert(record);
+            }
+        }
+        Ok(found.into_values().collect())
     }
 
     async fn version(&self) -> Result<String> {
@@ -187,18 +256,44 @@ impl Store for Mongodb {
     }
 
     async fn list(&self) -> Result<Vec<Record>> {
-        let documents = self.find(doc! {}).await?;
-        Ok(documents.into_iter().filter_map(record).collect())
+        self.records(doc! {}, Fields::All).await
+    }
+
+    fn stream(&self, fields: Fields) -> RecordStream<'_> {
+        let next = move |cursor: Option<Cursor<RawDocumentBuf>>| async move {
+            let mut cursor = match cursor {
+                Some(cursor) => cursor,
+                None => {
+                    let all = self.select(is_record(), fields).sort(doc! { "name": 1 });
+                    self.server.answer(all).await?
+                }
+            };
+            while self.server.answer(cursor.advance()).await? {
+                consume_budget().await;
+                if let Some(record) = record(cursor.current(), fields) {
+                    return Ok(Some((record, Some(cursor))));
+                }
+            }
+            Ok(None)
+        };
+        Box::pin(stream::try_unfold(None, next))
+    }
+
+    async fn count(&self) -> Result<u64> {
+        let count = self.records.count_documents(is_record());
+        Ok(self.server.answer(count).await?)
+    }
+
+    async fn changes(&self, since: &Revision, fields: Fields) -> Result<Changes> {
+        self.changes_since(since, fields).await
     }
 
     async fn statuses(&self) -> Result<Vec<(String, Option<String>)>> {
-        let find = self
-            .records
-            .find(doc! {})
-            .projection(doc! { "name": 1, "status": 1 });
-        let documents = self.collect(find).await?;
-        let records = documents.into_iter().filter_map(record);
-        Ok(records.map(|record| (record.name, record.status)).collect())
+        let records = self.records(doc! {}, Fields::Only(&["status"])).await?;
+        let statuses = records
+            .into_iter()
+            .map(|record| (record.name, record.status));
+        Ok(statuses.collect())
     }
 
     async fn reserve(&self, name: &str) -> Result<bool> {
@@ -245,15 +340,23 @@ impl fmt::Debug for Mongodb {
     }
 }
 
-fn record(mut document: Document) -> Option<Record> {
-    document.remove("_id");
-    Record::read(&serde_json::to_string(&document).ok()?).ok()?
+fn record(document: &RawDocument, fields: Fields) -> Option<Record> {
+    let json = serde_json::to_string(&document).ok()?;
+    let mut record = Record::read(&json, fields).ok()??;
+    record.extra.remove("_id");
+    Some(record)
+}
+
+/// Matches records: other documents of the collection belong to other programs.
+fn is_record() -> Document {
+    doc! { "name": { "$gte": "" } }
 }
 
 /// Returns a write as a statement of the `update` command.
 fn statement(write: &Write) -> Document {
     let mut fields = merged("$", &write.patch.0);
     fields.insert("name", doc! { "$literal": &write.name });
+    fields.insert(UPDATED, changes::now());
     doc! {
         "q": { "name": &write.name },
         "u": [{ "$set": fields }],

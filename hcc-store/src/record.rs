@@ -7,7 +7,9 @@ use std::str::FromStr;
 use std::time::SystemTime;
 
 use secrecy::SecretString;
-use serde::de::{self, DeserializeOwned, Error as _};
+use serde::de::{
+    self, DeserializeOwned, DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Deserializer, Map, Number, Value};
@@ -15,6 +17,8 @@ use serde_with::{
     DeserializeAs, DeserializeFromStr, SerializeAs, SerializeDisplay, TimestampSecondsWithFrac,
     serde_as,
 };
+
+use crate::Fields;
 
 /// A time, stored as seconds since the epoch with a fraction.
 pub(crate) type Seconds = TimestampSecondsWithFrac<f64>;
@@ -75,14 +79,17 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads a JSON document; returns `None` if it has no name.
+    /// Reads fields of a JSON document; returns `None` if it has no name.
     ///
     /// # Errors
     ///
     /// The document is not a JSON object.
-    pub(crate) fn read(document: &str) -> serde_json::Result<Option<Self>> {
-        let mut document: Document<'_> = serde_json::from_str(document)?;
+    pub(crate) fn read(document: &str, fields: Fields) -> serde_json::Result<Option<Self>> {
+        let mut deserializer = Deserializer::from_str(document);
+        let mut document = fields.deserialize(&mut deserializer)?;
+        deserializer.end()?;
         let d = &mut document;
+        d.remove(UPDATED);
         let Some(name) = take(d, "name") else {
             return Ok(None);
         };
@@ -114,8 +121,41 @@ impl Record {
     }
 }
 
+/// The field of MongoDB's documents by which changed records are found: seconds since the epoch, by
+/// the clock of the server.
+pub(crate) const UPDATED: &str = "hcc_updated";
+
 /// The fields of a document, each of which is parsed once its type is known.
 type Document<'a> = BTreeMap<String, &'a RawValue>;
+
+/// Reads these fields of a document, and skips the others.
+impl<'de> DeserializeSeed<'de> for Fields {
+    type Value = Document<'de>;
+
+    fn deserialize<D: de::Deserializer<'de>>(self, document: D) -> Result<Self::Value, D::Error> {
+        document.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Fields {
+    type Value = Document<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Self::Value, A::Error> {
+        let mut document = Document::new();
+        while let Some(field) = fields.next_key::<String>()? {
+            if self.contains(&field) {
+                document.insert(field, fields.next_value()?);
+            } else {
+                fields.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(document)
+    }
+}
 
 fn take<T: DeserializeOwned>(document: &mut Document<'_>, field: &str) -> Option<T> {
     take_as::<serde_with::Same, T>(document, field)
@@ -368,6 +408,11 @@ impl ExtraFields {
         Ok(Self(
             document.into_iter().map(read).collect::<Result<_, _>>()?,
         ))
+    }
+
+    #[cfg(feature = "mongodb")]
+    pub(crate) fn remove(&mut self, field: &str) {
+        self.0.remove(field);
     }
 
     /// Returns the value of one field.

@@ -11,19 +11,36 @@
 mod accounts;
 mod schema;
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::{TryStreamExt, stream};
 use hcc_database::Failure;
 use hcc_database::sqlite::{Database, Fault};
-use rusqlite::{OptionalExtension, Row, Statement, Transaction, params};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Transaction, params};
 use tracing::warn;
 
-use self::schema::SCHEMA;
+use self::schema::{MAX_AGE, SCHEMA};
 use crate::document::{empty, merge};
 use crate::error::invalid_document;
-use crate::{IfMissing, Patch, Precondition, Record, Result, Stage, Store, Write};
+use crate::{
+    Changes, Fields, IfMissing, Patch, Precondition, Record, RecordStream, Result, Revision, Stage,
+    Store, Write,
+};
+
+/// How many records one transaction reads or writes, so that other calls and processes wait only for
+/// some milliseconds.
+const BATCH_SIZE: usize = 250;
+
+/// The column `doc` as text; another program may have stored SQLite's binary form of JSON.
+macro_rules! text {
+    () => {
+        "iif(typeof(doc) = 'blob' AND json_valid(doc, 8), json(doc), doc)"
+    };
+}
 
 /// Records in one SQLite file, for any number of processes of one machine.
 ///
@@ -52,11 +69,32 @@ impl Store for Sqlite {
     async fn get(&self, name: &str) -> Result<Option<Record>> {
         let name = name.to_owned();
         let found = self.0.read(move |connection| {
-            let sql = format!("SELECT {TEXT} FROM vms WHERE name = ?1");
-            let row = connection.query_row(&sql, [name], |row| Ok(record(row)));
+            let mut select = connection.prepare_cached(BY_NAME)?;
+            let row = select.query_row([name], |row| Ok(record(row, Fields::All)));
             row.optional()?.unwrap_or(Ok(None))
         });
         Ok(found.await?)
+    }
+
+    async fn get_many(&self, names: &[&str], fields: Fields) -> Result<Vec<Record>> {
+        let mut names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let mut records = Vec::new();
+        while !names.is_empty() {
+            let batch = names.split_off(names.len().saturating_sub(BATCH_SIZE));
+            let found = self.0.read(move |connection| {
+                let mut select = connection.prepare_cached(BY_NAME)?;
+                let mut found = Vec::new();
+                for name in batch {
+                    let row = select.query_row([&name], |row| Ok(record(row, fields)));
+                    found.extend(row.optional()?.and_then(|read| decoded(read, &name)));
+                }
+                Ok(found)
+            });
+            records.extend(found.await?);
+        }
+        Ok(records)
     }
 
     async fn version(&self) -> Result<String> {
@@ -65,19 +103,78 @@ impl Store for Sqlite {
 
     async fn list(&self) -> Result<Vec<Record>> {
         let records = self.0.read(|connection| {
-            let mut select =
-                connection.prepare(&format!("SELECT {TEXT}, name FROM vms ORDER BY id"))?;
+            let mut select = connection.prepare_cached(concat!(
+                "SELECT ",
+                text!(),
+                ", name FROM vms ORDER BY id"
+            ))?;
             let mut rows = select.query([])?;
             let mut records = Vec::new();
             while let Some(row) = rows.next()? {
-                match record(row) {
-                    Ok(record) => records.extend(record),
-                    Err(_) => warn_of_skipped(&row.get::<_, String>(1)?),
-                }
+                records.extend(decoded(record(row, Fields::All), &name(row)?));
             }
             Ok(records)
         });
         Ok(records.await?)
+    }
+
+    fn stream(&self, fields: Fields) -> RecordStream<'_> {
+        let page = move |from: Option<Vec<u8>>| async move {
+            let Some(from) = from else { return Ok(None) };
+            let page = self
+                .0
+                .read(move |connection| page(connection, &from, fields));
+            let Page { records, next } = page.await?;
+            Ok::<_, crate::Error>(Some((stream::iter(records.into_iter().map(Ok)), next)))
+        };
+        Box::pin(stream::try_unfold(Some(Vec::new()), page).try_flatten())
+    }
+
+    async fn count(&self) -> Result<u64> {
+        let count = self.0.read(|connection| {
+            let mut select = connection.prepare_cached("SELECT count(*) FROM vms")?;
+            Ok(select
+                .query_row([], |row| row.get::<_, i64>(0))?
+                .cast_unsigned())
+        });
+        Ok(count.await?)
+    }
+
+    async fn changes(&self, since: &Revision, fields: Fields) -> Result<Changes> {
+        let newest = self.0.read(|connection| {
+            let mut select =
+                connection.prepare_cached("SELECT ifnull(max(rev), 0) FROM changes")?;
+            Ok(select.query_row([], |row| row.get::<_, i64>(0))?)
+        });
+        let newest = newest.await?;
+        let known = since
+            .state::<SqliteRevision>()
+            .filter(|known| known.path == self.0.path())
+            .map(|known| known.rev)
+            .filter(|rev| (newest - MAX_AGE..=newest).contains(rev));
+        let mut changes = Changes {
+            is_complete: known.is_none(),
+            revision: Revision::new(SqliteRevision {
+                path: self.0.path().to_owned(),
+                rev: newest,
+            }),
+            ..Changes::default()
+        };
+        let Some(mut since) = known else {
+            changes.records = self.stream(fields).try_collect().await?;
+            return Ok(changes);
+        };
+        // What is changed again meanwhile gets a newer revision, and is among the next changes.
+        while since < newest {
+            let page = self
+                .0
+                .read(move |connection| changed(connection, since, newest, fields));
+            let page = page.await?;
+            changes.records.extend(page.records);
+            changes.removed.extend(page.removed);
+            since = page.last.unwrap_or(newest);
+        }
+        Ok(changes)
     }
 
     async fn statuses(&self) -> Result<Vec<(String, Option<String>)>> {
@@ -103,29 +200,23 @@ impl Store for Sqlite {
     }
 
     async fn write(&self, writes: &[Write]) -> Result<usize> {
-        if writes.is_empty() {
-            return Ok(0);
+        let (mut written, mut skipped) = (0, 0);
+        for batch in writes.chunks(BATCH_SIZE) {
+            let batch = batch.to_vec();
+            let done = self.0.write(move |transaction| write(transaction, &batch));
+            let (more_written, more_skipped) = done.await?;
+            written += more_written;
+            skipped += more_skipped;
         }
-        let writes = writes.to_vec();
-        let written = self.0.write(move |transaction| {
-            let mut table = Table::of(transaction)?;
-            let (mut written, mut skipped) = (0, 0);
-            for write in &writes {
-                match table.write(write)? {
-                    Some(count) => written += count,
-                    None => {
-                        warn_of_skipped(&write.name);
-                        skipped += 1;
-                    }
-                }
-            }
-            // One record that cannot be decoded does not keep the others from being written.
-            if skipped > 0 && written == 0 {
-                return Err(Fault::new(Failure::Corrupt, "invalid document"));
-            }
-            Ok(written)
-        });
-        Ok(written.await?)
+        // One record that cannot be decoded does not keep the others from being written.
+        if skipped > 0 && written == 0 {
+            return Err(self
+                .0
+                .error(Failure::Corrupt)
+                .with_source("invalid document")
+                .into());
+        }
+        Ok(written)
     }
 
     async fn remove(&self, name: &str, only: Precondition) -> Result<bool> {
@@ -145,12 +236,24 @@ impl Store for Sqlite {
     }
 }
 
-/// The column `doc` as text; another program may have stored SQLite's binary form of JSON.
-const TEXT: &str = "iif(typeof(doc) = 'blob' AND json_valid(doc, 8), json(doc), doc)";
+const BY_NAME: &str = concat!("SELECT ", text!(), ", id FROM vms WHERE name = ?1");
 
-fn record(row: &Row<'_>) -> Result<Option<Record>, Fault> {
+fn record(row: &Row<'_>, fields: Fields) -> Result<Option<Record>, Fault> {
     let document = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-    Record::read(document).map_err(corrupt)
+    Record::read(document, fields).map_err(corrupt)
+}
+
+fn name(row: &Row<'_>) -> rusqlite::Result<String> {
+    let name = row.get_ref(1)?.as_bytes()?;
+    Ok(String::from_utf8_lossy(name).into_owned())
+}
+
+/// Returns a record, unless it cannot be decoded.
+fn decoded(read: Result<Option<Record>, Fault>, name: &str) -> Option<Record> {
+    read.unwrap_or_else(|_| {
+        warn_of_skipped(name);
+        None
+    })
 }
 
 fn warn_of_skipped(name: &str) {
@@ -161,19 +264,120 @@ fn corrupt(error: serde_json::Error) -> Fault {
     Fault::new(Failure::Corrupt, invalid_document(&error))
 }
 
+/// Some records in the order of their names.
+#[derive(Default)]
+struct Page {
+    records: VecDeque<Record>,
+    /// The least name that the next page may contain, unless this is the last one.
+    next: Option<Vec<u8>>,
+}
+
+fn page(connection: &Connection, from: &[u8], fields: Fields) -> Result<Page, Fault> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        text!(),
+        ", name FROM vms WHERE name >= ?1 ORDER BY name LIMIT ?2"
+    );
+    let mut select = connection.prepare_cached(SQL)?;
+    // Another program may have stored a name that is not UTF-8.
+    let from = ToSqlOutput::Borrowed(ValueRef::Text(from));
+    let mut rows = select.query(params![from, BATCH_SIZE as i64])?;
+    let mut page = Page::default();
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        page.records
+            .extend(decoded(record(row, fields), &name(row)?));
+        count += 1;
+        if count == BATCH_SIZE {
+            // The least name that is greater.
+            let mut next = row
+                .get_ref(1)?
+                .as_bytes()
+                .map_err(rusqlite::Error::from)?
+                .to_vec();
+            next.push(0);
+            page.next = Some(next);
+        }
+    }
+    Ok(page)
+}
+
+/// The state of a [`Revision`].
+struct SqliteRevision {
+    path: PathBuf,
+    rev: i64,
+}
+
+/// Some of the changes, in the order in which they were made.
+#[derive(Default)]
+struct ChangedPage {
+    records: Vec<Record>,
+    removed: Vec<String>,
+    /// The revision of the last of them, unless no others follow.
+    last: Option<i64>,
+}
+
+fn changed(
+    connection: &Connection,
+    since: i64,
+    until: i64,
+    fields: Fields,
+) -> Result<ChangedPage, Fault> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        text!(),
+        ", changes.name, rev, doc IS NULL
+            FROM changes LEFT JOIN vms ON vms.name = changes.name
+            WHERE rev > ?1 AND rev <= ?2 ORDER BY rev LIMIT ?3"
+    );
+    let mut select = connection.prepare_cached(SQL)?;
+    let mut rows = select.query(params![since, until, BATCH_SIZE as i64])?;
+    let mut page = ChangedPage::default();
+    let mut count = 0;
+    while let Some(row) = rows.next()? {
+        let name = name(row)?;
+        if row.get(3)? {
+            page.removed.push(name);
+        } else {
+            page.records.extend(decoded(record(row, fields), &name));
+        }
+        count += 1;
+        if count == BATCH_SIZE {
+            page.last = Some(row.get(2)?);
+        }
+    }
+    Ok(page)
+}
+
+/// Returns how many records were written, and how many of them cannot be decoded.
+fn write(transaction: &Transaction<'_>, writes: &[Write]) -> Result<(usize, usize), Fault> {
+    let mut table = Table::of(transaction)?;
+    let (mut written, mut skipped) = (0, 0);
+    for write in writes {
+        match table.write(write)? {
+            Some(count) => written += count,
+            None => {
+                warn_of_skipped(&write.name);
+                skipped += 1;
+            }
+        }
+    }
+    Ok((written, skipped))
+}
+
 /// The statements of a write, prepared once for all its records.
 struct Table<'a> {
-    select: Statement<'a>,
-    update: Statement<'a>,
-    insert: Statement<'a>,
+    select: CachedStatement<'a>,
+    update: CachedStatement<'a>,
+    insert: CachedStatement<'a>,
 }
 
 impl<'a> Table<'a> {
     fn of(transaction: &'a Transaction<'_>) -> Result<Self, Fault> {
         Ok(Self {
-            select: transaction.prepare(&format!("SELECT id, {TEXT} FROM vms WHERE name = ?1"))?,
-            update: transaction.prepare("UPDATE vms SET doc = ?2 WHERE id = ?1")?,
-            insert: transaction.prepare("INSERT INTO vms (doc) VALUES (?1)")?,
+            select: transaction.prepare_cached(BY_NAME)?,
+            update: transaction.prepare_cached("UPDATE vms SET doc = ?2 WHERE id = ?1")?,
+            insert: transaction.prepare_cached("INSERT INTO vms (doc) VALUES (?1)")?,
         })
     }
 
@@ -181,8 +385,8 @@ impl<'a> Table<'a> {
     /// decoded.
     fn write(&mut self, write: &Write) -> Result<Option<usize>, Fault> {
         let found = self.select.query_row([&write.name], |row| {
-            let document = row.get_ref(1)?.as_str().map(str::to_owned);
-            Ok((row.get::<_, i64>(0)?, document))
+            let document = row.get_ref(0)?.as_str().map(str::to_owned);
+            Ok((row.get::<_, i64>(1)?, document))
         });
         let written = match (found.optional()?, write.if_missing) {
             (Some((id, document)), _) => {

@@ -1,10 +1,15 @@
 //! The contract of all backends.
 
 use std::fmt::Debug;
+use std::pin::Pin;
 
 use async_trait::async_trait;
+use futures_core::Stream;
 
-use crate::{Patch, Record, Result, Stage};
+use crate::{Changes, Fields, Patch, Record, Result, Revision, Stage};
+
+/// Records that are read while the stream is polled; see [`Store::stream`].
+pub type RecordStream<'a> = Pin<Box<dyn Stream<Item = Result<Record>> + Send + 'a>>;
 
 /// Records of servers, one per name.
 ///
@@ -23,8 +28,38 @@ pub trait Store: Debug + Send + Sync {
     /// Returns the record of one server.
     async fn get(&self, name: &str) -> Result<Option<Record>>;
 
+    /// Returns the records with these names, each once and in no particular order; names without a
+    /// record are left out.
+    ///
+    /// The cost depends on the number of names, not on the number of records.
+    async fn get_many(&self, names: &[&str], fields: Fields) -> Result<Vec<Record>>;
+
     /// Returns all records, oldest first.
+    ///
+    /// All of them are in memory at once; [`stream`](Self::stream) reads any number in little memory.
     async fn list(&self) -> Result<Vec<Record>>;
+
+    /// Reads all records in the order of their names, compared as bytes.
+    ///
+    /// It holds a limited number of records at a time, and no lock between two of them. A record
+    /// that is inserted or removed meanwhile may be in the stream or not.
+    fn stream(&self, fields: Fields) -> RecordStream<'_>;
+
+    /// Returns the number of records.
+    async fn count(&self) -> Result<u64>;
+
+    /// Returns what has changed since an earlier call, which returned that revision. For a
+    /// [default](Revision::default) revision, one of another store, or one that is too old, that is
+    /// every record, and the changes are [complete](Changes::is_complete).
+    ///
+    /// The cost depends on the number of changes, not on the number of records. No change is missed
+    /// that this crate writes, in any process. A record may be returned although none of the
+    /// requested fields has changed.
+    ///
+    /// Changes by programs that write to the database themselves are included as far as the database
+    /// shows them: in SQLite all of them; in MongoDB insertions and removals, but not updates of
+    /// existing documents. If that matters, read everything now and then by a default revision.
+    async fn changes(&self, since: &Revision, fields: Fields) -> Result<Changes>;
 
     /// Returns the name and [`status`](Record::status) of each record, oldest first, for completion
     /// and menus.

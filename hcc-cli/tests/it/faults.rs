@@ -1,9 +1,16 @@
 //! Invalid input and faults: one clear line, the right exit code, nothing lost.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hcloud_sim::Sim;
+use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use crate::user::{Run, User};
 
@@ -281,20 +288,81 @@ async fn interrupted_wait_says_what_goes_on() {
     );
 }
 
+/// Runs `hcc list` with another endpoint.
+async fn list_at(user: &User, endpoint: &str) -> String {
+    let mut list = user.command(&["list"]);
+    list.env("HCLOUD_ENDPOINT", endpoint);
+    let run = Run::of(list).await;
+    let (code, text) = run.failure();
+    assert_eq!(code, 6, "{text}");
+    assert!(
+        text.contains(&format!("the endpoint {endpoint} is from HCLOUD_ENDPOINT")),
+        "{text}"
+    );
+    text.to_owned()
+}
+
 #[tokio::test]
 async fn addresses_that_speak_another_protocol_are_explained() {
     let user = User::of(Sim::builder()).await;
     let plain = user.sim.endpoint().to_string();
-    let list = |endpoint: String| {
-        let mut list = user.command(&["list"]);
-        list.env("HCLOUD_ENDPOINT", endpoint);
-        Run::of(list)
-    };
+    let (encrypted, _certificate) = https().await;
 
-    let tls_on_plain = list(plain.replace("http://", "https://")).await;
+    let tls_on_plain = list_at(&user, &plain.replace("http://", "https://")).await;
+    let plain_on_tls = list_at(&user, &encrypted.replace("https://", "http://")).await;
+    let unreachable = list_at(&user, "http://127.0.0.1:9/v1").await;
 
-    let (code, text) = tls_on_plain.failure();
-    assert_eq!(code, 6, "{text}");
-    assert!(text.contains("is from HCLOUD_ENDPOINT"), "{text}");
-    assert!(text.contains("does it need http://?"), "{text}");
+    let hint = "it does not speak TLS: does it need http://?";
+    assert!(tls_on_plain.contains(hint), "{tls_on_plain}");
+    assert!(
+        plain_on_tls.contains("does it need https://?"),
+        "{plain_on_tls}"
+    );
+    let hint = "check it, and that it can be reached";
+    assert!(unreachable.contains(hint), "{unreachable}");
+}
+
+#[tokio::test]
+async fn unknown_issuer_is_named_and_can_be_trusted() {
+    let user = User::of(Sim::builder()).await;
+    let (endpoint, certificate) = https().await;
+
+    let unknown = list_at(&user, &endpoint).await;
+    let file = user.write("root.pem", &certificate);
+    let mut trusting = user.command(&["list"]);
+    trusting
+        .env("HCLOUD_ENDPOINT", &endpoint)
+        .env("SSL_CERT_FILE", file);
+    let trusting = Run::of(trusting).await;
+
+    assert!(
+        unknown.contains("set SSL_CERT_FILE to a PEM file"),
+        "{unknown}"
+    );
+    // The handshake succeeds, then the server closes the connection.
+    assert!(!trusting.err.contains("SSL_CERT_FILE"), "{trusting:?}");
+    assert!(!trusting.err.contains("UnknownIssuer"), "{trusting:?}");
+}
+
+/// Starts a server that closes each TLS connection after the handshake; returns its endpoint and its
+/// certificate.
+async fn https() -> (String, String) {
+    let CertifiedKey { cert, signing_key } =
+        generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            drop(acceptor.accept(stream).await);
+        }
+    });
+    (format!("https://localhost:{port}/v1"), cert.pem())
 }

@@ -7,10 +7,14 @@ use std::path::Path;
 use hcloud_sim::Sim;
 use regex::Regex;
 use rustix::process::Signal;
+use test_services::SmallDisk;
 
 use crate::service::{Service, get, worker};
 use crate::session::{assert_session, masked};
 use crate::user::{Run, TOKEN, User};
+
+/// The section whose test needs root.
+const FULL_DISK: &str = "Full disks";
 
 const ROTATED: &str = "rotated-canary-token";
 
@@ -164,18 +168,60 @@ async fn life_of_a_worker_is_as_documented() {
     end.log_to_end(&mut service).await;
     blocks.push(end);
 
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/worker.md");
-    let document = std::fs::read_to_string(&file).unwrap();
-    assert_session(with_blocks(&document, blocks), &file);
+    assert_documented(blocks, |heading| heading != FULL_DISK);
 }
 
-/// Returns the document with other sessions.
-fn with_blocks(document: &str, blocks: Vec<Block>) -> String {
+#[tokio::test]
+#[ignore = "needs root, to mount a small file system"]
+async fn full_disk_is_survived_as_documented() {
+    let disk = SmallDisk::new(512);
+    let user = User::of(Sim::builder().server("web1", &[("managed", "1")])).await;
+    user.write("token", TOKEN);
+    let settings = format!(
+        "store = \"sqlite:{}\"\nqueue = \"sqlite:{}\"\n",
+        disk.path().join("hcc.db").display(),
+        user.path("queue.db").display()
+    );
+    user.write(".config/hcc/config.toml", &settings);
+    user.ok(&["sync", "web1"]).await;
+    disk.fill();
+    let mut block = Block::default();
+    block.command("hcc worker");
+    let mut service = Service::start(worker(&user, &[]));
+    block.log(&mut service, "records=").await;
+    block.command("hcc push stop web1");
+    user.ok(&["push", "stop", "web1"]).await;
+    block.log(&mut service, "command succeeded").await;
+    block.run(&user, "hcc list --cached").await;
+    disk.free();
+    block.command("# some space is free again");
+    block.run(&user, "hcc push sync web1 --wait").await;
+    block.run(&user, "hcc list --cached").await;
+    service.signal(Signal::TERM);
+    assert_eq!(service.end().await, Some(0));
+
+    assert_documented(vec![block], |heading| heading == FULL_DISK);
+}
+
+/// Asserts that the sessions of these sections are those in the document.
+fn assert_documented(blocks: Vec<Block>, is_meant: impl Fn(&str) -> bool) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/worker.md");
+    let document = std::fs::read_to_string(&file).unwrap();
+    assert_session(with_blocks(&document, blocks, is_meant), &file);
+}
+
+/// Returns the document with other sessions in these sections.
+fn with_blocks(document: &str, blocks: Vec<Block>, is_meant: impl Fn(&str) -> bool) -> String {
     const OPENING: &str = "```console\n";
     let mut parts = document.split(OPENING);
     let mut written = parts.next().unwrap().to_owned();
     let mut blocks = blocks.into_iter();
     for part in parts {
+        let heading = written.rsplit_once("\n## ").unwrap().1;
+        if !is_meant(heading.lines().next().unwrap()) {
+            written += &format!("{OPENING}{part}");
+            continue;
+        }
         let rest = part.split_once("```\n").unwrap().1;
         let block = blocks.next().expect("a session for each block");
         let block = masked(block.0);

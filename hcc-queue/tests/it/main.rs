@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod full_disk;
 mod memory;
 mod model;
 #[cfg(feature = "mongodb")]

@@ -96,9 +96,10 @@ everywhere! {
 
 async fn two_pullers_never_share_a_command(test: Test) {
     const COMMANDS: usize = 2_000;
+    const PULLED: &str = "pulled ";
     if let Some((queue, _)) = test.task().await {
         while let Some(command) = queue.pull().await.unwrap() {
-            eprintln!("{}", command.id);
+            eprintln!("{PULLED}{}", command.id);
         }
         return;
     }
@@ -118,7 +119,9 @@ async fn two_pullers_never_share_a_command(test: Test) {
     let mut children = [(); 2].map(|()| test.start(&place.url, "pull"));
     let pulled = children.each_mut().map(|child| {
         let lines = child.lines();
-        thread::spawn(move || lines.collect::<Vec<_>>())
+        // Libraries write to stderr, too.
+        let pulled = move |line: String| Some(line.strip_prefix(PULLED)?.to_owned());
+        thread::spawn(move || lines.filter_map(pulled).collect::<Vec<_>>())
     });
     let pulled = pulled.map(|lines| lines.join().unwrap());
 

@@ -37,8 +37,41 @@ pub(super) static SCHEMA: Schema = Schema {
         BEGIN SELECT RAISE(ABORT, 'the audit trail is kept'); END;
     CREATE TRIGGER audit_stays_as_it_is BEFORE UPDATE ON audit
         BEGIN SELECT RAISE(ABORT, 'the audit trail is kept'); END",
+        CHANGES,
     ],
     page_size: 4096,
     synchronous: "FULL",
     open_lock: lock_directory,
 };
+
+/// The newest change of each name, noted by triggers so that changes of other programs are too.
+///
+/// Removals are forgotten after 100,000 further changes: see `MAX_AGE`.
+const CHANGES: &str = "
+    CREATE TABLE changes (
+        rev INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        gone INTEGER NOT NULL
+    );
+    INSERT INTO changes (name, gone) SELECT name, 0 FROM vms ORDER BY id;
+    CREATE INDEX changes_gone ON changes (rev) WHERE gone;
+    CREATE TRIGGER vms_inserted AFTER INSERT ON vms BEGIN
+        INSERT INTO changes (name, gone) VALUES (NEW.name, 0) ON CONFLICT (name)
+            DO UPDATE SET rev = (SELECT max(rev) + 1 FROM changes), gone = 0;
+    END;
+    CREATE TRIGGER vms_updated AFTER UPDATE ON vms BEGIN
+        INSERT INTO changes (name, gone) VALUES (OLD.name, NEW.name <> OLD.name) ON CONFLICT (name)
+            DO UPDATE SET rev = (SELECT max(rev) + 1 FROM changes), gone = excluded.gone;
+    END;
+    CREATE TRIGGER vms_renamed AFTER UPDATE ON vms WHEN NEW.name <> OLD.name BEGIN
+        INSERT INTO changes (name, gone) VALUES (NEW.name, 0) ON CONFLICT (name)
+            DO UPDATE SET rev = (SELECT max(rev) + 1 FROM changes), gone = 0;
+    END;
+    CREATE TRIGGER vms_removed AFTER DELETE ON vms BEGIN
+        INSERT INTO changes (name, gone) VALUES (OLD.name, 1) ON CONFLICT (name)
+            DO UPDATE SET rev = (SELECT max(rev) + 1 FROM changes), gone = 1;
+        DELETE FROM changes WHERE gone AND rev < (SELECT max(rev) - 100000 FROM changes);
+    END";
+
+/// How many changes ago a revision may be without having missed the removal of a record.
+pub(super) const MAX_AGE: i64 = 100_000;

@@ -2,14 +2,13 @@
 
 use std::error::Error as _;
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use hcc_store::{Error, Failure, IfMissing, Patch, Precondition, Sqlite, Store, StoreExt, Write};
 use tempfile::TempDir;
+use test_services::SmallDisk;
 
 use crate::sqlite::TestDir;
 
@@ -118,7 +117,7 @@ async fn newer_format_is_refused_with_both_numbers() {
 
     let error = directory.store().list().await.unwrap_err();
 
-    let (found, supported) = (7, 2);
+    let (found, supported) = (7, 3);
     assert_eq!(
         error.failure(),
         Some(Failure::UnsupportedFormat { found, supported })
@@ -233,8 +232,8 @@ async fn trigger_that_quotes_values_is_not_shown() {
 #[tokio::test]
 #[ignore = "needs root, to mount a small file system"]
 async fn full_disk_loses_nothing() {
-    let disk = SmallDisk::new();
-    let store = Sqlite::new(disk.0.path().join("hcc.db"));
+    let disk = SmallDisk::new(512);
+    let store = Sqlite::new(disk.path().join("hcc.db"));
     let mut stored = 0;
 
     let error = loop {
@@ -248,15 +247,15 @@ async fn full_disk_loses_nothing() {
     assert!(stored > 0);
     assert_eq!(store.list().await.unwrap().len(), stored);
     drop(store);
-    let again = Sqlite::new(disk.0.path().join("hcc.db"));
+    let again = Sqlite::new(disk.path().join("hcc.db"));
     assert_eq!(again.list().await.unwrap().len(), stored);
 }
 
 #[tokio::test]
 #[ignore = "needs root, to mount a small file system"]
 async fn full_disk_is_named_and_can_be_read() {
-    let disk = SmallDisk::new();
-    let path = disk.0.path().join("hcc.db");
+    let disk = SmallDisk::new(512);
+    let path = disk.path().join("hcc.db");
     fill(&Sqlite::new(&path), 0..10).await.unwrap();
     let open = Sqlite::new(&path);
     assert_eq!(open.list().await.unwrap().len(), 10);
@@ -276,17 +275,17 @@ async fn full_disk_is_named_and_can_be_read() {
         assert_eq!(store.list().await.unwrap().len(), 10);
         assert!(store.get("vm3").await.unwrap().is_some());
     }
-    fs::remove_file(disk.0.path().join("fill")).unwrap();
+    disk.free();
     fill(&Sqlite::new(&path), 10..20).await.unwrap();
 }
 
 #[tokio::test]
 #[ignore = "needs root, to mount a small file system"]
 async fn read_only_disk_is_reported() {
-    let disk = SmallDisk::new();
-    let path = disk.0.path().join("hcc.db");
+    let disk = SmallDisk::new(512);
+    let path = disk.path().join("hcc.db");
     Sqlite::new(&path).reserve("vm").await.unwrap();
-    mount(&["-o", "remount,ro"], disk.0.path());
+    disk.make_read_only();
 
     let store = Sqlite::new(&path);
     let read = store.list().await.unwrap_err();
@@ -311,38 +310,4 @@ fn assert_names(error: &Error, path: &Path) {
     let message = error.to_string();
     assert!(message.contains(path.to_str().unwrap()), "{message}");
     assert_eq!(message.lines().count(), 1, "{message}");
-}
-
-/// A file system of half a MiB, unmounted when dropped.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    fn new() -> Self {
-        let directory = TempDir::new().unwrap();
-        mount(
-            &["-t", "tmpfs", "-o", "size=512k", "none"],
-            directory.path(),
-        );
-        Self(directory)
-    }
-
-    /// Fills it to the last byte.
-    fn fill(&self) {
-        let mut file = fs::File::create(self.0.path().join("fill")).unwrap();
-        for size in [4096, 512, 1] {
-            while file.write_all(&vec![0; size]).is_ok() {}
-        }
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let lazily = Command::new("umount").arg("-l").arg(self.0.path()).status();
-        assert!(lazily.unwrap().success());
-    }
-}
-
-fn mount(arguments: &[&str], at: &Path) {
-    let status = Command::new("mount").args(arguments).arg(at).status();
-    assert!(status.unwrap().success());
 }

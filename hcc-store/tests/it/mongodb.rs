@@ -10,7 +10,8 @@ use async_trait::async_trait;
 use hcc_store::conformance::Fixture;
 use hcc_store::conformance::accounts::AccountsFixture;
 use hcc_store::{
-    Accounts, Error, Failure, IfMissing, Mongodb, Patch, Store, StoreExt, StoreUrl, User, Write,
+    Accounts, Error, Failure, Fields, IfMissing, Mongodb, Patch, Revision, Store, StoreExt,
+    StoreUrl, User, Write,
 };
 use hcc_store::{accounts_conformance, conformance, open, open_accounts};
 use mongodb::bson::oid::ObjectId;
@@ -91,6 +92,7 @@ async fn values_that_json_cannot_represent_survive_every_write() {
     assert!(record.extra.get("since").is_some());
     let mut document = fresh.vms().find_one(doc! {}).await.unwrap().unwrap();
     document.remove("_id");
+    assert!(document.remove("hcc_updated").is_some());
     assert_eq!(document.remove("status"), Some("running".into()));
     assert_eq!(document, foreign);
 }
@@ -298,6 +300,57 @@ async fn record_is_found_by_index() {
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
+async fn update_by_another_program_is_seen_from_the_beginning() {
+    let fresh = Fresh::new().await;
+    let store = fresh.store().await;
+    store.set("vm", Patch::new().status("off")).await.unwrap();
+    let first = store
+        .changes(&Revision::default(), Fields::SUMMARY)
+        .await
+        .unwrap();
+    let update = doc! { "$set": { "status": "running" } };
+    fresh
+        .vms()
+        .update_one(doc! { "name": "vm" }, update)
+        .await
+        .unwrap();
+
+    let since = store
+        .changes(&first.revision, Fields::SUMMARY)
+        .await
+        .unwrap();
+    let all = store
+        .changes(&Revision::default(), Fields::SUMMARY)
+        .await
+        .unwrap();
+
+    assert!(since.records.is_empty());
+    assert_eq!(all.records[0].status.as_deref(), Some("running"));
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn changes_are_found_by_an_index() {
+    let fresh = Fresh::new().await;
+    let store = fresh.store().await;
+    let write = |vm| Write::new(format!("vm{vm}"), Patch::new(), IfMissing::Insert);
+    let writes: Vec<_> = (0..100).map(write).collect();
+    store.write(&writes).await.unwrap();
+    let newest = fresh.vms().find_one(doc! { "name": "vm99" }).await.unwrap();
+    let newest = newest.unwrap().get_f64("hcc_updated").unwrap();
+    store.set("vm7", Patch::new()).await.unwrap();
+
+    let filter = doc! { "hcc_updated": { "$gt": newest } };
+    let explain =
+        doc! { "explain": { "find": "vms", "filter": filter }, "verbosity": "executionStats" };
+    let plan = fresh.database.run_command(explain).await.unwrap();
+
+    let stats = plan.get_document("executionStats").unwrap();
+    assert_eq!(stats.get_i32("totalDocsExamined").unwrap(), 1);
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
 async fn fields_of_other_programs_in_a_user_are_kept() {
     let fresh = Fresh::new().await;
     let store = fresh.backend().await;
@@ -394,6 +447,7 @@ impl Fixture for Fresh {
     async fn document(&self, name: &str) -> Option<Value> {
         let mut document = self.vms().find_one(doc! { "name": name }).await.unwrap()?;
         document.remove("_id");
+        document.remove("hcc_updated");
         Some(serde_json::to_value(document).unwrap())
     }
 }

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt;
 use hcc_store::conformance::Fixture;
 use hcc_store::conformance::accounts::AccountsFixture;
 use hcc_store::{
-    Accounts, AuditEntry, Failure, IfMissing, Patch, Sqlite, Store, StoreExt, User, Write,
-    accounts_conformance, conformance,
+    Accounts, AuditEntry, Failure, Fields, IfMissing, Patch, Precondition, Record, Revision,
+    Sqlite, Store, StoreExt, User, Write, accounts_conformance, conformance,
 };
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
@@ -175,6 +176,107 @@ async fn audit_trail_cannot_be_changed_by_accident() {
 }
 
 #[tokio::test]
+async fn every_change_by_sql_is_among_the_changes() {
+    let directory = TestDir::new();
+    let store = directory.store();
+    for name in ["changed", "removed", "renamed", "replaced", "kept"] {
+        store.reserve(name).await.unwrap();
+    }
+    let all = store.changes(&Revision::default(), Fields::All).await;
+    let mut revision = all.unwrap().revision;
+
+    for (sql, changed, removed) in [
+        (
+            "UPDATE vms SET doc = json_set(doc, '$.owner', 'mary') WHERE name = 'changed'",
+            vec!["changed"],
+            vec![],
+        ),
+        (
+            "UPDATE OR IGNORE vms SET doc = json_set(doc, '$.owner', 'bob') WHERE name = 'changed'",
+            vec!["changed"],
+            vec![],
+        ),
+        (
+            "DELETE FROM vms WHERE name = 'removed'",
+            vec![],
+            vec!["removed"],
+        ),
+        (
+            "UPDATE vms SET doc = json_set(doc, '$.name', 'new') WHERE name = 'renamed'",
+            vec!["new"],
+            vec!["renamed"],
+        ),
+        (
+            "INSERT OR REPLACE INTO vms (doc) VALUES ('{\"name\": \"replaced\"}')",
+            vec!["replaced"],
+            vec![],
+        ),
+        (
+            "INSERT OR IGNORE INTO vms (doc) VALUES ('{\"name\": \"ignored\"}')",
+            vec!["ignored"],
+            vec![],
+        ),
+        (
+            "INSERT OR IGNORE INTO vms (doc) VALUES ('{\"name\": \"removed\"}')",
+            vec!["removed"],
+            vec![],
+        ),
+    ] {
+        directory.connection().execute_batch(sql).unwrap();
+        let changes = store.changes(&revision, Fields::All).await.unwrap();
+        let names: Vec<_> = changes.records.iter().map(|it| it.name.as_str()).collect();
+        assert!(!changes.is_complete, "{sql}");
+        assert_eq!(
+            (names, changes.removed),
+            (changed, removed.into_iter().map(str::to_owned).collect()),
+            "{sql}"
+        );
+        revision = changes.revision;
+    }
+}
+
+#[tokio::test]
+async fn old_removals_are_forgotten_and_a_revision_from_before_is_the_beginning() {
+    let directory = TestDir::new();
+    let store = directory.store();
+    store.reserve("vm").await.unwrap();
+    store.reserve("gone").await.unwrap();
+    let all = store.changes(&Revision::default(), Fields::All).await;
+    let revision = all.unwrap().revision;
+    store.remove("gone", Precondition::Any).await.unwrap();
+    let later = "UPDATE changes SET rev = rev + 100010 WHERE name = 'vm'";
+    directory.connection().execute_batch(later).unwrap();
+    store.reserve("another").await.unwrap();
+    store.remove("another", Precondition::Any).await.unwrap();
+
+    let changes = store.changes(&revision, Fields::All).await.unwrap();
+
+    assert!(changes.is_complete);
+    assert_eq!(changes.records.len(), 1);
+    let sql = "SELECT group_concat(name) FROM changes WHERE gone";
+    let left: String = (directory.connection().query_row(sql, [], |row| row.get(0))).unwrap();
+    assert_eq!(left, "another");
+}
+
+#[tokio::test]
+async fn name_that_is_not_utf8_does_not_hide_the_others() {
+    let directory = TestDir::new();
+    let store = directory.store();
+    let names: Vec<String> = (0..600).map(|vm| format!("vm{vm:03}")).collect();
+    let write = |name| Write::new(name, Patch::new(), IfMissing::Insert);
+    let writes: Vec<_> = names.iter().map(write).collect();
+    store.write(&writes).await.unwrap();
+    let odd = "INSERT INTO vms (doc) VALUES
+        (CAST(x'7b226e616d65223a22766d32' || x'ff' || x'227d' AS TEXT))";
+    directory.connection().execute_batch(odd).unwrap();
+
+    let streamed: Vec<Record> = store.stream(Fields::NAME).try_collect().await.unwrap();
+
+    let streamed: Vec<String> = streamed.into_iter().map(|record| record.name).collect();
+    assert_eq!(streamed, names);
+}
+
+#[tokio::test]
 async fn file_of_the_first_format_is_upgraded() {
     let directory = TestDir::new();
     directory.connection().execute_batch(FIRST_FORMAT).unwrap();
@@ -189,6 +291,13 @@ async fn file_of_the_first_format_is_upgraded() {
 
     assert!(directory.store().get("vm").await.unwrap().is_some());
     assert_eq!(directory.store().users().await.unwrap().len(), 1);
+    let store = directory.store();
+    let all = store.changes(&Revision::default(), Fields::All).await;
+    let all = all.unwrap();
+    assert_eq!(all.records.len(), 1);
+    store.remove("vm", Precondition::Any).await.unwrap();
+    let changes = store.changes(&all.revision, Fields::All).await.unwrap();
+    assert_eq!(changes.removed, ["vm"]);
 }
 
 /// A file as written by the first release.

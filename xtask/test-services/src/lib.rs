@@ -10,10 +10,12 @@ mod mongodb;
 mod process;
 mod program;
 mod redis;
+mod small_disk;
 mod wait;
 
 pub use mongodb::{GuardedMongod, Mongod, ReplicaSet, TestDatabase};
 pub use process::Process;
 pub use program::Program;
 pub use redis::Redis;
+pub use small_disk::SmallDisk;
 pub use wait::{WAIT_TIMEOUT, retry, wait_until};

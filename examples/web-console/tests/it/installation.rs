@@ -138,3 +138,20 @@ pub(crate) fn add_admin(store: &str) {
     drop(stdin);
     assert!(add.wait().unwrap().success());
 }
+
+#[test]
+fn urls_with_passwords_are_refused_as_arguments() {
+    for arguments in [
+        &["--store", "mongodb://mary:canary@127.0.0.1:9/db"][..],
+        &["--store=mongodb:mary:canary@127.0.0.1:9/db?x=http://y"],
+        &["--queue", "redis://:canary@127.0.0.1:9"],
+        &["user", "add", "mary", "--store=mongodb://mary:canary@h/db"],
+    ] {
+        let run = Command::new(WEB_CONSOLE).args(arguments).output().unwrap();
+
+        let text = String::from_utf8(run.stderr).unwrap();
+        assert!(!run.status.success(), "{arguments:?}");
+        assert!(text.contains("cannot be passed as an argument"), "{text}");
+        assert!(!text.contains("canary"), "{text}");
+    }
+}
