@@ -314,10 +314,7 @@ fn remove(cloud: &mut Cloud, call: &Call) -> Reply {
     let Remove { remove_from } = call.body()?;
     let firewall = resources::find::<Firewall>(cloud, call)?;
     let (id, applied) = (firewall.id, &firewall.own.applied_to);
-    for target in remove_from
-        .iter()
-        .filter(|target| !applied.contains(target))
-    {
+    if let Some(target) = remove_from.iter().find(|target| !applied.contains(target)) {
         let is_selected =
             matches!(target, Target::Server { server } if cloud.covers(applied, server.id));
         return Err(match is_selected {

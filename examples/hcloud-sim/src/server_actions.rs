@@ -154,14 +154,14 @@ fn enable_rescue(cloud: &mut Cloud, call: &Call) -> Reply {
     let enable: Enable = call.body()?;
     check_ssh_keys(cloud, &enable.ssh_keys)?;
     let action = alter(cloud, call, "enable_rescue", |server| {
-        server.rescue_enabled = true
+        server.rescue_enabled = true;
     })?;
     Answer::created(&json!({ "action": action, "root_password": cloud.secret(20) }))
 }
 
 fn disable_rescue(cloud: &mut Cloud, call: &Call) -> Reply {
     action_response(&alter(cloud, call, "disable_rescue", |server| {
-        server.rescue_enabled = false
+        server.rescue_enabled = false;
     })?)
 }
 
@@ -320,13 +320,13 @@ fn attach_iso(cloud: &mut Cloud, call: &Call) -> Reply {
         ));
     }
     action_response(&alter(cloud, call, "attach_iso", |server| {
-        server.iso = Some(iso.id)
+        server.iso = Some(iso.id);
     })?)
 }
 
 fn detach_iso(cloud: &mut Cloud, call: &Call) -> Reply {
     action_response(&alter(cloud, call, "detach_iso", |server| {
-        server.iso = None
+        server.iso = None;
     })?)
 }
 

@@ -9,6 +9,7 @@ mod description;
 mod examples;
 mod faults;
 mod generated;
+mod official_ansible;
 mod official_cli;
 mod official_client;
 mod product;

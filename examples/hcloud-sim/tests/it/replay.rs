@@ -502,7 +502,9 @@ fn table(operations: &BTreeSet<String>) -> String {
         let started = own
             .iter()
             .filter(|name| name.starts_with("POST") && name.contains("/actions/"));
-        let actions: BTreeSet<_> = started.filter_map(|name| name.rsplit('/').next()).collect();
+        let actions: BTreeSet<_> = started
+            .filter_map(|name| Some(format!("`{}`", name.rsplit('/').next()?)))
+            .collect();
         let actions = actions.into_iter().collect::<Vec<_>>().join(", ");
         table += &format!("| `/{path}` | {} | {actions} |\n", own.len());
     }
