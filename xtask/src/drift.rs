@@ -10,14 +10,16 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use crate::description::reduce::Reduced;
 use crate::workspace::root;
 
 /// The depth of recursion into schemas, twice that of the API's fields.
 const MAX_DEPTH: usize = 10;
 
-/// Compare Hetzner's OpenAPI description with what hcloud-api supports
+/// Compare Hetzner's OpenAPI description with what hcloud-api and the simulator support
 ///
-/// Lines with + are described but not supported, lines with - are supported but not described.
+/// Lines with + are described but not supported, lines with - are supported but not described, lines with ~ are
+/// described differently than in the files of the simulator that `cargo xtask description` makes.
 #[derive(clap::Args)]
 pub(crate) struct Drift {
     /// JSON files with the descriptions of the cloud API, the storage box API, or both
@@ -33,7 +35,8 @@ impl Drift {
         }
         let supported = Api::supported(&root().join("hcloud-api"))?;
 
-        let differences = differences(&described, &supported);
+        let mut differences = differences(&described, &supported);
+        differences.extend(Reduced::read(&self.descriptions)?.differences(&root())?);
         for difference in &differences {
             println!("{difference}");
         }

@@ -4,6 +4,7 @@ mod bench;
 mod chaos;
 mod deb;
 mod demo;
+mod description;
 mod dist_files;
 mod drift;
 mod fuzz;
@@ -30,6 +31,7 @@ enum Task {
     Chaos(chaos::Chaos),
     Deb(deb::Deb),
     Demo(demo::Demo),
+    Description(description::Description),
     DistFiles(dist_files::DistFiles),
     Drift(drift::Drift),
     Fuzz(fuzz::Fuzz),
@@ -58,6 +60,7 @@ impl Task {
             Self::Chaos(chaos) => chaos.run(),
             Self::Deb(deb) => deb.run(),
             Self::Demo(demo) => demo.run(),
+            Self::Description(description) => description.run(),
             Self::DistFiles(files) => files.run(),
             Self::Drift(drift) => drift.run(),
             Self::Fuzz(fuzz) => fuzz.run(),

@@ -5,9 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde::{Deserialize, Serialize};
 
 use crate::errors::ApiError;
+use crate::labels;
 
 /// A public IPv4 address or IPv6 network.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Address {
     pub(crate) ip: String,
     pub(crate) dns_ptr: Vec<DnsPtr>,
@@ -15,7 +16,7 @@ pub(crate) struct Address {
     pub(crate) version: IpVersion,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct DnsPtr {
     pub(crate) ip: String,
     pub(crate) dns_ptr: String,
@@ -39,7 +40,7 @@ pub(crate) struct ChangeDnsPtr {
 impl Address {
     /// Returns the address of the resource with this ID.
     pub(crate) fn of(id: u64, version: IpVersion) -> Self {
-        let number = (id - 100_000_000) as u32;
+        let number = id.wrapping_sub(100_000_000) as u32;
         let ip = match version {
             // 10.0.0.0/8 is large enough and not routed.
             IpVersion::Ipv4 => Ipv4Addr::from(0x0a00_0000 | (number & 0x00ff_ffff)).to_string(),
@@ -68,6 +69,14 @@ impl Address {
             return Err(ApiError::invalid(
                 "ip",
                 "the address does not belong to the resource",
+            ));
+        }
+        if let Some(name) = &change.dns_ptr
+            && !labels::is_dns_name(name.trim_end_matches('.'))
+        {
+            return Err(ApiError::invalid(
+                "dns_ptr",
+                format!("'{name}' is not a valid hostname"),
             ));
         }
         self.dns_ptr.retain(|entry| entry.ip != change.ip);

@@ -4,16 +4,18 @@ use std::collections::HashMap;
 
 use axum::RequestExt;
 use axum::extract::{FromRequest, Query, RawPathParams, Request};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::catalog::Listed;
 use crate::errors::ApiError;
 use crate::faults::ActionFault;
 use crate::labels::Selector;
+use crate::paging::Page;
 use crate::state::Cloud;
 
 /// An operation of the API.
@@ -24,6 +26,7 @@ pub(crate) type Reply = Result<Answer, ApiError>;
 /// A request to a known route.
 pub(crate) struct Call {
     pub(crate) method: Method,
+    uri: Uri,
     pub(crate) headers: HeaderMap,
     /// What happens to the actions that the request starts.
     pub(crate) action_fault: ActionFault,
@@ -33,18 +36,11 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) fn bearer(&self) -> Option<&str> {
-        let value = self.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    }
-
     /// Returns the path parameter `{name}` as a number.
     pub(crate) fn id(&self, name: &str) -> Result<u64, ApiError> {
-        self.path(name)
-            .unwrap_or_default()
-            .parse()
-            .map_err(|_| ApiError::invalid(name, "must be a number"))
+        let id = self.path(name).unwrap_or_default();
+        id.parse()
+            .map_err(|_| ApiError::invalid(name, format!("'{id}' is not a number")))
     }
 
     /// Returns the path parameter `{name}`.
@@ -66,15 +62,59 @@ impl Call {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Returns whether a query parameter is true.
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        matches!(self.query(name), Some("true" | "True"))
+    }
+
     /// Returns whether `value` is among the values of a query parameter, or the parameter is absent.
     pub(crate) fn allows(&self, name: &str, value: &str) -> bool {
-        let mut allowed = self.query_all(name).peekable();
-        allowed.peek().is_none() || allowed.any(|allowed| allowed == value)
+        let mut allowed = self
+            .query_all(name)
+            .filter(|value| !value.is_empty())
+            .peekable();
+        allowed.peek().is_none()
+            || allowed.any(|allowed| allowed == value || allowed.split(',').any(|one| one == value))
+    }
+
+    /// Returns the path and query with another page.
+    fn page_uri(&self, page: usize) -> String {
+        let query = self.query.iter().filter(|(name, _)| name != "page");
+        let mut uri = format!("{}?page={page}", self.uri.path());
+        for (name, value) in query {
+            uri.push('&');
+            uri.push_str(name);
+            uri.push('=');
+            let bytes = value.bytes().map(|byte| match byte {
+                b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'-' | b'.' | b'_' | b'~' => {
+                    char::from(byte).into()
+                }
+                _ => format!("%{byte:02X}"),
+            });
+            uri.extend(bytes);
+        }
+        uri
+    }
+
+    /// Returns the value of the `Link` header of a page, if it has neighbors.
+    pub(crate) fn links(&self, answer: &Answer, base: &str) -> Option<HeaderValue> {
+        let links = answer.pages.iter().filter_map(|&(rel, page)| {
+            Some(format!("<{base}{}>; rel=\"{rel}\"", self.page_uri(page?)))
+        });
+        let links = links.collect::<Vec<_>>().join(", ");
+        HeaderValue::try_from(links)
+            .ok()
+            .filter(|value| !value.is_empty())
     }
 
     /// Returns the label selector of the query.
     pub(crate) fn selector(&self) -> Result<Selector, ApiError> {
         Selector::parse(self.query("label_selector").unwrap_or_default())
+    }
+
+    /// Returns the body, which has been validated by the description; an empty one counts as `{}`.
+    pub(crate) fn json(&self) -> Result<Value, ApiError> {
+        self.body()
     }
 
     /// Decodes the body; an empty body counts as `{}`.
@@ -127,9 +167,11 @@ impl<S: Send + Sync> FromRequest<S> for Call {
             .extract_parts()
             .await
             .map_err(IntoResponse::into_response)?;
+        let uri = request.uri().clone();
         Ok(Self {
             path,
             query,
+            uri,
             action_fault: request
                 .extensions()
                 .get::<ActionFault>()
@@ -153,6 +195,11 @@ pub(crate) enum IdOrName {
 }
 
 impl IdOrName {
+    /// Finds a part of the catalog.
+    pub(crate) fn listed<T: Listed>(&self) -> Option<&'static T> {
+        self.find(T::all().iter(), T::id, |it| Some(it.name()))
+    }
+
     /// Finds a resource by ID or name; a name of digits is tried as an ID first.
     pub(crate) fn find<'a, T>(
         &self,
@@ -186,6 +233,8 @@ impl std::fmt::Display for IdOrName {
 pub(crate) struct Answer {
     status: StatusCode,
     body: Vec<u8>,
+    /// The neighbors of a page, by their relation.
+    pages: [(&'static str, Option<usize>); 3],
 }
 
 impl Answer {
@@ -206,6 +255,14 @@ impl Answer {
         Ok(Self {
             status: StatusCode::NO_CONTENT,
             body: Vec::new(),
+            pages: [("", None); 3],
+        })
+    }
+
+    pub(crate) fn page<T: Serialize>(page: &Page<T>) -> Reply {
+        Ok(Self {
+            pages: page.neighbors(),
+            ..Self::with(StatusCode::OK, page)
         })
     }
 
@@ -213,6 +270,7 @@ impl Answer {
         Self {
             status,
             body: serde_json::to_vec(body).expect("maps have string keys"),
+            pages: [("", None); 3],
         }
     }
 }

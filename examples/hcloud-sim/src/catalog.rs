@@ -5,11 +5,70 @@
 use std::sync::LazyLock;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::images::{Image, ImageKind, ImageStatus};
 use crate::labels::Labels;
+use crate::load_balancer_types::{LOAD_BALANCER_TYPES, LoadBalancerType};
 use crate::prices::{LocationPrices, PerTime, Price};
+use crate::resources::{Protection, Resource};
+use crate::storage_box_types::{STORAGE_BOX_TYPES, StorageBoxType};
+
+/// A part of the catalog; resources refer to it by its ID.
+pub(crate) trait Listed: Sized + 'static {
+    fn id(&self) -> u64;
+    fn name(&self) -> &str;
+    fn all() -> &'static [Self];
+}
+
+macro_rules! listed {
+    ($($kind:ty: $all:expr),* $(,)?) => { $(
+        impl Listed for $kind {
+            fn id(&self) -> u64 {
+                self.id
+            }
+
+            fn name(&self) -> &str {
+                self.name.as_ref()
+            }
+
+            fn all() -> &'static [Self] {
+                &$all
+            }
+        }
+    )* };
+}
+
+listed! {
+    Iso: ISOS,
+    LoadBalancerType: LOAD_BALANCER_TYPES,
+    Location: LOCATIONS,
+    ServerType: SERVER_TYPES,
+    StorageBoxType: STORAGE_BOX_TYPES,
+}
+
+/// Stores a reference to the catalog as an ID.
+pub(crate) mod by_id {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::Listed;
+
+    pub(crate) fn serialize<T: Listed, S: Serializer>(
+        it: &&'static T,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(it.id())
+    }
+
+    pub(crate) fn deserialize<'de, T: Listed, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<&'static T, D::Error> {
+        let id = u64::deserialize(deserializer)?;
+        let found = T::all().iter().find(|it| it.id() == id);
+        found.ok_or_else(|| D::Error::custom(format!("{id} is not in the catalog")))
+    }
+}
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Location {
@@ -86,7 +145,7 @@ pub(crate) static LOCATIONS: [Location; 6] = [
     },
 ];
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Architecture {
     X86,
@@ -102,7 +161,7 @@ impl Architecture {
     }
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Deprecation {
     announced: Timestamp,
     pub(crate) unavailable_after: Timestamp,
@@ -390,7 +449,7 @@ fn location(name: &str) -> &'static Location {
 #[derive(Debug, Serialize)]
 pub(crate) struct Iso {
     pub(crate) id: u64,
-    pub(crate) name: Option<&'static str>,
+    pub(crate) name: &'static str,
     description: &'static str,
     r#type: &'static str,
     deprecation: Option<Deprecation>,
@@ -400,7 +459,7 @@ pub(crate) struct Iso {
 pub(crate) static ISOS: LazyLock<Vec<Iso>> = LazyLock::new(|| {
     let iso = |id, name, description, architecture| Iso {
         id,
-        name: Some(name),
+        name,
         description,
         r#type: "public",
         deprecation: None,
@@ -465,51 +524,54 @@ const RELEASES: &[Release] = &[
 ];
 
 /// Returns the public images: each release for both architectures, and one app.
-pub(crate) fn images() -> impl Iterator<Item = Image> {
+pub(crate) fn images() -> impl Iterator<Item = Resource<Image>> {
     let systems = RELEASES.iter().flat_map(|release| {
         [Architecture::X86, Architecture::Arm].map(|architecture| release.image(architecture))
     });
-    let docker = Image {
-        kind: ImageKind::App,
-        name: Some("docker-ce".into()),
-        description: "Docker CE".into(),
-        ..Release("Ubuntu", "ubuntu", "24.04", 20, "2024-05-06").image(Architecture::X86)
-    };
+    let mut docker =
+        Release("Ubuntu", "ubuntu", "24.04", 20, "2024-05-06").image(Architecture::X86);
+    docker.name = "docker-ce".into();
+    docker.own.kind = ImageKind::App;
+    docker.own.description = "Docker CE".into();
     systems
         .chain([docker])
         .zip(45_557_056..)
-        .map(|(image, id)| Image { id, ..image })
+        .map(|(image, id)| Resource { id, ..image })
 }
 
 impl Release {
-    fn image(&self, architecture: Architecture) -> Image {
+    fn image(&self, architecture: Architecture) -> Resource<Image> {
         let &Self(title, flavour, version, disk, day) = self;
         let name = match flavour {
             "centos" => format!("centos-stream-{version}"),
             _ => format!("{flavour}-{version}"),
         };
-        Image {
+        Resource {
             id: 0,
-            kind: ImageKind::System,
-            status: ImageStatus::Available,
-            name: Some(name),
-            description: format!("{title} {version}"),
-            image_size: None,
-            disk_size: disk,
-            created: self::day(day),
-            created_from: None,
-            bound_to: None,
-            os_flavor: flavour.into(),
-            os_version: Some(version.into()),
-            rapid_deploy: true,
-            protection: crate::images::Protection::default(),
-            deprecation: (version == "11").then(|| Deprecation {
-                announced: self::day("2026-09-01"),
-                unavailable_after: self::day("2026-12-01"),
-            }),
-            deleted: None,
+            name,
             labels: Labels::new(),
-            architecture,
+            created: self::day(day),
+            protection: Some(Protection::default()),
+            locks: 0,
+            own: Image {
+                kind: ImageKind::System,
+                status: ImageStatus::Available,
+                description: format!("{title} {version}"),
+                image_size: None,
+                disk_size: disk,
+                created_from: None,
+                bound_to: None,
+                os_flavor: flavour.into(),
+                os_version: Some(version.into()),
+                rapid_deploy: true,
+                // It cannot be ordered after the last day of November.
+                deprecation: ((flavour, version) == ("debian", "11")).then(|| Deprecation {
+                    announced: self::day("2026-09-01"),
+                    unavailable_after: self::day("2026-12-01"),
+                }),
+                deleted: None,
+                architecture,
+            },
         }
     }
 }

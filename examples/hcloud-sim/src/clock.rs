@@ -32,6 +32,15 @@ impl Clock {
         self.ahead.send_modify(|ahead| *ahead += by);
     }
 
+    /// Returns by how much the clock is ahead of real time.
+    pub(crate) fn ahead(&self) -> Duration {
+        *self.ahead.borrow()
+    }
+
+    pub(crate) fn set_ahead(&self, ahead: Duration) {
+        self.ahead.send_replace(ahead);
+    }
+
     /// Sleeps until the clock reaches `time`.
     ///
     /// # Cancel safety

@@ -1,6 +1,6 @@
 //! Access to consoles: tickets for requested consoles, and their WebSocket.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
@@ -12,23 +12,27 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::actions::Job;
 use crate::call::{Answer, Call, Reply};
 use crate::console::{self, Machine};
 use crate::http::Shared;
+use crate::resources;
+use crate::servers::Server;
 use crate::state::Cloud;
 
 /// How long a requested console accepts connections.
 const TICKET_TTL: Duration = Duration::from_secs(60);
 
-/// The consoles that have been requested.
+/// The consoles that have been requested, and the machines of the servers.
+#[derive(Default)]
 pub(crate) struct Consoles {
     /// The URL of the WebSocket, without the query.
     url: String,
     /// URL and password of an external console that replaces all others.
     external: Option<(String, String)>,
     tickets: HashMap<String, Ticket>,
-    /// Servers that may be switched off from their console.
-    watched: BTreeSet<u64>,
+    /// The machines of servers, created by the first request for their console.
+    machines: BTreeMap<u64, Machine>,
 }
 
 struct Ticket {
@@ -38,37 +42,56 @@ struct Ticket {
 }
 
 impl Consoles {
-    pub(crate) fn at(url: String) -> Self {
+    /// Returns the consoles at a URL; an external one, given by its URL and password, replaces all of them.
+    pub(crate) fn at(url: String, external: Option<(String, String)>) -> Self {
         Self {
             url,
-            external: None,
-            tickets: HashMap::new(),
-            watched: BTreeSet::new(),
+            external,
+            ..Self::default()
+        }
+    }
+}
+
+impl Consoles {
+    /// Returns the consoles without machines and tickets.
+    pub(crate) fn emptied(&self) -> Self {
+        Self {
+            url: self.url.clone(),
+            external: self.external.clone(),
+            ..Self::default()
         }
     }
 
-    /// Uses an external console instead of the simulated ones.
-    pub(crate) fn with_external_console(self, url: String, password: String) -> Self {
-        Self {
-            external: Some((url, password)),
-            ..self
+    pub(crate) fn power_off(&self, server: u64) {
+        if let Some(machine) = self.machines.get(&server) {
+            machine.power_off();
         }
+    }
+
+    pub(crate) fn forget(&mut self, server: u64) {
+        self.machines.remove(&server);
     }
 }
 
 impl Cloud {
     /// Returns the machine of a server, which is on if the server is.
     fn machine(&mut self, id: u64) -> Option<Machine> {
-        let server = self.servers.get(&id)?;
-        if server.machine.is_none() {
+        let since = self.servers.get(&id)?.own.on_since;
+        if !self.consoles.machines.contains_key(&id) {
             let machine = Machine::new(self.clock.clone());
-            if let Some(since) = server.on_since {
-                machine.power_on(self.system(id), since);
+            self.consoles.machines.insert(id, machine);
+            if let Some(since) = since {
+                self.power_machine_on(id, since);
             }
-            self.servers.get_mut(&id)?.machine = Some(machine);
-            self.consoles.watched.insert(id);
         }
-        self.servers[&id].machine.clone()
+        self.consoles.machines.get(&id).cloned()
+    }
+
+    /// Switches the machine of a server on, if it has one.
+    pub(crate) fn power_machine_on(&self, id: u64, at: Timestamp) {
+        if let Some(machine) = self.consoles.machines.get(&id) {
+            machine.power_on(self.system(id), at);
+        }
     }
 
     /// Returns the text on the screen of a server; `None` if the server does not exist.
@@ -78,24 +101,24 @@ impl Cloud {
 
     /// Updates the status of servers that have been switched off from their console.
     pub(crate) fn observe_power_off(&mut self) {
-        for id in &self.consoles.watched {
+        for (id, machine) in &self.consoles.machines {
             if let Some(server) = self.servers.get_mut(id)
-                && server.on_since.is_some()
-                && server
-                    .machine
-                    .as_ref()
-                    .is_some_and(|machine| !machine.is_on())
+                && server.own.on_since.is_some()
+                && !machine.is_on()
             {
-                server.power_off();
+                server.own.power_off();
             }
         }
     }
 
-    /// Switches all servers off, which ends all sessions.
+    /// Switches all machines off, which ends all sessions.
     pub(crate) fn shut_down(&mut self) {
-        for server in self.servers.values_mut() {
-            server.power_off();
-        }
+        self.consoles.machines.values().for_each(Machine::power_off);
+    }
+
+    /// Returns whether a console of the project has been requested with this token.
+    pub(crate) fn has_ticket(&self, token: &str) -> bool {
+        self.consoles.tickets.contains_key(token)
     }
 
     fn redeem(&mut self, query: &ConsoleQuery) -> Option<(Machine, String)> {
@@ -113,8 +136,10 @@ impl Cloud {
 }
 
 pub(crate) fn request(cloud: &mut Cloud, call: &Call) -> Reply {
-    let id = cloud.server(call.id("id")?)?.id;
-    let action = cloud.act("request_console", id, |_| {});
+    let id = resources::id_of::<Server>(cloud, call)?;
+    let action = Job::on::<Server>("request_console", id)
+        .without_lock()
+        .begin(cloud);
     if let Some((url, password)) = &cloud.consoles.external {
         let body = json!({ "wss_url": url, "password": password, "action": action });
         return Answer::created(&body);
@@ -144,7 +169,7 @@ pub(crate) async fn connect(
 ) -> Response {
     let console = query
         .ok()
-        .and_then(|Query(query)| shared.cloud().redeem(&query));
+        .and_then(|Query(query)| shared.with_ticket(&query.token)?.redeem(&query));
     match console {
         Some((machine, password)) => console::accept(upgrade, machine, password),
         None => (StatusCode::FORBIDDEN, "unknown or expired token").into_response(),

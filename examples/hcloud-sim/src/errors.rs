@@ -170,6 +170,113 @@ const CODES: &[(&str, u16, &str)] = &[
         429,
         "limit of requests per hour reached",
     ),
+    (
+        "incorrect_zone_mode",
+        422,
+        "operation is not supported for the mode of the zone",
+    ),
+    (
+        "firewall_managed_by_label_selector",
+        422,
+        "firewall is applied via a label selector and cannot be removed from the server",
+    ),
+    (
+        "firewall_resource_not_found",
+        422,
+        "the resource of the firewall was not found",
+    ),
+    (
+        "floating_ip_assigned",
+        422,
+        "floating ip is already assigned",
+    ),
+    (
+        "incompatible_network_type",
+        422,
+        "the network type of the resource is not supported",
+    ),
+    (
+        "invalid_load_balancer_type",
+        422,
+        "load balancer type does not fit for the given load balancer",
+    ),
+    (
+        "ip_not_in_vswitch_subnet",
+        422,
+        "the IP does not belong to the vSwitch subnet of the attached network",
+    ),
+    (
+        "ip_not_owned",
+        422,
+        "the IP is not owned by the owner of the project",
+    ),
+    (
+        "load_balancer_already_attached",
+        422,
+        "load balancer is already attached to a network",
+    ),
+    (
+        "load_balancer_not_attached_to_network",
+        422,
+        "load balancer is not attached to a network",
+    ),
+    (
+        "load_balancer_public_interface_disabled",
+        422,
+        "the public interface of the load balancer is disabled",
+    ),
+    (
+        "network_has_no_vswitch_subnet",
+        422,
+        "the attached network does not have a vSwitch subnet",
+    ),
+    (
+        "no_space_left_in_location",
+        422,
+        "there is no volume space left in the location",
+    ),
+    (
+        "private_net_only_server",
+        422,
+        "server has no public network interface",
+    ),
+    (
+        "resolve_cloud_private_targets_error",
+        422,
+        "the server is not attached to the network of the load balancer",
+    ),
+    (
+        "resolve_cloud_public_targets_error",
+        422,
+        "the server does not have a public IPv4 address",
+    ),
+    (
+        "server_already_added",
+        422,
+        "the server was applied more than once",
+    ),
+    (
+        "server_is_load_balancer_target",
+        422,
+        "the IPv4 address of the server is a load balancer target",
+    ),
+    (
+        "server_not_attached_to_network",
+        422,
+        "server is not attached to a network",
+    ),
+    (
+        "targets_without_use_private_ip",
+        422,
+        "load balancer has targets that use the public IP instead of the private IP",
+    ),
+    ("bad_gateway", 502, "bad gateway"),
+    ("resource_locked", 423, "resource is locked"),
+    (
+        "cloud_resource_ip_not_allowed",
+        422,
+        "IPs of cloud resources are not allowed as targets",
+    ),
     ("server_error", 500, "error within the API backend"),
     (
         "unavailable",
@@ -244,6 +351,18 @@ impl ApiError {
             }])),
             ..Self::new("uniqueness_error").with_message(message)
         }
+    }
+
+    /// Returns the error for more resources than a limit allows.
+    pub(crate) fn limit(name: &'static str) -> Self {
+        Self {
+            details: Some(Details::Limits(vec![Limit { name }])),
+            ..Self::new("resource_limit_exceeded")
+        }
+    }
+
+    pub(crate) fn with_status(self, status: StatusCode) -> Self {
+        Self { status, ..self }
     }
 
     pub(crate) fn removed(announcement: &'static str) -> Self {

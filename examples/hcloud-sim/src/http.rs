@@ -2,12 +2,14 @@
 
 use std::future::{self, Ready};
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
-use axum::http::{HeaderValue, Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use axum::middleware;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::serve::Listener;
@@ -18,12 +20,14 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tower_service::Service;
 
 use crate::call::{Call, Operation};
 use crate::clock::Clock;
+use crate::description::Described;
 use crate::errors::ApiError;
 use crate::faults::{ActionFault, Faults, Kind};
 use crate::rate_limit::{Bucket, Spent};
@@ -36,13 +40,27 @@ use crate::{admin, consoles, routes};
 pub(crate) struct Shared(Arc<Inner>);
 
 struct Inner {
-    cloud: Mutex<Cloud>,
+    projects: Vec<Project>,
     clock: Clock,
-    tokens: Mutex<Tokens>,
-    budgets: Option<Mutex<Budgets>>,
     faults: Faults,
     log: RequestLog,
     latency: Duration,
+    records_bodies: bool,
+    address: SocketAddr,
+    /// The base of the URLs that clients use.
+    public_url: String,
+    /// Notified after each request that may have changed the state.
+    changed: Notify,
+}
+
+/// A project, with the tokens and rate limits of its own.
+pub(crate) struct Project {
+    pub(crate) name: String,
+    pub(crate) cloud: Mutex<Cloud>,
+    pub(crate) tokens: Mutex<Tokens>,
+    pub(crate) budgets: Option<Mutex<Budgets>>,
+    /// Returns the cloud as it is at the start.
+    pub(crate) initial: Box<dyn Fn() -> Cloud + Send + Sync>,
 }
 
 pub(crate) struct Tokens {
@@ -56,31 +74,53 @@ pub(crate) struct Budgets {
     pub(crate) others: Bucket,
 }
 
-impl Shared {
-    pub(crate) fn new(
-        cloud: Cloud,
-        tokens: Tokens,
-        budgets: Option<Budgets>,
-        faults: Faults,
-        latency: Duration,
-    ) -> Self {
-        Self(Arc::new(Inner {
-            clock: cloud.clock.clone(),
-            cloud: Mutex::new(cloud),
-            tokens: Mutex::new(tokens),
-            budgets: budgets.map(Mutex::new),
-            faults,
-            log: RequestLog::default(),
-            latency,
-        }))
-    }
+/// What the simulator is started with.
+pub(crate) struct Setup {
+    pub(crate) projects: Vec<Project>,
+    pub(crate) clock: Clock,
+    pub(crate) faults: Faults,
+    pub(crate) latency: Duration,
+    pub(crate) records_bodies: bool,
+    pub(crate) address: SocketAddr,
+    pub(crate) public_url: String,
+}
 
+impl Project {
     /// Returns the cloud after applying all due events.
     pub(crate) fn cloud(&self) -> MutexGuard<'_, Cloud> {
-        let mut cloud = self.0.cloud.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cloud = locked(&self.cloud);
         cloud.run_due_events();
         cloud.observe_power_off();
         cloud
+    }
+
+    /// Returns the tokens that the API accepts.
+    pub(crate) fn tokens(&self) -> MutexGuard<'_, Tokens> {
+        locked(&self.tokens)
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    pub(crate) fn new(setup: Setup) -> Self {
+        Self(Arc::new(Inner {
+            projects: setup.projects,
+            clock: setup.clock,
+            faults: setup.faults,
+            log: RequestLog::default(),
+            latency: setup.latency,
+            records_bodies: setup.records_bodies,
+            address: setup.address,
+            public_url: setup.public_url,
+            changed: Notify::new(),
+        }))
+    }
+
+    pub(crate) fn projects(&self) -> &[Project] {
+        &self.0.projects
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -95,24 +135,52 @@ impl Shared {
         &self.0.log
     }
 
-    /// Returns the tokens that the API accepts.
-    pub(crate) fn tokens(&self) -> MutexGuard<'_, Tokens> {
-        self.0.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.address
     }
 
-    /// Takes a request to the API from its rate limit.
-    fn spend(&self, method: &Method, path: &str) -> Option<Spent> {
+    pub(crate) fn public_url(&self) -> &str {
+        &self.0.public_url
+    }
+
+    pub(crate) fn notify_changed(&self) {
+        self.0.changed.notify_one();
+    }
+
+    /// Waits until the state may have changed.
+    pub(crate) async fn changed(&self) {
+        self.0.changed.notified().await;
+    }
+
+    /// Returns the cloud of the project of which a console was requested with this token.
+    pub(crate) fn with_ticket(&self, token: &str) -> Option<MutexGuard<'_, Cloud>> {
+        let clouds = self.projects().iter().map(Project::cloud);
+        clouds.into_iter().find(|cloud| cloud.has_ticket(token))
+    }
+
+    /// Returns the project of a token, and whether it may be changed.
+    fn project_of(&self, token: &str) -> Option<(&Project, bool)> {
+        self.projects().iter().find_map(|project| {
+            let tokens = project.tokens();
+            let is_full = tokens.full == token;
+            (is_full || tokens.read_only.as_deref() == Some(token)).then_some((project, is_full))
+        })
+    }
+
+    /// Takes a request to the API from the rate limit of its project; without a valid token, from that of the first one.
+    fn spend(&self, request: &Request<Body>) -> Option<Spent> {
+        let path = request.uri().path();
         if !path.starts_with("/v1") {
             return None;
         }
-        let mut budgets = self
-            .0
-            .budgets
-            .as_ref()?
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let token = bearer(request.headers());
+        let project = token
+            .and_then(|token| self.project_of(token))
+            .map(|(project, _)| project);
+        let budgets = project.or(self.projects().first())?.budgets.as_ref()?;
         let is_about_actions =
-            method == Method::GET && path.split('/').any(|part| part == "actions");
+            request.method() == Method::GET && path.split('/').any(|part| part == "actions");
+        let mut budgets = locked(budgets);
         let bucket = if is_about_actions {
             &mut budgets.actions
         } else {
@@ -121,42 +189,69 @@ impl Shared {
         Some(bucket.take(self.clock().now()))
     }
 
-    fn authorize(&self, call: &Call) -> Result<(), ApiError> {
-        let token = call
-            .bearer()
+    fn authorize(&self, call: &Call) -> Result<&Project, ApiError> {
+        let token = bearer(&call.headers)
             .ok_or_else(|| ApiError::new("unauthorized").with_message("token is required"))?;
-        let tokens = self.tokens();
-        if token == tokens.full {
-            Ok(())
-        } else if tokens.read_only.as_deref() != Some(token) {
-            Err(ApiError::new("unauthorized"))
-        } else if call.method != Method::GET {
-            Err(ApiError::new("token_readonly"))
-        } else {
-            Ok(())
+        match self.project_of(token) {
+            None => Err(ApiError::new("unauthorized")),
+            Some((_, false)) if call.method != Method::GET => Err(ApiError::new("token_readonly")),
+            Some((project, _)) => Ok(project),
         }
+    }
+
+    fn answer(
+        &self,
+        operation: Operation,
+        described: Option<Described>,
+        call: &Call,
+    ) -> Result<Response, ApiError> {
+        let project = self.authorize(call)?;
+        if let Some(described) = described {
+            described.check(call)?;
+        }
+        let mut cloud = project.cloud();
+        cloud.action_fault = call.action_fault.clone();
+        let reply = operation(&mut cloud, call);
+        cloud.action_fault = ActionFault::default();
+        drop(cloud);
+        if call.method != Method::GET {
+            self.notify_changed();
+        }
+        let answer = reply?;
+        let links = call.links(&answer, &format!("{}/v1", self.public_url()));
+        let mut response = answer.into_response();
+        if let Some(links) = links {
+            response.headers_mut().insert(header::LINK, links);
+        }
+        Ok(response)
     }
 }
 
-/// Converts an operation into a request handler.
-pub(crate) fn run(operation: Operation) -> impl Fn(State<Shared>, Call) -> Ready<Response> + Clone {
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Converts an operation into a request handler, which validates requests by their description.
+pub(crate) fn run(
+    operation: Operation,
+    described: Option<Described>,
+) -> impl Fn(State<Shared>, Call) -> Ready<Response> + Clone {
     move |State(shared), call| {
-        let reply = shared.authorize(&call).and_then(|()| {
-            let mut cloud = shared.cloud();
-            cloud.action_fault = call.action_fault.clone();
-            let reply = operation(&mut cloud, &call);
-            cloud.action_fault = ActionFault::default();
-            reply
-        });
+        let reply = shared.answer(operation, described, &call);
         future::ready(reply.into_response())
     }
 }
 
 fn router(shared: Shared) -> Router {
+    let known_host = middleware::from_fn_with_state(shared.clone(), admin::check_host);
     Router::new()
         .nest("/v1", routes::api())
-        .route("/console", get(consoles::connect))
-        .nest("/sim", admin::router())
+        .route("/console", get(consoles::connect).layer(known_host.clone()))
+        .nest("/_sim", admin::router().layer(known_host.clone()))
+        // The path of earlier versions.
+        .nest("/sim", admin::router().layer(known_host))
         .fallback(async || ApiError::route_not_found())
         .with_state(shared)
 }
@@ -187,11 +282,12 @@ async fn connection(stream: TcpStream, router: Router, shared: Shared) {
         .await;
 }
 
-/// Applies events when they become due on the clock.
-pub(crate) async fn run_scheduler(shared: Shared) {
-    let changed = shared.cloud().schedule_changed();
+/// Applies the events of a project when they become due on the clock.
+pub(crate) async fn run_scheduler(shared: Shared, project: usize) {
+    let project = &shared.projects()[project];
+    let changed = project.cloud().schedule_changed();
     loop {
-        let due = shared.cloud().run_due_events();
+        let due = project.cloud().run_due_events();
         match due {
             None => changed.notified().await,
             Some(due) => tokio::select! {
@@ -209,7 +305,10 @@ async fn handle(
 ) -> io::Result<Response> {
     let request = request.map(Body::new);
     let uri = request.uri();
-    if uri.path().starts_with("/sim") {
+    if ["/sim/", "/_sim/"]
+        .iter()
+        .any(|admin| uri.path().starts_with(admin))
+    {
         return Ok(forward(router, request).await);
     }
     if !uri.path().starts_with("/v1") {
@@ -218,12 +317,34 @@ async fn handle(
     let number = shared
         .log()
         .begin(request.method().as_str(), uri.path(), uri.query());
-    let mut response = handle_with_faults(shared, router, request).await?;
+    let mut response = match shared.0.records_bodies {
+        true => handle_recorded(shared, router, request, number).await?,
+        false => handle_with_faults(shared, router, request).await?,
+    };
     response
         .headers_mut()
         .insert("x-correlation-id", correlation_id());
     shared.log().end(number, response.status().as_u16());
     Ok(response)
+}
+
+/// Handles a request, and adds its body and that of the response to the log.
+async fn handle_recorded(
+    shared: &Shared,
+    router: Router,
+    request: Request<Body>,
+    number: usize,
+) -> io::Result<Response> {
+    let (head, body) = request.into_parts();
+    let body = to_bytes(body, usize::MAX).await.map_err(io::Error::other)?;
+    let request = Request::from_parts(head, Body::from(body.clone()));
+    let response = handle_with_faults(shared, router, request).await?;
+    let (head, content) = response.into_parts();
+    let content = to_bytes(content, usize::MAX)
+        .await
+        .map_err(io::Error::other)?;
+    shared.log().record(number, &body, &content);
+    Ok(Response::from_parts(head, Body::from(content)))
 }
 
 /// Handles a request and injects the faults that affect it.
@@ -234,7 +355,7 @@ async fn handle_with_faults(
 ) -> io::Result<Response> {
     let (latency, fault) = shared.faults().take(request.method(), request.uri().path());
     sleep_if_any(shared.0.latency + latency).await;
-    let spent = shared.spend(request.method(), request.uri().path());
+    let spent = shared.spend(&request);
     let respond = |response: Response| Ok(with_rate_limit_headers(response, spent));
 
     match fault {

@@ -4,35 +4,29 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::actions::{self, Job, ResourceRef, action_response};
-use crate::call::{Answer, Call, IdOrName, Reply};
+use crate::call::{Answer, Call, IdOrName, Operation, Reply};
 use crate::catalog::{Architecture, Deprecation};
 use crate::errors::ApiError;
-use crate::labels::{self, Labels};
-use crate::paging::{Page, SortKeys};
+use crate::resources::{self, Kind, Protection, Resource, Resources};
 use crate::state::Cloud;
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct Image {
-    pub(crate) id: u64,
     #[serde(rename = "type")]
     pub(crate) kind: ImageKind,
     pub(crate) status: ImageStatus,
-    pub(crate) name: Option<String>,
     pub(crate) description: String,
     pub(crate) image_size: Option<f64>,
     pub(crate) disk_size: u32,
-    pub(crate) created: Timestamp,
     pub(crate) created_from: Option<CreatedFrom>,
     pub(crate) bound_to: Option<u64>,
     pub(crate) os_flavor: String,
     pub(crate) os_version: Option<String>,
     pub(crate) rapid_deploy: bool,
-    pub(crate) protection: Protection,
     pub(crate) deprecation: Option<Deprecation>,
     pub(crate) deleted: Option<Timestamp>,
-    pub(crate) labels: Labels,
     pub(crate) architecture: Architecture,
 }
 
@@ -60,45 +54,106 @@ impl ImageKind {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ImageStatus {
     Available,
     Creating,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct CreatedFrom {
     pub(crate) id: u64,
     pub(crate) name: String,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
-pub(crate) struct Protection {
-    pub(crate) delete: bool,
+impl Kind for Image {
+    const ONE: &'static str = "image";
+    const MANY: &'static str = "images";
+    const ACTIONS: &'static [(&'static str, Operation)] =
+        &[("change_protection", change_protection)];
+
+    fn all(cloud: &Cloud) -> &Resources<Self> {
+        &cloud.images
+    }
+
+    fn all_mut(cloud: &mut Cloud) -> &mut Resources<Self> {
+        &mut cloud.images
+    }
+
+    /// Images are created by actions of servers.
+    fn create(_: &mut Cloud, _: &Call) -> Reply {
+        Err(ApiError::new("method_not_allowed"))
+    }
+
+    fn view<'a>(it: &'a Resource<Self>, _: &'a Cloud) -> impl Serialize + 'a {
+        let mut view = resources::plain(it);
+        if it.own.kind.is_own() {
+            view["name"] = Value::Null;
+        }
+        view
+    }
+
+    /// An image that has been deleted is kept for the servers that were created from it.
+    fn exists(&self) -> bool {
+        self.deleted.is_none()
+    }
+
+    fn matches_query(&self, call: &Call) -> bool {
+        let status = match self.status {
+            ImageStatus::Available => "available",
+            ImageStatus::Creating => "creating",
+        };
+        let bound_to = self.bound_to.map(|id| id.to_string()).unwrap_or_default();
+        call.allows("type", self.kind.name())
+            && call.allows("status", status)
+            && call.allows("architecture", self.architecture.name())
+            && call.allows("bound_to", &bound_to)
+            && (call.flag("include_deprecated") || self.deprecation.is_none())
+    }
+
+    /// The images of the catalog belong to no project.
+    fn check_change(&self) -> Result<(), ApiError> {
+        match self.kind.is_own() {
+            true => Ok(()),
+            false => Err(ApiError::new("forbidden")),
+        }
+    }
+
+    /// Snapshots and backups have no name.
+    fn check_name(_: &str) -> Result<(), ApiError> {
+        Err(ApiError::invalid("name", "Unknown field."))
+    }
+
+    fn update(&mut self, call: &Call) -> Result<(), ApiError> {
+        #[derive(Deserialize)]
+        struct Update {
+            description: Option<String>,
+            #[serde(rename = "type")]
+            kind: Option<ImageKind>,
+        }
+        let update: Update = call.body()?;
+        if update.kind.is_some() {
+            self.kind = ImageKind::Snapshot;
+            self.bound_to = None;
+        }
+        if let Some(description) = update.description {
+            self.description = description;
+        }
+        Ok(())
+    }
+
+    fn delete(cloud: &mut Cloud, id: u64) -> Reply {
+        let now = cloud.now();
+        resources::get_mut::<Self>(cloud, id)?.own.deleted = Some(now);
+        Answer::no_content()
+    }
 }
 
 impl Cloud {
     /// Returns the images that have not been deleted.
-    fn live_images(&self) -> impl Iterator<Item = &Image> + Clone {
-        self.images.values().filter(|image| image.deleted.is_none())
-    }
-
-    fn image(&self, id: u64) -> Result<&Image, ApiError> {
-        self.live_images()
-            .find(|image| image.id == id)
-            .ok_or_else(|| ApiError::not_found("image", id))
-    }
-
-    /// Returns an image that belongs to the project and thus can be changed.
-    fn own_image(&mut self, call: &Call) -> Result<&mut Image, ApiError> {
-        let id = call.id("id")?;
-        if !self.image(id)?.kind.is_own() {
-            return Err(ApiError::new("forbidden"));
-        }
-        self.images
-            .get_mut(&id)
-            .ok_or_else(|| ApiError::not_found("image", id))
+    fn live_images(&self) -> impl Iterator<Item = &Resource<Image>> + Clone {
+        self.images.values().filter(|image| image.own.exists())
     }
 
     /// Finds the image for a server; a name refers to the image of the server's architecture.
@@ -106,129 +161,59 @@ impl Cloud {
         &self,
         wanted: &IdOrName,
         architecture: Architecture,
-    ) -> Result<&Image, ApiError> {
+    ) -> Result<&Resource<Image>, ApiError> {
+        let named = |image: &Resource<Image>| !image.own.kind.is_own();
+        let id = |image: &Resource<Image>| image.id;
         let fitting = self
             .live_images()
-            .filter(|image| image.architecture == architecture);
-        let found = wanted.find(fitting, |image| image.id, |image| image.name.as_deref());
+            .filter(|image| image.own.architecture == architecture);
+        let found = wanted.find(fitting, id, |image| named(image).then_some(&*image.name));
         match found {
-            Some(image) if image.status == ImageStatus::Available => Ok(image),
+            Some(image) if image.own.status == ImageStatus::Available => Ok(image),
             Some(_) => {
                 Err(ApiError::new("resource_unavailable")
                     .with_message("image is not available yet"))
             }
-            None if self.has_image(wanted) => Err(ApiError::invalid(
+            None if wanted
+                .find(self.live_images(), id, |image| Some(&image.name))
+                .is_some() =>
+            {
+                Err(ApiError::invalid(
+                    "image",
+                    "image has an incompatible architecture",
+                ))
+            }
+            None => Err(ApiError::invalid(
                 "image",
-                "image has an incompatible architecture",
+                format!("image '{wanted}' not found"),
             )),
-            None => Err(ApiError::invalid("image", "image not found")),
         }
     }
 
-    fn has_image(&self, wanted: &IdOrName) -> bool {
-        wanted
-            .find(
-                self.live_images(),
-                |image| image.id,
-                |image| image.name.as_deref(),
-            )
-            .is_some()
+    pub(crate) fn delete_backups(&mut self, server: u64) {
+        let now = self.now();
+        let images = self.images.values_mut().map(|image| &mut image.own);
+        for image in images.filter(|it| it.kind == ImageKind::Backup && it.bound_to == Some(server))
+        {
+            image.deleted = Some(now);
+        }
     }
 }
 
-const SORT_KEYS: &SortKeys<Image> = &[
-    ("id", |a, b| a.id.cmp(&b.id)),
-    ("name", |a, b| a.name.cmp(&b.name)),
-    ("created", |a, b| a.created.cmp(&b.created)),
-];
-
-pub(crate) fn list(cloud: &mut Cloud, call: &Call) -> Reply {
-    let selector = call.selector()?;
-    let with_deprecated = matches!(call.query("include_deprecated"), Some("true" | "True"));
-    let found = cloud.live_images().filter(|image| {
-        let status = match image.status {
-            ImageStatus::Available => "available",
-            ImageStatus::Creating => "creating",
-        };
-        call.allows("name", image.name.as_deref().unwrap_or_default())
-            && call.allows("type", image.kind.name())
-            && call.allows("status", status)
-            && call.allows("architecture", image.architecture.name())
-            && call.allows(
-                "bound_to",
-                &image.bound_to.map(|id| id.to_string()).unwrap_or_default(),
-            )
-            && (with_deprecated || image.deprecation.is_none())
-            && selector.matches(&image.labels)
-    });
-    Answer::ok(&Page::of("images", found, call, SORT_KEYS)?)
-}
-
-pub(crate) fn get(cloud: &mut Cloud, call: &Call) -> Reply {
-    Answer::one("image", cloud.image(call.id("id")?)?)
-}
-
-pub(crate) fn update(cloud: &mut Cloud, call: &Call) -> Reply {
-    #[derive(Deserialize)]
-    struct Update {
-        description: Option<String>,
-        #[serde(rename = "type")]
-        kind: Option<ImageKind>,
-        labels: Option<Labels>,
-    }
-    let update: Update = call.body()?;
-    if let Some(new) = &update.labels {
-        labels::check(new)?;
-    }
-    if update.kind.is_some_and(|kind| kind != ImageKind::Snapshot) {
-        return Err(ApiError::invalid("type", "must be 'snapshot'"));
-    }
-    let image = cloud.own_image(call)?;
-    if update.kind.is_some() {
-        image.kind = ImageKind::Snapshot;
-        image.bound_to = None;
-    }
-    if let Some(description) = update.description {
-        image.description = description;
-    }
-    if let Some(labels) = update.labels {
-        image.labels = labels;
-    }
-    Answer::one("image", image)
-}
-
-pub(crate) fn delete(cloud: &mut Cloud, call: &Call) -> Reply {
-    let now = cloud.now();
-    let image = cloud.own_image(call)?;
-    if image.protection.delete {
-        return Err(ApiError::new("protected").with_message("image deletion is protected"));
-    }
-    image.deleted = Some(now);
-    Answer::no_content()
-}
-
-pub(crate) fn change_protection(cloud: &mut Cloud, call: &Call) -> Reply {
+fn change_protection(cloud: &mut Cloud, call: &Call) -> Reply {
     #[derive(Deserialize)]
     struct Change {
-        delete: Option<bool>,
+        #[serde(default)]
+        delete: bool,
     }
-    let change: Change = call.body()?;
-    let image = cloud.own_image(call)?;
-    image.protection.delete = change.delete.unwrap_or(image.protection.delete);
-    let job = Job::on("change_protection", [ResourceRef::image(image.id)]);
-    action_response(&cloud.begin(job, |_| {}))
-}
-
-fn resource(cloud: &Cloud, call: &Call) -> Result<ResourceRef, ApiError> {
-    Ok(ResourceRef::image(cloud.image(call.id("id")?)?.id))
-}
-
-pub(crate) fn actions(cloud: &mut Cloud, call: &Call) -> Reply {
-    let image = resource(cloud, call)?;
-    actions::list_of(cloud, call, image)
-}
-
-pub(crate) fn action(cloud: &mut Cloud, call: &Call) -> Reply {
-    let image = resource(cloud, call)?;
-    actions::get_of(cloud, call, image)
+    let Change { delete } = call.body()?;
+    let image = resources::find_unlocked::<Image>(cloud, call)?;
+    if image.own.kind == ImageKind::Backup {
+        return Err(ApiError::new("unsupported_error").with_message("backups cannot be protected"));
+    }
+    let protection = Protection {
+        delete,
+        rebuild: None,
+    };
+    resources::protect::<Image>(image.id, protection).respond(cloud)
 }

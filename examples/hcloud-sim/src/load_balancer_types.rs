@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 
-use crate::call::{Answer, Call, IdOrName, Reply};
+use crate::call::{Call, IdOrName, Reply};
 use crate::catalog::LOCATIONS;
 use crate::errors::ApiError;
-use crate::paging::{Page, SortKeys};
+use crate::offers;
 use crate::prices::{LocationPrices, PerTime, Price};
 use crate::state::Cloud;
 
@@ -19,9 +19,9 @@ pub(crate) struct LoadBalancerType {
     pub(crate) name: &'static str,
     description: String,
     max_connections: u32,
-    max_services: u32,
-    max_targets: u32,
-    max_assigned_certificates: u32,
+    pub(crate) max_services: u32,
+    pub(crate) max_targets: u32,
+    pub(crate) max_assigned_certificates: u32,
     deprecation: Option<()>,
     pub(crate) prices: Vec<LocationPrices>,
 }
@@ -65,26 +65,19 @@ impl Size {
 
 /// Finds the type in a request.
 pub(crate) fn find(wanted: &IdOrName) -> Result<&'static LoadBalancerType, ApiError> {
-    wanted
-        .find(LOAD_BALANCER_TYPES.iter(), |it| it.id, |it| Some(it.name))
-        .ok_or_else(|| ApiError::invalid("load_balancer_type", format!("'{wanted}' not found")))
+    let problem = || {
+        ApiError::invalid(
+            "load_balancer_type",
+            format!("load balancer type '{wanted}' not found"),
+        )
+    };
+    wanted.listed().ok_or_else(problem)
 }
 
-const SORT_KEYS: &SortKeys<LoadBalancerType> = &[
-    ("id", |a, b| a.id.cmp(&b.id)),
-    ("name", |a, b| a.name.cmp(b.name)),
-];
-
 pub(crate) fn list(_: &mut Cloud, call: &Call) -> Reply {
-    let found = LOAD_BALANCER_TYPES
-        .iter()
-        .filter(|it| call.allows("name", it.name));
-    Answer::ok(&Page::of("load_balancer_types", found, call, SORT_KEYS)?)
+    offers::list::<LoadBalancerType>("load_balancer_types", call, |_| true)
 }
 
 pub(crate) fn get(_: &mut Cloud, call: &Call) -> Reply {
-    let id = call.id("id")?;
-    let found = LOAD_BALANCER_TYPES.iter().find(|it| it.id == id);
-    let found = found.ok_or_else(|| ApiError::not_found("load balancer type", id))?;
-    Answer::one("load_balancer_type", found)
+    offers::show::<LoadBalancerType>("load_balancer_type", call)
 }

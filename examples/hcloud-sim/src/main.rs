@@ -3,13 +3,15 @@
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::Context;
-use clap::Parser;
-use hcloud_sim::{Fault, Sim, parse_duration};
+use clap::{CommandFactory, Parser};
+use clap_complete::Shell;
+use hcloud_sim::{Fault, Project, Sim, parse_duration};
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -58,6 +60,26 @@ struct Args {
     #[arg(long, default_value_t = 0)]
     seed: u64,
 
+    /// Name of another project, with a token of its own; can be repeated
+    #[arg(long, value_name = "NAME")]
+    project: Vec<String>,
+
+    /// URL by which clients reach the simulator, if it is not the address
+    #[arg(long, value_name = "URL", value_parser = parse_url)]
+    public_url: Option<String>,
+
+    /// File with the state, read at the start and written after changes
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+
+    /// Log the bodies of requests and responses for GET /_sim/requests
+    #[arg(long)]
+    record_bodies: bool,
+
+    /// Print a completion script for this shell and exit
+    #[arg(long, value_name = "SHELL")]
+    completion: Option<Shell>,
+
     /// Fault to inject, such as "status=502 POST /v1/servers x2"; can be repeated
     ///
     /// A kind, and optionally a method, a path (* is a wildcard) and a number of times. Kinds: latency=DURATION,
@@ -93,6 +115,16 @@ fn parse_speed(text: &str) -> Result<f64, String> {
     }
 }
 
+fn parse_url(text: &str) -> Result<String, String> {
+    let has_scheme = ["http://", "https://"]
+        .iter()
+        .any(|scheme| text.starts_with(scheme));
+    match has_scheme && text.parse::<axum::http::Uri>().is_ok() {
+        true => Ok(text.into()),
+        false => Err("must be a URL with http or https".into()),
+    }
+}
+
 fn parse_label(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("must be KEY=VALUE")?;
     Ok((key.into(), value.into()))
@@ -110,13 +142,31 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if let Some(shell) = args.completion {
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Args::command(), "hcloud-sim", &mut script);
+        io::stdout().write_all(&script)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let sim = start(&args)
         .await
-        .with_context(|| format!("failed to listen on {}", args.listen))?;
+        .with_context(|| match (&args.state, args.listen) {
+            (Some(state), address) => format!(
+                "failed to read {} or to listen on {address}",
+                state.display()
+            ),
+            (None, address) => format!("failed to listen on {address}"),
+        })?;
+    let code = serve(&sim, &args).await?;
+    sim.save_state().context("failed to write the state")?;
+    Ok(code)
+}
+
+async fn serve(sim: &Sim, args: &Args) -> anyhow::Result<ExitCode> {
     match args.command.split_first() {
-        Some((program, arguments)) => run_command(&sim, program, arguments).await,
+        Some((program, arguments)) => run_command(sim, program, arguments).await,
         None => {
-            print_variables(&sim)?;
+            print_variables(sim)?;
             tokio::select! {
                 interrupted = interrupted() => interrupted?,
                 () = stdin_closed(), if args.until_stdin_closes => {}
@@ -138,7 +188,17 @@ async fn start(args: &Args) -> io::Result<Sim> {
         .latency(args.latency)
         .speed(args.speed)
         .rate_limit(args.rate_limit.0)
-        .seed(args.seed);
+        .seed(args.seed)
+        .record_bodies(args.record_bodies);
+    if let Some(url) = &args.public_url {
+        builder = builder.public_url(url);
+    }
+    if let Some(path) = &args.state {
+        builder = builder.state_file(path);
+    }
+    for name in &args.project {
+        builder = builder.project(Project::new(name));
+    }
     if let Some(token) = &args.token {
         builder = builder.token(token);
     }
@@ -152,9 +212,20 @@ async fn start(args: &Args) -> io::Result<Sim> {
 }
 
 fn print_variables(sim: &Sim) -> io::Result<()> {
+    let mut lines = format!(
+        "HCLOUD_ENDPOINT={}\nHCLOUD_TOKEN={}\n",
+        sim.endpoint(),
+        sim.token()
+    );
+    for (name, token) in sim.project_tokens().skip(1) {
+        let name = name
+            .to_uppercase()
+            .replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+        lines += &format!("HCLOUD_TOKEN_{name}={token}\n");
+    }
+    // In one piece, so that a reader that stops after the second line does not end the simulator.
     let mut out = io::stdout().lock();
-    writeln!(out, "HCLOUD_ENDPOINT={}", sim.endpoint())?;
-    writeln!(out, "HCLOUD_TOKEN={}", sim.token())?;
+    out.write_all(lines.as_bytes())?;
     out.flush()
 }
 

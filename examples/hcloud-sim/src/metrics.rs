@@ -1,4 +1,4 @@
-//! Metrics of a server: curves that depend only on the time and the server's ID.
+//! Metrics of servers and load balancers: curves that depend only on the time and the ID.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,15 @@ use serde_json::json;
 
 use crate::call::{Answer, Call, Reply};
 use crate::errors::ApiError;
+use crate::load_balancers::LoadBalancer;
+use crate::resources;
+use crate::servers::Server;
 use crate::state::Cloud;
 
-/// Returns the names and maxima of the series of a metric type.
-fn series(kind: &str) -> Option<&'static [(&'static str, f64)]> {
+/// The names and maxima of the series of a metric type.
+type Series = &'static [(&'static str, f64)];
+
+fn server_series(kind: &str) -> Option<Series> {
     match kind {
         "cpu" => Some(&[("cpu", 100.0)]),
         "disk" => Some(&[
@@ -29,8 +34,33 @@ fn series(kind: &str) -> Option<&'static [(&'static str, f64)]> {
     }
 }
 
-pub(crate) fn get(cloud: &mut Cloud, call: &Call) -> Reply {
-    let id = cloud.server(call.id("id")?)?.id;
+fn load_balancer_series(kind: &str) -> Option<Series> {
+    match kind {
+        "open_connections" => Some(&[("open_connections", 200.0)]),
+        "connections_per_second" => Some(&[("connections_per_second", 50.0)]),
+        "requests_per_second" => Some(&[("requests_per_second", 100.0)]),
+        "bandwidth" => Some(&[("bandwidth.in", 5e5), ("bandwidth.out", 4e6)]),
+        _ => None,
+    }
+}
+
+pub(crate) fn of_server(cloud: &mut Cloud, call: &Call) -> Reply {
+    get(
+        resources::id_of::<Server>(cloud, call)?,
+        call,
+        server_series,
+    )
+}
+
+pub(crate) fn of_load_balancer(cloud: &mut Cloud, call: &Call) -> Reply {
+    get(
+        resources::id_of::<LoadBalancer>(cloud, call)?,
+        call,
+        load_balancer_series,
+    )
+}
+
+fn get(id: u64, call: &Call, series: fn(&str) -> Option<Series>) -> Reply {
     let (start, end) = (time(call, "start")?, time(call, "end")?);
     if end <= start {
         return Err(ApiError::invalid("end", "must be after start"));
@@ -45,19 +75,9 @@ pub(crate) fn get(cloud: &mut Cloud, call: &Call) -> Reply {
             .ok_or_else(|| ApiError::invalid("step", "must give at most 1000 points"))?,
     };
     let mut time_series = BTreeMap::new();
-    let mut kinds = call
-        .query_all("type")
-        .flat_map(|kinds| kinds.split(','))
-        .peekable();
-    if kinds.peek().is_none() {
-        return Err(ApiError::invalid(
-            "type",
-            "Missing data for required field.",
-        ));
-    }
-    for kind in kinds {
+    for kind in call.query_all("type").flat_map(|kinds| kinds.split(',')) {
         let series = series(kind)
-            .ok_or_else(|| ApiError::invalid("type", "must be cpu, disk or network"))?;
+            .ok_or_else(|| ApiError::invalid("type", format!("'{kind}' is not a metric")))?;
         for &(name, height) in series {
             let values = points(start, span, step)
                 .map(|time| (time, (wave(time, id) * height).to_string()))
@@ -74,9 +94,9 @@ pub(crate) fn get(cloud: &mut Cloud, call: &Call) -> Reply {
 }
 
 fn time(call: &Call, name: &str) -> Result<Timestamp, ApiError> {
-    call.query(name)
-        .ok_or_else(|| ApiError::invalid(name, "Missing data for required field."))?
-        .parse()
+    // A plus sign in a query means a space, but is often sent for itself in the offset of a time.
+    let text = call.query(name).unwrap_or_default().replace(' ', "+");
+    text.parse()
         .map_err(|_| ApiError::invalid(name, "must be a time in ISO 8601"))
 }
 
@@ -89,7 +109,7 @@ fn points(start: Timestamp, span: f64, step: f64) -> impl Iterator<Item = f64> {
 }
 
 /// Returns a value between 0 and 1 of a curve with a period of one hour.
-fn wave(time: f64, server: u64) -> f64 {
-    let phase = server as f64;
+fn wave(time: f64, id: u64) -> f64 {
+    let phase = id as f64;
     0.5 + 0.5 * (time * std::f64::consts::TAU / 3600.0 + phase).sin()
 }

@@ -49,7 +49,7 @@ impl<'a, T> Page<&'a T> {
             ));
         }
         let mut items: Vec<_> = items.collect();
-        sort(&mut items, call, sort_keys)?;
+        sort(&mut items, call, sort_keys);
 
         let total_entries = items.len();
         let last_page = total_entries.div_ceil(per_page).max(1);
@@ -80,6 +80,18 @@ impl<'a, T> Page<&'a T> {
     }
 }
 
+impl<T> Page<T> {
+    /// Returns the pages that the `Link` header names, by their relation.
+    pub(crate) fn neighbors(&self) -> [(&'static str, Option<usize>); 3] {
+        let pages = &self.pagination;
+        [
+            ("prev", pages.previous_page),
+            ("next", pages.next_page),
+            ("last", (pages.last_page > 1).then_some(pages.last_page)),
+        ]
+    }
+}
+
 impl<T: Serialize> Serialize for Page<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
@@ -106,17 +118,14 @@ fn number(call: &Call, name: &str, default: usize) -> Result<usize, ApiError> {
     }
 }
 
-/// Sorts by the `sort` parameters of the query, the first one first.
-pub(crate) fn sort<T>(
-    items: &mut [&T],
-    call: &Call,
-    sort_keys: &SortKeys<T>,
-) -> Result<(), ApiError> {
+/// Sorts by the `sort` parameters of the query, the first one first; values without a key have been validated by the
+/// description and do not differ between the items.
+pub(crate) fn sort<T>(items: &mut [&T], call: &Call, sort_keys: &SortKeys<T>) {
     let by: Vec<_> = call
         .query_all("sort")
         .flat_map(|value| value.split(','))
-        .map(|field| order(field, sort_keys))
-        .collect::<Result<_, _>>()?;
+        .filter_map(|field| order(field, sort_keys))
+        .collect();
     items.sort_by(|a, b| {
         by.iter()
             .map(|(compare, descending)| {
@@ -126,22 +135,12 @@ pub(crate) fn sort<T>(
             .find(|order| order.is_ne())
             .unwrap_or(Ordering::Equal)
     });
-    Ok(())
 }
 
 type Order<T> = (fn(&T, &T) -> Ordering, bool);
 
-fn order<T>(text: &str, sort_keys: &SortKeys<T>) -> Result<Order<T>, ApiError> {
-    let invalid = || ApiError::invalid("sort", format!("cannot sort by '{text}'"));
+fn order<T>(text: &str, sort_keys: &SortKeys<T>) -> Option<Order<T>> {
     let (field, direction) = text.split_once(':').unwrap_or((text, "asc"));
-    let descending = match direction {
-        "asc" => false,
-        "desc" => true,
-        _ => return Err(invalid()),
-    };
-    let (_, compare) = sort_keys
-        .iter()
-        .find(|(name, _)| *name == field)
-        .ok_or_else(invalid)?;
-    Ok((*compare, descending))
+    let (_, compare) = sort_keys.iter().find(|(name, _)| *name == field)?;
+    Some((*compare, direction == "desc"))
 }

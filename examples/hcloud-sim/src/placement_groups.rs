@@ -3,11 +3,11 @@
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#placement-groups>
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::call::{Answer, Call, Operation, Reply};
 use crate::errors::ApiError;
-use crate::resources::{self, Kind, Resource, Resources};
+use crate::resources::{self, Kind, Protection, Resource, Resources};
 use crate::state::Cloud;
 
 /// The maximum number of servers in a group.
@@ -27,7 +27,7 @@ enum Strategy {
 impl Kind for PlacementGroup {
     const ONE: &'static str = "placement_group";
     const MANY: &'static str = "placement_groups";
-    const IS_PROTECTED: bool = false;
+    const PROTECTION: Option<Protection> = None;
     const ACTIONS: &'static [(&'static str, Operation)] = &[];
 
     fn all(cloud: &Cloud) -> &Resources<Self> {
@@ -47,8 +47,8 @@ impl Kind for PlacementGroup {
         }))
     }
 
-    fn view(it: &Resource<Self>, cloud: &Cloud) -> Value {
-        let mut view = json!(it);
+    fn view<'a>(it: &'a Resource<Self>, cloud: &'a Cloud) -> impl Serialize + 'a {
+        let mut view = resources::plain(it);
         view["servers"] = json!(members(cloud, it.id));
         view
     }
@@ -57,7 +57,7 @@ impl Kind for PlacementGroup {
         call.allows("type", "spread")
     }
 
-    fn detach(it: &Resource<Self>, cloud: &mut Cloud) -> Result<(), ApiError> {
+    fn check_unused(it: &Resource<Self>, cloud: &Cloud) -> Result<(), ApiError> {
         match members(cloud, it.id).is_empty() {
             true => Ok(()),
             false => Err(ApiError::new("resource_in_use")),
@@ -67,9 +67,7 @@ impl Kind for PlacementGroup {
 
 /// Returns an error if the group is full or does not exist.
 pub(crate) fn check_capacity(cloud: &Cloud, id: u64) -> Result<(), ApiError> {
-    if !cloud.placement_groups.contains_key(&id) {
-        return Err(ApiError::not_found("placement group", id));
-    }
+    resources::get::<PlacementGroup>(cloud, id)?;
     match members(cloud, id).len() < MAX_SERVERS {
         true => Ok(()),
         false => Err(ApiError::new("placement_error")),
@@ -79,7 +77,7 @@ pub(crate) fn check_capacity(cloud: &Cloud, id: u64) -> Result<(), ApiError> {
 fn members(cloud: &Cloud, id: u64) -> Vec<u64> {
     let servers = cloud.servers.values();
     servers
-        .filter(|server| server.placement_group == Some(id))
+        .filter(|server| server.own.placement_group == Some(id))
         .map(|server| server.id)
         .collect()
 }

@@ -1,80 +1,173 @@
-//! Primary IPs: addresses that can be assigned to servers.
+//! Primary IPs: addresses that can be assigned to servers and load balancers.
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#primary-ips>
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::actions::{self, Action, Job, ResourceRef, action_response};
+use crate::actions::Job;
 use crate::addresses::{Address, ChangeDnsPtr, IpVersion};
-use crate::call::{Answer, Call, IdOrName, Reply};
-use crate::catalog::{LOCATIONS, Location};
+use crate::call::{Answer, Call, IdOrName, Operation, Reply};
+use crate::catalog::{Location, by_id};
 use crate::errors::ApiError;
-use crate::images::Protection;
-use crate::labels::{self, Labels};
-use crate::paging::{Page, SortKeys};
-use crate::servers::ServerStatus;
+use crate::labels::Labels;
+use crate::resources::{self, Kind, Protection, Resource, Resources};
+use crate::servers::{Server, ServerStatus};
 use crate::state::Cloud;
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct PrimaryIp {
-    pub(crate) id: u64,
-    pub(crate) name: String,
-    labels: Labels,
-    created: Timestamp,
     pub(crate) blocked: bool,
+    #[serde(with = "by_id")]
     pub(crate) location: &'static Location,
     #[serde(flatten)]
     pub(crate) address: Address,
-    protection: Protection,
     pub(crate) auto_delete: bool,
-    assignee_type: &'static str,
+    pub(crate) assignee_type: AssigneeType,
     pub(crate) assignee_id: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AssigneeType {
+    Unassigned,
+    Server,
 }
 
 impl PrimaryIp {
     pub(crate) fn assign(&mut self, server: Option<u64>) {
-        self.assignee_type = if server.is_some() {
-            "server"
-        } else {
-            "unassigned"
+        self.assignee_type = match server {
+            Some(_) => AssigneeType::Server,
+            None => AssigneeType::Unassigned,
         };
         self.assignee_id = server;
     }
 }
 
-/// The properties of a Primary IP to create.
-pub(crate) struct NewPrimaryIp {
-    pub(crate) version: IpVersion,
-    pub(crate) location: &'static Location,
-    pub(crate) name: Option<String>,
-    pub(crate) labels: Labels,
-    pub(crate) auto_delete: bool,
-    pub(crate) assignee: Option<u64>,
+impl Kind for PrimaryIp {
+    const ONE: &'static str = "primary_ip";
+    const MANY: &'static str = "primary_ips";
+    const ACTIONS: &'static [(&'static str, Operation)] = &[
+        ("assign", assign),
+        ("change_dns_ptr", change_dns_ptr),
+        ("change_protection", change_protection),
+        ("unassign", unassign),
+    ];
+
+    fn all(cloud: &Cloud) -> &Resources<Self> {
+        &cloud.primary_ips
+    }
+
+    fn all_mut(cloud: &mut Cloud) -> &mut Resources<Self> {
+        &mut cloud.primary_ips
+    }
+
+    fn create(cloud: &mut Cloud, call: &Call) -> Reply {
+        #[derive(Deserialize)]
+        struct Create {
+            #[serde(rename = "type")]
+            version: IpVersion,
+            location: Option<IdOrName>,
+            assignee_id: Option<u64>,
+            #[serde(default)]
+            auto_delete: bool,
+        }
+        let create: Create = call.body()?;
+        resources::check_new::<Self>(cloud, call)?;
+        let location = match (create.assignee_id, &create.location) {
+            (Some(_), Some(_)) => {
+                let problem = "must not be given together with assignee_id";
+                return Err(ApiError::invalid("location", problem));
+            }
+            (Some(server), None) => check_assignee(cloud, server, create.version)?,
+            (None, Some(location)) => find_location(location)?,
+            (None, None) => {
+                return Err(ApiError::invalid(
+                    "location",
+                    "Missing data for required field.",
+                ));
+            }
+        };
+        let own = Self {
+            auto_delete: create.auto_delete,
+            ..Self::new(cloud, create.version, location)
+        };
+        let id = resources::insert(cloud, call, own)?;
+        let action = create
+            .assignee_id
+            .map(|server| assignment(cloud, id, server, create.version))
+            .transpose()?
+            .map(|job| job.begin(cloud));
+        let mut body = json!({ "primary_ip": resources::view::<Self>(cloud, id) });
+        if let Some(action) = action {
+            body["action"] = json!(action);
+        }
+        Answer::created(&body)
+    }
+
+    fn view<'a>(it: &'a Resource<Self>, _: &'a Cloud) -> impl Serialize + 'a {
+        let mut view = resources::plain(it);
+        view["location"] = json!(it.own.location);
+        view
+    }
+
+    fn matches_query(&self, call: &Call) -> bool {
+        call.allows("ip", &self.address.ip)
+    }
+
+    fn update(&mut self, call: &Call) -> Result<(), ApiError> {
+        #[derive(Deserialize)]
+        struct Update {
+            auto_delete: Option<bool>,
+        }
+        let Update { auto_delete } = call.body()?;
+        self.auto_delete = auto_delete.unwrap_or(self.auto_delete);
+        Ok(())
+    }
+
+    fn check_unused(it: &Resource<Self>, cloud: &Cloud) -> Result<(), ApiError> {
+        let of_balancer = cloud
+            .load_balancers
+            .values()
+            .any(|balancer| balancer.own.has_primary_ip(it.id));
+        match it.own.assignee_id.is_some() || of_balancer {
+            true => Err(ApiError::new("must_be_unassigned")),
+            false => Ok(()),
+        }
+    }
+}
+
+impl PrimaryIp {
+    pub(crate) fn new(cloud: &Cloud, version: IpVersion, location: &'static Location) -> Self {
+        Self {
+            blocked: false,
+            location,
+            // The next resource to be created is this one.
+            address: Address::of(cloud.next_id(), version),
+            auto_delete: false,
+            assignee_type: AssigneeType::Unassigned,
+            assignee_id: None,
+        }
+    }
 }
 
 impl Cloud {
-    pub(crate) fn new_primary_ip(&mut self, new: NewPrimaryIp) -> u64 {
-        let id = self.new_id();
-        let primary_ip = PrimaryIp {
-            id,
-            name: new.name.unwrap_or_else(|| format!("primary_ip-{id}")),
-            labels: new.labels,
-            created: self.now(),
-            blocked: false,
-            location: new.location,
-            address: Address::of(id, new.version),
-            protection: Protection::default(),
-            auto_delete: new.auto_delete,
-            assignee_type: "unassigned",
-            assignee_id: None,
+    /// Creates the Primary IP of a server, which is deleted with it.
+    pub(crate) fn add_primary_ip(
+        &mut self,
+        server: u64,
+        version: IpVersion,
+        location: &'static Location,
+    ) {
+        let own = PrimaryIp {
+            auto_delete: true,
+            ..PrimaryIp::new(self, version, location)
         };
-        self.primary_ips.insert(id, primary_ip);
-        if let Some(server) = new.assignee {
-            self.assign_primary_ip(id, server);
+        let id = resources::add(self, String::new(), Labels::new(), own);
+        if let Some(ip) = self.primary_ips.get_mut(&id) {
+            ip.name = format!("primary_ip-{id}");
         }
-        id
+        self.assign_primary_ip(id, server);
     }
 
     /// Assigns a Primary IP to a server; both must exist.
@@ -82,250 +175,123 @@ impl Cloud {
         if let (Some(ip), Some(server)) =
             (self.primary_ips.get_mut(&id), self.servers.get_mut(&server))
         {
-            ip.assign(Some(server.id));
-            *server.primary_ip_mut(ip.address.version) = Some(id);
+            ip.own.assign(Some(server.id));
+            *server.own.primary_ip_mut(ip.own.address.version) = Some(id);
         }
     }
+}
 
-    fn primary_ip(&mut self, call: &Call) -> Result<&mut PrimaryIp, ApiError> {
-        let id = call.id("id")?;
-        self.primary_ips
-            .get_mut(&id)
-            .ok_or_else(|| ApiError::not_found("primary IP", id))
+/// Returns an error if the server is running, locked, or has an address of this version.
+fn check_assignee(
+    cloud: &Cloud,
+    server: u64,
+    version: IpVersion,
+) -> Result<&'static Location, ApiError> {
+    let server = resources::get::<Server>(cloud, server)?;
+    server.unlocked(Server::ONE)?;
+    if server.own.status != ServerStatus::Off {
+        return Err(ApiError::new("server_not_stopped"));
     }
+    match version {
+        IpVersion::Ipv4 if server.own.ipv4.is_some() => Err(ApiError::new("server_has_ipv4")),
+        IpVersion::Ipv6 if server.own.ipv6.is_some() => Err(ApiError::new("server_has_ipv6")),
+        _ => Ok(server.own.location),
+    }
+}
 
-    fn check_primary_ip_name(&self, name: &str) -> Result<(), ApiError> {
-        if self.primary_ips.values().any(|ip| ip.name == name) {
-            return Err(ApiError::not_unique(
-                "name",
-                "primary IP name is already used",
-            ));
-        }
+fn assignment(cloud: &Cloud, ip: u64, server: u64, version: IpVersion) -> Result<Job, ApiError> {
+    let assigned = resources::changing::<PrimaryIp>(cloud, ip, "assign_primary_ip", |ip| {
+        ip.assign(Some(server));
         Ok(())
-    }
-
-    /// Returns an error if the server is running or has an address of this version.
-    fn check_assignee(
-        &self,
-        server: u64,
-        version: IpVersion,
-    ) -> Result<&'static Location, ApiError> {
-        let server = self.server(server)?;
-        if server.status != ServerStatus::Off {
-            return Err(ApiError::new("server_not_stopped"));
-        }
-        match version {
-            IpVersion::Ipv4 if server.ipv4.is_some() => Err(ApiError::new("server_has_ipv4")),
-            IpVersion::Ipv6 if server.ipv6.is_some() => Err(ApiError::new("server_has_ipv6")),
-            _ => Ok(server.location),
-        }
-    }
-
-    fn assignment(&mut self, command: &'static str, ip: u64, server: u64) -> Action {
-        let resources = [ResourceRef::primary_ip(ip), ResourceRef::server(server)];
-        self.begin(Job::on(command, resources), |_| {})
-    }
-}
-
-const SORT_KEYS: &SortKeys<PrimaryIp> = &[
-    ("id", |a, b| a.id.cmp(&b.id)),
-    ("created", |a, b| a.created.cmp(&b.created)),
-];
-
-pub(crate) fn list(cloud: &mut Cloud, call: &Call) -> Reply {
-    let selector = call.selector()?;
-    let found = cloud.primary_ips.values().filter(|ip| {
-        call.allows("name", &ip.name)
-            && call.allows("ip", &ip.address.ip)
-            && selector.matches(&ip.labels)
-    });
-    Answer::ok(&Page::of("primary_ips", found, call, SORT_KEYS)?)
-}
-
-pub(crate) fn get(cloud: &mut Cloud, call: &Call) -> Reply {
-    Answer::one("primary_ip", cloud.primary_ip(call)?)
-}
-
-pub(crate) fn create(cloud: &mut Cloud, call: &Call) -> Reply {
-    #[derive(Deserialize)]
-    struct Create {
-        name: String,
-        #[serde(rename = "type")]
-        version: IpVersion,
-        location: Option<IdOrName>,
-        assignee_type: Option<String>,
-        assignee_id: Option<u64>,
-        #[serde(default)]
-        auto_delete: bool,
-        #[serde(default)]
-        labels: Labels,
-    }
-    let create: Create = call.body()?;
-    labels::check(&create.labels)?;
-    cloud.check_primary_ip_name(&create.name)?;
-    let kind = create.assignee_type.as_deref().unwrap_or("unassigned");
-    if !["server", "unassigned"].contains(&kind) {
-        return Err(ApiError::invalid(
-            "assignee_type",
-            "must be 'server' or 'unassigned'",
-        ));
-    }
-    let location = match (create.assignee_id, &create.location) {
-        (Some(_), Some(_)) => {
-            return Err(ApiError::invalid(
-                "location",
-                "must not be given together with assignee_id",
-            ));
-        }
-        (Some(server), None) => cloud.check_assignee(server, create.version)?,
-        (None, Some(location)) => find_location(location)?,
-        (None, None) => {
-            return Err(ApiError::invalid(
-                "location",
-                "Missing data for required field.",
-            ));
-        }
-    };
-    let id = cloud.new_primary_ip(NewPrimaryIp {
-        version: create.version,
-        location,
-        name: Some(create.name),
-        labels: create.labels,
-        auto_delete: create.auto_delete,
-        assignee: create.assignee_id,
-    });
-    let action = create
-        .assignee_id
-        .map(|server| cloud.assignment("assign_primary_ip", id, server));
-    let mut body = json!({ "primary_ip": cloud.primary_ips[&id] });
-    if let Some(action) = action {
-        body["action"] = json!(action);
-    }
-    Answer::created(&body)
+    })?;
+    let has_ip = resources::difference::<Server>(cloud, server, |server| {
+        *server.primary_ip_mut(version) = Some(ip);
+        Ok(())
+    })?;
+    Ok(assigned.and::<Server>(server).then(has_ip))
 }
 
 /// Finds the location in a request.
 pub(crate) fn find_location(wanted: &IdOrName) -> Result<&'static Location, ApiError> {
-    wanted
-        .find(
-            LOCATIONS.iter(),
-            |location| location.id,
-            |location| Some(location.name),
-        )
-        .ok_or_else(|| ApiError::invalid("location", format!("location '{wanted}' not found")))
+    let problem = || ApiError::invalid("location", format!("location '{wanted}' not found"));
+    wanted.listed().ok_or_else(problem)
 }
 
-pub(crate) fn update(cloud: &mut Cloud, call: &Call) -> Reply {
-    #[derive(Deserialize)]
-    struct Update {
-        name: Option<String>,
-        labels: Option<Labels>,
-        auto_delete: Option<bool>,
-    }
-    let update: Update = call.body()?;
-    let present = cloud.primary_ip(call)?.name.clone();
-    if let Some(new) = &update.labels {
-        labels::check(new)?;
-    }
-    if let Some(name) = update.name.as_deref().filter(|name| *name != present) {
-        cloud.check_primary_ip_name(name)?;
-    }
-    let ip = cloud.primary_ip(call)?;
-    ip.name = update.name.unwrap_or(present);
-    ip.auto_delete = update.auto_delete.unwrap_or(ip.auto_delete);
-    if let Some(labels) = update.labels {
-        ip.labels = labels;
-    }
-    Answer::one("primary_ip", ip)
-}
-
-pub(crate) fn delete(cloud: &mut Cloud, call: &Call) -> Reply {
-    let ip = cloud.primary_ip(call)?;
-    if ip.protection.delete {
-        return Err(ApiError::new("protected").with_message("primary IP deletion is protected"));
-    }
-    if ip.assignee_id.is_some() {
-        return Err(ApiError::new("must_be_unassigned"));
-    }
-    let id = ip.id;
-    cloud.primary_ips.remove(&id);
-    Answer::no_content()
-}
-
-pub(crate) fn assign(cloud: &mut Cloud, call: &Call) -> Reply {
+fn assign(cloud: &mut Cloud, call: &Call) -> Reply {
     #[derive(Deserialize)]
     struct Assign {
         assignee_id: u64,
-        assignee_type: String,
     }
-    let assign: Assign = call.body()?;
-    if assign.assignee_type != "server" {
-        return Err(ApiError::invalid("assignee_type", "must be 'server'"));
-    }
-    let ip = cloud.primary_ip(call)?;
-    let (id, version, location) = (ip.id, ip.address.version, ip.location);
-    if ip.assignee_id.is_some() {
+    let Assign {
+        assignee_id: server,
+    } = call.body()?;
+    let ip = resources::find_unlocked::<PrimaryIp>(cloud, call)?;
+    let (id, version, location) = (ip.id, ip.own.address.version, ip.own.location);
+    if ip.own.assignee_id.is_some() {
         return Err(ApiError::new("primary_ip_already_assigned"));
     }
-    if cloud.check_assignee(assign.assignee_id, version)?.id != location.id {
+    if check_assignee(cloud, server, version)?.id != location.id {
         return Err(ApiError::new("primary_ip_datacenter_mismatch"));
     }
-    cloud.assign_primary_ip(id, assign.assignee_id);
-    action_response(&cloud.assignment("assign_primary_ip", id, assign.assignee_id))
+    assignment(cloud, id, server, version)?.respond(cloud)
 }
 
-pub(crate) fn unassign(cloud: &mut Cloud, call: &Call) -> Reply {
-    let ip = cloud.primary_ip(call)?;
-    let (id, version) = (ip.id, ip.address.version);
-    let Some(server) = ip.assignee_id else {
+fn unassign(cloud: &mut Cloud, call: &Call) -> Reply {
+    let ip = resources::find_unlocked::<PrimaryIp>(cloud, call)?;
+    let (id, version) = (ip.id, ip.own.address.version);
+    let Some(server) = ip.own.assignee_id else {
         return Err(ApiError::new("unsupported_error").with_message("primary IP is not assigned"));
     };
-    if cloud.server(server)?.status != ServerStatus::Off {
+    let assignee = resources::get::<Server>(cloud, server)?;
+    assignee.unlocked(Server::ONE)?;
+    if assignee.own.status != ServerStatus::Off {
         return Err(ApiError::new("server_not_stopped"));
     }
-    cloud.primary_ip(call)?.assign(None);
-    *cloud.server_mut(server)?.primary_ip_mut(version) = None;
-    action_response(&cloud.assignment("unassign_primary_ip", id, server))
+    if version == IpVersion::Ipv4
+        && cloud
+            .load_balancers
+            .values()
+            .any(|it| it.own.uses_public_ip_of(cloud, server))
+    {
+        return Err(ApiError::new("server_is_load_balancer_target"));
+    }
+    let unassigned = resources::changing::<PrimaryIp>(cloud, id, "unassign_primary_ip", |ip| {
+        ip.assign(None);
+        Ok(())
+    })?;
+    let has_none = resources::difference::<Server>(cloud, server, |server| {
+        *server.primary_ip_mut(version) = None;
+        Ok(())
+    })?;
+    unassigned
+        .and::<Server>(server)
+        .then(has_none)
+        .respond(cloud)
 }
 
-pub(crate) fn change_dns_ptr(cloud: &mut Cloud, call: &Call) -> Reply {
+fn change_dns_ptr(cloud: &mut Cloud, call: &Call) -> Reply {
     let change: ChangeDnsPtr = call.body()?;
-    cloud.primary_ip(call)?.address.change_dns_ptr(&change)?;
-    own_action(cloud, call, "change_dns_ptr")
+    resources::change::<PrimaryIp>(cloud, call, "change_dns_ptr", |ip| {
+        ip.address.change_dns_ptr(&change)
+    })
 }
 
-pub(crate) fn change_protection(cloud: &mut Cloud, call: &Call) -> Reply {
+fn change_protection(cloud: &mut Cloud, call: &Call) -> Reply {
     #[derive(Deserialize)]
     struct Change {
         delete: bool,
     }
-    let change: Change = call.body()?;
-    let ip = cloud.primary_ip(call)?;
-    if change.delete && ip.auto_delete {
+    let Change { delete } = call.body()?;
+    let ip = resources::find_unlocked::<PrimaryIp>(cloud, call)?;
+    if delete && ip.own.auto_delete {
         return Err(ApiError::invalid(
             "delete",
             "auto_delete must be disabled first",
         ));
     }
-    ip.protection.delete = change.delete;
-    own_action(cloud, call, "change_protection")
-}
-
-fn own_action(cloud: &mut Cloud, call: &Call, command: &'static str) -> Reply {
-    let job = Job::on(command, [resource(cloud, call)?]);
-    action_response(&cloud.begin(job, |_| {}))
-}
-
-fn resource(cloud: &mut Cloud, call: &Call) -> Result<ResourceRef, ApiError> {
-    Ok(ResourceRef::primary_ip(cloud.primary_ip(call)?.id))
-}
-
-pub(crate) fn actions(cloud: &mut Cloud, call: &Call) -> Reply {
-    let ip = resource(cloud, call)?;
-    actions::list_of(cloud, call, ip)
-}
-
-pub(crate) fn action(cloud: &mut Cloud, call: &Call) -> Reply {
-    let ip = resource(cloud, call)?;
-    actions::get_of(cloud, call, ip)
+    let protection = Protection {
+        delete,
+        rebuild: None,
+    };
+    resources::protect::<PrimaryIp>(ip.id, protection).respond(cloud)
 }

@@ -1,6 +1,7 @@
 //! A log of the requests, for assertions in tests.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -9,7 +10,7 @@ use serde::Serialize;
 const CAPACITY: usize = 100_000;
 
 /// A request to the API.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Request {
     /// The method, such as `GET`.
@@ -20,6 +21,24 @@ pub struct Request {
     pub query: Option<String>,
     /// The status of the response; `None` until there is one, or if the connection was dropped.
     pub status: Option<u16>,
+    /// The body of the request, if bodies are recorded and there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The body of the response, if bodies are recorded and there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response: Option<String>,
+}
+
+/// Shows no bodies, which can contain secrets.
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("query", &self.query)
+            .field("status", &self.status)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -45,15 +64,31 @@ impl RequestLog {
             path: path.into(),
             query: query.map(Into::into),
             status: None,
+            body: None,
+            response: None,
         });
         log.removed + log.requests.len() - 1
     }
 
     pub(crate) fn end(&self, number: usize, status: u16) {
+        self.edit(number, |request| request.status = Some(status));
+    }
+
+    /// Adds bodies to a request.
+    pub(crate) fn record(&self, number: usize, body: &[u8], response: &[u8]) {
+        let text =
+            |bytes: &[u8]| (!bytes.is_empty()).then(|| String::from_utf8_lossy(bytes).into_owned());
+        self.edit(number, |request| {
+            request.body = text(body);
+            request.response = text(response);
+        });
+    }
+
+    fn edit(&self, number: usize, change: impl FnOnce(&mut Request)) {
         let mut log = self.lock();
         let index = number.checked_sub(log.removed);
         if let Some(request) = index.and_then(|index| log.requests.get_mut(index)) {
-            request.status = Some(status);
+            change(request);
         }
     }
 

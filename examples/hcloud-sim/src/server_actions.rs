@@ -5,32 +5,66 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::actions::{Action, Job, ResourceRef, action_response};
+use crate::actions::{Action, Effect, Job, action_response};
 use crate::addresses::ChangeDnsPtr;
-use crate::call::{Answer, Call, IdOrName, Reply};
-use crate::catalog::ISOS;
+use crate::call::{Answer, Call, IdOrName, Operation, Reply};
+use crate::catalog::Iso;
 use crate::errors::ApiError;
-use crate::images::{CreatedFrom, Image, ImageKind, ImageStatus, Protection};
+use crate::images::{CreatedFrom, Image, ImageKind, ImageStatus};
 use crate::labels::{self, Labels};
 use crate::placement_groups::check_capacity;
-use crate::server_creation::find_server_type;
+use crate::primary_ips::PrimaryIp;
+use crate::resources::{self, Protection, Resource};
+use crate::server_creation::{check_ssh_keys, check_user_data, find_server_type};
 use crate::servers::{Server, ServerStatus};
 use crate::state::Cloud;
+use crate::{consoles, networks};
+
+pub(crate) const ALL: &[(&str, Operation)] = &[
+    ("add_to_placement_group", add_to_placement_group),
+    ("attach_iso", attach_iso),
+    ("attach_to_network", networks::attach_server),
+    ("change_alias_ips", networks::change_alias_ips),
+    ("change_dns_ptr", change_dns_ptr),
+    ("change_protection", change_protection),
+    ("change_type", change_type),
+    ("create_image", create_image),
+    ("detach_from_network", networks::detach_server),
+    ("detach_iso", detach_iso),
+    ("disable_backup", disable_backup),
+    ("disable_rescue", disable_rescue),
+    ("enable_backup", enable_backup),
+    ("enable_rescue", enable_rescue),
+    ("poweroff", poweroff),
+    ("poweron", poweron),
+    ("reboot", reboot),
+    ("rebuild", rebuild),
+    ("remove_from_placement_group", remove_from_placement_group),
+    ("request_console", consoles::request),
+    ("reset", reset),
+    ("reset_password", reset_password),
+    ("shutdown", shutdown),
+];
 
 /// How long an operating system takes to shut down, in seconds.
 const SHUTDOWN_SECONDS: f64 = 2.0;
 
-/// Starts an action that changes the server when it ends; until then the server has a transitional status.
+fn unlocked<'a>(cloud: &'a mut Cloud, call: &Call) -> Result<&'a mut Resource<Server>, ApiError> {
+    resources::find_unlocked::<Server>(cloud, call)
+}
+
+/// Starts an action with an effect at its end; until then the server has a transitional status.
 fn switch(
     cloud: &mut Cloud,
     call: &Call,
     command: &'static str,
-    (meanwhile, effect): (ServerStatus, fn(&mut Cloud, u64)),
+    (meanwhile, effect): (ServerStatus, fn(u64) -> Effect),
 ) -> Reply {
-    let id = cloud.unlocked(call)?.id;
-    let action = cloud.act(command, id, move |cloud| effect(cloud, id));
-    cloud.set_transitional_status(id, meanwhile);
-    action_response(&action)
+    let id = unlocked(cloud, call)?.id;
+    cloud.edit(id, |server| server.status = meanwhile);
+    Job::on::<Server>(command, id)
+        .then(effect(id))
+        .respond(cloud)
 }
 
 /// Starts an action that changes the server when it ends.
@@ -38,136 +72,138 @@ fn alter(
     cloud: &mut Cloud,
     call: &Call,
     command: &'static str,
-    change: impl FnOnce(&mut Server) + Send + 'static,
+    change: impl FnOnce(&mut Server),
 ) -> Result<Action, ApiError> {
-    let id = cloud.unlocked(call)?.id;
-    Ok(cloud.act(command, id, move |cloud| cloud.edit(id, change)))
+    let id = unlocked(cloud, call)?.id;
+    let job = resources::changing::<Server>(cloud, id, command, |server| {
+        change(server);
+        Ok(())
+    })?;
+    Ok(job.begin(cloud))
 }
 
-const POWER_ON: (ServerStatus, fn(&mut Cloud, u64)) = (ServerStatus::Starting, Cloud::power_on);
-const POWER_OFF: (ServerStatus, fn(&mut Cloud, u64)) = (ServerStatus::Stopping, Cloud::power_off);
+const POWER_ON: (ServerStatus, fn(u64) -> Effect) = (ServerStatus::Starting, Effect::PowerOn);
+const POWER_OFF: (ServerStatus, fn(u64) -> Effect) = (ServerStatus::Stopping, Effect::PowerOff);
 
-pub(crate) fn poweron(cloud: &mut Cloud, call: &Call) -> Reply {
-    match cloud.unlocked(call)?.status {
+fn poweron(cloud: &mut Cloud, call: &Call) -> Reply {
+    match unlocked(cloud, call)?.own.status {
         ServerStatus::Running => action_response(&alter(cloud, call, "start_server", |_| {})?),
         _ => switch(cloud, call, "start_server", POWER_ON),
     }
 }
 
-pub(crate) fn poweroff(cloud: &mut Cloud, call: &Call) -> Reply {
-    match cloud.unlocked(call)?.status {
+fn poweroff(cloud: &mut Cloud, call: &Call) -> Reply {
+    match unlocked(cloud, call)?.own.status {
         ServerStatus::Off => action_response(&alter(cloud, call, "stop_server", |_| {})?),
         _ => switch(cloud, call, "stop_server", POWER_OFF),
     }
 }
 
-pub(crate) fn reset(cloud: &mut Cloud, call: &Call) -> Reply {
+fn reset(cloud: &mut Cloud, call: &Call) -> Reply {
     switch(cloud, call, "reset_server", POWER_ON)
 }
 
-pub(crate) fn reboot(cloud: &mut Cloud, call: &Call) -> Reply {
+fn reboot(cloud: &mut Cloud, call: &Call) -> Reply {
     require_running(cloud, call)?;
     switch(
         cloud,
         call,
         "reboot_server",
-        (ServerStatus::Running, Cloud::power_on),
+        (ServerStatus::Running, Effect::PowerOn),
     )
 }
 
 /// The action ends when the signal has been sent; the operating system stops later.
-pub(crate) fn shutdown(cloud: &mut Cloud, call: &Call) -> Reply {
-    let id = cloud.unlocked(call)?.id;
-    action_response(&cloud.act("shutdown_server", id, move |cloud| {
-        signal_shutdown(cloud, id);
-    }))
+fn shutdown(cloud: &mut Cloud, call: &Call) -> Reply {
+    let id = unlocked(cloud, call)?.id;
+    Job::on::<Server>("shutdown_server", id)
+        .then(Effect::Shutdown(id))
+        .respond(cloud)
 }
 
-fn signal_shutdown(cloud: &mut Cloud, id: u64) {
-    let Some(server) = cloud.servers.get_mut(&id) else {
-        return;
-    };
-    let Some(since) = server.on_since else { return };
-    server.status = ServerStatus::Stopping;
-    let stopped = cloud.after(cloud.clock.now(), SHUTDOWN_SECONDS);
-    cloud.schedule(stopped, move |cloud| {
-        cloud.edit(id, |server| {
-            // If the server has been switched off and on again since, the signal is lost.
-            if server.on_since == Some(since) {
-                server.power_off();
-            }
-        });
-    });
+impl Cloud {
+    pub(crate) fn signal_shutdown(&mut self, id: u64) {
+        let Some(since) = self.servers.get(&id).and_then(|server| server.own.on_since) else {
+            return;
+        };
+        self.edit(id, |server| server.status = ServerStatus::Stopping);
+        let stopped = self.after(self.clock.now(), SHUTDOWN_SECONDS);
+        self.schedule(stopped, Effect::Stopped(id, since));
+    }
 }
 
 fn require_running(cloud: &mut Cloud, call: &Call) -> Result<(), ApiError> {
-    match cloud.unlocked(call)?.status {
+    match unlocked(cloud, call)?.own.status {
         ServerStatus::Running => Ok(()),
         _ => Err(ApiError::new("unsupported_error").with_message("server is not running")),
     }
 }
 
-pub(crate) fn reset_password(cloud: &mut Cloud, call: &Call) -> Reply {
+fn reset_password(cloud: &mut Cloud, call: &Call) -> Reply {
     require_running(cloud, call)?;
     let action = alter(cloud, call, "reset_password", |_| {})?;
     Answer::created(&json!({ "action": action, "root_password": cloud.secret(20) }))
 }
 
-pub(crate) fn enable_rescue(cloud: &mut Cloud, call: &Call) -> Reply {
+fn enable_rescue(cloud: &mut Cloud, call: &Call) -> Reply {
     #[derive(Deserialize)]
     struct Enable {
-        #[serde(rename = "type")]
-        kind: Option<String>,
         #[serde(default)]
-        ssh_keys: Vec<u64>,
+        ssh_keys: Vec<IdOrName>,
     }
     let enable: Enable = call.body()?;
-    if enable.kind.is_some_and(|kind| kind != "linux64") {
-        return Err(ApiError::invalid("type", "must be 'linux64'"));
-    }
-    if let Some(missing) = enable
-        .ssh_keys
-        .iter()
-        .find(|id| !cloud.ssh_keys.contains_key(id))
-    {
-        return Err(ApiError::not_found("SSH key", missing));
-    }
+    check_ssh_keys(cloud, &enable.ssh_keys)?;
     let action = alter(cloud, call, "enable_rescue", |server| {
         server.rescue_enabled = true;
     })?;
     Answer::created(&json!({ "action": action, "root_password": cloud.secret(20) }))
 }
 
-pub(crate) fn disable_rescue(cloud: &mut Cloud, call: &Call) -> Reply {
+fn disable_rescue(cloud: &mut Cloud, call: &Call) -> Reply {
     action_response(&alter(cloud, call, "disable_rescue", |server| {
         server.rescue_enabled = false;
     })?)
 }
 
-pub(crate) fn rebuild(cloud: &mut Cloud, call: &Call) -> Reply {
+fn rebuild(cloud: &mut Cloud, call: &Call) -> Reply {
     #[derive(Deserialize)]
     struct Rebuild {
         image: IdOrName,
+        #[serde(default)]
+        user_data: String,
     }
     let rebuild: Rebuild = call.body()?;
-    let server = cloud.unlocked(call)?;
-    if server.protection.rebuild {
+    check_user_data(&rebuild.user_data)?;
+    let server = unlocked(cloud, call)?;
+    if server.protection.and_then(|it| it.rebuild) == Some(true) {
         return Err(ApiError::new("protected").with_message("server rebuild is protected"));
     }
-    let (id, architecture) = (server.id, server.server_type.architecture);
-    let image = cloud.image_for(&rebuild.image, architecture)?.id;
+    let (id, kind, disk) = (
+        server.id,
+        server.own.server_type,
+        server.own.primary_disk_size,
+    );
+    let image = cloud.image_for(&rebuild.image, kind.architecture)?;
+    if image.own.disk_size > disk {
+        return Err(ApiError::invalid(
+            "image",
+            "image disk is bigger than server type disk",
+        ));
+    }
+    let image = image.id;
     if !call.action_fault.fails("rebuild_server") {
         cloud.power_off(id);
     }
-    let action = cloud.act("rebuild_server", id, move |cloud| {
-        cloud.edit(id, |server| server.image = Some(image));
-        cloud.power_on(id);
-    });
-    cloud.set_transitional_status(id, ServerStatus::Rebuilding);
+    let job = resources::changing::<Server>(cloud, id, "rebuild_server", |server| {
+        server.image = Some(image);
+        Ok(())
+    })?;
+    cloud.edit(id, |server| server.status = ServerStatus::Rebuilding);
+    let action = job.then(Effect::PowerOn(id)).begin(cloud);
     Answer::created(&json!({ "action": action, "root_password": cloud.secret(20) }))
 }
 
-pub(crate) fn change_type(cloud: &mut Cloud, call: &Call) -> Reply {
+fn change_type(cloud: &mut Cloud, call: &Call) -> Reply {
     #[derive(Deserialize)]
     struct ChangeType {
         upgrade_disk: bool,
@@ -175,32 +211,32 @@ pub(crate) fn change_type(cloud: &mut Cloud, call: &Call) -> Reply {
     }
     let change: ChangeType = call.body()?;
     let wanted = find_server_type(&change.server_type)?;
-    let server = cloud.unlocked(call)?;
-    if server.status != ServerStatus::Off {
+    let server = unlocked(cloud, call)?;
+    if server.own.status != ServerStatus::Off {
         return Err(ApiError::new("server_not_stopped"));
     }
     let is_offered = wanted
-        .offer(server.location)
+        .offer(server.own.location)
         .is_some_and(|offer| offer.deprecation.is_none());
-    let is_compatible = wanted.architecture == server.server_type.architecture
-        && wanted.disk >= server.primary_disk_size
-        && wanted.id != server.server_type.id;
+    let is_compatible = wanted.architecture == server.own.server_type.architecture
+        && wanted.disk >= server.own.primary_disk_size
+        && wanted.id != server.own.server_type.id;
     if !is_offered || !is_compatible {
         return Err(ApiError::new("invalid_server_type"));
     }
     let id = server.id;
-    let action = alter(cloud, call, "change_server_type", move |server| {
+    cloud.edit(id, |server| server.status = ServerStatus::Migrating);
+    let action = alter(cloud, call, "change_server_type", |server| {
         server.server_type = wanted;
         server.status = ServerStatus::Off;
         if change.upgrade_disk {
             server.primary_disk_size = wanted.disk;
         }
     })?;
-    cloud.set_transitional_status(id, ServerStatus::Migrating);
     action_response(&action)
 }
 
-pub(crate) fn create_image(cloud: &mut Cloud, call: &Call) -> Reply {
+fn create_image(cloud: &mut Cloud, call: &Call) -> Reply {
     #[derive(Deserialize)]
     struct CreateImage {
         description: Option<String>,
@@ -212,163 +248,160 @@ pub(crate) fn create_image(cloud: &mut Cloud, call: &Call) -> Reply {
     let create: CreateImage = call.body()?;
     labels::check(&create.labels)?;
     let kind = create.kind.unwrap_or(ImageKind::Snapshot);
-    let server = cloud.unlocked(call)?;
-    match kind {
-        ImageKind::Snapshot => {}
-        ImageKind::Backup if server.backup_window.is_some() => {}
-        ImageKind::Backup => {
-            return Err(ApiError::invalid(
-                "type",
-                "backups are not enabled for the server",
-            ));
-        }
-        _ => return Err(ApiError::invalid("type", "must be 'snapshot' or 'backup'")),
+    let server = unlocked(cloud, call)?.clone();
+    if kind == ImageKind::Backup && server.own.backup_window.is_none() {
+        return Err(ApiError::invalid(
+            "type",
+            "backups are not enabled for the server",
+        ));
     }
-    let server_id = server.id;
-    let system = cloud.servers[&server_id]
-        .image
-        .and_then(|image| cloud.images.get(&image));
+    let system = server.own.image.and_then(|image| cloud.images.get(&image));
     let (os_flavor, os_version) = system.map_or_else(
         || ("unknown".into(), None),
-        |image| (image.os_flavor.clone(), image.os_version.clone()),
+        |image| (image.own.os_flavor.clone(), image.own.os_version.clone()),
     );
-    let id = cloud.new_id();
     let created = cloud.now();
-    let server = cloud.server(server_id)?;
-    let image = Image {
-        id,
+    let own = Image {
         kind,
         status: ImageStatus::Creating,
-        name: None,
-        description: create
-            .description
-            .unwrap_or_else(|| format!("{} {created}", server.name)),
+        description: (create.description).unwrap_or_else(|| format!("{} {created}", server.name)),
         image_size: None,
-        disk_size: server.primary_disk_size,
-        created,
+        disk_size: server.own.primary_disk_size,
         created_from: Some(CreatedFrom {
-            id: server_id,
+            id: server.id,
             name: server.name.clone(),
         }),
-        bound_to: (kind == ImageKind::Backup).then_some(server_id),
+        bound_to: (kind == ImageKind::Backup).then_some(server.id),
         os_flavor,
         os_version,
         rapid_deploy: false,
-        protection: Protection::default(),
         deprecation: None,
         deleted: None,
-        labels: create.labels,
-        architecture: server.server_type.architecture,
+        architecture: server.own.server_type.architecture,
     };
-    cloud.images.insert(id, image.clone());
-    let resources = [ResourceRef::server(server_id), ResourceRef::image(id)];
-    let action = cloud.begin(Job::on("create_image", resources), move |cloud| {
-        if let Some(image) = cloud.images.get_mut(&id) {
-            image.status = ImageStatus::Available;
-            image.image_size = Some(2.3);
-        }
-    });
-    Answer::created(&json!({ "image": image, "action": action }))
+    let id = resources::add(cloud, String::new(), create.labels, own);
+    let available = resources::difference::<Image>(cloud, id, |image| {
+        image.status = ImageStatus::Available;
+        image.image_size = Some(2.3);
+        Ok(())
+    })?;
+    let job = Job::on::<Server>("create_image", server.id).with::<Image>(id);
+    let action = job.then(available).begin(cloud);
+    Answer::created(&json!({ "image": resources::view::<Image>(cloud, id), "action": action }))
 }
 
-pub(crate) fn enable_backup(cloud: &mut Cloud, call: &Call) -> Reply {
-    let enable = |server: &mut Server| server.backup_window = Some("22-02");
+fn enable_backup(cloud: &mut Cloud, call: &Call) -> Reply {
+    let enable = |server: &mut Server| server.backup_window = Some("22-02".into());
     action_response(&alter(cloud, call, "enable_backup", enable)?)
 }
 
-pub(crate) fn disable_backup(cloud: &mut Cloud, call: &Call) -> Reply {
-    let id = cloud.unlocked(call)?.id;
-    action_response(&cloud.act("disable_backup", id, move |cloud| {
-        cloud.edit(id, |server| server.backup_window = None);
-        cloud.delete_backups(id);
-    }))
+fn disable_backup(cloud: &mut Cloud, call: &Call) -> Reply {
+    let id = unlocked(cloud, call)?.id;
+    let job = resources::changing::<Server>(cloud, id, "disable_backup", |server| {
+        server.backup_window = None;
+        Ok(())
+    })?;
+    job.then(Effect::RemoveBackups(id)).respond(cloud)
 }
 
-pub(crate) fn attach_iso(cloud: &mut Cloud, call: &Call) -> Reply {
+fn attach_iso(cloud: &mut Cloud, call: &Call) -> Reply {
     #[derive(Deserialize)]
     struct Attach {
         iso: IdOrName,
     }
     let attach: Attach = call.body()?;
-    let iso = attach
-        .iso
-        .find(ISOS.iter(), |iso| iso.id, |iso| iso.name)
-        .ok_or_else(|| ApiError::not_found("iso", &attach.iso))?;
+    let iso = attach.iso.listed::<Iso>();
+    let iso = iso.ok_or_else(|| ApiError::not_found("iso", &attach.iso))?;
+    let architecture = unlocked(cloud, call)?.own.server_type.architecture;
+    if iso.architecture.is_some_and(|it| it != architecture) {
+        return Err(ApiError::invalid(
+            "iso",
+            "ISO has an incompatible architecture",
+        ));
+    }
     action_response(&alter(cloud, call, "attach_iso", |server| {
-        server.iso = Some(iso);
+        server.iso = Some(iso.id);
     })?)
 }
 
-pub(crate) fn detach_iso(cloud: &mut Cloud, call: &Call) -> Reply {
+fn detach_iso(cloud: &mut Cloud, call: &Call) -> Reply {
     action_response(&alter(cloud, call, "detach_iso", |server| {
         server.iso = None;
     })?)
 }
 
-pub(crate) fn change_protection(cloud: &mut Cloud, call: &Call) -> Reply {
+fn change_protection(cloud: &mut Cloud, call: &Call) -> Reply {
     #[derive(Deserialize)]
     struct Change {
         delete: Option<bool>,
         rebuild: Option<bool>,
     }
     let change: Change = call.body()?;
-    let server = cloud.unlocked(call)?;
-    let delete = change.delete.unwrap_or(server.protection.delete);
-    let rebuild = change.rebuild.unwrap_or(server.protection.rebuild);
-    if delete != rebuild {
+    let server = unlocked(cloud, call)?;
+    let present = server.protection.unwrap_or_default();
+    let protection = Protection {
+        delete: change.delete.unwrap_or(present.delete),
+        rebuild: change.rebuild.or(present.rebuild),
+    };
+    if Some(protection.delete) != protection.rebuild {
         return Err(ApiError::invalid(
             "rebuild",
             "delete and rebuild must have the same value",
         ));
     }
-    server.protection.delete = delete;
-    server.protection.rebuild = rebuild;
-    action_response(&alter(cloud, call, "change_protection", |_| {})?)
+    resources::protect::<Server>(server.id, protection).respond(cloud)
 }
 
-pub(crate) fn change_dns_ptr(cloud: &mut Cloud, call: &Call) -> Reply {
+fn change_dns_ptr(cloud: &mut Cloud, call: &Call) -> Reply {
     let change: ChangeDnsPtr = call.body()?;
-    let server = cloud.unlocked(call)?;
-    let addresses = [server.ipv4, server.ipv6];
-    let changed = addresses.into_iter().flatten().any(|id| {
-        let ip = cloud.primary_ips.get_mut(&id);
-        ip.is_some_and(|ip| ip.address.change_dns_ptr(&change).is_ok())
-    });
-    if !changed {
-        return Err(ApiError::invalid(
-            "ip",
-            "the address does not belong to the server",
-        ));
+    let server = unlocked(cloud, call)?;
+    let (id, addresses) = (server.id, [server.own.ipv4, server.own.ipv6]);
+    let mut outcome = Err(ApiError::invalid(
+        "ip",
+        "the address does not belong to the server",
+    ));
+    for ip in addresses.into_iter().flatten() {
+        let changed = |ip: &mut PrimaryIp| ip.address.change_dns_ptr(&change);
+        let changed = resources::difference::<PrimaryIp>(cloud, ip, changed);
+        // An error of the other address says only that it is another address.
+        if changed.is_ok() || outcome.is_err() && ip_version_matches(cloud, ip, &change.ip) {
+            outcome = changed;
+        }
     }
-    action_response(&alter(cloud, call, "change_dns_ptr", |_| {})?)
+    Job::on::<Server>("change_dns_ptr", id)
+        .then(outcome?)
+        .respond(cloud)
 }
 
-pub(crate) fn add_to_placement_group(cloud: &mut Cloud, call: &Call) -> Reply {
+fn ip_version_matches(cloud: &Cloud, primary_ip: u64, ip: &str) -> bool {
+    let own = cloud
+        .primary_ips
+        .get(&primary_ip)
+        .map(|it| it.own.address.ip.contains(':'));
+    own == Some(ip.contains(':'))
+}
+
+fn add_to_placement_group(cloud: &mut Cloud, call: &Call) -> Reply {
     #[derive(Deserialize)]
     struct Add {
         placement_group: u64,
     }
     let Add { placement_group } = call.body()?;
-    let server = cloud.unlocked(call)?;
-    if server.placement_group.is_some() {
+    let server = unlocked(cloud, call)?;
+    if server.own.placement_group.is_some() {
         return Err(ApiError::new("already_in_placement_group"));
     }
-    if server.status != ServerStatus::Off {
+    if server.own.status != ServerStatus::Off {
         return Err(ApiError::new("server_not_stopped"));
     }
     check_capacity(cloud, placement_group)?;
-    action_response(&alter(
-        cloud,
-        call,
-        "add_to_placement_group",
-        move |server| {
-            server.placement_group = Some(placement_group);
-        },
-    )?)
+    action_response(&alter(cloud, call, "add_to_placement_group", |server| {
+        server.placement_group = Some(placement_group);
+    })?)
 }
 
-pub(crate) fn remove_from_placement_group(cloud: &mut Cloud, call: &Call) -> Reply {
-    if cloud.unlocked(call)?.placement_group.is_none() {
+fn remove_from_placement_group(cloud: &mut Cloud, call: &Call) -> Reply {
+    if unlocked(cloud, call)?.own.placement_group.is_none() {
         return Err(
             ApiError::new("unsupported_error").with_message("server is not in a placement group")
         );
@@ -377,6 +410,8 @@ pub(crate) fn remove_from_placement_group(cloud: &mut Cloud, call: &Call) -> Rep
         cloud,
         call,
         "remove_from_placement_group",
-        |server| server.placement_group = None,
+        |server| {
+            server.placement_group = None;
+        },
     )?)
 }

@@ -5,17 +5,18 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::actions::{Job, ResourceRef};
+use crate::actions::{Effect, Job};
 use crate::addresses::IpVersion;
 use crate::call::{Answer, Call, IdOrName, Reply};
-use crate::catalog::{Location, SERVER_TYPES, ServerType};
+use crate::catalog::{Location, ServerType};
 use crate::errors::ApiError;
 use crate::firewalls::Firewall;
-use crate::labels::{self, Labels};
+use crate::labels::Labels;
+use crate::networks::{Attach, Network};
 use crate::placement_groups::check_capacity;
-use crate::primary_ips::{NewPrimaryIp, find_location};
-use crate::resources::{self, Kind, Resource, Resources};
-use crate::servers::{Server, ServerProtection, ServerStatus};
+use crate::primary_ips::{PrimaryIp, find_location};
+use crate::resources::{self, Kind};
+use crate::servers::{Server, ServerStatus};
 use crate::state::Cloud;
 use crate::targets::Target;
 use crate::volumes::Volume;
@@ -87,10 +88,7 @@ impl PublicNetRequest {
         let Some(id) = id else {
             return Ok(PublicIp::New);
         };
-        let ip = cloud
-            .primary_ips
-            .get(&id)
-            .ok_or_else(|| ApiError::not_found("primary IP", id))?;
+        let ip = &resources::get::<PrimaryIp>(cloud, id)?.own;
         if ip.address.version != version {
             Err(ApiError::new("primary_ip_version_mismatch"))
         } else if ip.assignee_id.is_some() {
@@ -109,6 +107,7 @@ fn yes() -> bool {
 
 pub(crate) fn create(cloud: &mut Cloud, call: &Call) -> Reply {
     let create: Create = call.body()?;
+    resources::check_new::<Server>(cloud, call)?;
     let start = create.start_after_create;
     let root_password = create.ssh_keys.is_empty().then(|| cloud.secret(20));
     let related = Related {
@@ -119,25 +118,26 @@ pub(crate) fn create(cloud: &mut Cloud, call: &Call) -> Reply {
     let new = check(cloud, create)?;
     let id = cloud.insert_server(new);
     if let Err(error) = related.attach(cloud, id) {
-        cloud.remove_server(id);
+        Server::remove(cloud, id);
         return Err(error);
     }
 
-    let created = cloud.act("create_server", id, move |cloud| {
-        let next = if start {
-            ServerStatus::Starting
-        } else {
-            ServerStatus::Off
-        };
-        cloud.edit(id, |server| server.status = next);
-    });
+    let next = if start {
+        ServerStatus::Starting
+    } else {
+        ServerStatus::Off
+    };
+    let created = resources::changing::<Server>(cloud, id, "create_server", |server| {
+        server.status = next;
+        Ok(())
+    })?;
+    let created = created.begin(cloud);
     let started = start.then(|| {
-        let job = Job::on("start_server", [ResourceRef::server(id)]).after(&created);
-        cloud.begin(job, move |cloud| cloud.power_on(id))
+        let job = Job::on::<Server>("start_server", id).after(cloud, &created);
+        job.then(Effect::PowerOn(id)).begin(cloud)
     });
-    let server = cloud.server(id)?;
     Answer::created(&json!({
-        "server": cloud.view(server),
+        "server": resources::view::<Server>(cloud, id),
         "action": created,
         "next_actions": started.as_slice(),
         "root_password": root_password,
@@ -146,11 +146,7 @@ pub(crate) fn create(cloud: &mut Cloud, call: &Call) -> Reply {
 
 /// Validates a request and looks up the resources that it refers to.
 fn check(cloud: &Cloud, create: Create) -> Result<NewServer, ApiError> {
-    labels::check(&create.labels)?;
-    cloud.check_server_name(&create.name)?;
-    if create.user_data.len() > MAX_USER_DATA_BYTES {
-        return Err(ApiError::invalid("user_data", "must be at most 32 KiB"));
-    }
+    check_user_data(&create.user_data)?;
     let server_type = find_server_type(&create.server_type)?;
     let location = match &create.location {
         Some(wanted) => find_location(wanted)?,
@@ -160,16 +156,13 @@ fn check(cloud: &Cloud, create: Create) -> Result<NewServer, ApiError> {
     };
     check_offer(server_type, location)?;
     let image = cloud.image_for(&create.image, server_type.architecture)?;
-    if image.disk_size > server_type.disk {
+    if image.own.disk_size > server_type.disk {
         return Err(ApiError::invalid(
             "image",
             "image disk is bigger than server type disk",
         ));
     }
-    for key in &create.ssh_keys {
-        key.find(cloud.ssh_keys.values(), |key| key.id, |key| Some(&key.name))
-            .ok_or_else(|| ApiError::invalid("ssh_keys", format!("SSH key '{key}' not found")))?;
-    }
+    check_ssh_keys(cloud, &create.ssh_keys)?;
     check_related(cloud, &create, location)?;
     let net = &create.public_net;
     let ipv4 = net.public_ip(cloud, IpVersion::Ipv4, location)?;
@@ -191,16 +184,30 @@ fn check(cloud: &Cloud, create: Create) -> Result<NewServer, ApiError> {
     })
 }
 
+pub(crate) fn check_user_data(user_data: &str) -> Result<(), ApiError> {
+    match user_data.len() > MAX_USER_DATA_BYTES {
+        true => Err(ApiError::invalid("user_data", "must be at most 32 KiB")),
+        false => Ok(()),
+    }
+}
+
+pub(crate) fn check_ssh_keys(cloud: &Cloud, wanted: &[IdOrName]) -> Result<(), ApiError> {
+    let exists = |key: &IdOrName| {
+        key.find(cloud.ssh_keys.values(), |it| it.id, |it| Some(&it.name))
+            .is_some()
+    };
+    match wanted.iter().find(|key| !exists(key)) {
+        Some(missing) => Err(ApiError::invalid(
+            "ssh_keys",
+            format!("SSH key '{missing}' not found"),
+        )),
+        None => Ok(()),
+    }
+}
+
 pub(crate) fn find_server_type(wanted: &IdOrName) -> Result<&'static ServerType, ApiError> {
-    wanted
-        .find(
-            SERVER_TYPES.iter(),
-            |server_type| server_type.id,
-            |server_type| Some(server_type.name),
-        )
-        .ok_or_else(|| {
-            ApiError::invalid("server_type", format!("server type '{wanted}' not found"))
-        })
+    let problem = || ApiError::invalid("server_type", format!("server type '{wanted}' not found"));
+    wanted.listed().ok_or_else(problem)
 }
 
 fn check_offer(server_type: &ServerType, location: &Location) -> Result<(), ApiError> {
@@ -224,13 +231,15 @@ fn check_related(cloud: &Cloud, create: &Create, location: &Location) -> Result<
         check_capacity(cloud, group)?;
     }
     for id in &create.networks {
-        require(&cloud.networks, *id)?;
+        resources::get::<Network>(cloud, *id)?;
     }
     for FirewallRequest { firewall } in &create.firewalls {
-        require(&cloud.firewalls, *firewall)?;
+        resources::get::<Firewall>(cloud, *firewall)?;
     }
     for id in &create.volumes {
-        let volume = &require(&cloud.volumes, *id)?.own;
+        let volume = resources::get::<Volume>(cloud, *id)?;
+        volume.unlocked(Volume::ONE)?;
+        let volume = &volume.own;
         if volume.server.is_some() {
             return Err(ApiError::new("volume_already_attached"));
         }
@@ -244,10 +253,6 @@ fn check_related(cloud: &Cloud, create: &Create, location: &Location) -> Result<
     Ok(())
 }
 
-fn require<K: Kind>(all: &Resources<K>, id: u64) -> Result<&Resource<K>, ApiError> {
-    all.get(&id).ok_or_else(|| ApiError::not_found(K::ONE, id))
-}
-
 /// Existing resources to attach to a new server.
 struct Related {
     networks: Vec<u64>,
@@ -258,13 +263,13 @@ struct Related {
 impl Related {
     fn attach(self, cloud: &mut Cloud, server: u64) -> Result<(), ApiError> {
         for network in self.networks {
-            cloud.join_network(server, network)?;
+            cloud.join_network(server, Attach::to(network))?;
         }
         for volume in self.volumes {
-            resources::by_id::<Volume>(cloud, volume)?.own.server = Some(server);
+            resources::get_mut::<Volume>(cloud, volume)?.own.server = Some(server);
         }
         for firewall in self.firewalls {
-            let firewall = resources::by_id::<Firewall>(cloud, firewall)?;
+            let firewall = resources::get_mut::<Firewall>(cloud, firewall)?;
             firewall.own.applied_to.push(Target::server(server));
         }
         Ok(())
@@ -315,58 +320,29 @@ impl Cloud {
     }
 
     fn insert_server(&mut self, new: NewServer) -> u64 {
-        let id = self.new_id();
-        self.servers.insert(
-            id,
-            Server {
-                id,
-                name: new.name,
-                status: ServerStatus::Initializing,
-                created: self.now(),
-                ipv4: None,
-                ipv6: None,
-                server_type: new.server_type,
-                location: new.location,
-                image: Some(new.image),
-                iso: None,
-                rescue_enabled: false,
-                backup_window: None,
-                protection: ServerProtection::default(),
-                labels: new.labels,
-                private_net: Vec::new(),
-                placement_group: new.placement_group,
-                primary_disk_size: new.server_type.disk,
-                running_actions: 0,
-                on_since: None,
-                machine: None,
-            },
-        );
+        let own = Server {
+            status: ServerStatus::Initializing,
+            ipv4: None,
+            ipv6: None,
+            server_type: new.server_type,
+            location: new.location,
+            image: Some(new.image),
+            iso: None,
+            rescue_enabled: false,
+            backup_window: None,
+            private_net: Vec::new(),
+            placement_group: new.placement_group,
+            primary_disk_size: new.server_type.disk,
+            on_since: None,
+        };
+        let id = resources::add(self, new.name, new.labels, own);
         for (version, ip) in [(IpVersion::Ipv4, new.ipv4), (IpVersion::Ipv6, new.ipv6)] {
-            self.give_ip(id, version, ip, new.location);
-        }
-        id
-    }
-
-    fn give_ip(
-        &mut self,
-        server: u64,
-        version: IpVersion,
-        ip: PublicIp,
-        location: &'static Location,
-    ) {
-        match ip {
-            PublicIp::None => {}
-            PublicIp::Existing(ip) => self.assign_primary_ip(ip, server),
-            PublicIp::New => {
-                self.new_primary_ip(NewPrimaryIp {
-                    version,
-                    location,
-                    name: None,
-                    labels: Labels::new(),
-                    auto_delete: true,
-                    assignee: Some(server),
-                });
+            match ip {
+                PublicIp::None => {}
+                PublicIp::Existing(ip) => self.assign_primary_ip(ip, id),
+                PublicIp::New => self.add_primary_ip(id, version, new.location),
             }
         }
+        id
     }
 }

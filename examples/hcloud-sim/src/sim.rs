@@ -3,18 +3,23 @@
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::runtime::{self, Runtime};
 use tokio::task::JoinSet;
 
 use crate::clock::Clock;
 use crate::consoles::Consoles;
 use crate::faults::{Fault, Faults};
-use crate::http::{self, Budgets, Shared, Tokens};
+use crate::http::{self, Budgets, Setup, Shared, Tokens};
 use crate::labels::Labels;
 use crate::rate_limit::Bucket;
 use crate::request_log::Request;
+use crate::snapshot::{self, InvalidState};
 use crate::state::Cloud;
 
 /// A simulated Hetzner Cloud that listens on a socket.
@@ -23,9 +28,12 @@ use crate::state::Cloud;
 pub struct Sim {
     address: SocketAddr,
     endpoint: String,
-    token: String,
+    tokens: Vec<(String, String)>,
     shared: Shared,
+    state_file: Option<PathBuf>,
     _tasks: JoinSet<()>,
+    /// Its own runtime, if it was started without one.
+    runtime: Option<Runtime>,
 }
 
 impl Sim {
@@ -40,18 +48,27 @@ impl Sim {
     }
 
     /// Returns the base URL for clients, such as `http://127.0.0.1:8080/v1`.
+    ///
+    /// Storage boxes, which have a host of their own at Hetzner, have the same base URL here.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// Replaces the token with all permissions; the API no longer accepts the old one.
+    /// Replaces the token with all permissions of the first project; the API no longer accepts the old one.
     pub fn replace_token(&self, token: impl Into<String>) {
-        self.shared.tokens().full = token.into();
+        self.shared.projects()[0].tokens().full = token.into();
     }
 
-    /// Returns the token with all permissions that the simulator was started with.
+    /// Returns the token with all permissions that the first project was started with.
     pub fn token(&self) -> &str {
-        &self.token
+        &self.tokens[0].1
+    }
+
+    /// Returns the name of each project, and the token with all permissions that it was started with.
+    pub fn project_tokens(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.tokens
+            .iter()
+            .map(|(name, token)| (name.as_str(), token.as_str()))
     }
 
     /// Returns the clock that determines when actions end and console URLs expire.
@@ -81,13 +98,50 @@ impl Sim {
 
     /// Returns the text on the screen of a server: empty while it is off, `None` if it does not exist.
     pub fn screen(&self, server: u64) -> Option<String> {
-        self.shared.cloud().screen(server)
+        let mut projects = self.shared.projects().iter();
+        projects.find_map(|project| project.cloud().screen(server))
+    }
+
+    /// Returns the state of all projects: resources, actions and what is still going to happen.
+    pub fn export_state(&self) -> Value {
+        snapshot::export(&self.shared)
+    }
+
+    /// Replaces the state of the projects that are named in an exported state.
+    ///
+    /// # Errors
+    ///
+    /// The value is not a state of this version of the simulator.
+    pub fn import_state(&self, state: Value) -> Result<(), InvalidState> {
+        snapshot::import(&self.shared, state)
+    }
+
+    /// Returns all projects to the state of the start.
+    pub fn reset(&self) {
+        snapshot::reset(&self.shared);
+    }
+
+    /// Writes the state to the file of [`Builder::state_file`]; does nothing without one.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn save_state(&self) -> io::Result<()> {
+        let file = self.state_file.as_deref();
+        file.map_or(Ok(()), |file| snapshot::save(&self.shared, file))
     }
 }
 
 impl Drop for Sim {
     fn drop(&mut self) {
-        self.shared.cloud().shut_down();
+        // An error is reported by a call of `save_state` before.
+        let _ = self.save_state();
+        for project in self.shared.projects() {
+            project.cloud().shut_down();
+        }
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -99,42 +153,24 @@ impl fmt::Debug for Sim {
     }
 }
 
-/// Settings of a [`Sim`].
+/// A project of a [`Sim`]: its tokens and its first servers.
 #[derive(Clone)]
-pub struct Builder {
-    listen: SocketAddr,
+pub struct Project {
+    name: String,
     token: Option<String>,
     read_only_token: Option<String>,
     servers: Vec<(String, Labels)>,
-    seed: u64,
-    speed: f64,
-    latency: Duration,
-    rate_limit: Option<u32>,
-    faults: Vec<Fault>,
-    console: Option<(String, String)>,
 }
 
-impl Default for Builder {
-    fn default() -> Self {
+impl Project {
+    /// Returns an empty project.
+    pub fn new(name: impl Into<String>) -> Self {
         Self {
-            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            name: name.into(),
             token: None,
             read_only_token: None,
             servers: Vec::new(),
-            seed: 0,
-            speed: 1.0,
-            latency: Duration::ZERO,
-            rate_limit: Some(3600),
-            faults: Vec::new(),
-            console: None,
         }
-    }
-}
-
-impl Builder {
-    /// Sets the address to listen on; port 0 selects a free port.
-    pub fn listen(self, listen: SocketAddr) -> Self {
-        Self { listen, ..self }
     }
 
     /// Sets the token with all permissions; by default it is derived from the seed.
@@ -165,9 +201,102 @@ impl Builder {
 
     /// Adds running servers: `server-1`, `server-2`, and so on.
     pub fn servers(self, count: usize, labels: &[(&str, &str)]) -> Self {
-        (1..=count).fold(self, |builder, number| {
-            builder.server(format!("server-{number}"), labels)
+        (1..=count).fold(self, |project, number| {
+            project.server(format!("server-{number}"), labels)
         })
+    }
+}
+
+impl fmt::Debug for Project {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Project")
+            .field("name", &self.name)
+            .field("servers", &self.servers.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Settings of a [`Sim`].
+#[derive(Clone)]
+pub struct Builder {
+    listen: SocketAddr,
+    public_url: Option<String>,
+    first: Project,
+    more: Vec<Project>,
+    seed: u64,
+    speed: f64,
+    latency: Duration,
+    rate_limit: Option<u32>,
+    faults: Vec<Fault>,
+    console: Option<(String, String)>,
+    state_file: Option<PathBuf>,
+    records_bodies: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            public_url: None,
+            first: Project::new("default"),
+            more: Vec::new(),
+            seed: 0,
+            speed: 1.0,
+            latency: Duration::ZERO,
+            rate_limit: Some(3600),
+            faults: Vec::new(),
+            console: None,
+            state_file: None,
+            records_bodies: false,
+        }
+    }
+}
+
+impl Builder {
+    /// Sets the address to listen on; port 0 selects a free port.
+    pub fn listen(self, listen: SocketAddr) -> Self {
+        Self { listen, ..self }
+    }
+
+    /// Sets the URL by which clients reach the simulator, such as `https://sim.example.com`, if it is not the address.
+    ///
+    /// It is the base of the endpoint, of consoles and of links between pages; the control endpoints and consoles accept
+    /// its host in addition to loopback.
+    pub fn public_url(self, url: impl Into<String>) -> Self {
+        Self {
+            public_url: Some(url.into()),
+            ..self
+        }
+    }
+
+    /// Sets the token with all permissions of the first project; by default it is derived from the seed.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.first = self.first.token(token);
+        self
+    }
+
+    /// Sets a second token of the first project, with read permission only.
+    pub fn read_only_token(mut self, token: impl Into<String>) -> Self {
+        self.first = self.first.read_only_token(token);
+        self
+    }
+
+    /// Adds a running server to the first project.
+    pub fn server(mut self, name: impl Into<String>, labels: &[(&str, &str)]) -> Self {
+        self.first = self.first.server(name, labels);
+        self
+    }
+
+    /// Adds running servers to the first project: `server-1`, `server-2`, and so on.
+    pub fn servers(mut self, count: usize, labels: &[(&str, &str)]) -> Self {
+        self.first = self.first.servers(count, labels);
+        self
+    }
+
+    /// Adds a project, with tokens, resources and rate limits of its own.
+    pub fn project(mut self, project: Project) -> Self {
+        self.more.push(project);
+        self
     }
 
     /// Sets the seed of passwords and tokens; equal seeds and requests give equal responses.
@@ -204,47 +333,147 @@ impl Builder {
         }
     }
 
+    /// Keeps the state in a file: it is read at the start, and written after changes and at the end.
+    pub fn state_file(self, path: impl Into<PathBuf>) -> Self {
+        Self {
+            state_file: Some(path.into()),
+            ..self
+        }
+    }
+
+    /// Adds the bodies of requests and responses to the log of requests.
+    ///
+    /// They contain the passwords and keys that clients send and receive.
+    pub fn record_bodies(self, records_bodies: bool) -> Self {
+        Self {
+            records_bodies,
+            ..self
+        }
+    }
+
     /// Starts the simulator.
     ///
     /// # Errors
     ///
-    /// The socket cannot be bound to the address.
+    /// The socket cannot be bound to the address, or the state file is invalid.
     pub async fn start(self) -> io::Result<Sim> {
         let listener = TcpListener::bind(self.listen).await?;
         let address = listener.local_addr()?;
+        let public_url = match self.public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{address}"),
+        };
         let clock = Clock::default();
-        let mut consoles = Consoles::at(format!("ws://{address}/console"));
-        if let Some((url, password)) = self.console {
-            consoles = consoles.with_external_console(url, password);
-        }
-        let mut cloud = Cloud::new(clock.clone(), self.seed, self.speed, consoles);
-        let token = self.token.unwrap_or_else(|| cloud.secret(64));
-        for (name, labels) in self.servers {
-            cloud.add_running_server(name, labels);
+        let now = clock.now();
+        let consoles = Consoles::at(
+            format!("{}/console", public_url.replacen("http", "ws", 1)),
+            self.console,
+        );
+
+        let mut tokens = Vec::new();
+        let mut projects = Vec::new();
+        for (number, project) in (0..).zip([self.first].into_iter().chain(self.more)) {
+            let Project {
+                name,
+                token,
+                read_only_token,
+                servers,
+            } = project;
+            let empty = Cloud::new(
+                number,
+                clock.clone(),
+                self.seed,
+                self.speed,
+                consoles.emptied(),
+            );
+            let start = move |mut cloud: Cloud| {
+                let derived = token.is_none().then(|| cloud.secret(64));
+                for (name, labels) in &servers {
+                    cloud.add_running_server(name.clone(), labels.clone());
+                }
+                (cloud, token.clone().or(derived).unwrap_or_default())
+            };
+            let (seed, speed) = (self.seed, self.speed);
+            let (cloud, token) = start(empty);
+            let (clock, consoles) = (clock.clone(), consoles.emptied());
+            projects.push(http::Project {
+                name: name.clone(),
+                cloud: Mutex::new(cloud),
+                tokens: Mutex::new(Tokens {
+                    full: token.clone(),
+                    read_only: read_only_token,
+                }),
+                budgets: self.rate_limit.map(|limit| {
+                    Mutex::new(Budgets {
+                        actions: Bucket::full(limit.saturating_mul(2), now),
+                        others: Bucket::full(limit, now),
+                    })
+                }),
+                initial: Box::new(move || {
+                    start(Cloud::new(
+                        number,
+                        clock.clone(),
+                        seed,
+                        speed,
+                        consoles.emptied(),
+                    ))
+                    .0
+                }),
+            });
+            tokens.push((name, token));
         }
         let faults = Faults::default();
         self.faults.into_iter().for_each(|fault| faults.add(fault));
-        let now = clock.now();
-        let budgets = self.rate_limit.map(|limit| Budgets {
-            actions: Bucket::full(limit.saturating_mul(2), now),
-            others: Bucket::full(limit, now),
+        let endpoint = format!("{public_url}/v1");
+        let shared = Shared::new(Setup {
+            projects,
+            clock,
+            faults,
+            latency: self.latency,
+            records_bodies: self.records_bodies,
+            address,
+            public_url,
         });
-        let tokens = Tokens {
-            full: token.clone(),
-            read_only: self.read_only_token,
-        };
-        let shared = Shared::new(cloud, tokens, budgets, faults, self.latency);
+        if let Some(path) = &self.state_file {
+            snapshot::load(&shared, path)?;
+        }
 
         let mut tasks = JoinSet::new();
         tasks.spawn(http::serve(listener, shared.clone()));
-        tasks.spawn(http::run_scheduler(shared.clone()));
+        for number in 0..tokens.len() {
+            tasks.spawn(http::run_scheduler(shared.clone(), number));
+        }
+        if let Some(path) = self.state_file.clone() {
+            tasks.spawn(snapshot::keep_saved(shared.clone(), path));
+        }
         Ok(Sim {
             address,
-            endpoint: format!("http://{address}/v1"),
-            token,
+            endpoint,
+            tokens,
             shared,
+            state_file: self.state_file,
             _tasks: tasks,
+            runtime: None,
         })
+    }
+
+    /// Starts the simulator in a thread of its own, for programs and tests without an asynchronous runtime.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Builder::start`], or the thread cannot be started.
+    ///
+    /// # Panics
+    ///
+    /// In an asynchronous task, where [`Builder::start`] is to be used.
+    pub fn start_blocking(self) -> io::Result<Sim> {
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
+        let mut sim = runtime.block_on(self.start())?;
+        sim.runtime = Some(runtime);
+        Ok(sim)
     }
 }
 
@@ -252,7 +481,7 @@ impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("listen", &self.listen)
-            .field("servers", &self.servers.len())
+            .field("servers", &self.first.servers.len())
             .field("seed", &self.seed)
             .finish_non_exhaustive()
     }

@@ -4,25 +4,19 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::call::{Answer, Call, Reply};
+use crate::call::{Answer, Call, Operation, Reply};
 use crate::errors::ApiError;
-use crate::labels::{self, Labels};
-use crate::paging::{Page, SortKeys};
+use crate::resources::{self, Kind, Protection, Resources};
 use crate::state::Cloud;
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct SshKey {
-    pub(crate) id: u64,
-    pub(crate) name: String,
     fingerprint: String,
     public_key: String,
-    labels: Labels,
-    created: Timestamp,
 }
 
 /// Returns the MD5 fingerprint of a public key in OpenSSH format; `None` if the key is invalid.
@@ -41,106 +35,48 @@ fn fingerprint(public_key: &str) -> Option<String> {
     Some(bytes.join(":"))
 }
 
-impl Cloud {
-    fn ssh_key(&mut self, call: &Call) -> Result<&mut SshKey, ApiError> {
-        let id = call.id("id")?;
-        self.ssh_keys
-            .get_mut(&id)
-            .ok_or_else(|| ApiError::not_found("SSH key", id))
+impl Kind for SshKey {
+    const ONE: &'static str = "ssh_key";
+    const MANY: &'static str = "ssh_keys";
+    const PROTECTION: Option<Protection> = None;
+    const ACTIONS: &'static [(&'static str, Operation)] = &[];
+
+    fn all(cloud: &Cloud) -> &Resources<Self> {
+        &cloud.ssh_keys
     }
 
-    fn check_ssh_key_name(&self, name: &str) -> Result<(), ApiError> {
-        if name.is_empty() {
-            return Err(ApiError::invalid("name", "must not be empty"));
+    fn all_mut(cloud: &mut Cloud) -> &mut Resources<Self> {
+        &mut cloud.ssh_keys
+    }
+
+    fn create(cloud: &mut Cloud, call: &Call) -> Reply {
+        #[derive(Deserialize)]
+        struct Create {
+            public_key: String,
         }
-        if self.ssh_keys.values().any(|key| key.name == name) {
-            return Err(ApiError::not_unique(
-                "name",
-                "SSH key with the same name already exists",
-            ));
+        let Create { public_key } = call.body()?;
+        let fingerprint = fingerprint(&public_key)
+            .ok_or_else(|| ApiError::invalid("public_key", "invalid SSH key"))?;
+        resources::check_new::<Self>(cloud, call)?;
+        if cloud
+            .ssh_keys
+            .values()
+            .any(|key| key.own.fingerprint == fingerprint)
+        {
+            let message = "SSH key with the same fingerprint already exists";
+            return Err(ApiError::not_unique("public_key", message));
         }
-        Ok(())
+        let own = Self {
+            fingerprint,
+            public_key,
+        };
+        let id = resources::insert(cloud, call, own)?;
+        Answer::created(&json!({ "ssh_key": resources::view::<Self>(cloud, id) }))
     }
-}
 
-const SORT_KEYS: &SortKeys<SshKey> = &[
-    ("id", |a, b| a.id.cmp(&b.id)),
-    ("name", |a, b| a.name.cmp(&b.name)),
-];
-
-pub(crate) fn list(cloud: &mut Cloud, call: &Call) -> Reply {
-    let selector = call.selector()?;
-    let found = cloud.ssh_keys.values().filter(|key| {
-        call.allows("name", &key.name)
-            && call.allows("fingerprint", &key.fingerprint)
-            && selector.matches(&key.labels)
-    });
-    Answer::ok(&Page::of("ssh_keys", found, call, SORT_KEYS)?)
-}
-
-pub(crate) fn get(cloud: &mut Cloud, call: &Call) -> Reply {
-    Answer::one("ssh_key", cloud.ssh_key(call)?)
-}
-
-pub(crate) fn create(cloud: &mut Cloud, call: &Call) -> Reply {
-    #[derive(Deserialize)]
-    struct Create {
-        name: String,
-        public_key: String,
-        #[serde(default)]
-        labels: Labels,
+    fn matches_query(&self, call: &Call) -> bool {
+        call.allows("fingerprint", &self.fingerprint)
     }
-    let create: Create = call.body()?;
-    labels::check(&create.labels)?;
-    let fingerprint = fingerprint(&create.public_key)
-        .ok_or_else(|| ApiError::invalid("public_key", "invalid SSH key"))?;
-    cloud.check_ssh_key_name(&create.name)?;
-    if cloud
-        .ssh_keys
-        .values()
-        .any(|key| key.fingerprint == fingerprint)
-    {
-        let message = "SSH key with the same fingerprint already exists";
-        return Err(ApiError::not_unique("public_key", message));
-    }
-    let key = SshKey {
-        id: cloud.new_id(),
-        name: create.name,
-        fingerprint,
-        public_key: create.public_key,
-        labels: create.labels,
-        created: cloud.now(),
-    };
-    cloud.ssh_keys.insert(key.id, key.clone());
-    Answer::created(&json!({ "ssh_key": key }))
-}
-
-pub(crate) fn update(cloud: &mut Cloud, call: &Call) -> Reply {
-    #[derive(Deserialize)]
-    struct Update {
-        name: Option<String>,
-        labels: Option<Labels>,
-    }
-    let update: Update = call.body()?;
-    let present = cloud.ssh_key(call)?.name.clone();
-    if let Some(new) = &update.labels {
-        labels::check(new)?;
-    }
-    if let Some(name) = update.name.as_deref().filter(|name| *name != present) {
-        cloud.check_ssh_key_name(name)?;
-    }
-    let key = cloud.ssh_key(call)?;
-    key.name = update.name.unwrap_or(present);
-    if let Some(labels) = update.labels {
-        key.labels = labels;
-    }
-    Answer::one("ssh_key", key)
-}
-
-pub(crate) fn delete(cloud: &mut Cloud, call: &Call) -> Reply {
-    let id = cloud.ssh_key(call)?.id;
-    cloud.ssh_keys.remove(&id);
-    Answer::no_content()
 }
 
 #[cfg(test)]

@@ -1,10 +1,14 @@
 //! Targets of firewalls and load balancers: servers, or label selectors.
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::errors::ApiError;
 use crate::labels::Selector;
+use crate::resources;
+use crate::servers::Server;
 use crate::state::Cloud;
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -27,7 +31,7 @@ pub(crate) struct Labelled {
 
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Address {
-    ip: String,
+    pub(crate) ip: String,
 }
 
 impl Target {
@@ -35,14 +39,20 @@ impl Target {
         Self::Server { server: Id { id } }
     }
 
-    /// Returns an error if the server does not exist or the selector is invalid.
+    /// Returns an error if the server does not exist, the selector is invalid or the address is not one.
     pub(crate) fn check(&self, cloud: &Cloud) -> Result<(), ApiError> {
         match self {
-            Self::Server { server } => cloud.server(server.id).map(drop),
+            Self::Server { server } => resources::get::<Server>(cloud, server.id).map(drop),
             Self::LabelSelector { label_selector } => {
                 Selector::parse(&label_selector.selector).map(drop)
             }
-            Self::Ip { .. } => Ok(()),
+            Self::Ip { ip } => match ip.ip.parse::<IpAddr>() {
+                Ok(_) => Ok(()),
+                Err(_) => Err(ApiError::invalid(
+                    "ip",
+                    format!("'{}' is not an IP address", ip.ip),
+                )),
+            },
         }
     }
 

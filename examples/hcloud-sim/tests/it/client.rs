@@ -28,6 +28,13 @@ impl Client {
         }
     }
 
+    pub(crate) fn with_token(sim: &Sim, token: &str) -> Self {
+        Self {
+            token: Some(token.into()),
+            ..Self::without_token(sim)
+        }
+    }
+
     /// Returns a client of the program.
     pub(crate) fn to(simulator: &Simulator) -> Self {
         let [endpoint, token] =
@@ -75,6 +82,13 @@ impl Client {
 
     pub(crate) async fn json(&self, path: &str) -> Value {
         self.get(path).await.json().await.unwrap()
+    }
+
+    /// Reads a control endpoint.
+    pub(crate) async fn control<T: serde::de::DeserializeOwned>(&self, path: &str) -> T {
+        let base = self.endpoint.trim_end_matches("/v1");
+        let response = self.http.get(format!("{base}{path}")).send().await.unwrap();
+        response.json().await.unwrap()
     }
 
     pub(crate) async fn post_text(&self, path: &str, body: &'static str) -> Response {

@@ -5,9 +5,15 @@
 mod api;
 mod client;
 mod consoles;
+mod description;
 mod examples;
 mod faults;
+mod generated;
+mod official_ansible;
 mod official_cli;
 mod official_client;
+mod product;
 mod program;
+mod replay;
+mod semantics;
 mod simulator;

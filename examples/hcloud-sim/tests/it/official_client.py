@@ -299,21 +299,29 @@ class Resources(Case):
         eu = Location(name="fsn1")
         subnet = NetworkSubnet(type="cloud", network_zone="eu-central", ip_range="10.1.0.0/24")
         lb11 = LoadBalancerType(name="lb11")
+        def ready(response, name):
+            """Returns the new resource when it is no longer locked."""
+            finish(response.action)
+            return getattr(response, name)
+
         makers = {
             cloud.firewalls: lambda **o: cloud.firewalls.create(**o).firewall,
             cloud.floating_ips: lambda **o: cloud.floating_ips.create(
                 type="ipv4", home_location=eu, **o
             ).floating_ip,
-            cloud.load_balancers: lambda **o: cloud.load_balancers.create(
-                load_balancer_type=lb11, location=eu, **o
-            ).load_balancer,
+            cloud.load_balancers: lambda **o: ready(
+                cloud.load_balancers.create(load_balancer_type=lb11, location=eu, **o),
+                "load_balancer",
+            ),
             cloud.networks: lambda **o: cloud.networks.create(
                 ip_range="10.1.0.0/16", subnets=[subnet], **o
             ),
             cloud.placement_groups: lambda **o: cloud.placement_groups.create(
                 type="spread", **o
             ).placement_group,
-            cloud.volumes: lambda **o: cloud.volumes.create(size=10, location=eu, **o).volume,
+            cloud.volumes: lambda **o: ready(
+                cloud.volumes.create(size=10, location=eu, **o), "volume"
+            ),
             cloud.zones: lambda **o: cloud.zones.create(mode="primary", **o).zone,
         }
         return makers.items()
@@ -476,6 +484,8 @@ class Attachments(Case):
         finish(ip.assign(self.server))
         ip.reload()
         self.assertEqual(ip.dns_ptr[0]["dns_ptr"], "entry.example")
+        self.assertApiError("must_be_unassigned", ip.delete)
+        finish(ip.unassign())
         ip.delete()
 
     def test_placement_group(self):
@@ -498,7 +508,9 @@ class Attachments(Case):
         network = cloud.networks.create(name="within", ip_range="10.0.0.0/16", subnets=[subnet])
         firewall = cloud.firewalls.create(name="around").firewall
         place = Location(name="nbg1")
-        volume = cloud.volumes.create(size=10, name="under", location=place).volume
+        created = cloud.volumes.create(size=10, name="under", location=place)
+        finish(created.action)
+        volume = created.volume
 
         server = create(
             "equipped", networks=[network], firewalls=[firewall], volumes=[volume]
