@@ -36,7 +36,7 @@ impl Drift {
         let supported = Api::supported(&root().join("hcloud-api"))?;
 
         let mut differences = differences(&described, &supported);
-        differences.extend(Reduced::read(&self.descriptions)?.differences(&root())?);
+        differences.extend(Reduced::read(&self.descriptions)?.differences(root())?);
         for difference in &differences {
             println!("{difference}");
         }

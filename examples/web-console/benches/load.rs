@@ -27,7 +27,13 @@ const TIME: Duration = Duration::from_secs(20);
 const CHANGES_PER_SECOND: u32 = 5;
 
 /// Records and open pages of each run.
-const RUNS: [(usize, usize); 5] = [(500, 0), (5_000, 0), (5_000, 300), (10_000, 500), (5_000, 1_000)];
+const RUNS: [(usize, usize); 5] = [
+    (500, 0),
+    (5_000, 0),
+    (5_000, 300),
+    (10_000, 500),
+    (5_000, 1_000),
+];
 
 #[tokio::main]
 async fn main() {
@@ -53,9 +59,13 @@ impl Console {
         let directory = tempfile::tempdir().unwrap();
         let url = |file| format!("sqlite:{}/{file}", directory.path().display());
         let (store, queue) = (url("hcc.db"), url("queue.db"));
-        let accounts = hcc_store::open_accounts(&store.parse().unwrap()).await.unwrap();
+        let accounts = hcc_store::open_accounts(&store.parse().unwrap())
+            .await
+            .unwrap();
         let admin = hcc_core::Permissions::admin();
-        add(&*accounts, "root", &admin, PASSWORD.into()).await.unwrap();
+        add(&*accounts, "root", &admin, PASSWORD.into())
+            .await
+            .unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address: SocketAddr = listener.local_addr().unwrap();
         drop(listener);
@@ -86,7 +96,12 @@ impl Console {
     fn usage(&self) -> (Duration, u64) {
         let process = self.process.id().unwrap();
         let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-        let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        let fields: Vec<_> = stat
+            .rsplit_once(')')
+            .unwrap()
+            .1
+            .split_whitespace()
+            .collect();
         let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
         let pages: u64 = fields[21].parse().unwrap();
         // Linux counts in hundredths of a second and in pages of 4 KiB.
@@ -97,7 +112,11 @@ impl Console {
     async fn log_in(&self, client: &Client) -> String {
         let form = [("name", "root"), ("password", PASSWORD)];
         let login = client.post(format!("{}/login", self.origin)).form(&form);
-        let response = login.header("sec-fetch-site", "same-origin").send().await.unwrap();
+        let response = login
+            .header("sec-fetch-site", "same-origin")
+            .send()
+            .await
+            .unwrap();
         let cookie = response.headers()[SET_COOKIE].to_str().unwrap();
         cookie.split(';').next().unwrap().to_owned()
     }
@@ -114,10 +133,18 @@ async fn run(records: usize, pages: usize) {
         let patch = Patch::new().status("off");
         Write::new(format!("web{number}"), patch, IfMissing::Insert)
     });
-    console.store.write(&writes.collect::<Vec<_>>()).await.unwrap();
+    console
+        .store
+        .write(&writes.collect::<Vec<_>>())
+        .await
+        .unwrap();
     let client = client();
     let cookie = console.log_in(&client).await;
-    let get = |path: &str| client.get(format!("{}{path}", console.origin)).header(COOKIE, &cookie);
+    let get = |path: &str| {
+        client
+            .get(format!("{}{path}", console.origin))
+            .header(COOKIE, &cookie)
+    };
 
     let (sender, mut seen) = mpsc::unbounded_channel();
     let page = get("/").send().await.unwrap().text().await.unwrap();
@@ -146,7 +173,11 @@ async fn run(records: usize, pages: usize) {
         ticks.tick().await;
         let name = format!("web{}", changed.len() % records.min(100));
         let status = format!("change-{}", changed.len());
-        console.store.set(&name, Patch::new().status(&status)).await.unwrap();
+        console
+            .store
+            .set(&name, Patch::new().status(&status))
+            .await
+            .unwrap();
         changed.push(Instant::now());
         let event = json!({ "evt": "record", "for": name, "record": "updated" });
         let event: RawEvent = serde_json::from_value(event).unwrap();
@@ -175,10 +206,16 @@ async fn logins() {
     for _ in 0..50 {
         let logins = (0..20).map(|_| {
             let number = fastrand::u32(..);
-            let form = [("name", format!("user-{number}")), ("password", "a wrong one".to_owned())];
+            let form = [
+                ("name", format!("user-{number}")),
+                ("password", "a wrong one".to_owned()),
+            ];
             let login = client.post(format!("{}/login", console.origin)).form(&form);
             let from = std::net::Ipv4Addr::from_bits(number | 0x0100_0000).to_string();
-            login.header("sec-fetch-site", "same-origin").header("x-forwarded-for", from).send()
+            login
+                .header("sec-fetch-site", "same-origin")
+                .header("x-forwarded-for", from)
+                .send()
         });
         for response in join_all(logins).await {
             assert_eq!(response.unwrap().status(), 401);

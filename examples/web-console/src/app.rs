@@ -129,6 +129,7 @@ pub fn app(console: WebConsole) -> Router {
         .route("/servers/{name}", get(servers::one).post(commands::submit))
         .route("/servers/{name}/screen", get(screen::form))
         .route("/commands/{id}", post(commands::resolve))
+        .route("/failed", get(commands::failed))
         .route("/users", get(users::list).post(users::create))
         .route("/users/{name}", get(users::one).post(users::change))
         .route("/audit", get(audit::list).post(audit::keep))

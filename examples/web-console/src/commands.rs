@@ -1,10 +1,11 @@
 //! Submitting commands, and resolving those that failed.
 
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use hcc_core::{Request, ServerName, Verb};
-use hcc_queue::CommandId;
+use hcc_queue::{CommandId, Entry, PageCursor};
+use hcc_store::Fields;
 use serde::Deserialize;
 
 use crate::WebConsole;
@@ -12,7 +13,7 @@ use crate::auth::{AuthUser, CsrfForm};
 use crate::error::AppError;
 use crate::limits::COMMANDS;
 use crate::page::Html;
-use crate::view::{Button, Confirm, resolutions};
+use crate::view::{Button, CommandView, Confirm, resolutions};
 
 #[derive(Deserialize)]
 pub(crate) struct CommandForm {
@@ -42,6 +43,50 @@ impl ConfirmPage {
 pub(crate) struct DeadLetterForm {
     #[serde(rename = "do")]
     verb: String,
+}
+
+/// How many failed commands a page shows.
+const PAGE_SIZE: usize = 50;
+
+#[derive(Template)]
+#[template(path = "failed.html")]
+struct FailedPage {
+    auth: AuthUser,
+    commands: Vec<CommandView>,
+    older: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct FailedQuery {
+    before: Option<String>,
+}
+
+/// Lists the failed commands that the user may see, the newest first.
+pub(crate) async fn failed(
+    State(console): State<WebConsole>,
+    auth: AuthUser,
+    Query(FailedQuery { before }): Query<FailedQuery>,
+) -> Result<impl IntoResponse, AppError> {
+    let before = before.map(PageCursor::from);
+    let commands = console.frontend.queue().commands();
+    let page = commands.dead_letters(before.as_ref(), PAGE_SIZE).await;
+    let page = page.map_err(hcc_core::Error::from)?;
+    let servers = page.entries.iter().map(|entry| &*entry.command.server);
+    let servers: Vec<_> = servers.collect();
+    let records = console
+        .frontend
+        .records_of(&servers, Fields::SUMMARY)
+        .await?;
+    let view = |entry: &Entry| {
+        let server = &entry.command.server;
+        let record = records.iter().find(|record| record.name == *server);
+        CommandView::of(entry, record, &auth)
+    };
+    Ok(Html(FailedPage {
+        commands: page.entries.iter().filter_map(view).collect(),
+        older: page.next.map(|cursor| cursor.to_string()),
+        auth,
+    }))
 }
 
 /// Submits a command, after a confirmation if it cannot be undone.

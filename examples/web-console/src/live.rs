@@ -45,14 +45,21 @@ struct Shared {
     state: Mutex<State>,
     /// Sends the version after each change.
     versions: watch::Sender<u64>,
-    /// Updates of this version that were rendered already, by what they begin with.
-    rendered: Mutex<(u64, HashMap<(u64, View), Arc<str>>)>,
+    rendered: Mutex<Rendered>,
     reader: tokio::sync::Mutex<Reader>,
     no_worker: watch::Sender<bool>,
     sessions: watch::Sender<()>,
     /// One permit per event stream.
     streams: Arc<Semaphore>,
     streams_of_users: Places<String>,
+}
+
+/// Updates to one version that were rendered already.
+#[derive(Debug, Default)]
+struct Rendered {
+    version: u64,
+    /// By the version of the page before, and by what it shows.
+    updates: HashMap<(u64, View), Arc<str>>,
 }
 
 /// Reads what has changed.
@@ -105,21 +112,25 @@ impl LiveUpdates {
         if since == Some(version) {
             return (version, None);
         }
-        let json = |since| -> Arc<str> {
+        let render = |since| -> Arc<str> {
             let update = state.update(since, auth, view);
             let json = serde_json::to_string(&update);
             json.expect("its keys are strings").into()
         };
         let Some(begin) = since else {
-            return (version, Some(json(None)));
+            return (version, Some(render(None)));
         };
         let key = (begin, view.clone());
         let rendered = self.0.rendered.lock();
         let mut rendered = rendered.unwrap_or_else(PoisonError::into_inner);
-        if rendered.0 != version {
-            *rendered = (version, HashMap::new());
+        if rendered.version != version {
+            *rendered = Rendered {
+                version,
+                ..Rendered::default()
+            };
         }
-        let json = rendered.1.entry(key).or_insert_with(|| json(since));
+        let json = rendered.updates.entry(key);
+        let json = json.or_insert_with(|| render(since));
         (version, Some(json.clone()))
     }
 }
@@ -204,24 +215,27 @@ impl WebConsole {
         Ok(())
     }
 
-    /// Returns the commands in the queue, with the oldest of those that failed, and the number of
-    /// all that failed.
+    /// Returns the commands in the queue, with the newest of those that failed, and the number of all
+    /// that failed.
     async fn read_commands(&self) -> Result<(Vec<Entry>, u64), hcc_core::Error> {
         let commands = self.frontend.queue().commands();
         let mut entries: Vec<Entry> = Vec::new();
         let mut next = None;
         loop {
             let page = commands.list(next.as_ref(), hcc_queue::MAX_PAGE).await?;
-            let is_dead = |entry: &&Entry| entry.state == CommandState::Dead;
-            let dead = page.entries.iter().filter(is_dead).count();
-            let live = page.entries.len() - dead;
-            entries.extend(page.entries.into_iter().take(live + MAX_FAILED));
+            let is_live = |entry: &Entry| entry.state != CommandState::Dead;
+            // The failed ones follow those that wait.
+            let have_failed = page.entries.last().is_some_and(|last| !is_live(last));
+            entries.extend(page.entries.into_iter().take_while(is_live));
             next = page.next;
-            if next.is_none() {
-                return Ok((entries, dead as u64));
+            if have_failed {
+                let failed = commands.dead_letters(None, MAX_FAILED);
+                let (failed, count) = tokio::try_join!(failed, commands.count_dead())?;
+                entries.extend(failed.entries);
+                return Ok((entries, count));
             }
-            if dead > 0 {
-                return Ok((entries, commands.counts().await?.dead));
+            if next.is_none() {
+                return Ok((entries, 0));
             }
         }
     }

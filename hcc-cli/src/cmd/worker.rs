@@ -64,7 +64,12 @@ pub(crate) struct Worker {
     console_ttl: Option<Duration>,
 
     /// Refuse commands without a user
-    #[arg(long, visible_alias = "require-user", env = "HCC_REQUIRE_USER", hide_env_values = true)]
+    #[arg(
+        long,
+        visible_alias = "require-user",
+        env = "HCC_REQUIRE_USER",
+        hide_env_values = true
+    )]
     #[arg(action = clap::ArgAction::SetTrue, value_parser = switch)]
     names_required: bool,
 

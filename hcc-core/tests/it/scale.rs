@@ -260,9 +260,10 @@ async fn other_tasks_run_after_each_page_of_a_sync() {
         }
     });
 
-    let report = |progress| match progress {
-        SyncProgress::Fetching { servers, .. } => fetched.store(servers, Relaxed),
-        _ => {}
+    let report = |progress| {
+        if let SyncProgress::Fetching { servers, .. } = progress {
+            fetched.store(servers, Relaxed);
+        }
     };
     let planned = recorded.project.plan_sync(&Scope::All, true, report);
     let synced = planned.await.unwrap().apply().await.unwrap();

@@ -51,7 +51,7 @@ impl Generator {
             if self.rng.u8(..3) > 0 {
                 continue;
             }
-            let value = self.value(schema, 0);
+            let value = self.value(schema);
             let values = value.as_array().cloned().unwrap_or(vec![value]);
             for value in values {
                 let text = value
@@ -64,7 +64,7 @@ impl Generator {
         }
         let body = described
             .get("body")
-            .map(|schema| self.value(&schema.clone(), 0));
+            .map(|schema| self.value(&schema.clone()));
         (method.parse().unwrap(), path, body)
     }
 
@@ -77,10 +77,10 @@ impl Generator {
     }
 
     /// Returns a value of a schema, now and then another one.
-    fn value(&mut self, schema: &Value, depth: u8) -> Value {
+    fn value(&mut self, schema: &Value) -> Value {
         if let Some(name) = schema["$ref"].as_str() {
             let name = name.strip_prefix("#/$defs/").unwrap();
-            return self.value(&self.description["$defs"][name].clone(), depth);
+            return self.value(&self.description["$defs"][name].clone());
         }
         if self.rng.u8(..40) == 0 {
             let odd = [
@@ -98,13 +98,13 @@ impl Generator {
         for key in ["anyOf", "oneOf"] {
             if let Some(parts) = schema[key].as_array() {
                 let at = self.rng.usize(..parts.len());
-                return self.value(&parts[at].clone(), depth);
+                return self.value(&parts[at].clone());
             }
         }
         let mut object = json!({});
         if let Some(parts) = schema["allOf"].as_array() {
             for part in parts {
-                if let Value::Object(fields) = self.value(part, depth) {
+                if let Value::Object(fields) = self.value(part) {
                     object.as_object_mut().unwrap().extend(fields);
                 }
             }
@@ -129,18 +129,18 @@ impl Generator {
             },
             Some(&"boolean") => self.rng.bool().into(),
             Some(&"array") => (0..self.rng.u8(..3))
-                .map(|_| self.value(&schema["items"], depth + 1))
+                .map(|_| self.value(&schema["items"]))
                 .collect(),
             Some(&"object") => {
                 let required = schema["required"].as_array().cloned().unwrap_or_default();
                 for (name, property) in schema["properties"].as_object().into_iter().flatten() {
                     let is_required = required.iter().any(|it| it == name);
                     if is_required && self.rng.u8(..30) > 0 || self.rng.bool() {
-                        object[name] = self.value(property, depth + 1);
+                        object[name] = self.value(property);
                     }
                 }
                 if schema["additionalProperties"].is_object() && self.rng.bool() {
-                    object[self.text()] = self.value(&schema["additionalProperties"], depth + 1);
+                    object[self.text()] = self.value(&schema["additionalProperties"]);
                 }
                 object
             }

@@ -1,4 +1,4 @@
-//! The collection `hetzner.hcloud` of PyPI's `ansible`.
+//! The collection `hetzner.hcloud` of the `PyPI` package `ansible`.
 
 use std::env;
 use std::process::Output;

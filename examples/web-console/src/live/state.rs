@@ -22,7 +22,7 @@ pub(crate) struct State {
     epoch: String,
     version: u64,
     servers: BTreeMap<Natural, Arc<Server>>,
-    /// The commands in the queue, with the oldest of those that have failed at the end.
+    /// The commands in the queue, with the newest of those that have failed at the end.
     commands: Vec<Entry>,
     commands_changed: u64,
     /// How many commands have failed.

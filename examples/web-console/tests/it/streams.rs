@@ -205,7 +205,7 @@ async fn page_gets_what_has_changed_since_it_was_loaded() {
 }
 
 #[tokio::test]
-async fn failed_commands_are_counted_and_the_oldest_are_shown() {
+async fn failed_commands_are_counted_and_the_newest_are_shown() {
     let site = Site::new().await;
     set_status(&site, "web", "off").await;
     let commands = site.queue.commands();
