@@ -77,6 +77,7 @@ const CASES: &[(&str, Expected)] = &[
     ("push stop web1 --wait=1s", Prints("would push stop web1")),
     ("pull", Refuses),
     ("next", Refuses),
+    ("queue init", Prints("would create ")),
     ("queue list", Reads),
     ("queue show ID", Reads),
     ("queue retry DEAD", Prints("would retry ")),
@@ -92,7 +93,7 @@ const CASES: &[(&str, Expected)] = &[
 ];
 
 /// Those for which nothing is left to change without the flag either.
-const CHANGE_NOTHING: &[&str] = &["create web2"];
+const CHANGE_NOTHING: &[&str] = &["create web2", "queue init"];
 
 /// A user with all that a verb could change: servers, records of them and of one that is gone, a
 /// waiting command, a dead letter, and settings.

@@ -54,7 +54,7 @@ async fn each_failure_has_one_line_and_its_exit_code() {
             "",
             &["create", "web2", "cx23", "nonsense"],
             3,
-            "hcc: image \"nonsense\" not found: POST /servers was refused: invalid input in field 'image': image not found (not_offered)\nhint: run hcc images to list what is available",
+            "hcc: image \"nonsense\" not found: POST /servers was refused: invalid input in field 'image': image 'nonsense' not found (not_offered)\nhint: run hcc images to list what is available",
         ),
         (
             "",

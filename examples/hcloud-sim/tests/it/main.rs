@@ -9,7 +9,6 @@ mod description;
 mod examples;
 mod faults;
 mod generated;
-mod official_ansible;
 mod official_cli;
 mod official_client;
 mod product;
