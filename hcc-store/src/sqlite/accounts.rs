@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::schema::{LOCK_AUDIT, UNLOCK_AUDIT};
 use super::{Sqlite, corrupt};
 use crate::accounts::{Stored, seconds, time};
 use crate::{
@@ -182,7 +183,14 @@ impl Accounts for Sqlite {
             let sql = "SELECT id FROM audit WHERE doc ->> '$.at' >= ?1 ORDER BY id LIMIT 1";
             let first = transaction.query_row(sql, [seconds(before)], |row| row.get(0));
             let first = first.optional()?.unwrap_or(i64::MAX);
-            Ok(transaction.execute("DELETE FROM audit WHERE id < ?1", [first])?)
+            let sql = "SELECT EXISTS (SELECT 1 FROM audit WHERE id < ?1)";
+            if !transaction.query_row(sql, [first], |row| row.get(0))? {
+                return Ok(0);
+            }
+            transaction.execute(UNLOCK_AUDIT, [])?;
+            let pruned = transaction.execute("DELETE FROM audit WHERE id < ?1", [first])?;
+            transaction.execute(LOCK_AUDIT, [])?;
+            Ok(pruned)
         });
         Ok(pruned.await?)
     }

@@ -38,8 +38,7 @@ pub(super) static SCHEMA: Schema = Schema {
     CREATE TRIGGER audit_stays_as_it_is BEFORE UPDATE ON audit
         BEGIN SELECT RAISE(ABORT, 'the audit trail is kept'); END",
         CHANGES,
-        "DROP TRIGGER audit_stays;
-    CREATE TABLE counts (
+        "CREATE TABLE counts (
         key TEXT PRIMARY KEY NOT NULL,
         until REAL NOT NULL
     ) WITHOUT ROWID;
@@ -53,6 +52,11 @@ pub(super) static SCHEMA: Schema = Schema {
     synchronous: "FULL",
     open_lock: lock_directory,
 };
+
+/// Permits removing entries of the audit trail, until `LOCK_AUDIT` in the same transaction.
+pub(super) const UNLOCK_AUDIT: &str = "DROP TRIGGER audit_stays";
+pub(super) const LOCK_AUDIT: &str = "CREATE TRIGGER audit_stays BEFORE DELETE ON audit
+        BEGIN SELECT RAISE(ABORT, 'the audit trail is kept'); END";
 
 /// The newest change of each name, noted by triggers so that changes of other programs are too.
 ///

@@ -71,6 +71,8 @@ impl Installation {
             Command::new(WEB_CONSOLE)
                 .args(["--listen", "127.0.0.1:0", "--screens"])
                 .arg(format!("ws://{}", sim.address()))
+                // Many pages of one user on this machine.
+                .args(["--proxy", "127.0.0.1", "--max-streams-of-user", "1000"])
                 .env("HCC_STORE", &urls.store),
         );
         let origin =

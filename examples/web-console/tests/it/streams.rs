@@ -222,12 +222,10 @@ async fn failed_commands_are_counted_and_the_newest_are_shown() {
     let update: Value = serde_json::from_str(&update.text).unwrap();
     assert_eq!(update["failed"], 30);
     assert_eq!(update["commands"].as_array().unwrap().len(), 20);
-    assert!(
-        root.get("/")
-            .await
-            .text
-            .contains("in total: <span class=\"number\">30</span>")
-    );
+    let page = root.get("/").await.text;
+    assert!(page.contains("Failed commands: <span class=\"number\">30</span>"));
+    let failed = root.get("/failed").await.text;
+    assert_eq!(failed.matches("<li data-command").count(), 30);
 }
 
 #[tokio::test]
