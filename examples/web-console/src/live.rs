@@ -26,7 +26,7 @@ use crate::places::Places;
 /// The minimum time between two reads of the database.
 const MIN_REFRESH_INTERVAL: Duration = Duration::from_millis(100);
 
-/// The maximum time between two complete reads while somebody watches: other programs may change
+/// The maximum time between two complete reads while pages are open: other programs may change
 /// records in a way that the database does not tell.
 const COMPLETE_INTERVAL: Duration = Duration::from_secs(30);
 

@@ -1,4 +1,4 @@
-//! Removing what nobody needs any more: expired sessions, and old entries of the audit trail.
+//! Removing what has expired: sessions, and old entries of the audit trail.
 
 use std::time::{Duration, SystemTime};
 

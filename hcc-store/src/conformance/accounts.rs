@@ -210,7 +210,7 @@ pub async fn sessions_of_a_user_are_listed(fixture: &dyn AccountsFixture) {
     let list = async |user, now| accounts.sessions(user, at(now)).await.unwrap();
     assert_eq!(list("mary", 9).await, [new.clone(), old]);
     assert_eq!(list("mary", 10).await, [new]);
-    assert_eq!(list("nobody", 0).await, []);
+    assert_eq!(list("adam", 0).await, []);
 }
 
 /// One session can be ended, or all sessions of a user.

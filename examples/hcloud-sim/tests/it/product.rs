@@ -1,6 +1,5 @@
 //! The simulator as a product: projects, state, control endpoints, the program's options.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 

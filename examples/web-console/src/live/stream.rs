@@ -84,7 +84,7 @@ pub(crate) async fn stream(
 }
 
 impl super::LiveUpdates {
-    /// Returns the version that a page shows; 0, which nobody remembers, if that is one of another
+    /// Returns the version that a page shows; 0, which is always too old, if that is one of another
     /// process.
     fn since(&self, shown: Option<&str>) -> Option<u64> {
         let state = self.state();

@@ -229,7 +229,7 @@ async fn failed_commands_are_counted_and_the_newest_are_shown() {
 }
 
 #[tokio::test]
-async fn databases_are_not_read_while_nobody_watches() {
+async fn databases_are_not_read_without_open_pages() {
     let site = Site::new().await;
     set_status(&site, "web", "off").await;
     let root = site.admin().await;
