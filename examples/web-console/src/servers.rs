@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::IntoResponse;
-use hcc_core::hcloud_api::LabelSelector;
 use hcc_core::{ServerName, Verb};
 use hcc_store::{AuditEntry, AuditQuery, Record};
+use hcloud_api::LabelSelector;
 use serde::Deserialize;
 
 use crate::WebConsole;
