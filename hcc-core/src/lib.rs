@@ -15,6 +15,7 @@ mod frontend;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 mod name;
+mod offered;
 mod outcome;
 mod power;
 #[cfg(feature = "worker")]
@@ -37,8 +38,8 @@ pub use hcloud_api;
 
 pub use api_reason::{ApiReason, InvalidField};
 pub use authz::{
-    AccountAuthorizer, Authorizer, Denied, Grant, InvalidPattern, InvalidPermissions, NamePattern,
-    Permission, Permissions,
+    AccountAuthorizer, Authorizer, CreateLimits, Denied, Grant, InvalidPattern, InvalidPermissions,
+    NamePattern, Permission, Permissions,
 };
 pub use console::Console;
 pub use create_options::CreateOptions;
@@ -46,6 +47,7 @@ pub use error::{Difference, Error, ErrorKind, ResourceKind, Result};
 pub use event::{CommandEvent, Event, Heartbeat, RecordEvent, SyncOutcome, SyncedEvent};
 pub use frontend::{Frontend, Listener, Waiter, WorkerTracker};
 pub use name::{InvalidName, ServerName};
+pub use offered::{OfferedCatalog, OfferedImage, OfferedLocation, OfferedPlace, OfferedType};
 pub use outcome::{Failure, Outcome};
 pub use power::Power;
 #[cfg(feature = "worker")]

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use hcc_store::{Accounts, AuditEntry, Record};
 
 use super::{Authorizer, Denied, Permissions};
-use crate::{Error, Request, Result};
+use crate::{CommandEvent, Error, Outcome, Request, Result};
 
 /// Allows what the permissions of the accounts in a database allow.
 ///
@@ -90,15 +90,21 @@ impl AccountAuthorizer {
         Ok(())
     }
 
-    /// Adds a denied command to the audit log.
-    async fn audit(&self, request: &Request) -> Result<()> {
+    /// Adds a command to the audit log.
+    async fn audit(
+        &self,
+        by: Option<String>,
+        verb: &str,
+        server: Option<String>,
+        outcome: String,
+    ) -> Result<()> {
         let entry = AuditEntry {
             at: SystemTime::now(),
-            by: request.by.clone(),
+            by,
             ip: None,
-            what: request.command.verb().wire().to_owned(),
-            server: request.server.as_ref().map(ToString::to_string),
-            outcome: "denied".to_owned(),
+            what: verb.to_owned(),
+            server,
+            outcome,
         };
         Ok(self.accounts.append(&entry).await?)
     }
@@ -109,9 +115,62 @@ impl Authorizer for AccountAuthorizer {
     async fn check(&self, request: &Request, record: Option<&Record>) -> Result<()> {
         let decided = self.decide(request, record).await;
         if let Err(Error::Denied(_)) = decided {
-            self.audit(request).await?;
+            let server = request.server.as_ref().map(ToString::to_string);
+            let (verb, outcome) = (request.command.verb().wire(), "denied".to_owned());
+            self.audit(request.by.clone(), verb, server, outcome)
+                .await?;
         }
         decided
+    }
+
+    async fn limits_create(&self, request: &Request) -> Result<bool> {
+        let Some(by) = &request.by else {
+            return Ok(false);
+        };
+        match self.permissions(by).await {
+            Ok(permissions) => Ok(permissions.create_limits().is_some()),
+            // The check has decided about users that do not exist.
+            Err(Error::Denied(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn check_create(
+        &self,
+        request: &Request,
+        server_type: Option<&str>,
+        monthly: Option<f64>,
+        records: &[Record],
+    ) -> Result<()> {
+        let (Some(by), Some(server)) = (&request.by, &request.server) else {
+            return Ok(());
+        };
+        let permissions = self.permissions(by).await?;
+        let checked = permissions.check_create(server, server_type, monthly, records);
+        if checked.is_err() {
+            let (verb, outcome) = (request.command.verb().wire(), "denied".to_owned());
+            let server = Some(server.to_string());
+            self.audit(Some(by.clone()), verb, server, outcome).await?;
+        }
+        Ok(checked?)
+    }
+
+    /// Adds the outcome of a user's command to the audit log.
+    async fn ended(&self, event: &CommandEvent) -> Result<()> {
+        let outcome = match &event.outcome {
+            Some(Outcome::Done { note: None }) => "done".to_owned(),
+            Some(Outcome::Done { note: Some(note) }) => format!("done: {note}"),
+            // The check has added it already.
+            Some(Outcome::Failed(failure)) if failure.code == "denied" => return Ok(()),
+            Some(Outcome::Failed(failure)) => format!("failed: {}", failure.message),
+            Some(Outcome::Removed { .. }) | None => return Ok(()),
+        };
+        if event.by.is_none() {
+            return Ok(());
+        }
+        let server = Some(event.server.clone()).filter(|server| !server.is_empty());
+        self.audit(event.by.clone(), &event.cmd, server, outcome)
+            .await
     }
 
     async fn needs_labels(&self, request: &Request) -> Result<bool> {

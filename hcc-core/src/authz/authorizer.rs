@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use hcc_store::Record;
 
-use crate::{Request, Result};
+use crate::{CommandEvent, Request, Result};
 
 /// Decides which requests are allowed.
 ///
@@ -33,6 +33,44 @@ pub trait Authorizer: Debug + Send + Sync {
     async fn needs_labels(&self, request: &Request) -> Result<bool> {
         let _ = request;
         Ok(true)
+    }
+
+    /// Returns whether a request to create a server has to be [checked](Self::check_create) once its
+    /// type and its price are known. By default it has not.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    async fn limits_create(&self, request: &Request) -> Result<bool> {
+        let _ = request;
+        Ok(false)
+    }
+
+    /// Checks a request to create a server of this type, with its gross price per month and the
+    /// records of all servers.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    async fn check_create(
+        &self,
+        request: &Request,
+        server_type: Option<&str>,
+        monthly: Option<f64>,
+        records: &[Record],
+    ) -> Result<()> {
+        let _ = (request, server_type, monthly, records);
+        Ok(())
+    }
+
+    /// Notes how a command has ended that was checked. By default it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// The outcome cannot be stored. The worker logs that, and goes on.
+    async fn ended(&self, event: &CommandEvent) -> Result<()> {
+        let _ = event;
+        Ok(())
     }
 }
 
