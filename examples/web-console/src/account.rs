@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::WebConsole;
 use crate::auth::{AuthUser, CsrfForm};
 use crate::error::AppError;
+use crate::form::{Problem, refused};
 use crate::limits::PASSWORD_CHANGES;
 use crate::page::Html;
 use crate::users::check_password;
@@ -20,6 +21,17 @@ use crate::users::check_password;
 struct AccountPage {
     auth: AuthUser,
     by_password: bool,
+    problem: Problem,
+}
+
+impl AccountPage {
+    fn refused(auth: AuthUser, problem: Problem) -> Response {
+        refused(Self {
+            auth,
+            by_password: true,
+            problem,
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -32,6 +44,7 @@ pub(crate) async fn form(State(console): State<WebConsole>, auth: AuthUser) -> i
     Html(AccountPage {
         auth,
         by_password: console.settings.user_header.is_none(),
+        problem: Problem::default(),
     })
 }
 
@@ -47,11 +60,16 @@ pub(crate) async fn change(
         console
             .audit(&auth, "password", None, "wrong_password")
             .await?;
-        return Err(AppError::Invalid("The old password is wrong.".to_owned()));
+        let problem = Problem::new("old", "The old password is wrong.");
+        return Ok(AccountPage::refused(auth, problem));
     }
     console.refund(PASSWORD_CHANGES, name).await?;
+    let new = match check_password(new) {
+        Ok(new) => new,
+        Err(error) => return Ok(AccountPage::refused(auth, Problem::new("new", error))),
+    };
     let mut user = auth.user.clone();
-    user.password = Some(console.passwords.hash(check_password(new)?).await);
+    user.password = Some(console.passwords.hash(new).await);
     console.put_user(&user).await?;
     console.accounts.end_sessions(Sessions::Of(name)).await?;
     console.live.recheck_sessions();

@@ -287,6 +287,7 @@ async fn new_password_ends_all_other_sessions() {
     site.add_user("anna", json!(null)).await;
     let (here, there) = (site.log_in("anna").await, site.log_in("anna").await);
 
+    // The form says what is wrong with which field.
     let short = here
         .post("/account", &[("old", PASSWORD), ("new", "short")])
         .await;
