@@ -10,7 +10,8 @@ const NOT_ACCEPTED = 1006; // why a socket is closed that was never opened
 const states = {
   empty: {
     title: 'No console',
-    text: 'This page shows the screen of a server. To get a link, run:',
+    text: 'This page shows the screen of a server.',
+    advice: 'To get a link, run:',
     command: 'hcc console NAME --open',
   },
   foreign: {
@@ -19,13 +20,15 @@ const states = {
   },
   missing: {
     title: 'noVNC is missing',
-    text: 'noVNC, which draws the screen, is not installed. Run this in the directory noVNC, then reload the page:',
+    text: 'noVNC, which draws the screen, is not installed.',
+    advice: 'Run this in the directory noVNC, then reload the page:',
     command: 'npm ci',
     offer: 'again',
   },
   stuck: {
     title: 'The screen does not load',
-    text: 'noVNC, which draws the screen, is still not loaded after 20 seconds. The network may be slow, or this browser may be too old. To get another link, run:',
+    text: 'noVNC, which draws the screen, is still not loaded after 20 seconds. The network may be slow, or this browser may be too old.',
+    advice: 'To get another link, run:',
     command: 'hcc console NAME --open',
     offer: 'again',
   },
@@ -43,7 +46,8 @@ const states = {
   },
   refused: {
     title: 'Link expired or refused',
-    text: '{host} does not accept the link. Links are valid for one minute; to get another, run:',
+    text: '{host} does not accept the link. Links are valid for one minute.',
+    advice: 'To get another link, run:',
     command: 'hcc console NAME --open',
     offer: 'again',
   },
@@ -63,7 +67,8 @@ const states = {
   },
   lost: {
     title: 'Connection lost',
-    text: 'The server was switched off, or the network failed. If the link has expired, run this to get another:',
+    text: 'The server was switched off, or the network failed.',
+    advice: 'If the link has expired, run this to get another:',
     command: 'hcc console NAME --open',
     offer: 'again',
   },
@@ -116,13 +121,15 @@ function isTrusted({ protocol, hostname }) {
 }
 
 function show(name, values) {
-  const { title, text, command = '', offer } = states[name];
+  const { title, text, advice, command, offer } = states[name];
   values = { host: link.url?.host, ...values };
   document.body.dataset.state = name;
   element('status').textContent = localize(title, values);
   element('title').textContent = localize(title, values);
-  element('explanation').textContent = localize(text, values);
-  element('command').textContent = renew ? '' : command;
+  // Users of a service have no command line.
+  const texts = renew ? [text] : [text, advice];
+  element('explanation').textContent = texts.filter(Boolean).map((it) => localize(it, values)).join(' ');
+  element('command').textContent = (!renew && command) || '';
   element('asking').hidden = offer !== 'asking';
   element('again').hidden = offer !== 'again' || !(RFB || link.again);
   element('controls').disabled = name !== 'connected';

@@ -153,6 +153,7 @@ pub fn app(console: WebConsole) -> Router {
         .route("/users/{name}", get(users::one).post(users::change))
         .route("/audit", get(audit::list).post(audit::keep))
         .route("/account", get(account::form).post(account::change))
+        .route("/account/sessions", post(account::end_session))
         .route("/login", get(login::form).post(login::login))
         .route("/logout", post(login::logout))
         .route("/static/{version}/{file}", get(page::asset))

@@ -36,11 +36,23 @@ function fill(element, values) {
   if (values.last_tone !== undefined) color('last', values.last_tone);
 }
 
-/** Shows a timestamp in the format of the browser's locale. */
+const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+const units = [['day', 86_400], ['hour', 3_600], ['minute', 60], ['second', 1]];
+
+/** Shows a timestamp: how long ago it was, or in the format of the browser's locale if that is long. */
 function showTime(element, timestamp) {
   element.dateTime = timestamp;
   const date = new Date(timestamp);
-  element.textContent = timestamp === '' || isNaN(date) ? '' : date.toLocaleString();
+  const isKnown = timestamp !== '' && !isNaN(date);
+  element.title = isKnown ? date.toLocaleString() : '';
+  element.textContent = isKnown ? ago(date) : '';
+}
+
+function ago(date) {
+  const seconds = (date - Date.now()) / 1000;
+  if (Math.abs(seconds) > 7 * 86_400) return date.toLocaleString();
+  const [unit, length] = units.find(([, length]) => Math.abs(seconds) >= length) ?? units.at(-1);
+  return relative.format(Math.trunc(seconds / length), unit);
 }
 
 const inOrder = new Intl.Collator('en', { numeric: true }).compare;
@@ -257,8 +269,9 @@ if (all) {
   all.hidden = false;
   const count = () => {
     const checked = boxes().filter((box) => box.checked).length;
-    document.getElementById('selected').textContent = `Selected: ${checked}`;
-    for (const button of document.querySelectorAll('#bulk button')) button.disabled = checked === 0;
+    document.getElementById('selected').textContent = checked === 0
+      ? 'Select servers to act on several at once.' : `Selected: ${checked}`;
+    for (const button of document.querySelectorAll('#bulk button')) button.hidden = checked === 0;
     all.checked = checked > 0 && checked === boxes().length;
   };
   all.addEventListener('change', () => {
@@ -269,7 +282,53 @@ if (all) {
   addEventListener('pageshow', count);
 }
 
-for (const time of document.querySelectorAll('time')) showTime(time, time.dateTime);
+const showTimes = () => {
+  for (const time of document.querySelectorAll('time')) if (time.dateTime) showTime(time, time.dateTime);
+};
+showTimes();
+setInterval(showTimes, 30_000);
+
+// The colors: those of the system until the user chooses.
+const themes = { auto: 'Theme: system', light: 'Theme: light', dark: 'Theme: dark' };
+const theme = document.getElementById('theme');
+const setTheme = (name) => {
+  document.documentElement.dataset.theme = name;
+  if (theme) theme.textContent = themes[name];
+};
+const stored = () => {
+  try {
+    return localStorage.getItem('theme');
+  } catch {
+    return null; // Private windows may forbid it.
+  }
+};
+setTheme(stored() in themes ? stored() : 'auto');
+if (theme) {
+  theme.hidden = false;
+  theme.addEventListener('click', () => {
+    const names = Object.keys(themes);
+    const next = names[(names.indexOf(document.documentElement.dataset.theme) + 1) % names.length];
+    setTheme(next);
+    try {
+      localStorage.setItem('theme', next);
+    } catch { /* Then it holds for this page. */ }
+  });
+}
+
+// Browsers allow it with TLS or on the same machine only.
+for (const field of navigator.clipboard ? document.querySelectorAll('[data-copy]') : []) {
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.className = 'copy';
+  button.textContent = 'Copy';
+  button.ariaLabel = `Copy ${field.dataset.copy}`;
+  button.hidden = field.textContent === '';
+  button.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(field.textContent);
+    toast(`${field.dataset.copy} copied.`);
+  });
+  field.after(button);
+}
 
 if (list || only) {
   listen();
