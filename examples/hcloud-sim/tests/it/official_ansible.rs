@@ -1,4 +1,4 @@
-//! The collection `hetzner.hcloud` of PyPI's `ansible`.
+//! Hetzner's Ansible collection, out of `PyPI`'s package `ansible`.
 
 use std::env;
 
