@@ -56,7 +56,7 @@ pub(crate) async fn form(
     }))
 }
 
-/// Leads to the form: WebKit sends the form of an open screen to this path when that is reloaded.
+/// Leads to the form: `WebKit` sends the form of an open screen to this path when that is reloaded.
 pub(crate) async fn reload(
     State(console): State<WebConsole>,
     Path(name): Path<String>,

@@ -165,7 +165,8 @@ impl Authorizer for AccountAuthorizer {
             Some(Outcome::Failed(failure)) => format!("failed: {}", failure.message),
             Some(Outcome::Removed { .. }) | None => return Ok(()),
         };
-        if event.by.is_none() {
+        // Without users, no web service shows the log, or limits its size.
+        if event.by.is_none() || self.accounts.users().await?.is_empty() {
             return Ok(());
         }
         let server = Some(event.server.clone()).filter(|server| !server.is_empty());
@@ -196,7 +197,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{Command, CreateOptions, Power};
+    use crate::{Command, CreateOptions, Failure, Power};
 
     async fn authorizer(
         users: impl IntoIterator<Item = (&str, Value)>,
@@ -317,6 +318,43 @@ mod tests {
 
         assert_eq!(reason(&authorizer, &kill(Some("mary"))).await, None);
         assert!(authorizer.permissions("mary").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn outcomes_of_users_are_in_the_audit_log() {
+        let failure = Failure::new(crate::ErrorKind::Failed, "locked", "server is locked");
+        let denied = Failure::new(crate::ErrorKind::Refused, "denied", "denied: no");
+        let note = Some("it was off".to_owned());
+        for (users, outcome, audited) in [
+            (1, Outcome::Done { note: None }, Some("done")),
+            (1, Outcome::Done { note }, Some("done: it was off")),
+            (
+                1,
+                Outcome::Failed(failure),
+                Some("failed: server is locked"),
+            ),
+            // The check has audited it.
+            (1, Outcome::Failed(denied), None),
+            (1, Outcome::Removed { by: None }, None),
+            (0, Outcome::Done { note: None }, None),
+        ] {
+            let known = [("mary", all_of_web())].into_iter().take(users);
+            let (authorizer, accounts) = authorizer(known).await;
+            let mut command = hcc_queue::Command::new("kill", "web");
+            for by in [None, Some("mary".to_owned())] {
+                command.by = by;
+                let event = CommandEvent::ended(&command, outcome.clone());
+                authorizer.ended(&event).await.unwrap();
+            }
+
+            let query = AuditQuery {
+                limit: 10,
+                ..AuditQuery::default()
+            };
+            let page = accounts.audit(&query).await.unwrap();
+            let outcomes: Vec<_> = page.entries.iter().map(|it| &*it.outcome).collect();
+            assert_eq!(outcomes, audited.as_slice());
+        }
     }
 
     #[tokio::test]

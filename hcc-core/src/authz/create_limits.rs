@@ -10,7 +10,7 @@ use crate::ServerName;
 
 /// Limits of the servers that a user may create.
 ///
-/// They count all recorded servers whose names the user may create, whoever created them: the
+/// They count all recorded servers whose names the user may create, regardless of their creators: the
 /// [grants](crate::Grant) for creation are the share of the project that the limits are about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]

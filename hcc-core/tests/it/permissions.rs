@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use hcc_core::{AccountAuthorizer, Command, ErrorKind, Power, Request};
-use hcc_store::{Accounts, Memory, Patch, StoreExt, User};
+use hcc_core::{
+    AccountAuthorizer, Command, CreateOptions, ErrorKind, OfferedCatalog, Power, Request,
+};
+use hcc_store::{Accounts, AuditQuery, Memory, Patch, StoreExt, User};
 use hcloud_sim::Sim;
 use serde_json::{Value, json};
 
@@ -159,4 +161,105 @@ async fn command_of_a_removed_user_is_denied() {
     let error = ended.unwrap_err().to_string();
     assert_eq!(error, "denied: user \"zoe\" not found");
     assert_eq!(fixture.harness.setup.servers("web1").await, 1);
+}
+
+#[tokio::test]
+async fn limits_of_creation_hold_for_commands_that_are_pushed_at_once() {
+    let fixture = Fixture::new().await;
+    let grants = json!([{ "servers": "test*", "may": ["create"] }]);
+    fixture
+        .add(
+            "eve",
+            json!({ "grants": grants, "create": { "servers": 2 } }),
+        )
+        .await;
+    fixture
+        .add(
+            "max",
+            json!({ "grants": grants, "create": { "monthly": 1, "types": ["cx23"] } }),
+        )
+        .await;
+    let _worker = fixture.start_worker();
+    let create = async |server: &str, by: &str, options: CreateOptions| {
+        let request = Request::new(Command::Create(options), name(server)).by(by);
+        let frontend = &fixture.harness.frontend;
+        frontend.submit_and_wait(&request, MINUTE).await
+    };
+    let any = CreateOptions::default;
+
+    let ends = tokio::join!(
+        create("test1", "eve", any()),
+        create("test2", "eve", any()),
+        create("test3", "eve", any()),
+    );
+
+    let ends = [ends.0, ends.1, ends.2];
+    let errors: Vec<_> = ends.into_iter().filter_map(Result::err).collect();
+    let [error] = &errors[..] else {
+        panic!("expected one error but got {errors:?}");
+    };
+    assert_eq!(error.code(), "denied");
+    assert_eq!(
+        error.to_string(),
+        "denied: at most 2 servers are allowed, and there are 2"
+    );
+    let expensive = create("test4", "max", any().with_server_type("cx23"));
+    let expensive = expensive.await.unwrap_err().to_string();
+    assert!(
+        expensive.starts_with("denied: at most 1 a month are allowed"),
+        "{expensive}"
+    );
+    let other = create("test4", "max", any().with_server_type("cx33"));
+    assert_eq!(
+        other.await.unwrap_err().to_string(),
+        "denied: type cx33 is not one of those allowed: cx23"
+    );
+    assert_eq!(fixture.harness.setup.servers("test4").await, 0);
+}
+
+#[tokio::test]
+async fn outcomes_of_the_commands_of_users_are_in_the_audit_trail() {
+    let fixture = Fixture::new().await;
+    let _worker = fixture.start_worker();
+
+    fixture.push(Command::Console, "mary").await.unwrap();
+    fixture
+        .push(Command::Kill { id: None }, "mary")
+        .await
+        .unwrap_err();
+    fixture.harness.push("sync", "web1").await.unwrap();
+
+    let query = AuditQuery {
+        limit: 100,
+        ..AuditQuery::default()
+    };
+    let page = fixture.accounts.audit(&query).await.unwrap();
+    let entries = page.entries.into_iter().rev().map(|entry| {
+        let (by, server) = (entry.by.unwrap_or_default(), entry.server.unwrap());
+        format!("{by} {} {server} {}", entry.what, entry.outcome)
+    });
+    let entries: Vec<_> = entries.collect();
+    assert_eq!(entries, ["mary console web1 done", "mary kill web1 denied"]);
+}
+
+#[tokio::test]
+async fn catalog_is_published_for_web_services_with_users() {
+    let fixture = Fixture::new().await;
+    let accounts = Arc::new(fixture.accounts.clone());
+    let worker = fixture.harness.worker().with_catalog(accounts.clone());
+    let _worker = RunningWorker::start(worker);
+
+    let read = async || OfferedCatalog::read(&*accounts).await.unwrap();
+    let published = async || read().await.is_some();
+    test_services::wait_until(published, true).await;
+
+    let catalog = read().await.unwrap();
+    assert_eq!(catalog.currency, "EUR");
+    let cx23 = catalog.types.iter().find(|it| it.name == "cx23").unwrap();
+    assert!(cx23.cores > 0 && cx23.memory > 0.0 && cx23.disk > 0);
+    let cheapest = catalog.monthly("cx23", None).unwrap();
+    assert!(cheapest > 0.0);
+    assert_eq!(catalog.monthly("cx23", Some("nowhere")), None);
+    assert!(catalog.images.iter().any(|it| it.name == "debian-13"));
+    assert!(catalog.locations.iter().any(|it| it.name == "fsn1"));
 }

@@ -296,9 +296,12 @@ async fn user_ends_sessions_in_other_browsers() {
     assert_eq!(page.matches("Log out there").count(), 1, "{page}");
 
     let session = other(&page);
-    berta.post("/account/sessions", &[("session", &session)]).await;
+    berta
+        .post("/account/sessions", &[("session", &session)])
+        .await;
     assert_eq!(there.get("/").await.status, StatusCode::OK);
-    here.post("/account/sessions", &[("session", &session)]).await;
+    here.post("/account/sessions", &[("session", &session)])
+        .await;
     assert_eq!(there.get("/").await.location(), "/login");
 
     let third = site.log_in("anna").await;

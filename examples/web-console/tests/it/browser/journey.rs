@@ -164,7 +164,54 @@ async fn page_shows_that_no_worker_is_running_until_one_starts() {
     installation.worker.stop();
     browser.element("#silent:not([hidden])").await;
     browser.save_screenshots("no-worker").await;
+    // The page of a screen says so at once, too, and does not wait for a worker.
+    let servers = browser.current_url().await.unwrap();
+    let screen = format!("{}/servers/web-1/screen", installation.origin);
+    browser.goto(&screen).await.unwrap();
+    browser.element("#silent:not([hidden])").await;
+    assert_eq!(browser.text("#opening").await, "");
+    browser.goto(servers.as_str()).await.unwrap();
     installation.restart_worker().await;
 
     browser.element("#silent[hidden]").await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and hcc"]
+async fn page_shows_since_when_it_is_not_connected() {
+    let mut installation = Installation::start(DatabaseUrls::sqlite(), &[]).await;
+    let browser = Chromium::start().await;
+    log_in(&browser, &installation.origin).await;
+    browser.element("#offline[hidden]").await;
+
+    installation.console.stop();
+
+    browser.element("#offline:not([hidden])").await;
+    browser.wait_for_text("#offline", "Not connected.").await;
+    browser.save_screenshots("not-connected").await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn double_click_acts_once_and_the_history_shows_it_without_a_reload() {
+    let project = BrowserProject::start().await;
+    let browser = Chromium::start().await;
+    log_in(&browser, &project.site.origin).await;
+    let server = format!("{}/servers/web-1", project.site.origin);
+    browser.goto(&server).await.unwrap();
+    browser.mark().await;
+
+    let twice = "
+        const button = document.querySelector('[value=stop]');
+        button.click();
+        button.click();";
+    browser.execute(twice, vec![]).await.unwrap();
+    browser.wait_for_text("[data-field=status]", "off").await;
+
+    browser.wait_for_text("#history", "requested").await;
+    browser.wait_for_text("#history", "done").await;
+    assert!(browser.is_marked().await, "the page was not reloaded");
+    let audit = project.site.audit().await;
+    let stops: Vec<_> = audit.iter().filter(|it| it.contains(" stop ")).collect();
+    assert_eq!(stops, ["root stop web-1 asked", "root stop web-1 done"]);
 }

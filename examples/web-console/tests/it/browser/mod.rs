@@ -3,6 +3,7 @@
 mod caching;
 mod engines;
 mod journey;
+mod keyboard;
 mod latency;
 mod pages;
 mod plain;

@@ -59,6 +59,35 @@ async fn every_page_is_responsive_and_accessible() {
     browser.save_screenshots("confirm").await;
     assert_eq!(accessibility_violations(&browser).await, [""; 0]);
 
+    for (name, path, form) in [
+        (
+            "bulk",
+            "/servers",
+            "verb=kill&server:web-1=on&server:db-1=on",
+        ),
+        ("refused", "/new", "name=we+b&user_data=x"),
+    ] {
+        // As a form would: pages with several servers or with errors are responses to forms.
+        let script = "
+            const [path, body] = arguments;
+            const form = document.createElement('form');
+            [form.method, form.action] = ['post', path];
+            const csrf = document.querySelector('[name=csrf]').value;
+            for (const [name, value] of new URLSearchParams(`${body}&csrf=${csrf}`)) {
+                const input = document.createElement('input');
+                [input.type, input.name, input.value] = ['hidden', name, value];
+                form.append(input);
+            }
+            document.body.append(form);
+            form.submit();";
+        browser.goto(&format!("{origin}/account")).await.unwrap();
+        let arguments = vec![path.into(), form.into()];
+        browser.execute(script, arguments).await.unwrap();
+        browser.element("form .grave, .problem").await;
+        browser.save_screenshots(name).await;
+        assert_eq!(accessibility_violations(&browser).await, [""; 0], "{name}");
+    }
+
     browser
         .goto(&format!("{origin}/servers/web-1/screen"))
         .await
