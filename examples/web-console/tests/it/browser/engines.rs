@@ -179,10 +179,12 @@ async fn expired_link_and_missing_screen_are_told_apart(browser: &Browser) {
 
     open(browser, &site, "web").await;
     browser.wait_for_state("refused").await;
-    assert_eq!(browser.text("#status").await, "Link expired or refused");
+    browser
+        .wait_for_text("#status", "Link expired or refused")
+        .await;
     browser.click("#again").await;
     browser.wait_for_state("failed").await;
-    assert_eq!(browser.text("#status").await, "No screen");
+    browser.wait_for_text("#status", "No screen").await;
     browser.click("#again").await;
     browser.wait_for_state("connected").await;
 }
