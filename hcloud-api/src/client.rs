@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::Method;
 use reqwest::Url;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::delay::{OnDelay, Spell};
 use crate::lenient::Mode;
@@ -37,6 +37,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Client {
     pub(crate) shared: Arc<Shared>,
     pub(crate) retry: RetryPolicy,
+    pub(crate) call_timeout: Option<Duration>,
 }
 
 /// What all clones of a client share.
@@ -57,6 +58,15 @@ pub(crate) struct Shared {
     pub(crate) pacers: Pacers,
     pub(crate) parallel_pages: usize,
     pub(crate) poll_interval: PollInterval,
+}
+
+/// The proxy that connections use.
+#[derive(Clone)]
+enum Proxy {
+    /// That of the environment, with the feature `system-proxy`.
+    System,
+    None,
+    At(SecretString),
 }
 
 /// The interval between polls of running actions, which grows from `initial` to `max`.
@@ -129,8 +139,28 @@ impl Client {
     /// Returns a clone with another retry policy.
     pub fn with_retry(&self, retry: RetryPolicy) -> Self {
         Self {
-            shared: Arc::clone(&self.shared),
             retry,
+            ..self.clone()
+        }
+    }
+
+    /// Returns a clone whose requests end within `timeout`, with all retries and waits for the rate
+    /// limit, or else with [`Error::CallTimeout`].
+    ///
+    /// Each page of a list is a request of its own. [`wait`](Client::wait) has a deadline of its
+    /// own.
+    ///
+    /// ```no_run
+    /// # async fn example(client: hcloud_api::Client) -> hcloud_api::Result<()> {
+    /// use std::time::Duration;
+    ///
+    /// let servers = client.with_timeout(Duration::from_secs(3)).servers().find("web-1").await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self {
+            call_timeout: Some(timeout),
+            ..self.clone()
         }
     }
 
@@ -301,6 +331,8 @@ pub struct ClientBuilder {
     on_deviation: Option<OnDeviation>,
     on_delay: Option<OnDelay>,
     token_source: Option<TokenSource>,
+    http: Option<reqwest::Client>,
+    proxy: Proxy,
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
     tls: tls::Backend,
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -327,6 +359,8 @@ impl ClientBuilder {
             on_deviation: None,
             on_delay: None,
             token_source: None,
+            http: None,
+            proxy: Proxy::System,
             #[cfg(any(feature = "rustls", feature = "native-tls"))]
             tls: tls::Backend::default(),
             #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -444,6 +478,42 @@ impl ClientBuilder {
         self
     }
 
+    /// Sends all requests by a client of your own: with its proxies, TLS, user agent and pool of
+    /// connections, instead of those that this builder sets.
+    ///
+    /// It should follow no redirects, as the API never redirects. For [consoles], it must not use
+    /// HTTP/2. Its version is that of [`hcloud_api::reqwest`](crate::reqwest).
+    ///
+    /// ```
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hcloud_api::{Client, reqwest};
+    ///
+    /// let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    /// let client = Client::builder("token").http(http.build()?).build()?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// [consoles]: crate::Client#method.open_console
+    pub fn http(mut self, client: reqwest::Client) -> Self {
+        self.http = Some(client);
+        self
+    }
+
+    /// Connects through the proxy at a URL, such as `http://proxy.example:3128` or
+    /// `socks5h://user:password@127.0.0.1:1080`, instead of that of the environment.
+    ///
+    /// With `socks5h` the proxy resolves host names, with `socks5` this program does.
+    pub fn proxy(mut self, url: impl Into<SecretString>) -> Self {
+        self.proxy = Proxy::At(url.into());
+        self
+    }
+
+    /// Ignores the proxy settings of the environment.
+    pub fn no_proxy(mut self) -> Self {
+        self.proxy = Proxy::None;
+        self
+    }
+
     /// Trusts these root certificates (PEM, one or more) in addition to the built-in ones, for
     /// proxies that inspect TLS.
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -465,12 +535,12 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidToken`], [`Error::InvalidEndpoint`], [`Error::InvalidRootCertificate`] or
-    /// [`Error::Setup`].
+    /// [`Error::InvalidToken`], [`Error::InvalidEndpoint`], [`Error::InvalidProxy`],
+    /// [`Error::InvalidRootCertificate`] or [`Error::Setup`].
     pub fn build(self) -> Result<Client> {
         Ok(Client {
             shared: Arc::new(Shared {
-                http: self.http()?,
+                http: self.http_to_api()?,
                 #[cfg(feature = "console")]
                 setup: self.clone(),
                 dry_run: self.dry_run,
@@ -487,13 +557,17 @@ impl ClientBuilder {
                 poll_interval: self.poll_interval,
             }),
             retry: self.retry,
+            call_timeout: None,
         })
     }
 
     /// Returns the HTTP client for the API.
-    fn http(&self) -> Result<reqwest::Client> {
+    fn http_to_api(&self) -> Result<reqwest::Client> {
+        if let Some(http) = &self.http {
+            return Ok(http.clone());
+        }
         let builder = self
-            .connections()
+            .connections()?
             .pool_max_idle_per_host(self.parallel_pages)
             // The API closes idle connections. Closing them first avoids that this happens during
             // a POST, which must not be retried.
@@ -506,20 +580,27 @@ impl ClientBuilder {
     /// Returns the HTTP client for consoles, which does not send the token.
     #[cfg(feature = "console")]
     pub(crate) fn http_to_consoles(&self) -> Result<reqwest::Client> {
-        let builder = self.connections();
+        if let Some(http) = &self.http {
+            return Ok(http.clone());
+        }
+        let builder = self.connections()?;
         #[cfg(any(feature = "rustls", feature = "native-tls"))]
         let builder = self.with_tls(builder, tls::Protocols::Http1)?;
         builder.build().map_err(Error::setup)
     }
 
     /// Returns the settings that all connections share.
-    fn connections(&self) -> reqwest::ClientBuilder {
-        reqwest::Client::builder()
+    fn connections(&self) -> Result<reqwest::ClientBuilder> {
+        let builder = reqwest::Client::builder()
             .user_agent(&self.user_agent)
-            .timeout(self.timeout)
             .connect_timeout(self.connect_timeout)
             // The API never redirects; following one could leak the token.
-            .redirect(reqwest::redirect::Policy::none())
+            .redirect(reqwest::redirect::Policy::none());
+        Ok(match &self.proxy {
+            Proxy::System => builder,
+            Proxy::None => builder.no_proxy(),
+            Proxy::At(url) => builder.proxy(proxy(url.expose_secret())?),
+        })
     }
 
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -530,6 +611,23 @@ impl ClientBuilder {
     ) -> Result<reqwest::ClientBuilder> {
         tls::set_up(builder, self.tls, &self.root_certificates, protocols)
     }
+}
+
+fn proxy(url: &str) -> Result<reqwest::Proxy> {
+    let invalid = || {
+        // Without the password.
+        let shown = Url::parse(url).map(|mut url| {
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+            url.to_string()
+        });
+        let proxy = shown.unwrap_or_default();
+        Error::InvalidProxy { proxy }
+    };
+    let schemes = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
+    let parsed = Url::parse(url).ok().filter(Url::has_host);
+    let parsed = parsed.filter(|url| schemes.contains(&url.scheme()));
+    reqwest::Proxy::all(parsed.ok_or_else(invalid)?).map_err(|_| invalid())
 }
 
 fn endpoint(endpoint: &str) -> Result<Url> {

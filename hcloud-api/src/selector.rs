@@ -143,9 +143,7 @@ impl LabelSelector {
     fn and(mut self, key: impl Into<String>, test: Test) -> Result<Self, InvalidSelector> {
         let key = key.into();
         check_key(&key)?;
-        if let Test::In(values) | Test::NotIn(values) = &test
-            && values.is_empty()
-        {
+        if matches!(&test, Test::In(values) | Test::NotIn(values) if values.is_empty()) {
             return Err(InvalidSelector::NoValues(key));
         }
         test.values()

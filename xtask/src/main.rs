@@ -8,6 +8,8 @@ mod description;
 mod dist_files;
 mod drift;
 mod fuzz;
+mod mixes;
+mod msrv;
 mod public_api;
 mod screenshots;
 mod services;
@@ -35,6 +37,8 @@ enum Task {
     DistFiles(dist_files::DistFiles),
     Drift(drift::Drift),
     Fuzz(fuzz::Fuzz),
+    Mixes(mixes::Mixes),
+    Msrv(msrv::Msrv),
     PublicApi(public_api::PublicApi),
     #[command(alias = "pictures")]
     Screenshots(screenshots::Screenshots),
@@ -64,6 +68,8 @@ impl Task {
             Self::DistFiles(files) => files.run(),
             Self::Drift(drift) => drift.run(),
             Self::Fuzz(fuzz) => fuzz.run(),
+            Self::Mixes(mixes) => mixes.run(),
+            Self::Msrv(msrv) => msrv.run(),
             Self::PublicApi(public_api) => public_api.run(),
             Self::Screenshots(screenshots) => screenshots.run(),
             Self::Services(services) => services.run(),
