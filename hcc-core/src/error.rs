@@ -469,6 +469,7 @@ fn api_kind(error: &hcloud_api::Error) -> ErrorKind {
         (Api::WaitDeadline { .. }, _) => ErrorKind::TimedOut,
         (
             Api::InvalidToken
+            | Api::TokenFile { .. }
             | Api::InvalidEndpoint { .. }
             | Api::InvalidProxy { .. }
             | Api::InvalidRootCertificate { .. },

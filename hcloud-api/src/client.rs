@@ -91,19 +91,13 @@ impl Client {
         ClientBuilder::new(token.into())
     }
 
-    /// Creates a client from the token in `HCLOUD_TOKEN` and, if set, the endpoint in
-    /// `HCLOUD_ENDPOINT`.
+    /// Creates a client from the environment, as [`ClientBuilder::from_env`] does.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidToken`] if `HCLOUD_TOKEN` is not set.
+    /// [`Error::InvalidToken`] if neither variable with a token is set, or [`Error::TokenFile`].
     pub fn from_env() -> Result<Self> {
-        let token = std::env::var("HCLOUD_TOKEN").map_err(|_| Error::InvalidToken)?;
-        let builder = Self::builder(token);
-        match std::env::var("HCLOUD_ENDPOINT") {
-            Ok(endpoint) if !endpoint.is_empty() => builder.endpoint(endpoint).build(),
-            _ => builder.build(),
-        }
+        ClientBuilder::from_env()?.build()
     }
 
     /// Replaces the token of this client and all its clones; returns whether it is another one.
@@ -368,6 +362,45 @@ impl ClientBuilder {
         }
     }
 
+    /// Returns a builder with what these variables of the environment have; empty ones count as
+    /// absent.
+    ///
+    /// | variable | |
+    /// | --- | --- |
+    /// | `HCLOUD_TOKEN` | the token |
+    /// | `HCLOUD_TOKEN_FILE` | otherwise, a file with the token, which is read again when the API rejects it |
+    /// | `HCLOUD_ENDPOINT` | the [endpoint](Self::endpoint) of the Cloud API |
+    /// | `HETZNER_ENDPOINT` | that of the [storage box API](Self::storage_box_endpoint) |
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidToken`] if neither variable with a token is set, or [`Error::TokenFile`].
+    pub fn from_env() -> Result<Self> {
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let variable = |name| variable(name).filter(|value| !value.is_empty());
+        let mut builder = match (variable("HCLOUD_TOKEN"), variable("HCLOUD_TOKEN_FILE")) {
+            (Some(token), _) => Self::new(token.into()),
+            (None, Some(path)) => {
+                let token = token_in(&path)?;
+                Self::new(token).token_source(move || {
+                    let token = token_in(&path).map_err(BoxError::from);
+                    std::future::ready(token)
+                })
+            }
+            (None, None) => return Err(Error::InvalidToken),
+        };
+        if let Some(endpoint) = variable("HCLOUD_ENDPOINT") {
+            builder = builder.endpoint(endpoint);
+        }
+        if let Some(endpoint) = variable("HETZNER_ENDPOINT") {
+            builder = builder.storage_box_endpoint(endpoint);
+        }
+        Ok(builder)
+    }
+
     /// Sets the endpoint of the Cloud API, instead of `https://api.hetzner.cloud/v1`.
     pub fn endpoint(mut self, url: impl Into<String>) -> Self {
         self.endpoint = url.into();
@@ -613,6 +646,17 @@ impl ClientBuilder {
     }
 }
 
+/// Reads the token in a file.
+fn token_in(path: &str) -> Result<SecretString> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text.trim().into()),
+        Err(source) => Err(Error::TokenFile {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
 fn proxy(url: &str) -> Result<reqwest::Proxy> {
     let invalid = || {
         // Without the password.
@@ -637,4 +681,50 @@ fn endpoint(endpoint: &str) -> Result<Url> {
         .ok_or_else(|| Error::InvalidEndpoint {
             endpoint: endpoint.to_owned(),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn from_env(variables: &[(&str, &str)]) -> Result<Client> {
+        let variables = HashMap::<&str, &str>::from_iter(variables.iter().copied());
+        let variable = |name: &str| variables.get(name).map(|value| (*value).to_owned());
+        ClientBuilder::from_variables(variable)?.build()
+    }
+
+    #[test]
+    fn endpoints_are_those_of_the_environment() {
+        let client = from_env(&[
+            ("HCLOUD_TOKEN", "token"),
+            ("HCLOUD_ENDPOINT", "http://127.0.0.1:1/v1"),
+            ("HETZNER_ENDPOINT", "http://127.0.0.1:2/v1"),
+        ]);
+
+        let client = client.unwrap();
+        assert_eq!(client.endpoint(), "http://127.0.0.1:1/v1");
+        let storage_boxes = client.shared.storage_boxes.as_str();
+        assert_eq!(storage_boxes, "http://127.0.0.1:2/v1");
+    }
+
+    #[test]
+    fn empty_variables_count_as_absent() {
+        let client = from_env(&[("HCLOUD_TOKEN", "token"), ("HCLOUD_ENDPOINT", "")]);
+
+        assert_eq!(client.unwrap().endpoint(), CLOUD_ENDPOINT);
+        for variables in [&[][..], &[("HCLOUD_TOKEN", ""), ("HCLOUD_TOKEN_FILE", "")]] {
+            let error = from_env(variables).unwrap_err();
+            assert!(matches!(error, Error::InvalidToken), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_file_that_cannot_be_read_is_named() {
+        let error = from_env(&[("HCLOUD_TOKEN_FILE", "/nonexistent/token")]).unwrap_err();
+
+        let message = error.to_string();
+        assert_eq!(message, "token file \"/nonexistent/token\" cannot be read");
+    }
 }

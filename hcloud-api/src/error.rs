@@ -187,6 +187,15 @@ pub enum Error {
     #[error("the API token is missing or not printable ASCII")]
     InvalidToken,
 
+    /// The file with the token cannot be read.
+    #[error("token file {path:?} cannot be read")]
+    TokenFile {
+        /// The path of the file.
+        path: String,
+        /// The cause.
+        source: std::io::Error,
+    },
+
     /// An endpoint is not an `http` or `https` URL.
     #[error("invalid endpoint {endpoint:?}: not an http or https URL")]
     InvalidEndpoint {

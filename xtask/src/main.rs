@@ -7,6 +7,8 @@ mod demo;
 mod description;
 mod dist_files;
 mod drift;
+#[cfg(test)]
+mod features;
 mod fuzz;
 mod mixes;
 mod msrv;

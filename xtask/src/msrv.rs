@@ -5,14 +5,14 @@
 //! of the other the oldest direct dependencies that the manifests allow.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
-use crate::workspace::{cargo, root, run, target};
+use crate::workspace::{cargo, metadata, root, run, target};
 
 /// Check the libraries with the oldest Rust version and the oldest dependencies that they support
 #[derive(clap::Args)]
@@ -328,17 +328,6 @@ impl Rust {
             .env("CARGO_TARGET_DIR", target().join("msrv"));
         run(&mut check)
     }
-}
-
-fn metadata(dir: &Path, args: &[&str]) -> Result<Value> {
-    let mut metadata = cargo();
-    metadata
-        .args(["metadata", "--format-version", "1"])
-        .args(args);
-    let output = metadata.current_dir(dir).output()?;
-    let error = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "cargo metadata failed: {error}");
-    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 fn list<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {

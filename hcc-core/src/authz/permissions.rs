@@ -242,7 +242,7 @@ fn nonempty_selector<'de, D: Deserializer<'de>>(
 
 fn matches(selector: &LabelSelector, record: Option<&Record>) -> bool {
     let labels = record.and_then(|record| record.labels.as_ref());
-    labels.is_some_and(|labels| selector.matches(|key| labels.get(key).map(String::as_str)))
+    labels.is_some_and(|labels| selector.matches_with(|key| labels.get(key).map(String::as_str)))
 }
 
 impl Permission {
