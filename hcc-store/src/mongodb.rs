@@ -28,8 +28,8 @@ use crate::{
     Stage, Store, StoreUrl, Write,
 };
 
-/// The number of writes in one command: some MB, far below the limits of the server.
-const BATCH_SIZE: usize = 1000;
+/// The number of records in one command or batch: at most some MB.
+const BATCH_SIZE: usize = 250;
 
 /// Records in a MongoDB collection, for any number of machines.
 ///
@@ -163,7 +163,8 @@ impl Mongodb {
 
     /// Starts to read the records that match, as they are stored.
     fn select(&self, filter: Document, fields: Fields) -> Find<'_, RawDocumentBuf> {
-        let find = self.raw.find(filter);
+        // Otherwise a batch has up to 16 MB, all of which are in memory.
+        let find = self.raw.find(filter).batch_size(BATCH_SIZE as u32);
         match fields {
             Fields::All => find,
             Fields::Only(fields) => {

@@ -68,9 +68,8 @@ impl Patch {
     /// Sets the fields of a snapshot that differ at each sync, if no other does: the traffic and the
     /// time.
     #[must_use]
-    pub fn unchanged(self, snapshot: &ServerSnapshot) -> Self {
-        self.set("io", value(&snapshot.io))
-            .set("synced", seconds(snapshot.synced))
+    pub fn counters(self, io: &Traffic, synced: SystemTime) -> Self {
+        self.set("io", value(io)).set("synced", seconds(synced))
     }
 
     /// Sets the id of the server.

@@ -101,6 +101,8 @@ mod server_types;
 #[cfg(feature = "client")]
 mod servers;
 #[cfg(feature = "client")]
+mod shape;
+#[cfg(feature = "client")]
 mod sort;
 #[cfg(feature = "client")]
 mod ssh_keys;

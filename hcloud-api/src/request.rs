@@ -22,6 +22,7 @@ use crate::pagination::Listing;
 use crate::rate_limit::{Budget, Permit};
 use crate::redact::Secrets;
 use crate::retry::Retries;
+use crate::shape;
 use crate::token::Version;
 use crate::{ApiError, Client, Delay, Deviation, Error, Resource, Result, Salvage};
 
@@ -519,7 +520,7 @@ impl Success {
     /// Reports the fields that only some items of a list have, if there is an observer; returns
     /// them.
     pub(crate) fn missing_fields<T: Resource>(&self) -> Vec<Deviation> {
-        if self.client.shared.on_deviation.is_none() {
+        if self.client.shared.on_deviation.is_none() || !shape::has_different_fields(&self.body) {
             return Vec::new();
         }
         let response: Value = serde_json::from_slice(&self.body).unwrap_or_default();

@@ -2,6 +2,7 @@
 
 mod bench;
 mod chaos;
+mod database;
 mod deb;
 mod demo;
 mod description;
@@ -16,6 +17,7 @@ mod public_api;
 mod screenshots;
 mod services;
 mod simulator;
+mod soak;
 mod svg;
 mod test;
 mod words;
@@ -45,6 +47,7 @@ enum Task {
     #[command(alias = "pictures")]
     Screenshots(screenshots::Screenshots),
     Services(services::Services),
+    Soak(soak::Soak),
     Test(test::Test),
     Words(words::Words),
 }
@@ -75,6 +78,7 @@ impl Task {
             Self::PublicApi(public_api) => public_api.run(),
             Self::Screenshots(screenshots) => screenshots.run(),
             Self::Services(services) => services.run(),
+            Self::Soak(soak) => soak.run(),
             Self::Test(test) => test.run(),
             Self::Words(words) => words.run(),
         }

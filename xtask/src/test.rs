@@ -21,11 +21,13 @@ impl Test {
         services::node()?;
         let python = services::python()?;
         let mongod = services::mongod(&python)?;
+        let ansible = services::ansible_collections(&python)?;
 
         let mut test = cargo();
         test.args(["test", "--workspace", "--all-features", "--no-fail-fast"])
             .args(self.args)
             .args(["--", "--include-ignored"])
+            .env("HCC_TEST_ANSIBLE", ansible)
             .env("HCC_TEST_MONGOD", mongod)
             .env("HCC_TEST_PYTHON", python);
         run(&mut test)

@@ -63,9 +63,10 @@ pub(crate) struct Project {
     pub(crate) initial: Box<dyn Fn() -> Cloud + Send + Sync>,
 }
 
+#[derive(Clone)]
 pub(crate) struct Tokens {
     pub(crate) full: String,
-    pub(crate) read_only: Option<String>,
+    pub(crate) read_only: String,
 }
 
 /// The rate limits; actions have a separate one.
@@ -163,7 +164,7 @@ impl Shared {
         self.projects().iter().find_map(|project| {
             let tokens = project.tokens();
             let is_full = tokens.full == token;
-            (is_full || tokens.read_only.as_deref() == Some(token)).then_some((project, is_full))
+            (is_full || tokens.read_only == token).then_some((project, is_full))
         })
     }
 

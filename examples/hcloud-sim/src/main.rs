@@ -18,8 +18,8 @@ use tokio::sync::oneshot;
 
 /// A simulated Hetzner Cloud on loopback
 ///
-/// Without COMMAND, prints HCLOUD_ENDPOINT=… and HCLOUD_TOKEN=… and runs until interrupted. With COMMAND, runs it with
-/// these environment variables and exits with its exit code.
+/// Without COMMAND, prints HCLOUD_ENDPOINT=…, HCLOUD_TOKEN=… and further environment variables, and runs until
+/// interrupted. With COMMAND, runs it with these variables and exits with its exit code.
 #[expect(clippy::doc_markdown, reason = "shown verbatim by --help")]
 #[derive(Parser)]
 #[command(version)]
@@ -40,7 +40,7 @@ struct Args {
     #[arg(long)]
     token: Option<String>,
 
-    /// Token with read permission
+    /// Token with read permission [default: derived from the seed]
     #[arg(long, value_name = "TOKEN")]
     read_only_token: Option<String>,
 
@@ -60,7 +60,7 @@ struct Args {
     #[arg(long, default_value_t = 0)]
     seed: u64,
 
-    /// Name of another project, with a token of its own; can be repeated
+    /// Name of another project, with tokens of its own; can be repeated
     #[arg(long, value_name = "NAME")]
     project: Vec<String>,
 
@@ -212,18 +212,11 @@ async fn start(args: &Args) -> io::Result<Sim> {
 }
 
 fn print_variables(sim: &Sim) -> io::Result<()> {
-    let mut lines = format!(
-        "HCLOUD_ENDPOINT={}\nHCLOUD_TOKEN={}\n",
-        sim.endpoint(),
-        sim.token()
-    );
-    for (name, token) in sim.project_tokens().skip(1) {
-        let name = name
-            .to_uppercase()
-            .replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-        lines += &format!("HCLOUD_TOKEN_{name}={token}\n");
+    let mut lines = String::new();
+    for (name, value) in sim.variables() {
+        lines += &format!("{name}={value}\n");
     }
-    // In one piece, so that a reader that stops after the second line does not end the simulator.
+    // In one piece, so that a reader that stops after some lines does not end the simulator.
     let mut out = io::stdout().lock();
     out.write_all(lines.as_bytes())?;
     out.flush()
@@ -254,8 +247,7 @@ async fn run_command(
 ) -> anyhow::Result<ExitCode> {
     let mut child = Command::new(program)
         .args(arguments)
-        .env("HCLOUD_ENDPOINT", sim.endpoint())
-        .env("HCLOUD_TOKEN", sim.token())
+        .envs(sim.variables())
         .kill_on_drop(true)
         .spawn()
         .with_context(|| format!("failed to run {}", program.display()))?;

@@ -28,7 +28,8 @@ use crate::state::Cloud;
 pub struct Sim {
     address: SocketAddr,
     endpoint: String,
-    tokens: Vec<(String, String)>,
+    /// The name and the tokens that each project was started with.
+    projects: Vec<(String, Tokens)>,
     shared: Shared,
     state_file: Option<PathBuf>,
     _tasks: JoinSet<()>,
@@ -61,14 +62,54 @@ impl Sim {
 
     /// Returns the token with all permissions that the first project was started with.
     pub fn token(&self) -> &str {
-        &self.tokens[0].1
+        &self.projects[0].1.full
+    }
+
+    /// Returns the token with read permission only that the first project was started with.
+    pub fn read_only_token(&self) -> &str {
+        &self.projects[0].1.read_only
     }
 
     /// Returns the name of each project, and the token with all permissions that it was started with.
     pub fn project_tokens(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.tokens
+        self.projects
             .iter()
-            .map(|(name, token)| (name.as_str(), token.as_str()))
+            .map(|(name, tokens)| (name.as_str(), tokens.full.as_str()))
+    }
+
+    /// Returns the environment variables with which clients find the simulator.
+    ///
+    /// `HCLOUD_ENDPOINT`, `HCLOUD_TOKEN`, `HETZNER_ENDPOINT` (of storage boxes) and `HCLOUD_READ_ONLY_TOKEN`; for other
+    /// projects, also `HCLOUD_TOKEN_NAME` and `HCLOUD_READ_ONLY_TOKEN_NAME`, with the name of the project in capitals.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let sim = hcloud_sim::Sim::builder().start_blocking()?;
+    /// let tests = std::process::Command::new("true").envs(sim.variables()).status()?;
+    /// # assert!(tests.success());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let tokens = self.projects.iter().enumerate().map(|(number, project)| {
+            let (name, Tokens { full, read_only }) = project;
+            let name = name
+                .to_uppercase()
+                .replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+            let suffix = match number {
+                0 => String::new(),
+                _ => format!("_{name}"),
+            };
+            [
+                (format!("HCLOUD_TOKEN{suffix}"), full.clone()),
+                (format!("HCLOUD_READ_ONLY_TOKEN{suffix}"), read_only.clone()),
+            ]
+        });
+        let endpoint = |name: &str| (name.to_owned(), self.endpoint.clone());
+        let mut variables = vec![endpoint("HCLOUD_ENDPOINT")];
+        variables.extend(tokens.flatten());
+        variables.push(endpoint("HETZNER_ENDPOINT"));
+        variables
     }
 
     /// Returns the clock that determines when actions end and console URLs expire.
@@ -181,7 +222,7 @@ impl Project {
         }
     }
 
-    /// Sets a second token, with read permission only.
+    /// Sets the token with read permission only; by default it is derived from the seed.
     pub fn read_only_token(self, token: impl Into<String>) -> Self {
         Self {
             read_only_token: Some(token.into()),
@@ -370,7 +411,7 @@ impl Builder {
             self.console,
         );
 
-        let mut tokens = Vec::new();
+        let mut started = Vec::new();
         let mut projects = Vec::new();
         for (number, project) in (0..).zip([self.first].into_iter().chain(self.more)) {
             let Project {
@@ -387,22 +428,22 @@ impl Builder {
                 consoles.emptied(),
             );
             let start = move |mut cloud: Cloud| {
-                let derived = token.is_none().then(|| cloud.secret(64));
+                let tokens = Tokens {
+                    full: token.clone().unwrap_or_else(|| cloud.secret(64)),
+                    read_only: read_only_token.clone().unwrap_or_else(|| cloud.secret(64)),
+                };
                 for (name, labels) in &servers {
                     cloud.add_running_server(name.clone(), labels.clone());
                 }
-                (cloud, token.clone().or(derived).unwrap_or_default())
+                (cloud, tokens)
             };
             let (seed, speed) = (self.seed, self.speed);
-            let (cloud, token) = start(empty);
+            let (cloud, tokens) = start(empty);
             let (clock, consoles) = (clock.clone(), consoles.emptied());
             projects.push(http::Project {
                 name: name.clone(),
                 cloud: Mutex::new(cloud),
-                tokens: Mutex::new(Tokens {
-                    full: token.clone(),
-                    read_only: read_only_token,
-                }),
+                tokens: Mutex::new(tokens.clone()),
                 budgets: self.rate_limit.map(|limit| {
                     Mutex::new(Budgets {
                         actions: Bucket::full(limit.saturating_mul(2), now),
@@ -420,7 +461,7 @@ impl Builder {
                     .0
                 }),
             });
-            tokens.push((name, token));
+            started.push((name, tokens));
         }
         let faults = Faults::default();
         self.faults.into_iter().for_each(|fault| faults.add(fault));
@@ -440,7 +481,7 @@ impl Builder {
 
         let mut tasks = JoinSet::new();
         tasks.spawn(http::serve(listener, shared.clone()));
-        for number in 0..tokens.len() {
+        for number in 0..started.len() {
             tasks.spawn(http::run_scheduler(shared.clone(), number));
         }
         if let Some(path) = self.state_file.clone() {
@@ -449,7 +490,7 @@ impl Builder {
         Ok(Sim {
             address,
             endpoint,
-            tokens,
+            projects: started,
             shared,
             state_file: self.state_file,
             _tasks: tasks,

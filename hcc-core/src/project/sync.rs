@@ -2,9 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::SystemTime;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use hcc_store::{Fields, IfMissing, Order, Patch, Precondition, Record, Stage, Write};
+use hcc_store::{
+    Fields, IfMissing, Order, Patch, Precondition, Record, ServerSnapshot, Stage, Traffic, Write,
+};
 use hcloud_api::{ListServers, Server, ServerStatus, SkippedItem};
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -65,6 +68,9 @@ pub struct PlannedSync {
 
 /// The maximum number of concurrent requests for servers by name.
 const MAX_CONCURRENT_REQUESTS: usize = 32;
+
+/// The number of records that are written with one call.
+const WRITES_AT_ONCE: usize = 1000;
 
 impl Project {
     /// Updates records from Hetzner, with one request for 50 servers.
@@ -213,7 +219,7 @@ struct Planner<'a> {
     /// The records, and whether their servers were found.
     records: IndexMap<String, Known>,
     ids: HashSet<u64>,
-    adopted: Vec<(Write, SyncedRecord)>,
+    adopted: Vec<(PlannedWrite, SyncedRecord)>,
     unreadable: Unreadable,
     finds_known_server: bool,
 }
@@ -227,9 +233,24 @@ struct Known {
 
 /// What becomes of a record whose server was found.
 struct Found {
-    patch: Patch,
+    change: Change,
     changed: bool,
     status: ServerStatus,
+}
+
+/// What a sync writes to a record, in less memory than a patch.
+#[derive(Debug)]
+enum Change {
+    Snapshot(Box<ServerSnapshot>, Option<Stage>),
+    /// Only the traffic counters and the time of the sync.
+    Counters(Traffic, SystemTime),
+}
+
+#[derive(Debug)]
+struct PlannedWrite {
+    name: String,
+    change: Change,
+    if_missing: IfMissing,
 }
 
 impl<'a> Planner<'a> {
@@ -290,14 +311,18 @@ impl<'a> Planner<'a> {
             .partition(|server| self.records.contains_key(&server.name));
         for server in others {
             if self.adopts(&server) {
-                let patch = Patch::new().snapshot(&snapshot(&server));
+                let change = Change::Snapshot(Box::new(snapshot(&server)), None);
                 let synced = SyncedRecord {
                     name: server.name.clone(),
                     record: SyncOutcome::Adopted,
                     changed: true,
                     status: Some(server.status),
                 };
-                let write = Write::new(server.name, patch, IfMissing::Insert);
+                let write = PlannedWrite {
+                    change,
+                    name: server.name,
+                    if_missing: IfMissing::Insert,
+                };
                 self.adopted.push((write, synced));
             }
         }
@@ -364,22 +389,35 @@ const COMPARED: Fields = Fields::Only(&[
 impl Found {
     fn new(record: &Record, server: Server) -> Self {
         let snapshot = snapshot(&server);
-        let mut changed = differs(record, &snapshot);
-        let mut patch = if changed {
-            Patch::new().snapshot(&snapshot)
+        // Its creator was lost before it got the response.
+        let stage = (record.stage == Some(Stage::New)).then_some(Stage::Created);
+        let changed = stage.is_some() || differs(record, &snapshot);
+        let change = if changed {
+            Change::Snapshot(Box::new(snapshot), stage)
         } else {
-            Patch::new().unchanged(&snapshot)
+            Change::Counters(snapshot.io, snapshot.synced)
         };
-        if record.stage == Some(Stage::New) {
-            // Its creator was lost before it got the response.
-            patch = patch.stage(Stage::Created);
-            changed = true;
-        }
         Self {
-            patch,
+            change,
             changed,
             status: server.status,
         }
+    }
+}
+
+impl PlannedWrite {
+    fn to_write(&self) -> Write {
+        let patch = match &self.change {
+            Change::Snapshot(snapshot, stage) => {
+                let patch = Patch::new().snapshot(snapshot);
+                match stage {
+                    Some(stage) => patch.stage(stage.clone()),
+                    None => patch,
+                }
+            }
+            Change::Counters(traffic, synced) => Patch::new().counters(traffic, *synced),
+        };
+        Write::new(&*self.name, patch, self.if_missing)
     }
 }
 
@@ -450,7 +488,10 @@ impl PlannedSync {
     /// The records are unavailable.
     pub async fn apply(self) -> Result<Vec<SyncedRecord>> {
         let Self { project, plan } = self;
-        project.store.write(&plan.writes).await?;
+        for writes in plan.writes.chunks(WRITES_AT_ONCE) {
+            let writes: Vec<_> = writes.iter().map(PlannedWrite::to_write).collect();
+            project.store.write(&writes).await?;
+        }
         for (name, only) in &plan.removals {
             project.store.remove(name, *only).await?;
         }
@@ -486,7 +527,7 @@ impl Scope {
 /// The changes of a sync, decided before anything is written.
 #[derive(Debug, Default)]
 struct Plan {
-    writes: Vec<Write>,
+    writes: Vec<PlannedWrite>,
     removals: Vec<(String, Precondition)>,
     synced: Vec<SyncedRecord>,
     /// Whether none of the servers has the id of a record.
@@ -498,8 +539,11 @@ struct Plan {
 impl Plan {
     fn update(&mut self, name: String, found: Found) {
         // A record that is removed in the meantime stays removed.
-        self.writes
-            .push(Write::new(&*name, found.patch, IfMissing::Skip));
+        self.writes.push(PlannedWrite {
+            name: name.clone(),
+            change: found.change,
+            if_missing: IfMissing::Skip,
+        });
         let synced = self.report(name, SyncOutcome::Updated);
         synced.changed = found.changed;
         synced.status = Some(found.status);

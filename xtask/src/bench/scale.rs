@@ -1,16 +1,15 @@
 //! How cost grows with the number of records.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::{Cost, Home, PROFILE};
-use crate::services;
+use crate::database::DatabaseServer;
 use crate::workspace::program;
 
 /// The numbers of records, each of which has a line per measurement.
@@ -25,7 +24,7 @@ const FORMATS: [&str; 4] = ["table", "json", "jsonl", "yaml"];
 /// Prints what commands cost with this many records in SQLite and MongoDB, and how many times as
 /// much as with the number before.
 pub(super) fn run(python: &Path) -> Result<()> {
-    let mongod = Mongod::start(python)?;
+    let mongod = DatabaseServer::mongod("bench-scale-mongod", python)?;
     for store in ["sqlite", "mongodb"] {
         println!("{store}: cost by number of records, × per factor ten");
         let mut before: Option<(usize, Vec<Line>)> = None;
@@ -75,7 +74,7 @@ impl Line {
     }
 }
 
-fn measure(store: &str, records: usize, mongod: &Mongod) -> Result<Vec<Line>> {
+fn measure(store: &str, records: usize, mongod: &DatabaseServer) -> Result<Vec<Line>> {
     let name = format!("bench-scale-{store}-{records}");
     // An earlier run may have left its records.
     let _ = fs::remove_dir_all(crate::workspace::target().join(&name));
@@ -89,7 +88,7 @@ fn measure(store: &str, records: usize, mongod: &Mongod) -> Result<Vec<Line>> {
         "1000",
     ];
     let home = Home::new(&name, &arguments)?;
-    let url = format!("mongodb://127.0.0.1:{}/records{records}", mongod.port);
+    let url = format!("mongodb://127.0.0.1:{}/records{records}", mongod.port());
     let hcc = program(PROFILE, "hcc");
     let command = |arguments: &[&str]| {
         let mut command = home.command(&hcc, arguments);
@@ -184,50 +183,5 @@ impl Drop for Worker {
     fn drop(&mut self) {
         // It may have been stopped.
         let _ = self.stop();
-    }
-}
-
-/// A MongoDB server with an empty database.
-struct Mongod {
-    child: Child,
-    port: u16,
-}
-
-impl Mongod {
-    fn start(python: &Path) -> Result<Self> {
-        let directory = crate::workspace::target().join("bench-scale-mongod");
-        let _ = fs::remove_dir_all(&directory);
-        fs::create_dir_all(&directory)?;
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let child = Command::new(services::mongod(python)?)
-            .args([
-                "--quiet",
-                "--bind_ip",
-                "127.0.0.1",
-                "--port",
-                &port.to_string(),
-            ])
-            .args(["--wiredTigerCacheSizeGB", "0.25", "--dbpath"])
-            .arg(directory)
-            .stdout(Stdio::null())
-            .spawn()
-            .context("failed to start mongod")?;
-        let mongod = Self { child, port };
-        let begin = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if begin.elapsed() > Duration::from_secs(60) {
-                bail!("mongod does not accept connections");
-            }
-            thread::sleep(Duration::from_millis(100));
-        }
-        Ok(mongod)
-    }
-}
-
-impl Drop for Mongod {
-    fn drop(&mut self) {
-        // Fails if the same Ctrl-C has ended it already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

@@ -4,6 +4,7 @@ use hcloud_sim::Sim;
 use reqwest::{Method, Response};
 use serde_json::{Value, json};
 
+use crate::description::Report;
 use crate::simulator::Simulator;
 
 /// If another crate of the build enables TLS in reqwest, a cryptography provider must be installed, even for plain
@@ -14,10 +15,12 @@ pub(crate) fn http() -> reqwest::Client {
     reqwest::Client::new()
 }
 
+/// Checks all responses to [`Client::send`] by Hetzner's description.
 pub(crate) struct Client {
     http: reqwest::Client,
     endpoint: String,
     token: Option<String>,
+    expects_faults: bool,
 }
 
 impl Client {
@@ -43,6 +46,15 @@ impl Client {
             http: http(),
             endpoint,
             token: Some(token),
+            expects_faults: false,
+        }
+    }
+
+    /// Returns a client that does not check the responses.
+    pub(crate) fn expecting_faults(sim: &Sim) -> Self {
+        Self {
+            expects_faults: true,
+            ..Self::of(sim)
         }
     }
 
@@ -51,11 +63,25 @@ impl Client {
             http: http(),
             endpoint: sim.endpoint().into(),
             token: None,
+            expects_faults: false,
         }
     }
 
     pub(crate) async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Response {
-        self.try_send(method, path, body).await.unwrap()
+        let response = self.try_send(method.clone(), path, body).await.unwrap();
+        if self.expects_faults {
+            return response;
+        }
+        let mut copy = axum::http::Response::new(());
+        *copy.status_mut() = response.status();
+        *copy.headers_mut() = response.headers().clone();
+        let (method, path) = (method.as_str(), response.url().path().to_owned());
+        let text = response.text().await.unwrap();
+        let shown = (!text.is_empty()).then_some(text.as_str());
+        let mut report = Report::default();
+        report.add(method, &path, Some(copy.status().as_u16()), shown);
+        report.assert_valid();
+        copy.map(|()| text).into()
     }
 
     pub(crate) async fn try_send(

@@ -36,14 +36,14 @@ pub(crate) fn operations() -> impl Iterator<Item = &'static str> {
 }
 
 /// Returns the operation of a request.
-fn operation(request: &Request) -> Option<&'static str> {
-    let path = request.path.strip_prefix("/v1")?;
+fn operation(method: &str, path: &str) -> Option<&'static str> {
+    let path = path.strip_prefix("/v1")?;
     let parameters = |name: &str| name.matches('{').count();
     let matches = |name: &&str| {
-        let Some((method, template)) = name.split_once(' ') else {
+        let Some((wanted_method, template)) = name.split_once(' ') else {
             return false;
         };
-        method == request.method
+        wanted_method == method
             && template.split('/').count() == path.split('/').count()
             && (template.split('/').zip(path.split('/')))
                 .all(|(wanted, segment)| wanted.starts_with('{') || wanted == segment)
@@ -67,19 +67,36 @@ impl Report {
     pub(crate) fn of(requests: &[Request]) -> Self {
         let mut report = Self::default();
         for request in requests {
-            if let Err(problem) = report.add(request) {
-                let call = format!("{} {}", request.method, request.path);
-                report.violations.insert(format!("{call}: {problem}"));
-            }
+            let Request { method, path, .. } = request;
+            report.add(method, path, request.status, request.response.as_deref());
         }
         report
     }
 
-    fn add(&mut self, request: &Request) -> Result<(), String> {
-        let Some(status) = request.status else {
+    /// Checks a response; its status is `None` if there was none.
+    pub(crate) fn add(
+        &mut self,
+        method: &str,
+        path: &str,
+        status: Option<u16>,
+        text: Option<&str>,
+    ) {
+        if let Err(problem) = self.try_add(method, path, status, text) {
+            self.violations
+                .insert(format!("{method} {path}: {problem}"));
+        }
+    }
+
+    fn try_add(
+        &mut self,
+        method: &str,
+        path: &str,
+        status: Option<u16>,
+        text: Option<&str>,
+    ) -> Result<(), String> {
+        let Some(status) = status else {
             return Err("no response".into());
         };
-        let text = request.response.as_deref();
         let json = || {
             serde_json::from_str::<Value>(text.unwrap_or_default())
                 .map_err(|error| error.to_string())
@@ -88,7 +105,7 @@ impl Report {
             self.refusals += 1;
             return check_error(status, &json()?);
         }
-        let name = operation(request).ok_or("is not described")?;
+        let name = operation(method, path).ok_or("is not described")?;
         let schema = RESPONSES["operations"][name].get(status.to_string());
         match schema.ok_or(format!("status {status} is not described"))? {
             Value::Null if text.is_some() => return Err("has a body".into()),

@@ -15,7 +15,7 @@ async fn sim(fault: &str) -> (Sim, Client) {
         .start()
         .await
         .unwrap();
-    let client = Client::of(&sim);
+    let client = Client::expecting_faults(&sim);
     (sim, client)
 }
 

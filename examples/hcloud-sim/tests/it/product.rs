@@ -1,5 +1,6 @@
 //! The simulator as a product: projects, state, control endpoints, the program's options.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Duration;
 
@@ -183,11 +184,24 @@ fn program_prints_tokens_of_projects_and_a_completion_script() {
     ]);
     let script = run(&["--completion", "bash"]);
 
-    let lines: Vec<_> = lines.lines().collect();
-    assert_eq!(lines[0], "HCLOUD_ENDPOINT=https://sim.example.com/v1");
-    assert!(
-        lines[2].starts_with("HCLOUD_TOKEN_MY_STAGING="),
-        "{lines:?}"
+    let variables: Vec<_> = lines
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .collect();
+    let names: Vec<_> = variables.iter().map(|(name, _)| *name).collect();
+    assert_eq!(
+        names,
+        [
+            "HCLOUD_ENDPOINT",
+            "HCLOUD_TOKEN",
+            "HCLOUD_READ_ONLY_TOKEN",
+            "HCLOUD_TOKEN_MY_STAGING",
+            "HCLOUD_READ_ONLY_TOKEN_MY_STAGING",
+            "HETZNER_ENDPOINT"
+        ]
     );
+    let values: BTreeSet<_> = variables.iter().map(|(_, value)| *value).collect();
+    assert!(values.contains("https://sim.example.com/v1"), "{lines}");
+    assert_eq!(values.len(), 5, "an endpoint and four different tokens");
     assert!(script.contains("--public-url"), "{script}");
 }

@@ -3,12 +3,16 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
+use hcloud_sim::Request;
+
+use crate::description::Report;
+
 pub(crate) const READ_ONLY_TOKEN: &str = "reader";
 
-/// The program; dropping it stops it.
+/// The program; dropping it checks its responses by Hetzner's description, and stops it.
 pub(crate) struct Simulator {
     process: Child,
-    /// `HCLOUD_ENDPOINT` and `HCLOUD_TOKEN`, with their values.
+    /// The variables that it prints, with their values.
     environment: Vec<(String, String)>,
 }
 
@@ -17,14 +21,14 @@ impl Simulator {
     pub(crate) fn start(options: &[&str]) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_hcloud-sim"))
             .args(["--listen", "127.0.0.1:0", "--speed", "60"])
-            .args(["--read-only-token", READ_ONLY_TOKEN])
+            .args(["--read-only-token", READ_ONLY_TOKEN, "--record-bodies"])
             .args(options)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let environment = lines
-            .take(2)
+            .take(4)
             .map(|line| {
                 let line = line.unwrap();
                 let (name, value) = line.split_once('=').expect("a variable");
@@ -37,7 +41,7 @@ impl Simulator {
         }
     }
 
-    /// Returns the value of `HCLOUD_ENDPOINT` or `HCLOUD_TOKEN`.
+    /// Returns the value of a variable that it prints.
     pub(crate) fn variable(&self, name: &str) -> &str {
         let mut variables = self.environment.iter();
         let found = variables.find(|(other, _)| other == name);
@@ -56,7 +60,15 @@ impl Simulator {
 
 impl Drop for Simulator {
     fn drop(&mut self) {
+        let log = self
+            .variable("HCLOUD_ENDPOINT")
+            .replace("/v1", "/_sim/requests");
+        let log = Command::new("curl").args(["--silent", &log]).output();
         self.process.kill().unwrap();
         self.process.wait().unwrap();
+        if !std::thread::panicking() {
+            let requests: Vec<Request> = serde_json::from_slice(&log.unwrap().stdout).unwrap();
+            Report::of(&requests).assert_valid();
+        }
     }
 }
