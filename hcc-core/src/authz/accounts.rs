@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use hcc_store::{Accounts, AuditEntry, Record};
 
 use super::{Authorizer, Denied, Permissions};
-use crate::{Error, Request, Result};
+use crate::{CustomRequest, Error, Request, Result, ServerName};
 
 /// Allows what the permissions of the accounts in a database allow.
 ///
@@ -60,21 +60,27 @@ impl AccountAuthorizer {
         Err(Denied::new(reason).into())
     }
 
-    async fn decide(&self, request: &Request, record: Option<&Record>) -> Result<()> {
-        let Request {
-            command,
-            server,
-            by,
-        } = request;
+    /// Returns the permissions that limit a command of this user; `None` if nothing does.
+    async fn limits(&self, by: Option<&str>) -> Result<Option<Permissions>> {
         let Some(by) = by else {
             if self.requires_user {
                 return Err(Denied::new("the command names no user").into());
             }
-            return Ok(());
+            return Ok(None);
         };
-        let permissions = match self.permissions(by).await {
-            Err(Error::Denied(_)) if self.accounts.users().await?.is_empty() => return Ok(()),
-            permissions => permissions?,
+        match self.permissions(by).await {
+            Err(Error::Denied(_)) if self.accounts.users().await?.is_empty() => Ok(None),
+            permissions => permissions.map(Some),
+        }
+    }
+
+    async fn decide(&self, request: &Request, record: Option<&Record>) -> Result<()> {
+        let Request {
+            command, server, ..
+        } = request;
+        let by = request.by.as_deref();
+        let Some(permissions) = self.limits(by).await? else {
+            return Ok(());
         };
         let (is_allowed, server) = match server {
             Some(server) => (
@@ -84,24 +90,47 @@ impl AccountAuthorizer {
             None => (permissions.admin, "all servers".to_owned()),
         };
         if !is_allowed {
-            let phrase = command.verb().phrase();
-            return Err(Denied::new(format!("{by} may not {phrase} {server}")).into());
+            return Err(denied(by, command.verb().phrase(), &server));
         }
         Ok(())
     }
 
+    async fn decide_custom(
+        &self,
+        request: &CustomRequest<'_>,
+        record: Option<&Record>,
+    ) -> Result<()> {
+        let CustomRequest {
+            verb,
+            permission,
+            server,
+            by,
+        } = *request;
+        match self.limits(by).await? {
+            Some(permissions) if !permissions.allows_with(permission, server, record) => {
+                Err(denied(by, verb, server.as_str()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Adds a denied command to the audit log.
-    async fn audit(&self, request: &Request) -> Result<()> {
+    async fn audit(&self, verb: &str, server: Option<&ServerName>, by: Option<&str>) -> Result<()> {
         let entry = AuditEntry {
             at: SystemTime::now(),
-            by: request.by.clone(),
+            by: by.map(Into::into),
             ip: None,
-            what: request.command.verb().wire().to_owned(),
-            server: request.server.as_ref().map(ToString::to_string),
+            what: verb.to_owned(),
+            server: server.map(ToString::to_string),
             outcome: "denied".to_owned(),
         };
         Ok(self.accounts.append(&entry).await?)
     }
+}
+
+fn denied(by: Option<&str>, phrase: &str, server: &str) -> Error {
+    let by = by.unwrap_or("a command without a user");
+    Denied::new(format!("{by} may not {phrase} {server}")).into()
 }
 
 #[async_trait]
@@ -109,7 +138,22 @@ impl Authorizer for AccountAuthorizer {
     async fn check(&self, request: &Request, record: Option<&Record>) -> Result<()> {
         let decided = self.decide(request, record).await;
         if let Err(Error::Denied(_)) = decided {
-            self.audit(request).await?;
+            let verb = request.command.verb().wire();
+            self.audit(verb, request.server.as_ref(), request.by.as_deref())
+                .await?;
+        }
+        decided
+    }
+
+    async fn check_custom(
+        &self,
+        request: &CustomRequest<'_>,
+        record: Option<&Record>,
+    ) -> Result<()> {
+        let decided = self.decide_custom(request, record).await;
+        if let Err(Error::Denied(_)) = decided {
+            self.audit(request.verb, Some(request.server), request.by)
+                .await?;
         }
         decided
     }

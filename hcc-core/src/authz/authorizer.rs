@@ -5,7 +5,8 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use hcc_store::Record;
 
-use crate::{Request, Result};
+use super::Denied;
+use crate::{CustomRequest, Request, Result};
 
 /// Decides which requests are allowed.
 ///
@@ -34,6 +35,22 @@ pub trait Authorizer: Debug + Send + Sync {
         let _ = request;
         Ok(true)
     }
+
+    /// Checks a request for a [`CustomCommand`](crate::CustomCommand), like [`check`](Self::check). The
+    /// record has the labels that the server has now. By default it is denied.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    async fn check_custom(
+        &self,
+        request: &CustomRequest<'_>,
+        record: Option<&Record>,
+    ) -> Result<()> {
+        let _ = record;
+        let CustomRequest { verb, server, .. } = request;
+        Err(Denied::new(format!("no rule allows {verb} for {server}")).into())
+    }
 }
 
 /// Allows every request: only the [`Guard`](crate::Guard) applies.
@@ -50,5 +67,9 @@ impl Authorizer for AllowAll {
 
     async fn needs_labels(&self, _: &Request) -> Result<bool> {
         Ok(false)
+    }
+
+    async fn check_custom(&self, _: &CustomRequest<'_>, _: Option<&Record>) -> Result<()> {
+        Ok(())
     }
 }
