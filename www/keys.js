@@ -45,42 +45,93 @@ const codes = [
   'IntlBackslash KeyZ KeyX KeyC KeyV KeyB KeyN KeyM Comma Period Slash',
 ].flatMap((row) => row.split(' '));
 
-const dead = { '^': 0xfe52, '´': 0xfe51, '`': 0xfe50 };
-
-/** The keystrokes of each character, by keyboard layout. */
-export const layouts = {
-  us: layout({
-    plain: '`1234567890-=' + 'qwertyuiop[]' + "asdfghjkl;'\\" + ' zxcvbnm,./',
-    Shift: '~!@#$%^&*()_+' + 'QWERTYUIOP{}' + 'ASDFGHJKL:"|' + ' ZXCVBNM<>?',
-  }),
-  de: layout({
-    plain: '^1234567890ß´' + 'qwertzuiopü+' + 'asdfghjklöä#' + '<yxcvbnm,.-',
-    Shift: '°!"§$%&/()=?`' + 'QWERTZUIOPÜ*' + "ASDFGHJKLÖÄ'" + '>YXCVBNM;:_',
-    AltGr: '  ²³   {[]}\\ ' + '@ €        ~' + '            ' + '|      µ   ',
-  }, dead),
+// The keysyms of dead keys, by the combining characters that stand for them, and what they type with a space.
+const dead = {
+  '\u0300': [0xfe50, '`'],
+  '\u0301': [0xfe51, '´'],
+  '\u0302': [0xfe52, '^'],
+  '\u0303': [0xfe53, '~'],
+  '\u0308': [0xfe57, '¨'],
 };
 
-function layout(levels, dead = {}) {
-  const strokes = new Map([
-    [' ', [[named.Space]]],
-    ['\t', [[named.Tab]]],
-    ['\n', [[named.Enter]]],
-  ]);
-  for (const [level, chars] of Object.entries(levels)) {
-    const modifier = level === 'plain' ? [] : [named[level]];
+const modifiers = [[], ['Shift'], ['AltGr'], ['Shift', 'AltGr']];
+
+/**
+ * The keystrokes of each character, by keyboard layout: the characters of the keys above without a modifier, with
+ * Shift, with AltGr, and with both. Keys that differ between systems are left out.
+ */
+export const layouts = {
+  us: layout(
+    '`1234567890-=qwertyuiop[]asdfghjkl;\'\\ zxcvbnm,./',
+    '~!@#$%^&*()_+QWERTYUIOP{}ASDFGHJKL:"| ZXCVBNM<>?',
+  ),
+  de: layout(
+    '\u03021234567890ß\u0301qwertzuiopü+asdfghjklöä#<yxcvbnm,.-',
+    '°!"§$%&/()=?\u0300QWERTZUIOPÜ*ASDFGHJKLÖÄ\'>YXCVBNM;:_',
+    '  ²³   {[]}\\ @ €        ~            |      µ',
+  ),
+  fr: layout(
+    '²&é"\'(-è_çà)=azertyuiop\u0302$qsdfghjklmù*<wxcvbn,;:!',
+    ' 1234567890°+AZERTYUIOP\u0308£QSDFGHJKLM%µ>WXCVBN?./§',
+    '  ~#{[|`\\^@]}  €         @           |',
+  ),
+  uk: layout(
+    '`1234567890-=qwertyuiop[]asdfghjkl;\'#\\zxcvbnm,./',
+    '¬!"£$%^&*()_+QWERTYUIOP{}ASDFGHJKL:@~|ZXCVBNM<>?',
+    '    €',
+  ),
+  ch: layout(
+    '§1234567890\'\u0302qwertzuiopü\u0308asdfghjklöä$<yxcvbnm,.-',
+    '°+"*ç%&/()=?\u0300QWERTZUIOPè!ASDFGHJKLéà£>YXCVBNM;:_',
+    '  @#   |    \u0303@ €       []         \u0301{}\\',
+  ),
+  es: layout(
+    'º1234567890\'¡qwertyuiop\u0300+asdfghjklñ\u0301ç<zxcvbnm,.-',
+    'ª!"·$%&/()=?¿QWERTYUIOP\u0302*ASDFGHJKLÑ\u0308Ç>ZXCVBNM;:_',
+    '\\|@#~        @ €       []          {}|',
+  ),
+  it: layout(
+    '\\1234567890\'ìqwertyuiopè+asdfghjklòàù<zxcvbnm,.-',
+    '|!"£$%&/()=?^QWERTYUIOPé*ASDFGHJKLç°§>ZXCVBNM;:_',
+    '       {  }`~@ €       []         @#',
+  ),
+  pl: layout(
+    '`1234567890-=qwertyuiop[]asdfghjkl;\'\\ zxcvbnm,./',
+    '~!@#$%^&*()_+QWERTYUIOP{}ASDFGHJKL:"| ZXCVBNM<>?',
+    '     €         ę     ó   ąś      ł    żźć  ń',
+    '               Ę     Ó   ĄŚ      Ł    ŻŹĆ  Ń',
+  ),
+};
+
+function layout(...levels) {
+  const keys = new Map();
+  for (const [level, chars] of levels.entries()) {
     for (const [at, char] of [...chars].entries()) {
-      if (char === ' ') continue;
-      const stroke = [...modifier, [dead[char] ?? keysym(char), codes[at]]];
-      // A dead key waits for the next key; followed by a space it types its own character.
-      strokes.set(char, char in dead ? [stroke, [named.Space]] : [stroke]);
+      if (char === ' ' || keys.has(char)) continue;
+      const held = modifiers[level].map((name) => named[name]);
+      keys.set(char, [...held, [dead[char]?.[0] ?? keysym(char), codes[at]]]);
     }
   }
-  return strokes;
+  return keys;
+}
+
+/** Returns the strokes of a character, or `undefined` if the layout cannot type it. */
+function strokes(char, keys) {
+  const control = { ' ': named.Space, '\t': named.Tab, '\n': named.Enter }[char];
+  if (control) return [[control]];
+  if (char in dead) return undefined;
+  if (keys.has(char)) return [keys.get(char)];
+  // A dead key waits for the next key; followed by a space it types its own character.
+  const own = Object.keys(dead).find((mark) => dead[mark][1] === char);
+  if (own) return keys.has(own) ? [keys.get(own), [named.Space]] : undefined;
+  const [base, mark, ...rest] = char.normalize('NFD');
+  if (rest.length > 0 || !keys.has(mark) || !keys.has(base)) return undefined;
+  return [keys.get(mark), keys.get(base)];
 }
 
 /** Returns the distinct characters of `text` that the layout has no key for. */
 export function untypable(text, layout) {
-  return [...new Set(text)].filter((char) => !layout.has(char));
+  return [...new Set(text)].filter((char) => !strokes(char, layout));
 }
 
 // Guests lose keystrokes that arrive faster.
@@ -89,7 +140,7 @@ const KEY_INTERVAL = 20; // milliseconds
 /** Types `text` until done or `signal` aborts; calls `onProgress` with the number of typed characters. */
 export async function type(rfb, text, layout, signal, onProgress) {
   for (const [at, char] of [...text].entries()) {
-    for (const stroke of layout.get(char)) {
+    for (const stroke of strokes(char, layout)) {
       if (signal.aborted) return;
       press(rfb, ...stroke);
       await new Promise((resolve) => setTimeout(resolve, KEY_INTERVAL * stroke.length));

@@ -3,12 +3,15 @@
 import { key, layouts, press, type, untypable } from './keys.js';
 import { localize, translate } from './words.js';
 
+const LOAD_TIMEOUT = 20_000; // milliseconds
 const CONNECT_TIMEOUT = 20_000; // milliseconds
+const NOT_ACCEPTED = 1006; // why a socket is closed that was never opened
 
 const states = {
   empty: {
     title: 'No console',
-    text: 'This page shows the screen of a server. To get a link, run:',
+    text: 'This page shows the screen of a server.',
+    advice: 'To get a link, run:',
     command: 'hcc console NAME --open',
   },
   foreign: {
@@ -17,8 +20,17 @@ const states = {
   },
   missing: {
     title: 'noVNC is missing',
-    text: 'noVNC, which draws the screen, is not installed. Run this in the directory noVNC, then reload the page:',
+    text: 'noVNC, which draws the screen, is not installed.',
+    advice: 'Run this in the directory noVNC, then reload the page:',
     command: 'npm ci',
+    offer: 'again',
+  },
+  stuck: {
+    title: 'The screen does not load',
+    text: 'noVNC, which draws the screen, is still not loaded after 20 seconds. The network may be slow, or this browser may be too old.',
+    advice: 'To get another link, run:',
+    command: 'hcc console NAME --open',
+    offer: 'again',
   },
   connecting: { title: 'Connecting', text: 'Waiting for {host}.' },
   connected: { title: 'Connected to {name}', text: '' },
@@ -34,7 +46,8 @@ const states = {
   },
   refused: {
     title: 'Link expired or refused',
-    text: '{host} does not accept the link. Links are valid for one minute; to get another, run:',
+    text: '{host} does not accept the link. Links are valid for one minute.',
+    advice: 'To get another link, run:',
     command: 'hcc console NAME --open',
     offer: 'again',
   },
@@ -54,14 +67,24 @@ const states = {
   },
   lost: {
     title: 'Connection lost',
-    text: 'The server was switched off, or the network failed. If the link has expired, run this to get another:',
+    text: 'The server was switched off, or the network failed.',
+    advice: 'If the link has expired, run this to get another:',
     command: 'hcc console NAME --open',
     offer: 'again',
   },
 };
 
 const element = (id) => document.getElementById(id);
-const renew = document.querySelector('meta[name=renew]')?.content; // where a service provides another link
+const meta = (name) => document.querySelector(`meta[name=${name}]`)?.content;
+const renew = meta('renew'); // where a service provides another link
+const commands = meta('commands'); // where it accepts commands for the server
+const powers = {
+  start: { label: 'Start' },
+  stop: { label: 'Stop the system' },
+  reboot: { label: 'Reboot' },
+  reset: { label: 'Reset the server', grave: true },
+  off: { label: 'Cut the power', grave: true },
+};
 const link = readLink();
 
 let RFB; // noVNC's class, once loaded
@@ -71,13 +94,16 @@ let typing = new AbortController();
 /** Removes the link from the page or the address bar, where others could read it. */
 function readLink() {
   const given = document.querySelector('meta[name=link]');
-  const [address, password = ''] = (given?.content ?? location.search.slice(1) + location.hash).split('#');
+  const text = given?.content ?? location.search.slice(1) + location.hash;
+  const [address, password = ''] = text.split('#');
   given?.remove();
   history.replaceState(null, '', renew ?? location.pathname);
   return {
     address,
     password: decode(password) || undefined,
     url: URL.canParse(address) ? new URL(address) : undefined,
+    // Where this page loads again, with the same link or another one.
+    again: renew ?? (given ? undefined : `${location.pathname}?${text}`),
   };
 }
 
@@ -95,15 +121,17 @@ function isTrusted({ protocol, hostname }) {
 }
 
 function show(name, values) {
-  const { title, text, command = '', offer } = states[name];
+  const { title, text, advice, command, offer } = states[name];
   values = { host: link.url?.host, ...values };
   document.body.dataset.state = name;
   element('status').textContent = localize(title, values);
   element('title').textContent = localize(title, values);
-  element('explanation').textContent = localize(text, values);
-  element('command').textContent = renew ? '' : command;
+  // Users of a service have no command line.
+  const texts = renew ? [text] : [text, advice];
+  element('explanation').textContent = texts.filter(Boolean).map((it) => localize(it, values)).join(' ');
+  element('command').textContent = (!renew && command) || '';
   element('asking').hidden = offer !== 'asking';
-  element('again').hidden = offer !== 'again';
+  element('again').hidden = offer !== 'again' || !(RFB || link.again);
   element('controls').disabled = name !== 'connected';
   if (offer === 'asking') element('password').focus();
 }
@@ -111,12 +139,24 @@ function show(name, values) {
 async function start() {
   if (!link.address) return show('empty');
   if (!link.url || !isTrusted(link.url)) return show('foreign');
+  // noVNC 1.7.0 tests a video decoder while it loads, which never ends on some phones. Screens send no video.
+  delete globalThis.VideoDecoder;
+  const timeout = setTimeout(show, LOAD_TIMEOUT, 'stuck');
   try {
     ({ default: RFB } = await import('./novnc/core/rfb.js'));
   } catch {
     return show('missing');
+  } finally {
+    clearTimeout(timeout);
   }
   connect();
+}
+
+/** Connects again: with another link, if a service provides one. */
+function retry() {
+  // A module that does not load can be loaded again by another page only.
+  if (renew || !RFB) location.replace(link.again);
+  else connect();
 }
 
 function connect() {
@@ -125,11 +165,18 @@ function connect() {
   const values = {};
 
   // Our own socket tells what noVNC does not report: whether the link was accepted.
-  const blocked = () => { outcome = 'blocked'; };
-  document.addEventListener('securitypolicyviolation', blocked, { once: true });
-  const socket = new WebSocket(link.url, ['binary']);
-  if (socket.readyState === WebSocket.CLOSED) return show('blocked');
-  socket.addEventListener('open', () => { outcome = 'failed'; });
+  const socket = open(link.url);
+  if (!socket) return show('blocked');
+  const accepted = () => { if (outcome === 'refused') outcome = 'failed'; };
+  socket.addEventListener('open', accepted);
+  // Firefox reports no `open` if the other side closes at once, but its reason.
+  socket.addEventListener('close', ({ code }) => { if (code !== NOT_ACCEPTED) accepted(); });
+  const blocked = ({ effectiveDirective }) => {
+    if (effectiveDirective !== 'connect-src') return;
+    outcome = 'blocked';
+    rfb?.disconnect();
+  };
+  document.addEventListener('securitypolicyviolation', blocked);
 
   rfb = new RFB(element('screen'), socket, { credentials: { password: link.password } });
   rfb.background = 'none';
@@ -165,6 +212,16 @@ function connect() {
     reset();
     show(outcome, values);
   });
+}
+
+/** Opens a socket; `undefined` if the policy forbids the address, which some browsers throw and others do not. */
+function open(url) {
+  try {
+    const socket = new WebSocket(url, ['binary']);
+    return socket.readyState === WebSocket.CLOSED ? undefined : socket;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Resets the controls for a new session. */
@@ -212,7 +269,8 @@ function saveScreenshot() {
 async function typeText() {
   const layout = layouts[element('layout').value];
   const end = element('enter').checked ? '\n' : '';
-  const text = element('text').value.normalize('NFC') + end;
+  const field = element(element('hide').checked ? 'secret' : 'text');
+  const text = field.value.normalize('NFC') + end;
 
   const missing = untypable(text, layout);
   element('untypable').hidden = missing.length === 0;
@@ -226,6 +284,49 @@ async function typeText() {
   setTyping(true);
   await type(rfb, text, layout, typing.signal, (count) => { progress.value = count; });
   setTyping(false);
+  element('secret').value = '';
+}
+
+/** Submits a command for the server to the service that shows this page. */
+async function submit(verb) {
+  const { label, grave } = powers[verb];
+  const question = localize('Unsaved data is lost. {action}?', { action: localize(label) });
+  if (grave && !confirm(question)) return;
+  const body = new URLSearchParams({ csrf: meta('csrf'), verb, sure: 'yes' });
+  const headers = { accept: 'text/plain' };
+  let answer;
+  try {
+    const response = await fetch(commands, { method: 'POST', body, headers, redirect: 'manual' });
+    answer = response.type === 'opaqueredirect' ? localize('Requested') : await response.text();
+  } catch {
+    answer = localize('The service is not reachable.');
+  }
+  element('answer').textContent = answer;
+}
+
+// What the field for the keyboard of a phone contains while nothing is typed, so that there is something to delete.
+const NOTHING = '\u00a0';
+let touched = NOTHING;
+let touches = Promise.resolve();
+
+/** Types what has changed in the field. Phones report changes of a text instead of keys. */
+function touch() {
+  const text = element('touch').value;
+  let same = 0;
+  while (same < touched.length && touched[same] === text[same]) same += 1;
+  const [removed, added] = [touched.length - same, text.slice(same).normalize('NFC')];
+  touched = text;
+  touches = touches.then(async () => {
+    const layout = layouts[element('layout').value];
+    for (let count = 0; count < removed && rfb; count += 1) press(rfb, key('Backspace'));
+    const typable = [...added].filter((char) => untypable(char, layout).length === 0).join('');
+    if (rfb) await type(rfb, typable, layout, new AbortController().signal, () => {});
+  });
+}
+
+function clearTouches() {
+  touched = NOTHING;
+  element('touch').value = NOTHING;
 }
 
 function setTyping(busy) {
@@ -284,11 +385,16 @@ element('asking').addEventListener('submit', (event) => {
   show('connecting');
   rfb.sendCredentials({ password: link.password });
 });
-element('again').addEventListener('click', () => (renew ? location.assign(renew) : connect()));
+element('again').addEventListener('click', retry);
 
 element('typing').addEventListener('submit', (event) => {
   event.preventDefault();
   typeText();
+});
+element('hide').addEventListener('change', ({ target }) => {
+  element('text').hidden = target.checked;
+  element('secret').hidden = !target.checked;
+  element(target.checked ? 'secret' : 'text').focus();
 });
 element('stop').addEventListener('click', () => typing.abort());
 element('layout').value = recall('layout') ?? 'us';
@@ -321,6 +427,36 @@ document.addEventListener('fullscreenchange', () => {
 element('screen').addEventListener('keydown', (event) => {
   if (event.ctrlKey && event.altKey && event.shiftKey) element('first').focus();
 }, { capture: true });
+
+// Otherwise Ctrl-W, which deletes a word at a shell, closes the screen.
+addEventListener('beforeunload', (event) => {
+  if (document.body.dataset.state === 'connected') event.preventDefault();
+});
+
+element('keyboard').hidden = navigator.maxTouchPoints === 0;
+element('keyboard').addEventListener('click', () => {
+  clearTouches();
+  element('touch').focus();
+});
+element('touch').addEventListener('input', (event) => {
+  touch();
+  if (!event.isComposing) clearTouches();
+});
+element('touch').addEventListener('compositionend', clearTouches);
+
+if (renew) {
+  element('back').hidden = false;
+  element('back').href = renew.slice(0, renew.lastIndexOf('/'));
+}
+const verbs = (meta('verbs') ?? '').split(' ').filter((verb) => verb in powers);
+element('power').hidden = verbs.length === 0;
+for (const verb of verbs) {
+  const button = document.createElement('button');
+  button.value = verb;
+  button.textContent = powers[verb].label;
+  button.addEventListener('click', () => submit(verb));
+  element('verbs').append(button);
+}
 
 translate(document.documentElement);
 start();

@@ -4,14 +4,19 @@ const german = {
   // States
   'Loading': 'Lädt',
   'No console': 'Keine Konsole',
-  'This page shows the screen of a server. To get a link, run:':
-    'Diese Seite zeigt den Bildschirm eines Servers. Einen Link liefert dieser Befehl:',
+  'This page shows the screen of a server.': 'Diese Seite zeigt den Bildschirm eines Servers.',
+  'To get a link, run:': 'Einen Link liefert dieser Befehl:',
+  'To get another link, run:': 'Einen neuen Link liefert dieser Befehl:',
   'Not a console link': 'Kein Konsolen-Link',
   'The link must begin with wss://, or with ws:// and an address of this machine.':
     'Der Link muss mit wss:// beginnen, oder mit ws:// und einer Adresse dieses Rechners.',
   'noVNC is missing': 'noVNC fehlt',
-  'noVNC, which draws the screen, is not installed. Run this in the directory noVNC, then reload the page:':
-    'noVNC, das den Bildschirm zeichnet, ist nicht installiert. Diesen Befehl im Verzeichnis noVNC ausführen, dann die Seite neu laden:',
+  'noVNC, which draws the screen, is not installed.': 'noVNC, das den Bildschirm zeichnet, ist nicht installiert.',
+  'Run this in the directory noVNC, then reload the page:':
+    'Diesen Befehl im Verzeichnis noVNC ausführen, dann die Seite neu laden:',
+  'The screen does not load': 'Der Bildschirm lädt nicht',
+  'noVNC, which draws the screen, is still not loaded after 20 seconds. The network may be slow, or this browser may be too old.':
+    'noVNC, das den Bildschirm zeichnet, ist nach 20 Sekunden noch nicht geladen. Vielleicht ist das Netz langsam oder der Browser zu alt.',
   'Connecting': 'Verbindet',
   'Waiting for {host}.': 'Wartet auf {host}.',
   'Connected to {name}': 'Verbunden mit {name}',
@@ -20,8 +25,8 @@ const german = {
   'Wrong password': 'Falsches Passwort',
   'The server refused the password: {reason}.': 'Der Server hat das Passwort abgelehnt: {reason}.',
   'Link expired or refused': 'Link abgelaufen oder abgelehnt',
-  '{host} does not accept the link. Links are valid for one minute; to get another, run:':
-    '{host} nimmt den Link nicht an. Ein Link gilt eine Minute; einen neuen liefert dieser Befehl:',
+  '{host} does not accept the link. Links are valid for one minute.':
+    '{host} nimmt den Link nicht an. Ein Link gilt eine Minute.',
   'Blocked by the security policy': 'Von der Sicherheitsrichtlinie blockiert',
   'This page may not connect to {host}. Its Content-Security-Policy lists the allowed addresses.':
     'Diese Seite darf sich nicht mit {host} verbinden. Die erlaubten Adressen stehen in ihrer Content-Security-Policy.',
@@ -31,10 +36,23 @@ const german = {
   '{host} accepted the link but sends no screen.':
     '{host} hat den Link angenommen, sendet aber keinen Bildschirm.',
   'Connection lost': 'Verbindung verloren',
-  'The server was switched off, or the network failed. If the link has expired, run this to get another:':
-    'Der Server wurde ausgeschaltet, oder das Netz ist gestört. Ist der Link abgelaufen, liefert dieser Befehl einen neuen:',
+  'The server was switched off, or the network failed.':
+    'Der Server wurde ausgeschaltet, oder das Netz ist gestört.',
+  'If the link has expired, run this to get another:':
+    'Ist der Link abgelaufen, liefert dieser Befehl einen neuen:',
 
   // Controls
+  'Back': 'Zurück',
+  'Power': 'Ein/Aus',
+  'Start': 'Einschalten',
+  'Stop the system': 'Herunterfahren',
+  'Reboot': 'Neu starten',
+  'Reset the server': 'Zurücksetzen',
+  'Cut the power': 'Strom abschalten',
+  'Unsaved data is lost. {action}?': 'Nicht gespeicherte Daten gehen verloren. {action}?',
+  'Requested': 'Angefordert',
+  'The service is not reachable.': 'Der Dienst ist nicht erreichbar.',
+  'Keyboard': 'Tastatur',
   'Controls': 'Bedienung',
   'Ctrl-Alt-Del': 'Strg-Alt-Entf',
   'Keys': 'Tasten',
@@ -75,6 +93,13 @@ const german = {
   'Keyboard layout of the server': 'Tastaturlayout des Servers',
   'English (us)': 'Englisch (us)',
   'German (de)': 'Deutsch (de)',
+  'Swiss German (ch)': 'Schweizerdeutsch (ch)',
+  'French (fr)': 'Französisch (fr)',
+  'British (uk)': 'Britisch (uk)',
+  'Spanish (es)': 'Spanisch (es)',
+  'Italian (it)': 'Italienisch (it)',
+  'Polish (pl)': 'Polnisch (pl)',
+  'It is a password: hide it': 'Es ist ein Passwort: verbergen',
   'Press Enter at the end': 'Am Ende Eingabetaste drücken',
   'This layout has no key for: {chars}': 'Dieses Layout hat keine Taste für: {chars}',
   'Typing progress': 'Fortschritt',

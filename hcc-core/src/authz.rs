@@ -2,6 +2,7 @@
 
 mod accounts;
 mod authorizer;
+mod create_limits;
 mod denied;
 mod pattern;
 mod permissions;
@@ -10,6 +11,7 @@ pub use self::accounts::AccountAuthorizer;
 #[cfg(feature = "worker")]
 pub(crate) use self::authorizer::AllowAll;
 pub use self::authorizer::Authorizer;
+pub use self::create_limits::CreateLimits;
 pub use self::denied::Denied;
 pub use self::pattern::{InvalidPattern, NamePattern};
 pub use self::permissions::{Grant, InvalidPermissions, Permission, Permissions};

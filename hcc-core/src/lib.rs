@@ -16,6 +16,7 @@ mod frontend;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 mod name;
+mod offered;
 mod outcome;
 mod power;
 #[cfg(feature = "worker")]
@@ -38,8 +39,8 @@ pub use hcloud_api;
 
 pub use api_reason::{ApiReason, InvalidField};
 pub use authz::{
-    AccountAuthorizer, Authorizer, Denied, Grant, InvalidPattern, InvalidPermissions, NamePattern,
-    Permission, Permissions,
+    AccountAuthorizer, Authorizer, CreateLimits, Denied, Grant, InvalidPattern, InvalidPermissions,
+    NamePattern, Permission, Permissions,
 };
 pub use console::Console;
 pub use create_options::CreateOptions;
@@ -48,6 +49,7 @@ pub use error::{Difference, Error, ErrorKind, ResourceKind, Result};
 pub use event::{CommandEvent, Event, Heartbeat, RecordEvent, SyncOutcome, SyncedEvent};
 pub use frontend::{Frontend, Listener, Waiter, WorkerTracker};
 pub use name::{InvalidName, ServerName};
+pub use offered::{OfferedCatalog, OfferedImage, OfferedLocation, OfferedPlace, OfferedType};
 pub use outcome::{Failure, Outcome};
 pub use power::Power;
 #[cfg(feature = "worker")]

@@ -3,6 +3,7 @@
 mod action_poller;
 mod backoff;
 mod budget;
+mod catalog_publisher;
 mod config;
 mod console_expiry;
 mod context;
@@ -22,14 +23,16 @@ use std::pin::pin;
 use std::sync::{Arc, RwLock};
 
 use hcc_queue::{CommandId, Consumer, Policy, Queue};
+use hcc_store::Accounts;
 use hcloud_api::{Client, RetryPolicy};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use self::action_poller::ActionPoller;
 use self::backoff::RetryDelay;
 use self::budget::Budget;
+use self::catalog_publisher::publish_catalog;
 pub use self::config::WorkerConfig;
 use self::console_expiry::expire_consoles;
 use self::context::{Hints, WorkerContext};
@@ -67,6 +70,7 @@ impl Worker {
             queue,
             config: WorkerConfig::default(),
             authorizer: Arc::new(AllowAll),
+            catalog: None,
             hints: Hints(Arc::new(|_| None)),
             custom: CustomCommands::default(),
         })
@@ -83,6 +87,16 @@ impl Worker {
     pub fn with_authorizer(self, authorizer: Arc<dyn Authorizer>) -> Self {
         Self(WorkerContext {
             authorizer,
+            ..self.0
+        })
+    }
+
+    /// Returns the worker with a database in which it publishes
+    /// [what can be ordered](crate::OfferedCatalog), as long as there are users in it.
+    #[must_use]
+    pub fn with_catalog(self, accounts: Arc<dyn Accounts>) -> Self {
+        Self(WorkerContext {
+            catalog: Some(accounts),
             ..self.0
         })
     }
@@ -177,6 +191,7 @@ impl Worker {
             action_poller,
             refresher,
             console_created: console_created.clone(),
+            creating: Mutex::default(),
         };
         let handler = CommandHandler {
             executor: Arc::new(executor),
@@ -215,6 +230,7 @@ impl Worker {
             never = poll_task.run() => match never {},
             never = refresh_task.run() => match never {},
             never = expire_consoles(&context, &console_created) => match never {},
+            never = publish_catalog(&context) => match never {},
         }
     }
 }

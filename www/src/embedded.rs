@@ -1,9 +1,12 @@
 //! The files that are built into the program.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::LazyLock;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+
+use crate::version::Version;
 
 pub(crate) struct File {
     /// Relative to the page: `novnc/core/rfb.js`.
@@ -17,6 +20,13 @@ const FILES: &[File] = &include!(concat!(env!("OUT_DIR"), "/files.rs"));
 pub(crate) fn file(path: &str) -> Option<&'static File> {
     let at = FILES.binary_search_by_key(&path, |file| file.path).ok()?;
     Some(&FILES[at])
+}
+
+/// Returns the version of all files.
+pub(crate) fn version() -> Version {
+    static VERSION: LazyLock<Version> =
+        LazyLock::new(|| Version::of(FILES.iter().map(|file| (file.path, file.content))));
+    *VERSION
 }
 
 pub(crate) async fn serve(uri: Uri, headers: HeaderMap) -> Response {

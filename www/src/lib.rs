@@ -2,6 +2,7 @@
 
 mod embedded;
 mod security;
+mod version;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -16,10 +17,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
+use tokio::task::spawn_blocking;
 use tower_http::services::ServeDir;
 
+use version::Version;
+
 pub use security::{
-    NO_CACHE, NO_STORE, add_security_headers, content_security_policy, has_host, secure_local,
+    IMMUTABLE, NO_CACHE, NO_STORE, add_security_headers, content_security_policy, has_host,
+    secure_local,
 };
 
 /// Responds with 404 to names that no file system has, for which opening a file fails.
@@ -38,6 +43,20 @@ async fn refuse_impossible_names(request: Request, next: Next) -> Response {
 pub struct ConsolePage {
     /// `None` if built in.
     directory: Option<PathBuf>,
+}
+
+/// What a page can do with the service that shows it.
+#[derive(Clone, Debug)]
+pub struct Controls<'a> {
+    /// The path at which the page gets another link. The page links back to its parent.
+    pub renew: &'a str,
+    /// The path at which the service accepts commands for the server, as forms with the fields
+    /// `csrf`, `verb` and `sure`.
+    pub commands: &'a str,
+    /// The token in these forms.
+    pub csrf: &'a str,
+    /// The power commands that the user may submit: of `start stop reboot reset off`.
+    pub verbs: Vec<&'a str>,
 }
 
 /// Why there is no console page to serve.
@@ -147,32 +166,54 @@ impl ConsolePage {
     }
 
     /// Returns the page with a link in it, `wss://ADDRESS#PASSWORD`, for browsers whose address
-    /// bar must not show it. If `renew` is given, the page goes to this path for another link.
+    /// bar must not show it, and with the controls of the service that shows it.
+    ///
+    /// The page loads its files from addresses with their version in it, which browsers keep: a
+    /// second screen costs no request but the one for the page.
     ///
     /// # Errors
     ///
     /// The page cannot be read from its directory.
-    pub async fn with_link(&self, link: &SecretString, renew: Option<&str>) -> io::Result<String> {
-        let html = match &self.directory {
-            Some(directory) => tokio::fs::read_to_string(directory.join("l.html")).await?,
+    pub async fn with_link(
+        &self,
+        link: &SecretString,
+        controls: Option<&Controls<'_>>,
+    ) -> io::Result<String> {
+        let (html, version) = match &self.directory {
+            Some(directory) => {
+                let html = tokio::fs::read_to_string(directory.join("l.html")).await?;
+                let directory = directory.clone();
+                let version = spawn_blocking(move || Version::of_directory(&directory)).await;
+                (html, version.map_err(io::Error::other)??)
+            }
             None => {
                 let page = embedded::file("l.html").expect("it is built in");
-                String::from_utf8_lossy(page.content).into_owned()
+                let html = String::from_utf8_lossy(page.content).into_owned();
+                (html, embedded::version())
             }
         };
+        let html = html
+            .replace("href=\"l.css\"", &format!("href=\"{version}/l.css\""))
+            .replace("src=\"l.js\"", &format!("src=\"{version}/l.js\""));
         let meta = |name, content: &str| {
             format!("\n  <meta name=\"{name}\" content=\"{}\">", escape(content))
         };
-        let link = meta("link", link.expose_secret());
-        let renew = renew.map(|path| meta("renew", path)).unwrap_or_default();
-        Ok(html.replacen("<head>", &format!("<head>{link}{renew}"), 1))
+        let mut head = format!("<head>{}", meta("link", link.expose_secret()));
+        if let Some(controls) = controls {
+            head += &meta("renew", controls.renew);
+            head += &meta("commands", controls.commands);
+            head += &meta("csrf", controls.csrf);
+            head += &meta("verbs", &controls.verbs.join(" "));
+        }
+        Ok(html.replacen("<head>", &head, 1))
     }
 
     /// Returns a router that serves the page at [`PATH`](Self::PATH) and the files it loads.
     ///
-    /// It adds no headers; see [`secure_local`] and [`add_security_headers`].
+    /// It adds no headers but [`IMMUTABLE`] to files with a version in their path; see
+    /// [`secure_local`] and [`add_security_headers`].
     pub fn router(&self) -> Router {
-        match &self.directory {
+        let router = match &self.directory {
             Some(directory) => {
                 let files = ServeDir::new(directory).append_index_html_on_directories(false);
                 Router::new()
@@ -180,7 +221,8 @@ impl ConsolePage {
                     .layer(from_fn(refuse_impossible_names))
             }
             None => Router::new().fallback_service(get(embedded::serve)),
-        }
+        };
+        router.layer(from_fn(version::serve))
     }
 
     /// Serves the page on a loopback address until the process ends.
@@ -255,6 +297,47 @@ mod tests {
         }
     }
 
+    /// The addresses of script and style sheet in the page.
+    async fn files_of(page: &ConsolePage) -> [String; 2] {
+        let html = page.with_link(&"wss://host#x".into(), None).await.unwrap();
+        ["src=\"", "rel=\"stylesheet\" href=\""].map(|before| {
+            let (_, rest) = html.split_once(before).unwrap();
+            rest.split('"').next().unwrap().to_owned()
+        })
+    }
+
+    #[tokio::test]
+    async fn files_of_a_page_with_a_link_are_kept_by_browsers_until_they_change() {
+        let directory = tempfile::tempdir().unwrap();
+        for file in ["l.html", "l.css", "l.js", "keys.js", "words.js"] {
+            let content = embedded::file(file).unwrap().content;
+            fs::write(directory.path().join(file), content).unwrap();
+        }
+        let served = ConsolePage::in_directory(directory.path()).unwrap();
+        for page in [&served, &ConsolePage::built_in()] {
+            for file in files_of(page).await {
+                let (version, name) = file.split_once('/').unwrap();
+                for (path, caching) in [
+                    (format!("/{file}"), Some(&IMMUTABLE)),
+                    (format!("/{version}/keys.js"), Some(&IMMUTABLE)),
+                    (format!("/{version}/missing.js"), None),
+                    (format!("/{name}"), None),
+                ] {
+                    let request = Request::get(&path).body(Body::empty()).unwrap();
+                    let response = page.router().oneshot(request).await.unwrap();
+                    let is_missing = path.ends_with("missing.js");
+                    assert_eq!(response.status() == StatusCode::NOT_FOUND, is_missing);
+                    let header = response.headers().get(header::CACHE_CONTROL);
+                    assert_eq!(header, caching, "{path}");
+                }
+            }
+        }
+
+        let before = files_of(&served).await;
+        fs::write(directory.path().join("keys.js"), "changed").unwrap();
+        assert_ne!(files_of(&served).await, before);
+    }
+
     #[tokio::test]
     async fn only_files_of_the_page_are_served_and_only_read() {
         for path in ["/", "/Cargo.toml", "//l.html", "/src/../l.html", "/novnc"] {
@@ -269,10 +352,19 @@ mod tests {
         let link = r#"wss://host/?a=1&b=2#p"<w"#.into();
 
         let page = ConsolePage::built_in();
-        let html = page.with_link(&link, Some("/renew")).await.unwrap();
+        let controls = Controls {
+            renew: "/web/screen",
+            commands: "/web",
+            csrf: "t0k3n",
+            verbs: vec!["start", "stop"],
+        };
+        let html = page.with_link(&link, Some(&controls)).await.unwrap();
 
         let head = "<head>\n  <meta name=\"link\" content=\"wss://host/?a=1&amp;b=2#p&quot;&lt;w\">\n  \
-                    <meta name=\"renew\" content=\"/renew\">";
+                    <meta name=\"renew\" content=\"/web/screen\">\n  \
+                    <meta name=\"commands\" content=\"/web\">\n  \
+                    <meta name=\"csrf\" content=\"t0k3n\">\n  \
+                    <meta name=\"verbs\" content=\"start stop\">";
         assert!(html.contains(head), "{html}");
     }
 

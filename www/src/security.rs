@@ -11,6 +11,9 @@ use axum::response::{IntoResponse, Response};
 /// Modules of two noVNC releases do not mix, so browsers have to revalidate.
 pub const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
+/// Lets browsers keep files whose address changes with their content.
+pub const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+
 /// Keeps responses with a link in them out of caches.
 pub const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
@@ -67,7 +70,7 @@ pub fn has_host<'a>(headers: &HeaderMap, hosts: impl IntoIterator<Item = &'a str
 pub fn content_security_policy(sources: &str) -> HeaderValue {
     let policy = format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; \
-         connect-src {sources}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+         connect-src 'self' {sources}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
          require-trusted-types-for 'script'; trusted-types 'none'"
     );
     HeaderValue::try_from(policy).expect("sources are visible ASCII characters")

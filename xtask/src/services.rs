@@ -6,10 +6,11 @@ use std::{env, fs, io};
 
 use anyhow::{Result, bail};
 
-use crate::workspace::{root, run, target};
+use crate::workspace::{cargo, root, run, target};
 
 /// Programs that the tests run, and the Debian packages that contain them.
 const PROGRAMS: &[(&str, &str)] = &[
+    ("WebKitWebDriver", "webkit2gtk-driver"),
     ("Xtigervnc", "tigervnc-standalone-server"),
     ("Xvfb", "xvfb"),
     ("chromedriver", "chromium-driver"),
@@ -17,6 +18,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     // Its package depends on a library that mongod needs.
     ("curl", "curl"),
     ("faketime", "faketime"),
+    ("firefox-esr", "firefox-esr"),
     ("fish", "fish"),
     ("hcloud", "hcloud-cli"),
     ("import", "imagemagick"),
@@ -56,6 +58,7 @@ impl Services {
         novnc()?;
         axe()?;
         node()?;
+        geckodriver()?;
         let python = python()?;
         mongod(&python)?;
         ansible_collections(&python)?;
@@ -100,6 +103,23 @@ pub(crate) fn novnc() -> Result<()> {
 /// Installs axe-core, which tests the accessibility of pages.
 pub(crate) fn axe() -> Result<()> {
     npm("examples/web-console/tests/axe")
+}
+
+/// Installs geckodriver, which is not in Debian, unless it is on the `PATH`.
+pub(crate) fn geckodriver() -> Result<()> {
+    const VERSION: &str = "0.37.1";
+
+    let directory = target().join("services/geckodriver");
+    let installed = directory.join("bin/geckodriver");
+    if is_on_path("geckodriver") || installed.exists() {
+        return Ok(());
+    }
+    run(cargo()
+        .args(["install", "--quiet", "--locked", "--debug", "geckodriver"])
+        .args(["--version", VERSION, "--root"])
+        .arg(&directory)
+        .env("CARGO_TARGET_DIR", directory.join("build")))?;
+    Ok(fs::remove_dir_all(directory.join("build"))?)
 }
 
 /// Installs the packages of the tests in Node.js.

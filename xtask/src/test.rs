@@ -19,6 +19,7 @@ impl Test {
         services::novnc()?;
         services::axe()?;
         services::node()?;
+        services::geckodriver()?;
         let python = services::python()?;
         let mongod = services::mongod(&python)?;
         let ansible = services::ansible_collections(&python)?;

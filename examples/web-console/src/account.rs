@@ -1,16 +1,19 @@
 //! The user's own account.
 
+use std::time::SystemTime;
+
 use askama::Template;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
-use hcc_store::Sessions;
+use hcc_store::{Session, Sessions};
 use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::WebConsole;
 use crate::auth::{AuthUser, CsrfForm};
 use crate::error::AppError;
+use crate::form::{Problem, refused};
 use crate::limits::PASSWORD_CHANGES;
 use crate::page::Html;
 use crate::users::check_password;
@@ -20,6 +23,21 @@ use crate::users::check_password;
 struct AccountPage {
     auth: AuthUser,
     by_password: bool,
+    sessions: Vec<Session>,
+    problem: Problem,
+}
+
+impl AccountPage {
+    fn is_current(&self, session: &Session) -> bool {
+        session.key == self.auth.session.key
+    }
+}
+
+/// The session to end; all others without one.
+#[derive(Deserialize)]
+pub(crate) struct SessionForm {
+    #[serde(default)]
+    session: String,
 }
 
 #[derive(Deserialize)]
@@ -28,11 +46,47 @@ pub(crate) struct PasswordForm {
     new: SecretString,
 }
 
-pub(crate) async fn form(State(console): State<WebConsole>, auth: AuthUser) -> impl IntoResponse {
-    Html(AccountPage {
-        auth,
-        by_password: console.settings.user_header.is_none(),
-    })
+pub(crate) async fn form(
+    State(console): State<WebConsole>,
+    auth: AuthUser,
+) -> Result<impl IntoResponse, AppError> {
+    Ok(Html(console.account_page(auth, Problem::default()).await?))
+}
+
+/// Ends a session of the user in another browser, or all of them.
+pub(crate) async fn end_session(
+    State(console): State<WebConsole>,
+    CsrfForm(auth, SessionForm { session }): CsrfForm<SessionForm>,
+) -> Result<Redirect, AppError> {
+    let own = console.accounts.sessions(auth.name(), SystemTime::now());
+    for other in own.await? {
+        let is_meant = session.is_empty() || other.key.as_str() == session;
+        if is_meant && other.key != auth.session.key {
+            console.audit(&auth, "end session", None, "ok").await?;
+            console
+                .accounts
+                .end_sessions(Sessions::Key(&other.key))
+                .await?;
+        }
+    }
+    console.live.recheck_sessions();
+    Ok(Redirect::to("/account"))
+}
+
+impl WebConsole {
+    async fn account_page(
+        &self,
+        auth: AuthUser,
+        problem: Problem,
+    ) -> Result<AccountPage, AppError> {
+        let sessions = self.accounts.sessions(auth.name(), SystemTime::now());
+        Ok(AccountPage {
+            by_password: self.settings.user_header.is_none(),
+            sessions: sessions.await?,
+            auth,
+            problem,
+        })
+    }
 }
 
 /// Changes the password, and ends all other sessions of the user.
@@ -47,11 +101,19 @@ pub(crate) async fn change(
         console
             .audit(&auth, "password", None, "wrong_password")
             .await?;
-        return Err(AppError::Invalid("The old password is wrong.".to_owned()));
+        let problem = Problem::new("old", "The old password is wrong.");
+        return Ok(refused(console.account_page(auth, problem).await?));
     }
     console.refund(PASSWORD_CHANGES, name).await?;
+    let new = match check_password(new) {
+        Ok(new) => new,
+        Err(error) => {
+            let problem = Problem::new("new", error);
+            return Ok(refused(console.account_page(auth, problem).await?));
+        }
+    };
     let mut user = auth.user.clone();
-    user.password = Some(console.passwords.hash(check_password(new)?).await);
+    user.password = Some(console.passwords.hash(new).await);
     console.put_user(&user).await?;
     console.accounts.end_sessions(Sessions::Of(name)).await?;
     console.live.recheck_sessions();

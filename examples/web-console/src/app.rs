@@ -1,5 +1,6 @@
 //! The router, and the state that all handlers share.
 
+use std::future::ready;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,12 +13,16 @@ use axum::routing::{get, post};
 use hcc_console_page::ConsolePage;
 use hcc_core::Frontend;
 use hcc_store::Accounts;
+use tower::Layer;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 use crate::live::{self, LiveUpdates};
 use crate::passwords::Passwords;
-use crate::security::{self, Origin};
-use crate::{account, audit, commands, create, login, monitor, page, screen, servers, users};
+use crate::security::{self, BasePath, Origin};
+use crate::{
+    account, audit, bulk, commands, create, login, monitor, page, root_password, screen, servers,
+    users,
+};
 
 /// More than any form needs.
 const MAX_BODY_BYTES: usize = 128 * 1024;
@@ -34,6 +39,11 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Settings {
     /// Where browsers find it. Requests for other hosts are refused.
     pub origin: Origin,
+    /// The path below which browsers find it, if a proxy serves something else at the root.
+    pub base_path: BasePath,
+    /// Whether users may log in without encryption, which others on the network can read: with an
+    /// origin that is neither secure nor on this machine.
+    pub insecure_http: bool,
     /// The console page.
     pub page: ConsolePage,
     /// Where the console page may connect to, as sources of a
@@ -68,6 +78,8 @@ impl Settings {
     pub fn new(origin: Origin, page: ConsolePage) -> Self {
         Self {
             origin,
+            base_path: BasePath::default(),
+            insecure_http: false,
             page,
             screens: "wss://web-console.hetzner.cloud wss://console.hetzner.cloud".to_owned(),
             trusted_proxies: Vec::new(),
@@ -113,6 +125,7 @@ impl WebConsole {
 /// clients, as [`into_make_service_with_connect_info`](Router::into_make_service_with_connect_info)
 /// provides them, time limits for slow clients, and [`WebConsole::watch`] at the same time.
 pub fn app(console: WebConsole) -> Router {
+    let base_path = console.settings.base_path.clone();
     let files = console.settings.page.router();
     let screen = Router::new()
         .route(
@@ -120,23 +133,31 @@ pub fn app(console: WebConsole) -> Router {
             post(screen::open).fallback_service(files.clone()),
         )
         .fallback_service(files);
-    Router::new()
+    let app = Router::new()
         .route("/", get(servers::list))
         .route("/servers.json", get(live::poll))
         .route("/events", get(live::stream))
         .route("/sync", post(commands::sync_all))
         .route("/new", get(create::form).post(create::create))
+        .route("/servers", post(bulk::submit))
+        .route("/servers/{name}/password", post(root_password::show))
+        .route("/servers/{name}/history.json", get(servers::history))
         .route("/servers/{name}", get(servers::one).post(commands::submit))
-        .route("/servers/{name}/screen", get(screen::form))
+        .route(
+            "/servers/{name}/screen",
+            get(screen::form).post(screen::reload),
+        )
         .route("/commands/{id}", post(commands::resolve))
         .route("/failed", get(commands::failed))
         .route("/users", get(users::list).post(users::create))
         .route("/users/{name}", get(users::one).post(users::change))
         .route("/audit", get(audit::list).post(audit::keep))
         .route("/account", get(account::form).post(account::change))
+        .route("/account/sessions", post(account::end_session))
         .route("/login", get(login::form).post(login::login))
         .route("/logout", post(login::logout))
-        .route("/static/{file}", get(page::asset))
+        .route("/static/{version}/{file}", get(page::asset))
+        .route("/static/{file}", get(page::latest_asset))
         .nest("/screen", screen)
         .fallback(page::not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -150,5 +171,11 @@ pub fn app(console: WebConsole) -> Router {
             security::secure,
         ))
         .layer(middleware::from_fn(monitor::record))
-        .with_state(console)
+        .with_state(console);
+    if base_path.is_root() {
+        return app;
+    }
+    // Proxies may remove the base path, or not.
+    let below = middleware::map_request(move |request| ready(base_path.remove(request)));
+    Router::new().fallback_service(below.layer(app))
 }

@@ -4,13 +4,14 @@ use std::time::SystemTime;
 
 use askama::Template;
 use axum::extract::{Query, State};
-use axum::response::{IntoResponse, Redirect};
+use axum::response::{IntoResponse, Redirect, Response};
 use hcc_store::{AuditCursor, AuditEntry, AuditQuery};
 use serde::Deserialize;
 
 use crate::WebConsole;
 use crate::auth::{AuthUser, CsrfForm};
 use crate::error::AppError;
+use crate::form::{Problem, refused};
 use crate::limits::REFUSALS;
 use crate::page::Html;
 use crate::peer::Peer;
@@ -27,7 +28,8 @@ struct AuditPage {
     entries: Vec<AuditEntry>,
     older: Option<String>,
     /// For how many days entries are kept.
-    days: Option<u32>,
+    days: String,
+    problem: Problem,
 }
 
 #[derive(Deserialize)]
@@ -50,36 +52,54 @@ pub(crate) async fn list(
     Query(filter): Query<AuditFilter>,
 ) -> Result<impl IntoResponse, AppError> {
     auth.require_admin()?;
-    let given = |field: &str| Some(field.trim().to_owned()).filter(|field| !field.is_empty());
-    let query = AuditQuery {
-        by: given(&filter.by),
-        server: given(&filter.server),
-        before: filter.before.clone().map(AuditCursor::from),
-        limit: PAGE_SIZE,
-    };
-    let page = console.accounts.audit(&query).await?;
-    Ok(Html(AuditPage {
-        auth,
-        filter,
-        entries: page.entries,
-        older: page.older.map(|cursor| cursor.to_string()),
-        days: console.audit_days().await?,
-    }))
+    let days = console.audit_days().await?;
+    let days = days.map(|days| days.to_string()).unwrap_or_default();
+    let page = console.audit_page(auth, filter, days, Problem::default());
+    Ok(Html(page.await?))
+}
+
+impl WebConsole {
+    async fn audit_page(
+        &self,
+        auth: AuthUser,
+        filter: AuditFilter,
+        days: String,
+        problem: Problem,
+    ) -> Result<AuditPage, AppError> {
+        let given = |field: &str| Some(field.trim().to_owned()).filter(|field| !field.is_empty());
+        let query = AuditQuery {
+            by: given(&filter.by),
+            server: given(&filter.server),
+            before: filter.before.clone().map(AuditCursor::from),
+            limit: PAGE_SIZE,
+        };
+        let page = self.accounts.audit(&query).await?;
+        Ok(AuditPage {
+            auth,
+            filter,
+            entries: page.entries,
+            older: page.older.map(|cursor| cursor.to_string()),
+            days,
+            problem,
+        })
+    }
 }
 
 /// Changes for how long entries are kept.
 pub(crate) async fn keep(
     State(console): State<WebConsole>,
-    CsrfForm(auth, RetentionForm { days }): CsrfForm<RetentionForm>,
-) -> Result<Redirect, AppError> {
+    CsrfForm(auth, RetentionForm { days: typed }): CsrfForm<RetentionForm>,
+) -> Result<Response, AppError> {
     auth.require_admin()?;
-    let days = match days.trim() {
+    let days = match typed.trim() {
         "" => None,
         days => match days.parse() {
             Ok(days @ 1..=MAX_DAYS) => Some(days),
             _ => {
                 let message = format!("The number of days is 1 to {MAX_DAYS}, or empty.");
-                return Err(AppError::Invalid(message));
+                let problem = Problem::new("days", message);
+                let page = console.audit_page(auth, AuditFilter::default(), typed, problem);
+                return Ok(refused(page.await?));
             }
         },
     };
@@ -87,7 +107,7 @@ pub(crate) async fn keep(
     let what = format!("keep the audit trail {kept}");
     console.audit(&auth, &what, None, "asked").await?;
     console.set_audit_days(days).await?;
-    Ok(Redirect::to("/audit"))
+    Ok(Redirect::to("/audit").into_response())
 }
 
 impl WebConsole {

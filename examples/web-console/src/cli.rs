@@ -14,7 +14,7 @@ use hcc_queue::QueueUrl;
 use hcc_store::{Accounts, StoreUrl};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Runtime;
-use web_console::{Origin, WebConsole, monitor};
+use web_console::{BasePath, Origin, WebConsole, monitor};
 
 use crate::log;
 use crate::serve::{self, ListenAddress};
@@ -95,6 +95,15 @@ pub(crate) struct Site {
     /// Address in the browser, such as https://console.example.org [default: the address listened on]
     #[arg(long, env = "WEB_CONSOLE_ORIGIN")]
     pub(crate) origin: Option<Origin>,
+
+    /// Path in the browser below which a reverse proxy serves it, such as /console [default: the root]
+    #[arg(long, value_name = "PATH", env = "WEB_CONSOLE_BASE_PATH")]
+    pub(crate) base_path: Option<BasePath>,
+
+    /// Accept an --origin without encryption that is not on this machine: for private networks, as others on the
+    /// network can read passwords and control sessions
+    #[arg(long, env = "WEB_CONSOLE_INSECURE_HTTP")]
+    pub(crate) insecure_http: bool,
 
     /// Directory of the console page [default: the page built in]
     #[arg(long, value_name = "DIR", env = "HCC_WWW")]
@@ -189,7 +198,7 @@ impl Site {
         let accounts = database.accounts().await?;
         let metrics = self.metrics;
         let (listener, settings) = serve::listen(self).await?;
-        println!("{}", settings.origin);
+        println!("{}{}", settings.origin, settings.base_path);
         let console = WebConsole::new(frontend.clone(), accounts, settings);
         let serve = async {
             web_console::serve(listener, console).await;

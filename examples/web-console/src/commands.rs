@@ -13,7 +13,7 @@ use crate::auth::{AuthUser, CsrfForm};
 use crate::error::AppError;
 use crate::limits::COMMANDS;
 use crate::page::Html;
-use crate::view::{Button, CommandView, Confirm, resolutions};
+use crate::view::{Button, CommandView, Confirm, ServerView, resolutions};
 
 #[derive(Deserialize)]
 pub(crate) struct CommandForm {
@@ -28,6 +28,8 @@ pub(crate) struct CommandForm {
 struct ConfirmPage {
     auth: AuthUser,
     server: String,
+    /// What will be affected.
+    view: ServerView,
     button: &'static Button,
     /// Whether another name was typed.
     mistyped: bool,
@@ -109,6 +111,7 @@ pub(crate) async fn submit(
     if !confirmed {
         let page = ConfirmPage {
             auth,
+            view: ServerView::new(&record, String::new()),
             server: name,
             button,
             mistyped: !sure.is_empty(),
@@ -188,6 +191,15 @@ impl WebConsole {
         request: Request,
     ) -> Result<CommandId, AppError> {
         self.count(COMMANDS, auth.name()).await?;
+        self.push(auth, request).await
+    }
+
+    /// Like [`submit`](Self::submit), without the limit of commands.
+    pub(crate) async fn push(
+        &self,
+        auth: &AuthUser,
+        request: Request,
+    ) -> Result<CommandId, AppError> {
         if auth.permissions.waiting.is_some() {
             let queue = self.frontend.commands().await?;
             if !auth.permissions.within_quota(auth.name(), &queue) {

@@ -1,116 +1,247 @@
 //! Creating a server.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
 use axum::extract::State;
-use axum::response::{IntoResponse, Redirect};
-use hcc_core::{Command, CreateOptions, Request, ServerName};
+use axum::response::{IntoResponse, Redirect, Response};
+use hcc_core::{Command, CreateOptions, OfferedCatalog, OfferedType, Request, ServerName};
 use hcc_store::Record;
 use serde::Deserialize;
 
 use crate::WebConsole;
 use crate::auth::{AuthUser, CsrfForm};
 use crate::error::AppError;
+use crate::form::{Problem, refused};
 use crate::page::Html;
-use crate::view::{price, size};
+
+/// What the names of the boxes of SSH keys begin with.
+const KEY_PREFIX: &str = "key:";
+
+/// The status in the record of a server that no longer exists.
+const DELETED: &str = "deleted";
 
 #[derive(Template)]
 #[template(path = "create.html")]
 struct CreatePage {
     auth: AuthUser,
-    /// Suggestions, each with a description, from the records that the user
-    /// may see: without a token there is no catalog.
-    types: BTreeMap<String, String>,
-    images: BTreeMap<String, String>,
-    locations: BTreeMap<String, String>,
+    /// What can be ordered; `None` if no worker has said so.
+    catalog: Option<OfferedCatalog>,
+    form: CreateForm,
+    problem: Problem,
 }
 
 /// The options of a server. Empty fields leave the choice to the worker's settings.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(crate) struct CreateForm {
     name: String,
     #[serde(rename = "type")]
     server_type: String,
     image: String,
     location: String,
+    /// Names or ids, separated by commas.
     ssh_keys: String,
     user_data: String,
+    /// The other fields: boxes of SSH keys.
+    #[serde(flatten)]
+    boxes: BTreeMap<String, String>,
+}
+
+impl CreatePage {
+    /// The server types that the user may create.
+    fn types(&self) -> Vec<&OfferedType> {
+        let limits = self.auth.permissions.create_limits();
+        let is_allowed = |name: &String| {
+            limits.is_none_or(|limits| limits.types.is_empty() || limits.types.contains(name))
+        };
+        let types = self.catalog.iter().flat_map(|catalog| &catalog.types);
+        types.filter(|it| is_allowed(&it.name)).collect()
+    }
+
+    /// The names of the images, each once.
+    fn images(&self) -> BTreeMap<&str, &str> {
+        let images = self.catalog.iter().flat_map(|catalog| &catalog.images);
+        images
+            .map(|image| (&*image.name, &*image.description))
+            .collect()
+    }
+
+    fn limits(&self) -> Vec<String> {
+        let Some(limits) = self.auth.permissions.create_limits() else {
+            return Vec::new();
+        };
+        let servers = limits.servers.map(|max| format!("{max} servers"));
+        let currency = self.catalog.as_ref().map_or("", |it| &it.currency);
+        let monthly = limits
+            .monthly
+            .map(|max| format!("{max} {currency} a month"));
+        [servers, monthly].into_iter().flatten().collect()
+    }
+
+    fn has_key(&self, key: &str) -> bool {
+        self.form.boxes.contains_key(&format!("{KEY_PREFIX}{key}"))
+    }
+}
+
+/// A type in a list: what it has, and the lowest price.
+fn described(it: &OfferedType, currency: &str) -> String {
+    let places = it.places.iter().filter(|place| place.available);
+    let prices = places.filter_map(|place| place.monthly.parse::<f64>().ok());
+    let price = match prices.min_by(f64::total_cmp) {
+        Some(lowest) => format!("from {lowest:.2} {currency} a month"),
+        None => "sold out".to_owned(),
+    };
+    let OfferedType {
+        name,
+        cores,
+        memory,
+        disk,
+        ..
+    } = it;
+    format!("{name}: {cores} CPUs, {memory} GB, {disk} GB disk, {price}")
+}
+
+/// The prices of a type for scripts: `fsn1=4.49 nbg1=4.49`; locations that are sold out are missing.
+fn prices(it: &OfferedType) -> String {
+    let places = it.places.iter().filter(|place| place.available);
+    let prices = places.filter_map(|place| {
+        let price: f64 = place.monthly.parse().ok()?;
+        Some(format!("{}={price:.2}", place.location))
+    });
+    prices.collect::<Vec<_>>().join(" ")
 }
 
 pub(crate) async fn form(
     State(console): State<WebConsole>,
     auth: AuthUser,
-) -> Result<impl IntoResponse, AppError> {
+) -> Result<Response, AppError> {
     if !auth.may_create() {
         return Err(AppError::NotFound);
     }
-    let records = console.frontend.records().await?;
-    let visible = records
-        .iter()
-        .filter(|record| auth.permissions.can_view(record));
-    let mut page = CreatePage {
-        auth: auth.clone(),
-        types: BTreeMap::new(),
-        images: BTreeMap::new(),
-        locations: BTreeMap::new(),
-    };
-    visible.for_each(|record| page.suggest(record));
-    Ok(Html(page))
-}
-
-impl CreatePage {
-    fn suggest(&mut self, record: &Record) {
-        if let Some(server_type) = &record.r#type
-            && let Some(name) = &server_type.name
-        {
-            let monthly = server_type
-                .price
-                .as_ref()
-                .map(|it| format!(", {} per month", price(it)));
-            let description = size(server_type) + &monthly.unwrap_or_default();
-            self.types.insert(name.clone(), description);
-        }
-        if let Some(image) = &record.image
-            && let Some(name) = &image.name
-        {
-            let description = image.desc.clone().unwrap_or_default();
-            self.images.insert(name.clone(), description);
-        }
-        if let Some(location) = record.dc.as_ref().and_then(|dc| dc.loc.as_ref())
-            && let Some(name) = &location.name
-        {
-            let city = location.city.clone().unwrap_or_default();
-            self.locations.insert(name.clone(), city);
-        }
-    }
+    Ok(Html(CreatePage {
+        auth,
+        catalog: OfferedCatalog::read(&*console.accounts).await?,
+        form: CreateForm::default(),
+        problem: Problem::default(),
+    })
+    .into_response())
 }
 
 pub(crate) async fn create(
     State(console): State<WebConsole>,
     CsrfForm(auth, form): CsrfForm<CreateForm>,
-) -> Result<Redirect, AppError> {
-    let parsed: Result<ServerName, _> = form.name.trim().parse();
-    let name = parsed.map_err(|error| AppError::Invalid(error.to_string()))?;
-    let command = Command::Create(form.into());
+) -> Result<Response, AppError> {
+    if !auth.may_create() {
+        return Err(console.refuse(&auth, "new", form.name.trim()).await);
+    }
+    let catalog = OfferedCatalog::read(&*console.accounts).await?;
+    let checked = console.check_create(&auth, &form, catalog.as_ref()).await?;
+    let (name, options) = match checked {
+        Ok(checked) => checked,
+        Err(problem) => {
+            return Ok(refused(CreatePage {
+                auth,
+                catalog,
+                form,
+                problem,
+            }));
+        }
+    };
+    let command = Command::Create(options);
     if !auth.may(&command, &name, None) {
         return Err(console.refuse(&auth, "new", name.as_str()).await);
     }
     console.submit(&auth, Request::new(command, name)).await?;
-    Ok(Redirect::to("/"))
+    Ok(Redirect::to("/").into_response())
 }
 
-impl From<CreateForm> for CreateOptions {
-    fn from(form: CreateForm) -> Self {
-        let given = |field: String| Some(field.trim().to_owned()).filter(|field| !field.is_empty());
-        let keys = form.ssh_keys.split([',', '\n']);
-        let keys = keys.filter_map(|key| given(key.to_owned()));
-        let mut options = Self::default();
-        options.server_type = given(form.server_type);
-        options.image = given(form.image);
-        options.location = given(form.location);
-        options.ssh_keys = keys.collect();
-        options.user_data = given(form.user_data).map(Into::into);
+impl WebConsole {
+    /// Checks a form against what exists, what is offered and what the user may.
+    async fn check_create(
+        &self,
+        auth: &AuthUser,
+        form: &CreateForm,
+        catalog: Option<&OfferedCatalog>,
+    ) -> Result<Result<(ServerName, CreateOptions), Problem>, AppError> {
+        let name: ServerName = match form.name.trim().parse() {
+            Ok(name) => name,
+            Err(error) => return Ok(Err(Problem::new("name", error))),
+        };
+        let existing = self.frontend.record(&name).await?;
+        let exists = |record: &Record| record.status.as_deref() != Some(DELETED);
+        if existing.is_some_and(|it| exists(&it) && auth.permissions.can_view(&it)) {
+            let message = format!("{name} already exists.");
+            return Ok(Err(Problem::new("name", message)));
+        }
+        let options = form.options();
+        let server_type = options.server_type.as_deref();
+        if let Some(catalog) = catalog {
+            let problem = not_offered(catalog, &options);
+            if problem.is_some() {
+                return Ok(Err(problem));
+            }
+            // The worker chooses the type otherwise, and checks again.
+            if auth.permissions.create_limits().is_some() {
+                let monthly =
+                    server_type.and_then(|it| catalog.monthly(it, options.location.as_deref()));
+                let records = self.frontend.records().await?;
+                let permissions = &auth.permissions;
+                let checked = permissions.check_create(&name, server_type, monthly, &records);
+                if let Err(denied) = checked {
+                    let message = format!("Not allowed: {}.", denied.reason);
+                    return Ok(Err(Problem::new("type", message)));
+                }
+            }
+        }
+        Ok(Ok((name, options)))
+    }
+}
+
+/// Returns what is not in the catalog.
+fn not_offered(catalog: &OfferedCatalog, options: &CreateOptions) -> Problem {
+    let locations: BTreeSet<_> = catalog.locations.iter().map(|it| &*it.name).collect();
+    let images: BTreeSet<_> = catalog.images.iter().map(|it| &*it.name).collect();
+    let is_unknown = |known: &BTreeSet<&str>, value: &Option<String>| {
+        // Ids, as of snapshots, are valid, too.
+        let value = value.as_deref().filter(|it| it.parse::<u64>().is_err());
+        value.is_some_and(|value| !known.contains(value))
+    };
+    if is_unknown(&locations, &options.location) {
+        return Problem::new("location", "This location does not exist.");
+    }
+    if is_unknown(&images, &options.image) {
+        return Problem::new("image", "This image does not exist.");
+    }
+    let Some(server_type) = options.server_type.as_deref() else {
+        return Problem::default();
+    };
+    let Some(found) = catalog.types.iter().find(|it| it.name == server_type) else {
+        return Problem::new("type", "This type does not exist, or is not sold any more.");
+    };
+    let wanted = options.location.as_deref();
+    let mut places = found.places.iter();
+    if places.any(|place| place.available && wanted.is_none_or(|it| it == place.location)) {
+        Problem::default()
+    } else {
+        Problem::new("type", "This type is sold out there at the moment.")
+    }
+}
+
+impl CreateForm {
+    fn options(&self) -> CreateOptions {
+        let given = |field: &str| Some(field.trim().to_owned()).filter(|field| !field.is_empty());
+        let typed = self.ssh_keys.split([',', '\n']);
+        let checked = self
+            .boxes
+            .keys()
+            .filter_map(|key| key.strip_prefix(KEY_PREFIX));
+        let mut options = CreateOptions::default();
+        options.server_type = given(&self.server_type);
+        options.image = given(&self.image);
+        options.location = given(&self.location);
+        options.ssh_keys = typed.chain(checked).filter_map(given).collect();
+        options.user_data = given(&self.user_data).map(Into::into);
         options
     }
 }

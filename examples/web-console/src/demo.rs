@@ -58,7 +58,8 @@ async fn simulate(mut site: Site, directory: &Path) -> anyhow::Result<()> {
     let authorizer = Arc::new(AccountAuthorizer::new(accounts.clone()));
     let worker = Worker::new(project, queue.clone())
         .with_config(config)
-        .with_authorizer(authorizer);
+        .with_authorizer(authorizer)
+        .with_catalog(accounts.clone());
 
     let password = generate();
     add(&*accounts, "demo", &Permissions::admin(), password.clone()).await?;
@@ -68,7 +69,7 @@ async fn simulate(mut site: Site, directory: &Path) -> anyhow::Result<()> {
     let (listener, mut settings) = serve::listen(site).await?;
     settings.screens = format!("ws://{}", sim.address());
     println!("Simulating a project with three servers; press Ctrl-C to stop.\n");
-    println!("  {}\n", settings.origin);
+    println!("  {}{}\n", settings.origin, settings.base_path);
     println!("  name      demo");
     println!("  password  {}", password.expose_secret());
     let console = WebConsole::new(Frontend::new(store, queue), accounts, settings);

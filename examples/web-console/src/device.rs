@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
 use crate::WebConsole;
-use crate::passwords::{hex, random};
+use crate::passwords::{hex, random, unhex};
 
 /// The cookie of a browser: a random id, and a code that depends on the user and the password, so
 /// that a new password makes all of them invalid.
@@ -32,12 +32,7 @@ impl Device {
     /// Returns the browser of this cookie, if the user has logged in there.
     fn of(cookie: &SecretString, user: &User) -> Option<Self> {
         let (id, code) = cookie.expose_secret().split_once('.')?;
-        let bytes = (0..code.len()).step_by(2).map(|at| {
-            let digits = code.get(at..at + 2)?;
-            u8::from_str_radix(digits, 16).ok()
-        });
-        let bytes: Vec<u8> = bytes.collect::<Option<_>>()?;
-        mac(user, id)?.verify_slice(&bytes).ok()?;
+        mac(user, id)?.verify_slice(&unhex(code)?).ok()?;
         Some(Self {
             id: id.to_owned(),
             code: code.to_owned(),

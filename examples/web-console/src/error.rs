@@ -25,6 +25,10 @@ pub(crate) enum AppError {
     #[error("You are not allowed to do this.")]
     NotPermitted,
 
+    /// The server has this status already.
+    #[error("It is {0} already.")]
+    Useless(String),
+
     #[error(
         "This form came from another site or from an outdated page. Reload the page and try again."
     )]
@@ -78,14 +82,14 @@ impl From<InvalidAccount> for AppError {
 }
 
 impl AppError {
-    fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::NotLoggedIn => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::NotPermitted | Self::CsrfFailed => StatusCode::FORBIDDEN,
             Self::Proxy(_) => StatusCode::BAD_REQUEST,
             Self::WrongHost(_) => StatusCode::MISDIRECTED_REQUEST,
-            Self::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Invalid(_) | Self::Useless(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::RateLimited(_) | Self::QuotaExceeded | Self::TooManyPages => {
                 StatusCode::TOO_MANY_REQUESTS
             }
@@ -98,7 +102,7 @@ impl AppError {
     }
 
     /// The message for the user. Details of database errors go to the log only.
-    fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         match self {
             Self::Store(error) | Self::Core(hcc_core::Error::Store(error)) => {
                 error!(%error, "database request failed");
@@ -121,7 +125,7 @@ impl AppError {
     }
 
     /// What to do about a command that failed.
-    fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Core(hcc_core::Error::CommandFailed(failure)) => failure.hint.clone(),
             _ => None,

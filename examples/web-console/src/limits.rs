@@ -20,6 +20,8 @@ pub(crate) const LOGINS_IN: Limit = Limit::new("login in", 10, 30);
 pub(crate) const PASSWORD_CHANGES: Limit = Limit::new("password", 10, 30);
 /// Commands of one user.
 pub(crate) const COMMANDS: Limit = Limit::new("command", 60, 1);
+/// Commands of one user for several servers at once.
+pub(crate) const BULKS: Limit = Limit::new("bulk", 10, 10);
 /// Refused requests of one user that are in the audit trail.
 pub(crate) const REFUSALS: Limit = Limit::new("refusal", 20, 60);
 

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use askama::Template;
-use axum::extract::{Form, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{Form, Request, State};
+use axum::http::uri::PathAndQuery;
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use hcc_store::{SessionKey, Sessions, User};
 use secrecy::{ExposeSecret, SecretString};
@@ -16,18 +17,26 @@ use crate::device::Device;
 use crate::error::AppError;
 use crate::limits::{LOGINS_FROM, LOGINS_IN, LOGINS_OF_USER, LOGINS_OF_USER_FROM};
 use crate::page::Html;
-use crate::passwords::MAX_LEN;
+use crate::passwords::{MAX_LEN, hex, unhex};
 use crate::peer::Peer;
 use crate::users::MAX_NAME_LEN;
 
 /// How long a browser counts as one of the user after a login.
 const DEVICE_LIFETIME: Duration = Duration::from_hours(24 * 365);
 
+/// The cookie with the page that the user wanted to see before the login.
+const WANTED: &str = "hcc-wanted";
+/// Browsers drop long cookies.
+const MAX_WANTED_LEN: usize = 1000;
+const WANTED_LIFETIME: Duration = Duration::from_mins(10);
+
 #[derive(Template)]
 #[template(path = "login.html")]
 struct LoginPage<'a> {
     name: &'a str,
     wrong: bool,
+    /// Whether others on the network can read the password.
+    insecure: bool,
 }
 
 #[derive(Deserialize)]
@@ -43,8 +52,12 @@ pub(crate) async fn form(
     headers: HeaderMap,
 ) -> Result<Response, AppError> {
     if console.settings.user_header.is_none() {
-        let (name, wrong) = ("", false);
-        return Ok(Html(LoginPage { name, wrong }).into_response());
+        let page = LoginPage {
+            name: "",
+            wrong: false,
+            insecure: console.settings.insecure_http,
+        };
+        return Ok(Html(page).into_response());
     }
     let name = peer.user.clone().ok_or(AppError::NotPermitted)?;
     let user = console.accounts.user(&name).await?;
@@ -102,6 +115,7 @@ pub(crate) async fn login(
             let page = LoginPage {
                 name: &name,
                 wrong: true,
+                insecure: console.settings.insecure_http,
             };
             Ok((StatusCode::UNAUTHORIZED, Html(page)).into_response())
         }
@@ -120,7 +134,39 @@ pub(crate) async fn logout(
     Ok((cookie, Redirect::to("/login")).into_response())
 }
 
+/// Returns the path of a page that a browser wants to show.
+pub(crate) fn wanted_page(request: &Request) -> Option<String> {
+    let accept = request.headers().get(header::ACCEPT)?;
+    let is_page = accept.as_bytes().starts_with(b"text/html");
+    let path = request.uri().path_and_query()?.as_str();
+    let is_other = path != "/" && path.len() <= MAX_WANTED_LEN;
+    (request.method() == Method::GET && is_page && is_other).then(|| path.to_owned())
+}
+
 impl WebConsole {
+    /// Remembers the page in a cookie if the response leads to the login instead.
+    pub(crate) fn remember_wanted(&self, page: Option<String>, mut response: Response) -> Response {
+        if let Some(page) = page
+            && response
+                .headers()
+                .get(header::LOCATION)
+                .is_some_and(|it| it == "/login")
+        {
+            let cookie = self.set_cookie(WANTED, &hex(page.as_bytes()).into(), WANTED_LIFETIME);
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    /// Returns the page that the user wanted to see before the login.
+    fn wanted(&self, headers: &HeaderMap) -> Option<String> {
+        let cookie = self.cookie(headers, WANTED)?;
+        let path = String::from_utf8(unhex(cookie.expose_secret())?).ok()?;
+        // Programs on other hosts of the domain can set cookies, too.
+        let is_own = path.starts_with('/') && !path.starts_with("//") && !path.contains('\\');
+        (is_own && path.parse::<PathAndQuery>().is_ok()).then_some(path)
+    }
+
     /// Starts a new session and ends the one that the browser had before, so
     /// that no session can be planted (session fixation).
     async fn log_in(
@@ -143,7 +189,13 @@ impl WebConsole {
         }
         self.audit_peer(peer, Some(name), "login", None, "ok")
             .await?;
-        let mut response = ([(header::SET_COOKIE, cookie)], Redirect::to("/")).into_response();
+        let wanted = self.wanted(headers);
+        let page = wanted.as_deref().unwrap_or("/");
+        let mut response = ([(header::SET_COOKIE, cookie)], Redirect::to(page)).into_response();
+        if wanted.is_some() {
+            let cookie = self.set_cookie(WANTED, &"".into(), Duration::ZERO);
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
         if self.device(headers, Some(user)).is_none()
             && let Some(device) = Device::new(user)
         {

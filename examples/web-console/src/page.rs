@@ -1,12 +1,14 @@
 //! Rendering templates, and the files that pages load.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use askama::Template;
 use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use hcc_console_page::NO_CACHE;
+use hcc_console_page::{IMMUTABLE, NO_CACHE};
 use jiff::Timestamp;
 use tracing::error;
 
@@ -27,20 +29,51 @@ impl<T: Template> IntoResponse for Html<T> {
     }
 }
 
-/// Serves style sheet and script.
-pub(crate) async fn asset(Path(file): Path<String>) -> Result<Response, AppError> {
-    const CSS: HeaderValue = HeaderValue::from_static("text/css; charset=utf-8");
-    const JAVASCRIPT: HeaderValue = HeaderValue::from_static("text/javascript; charset=utf-8");
-    let (content_type, content) = match file.as_str() {
-        "style.css" => (CSS, include_str!("../static/style.css")),
-        "live.js" => (JAVASCRIPT, include_str!("../static/live.js")),
-        _ => return Err(AppError::NotFound),
+/// The files that pages load, by name, with their types.
+const ASSETS: [(&str, HeaderValue, &str); 2] = [
+    (
+        "style.css",
+        HeaderValue::from_static("text/css; charset=utf-8"),
+        include_str!("../static/style.css"),
+    ),
+    (
+        "live.js",
+        HeaderValue::from_static("text/javascript; charset=utf-8"),
+        include_str!("../static/live.js"),
+    ),
+];
+
+/// Returns the path of a file, which changes with the content of the files.
+pub(crate) fn asset_path(name: &str) -> String {
+    static VERSION: LazyLock<u64> = LazyLock::new(|| {
+        let mut hasher = DefaultHasher::new();
+        for (_, _, content) in ASSETS {
+            content.hash(&mut hasher);
+        }
+        hasher.finish()
+    });
+    format!("/static/{:016x}/{name}", *VERSION)
+}
+
+/// Serves a file, which browsers keep.
+pub(crate) async fn asset(Path((_, name)): Path<(String, String)>) -> Result<Response, AppError> {
+    let Some((_, content_type, content)) = ASSETS.into_iter().find(|(it, ..)| *it == name) else {
+        return Err(AppError::NotFound);
     };
     let headers = [
         (header::CONTENT_TYPE, content_type),
-        (header::CACHE_CONTROL, NO_CACHE),
+        (header::CACHE_CONTROL, IMMUTABLE),
     ];
     Ok((headers, content).into_response())
+}
+
+/// Serves a file without a version in its path.
+pub(crate) async fn latest_asset(Path(name): Path<String>) -> Result<Response, AppError> {
+    let mut response = asset(Path((String::new(), name))).await?;
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, NO_CACHE);
+    Ok(response)
 }
 
 pub(crate) async fn not_found() -> AppError {

@@ -1,22 +1,29 @@
 //! What every request has to carry, and the headers of every response.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
+use axum::body::to_bytes;
 use axum::extract::{Request, State};
+use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use hcc_console_page::{NO_STORE, add_security_headers, has_host};
 
-use crate::WebConsole;
 use crate::error::{AppError, PlainText};
+use crate::{Settings, WebConsole, login};
 
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'; trusted-types 'none'",
 );
+
+/// Without any referrer, browsers send `Origin: null` with forms. With TLS they say in another header
+/// where a form comes from.
+const SAME_ORIGIN: HeaderValue = HeaderValue::from_static("same-origin");
 
 /// Browsers use HTTPS only, for so long.
 const ONE_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
@@ -42,6 +49,11 @@ impl Origin {
     /// Returns whether browsers connect with TLS.
     pub fn is_secure(&self) -> bool {
         self.scheme == "https"
+    }
+
+    /// Returns whether only browsers on the machine of the service reach it.
+    pub fn is_local(&self) -> bool {
+        is_loopback(&self.host)
     }
 
     fn is_in(&self, headers: &HeaderMap) -> bool {
@@ -73,6 +85,97 @@ impl fmt::Display for Origin {
     }
 }
 
+/// The path below which browsers find a web console: `/console`, or nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BasePath(String);
+
+/// A string that is not a valid base path.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("invalid path: expected one such as /console, of letters, digits, '-', '_', '.' and '/'")]
+pub struct InvalidBasePath;
+
+impl BasePath {
+    /// Returns whether the web console is at the root.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Removes it from the path of a request, if it is there.
+    pub(crate) fn remove(&self, mut request: Request) -> Request {
+        let path = request.uri().path_and_query().map(PathAndQuery::as_str);
+        let rest = path.and_then(|path| path.strip_prefix(&*self.0));
+        let path = match rest {
+            Some("") => Some(PathAndQuery::from_static("/")),
+            Some(rest) if rest.starts_with('?') => format!("/{rest}").parse().ok(),
+            Some(rest) if rest.starts_with('/') => rest.parse().ok(),
+            _ => None,
+        };
+        if let Some(path) = path {
+            *request.uri_mut() = path.into();
+        }
+        request
+    }
+
+    /// Moves the addresses in a response, which handlers and templates write for the root.
+    async fn add(&self, response: Response) -> Response {
+        let (mut parts, mut body) = response.into_parts();
+        let location = parts.headers.get(header::LOCATION);
+        if let Some(location) = location.filter(|it| it.as_bytes().starts_with(b"/")) {
+            let moved = [self.0.as_bytes(), location.as_bytes()].concat();
+            let moved = HeaderValue::try_from(moved).expect("both are valid in headers");
+            parts.headers.insert(header::LOCATION, moved);
+        }
+        let content_type = parts.headers.get(header::CONTENT_TYPE);
+        if content_type.is_some_and(|it| it.as_bytes().starts_with(b"text/html")) {
+            let html = to_bytes(body, usize::MAX).await.unwrap_or_default();
+            let mut html = String::from_utf8_lossy(&html).into_owned();
+            // Quotes in values are escaped, so that these are attributes of the templates.
+            for attribute in [" href=\"/", " action=\"/", " src=\"/"] {
+                let root = attribute.trim_end_matches('/');
+                html = html.replace(attribute, &format!("{root}{}/", self.0));
+            }
+            parts.headers.remove(header::CONTENT_LENGTH);
+            body = html.into();
+        }
+        Response::from_parts(parts, body)
+    }
+}
+
+impl FromStr for BasePath {
+    type Err = InvalidBasePath;
+
+    fn from_str(path: &str) -> Result<Self, InvalidBasePath> {
+        let path = path.strip_suffix('/').unwrap_or(path);
+        let is_part = |part: &str| {
+            let is_plain = |it: u8| it.is_ascii_alphanumeric() || b"-_.".contains(&it);
+            !matches!(part, "" | "." | "..") && part.bytes().all(is_plain)
+        };
+        let mut parts = path.split('/');
+        if parts.next() == Some("") && parts.all(is_part) {
+            Ok(Self(path.to_owned()))
+        } else {
+            Err(InvalidBasePath)
+        }
+    }
+}
+
+impl fmt::Display for BasePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Returns whether a host, with or without a port, is a name of this machine.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|it| it.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    let address = name.parse().ok().map(|it: IpAddr| it.to_canonical());
+    name.eq_ignore_ascii_case("localhost") || address.is_some_and(|it| it.is_loopback())
+}
+
 /// Refuses requests for another host or from another site, and adds the
 /// security headers to every response.
 pub(crate) async fn secure(
@@ -80,28 +183,48 @@ pub(crate) async fn secure(
     request: Request,
     next: Next,
 ) -> Response {
+    let settings = &console.settings;
     let accept = request.headers().get(header::ACCEPT);
     let wants_text = accept.is_some_and(|accept| accept == "text/plain");
-    let response = match check(&console.settings.origin, &request) {
+    let wanted = login::wanted_page(&request);
+    let response = match check(settings, &request) {
         Ok(()) => next.run(request).await,
-        Err(error) => error.into_response(),
+        Err(response) => *response,
+    };
+    let response = console.remember_wanted(wanted, response);
+    let response = match settings.base_path.is_root() {
+        true => response,
+        false => settings.base_path.add(response).await,
     };
     let mut response = match response.extensions().get() {
         Some(PlainText(text)) if wants_text => (response.status(), text.clone()).into_response(),
         _ => response,
     };
     add_security_headers(response.headers_mut(), POLICY, NO_STORE);
-    if console.settings.origin.is_secure() {
-        let headers = response.headers_mut();
+    let headers = response.headers_mut();
+    if settings.origin.is_secure() {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, ONE_YEAR);
+    }
+    if settings.insecure_http {
+        headers.insert(header::REFERRER_POLICY, SAME_ORIGIN);
     }
     response
 }
 
-fn check(origin: &Origin, request: &Request) -> Result<(), AppError> {
-    let headers = request.headers();
+fn check(settings: &Settings, request: &Request) -> Result<(), Box<Response>> {
+    let (origin, headers) = (&settings.origin, request.headers());
     if !has_host(headers, [origin.host()]) {
-        return Err(AppError::WrongHost(origin.clone()));
+        let host = headers.get(header::HOST).and_then(|it| it.to_str().ok());
+        let is_read = request.method().is_safe();
+        let response = match request.uri().path_and_query() {
+            // Other names of this machine are no attack.
+            Some(path) if is_read && host.is_some_and(is_loopback) => {
+                Redirect::temporary(&format!("{origin}{}{path}", settings.base_path))
+                    .into_response()
+            }
+            _ => AppError::WrongHost(origin.clone()).into_response(),
+        };
+        return Err(Box::new(response));
     }
     if matches!(*request.method(), Method::GET | Method::HEAD) {
         return Ok(());
@@ -113,13 +236,62 @@ fn check(origin: &Origin, request: &Request) -> Result<(), AppError> {
     if is_same_origin {
         Ok(())
     } else {
-        Err(AppError::CsrfFailed)
+        Err(Box::new(AppError::CsrfFailed.into_response()))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn base_paths_are_plain() {
+        for (text, shown) in [
+            ("", ""),
+            ("/", ""),
+            ("/console", "/console"),
+            ("/a/b-1_c.d/", "/a/b-1_c.d"),
+        ] {
+            assert_eq!(text.parse::<BasePath>().unwrap().to_string(), shown);
+        }
+        for text in [
+            "console",
+            "//",
+            "/a//b",
+            "/..",
+            "/a/.",
+            "/a b",
+            "/a?b",
+            "/<b",
+            "https://h/a",
+        ] {
+            assert_eq!(text.parse::<BasePath>(), Err(InvalidBasePath), "{text}");
+        }
+    }
+
+    #[test]
+    fn names_of_this_machine_are_known() {
+        for host in [
+            "localhost",
+            "LOCALHOST:80",
+            "127.0.0.1:8480",
+            "127.1.2.3",
+            "[::1]:80",
+            "[::1]",
+        ] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in [
+            "",
+            "localhost.example",
+            "10.0.0.1:80",
+            "evil:80",
+            "[::2]",
+            "localhost:evil",
+        ] {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
 
     #[test]
     fn origins_are_parsed_as_browsers_write_them() {

@@ -72,7 +72,19 @@ pub(crate) async fn listen(site: Site) -> anyhow::Result<(Listener, Settings)> {
             "every program on this machine can claim to be any user; listen on unix:PATH instead"
         );
     }
+    let is_open = !origin.is_secure() && !origin.is_local();
+    ensure!(
+        site.insecure_http || !is_open,
+        "{origin} is not encrypted, so that others on the network could read passwords; hint: let a \
+         proxy terminate TLS and pass --origin https://…, or pass --origin http://… --insecure-http \
+         on a private network"
+    );
+    if is_open {
+        warn!(%origin, "not encrypted: others on the network can read passwords and control sessions");
+    }
     let mut settings = Settings::new(origin, page);
+    settings.insecure_http = is_open;
+    settings.base_path = site.base_path.unwrap_or_default();
     if let Some(Screens(sources)) = site.screens {
         settings.screens = sources;
     }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use askama::Template;
+use axum::Json;
 use axum::extract::{Path, Query, State};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use hcc_core::{ServerName, Verb};
 use hcc_store::{AuditEntry, AuditQuery, Record};
 use hcloud_api::LabelSelector;
@@ -13,9 +14,12 @@ use serde::Deserialize;
 use crate::WebConsole;
 use crate::auth::AuthUser;
 use crate::error::AppError;
+use crate::form::{Problem, refused};
 use crate::live::{Server, View};
-use crate::page::Html;
-use crate::view::{AllowedCommands, BUTTONS, Button, CommandView, ServerView};
+use crate::page::{Html, timestamp};
+use crate::view::{
+    AllowedCommands, BUTTONS, Button, CommandView, ServerView, audited, audited_action,
+};
 
 /// How many entries of the audit trail the page of a server shows.
 const HISTORY_LEN: usize = 20;
@@ -45,6 +49,7 @@ struct ServersPage {
     no_worker: bool,
     version: String,
     filter: ServerFilter,
+    problem: Problem,
     /// All status of servers that the user may see.
     statuses: BTreeSet<String>,
     /// How many servers match, and how many the user may see.
@@ -61,6 +66,8 @@ struct ServerPage {
     /// How many commands have failed beyond those that the page shows.
     failed: u64,
     history: Vec<AuditEntry>,
+    /// Whether the user may see the root password.
+    has_password: bool,
     no_worker: bool,
     version: String,
 }
@@ -104,13 +111,13 @@ impl ServerFilter {
     /// # Errors
     ///
     /// The label selector is invalid.
-    fn matcher(&self) -> Result<impl Fn(&Server) -> bool + use<>, AppError> {
+    fn matcher(&self) -> Result<impl Fn(&Server) -> bool + use<>, Problem> {
         let words: Vec<_> = self.q.split_whitespace().map(str::to_lowercase).collect();
         let labels = Some(self.label.trim()).filter(|labels| !labels.is_empty());
         let labels: Option<LabelSelector> = labels
             .map(str::parse)
             .transpose()
-            .map_err(|error| AppError::Invalid(format!("Invalid label selector: {error}.")))?;
+            .map_err(|error| Problem::new("label", format!("Invalid label selector: {error}.")))?;
         let status = self.status.clone();
         Ok(move |server: &Server| {
             let view = &server.view;
@@ -161,6 +168,16 @@ impl ServersPage {
         [Verb::Start, Verb::Stop].into_iter().filter_map(Button::of)
     }
 
+    /// The buttons for several servers.
+    fn bulk_buttons(&self) -> impl Iterator<Item = &'static Button> {
+        let is_allowed = |button: &&Button| {
+            self.servers
+                .iter()
+                .any(|server| server.allows(&button.verb))
+        };
+        BUTTONS.iter().filter(is_allowed)
+    }
+
     /// Whether the page shows all servers, so that new ones belong on it.
     fn is_whole(&self) -> bool {
         !self.filter.is_set() && self.visible <= PAGE_SIZE
@@ -189,9 +206,13 @@ pub(crate) async fn list(
     State(console): State<WebConsole>,
     auth: AuthUser,
     Query(mut filter): Query<ServerFilter>,
-) -> Result<impl IntoResponse, AppError> {
+) -> Result<Response, AppError> {
     console.refresh().await?;
-    let matches = filter.matcher()?;
+    let (matches, problem) = match filter.matcher() {
+        Ok(matches) => (Some(matches), Problem::default()),
+        Err(problem) => (None, problem),
+    };
+    let matches = |server: &Server| matches.as_ref().is_some_and(|matches| matches(server));
     let state = console.live.state();
     let visible: Vec<_> = state
         .servers()
@@ -207,7 +228,7 @@ pub(crate) async fn list(
         .skip(filter.page * PAGE_SIZE)
         .take(PAGE_SIZE)
         .map(|server| ServerRow::new(&server.record, server.view.clone(), &auth));
-    Ok(Html(ServersPage {
+    let page = ServersPage {
         servers: servers.collect(),
         commands: state.commands(&auth, &View::default()),
         failed: state.failed(),
@@ -217,8 +238,13 @@ pub(crate) async fn list(
         matching: matching.len(),
         visible: visible.len(),
         filter,
+        problem,
         auth,
-    }))
+    };
+    Ok(match page.problem.is_some() {
+        true => refused(page),
+        false => Html(page).into_response(),
+    })
 }
 
 pub(crate) async fn one(
@@ -228,12 +254,8 @@ pub(crate) async fn one(
 ) -> Result<impl IntoResponse, AppError> {
     let (_, record) = console.server(&auth, &name).await?;
     console.refresh().await?;
-    let query = AuditQuery {
-        server: Some(name.clone()),
-        limit: HISTORY_LEN,
-        ..AuditQuery::default()
-    };
-    let history = console.accounts.audit(&query).await?.entries;
+    let history = console.history_of(&name).await?;
+    let has_password = console.owes_root_password(&auth, &record).await?;
 
     let state = console.live.state();
     let view = ServerView::new(&record, state.doing(&name));
@@ -243,13 +265,46 @@ pub(crate) async fn one(
         commands,
         failed: 0,
         history,
+        has_password,
         no_worker: console.live.no_worker(),
         version: state.shown(state.version()),
         auth,
     }))
 }
 
+/// An entry of the history as scripts show it: time, user, action, outcome.
+type HistoryRow = [String; 4];
+
+/// Responds with the history of a server.
+pub(crate) async fn history(
+    State(console): State<WebConsole>,
+    auth: AuthUser,
+    Path(name): Path<String>,
+) -> Result<Json<Vec<HistoryRow>>, AppError> {
+    let (server, _) = console.server(&auth, &name).await?;
+    let entries = console.history_of(server.as_str()).await?;
+    let row = |entry: AuditEntry| {
+        [
+            timestamp(entry.at),
+            entry.by.unwrap_or_default(),
+            audited_action(&entry.what),
+            audited(&entry.outcome).to_owned(),
+        ]
+    };
+    Ok(Json(entries.into_iter().map(row).collect()))
+}
+
 impl WebConsole {
+    /// Returns the newest entries of the audit trail about a server.
+    async fn history_of(&self, name: &str) -> hcc_store::Result<Vec<AuditEntry>> {
+        let query = AuditQuery {
+            server: Some(name.to_owned()),
+            limit: HISTORY_LEN,
+            ..AuditQuery::default()
+        };
+        Ok(self.accounts.audit(&query).await?.entries)
+    }
+
     /// Returns a server that the user may see. Others do not exist for the user.
     pub(crate) async fn server(
         &self,

@@ -64,20 +64,24 @@ impl WebConsole {
         Some(value.into())
     }
 
-    // Browsers accept a cookie with the prefix `__Host-` only from this very host.
     fn cookie_name(&self) -> &'static str {
-        if self.settings.origin.is_secure() {
-            "__Host-hcc"
-        } else {
-            "hcc"
-        }
+        ["hcc", "__Secure-hcc", "__Host-hcc"][self.protection()]
     }
 
     pub(crate) fn device_cookie_name(&self) -> &'static str {
-        if self.settings.origin.is_secure() {
-            "__Host-hcc-device"
-        } else {
-            "hcc-device"
+        ["hcc-device", "__Secure-hcc-device", "__Host-hcc-device"][self.protection()]
+    }
+
+    /// Browsers accept a cookie with the prefix `__Host-` only from this very host, and one with
+    /// `__Secure-` only with TLS.
+    fn protection(&self) -> usize {
+        match (
+            self.settings.origin.is_secure(),
+            self.settings.base_path.is_root(),
+        ) {
+            (false, _) => 0,
+            (true, false) => 1,
+            (true, true) => 2,
         }
     }
 
@@ -94,8 +98,10 @@ impl WebConsole {
             ""
         };
         let (value, max_age) = (value.expose_secret(), max_age.as_secs());
-        let cookie =
-            format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age}{secure}");
+        let path = &self.settings.base_path;
+        let cookie = format!(
+            "{name}={value}; Path={path}/; HttpOnly; SameSite=Lax; Max-Age={max_age}{secure}"
+        );
         let mut cookie = HeaderValue::try_from(cookie).expect("values are hexadecimal");
         cookie.set_sensitive(true);
         cookie

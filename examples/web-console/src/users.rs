@@ -1,9 +1,11 @@
 //! Managing users, for admins.
 
+use std::str::FromStr;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use hcc_core::Permissions;
+use hcc_core::{CreateLimits, Permissions};
 use hcc_store::{Accounts, Sessions, User};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -12,6 +14,7 @@ use serde_json::json;
 use crate::WebConsole;
 use crate::auth::{AuthUser, CsrfForm, permissions_of};
 use crate::error::AppError;
+use crate::form::{Problem, refused};
 use crate::grants;
 use crate::page::Html;
 use crate::passwords::{MAX_LEN, MIN_LEN, Passwords, generate};
@@ -23,6 +26,9 @@ pub(crate) const MAX_NAME_LEN: usize = 64;
 struct UsersPage {
     auth: AuthUser,
     users: Vec<UserRow>,
+    /// The name of a user that was not added, and why.
+    name: String,
+    problem: Problem,
 }
 
 struct UserRow {
@@ -35,9 +41,11 @@ struct UserRow {
 struct UserPage {
     auth: AuthUser,
     user: User,
-    permissions: Permissions,
     /// A new password, to be shown once.
     password: Option<String>,
+    /// What was typed.
+    form: PermissionsForm,
+    problem: Problem,
 }
 
 #[derive(Deserialize)]
@@ -58,12 +66,19 @@ pub(crate) enum UserForm {
     },
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(crate) struct PermissionsForm {
     #[serde(default)]
     rights: String,
     #[serde(default)]
     waiting: String,
+    /// Limits of the permission to create: types, price per month, number of servers.
+    #[serde(default)]
+    types: String,
+    #[serde(default)]
+    monthly: String,
+    #[serde(default)]
+    servers: String,
     // Browsers do not send unchecked boxes.
     admin: Option<String>,
     disabled: Option<String>,
@@ -91,15 +106,8 @@ pub(crate) async fn list(
     auth: AuthUser,
 ) -> Result<impl IntoResponse, AppError> {
     auth.require_admin()?;
-    let users = console.accounts.users().await?.into_iter();
-    let users = users.map(|user| UserRow {
-        permissions: permissions_of(&user),
-        user,
-    });
-    Ok(Html(UsersPage {
-        auth,
-        users: users.collect(),
-    }))
+    let page = console.users_page(auth, String::new(), Problem::default());
+    Ok(Html(page.await?))
 }
 
 pub(crate) async fn one(
@@ -118,7 +126,17 @@ pub(crate) async fn create(
     CsrfForm(auth, NewUserForm { name }): CsrfForm<NewUserForm>,
 ) -> Result<Response, AppError> {
     auth.require_admin()?;
-    let mut user = User::new(check_name(&name)?);
+    let mut user = match check_name(&name) {
+        Ok(checked) if console.accounts.user(checked).await?.is_none() => User::new(checked),
+        checked => {
+            let message = match checked {
+                Ok(name) => format!("User {name} already exists."),
+                Err(error) => error.to_string(),
+            };
+            let page = console.users_page(auth, name, Problem::new("name", message));
+            return Ok(refused(page.await?));
+        }
+    };
     let what = format!("add user {}", user.name);
     let password = console.set_password(&mut user).await;
     console.audit(&auth, &what, None, "asked").await?;
@@ -141,7 +159,7 @@ pub(crate) async fn change(
         ));
     }
     let response = match form {
-        UserForm::Save(form) => console.save_permissions(&auth, user, &form).await?,
+        UserForm::Save(form) => console.save_permissions(auth, user, form).await?,
         UserForm::Password => console.reset_password(auth, user).await?,
         UserForm::Remove { sure } => console.remove_user(&auth, user, &sure).await?,
     };
@@ -150,25 +168,54 @@ pub(crate) async fn change(
 }
 
 impl PermissionsForm {
-    fn permissions(&self) -> Result<Permissions, AppError> {
-        let waiting = Some(self.waiting.trim()).filter(|number| !number.is_empty());
+    /// The form for a user.
+    fn of(user: &User) -> Self {
+        let permissions = permissions_of(user);
+        let limits = permissions.create.clone().unwrap_or_default();
+        let checked = |is_checked: bool| is_checked.then(|| "yes".to_owned());
+        Self {
+            rights: grants::format_grants(&permissions.grants),
+            waiting: permissions
+                .waiting
+                .map(|it| it.to_string())
+                .unwrap_or_default(),
+            types: limits.types.iter().cloned().collect::<Vec<_>>().join(" "),
+            monthly: limits.monthly.map(|it| it.to_string()).unwrap_or_default(),
+            servers: limits.servers.map(|it| it.to_string()).unwrap_or_default(),
+            admin: checked(permissions.admin),
+            disabled: checked(user.disabled),
+        }
+    }
+
+    fn permissions(&self) -> Result<Permissions, Problem> {
         let mut permissions = Permissions::default();
         permissions.admin = self.admin.is_some();
-        permissions.grants = grants::parse_grants(&self.rights)
-            .map_err(|error| AppError::Invalid(error.to_string()))?;
-        permissions.waiting = waiting
-            .map(str::parse)
-            .transpose()
-            .map_err(|_| AppError::Invalid("The number of commands is invalid.".to_owned()))?;
+        permissions.grants =
+            grants::parse_grants(&self.rights).map_err(|error| Problem::new("rights", error))?;
+        permissions.waiting = number("waiting", &self.waiting)?;
+        let mut limits = CreateLimits::default();
+        let types = self.types.split([' ', ',']).filter(|it| !it.is_empty());
+        limits.types = types.map(str::to_owned).collect();
+        limits.monthly = number("monthly", &self.monthly)?;
+        limits.servers = number("servers", &self.servers)?;
+        permissions.create = Some(limits).filter(|limits| !limits.is_unlimited());
         Ok(permissions)
     }
+}
+
+/// Parses a number that may be missing.
+fn number<N: FromStr>(field: &'static str, text: &str) -> Result<Option<N>, Problem> {
+    let text = Some(text.trim()).filter(|text| !text.is_empty());
+    let number = text.map(str::parse).transpose();
+    number.map_err(|_| Problem::new(field, "This is not a whole number."))
 }
 
 impl UserPage {
     fn of(auth: AuthUser, user: User, password: Option<SecretString>) -> Html<Self> {
         Html(Self {
             auth,
-            permissions: permissions_of(&user),
+            form: PermissionsForm::of(&user),
+            problem: Problem::default(),
             user,
             password: password.map(|password| password.expose_secret().to_owned()),
         })
@@ -181,16 +228,47 @@ impl WebConsole {
         user.ok_or(AppError::NotFound)
     }
 
+    async fn users_page(
+        &self,
+        auth: AuthUser,
+        name: String,
+        problem: Problem,
+    ) -> Result<UsersPage, AppError> {
+        let users = self.accounts.users().await?.into_iter();
+        let users = users.map(|user| UserRow {
+            permissions: permissions_of(&user),
+            user,
+        });
+        Ok(UsersPage {
+            auth,
+            users: users.collect(),
+            name,
+            problem,
+        })
+    }
+
     async fn save_permissions(
         &self,
-        auth: &AuthUser,
+        auth: AuthUser,
         mut user: User,
-        form: &PermissionsForm,
+        form: PermissionsForm,
     ) -> Result<Response, AppError> {
-        user.rights = json!(form.permissions()?);
+        let permissions = match form.permissions() {
+            Ok(permissions) => permissions,
+            Err(problem) => {
+                return Ok(refused(UserPage {
+                    auth,
+                    user,
+                    password: None,
+                    form,
+                    problem,
+                }));
+            }
+        };
+        user.rights = json!(permissions);
         user.disabled = form.disabled.is_some();
         let what = format!("save user {}", user.name);
-        self.audit(auth, &what, None, "asked").await?;
+        self.audit(&auth, &what, None, "asked").await?;
         self.put_user(&user).await?;
         Ok(Redirect::to("/users").into_response())
     }

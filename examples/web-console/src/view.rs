@@ -46,7 +46,8 @@ pub(crate) const BUTTONS: &[Button] = &[
     button(
         Verb::Kill,
         "Delete",
-        "Deletes the server and its disk permanently.",
+        "Deletes the server permanently, with everything on its disk and its backups. Its IP addresses \
+         may be given to others.",
         Confirm::TypedName,
     ),
 ];
@@ -79,7 +80,7 @@ impl Button {
     }
 
     /// Returns whether the command would change anything.
-    fn is_useful(&self, record: &Record) -> bool {
+    pub(crate) fn is_useful(&self, record: &Record) -> bool {
         !matches!(
             (self.verb, record.status.as_deref()),
             (Verb::Start, Some("running"))
@@ -223,6 +224,7 @@ fn outcome(last: &hcc_store::Outcome) -> String {
         Outcome::Failed(failure) if failure.message.is_empty() => format!("{label} failed"),
         Outcome::Failed(failure) => format!("{label} failed: {}", reason(&failure)),
         Outcome::Removed { .. } => format!("{label}: {}", last.err.as_deref().unwrap_or("removed")),
+        Outcome::Done { note: Some(note) } => format!("{label}: {note}"),
         _ => format!("{label}: done"),
     }
 }
@@ -233,6 +235,27 @@ pub(crate) fn reason(failure: &Failure) -> String {
     match api.and_then(|api| api.correlation_id.as_deref()) {
         Some(id) => format!("{failure} (correlation id {id})"),
         None => failure.to_string(),
+    }
+}
+
+/// What an entry of the audit trail says about the outcome, in words.
+pub(crate) fn audited(outcome: &str) -> &str {
+    match outcome {
+        "asked" => "requested",
+        "ok" => "done",
+        "wrong_password" => "wrong password",
+        "not_permitted" | "denied" => "not permitted",
+        "no_account" => "no account",
+        other => other,
+    }
+}
+
+/// What an entry of the audit trail is about, in words.
+pub(crate) fn audited_action(what: &str) -> String {
+    let (first, rest) = what.split_once(' ').unwrap_or((what, ""));
+    match first.parse::<Verb>() {
+        Ok(_) if rest.is_empty() => label(first),
+        _ => what.to_owned(),
     }
 }
 

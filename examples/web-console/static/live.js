@@ -4,6 +4,9 @@ const POLL_INTERVAL = 4_000; // milliseconds
 const MAX_FAILURES = 3; // of the event stream, before polling replaces it
 const TOAST_TIME = 8_000; // milliseconds
 
+// The service, which may be below another path than the root: this file is two levels below it.
+const root = new URL('../..', import.meta.url).pathname;
+
 const list = document.getElementById('servers');
 const commands = document.getElementById('commands');
 const only = document.querySelector('[data-only]')?.dataset.server;
@@ -33,26 +36,54 @@ function fill(element, values) {
   if (values.last_tone !== undefined) color('last', values.last_tone);
 }
 
-/** Shows a timestamp in the format of the browser's locale. */
+const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+const units = [['day', 86_400], ['hour', 3_600], ['minute', 60], ['second', 1]];
+
+/** Shows a timestamp: how long ago it was, or in the format of the browser's locale if that is long. */
 function showTime(element, timestamp) {
   element.dateTime = timestamp;
   const date = new Date(timestamp);
-  element.textContent = timestamp === '' || isNaN(date) ? '' : date.toLocaleString();
+  const isKnown = timestamp !== '' && !isNaN(date);
+  element.title = isKnown ? date.toLocaleString() : '';
+  element.textContent = isKnown ? ago(date) : '';
+}
+
+function ago(date) {
+  const seconds = (date - Date.now()) / 1000;
+  if (Math.abs(seconds) > 7 * 86_400) return date.toLocaleString();
+  const [unit, length] = units.find(([, length]) => Math.abs(seconds) >= length) ?? units.at(-1);
+  return relative.format(Math.trunc(seconds / length), unit);
 }
 
 const inOrder = new Intl.Collator('en', { numeric: true }).compare;
+
+// The names of the rows, in their order.
+let names = [...elements.keys()];
+
+/** Returns where a name belongs among the rows. */
+function position(name) {
+  let [low, high] = [0, names.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (inOrder(names[middle], name) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
 
 function add(name) {
   const template = document.getElementById('server');
   const row = template.content.cloneNode(true).querySelector('[data-server]');
   row.dataset.server = name;
-  const path = `/servers/${encodeURIComponent(name)}`;
+  const path = `${root}servers/${encodeURIComponent(name)}`;
   row.querySelector('form').action = path;
   row.querySelector('th a').href = path;
   for (const link of row.querySelectorAll('a.button')) link.href = `${path}/screen`;
   for (const it of row.querySelectorAll('[aria-label]')) it.ariaLabel = `${it.ariaLabel} ${name}`;
-  const rows = [...list.tBodies[0].rows];
-  list.tBodies[0].insertBefore(row, rows.find((other) => inOrder(other.dataset.server, name) > 0) ?? null);
+  row.querySelector('input[type=checkbox]').name += name;
+  const at = position(name);
+  list.tBodies[0].insertBefore(row, elements.get(names[at]) ?? null);
+  names.splice(at, 0, name);
   elements.set(name, row);
   return row;
 }
@@ -78,7 +109,7 @@ function showCommands(entries) {
     const row = known.get(entry.id) ?? template.content.cloneNode(true).firstElementChild;
     row.dataset.command = entry.id;
     fill(row, entry);
-    row.querySelector('form').action = `/commands/${encodeURIComponent(entry.id)}`;
+    row.querySelector('form').action = `${root}commands/${encodeURIComponent(entry.id)}`;
     for (const button of row.querySelectorAll('button')) button.hidden = !entry.offers.includes(button.value);
     return row;
   });
@@ -94,40 +125,80 @@ function show(update) {
   // Too much has changed since the page was loaded, or the service was started again.
   if (update.stale) return location.reload();
   version = update.version;
-  const names = new Set(update.servers.map((server) => server.name));
-  const gone = update.all ? [...elements.keys()].filter((name) => !names.has(name)) : update.gone;
-  if (only && gone.includes(only)) return location.assign('/');
+  const known = new Set(update.servers.map((server) => server.name));
+  const gone = update.all ? names.filter((name) => !known.has(name)) : update.gone;
+  if (only && gone.includes(only)) return location.assign(root);
   for (const name of gone) {
     elements.get(name)?.remove();
     elements.delete(name);
   }
+  if (gone.length > 0) names = names.filter((name) => elements.has(name));
   update.servers.forEach(showServer);
   if (update.commands) showCommands(update.commands);
   document.getElementById('silent').hidden = !update.no_worker;
+  if (only) showHistory();
   if (!list) return;
   const failed = document.getElementById('failed');
   failed.hidden = update.failed === 0;
   failed.querySelector('span').textContent = update.failed;
   list.hidden = elements.size === 0;
+  document.getElementById('bulk').hidden = list.hidden;
   document.getElementById('none').hidden = !list.hidden;
+}
+
+/** Shows what has been done with the server. */
+async function showHistory() {
+  const response = await fetch(`${root}servers/${encodeURIComponent(only)}/history.json`).catch(() => undefined);
+  if (!response?.ok || response.redirected) return;
+  const entries = await response.json();
+  const labels = ['Time', 'User', 'Action', 'Outcome'];
+  const rows = entries.map((entry) => {
+    const row = document.createElement('tr');
+    for (const [at, text] of entry.entries()) {
+      const cell = row.insertCell();
+      cell.dataset.label = labels[at];
+      if (at > 0) cell.textContent = text;
+      else showTime(cell.appendChild(document.createElement('time')), text);
+    }
+    return row;
+  });
+  const table = document.getElementById('history');
+  table.tBodies[0].replaceChildren(...rows);
+  table.hidden = rows.length === 0;
+  document.getElementById('no-history').hidden = rows.length > 0;
+}
+
+let seen = new Date(); // when the page was last up to date
+
+/** Shows whether the service can be reached. */
+function connected(is) {
+  if (is) seen = new Date();
+  const notice = document.getElementById('offline');
+  if (notice.hidden !== is) {
+    showTime(notice.querySelector('time'), seen.toISOString());
+    notice.hidden = is;
+  }
 }
 
 /** The address of what has changed since the page shows. */
 function address(path) {
   const query = new URLSearchParams({ since: version });
   if (only) query.set('server', only);
-  return `${path}?${query}`;
+  return `${root}${path}?${query}`;
 }
 
 /** Opens the event stream; polls instead if it keeps failing. */
 function listen() {
-  stream = new EventSource(address('/events'));
+  stream = new EventSource(address('events'));
+  stream.addEventListener('open', () => connected(true));
   stream.addEventListener('message', ({ data }) => {
     failures = 0;
+    connected(true);
     show(JSON.parse(data));
   });
   stream.addEventListener('error', () => {
     failures += 1;
+    connected(false);
     if (stream.readyState !== EventSource.CLOSED && failures < MAX_FAILURES) return;
     stream.close();
     poll();
@@ -136,11 +207,14 @@ function listen() {
 
 async function poll() {
   try {
-    const response = await fetch(address('/servers.json'));
+    const response = await fetch(address('servers.json'));
     // Without a session, the service redirects to the login.
     if (response.redirected) return location.reload();
+    connected(response.ok);
     if (response.ok) show(await response.json());
-  } catch { /* The service is unreachable; the next poll may succeed. */ }
+  } catch {
+    connected(false); // The next poll may succeed.
+  }
   timer = setTimeout(poll, POLL_INTERVAL);
 }
 
@@ -175,19 +249,107 @@ async function send(form, button) {
   }
 }
 
+// Forms that have been submitted and not been answered: a double click acts once.
+const busy = new Set();
+
 document.addEventListener('submit', (event) => {
   const { target: form, submitter } = event;
+  if (busy.has(form)) return event.preventDefault();
+  busy.add(form);
   if (!('quiet' in form.dataset) || 'confirm' in (submitter?.dataset ?? {})) return;
   event.preventDefault();
-  send(form, submitter);
+  send(form, submitter).finally(() => busy.delete(form));
 });
+// A page may be shown again as it was left.
+addEventListener('pageshow', () => busy.clear());
 
-for (const time of document.querySelectorAll('time')) showTime(time, time.dateTime);
+const all = document.getElementById('all');
+if (all) {
+  const boxes = () => [...document.querySelectorAll('#servers [form=bulk]')];
+  all.hidden = false;
+  const count = () => {
+    const checked = boxes().filter((box) => box.checked).length;
+    document.getElementById('selected').textContent = checked === 0
+      ? 'Select servers to act on several at once.' : `Selected: ${checked}`;
+    for (const button of document.querySelectorAll('#bulk button')) button.hidden = checked === 0;
+    all.checked = checked > 0 && checked === boxes().length;
+  };
+  all.addEventListener('change', () => {
+    for (const box of boxes()) box.checked = all.checked;
+    count();
+  });
+  list.addEventListener('change', count);
+  addEventListener('pageshow', count);
+}
+
+const showTimes = () => {
+  for (const time of document.querySelectorAll('time')) if (time.dateTime) showTime(time, time.dateTime);
+};
+showTimes();
+setInterval(showTimes, 30_000);
+
+// The colors: those of the system until the user chooses.
+const themes = { auto: 'Theme: system', light: 'Theme: light', dark: 'Theme: dark' };
+const theme = document.getElementById('theme');
+const setTheme = (name) => {
+  document.documentElement.dataset.theme = name;
+  if (theme) theme.textContent = themes[name];
+};
+const stored = () => {
+  try {
+    return localStorage.getItem('theme');
+  } catch {
+    return null; // Private windows may forbid it.
+  }
+};
+setTheme(stored() in themes ? stored() : 'auto');
+if (theme) {
+  theme.hidden = false;
+  theme.addEventListener('click', () => {
+    const names = Object.keys(themes);
+    const next = names[(names.indexOf(document.documentElement.dataset.theme) + 1) % names.length];
+    setTheme(next);
+    try {
+      localStorage.setItem('theme', next);
+    } catch { /* Then it holds for this page. */ }
+  });
+}
+
+// Browsers allow it with TLS or on the same machine only.
+for (const field of navigator.clipboard ? document.querySelectorAll('[data-copy]') : []) {
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.className = 'copy';
+  button.textContent = 'Copy';
+  button.ariaLabel = `Copy ${field.dataset.copy}`;
+  button.hidden = field.textContent === '';
+  button.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(field.textContent);
+    toast(`${field.dataset.copy} copied.`);
+  });
+  field.after(button);
+}
 
 if (list || only) {
   listen();
   // Browsers limit the connections to one host, so hidden pages close theirs.
   document.addEventListener('visibilitychange', () => (document.hidden ? pause() : resume()));
+}
+
+const cost = document.getElementById('cost');
+if (cost) {
+  const [type, location] = ['type', 'location'].map((id) => document.getElementById(id));
+  const show = () => {
+    const prices = (type.selectedOptions[0].dataset.prices ?? '').split(' ').filter(Boolean);
+    const here = prices.map((price) => price.split('=')).filter(([name]) => [name, ''].includes(location.value));
+    const lowest = Math.min(...here.map(([, price]) => Number(price)));
+    cost.hidden = type.value === '';
+    cost.textContent = here.length === 0
+      ? 'This type is sold out there at the moment.'
+      : `This server will cost ${lowest.toFixed(2)} ${cost.dataset.currency} a month.`;
+  };
+  for (const choice of [type, location]) choice.addEventListener('change', show);
+  addEventListener('pageshow', show);
 }
 
 const form = document.querySelector('form[data-at-once]');

@@ -47,7 +47,7 @@ pub(crate) struct Console {
     )]
     text: Option<SecretString>,
 
-    /// Keyboard layout of the server: us or de
+    /// Keyboard layout of the server: us, de, fr, uk, ch, es, it or pl
     #[arg(long, default_value_t, requires = "text")]
     layout: Layout,
 

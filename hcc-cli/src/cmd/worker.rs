@@ -134,7 +134,7 @@ impl Worker {
         };
         let client = config.service_client(config.token()?)?;
         let project = Project::new(client, store, config.settings.clone());
-        let mut authorizer = AccountAuthorizer::new(accounts);
+        let mut authorizer = AccountAuthorizer::new(accounts.clone());
         if self.names_required {
             authorizer = authorizer.require_user();
         }
@@ -142,7 +142,8 @@ impl Worker {
         let worker = hcc_core::Worker::new(project, queue.clone())
             .with_config(self.worker_config())
             .with_hints(move |error| hint::in_project(error, &settings))
-            .with_authorizer(Arc::new(authorizer));
+            .with_authorizer(Arc::new(authorizer))
+            .with_catalog(accounts);
         let handle = worker.handle();
         // It is set once.
         let _ = shown.set((handle.clone(), queue));

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use hcc_store::{Accounts, AuditEntry, Record};
 
 use super::{Authorizer, Denied, Permissions};
-use crate::{CustomRequest, Error, Request, Result, ServerName};
+use crate::{CommandEvent, CustomRequest, Error, Outcome, Request, Result};
 
 /// Allows what the permissions of the accounts in a database allow.
 ///
@@ -114,15 +114,21 @@ impl AccountAuthorizer {
         }
     }
 
-    /// Adds a denied command to the audit log.
-    async fn audit(&self, verb: &str, server: Option<&ServerName>, by: Option<&str>) -> Result<()> {
+    /// Adds a command to the audit log.
+    async fn audit(
+        &self,
+        by: Option<String>,
+        verb: &str,
+        server: Option<String>,
+        outcome: String,
+    ) -> Result<()> {
         let entry = AuditEntry {
             at: SystemTime::now(),
-            by: by.map(Into::into),
+            by,
             ip: None,
             what: verb.to_owned(),
-            server: server.map(ToString::to_string),
-            outcome: "denied".to_owned(),
+            server,
+            outcome,
         };
         Ok(self.accounts.append(&entry).await?)
     }
@@ -138,8 +144,9 @@ impl Authorizer for AccountAuthorizer {
     async fn check(&self, request: &Request, record: Option<&Record>) -> Result<()> {
         let decided = self.decide(request, record).await;
         if let Err(Error::Denied(_)) = decided {
-            let verb = request.command.verb().wire();
-            self.audit(verb, request.server.as_ref(), request.by.as_deref())
+            let server = request.server.as_ref().map(ToString::to_string);
+            let (verb, outcome) = (request.command.verb().wire(), "denied".to_owned());
+            self.audit(request.by.clone(), verb, server, outcome)
                 .await?;
         }
         decided
@@ -152,10 +159,61 @@ impl Authorizer for AccountAuthorizer {
     ) -> Result<()> {
         let decided = self.decide_custom(request, record).await;
         if let Err(Error::Denied(_)) = decided {
-            self.audit(request.verb, Some(request.server), request.by)
+            let (by, server) = (request.by.map(Into::into), request.server.to_string());
+            self.audit(by, request.verb, Some(server), "denied".to_owned())
                 .await?;
         }
         decided
+    }
+
+    async fn limits_create(&self, request: &Request) -> Result<bool> {
+        let Some(by) = &request.by else {
+            return Ok(false);
+        };
+        match self.permissions(by).await {
+            Ok(permissions) => Ok(permissions.create_limits().is_some()),
+            // The check has decided about users that do not exist.
+            Err(Error::Denied(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn check_create(
+        &self,
+        request: &Request,
+        server_type: Option<&str>,
+        monthly: Option<f64>,
+        records: &[Record],
+    ) -> Result<()> {
+        let (Some(by), Some(server)) = (&request.by, &request.server) else {
+            return Ok(());
+        };
+        let permissions = self.permissions(by).await?;
+        let checked = permissions.check_create(server, server_type, monthly, records);
+        if checked.is_err() {
+            let (verb, outcome) = (request.command.verb().wire(), "denied".to_owned());
+            let server = Some(server.to_string());
+            self.audit(Some(by.clone()), verb, server, outcome).await?;
+        }
+        Ok(checked?)
+    }
+
+    /// Adds the outcome of a user's command to the audit log.
+    async fn ended(&self, event: &CommandEvent) -> Result<()> {
+        let outcome = match &event.outcome {
+            Some(Outcome::Done { note: None }) => "done".to_owned(),
+            Some(Outcome::Done { note: Some(note) }) => format!("done: {note}"),
+            // The check has added it already.
+            Some(Outcome::Failed(failure)) if failure.code == "denied" => return Ok(()),
+            Some(Outcome::Failed(failure)) => format!("failed: {}", failure.message),
+            Some(Outcome::Removed { .. }) | None => return Ok(()),
+        };
+        if event.by.is_none() {
+            return Ok(());
+        }
+        let server = Some(event.server.clone()).filter(|server| !server.is_empty());
+        self.audit(event.by.clone(), &event.cmd, server, outcome)
+            .await
     }
 
     async fn needs_labels(&self, request: &Request) -> Result<bool> {

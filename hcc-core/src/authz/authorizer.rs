@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use hcc_store::Record;
 
 use super::Denied;
-use crate::{CustomRequest, Request, Result};
+use crate::{CommandEvent, CustomRequest, Request, Result};
 
 /// Decides which requests are allowed.
 ///
@@ -50,6 +50,44 @@ pub trait Authorizer: Debug + Send + Sync {
         let _ = record;
         let CustomRequest { verb, server, .. } = request;
         Err(Denied::new(format!("no rule allows {verb} for {server}")).into())
+    }
+
+    /// Returns whether a request to create a server has to be [checked](Self::check_create) once its
+    /// type and its price are known. By default it has not.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    async fn limits_create(&self, request: &Request) -> Result<bool> {
+        let _ = request;
+        Ok(false)
+    }
+
+    /// Checks a request to create a server of this type, with its gross price per month and the
+    /// records of all servers.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    async fn check_create(
+        &self,
+        request: &Request,
+        server_type: Option<&str>,
+        monthly: Option<f64>,
+        records: &[Record],
+    ) -> Result<()> {
+        let _ = (request, server_type, monthly, records);
+        Ok(())
+    }
+
+    /// Notes how a command has ended that was checked. By default it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// The outcome cannot be stored. The worker logs that, and goes on.
+    async fn ended(&self, event: &CommandEvent) -> Result<()> {
+        let _ = event;
+        Ok(())
     }
 }
 

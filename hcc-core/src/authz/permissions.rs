@@ -8,7 +8,7 @@ use hcloud_api::LabelSelector;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::NamePattern;
+use super::{CreateLimits, NamePattern};
 use crate::{Command, Power, ServerName};
 
 /// The permissions of a user. Whatever is not granted is denied.
@@ -44,6 +44,9 @@ pub struct Permissions {
     pub grants: Vec<Grant>,
     /// The maximum number of waiting commands; unlimited if `None`.
     pub waiting: Option<usize>,
+    /// The limits of the servers that the user may create; unlimited if `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub create: Option<CreateLimits>,
 }
 
 /// Permissions for the servers that match both the name pattern and the label selector. A grant
@@ -185,7 +188,12 @@ impl Permissions {
             .is_none_or(|max| queue.iter().filter(is_waiting).count() < max)
     }
 
-    fn has(&self, permission: Permission, server: &str, record: Option<&Record>) -> bool {
+    pub(super) fn has(
+        &self,
+        permission: Permission,
+        server: &str,
+        record: Option<&Record>,
+    ) -> bool {
         self.grants
             .iter()
             .any(|grant| grant.includes(permission) && grant.covers(server, record))

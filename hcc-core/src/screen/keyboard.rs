@@ -1,9 +1,10 @@
 //! Keyboard layouts, and the keystrokes of characters.
 
-use std::fmt;
 use std::str::FromStr;
+use std::{fmt, iter};
 
 use secrecy::{ExposeSecret, SecretString};
+use unicode_normalization::UnicodeNormalization;
 
 /// The keyboard layout that is configured on a server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,11 +15,23 @@ pub enum Layout {
     Us,
     /// Germany.
     De,
+    /// France.
+    Fr,
+    /// United Kingdom.
+    Uk,
+    /// Switzerland, German.
+    Ch,
+    /// Spain.
+    Es,
+    /// Italy.
+    It,
+    /// Poland.
+    Pl,
 }
 
 /// The error for a name that is not a keyboard layout.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown keyboard layout {0:?}: expected us or de")]
+#[error("unknown keyboard layout {0:?}: expected us, de, fr, uk, ch, es, it or pl")]
 pub struct UnknownLayout(String);
 
 /// The error for text with characters that a keyboard layout has no keys for.
@@ -62,19 +75,75 @@ const SCANCODES: [u8; 48] = [
     0x56, 0x2c, 0x2d, 0x2e, 0x2f, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35,
 ];
 
-/// The characters of the same keys without a modifier, with Shift, and with AltGr.
-type Levels = [&'static str; 3];
+/// The characters of the same keys without a modifier, with Shift, with AltGr, and with both. A
+/// combining character stands for a dead key. Keys that differ between systems are left out.
+type Levels = [&'static str; 4];
+
+const MODIFIERS: [&[Key]; 4] = [&[], &[SHIFT], &[ALT_GR], &[SHIFT, ALT_GR]];
+
+/// The dead keys: combining characters, those that they produce with a space, and key symbols.
+const DEAD_KEYS: [(char, char, u32); 5] = [
+    ('\u{300}', '`', 0xfe50),
+    ('\u{301}', '´', 0xfe51),
+    ('\u{302}', '^', 0xfe52),
+    ('\u{303}', '~', 0xfe53),
+    ('\u{308}', '¨', 0xfe57),
+];
 
 const US: Levels = [
-    r"`1234567890-=qwertyuiop[]asdfghjkl;'\ zxcvbnm,./",
-    r#"~!@#$%^&*()_+QWERTYUIOP{}ASDFGHJKL:"| ZXCVBNM<>?"#,
+    "`1234567890-=qwertyuiop[]asdfghjkl;'\\ zxcvbnm,./",
+    "~!@#$%^&*()_+QWERTYUIOP{}ASDFGHJKL:\"| ZXCVBNM<>?",
+    "",
     "",
 ];
 
 const DE: Levels = [
-    "^1234567890ß´qwertzuiopü+asdfghjklöä#<yxcvbnm,.-",
-    "°!\"§$%&/()=?`QWERTZUIOPÜ*ASDFGHJKLÖÄ'>YXCVBNM;:_",
-    r"  ²³   {[]}\ @ €        ~            |      µ   ",
+    "\u{302}1234567890ß\u{301}qwertzuiopü+asdfghjklöä#<yxcvbnm,.-",
+    "°!\"§$%&/()=?\u{300}QWERTZUIOPÜ*ASDFGHJKLÖÄ'>YXCVBNM;:_",
+    "  ²³   {[]}\\ @ €        ~            |      µ",
+    "",
+];
+
+const FR: Levels = [
+    "²&é\"'(-è_çà)=azertyuiop\u{302}$qsdfghjklmù*<wxcvbn,;:!",
+    " 1234567890°+AZERTYUIOP\u{308}£QSDFGHJKLM%µ>WXCVBN?./§",
+    "  ~#{[|`\\^@]}  €         @           |",
+    "",
+];
+
+const UK: Levels = [
+    "`1234567890-=qwertyuiop[]asdfghjkl;'#\\zxcvbnm,./",
+    "¬!\"£$%^&*()_+QWERTYUIOP{}ASDFGHJKL:@~|ZXCVBNM<>?",
+    "    €",
+    "",
+];
+
+const CH: Levels = [
+    "§1234567890'\u{302}qwertzuiopü\u{308}asdfghjklöä$<yxcvbnm,.-",
+    "°+\"*ç%&/()=?\u{300}QWERTZUIOPè!ASDFGHJKLéà£>YXCVBNM;:_",
+    "  @#   |    \u{303}@ €       []         \u{301}{}\\",
+    "",
+];
+
+const ES: Levels = [
+    "º1234567890'¡qwertyuiop\u{300}+asdfghjklñ\u{301}ç<zxcvbnm,.-",
+    "ª!\"·$%&/()=?¿QWERTYUIOP\u{302}*ASDFGHJKLÑ\u{308}Ç>ZXCVBNM;:_",
+    "\\|@#~        @ €       []          {}|",
+    "",
+];
+
+const IT: Levels = [
+    "\\1234567890'ìqwertyuiopè+asdfghjklòàù<zxcvbnm,.-",
+    "|!\"£$%&/()=?^QWERTYUIOPé*ASDFGHJKLç°§>ZXCVBNM;:_",
+    "       {  }`~@ €       []         @#",
+    "",
+];
+
+const PL: Levels = [
+    "`1234567890-=qwertyuiop[]asdfghjkl;'\\ zxcvbnm,./",
+    "~!@#$%^&*()_+QWERTYUIOP{}ASDFGHJKL:\"| ZXCVBNM<>?",
+    "     €         ę     ó   ąś      ł    żźć  ń",
+    "               Ę     Ó   ĄŚ      Ł    ŻŹĆ  Ń",
 ];
 
 impl Key {
@@ -102,38 +171,53 @@ impl Layout {
             '\n' => return Some(vec![vec![ENTER]]),
             _ => {}
         }
-        let modifiers = [None, Some(SHIFT), Some(ALT_GR)];
-        self.levels()
-            .iter()
-            .zip(modifiers)
-            .find_map(|(level, modifier)| {
-                let at = level.chars().position(|produced| produced == character)?;
-                Some(self.keys(character, SCANCODES[at], modifier))
-            })
-    }
-
-    fn keys(self, character: char, scancode: u8, modifier: Option<Key>) -> Vec<Stroke> {
-        let stroke = |key| modifier.into_iter().chain([key]).collect();
-        match self.dead(character) {
-            // A dead key combines with the next one; with a space it produces its own character.
-            Some(keysym) => vec![stroke(Key::new(keysym, scancode)), vec![SPACE]],
-            None => vec![stroke(Key::of(character, scancode))],
+        let is_dead = |(mark, ..): &(char, char, u32)| *mark == character;
+        if DEAD_KEYS.iter().any(is_dead) {
+            return None;
         }
-    }
-
-    fn dead(self, character: char) -> Option<u32> {
-        match (self, character) {
-            (Self::De, '^') => Some(0xfe52),
-            (Self::De, '´') => Some(0xfe51),
-            (Self::De, '`') => Some(0xfe50),
+        if let Some(stroke) = self.stroke(character) {
+            return Some(vec![stroke]);
+        }
+        // A dead key combines with the next one; with a space it produces its own character.
+        let own = DEAD_KEYS.iter().find(|(_, own, _)| *own == character);
+        if let Some((mark, ..)) = own {
+            return Some(vec![self.stroke(*mark)?, vec![SPACE]]);
+        }
+        let mut parts = iter::once(character).nfd();
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(base), Some(mark), None) => Some(vec![self.stroke(mark)?, self.stroke(base)?]),
             _ => None,
         }
+    }
+
+    /// Returns the keys to press for a character, or for the dead key of a combining one.
+    fn stroke(self, character: char) -> Option<Stroke> {
+        let (at, modifiers) =
+            self.levels()
+                .iter()
+                .zip(MODIFIERS)
+                .find_map(|(level, modifiers)| {
+                    let at = level.chars().position(|produced| produced == character)?;
+                    Some((at, modifiers))
+                })?;
+        let dead = DEAD_KEYS.iter().find(|(mark, ..)| *mark == character);
+        let key = match dead {
+            Some((.., keysym)) => Key::new(*keysym, SCANCODES[at]),
+            None => Key::of(character, SCANCODES[at]),
+        };
+        Some(modifiers.iter().copied().chain([key]).collect())
     }
 
     fn levels(self) -> Levels {
         match self {
             Self::Us => US,
             Self::De => DE,
+            Self::Fr => FR,
+            Self::Uk => UK,
+            Self::Ch => CH,
+            Self::Es => ES,
+            Self::It => IT,
+            Self::Pl => PL,
         }
     }
 }
@@ -143,6 +227,12 @@ impl fmt::Display for Layout {
         f.write_str(match self {
             Self::Us => "us",
             Self::De => "de",
+            Self::Fr => "fr",
+            Self::Uk => "uk",
+            Self::Ch => "ch",
+            Self::Es => "es",
+            Self::It => "it",
+            Self::Pl => "pl",
         })
     }
 }
@@ -154,6 +244,12 @@ impl FromStr for Layout {
         match name {
             "us" => Ok(Self::Us),
             "de" => Ok(Self::De),
+            "fr" => Ok(Self::Fr),
+            "uk" => Ok(Self::Uk),
+            "ch" => Ok(Self::Ch),
+            "es" => Ok(Self::Es),
+            "it" => Ok(Self::It),
+            "pl" => Ok(Self::Pl),
             _ => Err(UnknownLayout(name.to_owned())),
         }
     }
@@ -166,7 +262,9 @@ impl Keystrokes {
     ///
     /// The layout has no keys for some of the characters.
     pub fn new(text: &SecretString, layout: Layout) -> Result<Self, Untypable> {
-        let text = SecretString::from(text.expose_secret().replace("\r\n", "\n"));
+        let text = text.expose_secret().replace("\r\n", "\n");
+        // Some programs write an accent as a character of its own.
+        let text = SecretString::from(text.nfc().collect::<String>());
         let mut characters = Vec::new();
         for character in text.expose_secret().chars() {
             if layout.strokes(character).is_none() && !characters.contains(&character) {
@@ -238,6 +336,96 @@ mod tests {
         assert_eq!(typed("€", Layout::De)[0][0][1].keysym, 0x0100_20ac);
     }
 
+    const ALL: [Layout; 8] = [
+        Layout::Us,
+        Layout::De,
+        Layout::Fr,
+        Layout::Uk,
+        Layout::Ch,
+        Layout::Es,
+        Layout::It,
+        Layout::Pl,
+    ];
+
+    #[test]
+    fn layouts_are_named_by_their_countries() {
+        for layout in ALL {
+            assert_eq!(layout.to_string().parse(), Ok(layout));
+        }
+        let unknown = "xx".parse::<Layout>().unwrap_err();
+        assert!(unknown.to_string().ends_with("es, it or pl"), "{unknown}");
+    }
+
+    #[test]
+    fn letters_of_each_country_are_typed_as_on_its_keyboard() {
+        let (acute, grave, circumflex) = (0xfe51, 0xfe50, 0xfe52);
+        let key = |character, scancode| vec![Key::of(character, scancode)];
+        let dead = |keysym, scancode| vec![Key::new(keysym, scancode)];
+        for (layout, text, strokes) in [
+            (Layout::Fr, "é", vec![key('é', 0x03)]),
+            (
+                Layout::Fr,
+                "ê",
+                vec![dead(circumflex, 0x1a), key('e', 0x12)],
+            ),
+            (Layout::Uk, "#", vec![key('#', 0x2b)]),
+            (Layout::Ch, "ü", vec![key('ü', 0x1a)]),
+            (Layout::Es, "á", vec![dead(acute, 0x28), key('a', 0x1e)]),
+            (Layout::Es, "ò", vec![dead(grave, 0x1a), key('o', 0x18)]),
+            (Layout::It, "ì", vec![key('ì', 0x0d)]),
+            (Layout::Pl, "ą", vec![vec![ALT_GR, Key::of('ą', 0x1e)]]),
+            (
+                Layout::Pl,
+                "Ą",
+                vec![vec![SHIFT, ALT_GR, Key::of('Ą', 0x1e)]],
+            ),
+        ] {
+            assert_eq!(typed(text, layout), [strokes], "{layout} {text}");
+        }
+    }
+
+    /// A row as it is written in the script of the console page.
+    fn in_script(row: &str) -> String {
+        let character = |it: char| match it {
+            '\'' => "\\'".to_owned(),
+            '\\' => "\\\\".to_owned(),
+            '\u{300}'..='\u{36f}' => format!("\\u0{:x}", u32::from(it)),
+            it => it.to_string(),
+        };
+        row.chars().map(character).collect()
+    }
+
+    #[test]
+    fn console_page_has_the_same_layouts() {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../www/keys.js");
+        let script = std::fs::read_to_string(script).unwrap();
+
+        for layout in ALL {
+            let (_, rest) = script.split_once(&format!("  {layout}: layout(")).unwrap();
+            let (rows, _) = rest.split_once("  ),").unwrap();
+            let rows: Vec<_> = rows
+                .lines()
+                .map(str::trim)
+                .filter(|it| !it.is_empty())
+                .collect();
+            let own = layout.levels().into_iter().filter(|row| !row.is_empty());
+            let own: Vec<_> = own.map(|row| format!("'{}',", in_script(row))).collect();
+            assert_eq!(rows, own, "{layout}");
+        }
+    }
+
+    #[test]
+    fn decomposed_characters_are_typed_like_others() {
+        for (layout, decomposed, composed) in [
+            (Layout::De, "u\u{308}", "ü"),
+            (Layout::Es, "n\u{303}", "ñ"),
+            (Layout::Fr, "e\u{302}", "ê"),
+        ] {
+            assert_eq!(typed(decomposed, layout), typed(composed, layout));
+        }
+        assert!(Keystrokes::new(&"\u{301}".into(), Layout::De).is_err());
+    }
+
     #[test]
     fn dead_key_is_followed_by_a_space() {
         let [circumflex] = &typed("^", Layout::De)[..] else {
@@ -253,8 +441,8 @@ mod tests {
     }
 
     #[test]
-    fn every_printable_ascii_character_has_keys_on_both_layouts() {
-        for layout in [Layout::Us, Layout::De] {
+    fn every_printable_ascii_character_has_keys_on_every_layout() {
+        for layout in ALL {
             for character in ' '..='~' {
                 assert!(layout.strokes(character).is_some(), "{layout}: {character}");
             }

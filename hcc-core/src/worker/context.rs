@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use hcc_queue::Queue;
-use hcc_store::{Fields, IfMissing, Patch, Precondition, Record, Stage, Store, Write};
+use hcc_store::{Accounts, Fields, IfMissing, Patch, Precondition, Record, Stage, Store, Write};
 use hcloud_api::ServerStatus;
 use tokio::sync::Notify;
 use tracing::debug;
@@ -32,6 +32,8 @@ pub(super) struct WorkerContext {
     pub(super) queue: Queue,
     pub(super) config: WorkerConfig,
     pub(super) authorizer: Arc<dyn Authorizer>,
+    /// Where the catalog is published.
+    pub(super) catalog: Option<Arc<dyn Accounts>>,
     /// What to do about an error.
     pub(super) hints: Hints,
     pub(super) custom: CustomCommands,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hcc_store::Record;
-use hcloud_api::{Action, Server, ServerStatus};
-use tokio::sync::Notify;
+use hcloud_api::{Action, Decimal, Server, ServerStatus};
+use tokio::sync::{Mutex, Notify};
 use tokio::time::timeout;
 use tracing::warn;
 
@@ -34,6 +34,8 @@ pub(super) struct Executor {
     pub(super) action_poller: ActionPoller,
     pub(super) refresher: RecordRefresher,
     pub(super) console_created: Arc<Notify>,
+    /// Held while a server is created within the limits of a user.
+    pub(super) creating: Mutex<()>,
 }
 
 impl Executor {
@@ -65,7 +67,15 @@ impl Executor {
                 let expected = id.map_or(before, ExpectedServer::Id);
                 return self.delete(server, expected, delivery).await;
             }
-            Command::Create(options) => return self.create(server, options).await,
+            Command::Create(options) => {
+                if !context.authorizer.limits_create(request).await? {
+                    return self.create(server, options, delivery).await;
+                }
+                // Two commands must not fill the same room.
+                let _creating = self.creating.lock().await;
+                let options = self.within_limits(request, server, options).await?;
+                return self.create(server, &options, delivery).await;
+            }
             Command::Settag => {
                 let project = context.project();
                 project.find_managed(server).await?;
@@ -167,6 +177,7 @@ impl Executor {
         &self,
         server: &ServerName,
         options: &CreateOptions,
+        delivery: &Delivery,
     ) -> Result<Note, AttemptError> {
         let project = self.context.project();
         let note = loop {
@@ -177,12 +188,39 @@ impl Executor {
                     self.wait(actions).await?;
                     break None;
                 }
-                CreateOutcome::Adopted => break self.password_note(server, options).await?,
+                CreateOutcome::Adopted => {
+                    let note = self.password_note(server, options).await?;
+                    // An earlier delivery may have created it.
+                    let existed = (!delivery.is_repeated).then_some("the server already existed");
+                    break note.or(existed);
+                }
                 CreateOutcome::Resumed(actions) => self.wait(actions).await?,
             }
         };
         self.refresh(server, ServerStatus::Running).await;
         Ok(note)
+    }
+
+    /// Checks the limits of the user for a new server; returns its options with type and location,
+    /// which must not change any more.
+    async fn within_limits(
+        &self,
+        request: &Request,
+        server: &ServerName,
+        options: &CreateOptions,
+    ) -> Result<CreateOptions, AttemptError> {
+        let context = &self.context;
+        let quote = context.project().quote(server, options).await?;
+        let monthly = quote
+            .price
+            .as_ref()
+            .and_then(|it| it.price_monthly.gross.as_ref());
+        let monthly = monthly.and_then(Decimal::to_f64);
+        let server_type = quote.options.server_type.as_deref();
+        let records = context.store().list().await?;
+        let checked = (context.authorizer).check_create(request, server_type, monthly, &records);
+        checked.await?;
+        Ok(quote.options)
     }
 
     /// Says so if the root password of an adopted server was lost.

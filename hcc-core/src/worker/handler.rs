@@ -193,8 +193,13 @@ impl CommandHandler {
         (attempt, Some(event))
     }
 
-    /// Writes the outcome of a command to the record of its server, if there is one.
+    /// Writes the outcome of a command to the record of its server, if there is one, and tells the
+    /// authorizer.
     async fn record(&self, event: &CommandEvent) {
+        if let Err(error) = self.executor.context.authorizer.ended(event).await {
+            let error = &error as &dyn std::error::Error;
+            warn!(error, "outcome not audited");
+        }
         let patch = Patch::new().last(&event.last());
         let store = self.executor.context.store();
         if let Err(error) = store.update(&event.server, patch).await {

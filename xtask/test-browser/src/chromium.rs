@@ -2,20 +2,20 @@
 
 use std::net::SocketAddr;
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{fs, thread};
 
 use fantoccini::error::CmdError;
 use fantoccini::wd::WebDriverCompatibleCommand;
-use fantoccini::{Client, ClientBuilder};
 use http::Method;
-use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use test_services::Program;
 use url::{ParseError, Url};
+
+use crate::Browser;
 
 /// How long helper processes of a browser may outlive it.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,9 +23,8 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// A browser; dropping it closes it.
 #[derive(Debug)]
 pub struct Chromium {
-    client: Client,
-    _driver: Program,
-    browser: Program,
+    browser: Browser,
+    program: Program,
     profile: Profile,
 }
 
@@ -34,6 +33,10 @@ pub struct Chromium {
 pub struct Profile(TempDir);
 
 impl Profile {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
     /// Returns the path of the directory.
     pub fn path(&self) -> &Path {
         self.0.path()
@@ -60,8 +63,8 @@ impl Chromium {
     ///
     /// The browser is a child of this process, not of the driver, so that dropping `self` stops it.
     pub async fn start_with_flags(flags: &[&str]) -> Self {
-        let profile = Profile(tempfile::tempdir().unwrap());
-        let browser = Program::start(
+        let profile = Profile::new();
+        let program = Program::start(
             Command::new("chromium")
                 .args([
                     "--headless",
@@ -83,7 +86,7 @@ impl Chromium {
                 .arg(format!("--user-data-dir={}", profile.path().display()))
                 .args(flags),
         );
-        let debugger = browser.wait_for_line(|line| {
+        let debugger = program.wait_for_line(|line| {
             let address = line.split_once("listening on ws://")?.1;
             Some(address.split_once('/')?.0.to_owned())
         });
@@ -93,15 +96,10 @@ impl Chromium {
             "goog:chromeOptions": { "debuggerAddress": debugger },
             "goog:loggingPrefs": { "browser": "ALL" },
         });
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities.as_object().expect("an object").clone())
-            .connect(&format!("http://127.0.0.1:{port}"))
-            .await
-            .unwrap();
+        let browser = Browser::connect(port, &capabilities, vec![driver]).await;
         Self {
-            client,
-            _driver: driver,
-            browser,
+            browser: browser.unwrap(),
+            program,
             profile,
         }
     }
@@ -119,7 +117,7 @@ impl Chromium {
 
     /// Closes the browser, which flushes its profile to disk.
     pub fn close(mut self) -> Profile {
-        self.browser.stop();
+        self.program.stop();
         self.profile
     }
 
@@ -157,14 +155,6 @@ impl Chromium {
             .await;
     }
 
-    /// Saves a screenshot of the page, for visual inspection.
-    pub async fn save_screenshot(&self, name: &str) {
-        let directory = screenshots();
-        fs::create_dir_all(&directory).unwrap();
-        let png = self.client.screenshot().await.unwrap();
-        fs::write(directory.join(format!("{name}.png")), png).unwrap();
-    }
-
     /// Allows downloads and saves them in `directory`.
     pub async fn save_downloads_in(&self, directory: &Path) {
         let params = json!({ "behavior": "allow", "downloadPath": directory });
@@ -177,15 +167,15 @@ impl Chromium {
     }
 
     async fn vendor(&self, path: &'static str, body: Value) -> Result<Value, CmdError> {
-        self.client.issue_cmd(Vendor { path, body }).await
+        self.issue_cmd(Vendor { path, body }).await
     }
 }
 
 impl Deref for Chromium {
-    type Target = Client;
+    type Target = Browser;
 
-    fn deref(&self) -> &Client {
-        &self.client
+    fn deref(&self) -> &Browser {
+        &self.browser
     }
 }
 
@@ -207,16 +197,6 @@ fn start_driver() -> (Program, u16) {
         }
     }
     panic!("chromedriver found no free port");
-}
-
-/// Returns the directory for screenshots; the test program is in `debug/deps` of the target directory.
-fn screenshots() -> PathBuf {
-    let test = env::current_exe().unwrap();
-    let target = test
-        .ancestors()
-        .nth(3)
-        .expect("a test program built by cargo");
-    target.join("tmp/screenshots")
 }
 
 /// A vendor-specific command of chromedriver.

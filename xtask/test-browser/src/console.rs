@@ -6,9 +6,9 @@ use fantoccini::Locator;
 use serde_json::Value;
 use test_services::retry;
 
-use crate::Chromium;
+use crate::Browser;
 
-impl Chromium {
+impl Browser {
     /// Waits until the page is in the connection state `state`.
     pub async fn wait_for_state(&self, state: &str) {
         let body = format!("body[data-state={state}]");

@@ -5,12 +5,12 @@ use fantoccini::elements::Element;
 use serde_json::Value;
 use test_services::retry;
 
-use crate::Chromium;
+use crate::{Browser, Chromium};
 
 /// The names and window sizes of the emulated devices.
 const DEVICES: [(&str, u32, u32); 2] = [("desktop", 1280, 800), ("phone", 390, 844)];
 
-impl Chromium {
+impl Browser {
     /// Waits until an element that matches `css` shows `text`.
     pub async fn wait_for_text(&self, css: &str, text: &str) {
         let script = "
@@ -81,6 +81,19 @@ impl Chromium {
         width.as_i64().unwrap()
     }
 
+    /// Marks the current page; a reload loses the mark.
+    pub async fn mark(&self) {
+        self.execute("window.marked = true", vec![]).await.unwrap();
+    }
+
+    /// Returns whether the current page is the one that was marked.
+    pub async fn is_marked(&self) -> bool {
+        let marked = self.execute("return window.marked === true", vec![]).await;
+        marked.unwrap().as_bool().unwrap()
+    }
+}
+
+impl Chromium {
     /// Saves screenshots of the page on a desktop and a phone, in the light and the dark colour scheme.
     pub async fn save_screenshots(&self, name: &str) {
         for (device, width, height) in DEVICES {
@@ -97,16 +110,5 @@ impl Chromium {
             }
         }
         self.emulate(1280, 800, "light").await;
-    }
-
-    /// Marks the current page; a reload loses the mark.
-    pub async fn mark(&self) {
-        self.execute("window.marked = true", vec![]).await.unwrap();
-    }
-
-    /// Returns whether the current page is the one that was marked.
-    pub async fn is_marked(&self) -> bool {
-        let marked = self.execute("return window.marked === true", vec![]).await;
-        marked.unwrap().as_bool().unwrap()
     }
 }

@@ -282,11 +282,40 @@ async fn session_is_valid_only_for_the_user_that_the_proxy_names() {
 }
 
 #[tokio::test]
+async fn user_ends_sessions_in_other_browsers() {
+    let site = Site::new().await;
+    site.add_user("anna", json!(null)).await;
+    site.add_user("berta", json!(null)).await;
+    let (here, there) = (site.log_in("anna").await, site.log_in("anna").await);
+    let berta = site.log_in("berta").await;
+    let page = here.get("/account").await.text;
+    let other = |page: &str| {
+        let (_, rest) = page.split_once("name=\"session\" value=\"").unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    assert_eq!(page.matches("Log out there").count(), 1, "{page}");
+
+    let session = other(&page);
+    berta.post("/account/sessions", &[("session", &session)]).await;
+    assert_eq!(there.get("/").await.status, StatusCode::OK);
+    here.post("/account/sessions", &[("session", &session)]).await;
+    assert_eq!(there.get("/").await.location(), "/login");
+
+    let third = site.log_in("anna").await;
+    here.post("/account/sessions", &[]).await;
+    assert_eq!(third.get("/").await.location(), "/login");
+    for client in [here, berta] {
+        assert_eq!(client.get("/").await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
 async fn new_password_ends_all_other_sessions() {
     let site = Site::new().await;
     site.add_user("anna", json!(null)).await;
     let (here, there) = (site.log_in("anna").await, site.log_in("anna").await);
 
+    // The form says what is wrong with which field.
     let short = here
         .post("/account", &[("old", PASSWORD), ("new", "short")])
         .await;

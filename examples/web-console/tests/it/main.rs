@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod accounts;
+mod addresses;
 mod attacks;
 mod browser;
+mod bulk;
 mod commands;
 mod connections;
+mod creating;
 #[cfg(feature = "demo")]
 mod demo;
 mod forms;

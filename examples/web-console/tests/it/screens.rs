@@ -46,9 +46,9 @@ async fn link_is_in_the_response_and_nowhere_else() {
     assert!(response.text.contains(link), "{}", response.text);
     assert_eq!(response.header("cache-control"), "no-store");
     let policy = response.header("content-security-policy");
-    assert!(
-        policy.contains("connect-src wss://web-console.hetzner.cloud wss://console.hetzner.cloud;")
-    );
+    assert!(policy.contains(
+        "connect-src 'self' wss://web-console.hetzner.cloud wss://console.hetzner.cloud;"
+    ));
     assert!(!policy.contains("ws:"), "{policy}");
     for path in [
         "/",
@@ -86,6 +86,31 @@ async fn screen_needs_the_console_permission() {
 }
 
 #[tokio::test]
+async fn screen_has_the_power_buttons_that_the_user_may_use() {
+    for (may, verbs) in [
+        (json!(["console"]), ""),
+        (json!(["console", "power"]), "start stop reboot"),
+        (json!(["console", "reset"]), "reset off"),
+    ] {
+        let site = Site::new().await;
+        site.add_server("web").await;
+        site.add_user(
+            "anna",
+            json!({ "grants": [{ "servers": "web", "may": may }] }),
+        )
+        .await;
+        let anna = site.log_in("anna").await;
+        let _worker = serve_screens(&site, [(URL, "x")]);
+
+        let screen = anna.post("/screen/l.html", &[("server", "web")]).await;
+
+        let meta = format!("<meta name=\"verbs\" content=\"{verbs}\">");
+        assert!(screen.text.contains(&meta), "{}", screen.text);
+        assert!(screen.text.contains(&anna.csrf) || verbs.is_empty());
+    }
+}
+
+#[tokio::test]
 async fn request_for_a_screen_times_out_without_a_worker() {
     let site = Site::with(|settings| settings.console_timeout = Duration::from_millis(50)).await;
     site.add_server("web").await;
@@ -95,6 +120,7 @@ async fn request_for_a_screen_times_out_without_a_worker() {
 
     assert_eq!(response.status, StatusCode::GATEWAY_TIMEOUT);
     assert!(response.text.contains("No worker responded in time."));
+    assert!(response.text.contains("Try again"), "{}", response.text);
 }
 
 #[tokio::test]

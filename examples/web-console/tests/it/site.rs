@@ -48,7 +48,10 @@ pub(crate) struct Site {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) accounts: Arc<dyn Accounts>,
     pub(crate) queue: Queue,
+    /// The address for browsers.
     pub(crate) origin: String,
+    /// Where it listens.
+    pub(crate) origin_listened: String,
     _tasks: JoinSet<()>,
 }
 
@@ -68,10 +71,11 @@ impl Site {
             queue,
         } = database;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let origin_listened = format!("http://{}", listener.local_addr().unwrap());
         let page = ConsolePage::find_any(None).unwrap();
-        let mut settings = Settings::new(origin.parse().unwrap(), page);
+        let mut settings = Settings::new(origin_listened.parse().unwrap(), page);
         set(&mut settings);
+        let origin = settings.origin.to_string();
         let frontend = Frontend::new(store.clone(), queue.clone());
         let console = WebConsole::new(frontend, accounts.clone(), settings);
         let mut tasks = JoinSet::new();
@@ -81,6 +85,7 @@ impl Site {
             accounts,
             queue,
             origin,
+            origin_listened,
             _tasks: tasks,
         }
     }
@@ -96,7 +101,7 @@ impl Site {
 
     /// A client that has not logged in.
     pub(crate) fn anonymous(&self) -> TestClient {
-        TestClient::of(&self.origin)
+        TestClient::of(&self.origin_listened)
     }
 
     /// A client that has logged in.

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use tempfile::TempDir;
 use test_browser::{Chromium, Vnc};
 use test_services::wait_until;
 
@@ -92,6 +94,86 @@ async fn untypable_characters_are_reported_before_anything_is_typed() {
         page.text("#untypable").await,
         "This layout has no key for: ü ß €"
     );
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify, xev and noVNC"]
+async fn decomposed_letters_are_typed_with_dead_keys() {
+    let vnc = Vnc::start();
+    let keys = vnc.start_key_reader();
+    let page = Page::connected_to(&vnc).await;
+    page.click("#screen canvas").await;
+    keys.wait_for_click();
+
+    page.click("[popovertarget=typing]").await;
+    page.fill("#layout", "Spanish").await;
+    page.fill("#text", "a\u{301}").await;
+    page.click("#type").await;
+
+    assert_eq!(keys.keys(4), ["+dead_acute", "-dead_acute", "+a", "-a"]);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify, xterm, xdotool and noVNC"]
+async fn typing_box_takes_the_focus_and_hides_a_password() {
+    let mut vnc = Vnc::start();
+    let typed = vnc.start_terminal().await;
+    let page = Page::connected_to(&vnc).await;
+    page.click("#screen canvas").await;
+
+    page.click("[popovertarget=typing]").await;
+    let focused = page.active_element().await.unwrap();
+    assert_eq!(focused.attr("id").await.unwrap().as_deref(), Some("text"));
+    page.click("#hide").await;
+    let focused = page.active_element().await.unwrap();
+    assert_eq!(focused.attr("id").await.unwrap().as_deref(), Some("secret"));
+    assert_eq!(
+        focused.attr("type").await.unwrap().as_deref(),
+        Some("password")
+    );
+    page.fill("#secret", "s3cret").await;
+    page.click("#enter").await;
+    page.click("#type").await;
+
+    wait_until(
+        async || fs::read_to_string(&typed).unwrap(),
+        "s3cret\n".to_owned(),
+    )
+    .await;
+    page.wait_until_typed().await;
+    let left = page.execute("return document.getElementById('secret').value", vec![]);
+    assert_eq!(left.await.unwrap(), "");
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify, xterm, xdotool and noVNC"]
+async fn keyboard_of_a_phone_types_and_deletes() {
+    let mut vnc = Vnc::start();
+    let typed = vnc.start_terminal().await;
+    let page = Page::connected_to(&vnc).await;
+    page.click("#screen canvas").await;
+
+    // Phones change a text, in which they correct words.
+    let script = "
+        const [texts] = arguments;
+        document.getElementById('keyboard').click();
+        const field = document.getElementById('touch');
+        if (document.activeElement !== field) return false;
+        for (const text of texts) {
+            field.value = '\u{a0}' + text;
+            field.dispatchEvent(new InputEvent('input', { isComposing: true }));
+        }
+        field.dispatchEvent(new CompositionEvent('compositionend'));
+        return true;";
+    let texts = serde_json::json!(["H", "Hx", "He", "Hey |", "Hey |\n"]);
+    let took_focus = page.execute(script, vec![texts]).await.unwrap();
+
+    assert_eq!(took_focus, true);
+    wait_until(
+        async || fs::read_to_string(&typed).unwrap(),
+        "Hey |\n".to_owned(),
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -369,21 +451,64 @@ async fn page_is_german_in_a_german_browser() {
 }
 
 #[tokio::test]
-#[ignore = "needs Chromium"]
+#[ignore = "needs Chromium and noVNC"]
 async fn missing_novnc_is_reported() {
-    let www = tempfile::tempdir().unwrap();
-    for file in ["l.html", "l.css", "l.js", "keys.js", "words.js"] {
-        fs::copy(format!("{WWW}/{file}"), www.path().join(file)).unwrap();
-    }
-    let novnc = www.path().join("novnc/core");
-    fs::create_dir_all(&novnc).unwrap();
-    fs::write(novnc.join("rfb.js"), "import './lost.js';").unwrap();
+    let www = page_with("import './lost.js';");
     let page = Page::start_with(www.path()).await;
 
     page.open("ws://127.0.0.1:5900/#x").await;
     page.wait_for_state("missing").await;
 
     assert_eq!(page.text("#command").await, "npm ci");
+}
+
+/// A copy of the page that loads this script instead of noVNC, which is next to it.
+fn page_with(rfb: &str) -> TempDir {
+    let www = tempfile::tempdir().unwrap();
+    for file in ["l.html", "l.css", "l.js", "keys.js", "words.js"] {
+        fs::copy(format!("{WWW}/{file}"), www.path().join(file)).unwrap();
+    }
+    let core = www.path().join("novnc/core");
+    fs::create_dir_all(&core).unwrap();
+    let novnc = fs::canonicalize(format!("{WWW}/novnc")).unwrap();
+    symlink(novnc, www.path().join("novnc/unchanged")).unwrap();
+    fs::write(core.join("rfb.js"), rfb).unwrap();
+    www
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify and noVNC"]
+async fn novnc_loads_where_its_test_of_video_never_ends() {
+    let vnc = Vnc::start();
+    let www = page_with(
+        "if ('VideoDecoder' in globalThis) await new Promise(() => {});
+         const { default: RFB } = await import('../unchanged/core/rfb.js');
+         export default RFB;",
+    );
+    let page = Page::start_with(www.path()).await;
+
+    page.open(&vnc.link()).await;
+
+    page.wait_for_state("connected").await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium, TigerVNC, websockify and noVNC"]
+async fn novnc_that_does_not_load_is_reported_and_loaded_again() {
+    let vnc = Vnc::start();
+    let www = page_with("await new Promise(() => {});");
+    let page = Page::start_with(www.path()).await;
+
+    page.open(&vnc.link()).await;
+    page.wait_for_state("stuck").await;
+    assert_eq!(page.text("#status").await, "The screen does not load");
+    page.save_screenshot("stuck").await;
+
+    let rfb = "export { default } from '../unchanged/core/rfb.js';";
+    fs::write(www.path().join("novnc/core/rfb.js"), rfb).unwrap();
+    page.click("#again").await;
+    page.wait_for_state("connected").await;
+    assert_eq!(page.current_url().await.unwrap().as_str(), page.address());
 }
 
 #[tokio::test]

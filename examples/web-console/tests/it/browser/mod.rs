@@ -1,5 +1,7 @@
 //! The pages in a real browser, with a simulated project.
 
+mod caching;
+mod engines;
 mod journey;
 mod latency;
 mod pages;

@@ -52,7 +52,8 @@ impl BrowserProject {
         config.console_ttl = Some(Duration::from_secs(60));
         let worker = Worker::new(project, queue)
             .with_config(config)
-            .with_authorizer(Arc::new(AccountAuthorizer::new(accounts)));
+            .with_authorizer(Arc::new(AccountAuthorizer::new(accounts.clone())))
+            .with_catalog(accounts);
         let screens = format!("ws://{}", sim.address());
         let site = Site::of(database, |settings| {
             settings.screens = screens;

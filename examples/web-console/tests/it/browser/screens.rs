@@ -98,7 +98,7 @@ async fn expired_link_is_reported_and_a_fresh_one_fetched() {
 }
 
 /// The address and the password of the only server's screen.
-async fn link(sim: &Sim) -> (String, String) {
+pub(super) async fn link(sim: &Sim) -> (String, String) {
     let api = Client::builder(sim.token()).endpoint(sim.endpoint());
     let api = api.build().unwrap();
     let servers = api

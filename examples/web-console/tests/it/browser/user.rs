@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use test_browser::Chromium;
+use test_browser::{Browser, Chromium};
 
 use crate::site::PASSWORD;
 
@@ -12,12 +12,12 @@ const AXE: &str = concat!(
     "/tests/axe/node_modules/axe-core/axe.min.js"
 );
 
-pub(super) async fn log_in(browser: &Chromium, origin: &str) {
+pub(super) async fn log_in(browser: &Browser, origin: &str) {
     log_in_as(browser, origin, "root", PASSWORD).await;
     browser.wait_for_text("h1", "Servers").await;
 }
 
-pub(crate) async fn log_in_as(browser: &Chromium, origin: &str, name: &str, password: &str) {
+pub(crate) async fn log_in_as(browser: &Browser, origin: &str, name: &str, password: &str) {
     browser.goto(origin).await.unwrap();
     browser.fill("[name=name]", name).await;
     browser.fill("[name=password]", password).await;

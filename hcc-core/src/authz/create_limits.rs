@@ -1,0 +1,213 @@
+//! Limits of the permission to create servers.
+
+use std::collections::BTreeSet;
+
+use hcc_store::{Price, Record};
+use serde::{Deserialize, Serialize};
+
+use super::{Denied, Permission, Permissions};
+use crate::ServerName;
+
+/// Limits of the servers that a user may create.
+///
+/// They count all recorded servers whose names the user may create, whoever created them: the
+/// [grants](crate::Grant) for creation are the share of the project that the limits are about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct CreateLimits {
+    /// The server types that may be created; all if empty.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub types: BTreeSet<String>,
+    /// The highest sum of the gross prices per month, in units of the project's currency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub monthly: Option<u32>,
+    /// The highest number of servers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub servers: Option<usize>,
+}
+
+impl CreateLimits {
+    /// Returns whether nothing is limited.
+    pub fn is_unlimited(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Permissions {
+    /// Returns the limits of the permission to create servers, if there are any.
+    pub fn create_limits(&self) -> Option<&CreateLimits> {
+        let limits = self.create.as_ref();
+        limits.filter(|limits| !self.admin && !limits.is_unlimited())
+    }
+
+    /// Checks the limits for one more server of this type and gross price per month, given all
+    /// records. A server that is recorded already is not counted twice.
+    ///
+    /// # Errors
+    ///
+    /// The limit that would be exceeded. A type or price that is unknown exceeds its limit.
+    pub fn check_create(
+        &self,
+        server: &ServerName,
+        server_type: Option<&str>,
+        monthly: Option<f64>,
+        records: &[Record],
+    ) -> Result<(), Denied> {
+        let Some(limits) = self.create_limits() else {
+            return Ok(());
+        };
+        if !limits.types.is_empty() {
+            let types: Vec<_> = limits.types.iter().map(String::as_str).collect();
+            let types = types.join(", ");
+            match server_type {
+                None => return Err(Denied::new(format!("choose one of the types {types}"))),
+                Some(other) if !limits.types.contains(other) => {
+                    let reason = format!("type {other} is not one of those allowed: {types}");
+                    return Err(Denied::new(reason));
+                }
+                Some(_) => {}
+            }
+        }
+        let is_counted = |record: &&Record| {
+            record.name != server.as_str() && self.has(Permission::Create, &record.name, None)
+        };
+        let counted: Vec<_> = records.iter().filter(is_counted).collect();
+        if let Some(max) = limits.servers
+            && counted.len() >= max
+        {
+            let (have, reason) = (counted.len(), "servers are allowed");
+            return Err(Denied::new(format!(
+                "at most {max} {reason}, and there are {have}"
+            )));
+        }
+        if let Some(max) = limits.monthly {
+            let before: f64 = counted.into_iter().map(price).sum();
+            let unknown = || Denied::new("the price of the server is unknown");
+            let after = before + monthly.ok_or_else(unknown)?;
+            if after > f64::from(max) {
+                let reason = format!(
+                    "at most {max} a month are allowed, and it would be {after:.2} instead of \
+                     {before:.2}"
+                );
+                return Err(Denied::new(reason));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The recorded price per month; the highest one if the location has none.
+fn price(record: &Record) -> f64 {
+    let price = record.r#type.as_ref().and_then(|it| it.price.as_ref());
+    let price = price.map(|price| match price {
+        Price::Here(price) | Price::Between([_, price]) => price.parse(),
+    });
+    price.and_then(Result::ok).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn permissions(limits: Value) -> Permissions {
+        let grant = json!({ "servers": "test-*", "may": ["create"] });
+        serde_json::from_value(json!({ "grants": [grant], "create": limits })).unwrap()
+    }
+
+    fn record(name: &str, monthly: &str) -> Record {
+        let mut record = Record::default();
+        record.name = name.to_owned();
+        let price = Some(Price::Here(monthly.to_owned()));
+        record.r#type = Some(hcc_store::ServerType {
+            price,
+            ..hcc_store::ServerType::default()
+        });
+        record
+    }
+
+    /// The reason why another server of a type and price is denied.
+    fn denied(limits: Value, server_type: Option<&str>, monthly: Option<f64>) -> String {
+        let records = [
+            record("test-1", "4.49"),
+            record("test-2", "5.50"),
+            record("web-1", "500.00"),
+        ];
+        let name = "test-3".parse().unwrap();
+        let checked = permissions(limits).check_create(&name, server_type, monthly, &records);
+        checked.map_or_else(|denied| denied.reason, |()| String::new())
+    }
+
+    #[test]
+    fn number_and_price_of_the_servers_in_the_share_are_limited() {
+        let cx23 = Some("cx23");
+
+        for allowed in [
+            json!(null),
+            json!({}),
+            json!({ "servers": 3, "monthly": 15, "types": ["cx23", "cax11"] }),
+        ] {
+            assert_eq!(denied(allowed, cx23, Some(4.49)), "");
+        }
+        for (limits, reason) in [
+            (
+                json!({ "servers": 2 }),
+                "at most 2 servers are allowed, and there are 2",
+            ),
+            (
+                json!({ "monthly": 14 }),
+                "at most 14 a month are allowed, and it would be 14.48 instead of 9.99",
+            ),
+            (
+                json!({ "types": ["cax11"] }),
+                "type cx23 is not one of those allowed: cax11",
+            ),
+        ] {
+            assert_eq!(denied(limits, cx23, Some(4.49)), reason);
+        }
+    }
+
+    #[test]
+    fn unknown_types_and_prices_are_denied_if_limited() {
+        assert_eq!(
+            denied(json!({ "types": ["cx23"] }), None, Some(1.0)),
+            "choose one of the types cx23"
+        );
+        assert_eq!(
+            denied(json!({ "monthly": 100 }), Some("cx23"), None),
+            "the price of the server is unknown"
+        );
+        assert_eq!(denied(json!({ "servers": 3 }), None, None), "");
+    }
+
+    #[test]
+    fn server_that_is_recorded_already_is_not_counted_twice() {
+        let limited = permissions(json!({ "servers": 1 }));
+        let name = "test-1".parse().unwrap();
+
+        let checked = limited.check_create(&name, None, None, &[record("test-1", "4.49")]);
+
+        assert!(checked.is_ok());
+    }
+
+    #[test]
+    fn admins_have_no_limits() {
+        let mut admin = permissions(json!({ "servers": 0 }));
+        admin.admin = true;
+
+        let name = "test-3".parse().unwrap();
+        assert!(admin.check_create(&name, None, None, &[]).is_ok());
+    }
+
+    #[test]
+    fn documents_without_limits_are_stored_as_before() {
+        let grants = Permissions::default();
+
+        assert_eq!(
+            json!(grants),
+            json!({ "admin": false, "grants": [], "waiting": null })
+        );
+    }
+}

@@ -1,0 +1,111 @@
+//! What can be ordered, as a worker publishes it for web services without a token.
+
+use hcc_store::Accounts;
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+
+/// What servers can be created from, with prices.
+///
+/// A worker stores it in the database of the accounts, so that web services, which have no access
+/// to Hetzner, can offer it. It has no secrets.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct OfferedCatalog {
+    /// The currency of the prices, such as `EUR`.
+    pub currency: String,
+    /// The server types, the cheapest first.
+    pub types: Vec<OfferedType>,
+    /// The images, sorted by name.
+    pub images: Vec<OfferedImage>,
+    /// The locations.
+    pub locations: Vec<OfferedLocation>,
+    /// The names of the project's SSH keys.
+    pub ssh_keys: Vec<String>,
+}
+
+/// A server type.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct OfferedType {
+    /// The name, such as `cx23`.
+    pub name: String,
+    /// The number of CPU cores.
+    pub cores: u64,
+    /// The RAM in GB.
+    pub memory: f64,
+    /// The disk in GB.
+    pub disk: u64,
+    /// The architecture, such as `x86`.
+    pub architecture: String,
+    /// The locations that offer it.
+    pub places: Vec<OfferedPlace>,
+}
+
+/// A server type in a location.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct OfferedPlace {
+    /// The name of the location.
+    pub location: String,
+    /// The gross price per month, as Hetzner reports it.
+    pub monthly: String,
+    /// Whether servers could be ordered when the catalog was read.
+    pub available: bool,
+}
+
+/// An image.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct OfferedImage {
+    /// The name, such as `debian-13`.
+    pub name: String,
+    /// The name for people.
+    pub description: String,
+    /// The architecture, such as `x86`.
+    pub architecture: String,
+}
+
+/// A location.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct OfferedLocation {
+    /// The name, such as `fsn1`.
+    pub name: String,
+    /// The city.
+    pub city: String,
+    /// The country code.
+    pub country: String,
+}
+
+impl OfferedCatalog {
+    /// The name of the setting in the database.
+    pub(crate) const SETTING: &str = "catalog";
+
+    /// Reads the catalog; `None` if no worker has published one, or one of another release.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be read.
+    pub async fn read(accounts: &dyn Accounts) -> Result<Option<Self>> {
+        let stored = accounts.setting(Self::SETTING).await?;
+        Ok(stored.and_then(|stored| serde_json::from_value(stored).ok()))
+    }
+
+    /// Returns the gross price per month of a type in a location; without one, the highest of all
+    /// locations where it is available.
+    pub fn monthly(&self, server_type: &str, location: Option<&str>) -> Option<f64> {
+        let found = self.types.iter().find(|it| it.name == server_type)?;
+        let places = found.places.iter().filter(|place| match location {
+            Some(location) => place.location == location,
+            None => place.available,
+        });
+        let prices = places.filter_map(|place| place.monthly.parse().ok());
+        prices.max_by(f64::total_cmp)
+    }
+}
