@@ -353,10 +353,10 @@ impl Error {
     /// if the API caused it, next to which another code would confuse.
     pub fn without_code<'a>(&self, message: &'a str) -> &'a str {
         #[cfg(feature = "worker")]
-        if let Some(code) = self.api().and_then(hcloud_api::Error::code)
-            && let Some(message) = message.strip_suffix(&format!(" ({code})"))
-        {
-            return message;
+        if let Some(code) = self.api().and_then(hcloud_api::Error::code) {
+            if let Some(message) = message.strip_suffix(&format!(" ({code})")) {
+                return message;
+            }
         }
         message
     }
@@ -468,7 +468,11 @@ fn api_kind(error: &hcloud_api::Error) -> ErrorKind {
     match (error, error.code()) {
         (Api::WaitDeadline { .. }, _) => ErrorKind::TimedOut,
         (
-            Api::InvalidToken | Api::InvalidEndpoint { .. } | Api::InvalidRootCertificate { .. },
+            Api::InvalidToken
+            | Api::TokenFile { .. }
+            | Api::InvalidEndpoint { .. }
+            | Api::InvalidProxy { .. }
+            | Api::InvalidRootCertificate { .. },
             _,
         ) => ErrorKind::NotSetUp,
         (_, Some(ErrorCode::Unauthorized | ErrorCode::TokenReadonly | ErrorCode::Forbidden)) => {
@@ -496,7 +500,7 @@ fn api_code(error: &hcloud_api::Error) -> &str {
         Api::Gateway { .. } => "bad_gateway",
         Api::Decode { .. } => "bad_answer",
         Api::Connect { .. } => "no_connection",
-        Api::Timeout { .. } => "no_answer",
+        Api::Timeout { .. } | Api::CallTimeout { .. } => "no_answer",
         Api::Transport { .. } => "connection_lost",
         Api::WaitDeadline { .. } => "still_running",
         Api::InvalidToken => "no_token",

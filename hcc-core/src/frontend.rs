@@ -16,8 +16,10 @@ use tokio::time::{Instant, timeout_at};
 
 pub use self::wait::Waiter;
 pub use self::workers::WorkerTracker;
+use crate::custom;
 use crate::{
-    Command, CommandEvent, Console, Error, Event, Heartbeat, Outcome, Request, Result, ServerName,
+    Command, CommandEvent, Console, CustomCommand, Error, Event, Heartbeat, Outcome, Request,
+    Result, ServerName,
 };
 
 /// Reads records, submits commands and receives events.
@@ -112,6 +114,20 @@ impl Frontend {
         Ok(self.queue.push(&command).await?)
     }
 
+    /// Does the same for a command of your own, which needs a worker with a handler for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Self::submit), or the command cannot be serialized.
+    pub async fn submit_custom<C: CustomCommand>(
+        &self,
+        command: &C,
+        server: &ServerName,
+        by: Option<&str>,
+    ) -> Result<CommandId> {
+        self.push(custom::queued(command, server, by)?).await
+    }
+
     /// Removes a command or dead letter, unless it is in progress; returns whether it did.
     ///
     /// The event `removed` and, unless the command had failed before, the record of its server
@@ -125,9 +141,8 @@ impl Frontend {
         if !self.queue_of(by).remove(id).await? {
             return Ok(false);
         }
-        if let Some(Entry { command, state, .. }) = entry
-            && state != State::Dead
-        {
+        let pending = entry.filter(|entry| entry.state != State::Dead);
+        if let Some(Entry { command, .. }) = pending {
             let by = by.map(Into::into);
             let event = CommandEvent::ended(&command, Outcome::Removed { by });
             let patch = Patch::new().last(&event.last());

@@ -9,6 +9,7 @@ mod api_reason;
 mod authz;
 mod console;
 mod create_options;
+mod custom;
 mod error;
 mod event;
 mod frontend;
@@ -43,6 +44,7 @@ pub use authz::{
 };
 pub use console::Console;
 pub use create_options::CreateOptions;
+pub use custom::{CustomCommand, CustomRequest, Repetition};
 pub use error::{Difference, Error, ErrorKind, ResourceKind, Result};
 pub use event::{CommandEvent, Event, Heartbeat, RecordEvent, SyncOutcome, SyncedEvent};
 pub use frontend::{Frontend, Listener, Waiter, WorkerTracker};
@@ -66,4 +68,4 @@ pub use screen::{
 pub use settings::{Settings, location};
 pub use verb::{UnknownVerb, Verb};
 #[cfg(feature = "worker")]
-pub use worker::{Service, Worker, WorkerConfig, WorkerHandle, WorkerPhase, WorkerStatus};
+pub use worker::{Call, Service, Worker, WorkerConfig, WorkerHandle, WorkerPhase, WorkerStatus};

@@ -28,7 +28,7 @@ use hcc_queue::Disposition;
 use hcc_queue::Queue;
 
 #[cfg(feature = "worker")]
-use crate::{Service, Verb, WorkerStatus};
+use crate::{Service, WorkerStatus};
 
 /// Describes the metrics to the recorder, which must be installed; call it once.
 pub fn describe() {
@@ -113,22 +113,16 @@ pub(crate) fn record_lost_lease() {
 }
 
 #[cfg(feature = "worker")]
-pub(crate) fn record_command(verb: &str, disposition: Disposition) {
+pub(crate) fn record_command(verb: &'static str, disposition: Disposition) {
     let outcome = match disposition {
         Disposition::Done => "done",
         Disposition::Retry(_) => "retried",
         Disposition::Dead => "failed",
     };
-    counter!("hcc_commands_total", "verb" => known(verb), "outcome" => outcome).increment(1);
+    counter!("hcc_commands_total", "verb" => verb, "outcome" => outcome).increment(1);
 }
 
 #[cfg(feature = "worker")]
-pub(crate) fn record_duration(verb: &str, duration: Duration) {
-    histogram!("hcc_command_duration_seconds", "verb" => known(verb)).record(duration);
-}
-
-/// Returns the name of a verb; those that other programs make up share one.
-#[cfg(feature = "worker")]
-fn known(verb: &str) -> &'static str {
-    verb.parse().map_or("other", Verb::wire)
+pub(crate) fn record_duration(verb: &'static str, duration: Duration) {
+    histogram!("hcc_command_duration_seconds", "verb" => verb).record(duration);
 }

@@ -165,6 +165,19 @@ impl Failure {
     }
 }
 
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        (&error).into()
+    }
+}
+
+#[cfg(feature = "worker")]
+impl From<hcloud_api::Error> for Failure {
+    fn from(error: hcloud_api::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
 impl From<&Error> for Failure {
     fn from(error: &Error) -> Self {
         if let Error::CommandFailed(failure) = error {

@@ -61,6 +61,21 @@ impl Project {
         }
     }
 
+    /// Returns the client of the API.
+    pub fn api(&self) -> &Client {
+        &self.api
+    }
+
+    /// Returns the records.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// Returns the settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Sets the guard.
     #[must_use]
     pub fn with_guard(self, guard: Guard) -> Self {

@@ -77,6 +77,15 @@ pub enum InvalidRequest {
         /// The reason.
         source: serde_json::Error,
     },
+
+    /// The arguments are invalid for a [`CustomCommand`](crate::CustomCommand).
+    #[error("invalid arguments of {verb}")]
+    CustomArguments {
+        /// The name of the command in the queue.
+        verb: String,
+        /// The reason.
+        source: serde_json::Error,
+    },
 }
 
 impl Command {

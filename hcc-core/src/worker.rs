@@ -7,6 +7,7 @@ mod catalog_publisher;
 mod config;
 mod console_expiry;
 mod context;
+mod custom;
 mod execute;
 mod failure;
 mod handle;
@@ -35,6 +36,8 @@ use self::catalog_publisher::publish_catalog;
 pub use self::config::WorkerConfig;
 use self::console_expiry::expire_consoles;
 use self::context::{Hints, WorkerContext};
+pub use self::custom::Call;
+use self::custom::CustomCommands;
 use self::execute::Executor;
 pub use self::handle::WorkerHandle;
 use self::handler::CommandHandler;
@@ -45,7 +48,7 @@ use self::refresher::RecordRefresher;
 use self::status::StatusSender;
 pub use self::status::{Service, WorkerPhase, WorkerStatus};
 use crate::authz::AllowAll;
-use crate::{Authorizer, Error, Guard, Project, Result};
+use crate::{Authorizer, CustomCommand, Error, Failure, Guard, Project, Result};
 
 /// Executes the commands of a queue, and keeps the records up to date.
 ///
@@ -69,6 +72,7 @@ impl Worker {
             authorizer: Arc::new(AllowAll),
             catalog: None,
             hints: Hints(Arc::new(|_| None)),
+            custom: CustomCommands::default(),
         })
     }
 
@@ -108,6 +112,33 @@ impl Worker {
             hints: Hints(Arc::new(hints)),
             ..self.0
         })
+    }
+
+    /// Returns the worker with a handler for a command of your own.
+    ///
+    /// For each delivery, the worker looks up the server, which must exist and be managed, asks the
+    /// authorizer, and reads the arguments; then it calls the handler, and renews the lease meanwhile.
+    /// What the handler returns is the outcome, for the record, the queue and the event: a note, or a
+    /// [`Failure`], which is retried if its kind is [`TryLater`](crate::ErrorKind::TryLater),
+    /// [`TimedOut`](crate::ErrorKind::TimedOut) or [`NotSetUp`](crate::ErrorKind::NotSetUp) and the
+    /// command [may be repeated](CustomCommand::REPETITION). Afterwards the record is synced.
+    ///
+    /// The example `rebuild-from-backup` shows a whole one.
+    ///
+    /// # Panics
+    ///
+    /// The verb is one of hcc, or has a handler already.
+    #[must_use]
+    pub fn with_command<C, F>(
+        mut self,
+        handler: impl Fn(Call<C>) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        C: CustomCommand,
+        F: Future<Output = Result<Option<String>, Failure>> + Send + 'static,
+    {
+        self.0.custom.add(handler);
+        self
     }
 
     /// Returns a handle that shows what the worker does, and reloads its token and settings.
@@ -163,7 +194,7 @@ impl Worker {
             creating: Mutex::default(),
         };
         let handler = CommandHandler {
-            executor,
+            executor: Arc::new(executor),
             in_flight,
             budget: Budget::new(context.clone()),
         };

@@ -177,7 +177,8 @@ pub struct Command {
     pub id: CommandId,
     /// The operation, such as `start`.
     pub verb: String,
-    /// The server to operate on.
+    /// The key that orders commands: those of one key are executed one after the other, in their
+    /// order. For hcc it is the server to operate on; any other text will do.
     pub server: String,
     /// The arguments: an object, or null.
     pub args: Value,
@@ -185,6 +186,10 @@ pub struct Command {
     pub by: Option<String>,
     /// When it was pushed; set by the database.
     pub at: Option<SystemTime>,
+    /// Whether a push may be merged with an equal command that waits; not stored.
+    ///
+    /// Turn it off for jobs of which each counts.
+    pub coalesce: bool,
 }
 
 impl Command {
@@ -197,6 +202,7 @@ impl Command {
             args: Value::Null,
             by: None,
             at: None,
+            coalesce: true,
         }
     }
 
@@ -228,9 +234,11 @@ impl Command {
     /// Returns whether both request the same operation for the same user.
     ///
     /// Users may have different permissions, so commands of two users are never
-    /// duplicates.
+    /// duplicates, nor are those that may not be [merged](Self::coalesce).
     pub fn is_duplicate_of(&self, other: &Self) -> bool {
-        self.verb == other.verb
+        self.coalesce
+            && other.coalesce
+            && self.verb == other.verb
             && self.server == other.server
             && self.args == other.args
             && self.by == other.by

@@ -301,9 +301,8 @@ impl Consumer {
 
     /// Deletes expired dead letters, if the policy limits how long they are kept.
     async fn expire_dead(&mut self) -> Result<()> {
-        if let Some(age) = self.queue.policy().keep_dead
-            && self.next_expiry <= Instant::now()
-        {
+        let age = self.queue.policy().keep_dead;
+        if let Some(age) = age.filter(|_| self.next_expiry <= Instant::now()) {
             let deleted = self.queue.commands().delete_dead(age).await?;
             if deleted > 0 {
                 info!(deleted, "expired dead letters deleted");
@@ -333,9 +332,11 @@ struct Runner<H> {
 impl<H: Handler> Runner<H> {
     /// Starts jobs until none is due or all slots are in use.
     async fn fill(self: &Arc<Self>, jobs: &mut JoinSet<()>, concurrency: usize) -> Result<()> {
-        while jobs.len() < concurrency
-            && let Some(lease) = self.presence.lease(self.queue.policy().lease).await?
-        {
+        while jobs.len() < concurrency {
+            let leased = self.presence.lease(self.queue.policy().lease).await?;
+            let Some(lease) = leased else {
+                break;
+            };
             jobs.spawn(Arc::clone(self).execute(lease));
         }
         Ok(())

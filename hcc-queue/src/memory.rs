@@ -113,6 +113,7 @@ impl Row {
         Self {
             command: Command {
                 at: Some(SystemTime::now()),
+                coalesce: true,
                 ..command
             },
             position: 0,

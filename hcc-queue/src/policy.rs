@@ -12,9 +12,11 @@ pub struct Policy {
     /// How many times a command is delivered before it is a dead letter: 10, which takes
     /// about 15 minutes if each attempt fails at once.
     pub attempts: u32,
-    /// The age from which a command is no longer delivered: one hour. A request to delete
-    /// a server should not be executed a day late.
-    pub max_age: Duration,
+    /// The age from which a command is no longer delivered: one hour, or never if it is
+    /// `None`. A request to delete a server should not be executed a day late.
+    ///
+    /// The delay of [`push_after`](crate::Queue::push_after) counts, too.
+    pub max_age: Option<Duration>,
     /// The delay before the second attempt, doubled for each further one: 2 s.
     pub backoff: Duration,
     /// The maximum of that delay: five minutes.
@@ -36,7 +38,7 @@ impl Default for Policy {
         Self {
             lease: Duration::from_secs(60),
             attempts: 10,
-            max_age: Duration::from_secs(60 * 60),
+            max_age: Some(Duration::from_secs(60 * 60)),
             backoff: Duration::from_secs(2),
             max_backoff: Duration::from_secs(5 * 60),
             poll_interval: Duration::from_secs(30),

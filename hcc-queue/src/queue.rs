@@ -354,11 +354,10 @@ impl Queue {
             Some(invalid.to_string())
         } else if lease.attempt > attempts {
             Some(format!("not completed in {attempts} attempts"))
-        } else if lease.age >= max_age {
+        } else {
+            let max_age = max_age.filter(|max_age| lease.age >= *max_age)?;
             let (age, max_age) = (lease.age.as_secs(), max_age.as_secs());
             Some(format!("expired: it waited {age} s (limit: {max_age} s)"))
-        } else {
-            None
         }
     }
 

@@ -97,6 +97,9 @@ impl Commands for Redis {
         if let Some(by) = &command.by {
             args.extend(["by", by]);
         }
+        if !command.coalesce {
+            args.extend(["separate", "yes"]);
+        }
         let id: String = self.0.call("push", args).await?;
         Ok(Pushed::immediately(id.into()))
     }
@@ -271,6 +274,7 @@ fn command(fields: &Fields) -> Command {
         args: json(fields, "args"),
         by: text(fields, "by"),
         at: UNIX_EPOCH.checked_add(Duration::from_micros(number(fields, "at"))),
+        coalesce: true,
     }
 }
 

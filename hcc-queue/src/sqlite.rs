@@ -231,11 +231,11 @@ impl Commands for Sqlite {
             if is_known(transaction, &command.id)? {
                 return Ok(command.id);
             }
-            if delay.is_zero()
-                && let Some(newest) = newest(transaction, &command.server)?
-                && newest.is_duplicate_of(&command)
-            {
-                return Ok(newest.id);
+            if delay.is_zero() {
+                let newest = newest(transaction, &command.server)?;
+                if let Some(newest) = newest.filter(|newest| newest.is_duplicate_of(&command)) {
+                    return Ok(newest.id);
+                }
             }
             let args = json_text(&command.args);
             let seconds = (!delay.is_zero()).then_some(delay.as_secs_f64());
@@ -604,6 +604,7 @@ fn command(row: &Row<'_>) -> rusqlite::Result<Command> {
         args: json(row, 3)?,
         by: text(row, 4)?,
         at: at.and_then(|at| UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(at).ok()?)),
+        coalesce: true,
     })
 }
 

@@ -324,7 +324,7 @@ impl Store for Mongodb {
     async fn remove(&self, name: &str, only: Precondition) -> Result<bool> {
         let filter = match only {
             Precondition::Any => doc! { "name": name },
-            Precondition::Id(id) => doc! { "name": name, "id": id.cast_signed() },
+            Precondition::Id(id) => doc! { "name": name, "id": id as i64 },
             Precondition::Reserved => {
                 doc! { "name": name, "stage": Stage::New.to_string(), "id": null }
             }

@@ -119,9 +119,7 @@ impl Store for Sqlite {
     async fn count(&self) -> Result<u64> {
         let count = self.0.read(|connection| {
             let mut select = connection.prepare_cached("SELECT count(*) FROM vms")?;
-            Ok(select
-                .query_row([], |row| row.get::<_, i64>(0))?
-                .cast_unsigned())
+            Ok(select.query_row([], |row| row.get::<_, i64>(0))? as u64)
         });
         Ok(count.await?)
     }

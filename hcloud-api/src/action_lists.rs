@@ -40,6 +40,11 @@ impl KindActions<'_> {
             .list()
     }
 
+    /// Returns all of them: [`list`](Self::list) without a filter.
+    pub async fn all(self) -> Result<Vec<Action>> {
+        self.list(&ListActions::default()).all().await
+    }
+
     /// Gets one action.
     pub async fn get(self, id: ActionId) -> Result<Action> {
         self.0.get(format!("{}/actions/{id}", self.1)).one().await

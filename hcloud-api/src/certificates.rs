@@ -35,6 +35,11 @@ impl<'a> Certificates<'a> {
         self.0.list(filter)
     }
 
+    /// Returns all of them: [`list`](Self::list) without a filter.
+    pub async fn all(self) -> Result<Vec<Certificate>> {
+        self.list(&ListCertificates::default()).all().await
+    }
+
     /// Finds the certificate with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<Certificate>> {
         self.0.find(name).await

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::Method;
 use reqwest::Url;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::delay::{OnDelay, Spell};
 use crate::lenient::Mode;
@@ -37,6 +37,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Client {
     pub(crate) shared: Arc<Shared>,
     pub(crate) retry: RetryPolicy,
+    pub(crate) call_timeout: Option<Duration>,
 }
 
 /// What all clones of a client share.
@@ -57,6 +58,15 @@ pub(crate) struct Shared {
     pub(crate) pacers: Pacers,
     pub(crate) parallel_pages: usize,
     pub(crate) poll_interval: PollInterval,
+}
+
+/// The proxy that connections use.
+#[derive(Clone)]
+enum Proxy {
+    /// That of the environment, with the feature `system-proxy`.
+    System,
+    None,
+    At(SecretString),
 }
 
 /// The interval between polls of running actions, which grows from `initial` to `max`.
@@ -81,19 +91,13 @@ impl Client {
         ClientBuilder::new(token.into())
     }
 
-    /// Creates a client from the token in `HCLOUD_TOKEN` and, if set, the endpoint in
-    /// `HCLOUD_ENDPOINT`.
+    /// Creates a client from the environment, as [`ClientBuilder::from_env`] does.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidToken`] if `HCLOUD_TOKEN` is not set.
+    /// [`Error::InvalidToken`] if neither variable with a token is set, or [`Error::TokenFile`].
     pub fn from_env() -> Result<Self> {
-        let token = std::env::var("HCLOUD_TOKEN").map_err(|_| Error::InvalidToken)?;
-        let builder = Self::builder(token);
-        match std::env::var("HCLOUD_ENDPOINT") {
-            Ok(endpoint) if !endpoint.is_empty() => builder.endpoint(endpoint).build(),
-            _ => builder.build(),
-        }
+        ClientBuilder::from_env()?.build()
     }
 
     /// Replaces the token of this client and all its clones; returns whether it is another one.
@@ -129,8 +133,28 @@ impl Client {
     /// Returns a clone with another retry policy.
     pub fn with_retry(&self, retry: RetryPolicy) -> Self {
         Self {
-            shared: Arc::clone(&self.shared),
             retry,
+            ..self.clone()
+        }
+    }
+
+    /// Returns a clone whose requests end within `timeout`, with all retries and waits for the rate
+    /// limit, or else with [`Error::CallTimeout`].
+    ///
+    /// Each page of a list is a request of its own. [`wait`](Client::wait) has a deadline of its
+    /// own.
+    ///
+    /// ```no_run
+    /// # async fn example(client: hcloud_api::Client) -> hcloud_api::Result<()> {
+    /// use std::time::Duration;
+    ///
+    /// let servers = client.with_timeout(Duration::from_secs(3)).servers().find("web-1").await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn with_timeout(&self, timeout: Duration) -> Self {
+        Self {
+            call_timeout: Some(timeout),
+            ..self.clone()
         }
     }
 
@@ -301,6 +325,8 @@ pub struct ClientBuilder {
     on_deviation: Option<OnDeviation>,
     on_delay: Option<OnDelay>,
     token_source: Option<TokenSource>,
+    http: Option<reqwest::Client>,
+    proxy: Proxy,
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
     tls: tls::Backend,
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -327,11 +353,52 @@ impl ClientBuilder {
             on_deviation: None,
             on_delay: None,
             token_source: None,
+            http: None,
+            proxy: Proxy::System,
             #[cfg(any(feature = "rustls", feature = "native-tls"))]
             tls: tls::Backend::default(),
             #[cfg(any(feature = "rustls", feature = "native-tls"))]
             root_certificates: Vec::new(),
         }
+    }
+
+    /// Returns a builder with what these variables of the environment have; empty ones count as
+    /// absent.
+    ///
+    /// | variable | |
+    /// | --- | --- |
+    /// | `HCLOUD_TOKEN` | the token |
+    /// | `HCLOUD_TOKEN_FILE` | otherwise, a file with the token, which is read again when the API rejects it |
+    /// | `HCLOUD_ENDPOINT` | the [endpoint](Self::endpoint) of the Cloud API |
+    /// | `HETZNER_ENDPOINT` | that of the [storage box API](Self::storage_box_endpoint) |
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidToken`] if neither variable with a token is set, or [`Error::TokenFile`].
+    pub fn from_env() -> Result<Self> {
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let variable = |name| variable(name).filter(|value| !value.is_empty());
+        let mut builder = match (variable("HCLOUD_TOKEN"), variable("HCLOUD_TOKEN_FILE")) {
+            (Some(token), _) => Self::new(token.into()),
+            (None, Some(path)) => {
+                let token = token_in(&path)?;
+                Self::new(token).token_source(move || {
+                    let token = token_in(&path).map_err(BoxError::from);
+                    std::future::ready(token)
+                })
+            }
+            (None, None) => return Err(Error::InvalidToken),
+        };
+        if let Some(endpoint) = variable("HCLOUD_ENDPOINT") {
+            builder = builder.endpoint(endpoint);
+        }
+        if let Some(endpoint) = variable("HETZNER_ENDPOINT") {
+            builder = builder.storage_box_endpoint(endpoint);
+        }
+        Ok(builder)
     }
 
     /// Sets the endpoint of the Cloud API, instead of `https://api.hetzner.cloud/v1`.
@@ -444,6 +511,42 @@ impl ClientBuilder {
         self
     }
 
+    /// Sends all requests by a client of your own: with its proxies, TLS, user agent and pool of
+    /// connections, instead of those that this builder sets.
+    ///
+    /// It should follow no redirects, as the API never redirects. For [consoles], it must not use
+    /// HTTP/2. Its version is that of [`hcloud_api::reqwest`](crate::reqwest).
+    ///
+    /// ```
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use hcloud_api::{Client, reqwest};
+    ///
+    /// let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    /// let client = Client::builder("token").http(http.build()?).build()?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// [consoles]: crate::Client#method.open_console
+    pub fn http(mut self, client: reqwest::Client) -> Self {
+        self.http = Some(client);
+        self
+    }
+
+    /// Connects through the proxy at a URL, such as `http://proxy.example:3128` or
+    /// `socks5h://user:password@127.0.0.1:1080`, instead of that of the environment.
+    ///
+    /// With `socks5h` the proxy resolves host names, with `socks5` this program does.
+    pub fn proxy(mut self, url: impl Into<SecretString>) -> Self {
+        self.proxy = Proxy::At(url.into());
+        self
+    }
+
+    /// Ignores the proxy settings of the environment.
+    pub fn no_proxy(mut self) -> Self {
+        self.proxy = Proxy::None;
+        self
+    }
+
     /// Trusts these root certificates (PEM, one or more) in addition to the built-in ones, for
     /// proxies that inspect TLS.
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -465,12 +568,12 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidToken`], [`Error::InvalidEndpoint`], [`Error::InvalidRootCertificate`] or
-    /// [`Error::Setup`].
+    /// [`Error::InvalidToken`], [`Error::InvalidEndpoint`], [`Error::InvalidProxy`],
+    /// [`Error::InvalidRootCertificate`] or [`Error::Setup`].
     pub fn build(self) -> Result<Client> {
         Ok(Client {
             shared: Arc::new(Shared {
-                http: self.http()?,
+                http: self.http_to_api()?,
                 #[cfg(feature = "console")]
                 setup: self.clone(),
                 dry_run: self.dry_run,
@@ -487,13 +590,17 @@ impl ClientBuilder {
                 poll_interval: self.poll_interval,
             }),
             retry: self.retry,
+            call_timeout: None,
         })
     }
 
     /// Returns the HTTP client for the API.
-    fn http(&self) -> Result<reqwest::Client> {
+    fn http_to_api(&self) -> Result<reqwest::Client> {
+        if let Some(http) = &self.http {
+            return Ok(http.clone());
+        }
         let builder = self
-            .connections()
+            .connections()?
             .pool_max_idle_per_host(self.parallel_pages)
             // The API closes idle connections. Closing them first avoids that this happens during
             // a POST, which must not be retried.
@@ -506,20 +613,27 @@ impl ClientBuilder {
     /// Returns the HTTP client for consoles, which does not send the token.
     #[cfg(feature = "console")]
     pub(crate) fn http_to_consoles(&self) -> Result<reqwest::Client> {
-        let builder = self.connections();
+        if let Some(http) = &self.http {
+            return Ok(http.clone());
+        }
+        let builder = self.connections()?;
         #[cfg(any(feature = "rustls", feature = "native-tls"))]
         let builder = self.with_tls(builder, tls::Protocols::Http1)?;
         builder.build().map_err(Error::setup)
     }
 
     /// Returns the settings that all connections share.
-    fn connections(&self) -> reqwest::ClientBuilder {
-        reqwest::Client::builder()
+    fn connections(&self) -> Result<reqwest::ClientBuilder> {
+        let builder = reqwest::Client::builder()
             .user_agent(&self.user_agent)
-            .timeout(self.timeout)
             .connect_timeout(self.connect_timeout)
             // The API never redirects; following one could leak the token.
-            .redirect(reqwest::redirect::Policy::none())
+            .redirect(reqwest::redirect::Policy::none());
+        Ok(match &self.proxy {
+            Proxy::System => builder,
+            Proxy::None => builder.no_proxy(),
+            Proxy::At(url) => builder.proxy(proxy(url.expose_secret())?),
+        })
     }
 
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
@@ -532,6 +646,34 @@ impl ClientBuilder {
     }
 }
 
+/// Reads the token in a file.
+fn token_in(path: &str) -> Result<SecretString> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text.trim().into()),
+        Err(source) => Err(Error::TokenFile {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+fn proxy(url: &str) -> Result<reqwest::Proxy> {
+    let invalid = || {
+        // Without the password.
+        let shown = Url::parse(url).map(|mut url| {
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+            url.to_string()
+        });
+        let proxy = shown.unwrap_or_default();
+        Error::InvalidProxy { proxy }
+    };
+    let schemes = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
+    let parsed = Url::parse(url).ok().filter(Url::has_host);
+    let parsed = parsed.filter(|url| schemes.contains(&url.scheme()));
+    reqwest::Proxy::all(parsed.ok_or_else(invalid)?).map_err(|_| invalid())
+}
+
 fn endpoint(endpoint: &str) -> Result<Url> {
     Url::parse(endpoint.trim_end_matches('/'))
         .ok()
@@ -539,4 +681,50 @@ fn endpoint(endpoint: &str) -> Result<Url> {
         .ok_or_else(|| Error::InvalidEndpoint {
             endpoint: endpoint.to_owned(),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    fn from_env(variables: &[(&str, &str)]) -> Result<Client> {
+        let variables = HashMap::<&str, &str>::from_iter(variables.iter().copied());
+        let variable = |name: &str| variables.get(name).map(|value| (*value).to_owned());
+        ClientBuilder::from_variables(variable)?.build()
+    }
+
+    #[test]
+    fn endpoints_are_those_of_the_environment() {
+        let client = from_env(&[
+            ("HCLOUD_TOKEN", "token"),
+            ("HCLOUD_ENDPOINT", "http://127.0.0.1:1/v1"),
+            ("HETZNER_ENDPOINT", "http://127.0.0.1:2/v1"),
+        ]);
+
+        let client = client.unwrap();
+        assert_eq!(client.endpoint(), "http://127.0.0.1:1/v1");
+        let storage_boxes = client.shared.storage_boxes.as_str();
+        assert_eq!(storage_boxes, "http://127.0.0.1:2/v1");
+    }
+
+    #[test]
+    fn empty_variables_count_as_absent() {
+        let client = from_env(&[("HCLOUD_TOKEN", "token"), ("HCLOUD_ENDPOINT", "")]);
+
+        assert_eq!(client.unwrap().endpoint(), CLOUD_ENDPOINT);
+        for variables in [&[][..], &[("HCLOUD_TOKEN", ""), ("HCLOUD_TOKEN_FILE", "")]] {
+            let error = from_env(variables).unwrap_err();
+            assert!(matches!(error, Error::InvalidToken), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_file_that_cannot_be_read_is_named() {
+        let error = from_env(&[("HCLOUD_TOKEN_FILE", "/nonexistent/token")]).unwrap_err();
+
+        let message = error.to_string();
+        assert_eq!(message, "token file \"/nonexistent/token\" cannot be read");
+    }
 }

@@ -50,7 +50,10 @@ impl Client {
 
         let key = generate_key();
         let http = self.shared.setup.http_to_consoles()?;
-        let request = http.get(url).headers(upgrade(&key));
+        let request = http
+            .get(url)
+            .timeout(self.shared.timeout)
+            .headers(upgrade(&key));
         let response = request.send().await.map_err(failed)?;
         check(&response, &key)?;
         let connection = response.upgrade().await.map_err(failed)?;

@@ -114,6 +114,21 @@ pub enum Error {
         source: BoxError,
     },
 
+    /// The request did not end within the timeout of its client's
+    /// [`with_timeout`](crate::Client::with_timeout).
+    #[error("{method} {path} did not end within {}", seconds(*.timeout))]
+    CallTimeout {
+        /// The request's method.
+        method: Method,
+        /// The request's path, below the endpoint.
+        path: String,
+        /// The timeout.
+        timeout: Duration,
+        /// Whether an attempt had been sent and had no response yet, so that it may have taken
+        /// effect; otherwise the request waited for the rate limit or for its next attempt.
+        in_flight: bool,
+    },
+
     /// The connection broke before a complete response arrived. The request may have taken effect.
     #[error("connection lost during {method} {path}")]
     Transport {
@@ -172,11 +187,27 @@ pub enum Error {
     #[error("the API token is missing or not printable ASCII")]
     InvalidToken,
 
+    /// The file with the token cannot be read.
+    #[error("token file {path:?} cannot be read")]
+    TokenFile {
+        /// The path of the file.
+        path: String,
+        /// The cause.
+        source: std::io::Error,
+    },
+
     /// An endpoint is not an `http` or `https` URL.
     #[error("invalid endpoint {endpoint:?}: not an http or https URL")]
     InvalidEndpoint {
         /// The endpoint.
         endpoint: String,
+    },
+
+    /// A proxy is not at an `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h` URL.
+    #[error("invalid proxy {proxy:?}: not an http, https or socks URL")]
+    InvalidProxy {
+        /// The URL, without user and password; empty if it cannot be parsed.
+        proxy: String,
     },
 
     /// The additional root certificates are not valid PEM, or not usable.
@@ -248,6 +279,7 @@ impl Error {
             }
             Self::Connect { .. }
             | Self::Timeout { .. }
+            | Self::CallTimeout { .. }
             | Self::Transport { .. }
             | Self::WaitDeadline { .. } => true,
             Self::ActionFailed { source, .. } => source.code.is_transient(),
@@ -333,6 +365,7 @@ impl Error {
     pub fn may_have_taken_effect(&self) -> bool {
         match self {
             Self::Timeout { .. } | Self::Transport { .. } | Self::Decode { .. } => true,
+            Self::CallTimeout { in_flight, .. } => *in_flight,
             Self::Api { source, .. } if source.code == ErrorCode::Maintenance => false,
             Self::Api { .. } | Self::Gateway { .. } => {
                 self.status().is_some_and(|status| status.is_server_error())

@@ -46,6 +46,11 @@ impl<'a> Firewalls<'a> {
         self.0.list(filter)
     }
 
+    /// Returns all of them: [`list`](Self::list) without a filter.
+    pub async fn all(self) -> Result<Vec<Firewall>> {
+        self.list(&ListFirewalls::default()).all().await
+    }
+
     /// Finds the firewall with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<Firewall>> {
         self.0.find(name).await

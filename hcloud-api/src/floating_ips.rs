@@ -39,6 +39,11 @@ impl<'a> FloatingIps<'a> {
         self.0.list(filter)
     }
 
+    /// Returns all of them: [`list`](Self::list) without a filter.
+    pub async fn all(self) -> Result<Vec<FloatingIp>> {
+        self.list(&ListFloatingIps::default()).all().await
+    }
+
     /// Finds the Floating IP with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<FloatingIp>> {
         self.0.find(name).await

@@ -34,6 +34,11 @@ impl<'a> Images<'a> {
         self.0.list(filter)
     }
 
+    /// Returns all of them: [`list`](Self::list) without a filter.
+    pub async fn all(self) -> Result<Vec<Image>> {
+        self.list(&ListImages::default()).all().await
+    }
+
     /// Finds the image with exactly this name for an architecture, including deprecated ones.
     ///
     /// Snapshots and backups have no name.

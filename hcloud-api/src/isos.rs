@@ -29,6 +29,11 @@ impl Isos<'_> {
         self.0.list(filter)
     }
 
+    /// Returns all of them: [`list`](Self::list) without a filter.
+    pub async fn all(self) -> Result<Vec<Iso>> {
+        self.list(&ListIsos::default()).all().await
+    }
+
     /// Finds the ISO image with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<Iso>> {
         self.0.find(name).await

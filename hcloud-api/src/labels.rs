@@ -2,8 +2,8 @@
 //!
 //! API reference: <https://docs.hetzner.cloud/reference/cloud#description/labels>
 
-use std::collections::BTreeMap;
 use std::collections::btree_map;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -105,6 +105,37 @@ impl Labels {
     /// Returns the keys and values, ordered by key.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.into_iter()
+    }
+}
+
+/// Takes the labels of a map.
+///
+/// # Errors
+///
+/// [`InvalidLabel`] if the API does not accept a key or a value.
+impl TryFrom<BTreeMap<String, String>> for Labels {
+    type Error = InvalidLabel;
+
+    fn try_from(labels: BTreeMap<String, String>) -> Result<Self, InvalidLabel> {
+        for (key, value) in &labels {
+            check_new_key(key)?;
+            check_value(value)?;
+        }
+        Ok(Self(labels))
+    }
+}
+
+impl TryFrom<HashMap<String, String>> for Labels {
+    type Error = InvalidLabel;
+
+    fn try_from(labels: HashMap<String, String>) -> Result<Self, InvalidLabel> {
+        BTreeMap::from_iter(labels).try_into()
+    }
+}
+
+impl From<Labels> for BTreeMap<String, String> {
+    fn from(labels: Labels) -> Self {
+        labels.0
     }
 }
 

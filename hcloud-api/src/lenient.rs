@@ -154,9 +154,10 @@ pub(crate) fn missing_fields<'de, T: Deserialize<'de>>(
         ..Attempt::new(Mode::Lenient)
     };
     for (index, value) in items.iter().enumerate() {
+        let list = Path::Root(path);
         let item = Node {
             value,
-            path: &Path::Index(&Path::Root(path), index),
+            path: &Path::Index(&list, index),
             attempt: &attempt,
         };
         // Items that are left out are reported as a whole, and odd values by the decoding.

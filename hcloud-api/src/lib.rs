@@ -264,4 +264,6 @@ pub use http::{Method, StatusCode};
 #[cfg(feature = "client")]
 pub use jiff::Timestamp;
 #[cfg(feature = "client")]
+pub use reqwest;
+#[cfg(feature = "client")]
 pub use secrecy::{ExposeSecret, SecretString};

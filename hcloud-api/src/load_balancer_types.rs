@@ -27,6 +27,11 @@ impl LoadBalancerTypes<'_> {
         self.0.list(filter)
     }
 
+    /// Returns all of them: [`list`](Self::list) without a filter.
+    pub async fn all(self) -> Result<Vec<LoadBalancerType>> {
+        self.list(&ListLoadBalancerTypes::default()).all().await
+    }
+
     /// Finds the load balancer type with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<LoadBalancerType>> {
         self.0.find(name).await

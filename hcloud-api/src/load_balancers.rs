@@ -48,6 +48,11 @@ impl<'a> LoadBalancers<'a> {
         self.0.list(filter)
     }
 
+    /// Returns all of them: [`list`](Self::list) without a filter.
+    pub async fn all(self) -> Result<Vec<LoadBalancer>> {
+        self.list(&ListLoadBalancers::default()).all().await
+    }
+
     /// Finds the load balancer with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<LoadBalancer>> {
         self.0.find(name).await

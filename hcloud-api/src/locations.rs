@@ -26,6 +26,11 @@ impl Locations<'_> {
         self.0.list(filter)
     }
 
+    /// Returns all of them: [`list`](Self::list) without a filter.
+    pub async fn all(self) -> Result<Vec<Location>> {
+        self.list(&ListLocations::default()).all().await
+    }
+
     /// Finds the location with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<Location>> {
         self.0.find(name).await

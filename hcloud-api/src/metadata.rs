@@ -6,6 +6,7 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use http::Method;
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 
@@ -68,6 +69,22 @@ impl Metadata {
         self.instance_id().await.is_ok()
     }
 
+    /// Returns everything that the service knows in one document, as YAML.
+    pub async fn summary(&self) -> Result<String> {
+        self.get("").await
+    }
+
+    /// Returns the user data, the cloud-init configuration of the server; `None` if it has none.
+    pub async fn user_data(&self) -> Result<Option<SecretString>> {
+        let version = self.endpoint.strip_suffix("/metadata");
+        let version = version.unwrap_or(&self.endpoint);
+        match self.read(format!("{version}/userdata"), "/userdata").await {
+            Ok(data) => Ok(Some(data).filter(|data| !data.is_empty()).map(Into::into)),
+            Err(error) if error.status() == Some(crate::StatusCode::NOT_FOUND) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Returns the id of the server.
     pub async fn instance_id(&self) -> Result<ServerId> {
         const PATH: &str = "/instance-id";
@@ -109,9 +126,13 @@ impl Metadata {
     }
 
     async fn get(&self, path: &str) -> Result<String> {
+        let text = self.read(format!("{}{path}", self.endpoint), path).await?;
+        Ok(text.trim_end().to_owned())
+    }
+
+    async fn read(&self, url: String, path: &str) -> Result<String> {
         let failed = |error| Error::transport(Method::GET, path, error);
-        let request = self.http.get(format!("{}{path}", self.endpoint));
-        let response = request.send().await.map_err(failed)?;
+        let response = self.http.get(url).send().await.map_err(failed)?;
         let status = response.status();
         if !status.is_success() {
             return Err(Error::Gateway {
@@ -121,8 +142,7 @@ impl Metadata {
                 correlation_id: None,
             });
         }
-        let body = response.text().await.map_err(failed)?;
-        Ok(body.trim_end().to_owned())
+        response.text().await.map_err(failed)
     }
 }
 

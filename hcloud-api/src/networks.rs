@@ -44,6 +44,11 @@ impl<'a> Networks<'a> {
         self.0.list(filter)
     }
 
+    /// Returns all of them: [`list`](Self::list) without a filter.
+    pub async fn all(self) -> Result<Vec<Network>> {
+        self.list(&ListNetworks::default()).all().await
+    }
+
     /// Finds the network with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<Network>> {
         self.0.find(name).await

@@ -291,12 +291,12 @@ impl<T: Resource> Pages<T> {
 
     async fn read(mut self) -> Result<Option<(ListedPage<T>, Self)>> {
         let page = loop {
-            if let Some(ahead) = &mut self.ahead
-                && let Some(page) = ahead.try_next().await?
-            {
-                self.next = page.next;
-                self.seen_in_pass.extend(page.items.iter().map(T::id));
-                break page;
+            if let Some(ahead) = &mut self.ahead {
+                if let Some(page) = ahead.try_next().await? {
+                    self.next = page.next;
+                    self.seen_in_pass.extend(page.items.iter().map(T::id));
+                    break page;
+                }
             }
             self.ahead = None;
             if let Some(number) = self.next.take() {

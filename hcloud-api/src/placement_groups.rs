@@ -38,6 +38,11 @@ impl PlacementGroups<'_> {
         self.0.list(filter)
     }
 
+    /// Returns all of them: [`list`](Self::list) without a filter.
+    pub async fn all(self) -> Result<Vec<PlacementGroup>> {
+        self.list(&ListPlacementGroups::default()).all().await
+    }
+
     /// Finds the placement group with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<PlacementGroup>> {
         self.0.find(name).await

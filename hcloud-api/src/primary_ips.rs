@@ -37,6 +37,11 @@ impl<'a> PrimaryIps<'a> {
         self.0.list(filter)
     }
 
+    /// Returns all of them: [`list`](Self::list) without a filter.
+    pub async fn all(self) -> Result<Vec<PrimaryIp>> {
+        self.list(&ListPrimaryIps::default()).all().await
+    }
+
     /// Finds the Primary IP with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<PrimaryIp>> {
         self.0.find(name).await

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
@@ -149,10 +150,23 @@ impl Request {
             return Err(self.not_sent());
         }
         let span = debug_span!("request", method = %self.method, path = self.path);
-        self.attempts().instrument(span).await
+        let in_flight = AtomicBool::new(false);
+        let attempts = self.attempts(&in_flight).instrument(span);
+        let Some(limit) = self.client.call_timeout else {
+            return attempts.await;
+        };
+        let ended = timeout(limit, attempts).await;
+        ended.unwrap_or_else(|_| {
+            Err(Error::CallTimeout {
+                method: self.method.clone(),
+                path: self.path.clone(),
+                timeout: limit,
+                in_flight: in_flight.load(Ordering::Relaxed),
+            })
+        })
     }
 
-    async fn attempts(&self) -> Result<Success> {
+    async fn attempts(&self, in_flight: &AtomicBool) -> Result<Success> {
         let shared = &self.client.shared;
         let pacer = shared.pacers.of(self.budget);
         let mut retries = self.client.retry.begin();
@@ -162,7 +176,10 @@ impl Request {
             self.report_pacing(&permit, &retries);
             permit.ready().await;
             let token = shared.token.current();
-            let error = match self.attempt(permit, &token).await {
+            in_flight.store(true, Ordering::Relaxed);
+            let ended = self.attempt(permit, &token).await;
+            in_flight.store(false, Ordering::Relaxed);
+            let error = match ended {
                 Ok(success) => return Ok(success),
                 Err(error) => error,
             };
@@ -225,11 +242,10 @@ impl Request {
         if let Some(lasted) = shared.unresponsive.end() {
             info!(after_ms = lasted.as_millis() as u64, "API responds again");
         }
-        if status != StatusCode::TOO_MANY_REQUESTS
-            && !pacer.is_exhausted()
-            && let Some(lasted) = pacer.limited.end()
-        {
-            info!(after_ms = lasted.as_millis() as u64, "rate limit over");
+        if status != StatusCode::TOO_MANY_REQUESTS && !pacer.is_exhausted() {
+            if let Some(lasted) = pacer.limited.end() {
+                info!(after_ms = lasted.as_millis() as u64, "rate limit over");
+            }
         }
         let headers = response.headers().clone();
         let correlation_id = correlation_id(&headers);
@@ -311,6 +327,7 @@ impl Request {
     fn http(&self) -> reqwest::RequestBuilder {
         let shared = &self.client.shared;
         let mut request = shared.http.request(self.method.clone(), self.url());
+        request = request.timeout(shared.timeout);
         if let Some(body) = &self.body {
             request = request.header(CONTENT_TYPE, JSON).body(body.clone());
         }

@@ -445,7 +445,11 @@ mod txt {
         let mut rest = text;
         let mut strings = Vec::new();
         loop {
-            let (string, others) = rest.split_at(rest.floor_char_boundary(MAX_STRING_LENGTH));
+            let mut end = rest.len().min(MAX_STRING_LENGTH);
+            while !rest.is_char_boundary(end) {
+                end -= 1;
+            }
+            let (string, others) = rest.split_at(end);
             let escaped = string.replace('\\', r"\\").replace('"', r#"\""#);
             strings.push(format!("\"{escaped}\""));
             if others.is_empty() {

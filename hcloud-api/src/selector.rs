@@ -8,8 +8,8 @@ use std::str::FromStr;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::InvalidLabel;
 use crate::labels::{check_key, check_value};
+use crate::{InvalidLabel, Labels};
 
 /// A filter of resources by their labels: all conditions must hold, and without conditions every
 /// resource matches.
@@ -118,7 +118,7 @@ impl LabelSelector {
         )
     }
 
-    /// Returns whether a resource matches; `label` returns the value of its label with a key.
+    /// Returns whether a resource with these labels matches.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -126,10 +126,16 @@ impl LabelSelector {
     ///
     /// let selector: LabelSelector = "env in (prod,test),!old".parse()?;
     /// let labels = Labels::new().with("env", "prod")?;
-    /// assert!(selector.matches(|key| labels.get(key)));
+    /// assert!(selector.matches(&labels));
     /// # Ok(()) }
     /// ```
-    pub fn matches<'a>(&self, label: impl Fn(&str) -> Option<&'a str>) -> bool {
+    pub fn matches(&self, labels: &Labels) -> bool {
+        self.matches_with(|key| labels.get(key))
+    }
+
+    /// Does the same for labels that are stored elsewhere: `label` returns the value of the label
+    /// with a key.
+    pub fn matches_with<'a>(&self, label: impl Fn(&str) -> Option<&'a str>) -> bool {
         self.0
             .iter()
             .all(|condition| condition.test.holds(label(&condition.key)))
@@ -143,9 +149,7 @@ impl LabelSelector {
     fn and(mut self, key: impl Into<String>, test: Test) -> Result<Self, InvalidSelector> {
         let key = key.into();
         check_key(&key)?;
-        if let Test::In(values) | Test::NotIn(values) = &test
-            && values.is_empty()
-        {
+        if matches!(&test, Test::In(values) | Test::NotIn(values) if values.is_empty()) {
             return Err(InvalidSelector::NoValues(key));
         }
         test.values()

@@ -28,6 +28,11 @@ impl ServerTypes<'_> {
         self.0.list(filter)
     }
 
+    /// Returns all of them: [`list`](Self::list) without a filter.
+    pub async fn all(self) -> Result<Vec<ServerType>> {
+        self.list(&ListServerTypes::default()).all().await
+    }
+
     /// Finds the server type with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<ServerType>> {
         self.0.find(name).await

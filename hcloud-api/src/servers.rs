@@ -44,6 +44,11 @@ impl<'a> Servers<'a> {
         self.0.list(filter)
     }
 
+    /// Returns all of them: [`list`](Self::list) without a filter.
+    pub async fn all(self) -> Result<Vec<Server>> {
+        self.list(&ListServers::default()).all().await
+    }
+
     /// Finds the server with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<Server>> {
         self.0.find(name).await

@@ -30,6 +30,11 @@ impl SshKeys<'_> {
         self.0.list(filter)
     }
 
+    /// Returns all of them: [`list`](Self::list) without a filter.
+    pub async fn all(self) -> Result<Vec<SshKey>> {
+        self.list(&ListSshKeys::default()).all().await
+    }
+
     /// Finds the key with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<SshKey>> {
         self.0.find(name).await

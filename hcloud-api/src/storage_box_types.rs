@@ -27,6 +27,11 @@ impl StorageBoxTypes<'_> {
         self.0.list(filter)
     }
 
+    /// Returns all of them: [`list`](Self::list) without a filter.
+    pub async fn all(self) -> Result<Vec<StorageBoxType>> {
+        self.list(&ListStorageBoxTypes::default()).all().await
+    }
+
     /// Finds the storage box type with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<StorageBoxType>> {
         self.0.find(name).await

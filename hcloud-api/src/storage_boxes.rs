@@ -44,6 +44,11 @@ impl<'a> StorageBoxes<'a> {
         self.0.list(filter)
     }
 
+    /// Returns all of them: [`list`](Self::list) without a filter.
+    pub async fn all(self) -> Result<Vec<StorageBox>> {
+        self.list(&ListStorageBoxes::default()).all().await
+    }
+
     /// Finds the storage box with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<StorageBox>> {
         self.0.find(name).await

@@ -38,6 +38,11 @@ impl<'a> Volumes<'a> {
         self.0.list(filter)
     }
 
+    /// Returns all of them: [`list`](Self::list) without a filter.
+    pub async fn all(self) -> Result<Vec<Volume>> {
+        self.list(&ListVolumes::default()).all().await
+    }
+
     /// Finds the volume with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<Volume>> {
         self.0.find(name).await

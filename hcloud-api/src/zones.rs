@@ -39,6 +39,11 @@ impl<'a> Zones<'a> {
         self.0.list(filter)
     }
 
+    /// Returns all of them: [`list`](Self::list) without a filter.
+    pub async fn all(self) -> Result<Vec<Zone>> {
+        self.list(&ListZones::default()).all().await
+    }
+
     /// Finds the zone with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<Zone>> {
         self.0.find(name).await

@@ -8,7 +8,11 @@ mod demo;
 mod description;
 mod dist_files;
 mod drift;
+#[cfg(test)]
+mod features;
 mod fuzz;
+mod mixes;
+mod msrv;
 mod public_api;
 mod screenshots;
 mod services;
@@ -37,6 +41,8 @@ enum Task {
     DistFiles(dist_files::DistFiles),
     Drift(drift::Drift),
     Fuzz(fuzz::Fuzz),
+    Mixes(mixes::Mixes),
+    Msrv(msrv::Msrv),
     PublicApi(public_api::PublicApi),
     #[command(alias = "pictures")]
     Screenshots(screenshots::Screenshots),
@@ -67,6 +73,8 @@ impl Task {
             Self::DistFiles(files) => files.run(),
             Self::Drift(drift) => drift.run(),
             Self::Fuzz(fuzz) => fuzz.run(),
+            Self::Mixes(mixes) => mixes.run(),
+            Self::Msrv(msrv) => msrv.run(),
             Self::PublicApi(public_api) => public_api.run(),
             Self::Screenshots(screenshots) => screenshots.run(),
             Self::Services(services) => services.run(),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
 /// The root of the checkout.
 pub(crate) fn root() -> &'static Path {
@@ -44,6 +45,18 @@ pub(crate) fn cargo() -> Command {
         }
     }
     cargo
+}
+
+/// Returns what `cargo metadata` reports about a package or workspace.
+pub(crate) fn metadata(dir: &Path, args: &[&str]) -> Result<Value> {
+    let mut metadata = cargo();
+    metadata
+        .args(["metadata", "--format-version", "1"])
+        .args(args);
+    let output = metadata.current_dir(dir).output()?;
+    let error = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "cargo metadata failed: {error}");
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 /// Returns the path of a program of the workspace that `cargo build` has built.

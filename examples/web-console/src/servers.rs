@@ -136,7 +136,7 @@ impl ServerFilter {
                 && words.iter().all(contains)
                 && labels.as_ref().is_none_or(|labels| {
                     let known = server.record.labels.as_ref().unwrap_or(&none);
-                    labels.matches(|key| known.get(key).map(String::as_str))
+                    labels.matches_with(|key| known.get(key).map(String::as_str))
                 })
         })
     }

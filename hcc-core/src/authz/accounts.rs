@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use hcc_store::{Accounts, AuditEntry, Record};
 
 use super::{Authorizer, Denied, Permissions};
-use crate::{CommandEvent, Error, Outcome, Request, Result};
+use crate::{CommandEvent, CustomRequest, Error, Outcome, Request, Result};
 
 /// Allows what the permissions of the accounts in a database allow.
 ///
@@ -60,21 +60,27 @@ impl AccountAuthorizer {
         Err(Denied::new(reason).into())
     }
 
-    async fn decide(&self, request: &Request, record: Option<&Record>) -> Result<()> {
-        let Request {
-            command,
-            server,
-            by,
-        } = request;
+    /// Returns the permissions that limit a command of this user; `None` if nothing does.
+    async fn limits(&self, by: Option<&str>) -> Result<Option<Permissions>> {
         let Some(by) = by else {
             if self.requires_user {
                 return Err(Denied::new("the command names no user").into());
             }
-            return Ok(());
+            return Ok(None);
         };
-        let permissions = match self.permissions(by).await {
-            Err(Error::Denied(_)) if self.accounts.users().await?.is_empty() => return Ok(()),
-            permissions => permissions?,
+        match self.permissions(by).await {
+            Err(Error::Denied(_)) if self.accounts.users().await?.is_empty() => Ok(None),
+            permissions => permissions.map(Some),
+        }
+    }
+
+    async fn decide(&self, request: &Request, record: Option<&Record>) -> Result<()> {
+        let Request {
+            command, server, ..
+        } = request;
+        let by = request.by.as_deref();
+        let Some(permissions) = self.limits(by).await? else {
+            return Ok(());
         };
         let (is_allowed, server) = match server {
             Some(server) => (
@@ -84,10 +90,28 @@ impl AccountAuthorizer {
             None => (permissions.admin, "all servers".to_owned()),
         };
         if !is_allowed {
-            let phrase = command.verb().phrase();
-            return Err(Denied::new(format!("{by} may not {phrase} {server}")).into());
+            return Err(denied(by, command.verb().phrase(), &server));
         }
         Ok(())
+    }
+
+    async fn decide_custom(
+        &self,
+        request: &CustomRequest<'_>,
+        record: Option<&Record>,
+    ) -> Result<()> {
+        let CustomRequest {
+            verb,
+            permission,
+            server,
+            by,
+        } = *request;
+        match self.limits(by).await? {
+            Some(permissions) if !permissions.allows_with(permission, server, record) => {
+                Err(denied(by, verb, server.as_str()))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Adds a command to the audit log.
@@ -110,6 +134,11 @@ impl AccountAuthorizer {
     }
 }
 
+fn denied(by: Option<&str>, phrase: &str, server: &str) -> Error {
+    let by = by.unwrap_or("a command without a user");
+    Denied::new(format!("{by} may not {phrase} {server}")).into()
+}
+
 #[async_trait]
 impl Authorizer for AccountAuthorizer {
     async fn check(&self, request: &Request, record: Option<&Record>) -> Result<()> {
@@ -118,6 +147,20 @@ impl Authorizer for AccountAuthorizer {
             let server = request.server.as_ref().map(ToString::to_string);
             let (verb, outcome) = (request.command.verb().wire(), "denied".to_owned());
             self.audit(request.by.clone(), verb, server, outcome)
+                .await?;
+        }
+        decided
+    }
+
+    async fn check_custom(
+        &self,
+        request: &CustomRequest<'_>,
+        record: Option<&Record>,
+    ) -> Result<()> {
+        let decided = self.decide_custom(request, record).await;
+        if let Err(Error::Denied(_)) = decided {
+            let (by, server) = (request.by.map(Into::into), request.server.to_string());
+            self.audit(by, request.verb, Some(server), "denied".to_owned())
                 .await?;
         }
         decided

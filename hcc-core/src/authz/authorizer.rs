@@ -5,7 +5,8 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use hcc_store::Record;
 
-use crate::{CommandEvent, Request, Result};
+use super::Denied;
+use crate::{CommandEvent, CustomRequest, Request, Result};
 
 /// Decides which requests are allowed.
 ///
@@ -33,6 +34,22 @@ pub trait Authorizer: Debug + Send + Sync {
     async fn needs_labels(&self, request: &Request) -> Result<bool> {
         let _ = request;
         Ok(true)
+    }
+
+    /// Checks a request for a [`CustomCommand`](crate::CustomCommand), like [`check`](Self::check). The
+    /// record has the labels that the server has now. By default it is denied.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    async fn check_custom(
+        &self,
+        request: &CustomRequest<'_>,
+        record: Option<&Record>,
+    ) -> Result<()> {
+        let _ = record;
+        let CustomRequest { verb, server, .. } = request;
+        Err(Denied::new(format!("no rule allows {verb} for {server}")).into())
     }
 
     /// Returns whether a request to create a server has to be [checked](Self::check_create) once its
@@ -88,5 +105,9 @@ impl Authorizer for AllowAll {
 
     async fn needs_labels(&self, _: &Request) -> Result<bool> {
         Ok(false)
+    }
+
+    async fn check_custom(&self, _: &CustomRequest<'_>, _: Option<&Record>) -> Result<()> {
+        Ok(())
     }
 }

@@ -141,7 +141,17 @@ impl Permissions {
     ///
     /// [`Command::SyncAll`], [`Command::Settag`] and [`Command::Deltag`] are for administrators.
     pub fn allows(&self, command: &Command, server: &ServerName, record: Option<&Record>) -> bool {
-        match Permission::needed(command) {
+        self.allows_with(Permission::needed(command), server, record)
+    }
+
+    /// Returns whether a command is allowed that needs a permission, or an administrator.
+    pub(crate) fn allows_with(
+        &self,
+        permission: Option<Permission>,
+        server: &ServerName,
+        record: Option<&Record>,
+    ) -> bool {
+        match permission {
             _ if self.admin => true,
             Some(Permission::Create) => self.has(Permission::Create, server.as_str(), None),
             Some(permission) => self.has(permission, server.as_str(), record),
@@ -240,7 +250,7 @@ fn nonempty_selector<'de, D: Deserializer<'de>>(
 
 fn matches(selector: &LabelSelector, record: Option<&Record>) -> bool {
     let labels = record.and_then(|record| record.labels.as_ref());
-    labels.is_some_and(|labels| selector.matches(|key| labels.get(key).map(String::as_str)))
+    labels.is_some_and(|labels| selector.matches_with(|key| labels.get(key).map(String::as_str)))
 }
 
 impl Permission {

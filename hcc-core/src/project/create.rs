@@ -124,13 +124,12 @@ impl Project {
                 Ok(created) => return self.record(name, created).await,
                 Err(error) => error,
             };
-            if error.is_out_of_capacity()
-                && let Some(next) = self
-                    .next_request(name, options, &request, &mut alternatives)
-                    .await
-            {
-                request = next;
-                continue;
+            if error.is_out_of_capacity() {
+                let next = self.next_request(name, options, &request, &mut alternatives);
+                if let Some(next) = next.await {
+                    request = next;
+                    continue;
+                }
             }
             return self.resolve_failure(name, options, &request, error).await;
         }
@@ -242,11 +241,11 @@ impl Project {
                 ..options.clone()
             };
             // The image may not exist for the architecture of the type.
-            if let Ok(request) = self.request(name, &options).await
-                && (&request.server_type, &request.location)
-                    != (&sold_out.server_type, &sold_out.location)
-            {
-                return Some(request);
+            if let Ok(request) = self.request(name, &options).await {
+                let offer = (&request.server_type, &request.location);
+                if offer != (&sold_out.server_type, &sold_out.location) {
+                    return Some(request);
+                }
             }
         }
         None
@@ -299,16 +298,18 @@ impl Project {
         request: &CreateServer,
         error: hcloud_api::Error,
     ) -> Result<CreateOutcome> {
-        if let Some(salvage) = error.salvage()
-            && (salvage.id.is_some() || salvage.root_password.is_some())
-        {
+        let identifies =
+            |salvage: &&Salvage| salvage.id.is_some() || salvage.root_password.is_some();
+        if let Some(salvage) = error.salvage().filter(identifies) {
             return self.record_salvage(name, salvage).await;
         }
         let is_taken = error.code() == Some(&ErrorCode::UniquenessError);
         let may_exist = is_taken || error.may_have_taken_effect();
         let mut adopted = None;
-        if may_exist && let Ok(Some(server)) = self.find(name).await {
-            adopted = Some(self.adopt(name, &server, options).await);
+        if may_exist {
+            if let Ok(Some(server)) = self.find(name).await {
+                adopted = Some(self.adopt(name, &server, options).await);
+            }
         }
         // An adopted server has a record, which is no reservation.
         if let Err(error) = self

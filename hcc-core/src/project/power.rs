@@ -51,10 +51,10 @@ impl Project {
         delivery: &Delivery,
     ) -> Result<Action> {
         let id = self.find_managed(name).await?.id;
-        if delivery.is_repeated
-            && let Some(action) = self.started(id, power, delivery.pushed).await?
-        {
-            return Ok(action);
+        if delivery.is_repeated {
+            if let Some(action) = self.started(id, power, delivery.pushed).await? {
+                return Ok(action);
+            }
         }
         match self.switch(id, power).await {
             Err(error) if error.may_have_taken_effect() => {

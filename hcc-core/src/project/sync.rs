@@ -334,9 +334,9 @@ impl<'a> Planner<'a> {
             .collect();
         for server in recorded {
             // It may have been removed in the meantime.
-            if let Some(record) = records.remove(&server.name)
-                && let Some(known) = self.records.get_mut(&server.name)
-            {
+            let record = records.remove(&server.name);
+            let known = self.records.get_mut(&server.name);
+            if let (Some(record), Some(known)) = (record, known) {
                 known.found = Some(Found::new(&record, server));
             }
         }
@@ -573,11 +573,12 @@ impl Plan {
     }
 
     fn report(&mut self, name: String, record: SyncOutcome) -> &mut SyncedRecord {
-        self.synced.push_mut(SyncedRecord {
+        self.synced.push(SyncedRecord {
             name,
             record,
             changed: false,
             status: None,
-        })
+        });
+        self.synced.last_mut().expect("it has just been pushed")
     }
 }

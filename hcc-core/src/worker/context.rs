@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use tracing::debug;
 
 use super::config::WorkerConfig;
+use super::custom::CustomCommands;
 use super::status::{Service, StatusSender};
 use crate::{
     Authorizer, Error, Event, Project, RecordEvent, Result, Scope, ServerName, SyncOutcome,
@@ -35,6 +36,7 @@ pub(super) struct WorkerContext {
     pub(super) catalog: Option<Arc<dyn Accounts>>,
     /// What to do about an error.
     pub(super) hints: Hints,
+    pub(super) custom: CustomCommands,
     pub(super) status: StatusSender,
     /// Asks for a sync at once.
     pub(super) sync_now: Arc<Notify>,

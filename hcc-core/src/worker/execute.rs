@@ -4,20 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hcc_store::Record;
-use hcloud_api::{Action, Decimal, ServerStatus};
+use hcloud_api::{Action, Decimal, Server, ServerStatus};
 use tokio::sync::{Mutex, Notify};
 use tokio::time::timeout;
 use tracing::warn;
 
 use super::action_poller::ActionPoller;
 use super::context::WorkerContext;
+use super::custom::Registered;
 use super::failure::AttemptError;
 use super::refresher::RecordRefresher;
 use crate::project::delete::ExpectedServer;
 use crate::project::delivery::Delivery;
 use crate::{
-    Command, CreateOptions, CreateOutcome, DeleteOutcome, Error, Power, Request, ServerName,
-    SyncOutcome,
+    Command, CreateOptions, CreateOutcome, CustomRequest, DeleteOutcome, Error, InvalidRequest,
+    Power, Request, ServerName, SyncOutcome,
 };
 
 /// How long a command waits for an action at Hetzner.
@@ -101,15 +102,41 @@ impl Executor {
             return Ok(authorizer.check(request, record).await?);
         }
         let found = self.context.project().find(server).await?;
-        let mut current = record.cloned().unwrap_or_default();
-        current.name = server.to_string();
-        current.labels = found.map(|found| {
-            let labels = (&found.labels).into_iter();
-            labels
-                .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                .collect()
-        });
+        let current = with_labels(record, server, found.as_ref());
         Ok(authorizer.check(request, Some(&current)).await?)
+    }
+
+    /// Executes a command of another program.
+    pub(super) async fn execute_custom(
+        self: &Arc<Self>,
+        custom: &Registered,
+        queued: &hcc_queue::Command,
+        delivery: &Delivery,
+    ) -> Result<Option<String>, AttemptError> {
+        let context = &self.context;
+        let name: ServerName = queued.server.parse().map_err(InvalidRequest::from)?;
+        let found = context.project().find(&name).await?;
+        let record = context.store().get(name.as_str()).await?;
+        let request = CustomRequest {
+            verb: custom.verb,
+            permission: custom.permission,
+            server: &name,
+            by: queued.by.as_deref(),
+        };
+        let current = with_labels(record.as_ref(), &name, found.as_ref());
+        context
+            .authorizer
+            .check_custom(&request, Some(&current))
+            .await?;
+        let server = found.ok_or_else(|| Error::NoSuchServer { name: name.clone() })?;
+        let project = context.project();
+        project.guard.check(&server, &project.settings)?;
+        let done = custom.run(self, queued, server, delivery.is_repeated).await;
+        if let Err(error) = self.refresher.sync(&name).await {
+            // The next periodic sync updates the record.
+            warn!(server = %name, error = error.failure.message, "record not synced");
+        }
+        done
     }
 
     async fn sync(&self, server: &ServerName, is_recorded: bool) -> Result<(), AttemptError> {
@@ -233,7 +260,7 @@ impl Executor {
     }
 
     /// Waits until all actions have succeeded.
-    async fn wait(&self, actions: Vec<Action>) -> Result<(), AttemptError> {
+    pub(super) async fn wait(&self, actions: Vec<Action>) -> Result<(), AttemptError> {
         for action in actions {
             let ended = timeout(ACTION_TIMEOUT, self.action_poller.wait(action)).await;
             let action = match ended {
@@ -259,6 +286,19 @@ impl Executor {
     async fn publish(&self, server: &ServerName, record: SyncOutcome) {
         self.context.publish_record(server.as_str(), record).await;
     }
+}
+
+/// Returns a record with the labels that the server has now.
+fn with_labels(record: Option<&Record>, name: &ServerName, found: Option<&Server>) -> Record {
+    let mut current = record.cloned().unwrap_or_default();
+    current.name = name.to_string();
+    current.labels = found.map(|found| {
+        let labels = (&found.labels).into_iter();
+        labels
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect()
+    });
+    current
 }
 
 fn unknown(why: &str) -> AttemptError {

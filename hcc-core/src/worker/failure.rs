@@ -22,6 +22,19 @@ impl AttemptError {
         }
     }
 
+    /// Returns the error of a handler of another program.
+    pub(super) fn of_custom(failure: Failure) -> Self {
+        let passes = matches!(
+            failure.kind,
+            ErrorKind::TryLater | ErrorKind::TimedOut | ErrorKind::NotSetUp
+        );
+        Self {
+            is_transient: passes,
+            failure,
+            error: None,
+        }
+    }
+
     pub(super) fn permanent(message: &str, code: &str) -> Self {
         Self {
             failure: Failure::new(ErrorKind::Failed, code, message),

@@ -8,12 +8,14 @@ use hcc_store::{Patch, StoreExt};
 use tracing::{Instrument, Span, error_span, info, warn};
 
 use super::budget::Budget;
-use super::execute::{Executor, Note};
+use super::execute::Executor;
 use super::failure::AttemptError;
 use super::in_flight::InFlight;
 use super::status::Service;
+#[cfg(feature = "metrics")]
+use crate::Verb;
 use crate::project::delivery::Delivery;
-use crate::{CommandEvent, Event, Failure, Outcome, Request};
+use crate::{CommandEvent, Event, Failure, Outcome, Repetition, Request};
 
 /// How long a cancelled request may still take to arrive at Hetzner.
 const IN_FLIGHT_TTL: Duration = Duration::from_secs(60);
@@ -21,10 +23,15 @@ const IN_FLIGHT_TTL: Duration = Duration::from_secs(60);
 /// Handles the deliveries of a queue.
 #[derive(Debug)]
 pub(super) struct CommandHandler {
-    pub(super) executor: Executor,
+    pub(super) executor: Arc<Executor>,
     pub(super) in_flight: InFlight,
     pub(super) budget: Budget,
 }
+
+/// The code and the messages of a command that must not be executed twice and has no known outcome.
+const OUTCOME_UNKNOWN: &str = "outcome_unknown";
+const REPEATED: &str = "outcome unknown: an earlier attempt may have taken effect";
+const STOPPED: &str = "outcome unknown: the worker stopped during the attempt";
 
 /// The event to publish when the queue has saved the outcome; `None` after a panic.
 type Report = Option<CommandEvent>;
@@ -40,7 +47,7 @@ impl Handler for CommandHandler {
             let began = tokio::time::Instant::now();
             let attempted = self.attempt(&lease).await;
             #[cfg(feature = "metrics")]
-            crate::metrics::record_duration(&lease.command.verb, began.elapsed());
+            crate::metrics::record_duration(self.label(&lease), began.elapsed());
             self.note_services(&attempted);
             self.conclude(&lease, attempted).await
         };
@@ -61,6 +68,13 @@ impl Handler for CommandHandler {
     }
 
     fn cancelled(&self, lease: &Lease) -> (Attempt, Report) {
+        if self.is_once(lease) {
+            let unknown = AttemptError::permanent(STOPPED, OUTCOME_UNKNOWN).failure;
+            let outcome = Outcome::Failed(unknown);
+            let reason = Reason::new(STOPPED, outcome.to_value());
+            let event = CommandEvent::ended(&lease.command, outcome);
+            return (Attempt::Dead(reason), Some(event));
+        }
         let delay = match Request::try_from(&lease.command) {
             Ok(request) if request.command.is_unrepeatable() => IN_FLIGHT_TTL,
             _ => Duration::ZERO,
@@ -81,7 +95,7 @@ impl Handler for CommandHandler {
             match settled {
                 Ok(disposition) => {
                     #[cfg(feature = "metrics")]
-                    crate::metrics::record_command(&lease.command.verb, disposition);
+                    crate::metrics::record_command(self.label(lease), disposition);
                     self.publish(event, disposition).await;
                 }
                 Err(error) => log_unsettled(&error),
@@ -92,13 +106,45 @@ impl Handler for CommandHandler {
 }
 
 impl CommandHandler {
-    async fn attempt(&self, lease: &Lease) -> Result<Note, AttemptError> {
-        let request = Request::try_from(&lease.command)?;
-        self.executor.execute(&request, &Delivery::of(lease)).await
+    async fn attempt(&self, lease: &Lease) -> Result<Option<String>, AttemptError> {
+        let delivery = Delivery::of(lease);
+        let context = &self.executor.context;
+        let Some(custom) = context.custom.get(&lease.command.verb) else {
+            let request = Request::try_from(&lease.command)?;
+            let note = self.executor.execute(&request, &delivery).await?;
+            return Ok(note.map(Into::into));
+        };
+        if self.is_once(lease) && delivery.is_repeated {
+            return Err(AttemptError::permanent(REPEATED, OUTCOME_UNKNOWN));
+        }
+        let executed = self
+            .executor
+            .execute_custom(custom, &lease.command, &delivery);
+        executed.await.map_err(|error| AttemptError {
+            is_transient: error.is_transient && !self.is_once(lease),
+            ..error
+        })
+    }
+
+    /// Returns the name of a verb for metrics; those that other programs make up share one.
+    #[cfg(feature = "metrics")]
+    fn label(&self, lease: &Lease) -> &'static str {
+        let verb = &lease.command.verb;
+        let custom = self.executor.context.custom.get(verb);
+        custom.map_or_else(
+            || verb.parse().map_or("other", Verb::wire),
+            |custom| custom.verb,
+        )
+    }
+
+    /// Whether the command must not be executed twice.
+    fn is_once(&self, lease: &Lease) -> bool {
+        let custom = self.executor.context.custom.get(&lease.command.verb);
+        custom.is_some_and(|custom| custom.repetition == Repetition::Once)
     }
 
     /// Notes which services an attempt has shown to work or not.
-    fn note_services(&self, attempted: &Result<Note, AttemptError>) {
+    fn note_services(&self, attempted: &Result<Option<String>, AttemptError>) {
         let context = &self.executor.context;
         match attempted {
             Ok(_) => {
@@ -116,14 +162,11 @@ impl CommandHandler {
     async fn conclude(
         &self,
         lease: &Lease,
-        attempted: Result<Note, AttemptError>,
+        attempted: Result<Option<String>, AttemptError>,
     ) -> (Attempt, Report) {
         let context = &self.executor.context;
         let (attempt, outcome) = match attempted {
-            Ok(note) => {
-                let note = note.map(Into::into);
-                (Attempt::Done, Outcome::Done { note })
-            }
+            Ok(note) => (Attempt::Done, Outcome::Done { note }),
             Err(error) => {
                 let cause = error.error.as_deref();
                 let failure = Failure {

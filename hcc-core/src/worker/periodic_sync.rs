@@ -93,12 +93,12 @@ impl PeriodicSync {
         let budget = u32::try_from(requests).unwrap_or(u32::MAX);
         self.interval = (self.context.config.sync_interval)
             .max(MIN_INTERVAL_PER_REQUEST.saturating_mul(budget));
-        if let Some(age) = self.age_of_last_sync().await?
-            && let Some(left) = self.interval.checked_sub(age)
-            && !left.is_zero()
-        {
-            self.context.status.synced(age);
-            return Ok(left);
+        if let Some(age) = self.age_of_last_sync().await? {
+            let left = self.interval.saturating_sub(age);
+            if !left.is_zero() {
+                self.context.status.synced(age);
+                return Ok(left);
+            }
         }
         let reserved = self.context.sync_all().await?;
         self.context.status.reached(Service::Hetzner);

@@ -60,7 +60,12 @@ fn is_away(error: &hcloud_api::Error) -> bool {
     use hcloud_api::Error as Api;
 
     match error {
-        Api::Connect { .. } | Api::Timeout { .. } | Api::Transport { .. } => true,
+        Api::Connect { .. }
+        | Api::Timeout { .. }
+        | Api::CallTimeout {
+            in_flight: true, ..
+        }
+        | Api::Transport { .. } => true,
         Api::Gateway { status, .. } => status.is_server_error(),
         Api::Api { source, .. } => source.status.is_server_error(),
         _ => false,

@@ -12,6 +12,7 @@ use tracing::debug;
 use super::Permit;
 use super::fault::Fault;
 use super::local::require_local;
+use super::lock::{self, try_lock, unlock};
 use super::permissions::{create_directory, create_file, directory_of};
 use crate::{DatabaseUrl, Error, Failure};
 
@@ -80,23 +81,23 @@ impl WriteLock {
     /// Acquires the lock; calls `on_wait` if another writer has it.
     fn acquire(&self, on_wait: impl Fn()) -> io::Result<()> {
         let lock = |file: &fs::File| {
-            if file.try_lock().is_err() {
-                on_wait();
-                file.lock()?;
+            if try_lock(file)? {
+                return Ok(());
             }
-            Ok(())
+            on_wait();
+            lock::lock(file)
         };
         let Some(next) = &self.next else {
             return lock(&self.lock);
         };
         lock(next)?;
         let acquired = lock(&self.lock);
-        next.unlock()?;
+        unlock(next)?;
         acquired
     }
 
     fn release(&self) -> io::Result<()> {
-        self.lock.unlock()
+        unlock(&self.lock)
     }
 }
 

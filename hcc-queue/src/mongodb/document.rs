@@ -54,6 +54,7 @@ pub(super) fn command(document: &RawDocument) -> Command {
         args: field(document, "args").map_or(Value::Null, value),
         by: text("by"),
         at: pushed(document).map(DateTime::to_system_time),
+        coalesce: true,
     }
 }
 

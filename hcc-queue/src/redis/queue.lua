@@ -138,7 +138,7 @@ function calls.push(id, delay, ...)
   end
   local command = fields({...})
   local due = tonumber(delay) > 0 and now + delay
-  local newest = not due and call('ZREVRANGE', lane(command['for']), 0, 0)[1]
+  local newest = not due and not command.separate and call('ZREVRANGE', lane(command['for']), 0, 0)[1]
   if newest then
     local other = call('HMGET', of(newest), 'due', 'cmd', 'args', 'by')
     if not other[1] and other[2] == command.cmd

@@ -11,6 +11,7 @@ use ::redis::{
     PushKind, RedisError, RedisResult, Script, ToRedisArgs, cmd, pipe,
 };
 use hcc_database::redis::classified;
+use rustls::crypto::{CryptoProvider, ring};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
@@ -51,6 +52,10 @@ impl Server {
         let redis = redis.set_protocol(ProtocolVersion::RESP3);
         let tcp = info.tcp_settings().clone().set_nodelay(true);
         let info = info.set_redis_settings(redis).set_tcp_settings(tcp);
+        if text.starts_with("rediss:") && CryptoProvider::get_default().is_none() {
+            // The driver panics without a default if another library has a second cryptography.
+            let _ = ring::default_provider().install_default();
+        }
         let (_, options) = text.split_once('?').unwrap_or_default();
         Ok(Self {
             url: url.clone(),
@@ -76,9 +81,7 @@ impl Server {
         let response = response.await.unwrap_or(Err(Fault::TimedOut));
         response.map_err(|fault| {
             let error = self.error(fault);
-            if let Some(connection) = used
-                && error.is_retryable()
-            {
+            if let Some(connection) = used.filter(|_| error.is_retryable()) {
                 connection.broken.store(true, Ordering::Relaxed);
             }
             error
@@ -112,9 +115,8 @@ impl Server {
     /// Returns the connection of all callers that do not block it.
     async fn shared(&self) -> Result<Connection, Fault> {
         let mut shared = self.shared.lock().await;
-        if let Some(connection) = &*shared
-            && !connection.broken.load(Ordering::Relaxed)
-        {
+        let usable = |connection: &&Connection| !connection.broken.load(Ordering::Relaxed);
+        if let Some(connection) = shared.as_ref().filter(usable) {
             return Ok(connection.clone());
         }
         let mut connection = self.connect().await?;

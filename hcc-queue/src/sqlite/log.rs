@@ -15,7 +15,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use hcc_database::sqlite::{create_directory, create_file, open_or_create};
+use hcc_database::sqlite::{create_directory, create_file, lock, open_or_create, try_lock, unlock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::task::spawn_blocking;
@@ -66,9 +66,16 @@ impl<T> Log<T> {
             .file
             .try_lock()
             .map_err(|_| io::ErrorKind::WouldBlock)?;
-        append(&mut file, &self.path, line, self.max_bytes, |file| {
-            Ok(file.try_lock()?)
-        })
+        append(
+            &mut file,
+            &self.path,
+            line,
+            self.max_bytes,
+            |file| match try_lock(file)? {
+                true => Ok(()),
+                false => Err(io::ErrorKind::WouldBlock.into()),
+            },
+        )
     }
 }
 
@@ -93,8 +100,7 @@ where
             appended => return appended.map_err(|error| failed(&self.queue, error)),
         }
         let (path, max_bytes) = (self.path.clone(), self.max_bytes);
-        let appended =
-            spawn_blocking(move || append(&mut None, &path, &line, max_bytes, File::lock));
+        let appended = spawn_blocking(move || append(&mut None, &path, &line, max_bytes, lock));
         match timeout(self.timeout, appended).await {
             Ok(Ok(appended)) => appended.map_err(|error| failed(&self.queue, error)),
             Ok(Err(stopped)) => resume_unwind(stopped.into_panic()),
@@ -147,7 +153,7 @@ fn append(
         }
         if about.len() < max_bytes {
             file.write_all(line)?;
-            file.unlock()?;
+            unlock(&file)?;
             *kept = Some(file);
             return Ok(());
         }
@@ -243,9 +249,9 @@ impl<T: DeserializeOwned> Tail<T> {
             }
             if !is_replaced {
                 // If another subscriber, or a sender, has the lock, it does the same.
-                if self.file.metadata()?.len() >= self.max_bytes && self.file.try_lock().is_ok() {
+                if self.file.metadata()?.len() >= self.max_bytes && try_lock(&self.file)? {
                     let replaced = self.replace();
-                    self.file.unlock()?;
+                    unlock(&self.file)?;
                     // The size matters less than the messages.
                     if replaced.is_ok() {
                         continue;

@@ -5,14 +5,14 @@
 //! a file is missing, its worker may be present: then the leases expire as if there were no files.
 
 use std::collections::HashSet;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use hcc_database::sqlite::{Fault, create_directory, open_or_create};
+use hcc_database::sqlite::{Fault, create_directory, lock, open_or_create, try_lock_shared};
 use rusqlite::{Connection, Transaction};
 
 use super::Sqlite;
@@ -167,7 +167,7 @@ impl Identity {
             create_directory(&self.workers.directory)?;
             self.workers.clean_up(transaction)?;
             let file = open_or_create(&self.path())?;
-            file.lock()?;
+            lock(&file)?;
             let _ = self.file.set(file);
         }
         Ok(())
@@ -221,12 +221,8 @@ fn is_unlocked(path: &Path) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(false),
         file => file?,
     };
-    match file.try_lock_shared() {
-        // Another process may have removed it in the meantime.
-        Ok(()) => refers_to(path, &file.metadata()?),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) => Err(error),
-    }
+    // Another process may have removed it in the meantime.
+    Ok(try_lock_shared(&file)? && refers_to(path, &file.metadata()?)?)
 }
 
 fn remove(path: &Path) -> io::Result<()> {

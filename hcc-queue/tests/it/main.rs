@@ -7,6 +7,7 @@ mod memory;
 mod model;
 #[cfg(feature = "mongodb")]
 mod mongodb;
+mod mutants;
 mod place;
 mod processes;
 mod redis;

@@ -312,7 +312,7 @@ impl<'a> Storm<'a> {
 fn task(index: usize) -> &'static str {
     match index {
         _ if index < PRODUCERS => "produce",
-        _ if index.is_multiple_of(2) => "work",
+        _ if index % 2 == 0 => "work",
         _ => "work-announced",
     }
 }

@@ -1,4 +1,6 @@
-use hcloud_api::{InvalidSelector, LabelSelector, Labels};
+use std::collections::BTreeMap;
+
+use hcloud_api::{InvalidLabel, InvalidSelector, LabelSelector, Labels};
 
 #[test]
 fn every_form_of_the_grammar_is_parsed_and_displayed() {
@@ -106,11 +108,7 @@ fn a_selector_matches_as_the_api_does() {
     ] {
         let parsed: LabelSelector = selector.parse().unwrap();
 
-        assert_eq!(
-            parsed.matches(|key| labels.get(key)),
-            selected,
-            "{selector}"
-        );
+        assert_eq!(parsed.matches(&labels), selected, "{selector}");
     }
 }
 
@@ -171,4 +169,17 @@ fn keys_and_values_are_validated() {
     for value in ["-", "a-", "a b", "a/b", "ü", &too_long] {
         assert!(Labels::new().with("key", value).is_err(), "{value}");
     }
+}
+
+#[test]
+fn labels_are_taken_from_maps_and_given_back() {
+    let map = BTreeMap::from([("env".to_owned(), "prod".to_owned())]);
+
+    let labels = Labels::try_from(map.clone()).unwrap();
+
+    assert_eq!(labels.get("env"), Some("prod"));
+    assert_eq!(BTreeMap::from(labels), map);
+    let invalid = BTreeMap::from([("no key".to_owned(), String::new())]);
+    let error = Labels::try_from(invalid).unwrap_err();
+    assert_eq!(error, InvalidLabel::Key("no key".to_owned()));
 }

@@ -29,6 +29,7 @@ mod networks;
 mod odd_responses;
 mod operations;
 mod pages;
+mod proxies;
 mod rate_limit;
 mod raw;
 mod retry;

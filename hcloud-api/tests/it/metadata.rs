@@ -1,6 +1,6 @@
 use std::net::Ipv4Addr;
 
-use hcloud_api::{Error, Metadata, ServerId};
+use hcloud_api::{Error, ExposeSecret, Metadata, ServerId};
 use wiremock::{MockServer, ResponseTemplate};
 
 use crate::api::respond;
@@ -55,4 +55,27 @@ async fn another_clouds_metadata_service_is_not_available() {
 
     assert!(matches!(error, Error::Decode { .. }), "{error:?}");
     assert!(!metadata.is_available().await);
+}
+
+#[tokio::test]
+async fn summary_and_user_data_are_whole_documents() {
+    let (service, _) = service(&[
+        ("/v1/metadata", "instance-id: 42\n"),
+        ("/v1/userdata", "#cloud-config\n"),
+    ])
+    .await;
+    let metadata = Metadata::at(format!("{}/v1/metadata", service.uri())).unwrap();
+
+    assert_eq!(metadata.summary().await.unwrap(), "instance-id: 42");
+    let user_data = metadata.user_data().await.unwrap().unwrap();
+    assert_eq!(user_data.expose_secret(), "#cloud-config\n");
+}
+
+#[tokio::test]
+async fn a_server_may_have_no_user_data() {
+    let (_absent, without_route) = service(&[]).await;
+    let (_empty, with_nothing) = service(&[("/userdata", "")]).await;
+
+    assert!(without_route.user_data().await.unwrap().is_none());
+    assert!(with_nothing.user_data().await.unwrap().is_none());
 }

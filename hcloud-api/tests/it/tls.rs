@@ -1,13 +1,13 @@
 use std::sync::Arc;
 
-use hcloud_api::{Client, ClientBuilder, Error, LocationId, RetryPolicy};
+use hcloud_api::{Client, ClientBuilder, Error, LocationId, RetryPolicy, reqwest};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 
 use crate::api::{TOKEN, read_request};
 
@@ -88,4 +88,31 @@ fn invalid_certificates_are_refused() {
             "{error:?}"
         );
     }
+}
+
+#[cfg(feature = "rustls")]
+#[test]
+fn after_a_client_was_built_others_have_cryptography_too() {
+    Client::new(TOKEN).unwrap();
+
+    // Both panic if there is no default, or more than one to choose from.
+    reqwest::Client::new();
+    ClientConfig::builder();
+}
+
+#[tokio::test]
+async fn a_client_of_ones_own_keeps_its_trust() {
+    let (endpoint, certificate) = api().await;
+    let certificate = reqwest::Certificate::from_pem(certificate.as_bytes()).unwrap();
+    let builder = Client::builder(TOKEN)
+        .endpoint(endpoint)
+        .retry(RetryPolicy::never());
+    // Without a default the builder of reqwest panics.
+    builder.clone().build().unwrap();
+    let http = reqwest::Client::builder().tls_certs_only([certificate]);
+
+    let client = builder.http(http.build().unwrap()).build().unwrap();
+    let location = client.locations().get(LocationId::new(1)).await.unwrap();
+
+    assert_eq!(location.name, "fsn1");
 }
