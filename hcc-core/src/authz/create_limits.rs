@@ -73,13 +73,10 @@ impl Permissions {
             record.name != server.as_str() && self.has(Permission::Create, &record.name, None)
         };
         let counted: Vec<_> = records.iter().filter(is_counted).collect();
-        if let Some(max) = limits.servers
-            && counted.len() >= max
-        {
-            let (have, reason) = (counted.len(), "servers are allowed");
-            return Err(Denied::new(format!(
-                "at most {max} {reason}, and there are {have}"
-            )));
+        let have = counted.len();
+        if let Some(max) = limits.servers.filter(|max| have >= *max) {
+            let reason = format!("at most {max} servers are allowed, and there are {have}");
+            return Err(Denied::new(reason));
         }
         if let Some(max) = limits.monthly {
             let before: f64 = counted.into_iter().map(price).sum();
