@@ -10,9 +10,12 @@ use tokio::runtime::Runtime;
 
 use crate::site::{Site, TestClient, send};
 
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 11] = [
     "/sync",
     "/new",
+    "/servers",
+    "/servers/web/password",
+    "/account/sessions",
     "/servers/web",
     "/commands/x",
     "/users",

@@ -42,6 +42,13 @@ async fn everything_but_the_screen_works_without_scripts() {
     )
     .await;
 
+    browser.goto(origin).await.unwrap();
+    browser.click("[data-server=web-2] [type=checkbox]").await;
+    browser.follow("#bulk [value=stop]").await;
+    assert_eq!(browser.text("h1").await, "Stop 1 server?");
+    browser.follow("main button.main").await;
+    wait_for_text(&browser, "[data-server=web-2]", "off").await;
+
     browser.goto(&format!("{origin}/new")).await.unwrap();
     browser.fill("[name=name]", "web-9").await;
     browser.follow("button.main").await;
