@@ -1,7 +1,7 @@
 //! What a simulator in the process of a test costs: `cargo bench -p hcloud-sim`.
 //!
 //! Prints the time until it listens, the memory that it takes, and the time to list servers page by page,
-//! beside the time that the same client needs for as many requests to a path that does not exist.
+//! next to the time that the same client needs for as many requests to a path that does not exist.
 
 #![expect(clippy::unwrap_used, reason = "errors end the program")]
 
