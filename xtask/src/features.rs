@@ -1,6 +1,7 @@
 //! The documentation of features.
 
 use std::fs;
+use std::path::Path;
 
 use crate::workspace::{metadata, root};
 
@@ -14,7 +15,8 @@ fn every_feature_of_a_library_is_in_a_table_of_its_readme() {
         if !is_library || name == "hcc-console-page" {
             continue;
         }
-        let readme = fs::read_to_string(root().join(name).join("README.md")).unwrap();
+        let manifest = Path::new(package["manifest_path"].as_str().unwrap());
+        let readme = fs::read_to_string(manifest.with_file_name("README.md")).unwrap();
         let tables: Vec<_> = readme
             .lines()
             .filter(|line| line.starts_with('|'))
