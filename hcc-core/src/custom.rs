@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::authz::Permission;
-use crate::{InvalidRequest, Permissions, ServerName, Verb};
+use crate::{InvalidRequest, Permissions, ServerName};
 
 /// A command of your own: its arguments, and what the queue, the worker and web services need to
 /// know about it.
@@ -34,7 +34,7 @@ use crate::{InvalidRequest, Permissions, ServerName, Verb};
 /// }
 /// ```
 pub trait CustomCommand: Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// The name in the queue. Names and aliases of a [`Verb`] are reserved.
+    /// The name in the queue. Names and aliases of a [`Verb`](crate::Verb) are reserved.
     const VERB: &'static str;
 
     /// The permission for a server that its users need; by default they must be administrators.
@@ -94,9 +94,4 @@ pub(crate) fn queued<C: CustomCommand>(
         by: by.map(Into::into),
         ..hcc_queue::Command::new(C::VERB, server.as_str())
     })
-}
-
-/// Whether a verb is one of hcc.
-pub(crate) fn is_reserved(verb: &str) -> bool {
-    verb.parse::<Verb>().is_ok()
 }

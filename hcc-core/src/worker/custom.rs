@@ -11,8 +11,7 @@ use serde_json::{Map, Value};
 
 use super::execute::Executor;
 use super::failure::AttemptError;
-use crate::custom::is_reserved;
-use crate::{CustomCommand, Failure, InvalidRequest, Permission, Project, Repetition};
+use crate::{CustomCommand, Failure, InvalidRequest, Permission, Project, Repetition, Verb};
 
 /// One execution of a [`CustomCommand`]; the argument of its handler.
 #[non_exhaustive]
@@ -159,7 +158,8 @@ impl CustomCommands {
     {
         let registered = Registered::new(handler);
         let verb = registered.verb;
-        assert!(!is_reserved(verb), "{verb:?} is a command of hcc");
+        let is_reserved = verb.parse::<Verb>().is_ok();
+        assert!(!is_reserved, "{verb:?} is a command of hcc");
         let earlier = self.0.insert(verb, registered);
         assert!(earlier.is_none(), "{verb:?} has two handlers");
     }

@@ -54,7 +54,9 @@ pub(super) static SCHEMA: Schema = Schema {
 };
 
 /// Permits removing entries of the audit trail, until `LOCK_AUDIT` in the same transaction.
+#[cfg(feature = "accounts")]
 pub(super) const UNLOCK_AUDIT: &str = "DROP TRIGGER audit_stays";
+#[cfg(feature = "accounts")]
 pub(super) const LOCK_AUDIT: &str = "CREATE TRIGGER audit_stays BEFORE DELETE ON audit
         BEGIN SELECT RAISE(ABORT, 'the audit trail is kept'); END";
 
