@@ -16,7 +16,7 @@ use wait4::Wait4;
 
 use crate::services;
 use crate::simulator::Simulator;
-use crate::workspace::{cargo, program, run, target};
+use crate::workspace::{RELEASED, build_released, cargo, program, run, target};
 
 /// Compare the cost of hcc with that of its peers: medians, and ratios within one run
 #[derive(clap::Args)]
@@ -41,9 +41,6 @@ enum Part {
     Scale,
 }
 
-/// The profile of installed programs.
-const PROFILE: &str = "dist";
-
 const PYTHON: &str = "\
 import os, hcloud
 client = hcloud.Client(token=os.environ['HCLOUD_TOKEN'], api_endpoint=os.environ['HCLOUD_ENDPOINT'])
@@ -54,10 +51,7 @@ impl Bench {
     pub(crate) fn run(self) -> Result<()> {
         services::programs()?;
         let python = services::python()?;
-        let programs = ["-p", "hcc-cli", "-p", "hcloud-sim"];
-        run(cargo()
-            .args(["build", "--quiet", "--profile", PROFILE])
-            .args(programs))?;
+        build_released()?;
 
         let parts = match &*self.parts {
             [] => Part::value_variants(),
@@ -138,13 +132,13 @@ impl Home {
         let directory = target().join(name);
         fs::create_dir_all(&directory)?;
         Ok(Self {
-            simulator: Simulator::start(PROFILE, &[arguments, &["--rate-limit", "off"]].concat())?,
+            simulator: Simulator::start(RELEASED, &[arguments, &["--rate-limit", "off"]].concat())?,
             directory,
         })
     }
 
     fn hcc<'a>(&'a self, name: &'static str, arguments: &'a [&str]) -> Candidate<'a> {
-        let program = program(PROFILE, "hcc");
+        let program = program(RELEASED, "hcc");
         (name, Box::new(move || self.command(&program, arguments)))
     }
 
@@ -163,7 +157,7 @@ impl Home {
 
     /// Measures the time from the start of a push until a waiting `hcc next` has printed the command.
     fn push_to_next(&self, runs: usize) -> Result<()> {
-        let hcc = program(PROFILE, "hcc");
+        let hcc = program(RELEASED, "hcc");
         while self.command(&hcc, &["pull"]).status()?.success() {}
         let mut times = Vec::with_capacity(runs);
         for _ in 0..runs {
@@ -186,7 +180,7 @@ impl Home {
 
     /// Measures the memory of an idle worker.
     fn idle_memory(&self) -> Result<()> {
-        let mut worker = self.command(&program(PROFILE, "hcc"), &["worker"]);
+        let mut worker = self.command(&program(RELEASED, "hcc"), &["worker"]);
         let mut worker = worker.stderr(Stdio::null()).spawn()?;
         thread::sleep(Duration::from_secs(5));
         let status = fs::read_to_string(format!("/proc/{}/status", worker.id()));

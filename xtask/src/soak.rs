@@ -14,10 +14,7 @@ use serde_json::Value;
 use crate::database::{DatabaseServer, empty_directory};
 use crate::services;
 use crate::simulator::Simulator;
-use crate::workspace::{cargo, program, run};
-
-/// The profile of installed programs.
-const PROFILE: &str = "dist";
+use crate::workspace::{RELEASED, build_released, program};
 
 /// Processes that push commands and wait for them, and workers, of each database.
 const PUSHERS: u32 = 4;
@@ -55,10 +52,7 @@ impl Soak {
     pub(crate) fn run(self) -> Result<()> {
         services::programs()?;
         let python = services::python()?;
-        let programs = ["-p", "hcc-cli", "-p", "hcloud-sim"];
-        run(cargo()
-            .args(["build", "--quiet", "--profile", PROFILE])
-            .args(programs))?;
+        build_released()?;
         let backends = match &*self.backends {
             [] => Backend::value_variants(),
             backends => backends,
@@ -91,7 +85,7 @@ struct Place {
 
 impl Place {
     fn hcc(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program(PROFILE, "hcc"));
+        let mut command = Command::new(program(RELEASED, "hcc"));
         command
             .args(arguments)
             .env("HOME", &self.directory)
@@ -190,7 +184,7 @@ fn soak(backend: Backend, python: &Path, end: Instant) -> Result<String> {
     };
     let arguments = ["--servers", "0", "--speed", "1000", "--rate-limit", "off"];
     let place = Place {
-        simulator: Simulator::start(PROFILE, &arguments)?,
+        simulator: Simulator::start(RELEASED, &arguments)?,
         directory,
         store,
         queue,

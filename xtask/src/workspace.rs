@@ -65,6 +65,17 @@ pub(crate) fn program(profile: &str, name: &str) -> PathBuf {
     program.with_extension(env::consts::EXE_EXTENSION)
 }
 
+/// The profile of installed programs.
+pub(crate) const RELEASED: &str = "dist";
+
+/// Builds `hcc` and the simulator as they are installed.
+pub(crate) fn build_released() -> Result<()> {
+    let programs = ["-p", "hcc-cli", "-p", "hcloud-sim"];
+    run(cargo()
+        .args(["build", "--quiet", "--profile", RELEASED])
+        .args(programs))
+}
+
 /// Returns the tracked files with one of these extensions, relative to the root.
 pub(crate) fn git_files(extensions: &[&str]) -> Result<Vec<String>> {
     let mut git = Command::new("git");

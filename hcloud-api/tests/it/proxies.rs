@@ -7,7 +7,7 @@ use wiremock::{MockServer, ResponseTemplate};
 
 use crate::api::{TOKEN, location, respond};
 
-/// A SOCKS5 proxy that connects everyone who knows the password to the API, whatever they asked
+/// A SOCKS5 proxy that connects all clients that know the password to the API, whatever they asked
 /// for; returns its address.
 async fn socks_proxy(api: &MockServer) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

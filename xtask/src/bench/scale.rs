@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Cost, Home, PROFILE};
+use super::{Cost, Home};
 use crate::database::DatabaseServer;
-use crate::workspace::program;
+use crate::workspace::{RELEASED, program};
 
 /// The numbers of records, each of which has a line per measurement.
 const RECORDS: [usize; 3] = [1_000, 10_000, 50_000];
@@ -89,7 +89,7 @@ fn measure(store: &str, records: usize, mongod: &DatabaseServer) -> Result<Vec<L
     ];
     let home = Home::new(&name, &arguments)?;
     let url = format!("mongodb://127.0.0.1:{}/records{records}", mongod.port());
-    let hcc = program(PROFILE, "hcc");
+    let hcc = program(RELEASED, "hcc");
     let command = |arguments: &[&str]| {
         let mut command = home.command(&hcc, arguments);
         if store == "mongodb" {
