@@ -7,7 +7,7 @@ use std::time::Duration;
 use hcc_core::{
     AccountAuthorizer, Call, CustomCommand, ErrorKind, Failure, Permission, Repetition,
 };
-use hcc_queue::State;
+use hcc_queue::{CommandId, State};
 use hcc_store::{Accounts, Memory, User};
 use hcloud_api::{CreateImage, ImageType, ServerStatus};
 use hcloud_sim::Sim;
@@ -62,6 +62,13 @@ async fn harness() -> Harness {
     Harness::new(Sim::builder().server("web1", MANAGED).server("other", &[])).await
 }
 
+/// Pushes a command for the managed server.
+async fn submit(harness: &Harness, command: &impl CustomCommand, by: Option<&str>) -> CommandId {
+    let server = name("web1");
+    let submitted = harness.frontend.submit_custom(command, &server, by);
+    submitted.await.unwrap()
+}
+
 #[tokio::test]
 async fn server_is_rebuilt_from_its_newest_backup() {
     let harness = harness().await;
@@ -82,11 +89,7 @@ async fn server_is_rebuilt_from_its_newest_backup() {
     let _worker = RunningWorker::start(harness.worker().with_command(rebuild));
 
     let command = RebuildFromBackup::default();
-    let id = harness
-        .frontend
-        .submit_custom(&command, &name("web1"), Some("anna"))
-        .await
-        .unwrap();
+    let id = submit(&harness, &command, Some("anna")).await;
     let note = harness.frontend.wait(&id, MINUTE).await.unwrap();
 
     assert_eq!(
@@ -153,11 +156,7 @@ async fn a_command_that_may_be_repeated_is_retried() {
     let _worker = RunningWorker::start(harness.worker().with_command(flaky::<false>(&calls)));
 
     let command = Flaky::<false> { failures: 2 };
-    let id = harness
-        .frontend
-        .submit_custom(&command, &name("web1"), None)
-        .await
-        .unwrap();
+    let id = submit(&harness, &command, None).await;
     let note = harness.frontend.wait(&id, MINUTE).await.unwrap();
 
     assert_eq!(note.as_deref(), Some("after 2 failures"));
@@ -170,11 +169,7 @@ async fn a_command_that_must_not_be_repeated_fails_at_once() {
     let _worker = RunningWorker::start(harness.worker().with_command(flaky::<true>(&calls)));
 
     let command = Flaky::<true> { failures: 1 };
-    let id = harness
-        .frontend
-        .submit_custom(&command, &name("web1"), None)
-        .await
-        .unwrap();
+    let id = submit(&harness, &command, None).await;
     let error = harness.frontend.wait(&id, MINUTE).await.unwrap_err();
 
     assert_eq!((error.code(), calls.load(Ordering::SeqCst)), ("busy", 1));
@@ -184,11 +179,7 @@ async fn a_command_that_must_not_be_repeated_fails_at_once() {
 async fn a_command_that_must_not_be_repeated_is_not_executed_after_a_lost_worker() {
     let harness = harness().await;
     let command = Flaky::<true> { failures: 0 };
-    let id = harness
-        .frontend
-        .submit_custom(&command, &name("web1"), None)
-        .await
-        .unwrap();
+    let id = submit(&harness, &command, None).await;
     // A worker that dies in the middle.
     let lease = harness.queue.lease().await.unwrap().unwrap();
     let returned = harness
@@ -223,11 +214,7 @@ async fn a_command_that_must_not_be_repeated_is_a_dead_letter_if_the_worker_stop
         });
     let worker = RunningWorker::start(worker);
     let command = Flaky::<true> { failures: 0 };
-    let id = harness
-        .frontend
-        .submit_custom(&command, &name("web1"), None)
-        .await
-        .unwrap();
+    let id = submit(&harness, &command, None).await;
     { begun }.wait_for(|began| *began).await.unwrap();
 
     worker.stop().await;
