@@ -144,7 +144,8 @@ pub enum Precondition {
 }
 
 impl Precondition {
-    pub(crate) fn allows(self, record: &Record) -> bool {
+    /// Returns whether this record may be removed.
+    pub fn allows(self, record: &Record) -> bool {
         match self {
             Self::Any => true,
             Self::Id(id) => record.id == Some(id),
