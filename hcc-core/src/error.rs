@@ -7,7 +7,7 @@ use hcc_queue::CommandId;
 use hcloud_api::ErrorCode;
 use serde::{Deserialize, Serialize};
 
-use crate::{ApiReason, Denied, Failure, InvalidName, InvalidRequest, ServerName};
+use crate::{ApiReason, Denied, Failure, InvalidName, InvalidRequest, ServerName, Verb};
 #[cfg(feature = "worker")]
 use crate::{OfferProblem, OfferReason, RefusedOrder};
 #[cfg(feature = "screen")]
@@ -153,6 +153,36 @@ pub enum Error {
         name: ServerName,
     },
 
+    /// It is unknown whether a command took effect, and a second execution would have an effect of its
+    /// own.
+    #[error("could not confirm whether {verb} of server {name} took effect")]
+    Unconfirmed {
+        /// The server.
+        name: String,
+        /// The command.
+        verb: Verb,
+    },
+
+    /// A resource that a command names does not exist.
+    #[error("{kind} {name} not found")]
+    NoSuchResource {
+        /// The kind of the resource, such as `ISO image`.
+        kind: String,
+        /// The requested name or id.
+        name: String,
+    },
+
+    /// The value of an argument is invalid for this server.
+    #[error("invalid {argument} {value:?}: {reason}")]
+    InvalidArgument {
+        /// The argument.
+        argument: &'static str,
+        /// The value.
+        value: String,
+        /// Why it is invalid.
+        reason: String,
+    },
+
     /// The user is not allowed to do this.
     #[error(transparent)]
     Denied(#[from] Denied),
@@ -295,12 +325,15 @@ impl Error {
     /// Returns the class of the error.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::InvalidName(_) | Self::InvalidRequest(_) | Self::Prefix { .. } => {
-                ErrorKind::Usage
-            }
+            Self::InvalidName(_)
+            | Self::InvalidRequest(_)
+            | Self::InvalidArgument { .. }
+            | Self::Prefix { .. } => ErrorKind::Usage,
             #[cfg(feature = "worker")]
             Self::InvalidLabel(_) => ErrorKind::Usage,
-            Self::NoSuchServer { .. } | Self::NoTypeAvailable { .. } => ErrorKind::NotFound,
+            Self::NoSuchServer { .. }
+            | Self::NoSuchResource { .. }
+            | Self::NoTypeAvailable { .. } => ErrorKind::NotFound,
             #[cfg(feature = "worker")]
             Self::NotOffered { .. } => ErrorKind::NotFound,
             #[cfg(feature = "worker")]
@@ -332,6 +365,7 @@ impl Error {
             | Self::Queue(_)
             | Self::Unrecorded { .. }
             | Self::RestartUnconfirmed { .. }
+            | Self::Unconfirmed { .. }
             | Self::OutcomeUnknown { .. } => ErrorKind::Failed,
             Self::CommandFailed(failure) => failure.kind,
         }
@@ -397,7 +431,9 @@ impl Error {
             Self::CreateUnconfirmed { .. } => "uncertain",
             Self::Unrecorded { .. } => "unrecorded",
             Self::Replaced { .. } => "replaced",
-            Self::RestartUnconfirmed { .. } => "unclear",
+            Self::RestartUnconfirmed { .. } | Self::Unconfirmed { .. } => "unclear",
+            Self::NoSuchResource { .. } => "no_such_resource",
+            Self::InvalidArgument { .. } => "invalid_argument",
             Self::Denied(_) => "denied",
             Self::InvalidRequest(_) => "invalid_request",
             Self::CommandFailed(failure) => &failure.code,

@@ -60,6 +60,18 @@ pub struct Record {
     pub lock: Option<bool>,
     /// The protection from changes.
     pub prot: Option<Protection>,
+    /// The addresses in private networks.
+    pub net: Option<Vec<PrivateAddress>>,
+    /// The ids of the attached volumes.
+    pub volumes: Option<Vec<u64>>,
+    /// The attached ISO image.
+    pub iso: Option<Iso>,
+    /// The time window (UTC) of its daily backups, such as `22-02`; none without backups.
+    pub window: Option<String>,
+    /// The snapshots of its disk, at the last sync of all records.
+    pub snapshots: Option<Vec<SavedImage>>,
+    /// The daily backups of its disk, at the last sync of all records.
+    pub backups: Option<Vec<SavedImage>>,
     /// The root password; a server created with SSH keys has none.
     pub pw: Option<SecretString>,
     /// The actions started by the creation.
@@ -109,6 +121,12 @@ impl Record {
             labels: take(d, "labels"),
             lock: take(d, "lock"),
             prot: take(d, "prot"),
+            net: take(d, "net"),
+            volumes: take(d, "volumes"),
+            iso: take(d, "iso"),
+            window: take(d, "window"),
+            snapshots: take(d, "snapshots"),
+            backups: take(d, "backups"),
             pw: take(d, "pw"),
             act: take(d, "act"),
             url: take(d, "url"),
@@ -368,6 +386,52 @@ pub struct Resource {
     pub id: u64,
     /// The type, such as `server`.
     pub r#type: String,
+}
+
+/// An address in a private network.
+#[serde_as]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct PrivateAddress {
+    /// The ID of the network.
+    #[serde_as(as = "Option<Whole>")]
+    pub network: Option<u64>,
+    /// The address.
+    pub ip: Option<String>,
+    /// Further addresses.
+    pub alias: Vec<String>,
+}
+
+/// An attached ISO image.
+#[serde_as]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Iso {
+    /// The ID.
+    #[serde_as(as = "Option<Whole>")]
+    pub id: Option<u64>,
+    /// The name; a private one has none.
+    pub name: Option<String>,
+}
+
+/// A snapshot or backup of a server's disk.
+#[serde_as]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct SavedImage {
+    /// The ID.
+    #[serde_as(as = "Whole")]
+    pub id: u64,
+    /// The description.
+    pub name: String,
+    /// The size in GB, by which a snapshot is billed; unknown while the disk is being copied.
+    pub size: Option<f64>,
+    /// The time of creation, such as `2026-11-22 14:21:09+00:00`.
+    pub created: Option<String>,
+    /// The status; `available` if it can be used.
+    pub stat: Option<String>,
+    /// The labels.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// The outcome of a command.

@@ -16,6 +16,8 @@ mod faults;
 mod foreign;
 mod library;
 mod life;
+#[cfg(feature = "mongodb")]
+mod matrix;
 mod migration;
 #[cfg(feature = "mongodb")]
 mod on_mongodb;
