@@ -371,8 +371,8 @@ pub(crate) fn get_of(cloud: &mut Cloud, call: &Call, resource: &ResourceRef) -> 
 
 fn page(cloud: &Cloud, call: &Call, choose: impl Fn(&Action) -> bool) -> Reply {
     let now = cloud.clock.now();
-    let shown =
-        |it: &&RunningAction| call.allows("status", it.shown.status.name()) && choose(&it.shown);
+    let statuses = call.allowed("status");
+    let shown = |it: &&RunningAction| statuses.contain(it.shown.status.name()) && choose(&it.shown);
     let chosen = cloud.actions.values().filter(shown);
     Answer::page(&Page::of("actions", chosen, call, SORT_KEYS)?.map(|action| action.at(now)))
 }

@@ -67,14 +67,10 @@ impl Call {
         matches!(self.query(name), Some("true" | "True"))
     }
 
-    /// Returns whether `value` is among the values of a query parameter, or the parameter is absent.
-    pub(crate) fn allows(&self, name: &str, value: &str) -> bool {
-        let mut allowed = self
-            .query_all(name)
-            .filter(|value| !value.is_empty())
-            .peekable();
-        allowed.peek().is_none()
-            || allowed.any(|allowed| allowed == value || allowed.split(',').any(|one| one == value))
+    /// Returns the values that a query parameter allows.
+    pub(crate) fn allowed(&self, name: &str) -> Allowed<'_> {
+        let values = self.query_all(name).filter(|value| !value.is_empty());
+        Allowed(values.collect())
     }
 
     /// Returns the path and query with another page.
@@ -183,6 +179,18 @@ impl<S: Send + Sync> FromRequest<S> for Call {
                 .await
                 .map_err(IntoResponse::into_response)?,
         })
+    }
+}
+
+/// The values of a query parameter, each of which may be a list.
+pub(crate) struct Allowed<'a>(Vec<&'a str>);
+
+impl Allowed<'_> {
+    /// Returns whether `value` is among them, or there are none, which allows all.
+    pub(crate) fn contain(&self, value: &str) -> bool {
+        let matches =
+            |allowed: &&str| *allowed == value || allowed.split(',').any(|one| one == value);
+        self.0.is_empty() || self.0.iter().any(matches)
     }
 }
 

@@ -142,12 +142,14 @@ impl Kind for Certificate {
         view
     }
 
-    fn matches_query(&self, call: &Call) -> bool {
-        let kind = match self.r#type {
-            Type::Uploaded => "uploaded",
-            Type::Managed => "managed",
-        };
-        call.allows("type", kind)
+    fn filter(call: &Call) -> impl Fn(&Self) -> bool {
+        let types = call.allowed("type");
+        move |it| {
+            types.contain(match it.r#type {
+                Type::Uploaded => "uploaded",
+                Type::Managed => "managed",
+            })
+        }
     }
 
     fn check_unused(it: &Resource<Self>, cloud: &Cloud) -> Result<(), ApiError> {

@@ -4,11 +4,11 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::call::{Answer, Call, IdOrName, Operation, Reply};
 use crate::catalog::{Architecture, Deprecation};
 use crate::errors::ApiError;
+use crate::labels::Labels;
 use crate::resources::{self, Kind, Protection, Resource, Resources};
 use crate::state::Cloud;
 
@@ -87,11 +87,7 @@ impl Kind for Image {
     }
 
     fn view<'a>(it: &'a Resource<Self>, _: &'a Cloud) -> impl Serialize + 'a {
-        let mut view = resources::plain(it);
-        if it.own.kind.is_own() {
-            view["name"] = Value::Null;
-        }
-        view
+        View::new(it)
     }
 
     /// An image that has been deleted is kept for the servers that were created from it.
@@ -99,17 +95,21 @@ impl Kind for Image {
         self.deleted.is_none()
     }
 
-    fn matches_query(&self, call: &Call) -> bool {
-        let status = match self.status {
-            ImageStatus::Available => "available",
-            ImageStatus::Creating => "creating",
-        };
-        let bound_to = self.bound_to.map(|id| id.to_string()).unwrap_or_default();
-        call.allows("type", self.kind.name())
-            && call.allows("status", status)
-            && call.allows("architecture", self.architecture.name())
-            && call.allows("bound_to", &bound_to)
-            && (call.flag("include_deprecated") || self.deprecation.is_none())
+    fn filter(call: &Call) -> impl Fn(&Self) -> bool {
+        let [types, statuses, architectures, bound_to] =
+            ["type", "status", "architecture", "bound_to"].map(|name| call.allowed(name));
+        let includes_deprecated = call.flag("include_deprecated");
+        move |it| {
+            let status = match it.status {
+                ImageStatus::Available => "available",
+                ImageStatus::Creating => "creating",
+            };
+            types.contain(it.kind.name())
+                && statuses.contain(status)
+                && architectures.contain(it.architecture.name())
+                && bound_to.contain(&it.bound_to.map(|id| id.to_string()).unwrap_or_default())
+                && (includes_deprecated || it.deprecation.is_none())
+        }
     }
 
     /// The images of the catalog belong to no project.
@@ -216,4 +216,30 @@ fn change_protection(cloud: &mut Cloud, call: &Call) -> Reply {
         rebuild: None,
     };
     resources::protect::<Image>(image.id, protection).respond(cloud)
+}
+
+/// An image as responses show it; written without a JSON value in between, as each server of a list contains one.
+#[derive(Serialize)]
+pub(crate) struct View<'a> {
+    id: u64,
+    /// Snapshots and backups have none.
+    name: Option<&'a str>,
+    labels: &'a Labels,
+    created: Timestamp,
+    protection: Option<Protection>,
+    #[serde(flatten)]
+    own: &'a Image,
+}
+
+impl<'a> View<'a> {
+    pub(crate) fn new(it: &'a Resource<Image>) -> Self {
+        Self {
+            id: it.id,
+            name: (!it.own.kind.is_own()).then_some(&*it.name),
+            labels: &it.labels,
+            created: it.created,
+            protection: it.protection,
+            own: &it.own,
+        }
+    }
 }

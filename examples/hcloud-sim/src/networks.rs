@@ -777,10 +777,11 @@ pub(crate) fn members(cloud: &mut Cloud, call: &Call) -> Reply {
         })
         .collect();
     let status = |member: &Member| json!(member.status).as_str().unwrap_or_default().to_owned();
+    let [types, statuses, subnets] = ["type", "status", "subnet"].map(|name| call.allowed(name));
     let found = members.iter().filter(|member| {
-        call.allows("type", member.r#type)
-            && call.allows("status", &status(member))
-            && call.allows("subnet", &member.subnet)
+        types.contain(member.r#type)
+            && statuses.contain(&status(member))
+            && subnets.contain(&member.subnet)
     });
     let sort_keys: &SortKeys<Member> = &[
         ("id", |a, b| a.id.cmp(&b.id)),

@@ -18,9 +18,9 @@ pub(crate) fn list<T: Listed + Serialize>(
         ("id", |a, b| a.id().cmp(&b.id())),
         ("name", |a, b| a.name().cmp(b.name())),
     ];
-    let found = T::all()
-        .iter()
-        .filter(|it| call.allows("name", it.name()) && choose(it));
+    let names = call.allowed("name");
+    let found = T::all().iter();
+    let found = found.filter(|it| names.contain(it.name()) && choose(it));
     Answer::page(&Page::of(key, found, call, sort_keys)?)
 }
 
@@ -52,8 +52,9 @@ pub(crate) fn server_type(_: &mut Cloud, call: &Call) -> Reply {
 
 pub(crate) fn isos(_: &mut Cloud, call: &Call) -> Reply {
     let any_architecture = call.flag("include_architecture_wildcard");
+    let architectures = call.allowed("architecture");
     list("isos", call, |iso: &Iso| match iso.architecture {
-        Some(architecture) => call.allows("architecture", architecture.name()),
+        Some(architecture) => architectures.contain(architecture.name()),
         None => any_architecture || call.query("architecture").is_none(),
     })
 }

@@ -126,6 +126,9 @@ pub(crate) fn sort<T>(items: &mut [&T], call: &Call, sort_keys: &SortKeys<T>) {
         .flat_map(|value| value.split(','))
         .filter_map(|field| order(field, sort_keys))
         .collect();
+    if by.is_empty() {
+        return;
+    }
     items.sort_by(|a, b| {
         by.iter()
             .map(|(compare, descending)| {

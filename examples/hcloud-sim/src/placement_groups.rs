@@ -53,8 +53,9 @@ impl Kind for PlacementGroup {
         view
     }
 
-    fn matches_query(&self, call: &Call) -> bool {
-        call.allows("type", "spread")
+    fn filter(call: &Call) -> impl Fn(&Self) -> bool {
+        let types = call.allowed("type");
+        move |_| types.contain("spread")
     }
 
     fn check_unused(it: &Resource<Self>, cloud: &Cloud) -> Result<(), ApiError> {

@@ -111,8 +111,9 @@ impl Kind for PrimaryIp {
         view
     }
 
-    fn matches_query(&self, call: &Call) -> bool {
-        call.allows("ip", &self.address.ip)
+    fn filter(call: &Call) -> impl Fn(&Self) -> bool {
+        let addresses = call.allowed("ip");
+        move |it| addresses.contain(&it.address.ip)
     }
 
     fn update(&mut self, call: &Call) -> Result<(), ApiError> {

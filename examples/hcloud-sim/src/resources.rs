@@ -87,9 +87,9 @@ pub(crate) trait Kind: Clone + Serialize + DeserializeOwned + Sized + 'static {
         true
     }
 
-    /// Returns whether a resource matches the query parameters other than name and labels.
-    fn matches_query(&self, _call: &Call) -> bool {
-        true
+    /// Returns which resources match the query parameters other than name and labels.
+    fn filter(_call: &Call) -> impl Fn(&Self) -> bool {
+        |_| true
     }
 
     /// Returns an error if the name is not valid for the kind.
@@ -402,13 +402,13 @@ fn list<K: Kind>(cloud: &mut Cloud, call: &Call) -> Reply {
         ("name", |a, b| a.name.cmp(&b.name)),
         ("created", |a, b| a.created.cmp(&b.created)),
     ];
-    let selector = call.selector()?;
+    let (names, selector, matches) = (call.allowed("name"), call.selector()?, K::filter(call));
     let cloud = &*cloud;
     let found = K::all(cloud).values().filter(|it| {
         it.own.exists()
-            && call.allows("name", &it.name)
+            && names.contain(&it.name)
             && selector.matches(&it.labels)
-            && it.own.matches_query(call)
+            && matches(&it.own)
     });
     Answer::page(&Page::of(K::MANY, found, call, sort_keys)?.map(|it| K::view(it, cloud)))
 }

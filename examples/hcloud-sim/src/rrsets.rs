@@ -249,13 +249,11 @@ const SORT_KEYS: &SortKeys<Rrset> = &[
 ];
 
 fn list(cloud: &mut Cloud, call: &Call) -> Reply {
-    let selector = call.selector()?;
+    let (names, types, selector) = (call.allowed("name"), call.allowed("type"), call.selector()?);
     let zone = resources::find::<Zone>(cloud, call)?;
     let mut found: Vec<_> = (zone.own.rrsets.iter())
         .filter(|it| {
-            call.allows("name", &it.name)
-                && call.allows("type", &it.r#type)
-                && selector.matches(&it.labels)
+            names.contain(&it.name) && types.contain(&it.r#type) && selector.matches(&it.labels)
         })
         .collect();
     found.sort_by(|a, b| a.id.cmp(&b.id));

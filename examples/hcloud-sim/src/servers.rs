@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::actions::{Effect, Job, ResourceRef};
 use crate::addresses::{DnsPtr, IpVersion};
@@ -12,7 +12,7 @@ use crate::call::{Answer, Call, Operation, Reply};
 use crate::catalog::{Iso, Listed, Location, ServerType, by_id};
 use crate::console::System;
 use crate::errors::ApiError;
-use crate::images::Image;
+use crate::images;
 use crate::labels::{self, Labels};
 use crate::networks::{self, PrivateNet};
 use crate::placement_groups::PlacementGroup;
@@ -95,8 +95,9 @@ impl Kind for Server {
         View::new(it, cloud)
     }
 
-    fn matches_query(&self, call: &Call) -> bool {
-        call.allows("status", self.status.name())
+    fn filter(call: &Call) -> impl Fn(&Self) -> bool {
+        let statuses = call.allowed("status");
+        move |it| statuses.contain(it.status.name())
     }
 
     fn check_name(name: &str) -> Result<(), ApiError> {
@@ -240,7 +241,7 @@ struct View<'a> {
     private_net: Vec<Value>,
     server_type: &'static ServerType,
     location: &'static Location,
-    image: Option<Value>,
+    image: Option<images::View<'a>>,
     iso: Option<&'static Iso>,
     rescue_enabled: bool,
     locked: bool,
@@ -301,7 +302,7 @@ impl<'a> View<'a> {
             location: server.location,
             image: (server.image)
                 .and_then(|id| cloud.images.get(&id))
-                .map(|image| json!(Image::view(image, cloud))),
+                .map(images::View::new),
             iso: server
                 .iso
                 .and_then(|id| Iso::all().iter().find(|iso| iso.id == id)),

@@ -74,8 +74,9 @@ impl Kind for SshKey {
         Answer::created(&json!({ "ssh_key": resources::view::<Self>(cloud, id) }))
     }
 
-    fn matches_query(&self, call: &Call) -> bool {
-        call.allows("fingerprint", &self.fingerprint)
+    fn filter(call: &Call) -> impl Fn(&Self) -> bool {
+        let fingerprints = call.allowed("fingerprint");
+        move |it| fingerprints.contain(&it.fingerprint)
     }
 }
 

@@ -469,7 +469,7 @@ impl Part for Subaccount {
     }
 
     fn matches_query(&self, call: &Call) -> bool {
-        call.allows("username", &self.username)
+        call.allowed("username").contain(&self.username)
     }
 
     fn create(cloud: &mut Cloud, call: &Call) -> Reply {
@@ -563,7 +563,7 @@ fn part_id<P: Part>(it: &StorageBox, call: &Call) -> Result<u64, ApiError> {
 
 /// Lists the parts, without pagination.
 fn list_parts<P: Part>(cloud: &mut Cloud, call: &Call) -> Reply {
-    let selector = call.selector()?;
+    let (names, selector) = (call.allowed("name"), call.selector()?);
     let storage_box = resources::find::<StorageBox>(cloud, call)?;
     let sort_keys: &SortKeys<P> = &[
         ("id", |a, b| a.id().cmp(&b.id())),
@@ -572,7 +572,7 @@ fn list_parts<P: Part>(cloud: &mut Cloud, call: &Call) -> Reply {
     ];
     let mut found: Vec<_> = (P::all(&storage_box.own).iter())
         .filter(|it| {
-            call.allows("name", it.name())
+            names.contain(it.name())
                 && it.matches_query(call)
                 && selector.matches((*it).clone().labels())
         })

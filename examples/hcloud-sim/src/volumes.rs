@@ -131,12 +131,14 @@ impl Kind for Volume {
         view
     }
 
-    fn matches_query(&self, call: &Call) -> bool {
-        let status = match self.status {
-            Status::Creating => "creating",
-            Status::Available => "available",
-        };
-        call.allows("status", status)
+    fn filter(call: &Call) -> impl Fn(&Self) -> bool {
+        let statuses = call.allowed("status");
+        move |it| {
+            statuses.contain(match it.status {
+                Status::Creating => "creating",
+                Status::Available => "available",
+            })
+        }
     }
 
     fn check_name(name: &str) -> Result<(), ApiError> {

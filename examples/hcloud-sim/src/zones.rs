@@ -116,12 +116,14 @@ impl Kind for Zone {
         view
     }
 
-    fn matches_query(&self, call: &Call) -> bool {
-        let mode = match self.mode {
-            Mode::Primary => "primary",
-            Mode::Secondary => "secondary",
-        };
-        call.allows("mode", mode)
+    fn filter(call: &Call) -> impl Fn(&Self) -> bool {
+        let modes = call.allowed("mode");
+        move |it| {
+            modes.contain(match it.mode {
+                Mode::Primary => "primary",
+                Mode::Secondary => "secondary",
+            })
+        }
     }
 
     fn check_name(name: &str) -> Result<(), ApiError> {
