@@ -19,6 +19,8 @@ pub struct Description {
     pub aliases: &'static [&'static str],
     /// What a user may or may not do with a server, as in "may not `force off` web1".
     pub phrase: &'static str,
+    /// What its forms do, such as "Attach or detach an ISO image".
+    pub about: &'static str,
     /// The forms, of which the first is the default; most commands have one.
     pub forms: &'static [Form],
 }
@@ -84,6 +86,7 @@ impl Description {
             name,
             aliases: &[],
             phrase: name,
+            about: forms[0].about,
             forms,
         }
     }
@@ -94,6 +97,10 @@ impl Description {
 
     pub(crate) const fn aliases(self, aliases: &'static [&'static str]) -> Self {
         Self { aliases, ..self }
+    }
+
+    pub(crate) const fn about(self, about: &'static str) -> Self {
+        Self { about, ..self }
     }
 
     pub(crate) const fn phrase(self, phrase: &'static str) -> Self {

@@ -95,10 +95,8 @@ fn subcommand(verb: Verb) -> Command {
     if !has_forms(description) {
         return with_arguments(command, description, &description.forms[0]);
     }
-    let about = description.forms.iter().map(|form| form.about);
-    let about: Vec<_> = about.collect();
     let command = command
-        .about(summary(description, &about))
+        .about(description.about)
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true);
@@ -106,12 +104,6 @@ fn subcommand(verb: Verb) -> Command {
         let form = with_arguments(Command::new(form.name), description, form);
         command.subcommand(form)
     })
-}
-
-/// Says what a verb with several forms is for.
-fn summary(description: &Description, about: &[&str]) -> String {
-    let names: Vec<_> = description.forms.iter().map(|form| form.name).collect();
-    format!("{}: {}", about.first().unwrap_or(&""), names.join(", "))
 }
 
 fn has_forms(description: &Description) -> bool {
@@ -247,23 +239,20 @@ impl OperationCommand {
             let execute = async || Ok(project.operate(name, &operation).await?);
             let mut executed = retry_while_busy(name, timeout, execute).await?;
             let started = std::mem::take(&mut executed.actions);
-            let has_started = !started.is_empty();
             // A password that nothing else has is printed even if the wait fails.
             let actions = self.waiting.wait(&project, started.clone()).await;
-            let is_certain = actions.is_ok();
             let done = actions.as_deref().unwrap_or(&started);
             let report = Report {
                 done: Done::new(name, done),
                 note: executed.note.as_deref(),
                 password: executed.password.as_ref().map(|it| it.expose_secret()),
-                data: executed.data.as_ref(),
             };
-            report.print(self.verb, out)?;
-            actions?;
-            let has_waited = !has_started || self.waiting.timeout().is_some();
-            if is_certain && has_waited && !config.is_dry_run() {
-                project.conclude(name, &executed).await?;
+            match &executed.data {
+                Some(data) => print(data, self.verb, out)?,
+                None => report.print(out)?,
             }
+            actions?;
+            project.conclude(name, &executed).await?;
             Ok(())
         })
         .await
@@ -325,23 +314,12 @@ struct Report<'a> {
     done: Done<'a>,
     note: Option<&'a str>,
     password: Option<&'a str>,
-    data: Option<&'a Value>,
 }
 
 impl Report<'_> {
-    fn print(&self, verb: Verb, out: &Output) -> Result<()> {
+    fn print(&self, out: &Output) -> Result<()> {
         if out.is_json() {
             return out.done(self);
-        }
-        if let Some(data) = self.data {
-            return match verb {
-                Verb::Show => out.record(&Details(data)),
-                Verb::Metrics => out.rows(&samples(data)),
-                _ => {
-                    let images: Vec<SavedImage> = serde_json::from_value(data.clone())?;
-                    out.rows(&images)
-                }
-            };
         }
         if let Some(note) = self.note {
             eprintln!("hcc: {note}");
@@ -349,6 +327,19 @@ impl Report<'_> {
         match self.password {
             Some(password) => out.result(password, self),
             None => out.done(self),
+        }
+    }
+}
+
+/// Prints what an operation has read.
+fn print(data: &Value, verb: Verb, out: &Output) -> Result<()> {
+    match verb {
+        Verb::Show => out.record(&Details(data)),
+        Verb::Metrics if out.is_json() => out.result("", data),
+        Verb::Metrics => out.rows(&samples(data)),
+        _ => {
+            let images: Vec<SavedImage> = serde_json::from_value(data.clone())?;
+            out.rows(&images)
         }
     }
 }

@@ -69,6 +69,10 @@ impl Project {
     /// Creates what a command needs.
     async fn prepare(&self, verb: Verb, form: &Form) {
         match (verb, form.name) {
+            // An earlier command has stopped it.
+            (Verb::Reboot | Verb::Console | Verb::Passwd, _) => {
+                self.hcc(&["start", "web1", "--wait"]).await;
+            }
             (Verb::Snapshot, "delete") => {
                 self.hcc(&["snapshot", "create", "web1", "--wait"]).await;
             }

@@ -46,6 +46,7 @@ impl Backup {
                 )]),
         ],
     )
+    .about("Enable, disable, list or delete daily backups")
     .phrase("change the backups of");
 }
 

@@ -34,6 +34,7 @@ impl Iso {
             Form::new("Detach the ISO image of a server", Permission::Rescue).named("detach"),
         ],
     )
+    .about("Attach or detach an ISO image")
     .phrase("change the ISO image of");
 }
 

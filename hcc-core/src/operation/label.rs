@@ -47,6 +47,7 @@ impl Label {
                 )]),
         ],
     )
+    .about("Set or remove labels")
     .phrase("change the labels of");
 }
 

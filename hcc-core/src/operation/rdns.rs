@@ -54,6 +54,7 @@ impl Rdns {
             .arguments(&[IP]),
         ],
     )
+    .about("Set or reset reverse DNS names")
     .phrase("set the reverse DNS of");
 }
 

@@ -41,6 +41,7 @@ impl Rescue {
             Form::new("Boot a server from its disk again", Permission::Rescue).named("disable"),
         ],
     )
+    .about("Enable or disable the rescue system")
     .phrase("use the rescue system of");
 }
 

@@ -66,6 +66,7 @@ impl Snapshot {
                 )]),
         ],
     )
+    .about("Create, list or delete snapshots")
     .phrase("change the snapshots of");
 }
 
