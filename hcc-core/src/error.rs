@@ -86,6 +86,13 @@ pub enum Error {
         name: ServerName,
     },
 
+    /// A server cannot be renamed because another one has the name.
+    #[error("another server has the name {name}")]
+    NameInUse {
+        /// The requested name.
+        name: ServerName,
+    },
+
     /// A server of this name is being deleted, and keeps the name until that has ended.
     #[error("server {name} is still being deleted")]
     BeingDeleted {
@@ -343,6 +350,7 @@ impl Error {
             }
             Self::NotRunning { status, .. } if status != "off" => ErrorKind::TryLater,
             Self::NameTaken { .. }
+            | Self::NameInUse { .. }
             | Self::Differs { .. }
             | Self::NotRunning { .. }
             | Self::Replaced { .. }
@@ -422,7 +430,7 @@ impl Error {
             #[cfg(feature = "worker")]
             Self::CreateRefused(refused) => api_code(&refused.error),
             Self::NotManaged { .. } => "not_managed",
-            Self::NameTaken { .. } => "name_taken",
+            Self::NameTaken { .. } | Self::NameInUse { .. } => "name_taken",
             Self::BeingDeleted { .. } => "being_deleted",
             Self::OtherProject { .. } => "other_project",
             Self::Differs { .. } => "differs",

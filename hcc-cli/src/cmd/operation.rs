@@ -127,7 +127,6 @@ fn with_arguments(command: Command, description: &Description, form: &'static Fo
         false => names.required(true),
     };
     let mut command = command
-        .about(form.about)
         .override_usage(usage(description, form))
         .after_help(example(description, form))
         .arg(names);
@@ -139,7 +138,8 @@ fn with_arguments(command: Command, description: &Description, form: &'static Fo
     if form.is_destructive {
         command = Confirmation::augment_args(command);
     }
-    command
+    // The flags bring texts of their own.
+    command.about(form.about).long_about(None)
 }
 
 fn placeholder(argument: &Argument) -> String {

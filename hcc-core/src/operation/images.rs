@@ -36,8 +36,8 @@ impl Execution<'_> {
                 return Ok(Executed::noted(format!("the {kind} was already deleted")));
             }
             return Err(Error::NoSuchResource {
-                kind: format!("{kind} of server {}", self.server.name),
-                name: key.to_owned(),
+                kind: kind.to_string(),
+                name: format!("{key} of server {}", self.server.name),
             });
         };
         // A repeated delivery must not delete the next one.

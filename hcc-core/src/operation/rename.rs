@@ -68,7 +68,7 @@ mod meaning {
                         on.project.store.remove(&self.to, reserved).await?;
                     }
                     return Err(if is_taken {
-                        Error::NameTaken { name: new }
+                        Error::NameInUse { name: new }
                     } else {
                         error.into()
                     });
@@ -104,7 +104,7 @@ mod meaning {
             if is_own {
                 return Ok(());
             }
-            Err(Error::NameTaken { name: new.clone() })
+            Err(Error::NameInUse { name: new.clone() })
         }
     }
 }
