@@ -107,7 +107,7 @@ impl Project {
     ) -> Result<CreateOutcome> {
         check_prefix(name, &self.settings)?;
         if let Some(server) = self.find(name).await? {
-            return self.adopt(name, &server, options).await;
+            return Box::pin(self.adopt(name, &server, options)).await;
         }
         let mut choices = options.choices().into_iter();
         let mut options = choices.next().unwrap_or_default();
@@ -139,7 +139,8 @@ impl Project {
                     continue;
                 }
             }
-            return self.resolve_failure(name, &options, &request, error).await;
+            let resolved = self.resolve_failure(name, &options, &request, error);
+            return Box::pin(resolved).await;
         }
     }
 
@@ -204,7 +205,17 @@ impl Project {
     }
 
     /// Returns the request to Hetzner, with defaults for unset options.
+    ///
+    /// The future is boxed, since it is part of several large ones.
     async fn request(&self, name: &ServerName, options: &CreateOptions) -> Result<CreateServer> {
+        Box::pin(self.resolved_request(name, options)).await
+    }
+
+    async fn resolved_request(
+        &self,
+        name: &ServerName,
+        options: &CreateOptions,
+    ) -> Result<CreateServer> {
         let selection = self.selection(options);
         let choice = match &selection.server_type {
             Some(wanted) => match &selection.location {

@@ -43,7 +43,7 @@ impl Project {
             delivery: &delivery,
             wait: &wait,
         };
-        operation.execute(&execution).await
+        Box::pin(operation.execute(&execution)).await
     }
 
     /// Updates the record of a server, if there is one, after an operation whose actions have ended.

@@ -85,16 +85,16 @@ impl Executor {
                 let recorded = record.and_then(|record| record.id);
                 let before = ExpectedServer::Before(delivery.pushed, recorded);
                 let expected = id.map_or(before, ExpectedServer::Id);
-                return self.delete(server, expected, delivery).await;
+                return Box::pin(self.delete(server, expected, delivery)).await;
             }
             Command::Create(options) => {
                 if !context.authorizer.limits_create(request).await? {
-                    return self.create_complete(server, options, delivery).await;
+                    return Box::pin(self.create_complete(server, options, delivery)).await;
                 }
                 // Two commands must not fill the same room.
                 let _creating = self.creating.lock().await;
                 let options = self.within_limits(request, server, options).await?;
-                return self.create_complete(server, &options, delivery).await;
+                return Box::pin(self.create_complete(server, &options, delivery)).await;
             }
             Command::Settag => {
                 let project = context.project();
@@ -107,7 +107,7 @@ impl Executor {
                 self.publish(server, SyncOutcome::Updated).await;
             }
             Command::Operation(operation) => {
-                return self.operate(request, server, operation, delivery).await;
+                return Box::pin(self.operate(request, server, operation, delivery)).await;
             }
         }
         Ok(None)
@@ -185,7 +185,7 @@ impl Executor {
         let executed = {
             // Two commands must not fill the same room.
             let _limited = self.limit(request, operation, &found).await?;
-            operation.execute(&execution).await?
+            Box::pin(operation.execute(&execution)).await?
         };
         if let Some(password) = &executed.password {
             let secret = json!({
