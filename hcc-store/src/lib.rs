@@ -43,10 +43,10 @@ pub use open::open_accounts;
 pub use open::{open, open_in};
 pub use patch::{Patch, ServerSnapshot};
 pub use record::{
-    Action, DataCentre, ExtraFields, Image, Location, Outcome, Price, Protection, Record, Resource,
-    ServerType, Stage, Traffic,
+    Action, DataCentre, ExtraFields, Image, Iso, Location, Outcome, Price, PrivateAddress,
+    Protection, Record, Resource, SavedImage, ServerType, Stage, Traffic,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
-pub use store::{IfMissing, Order, Precondition, RecordStream, Store, StoreExt, Write};
+pub use store::{Attachment, IfMissing, Order, Precondition, RecordStream, Store, StoreExt, Write};
 pub use url::StoreUrl;

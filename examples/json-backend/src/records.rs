@@ -1,15 +1,17 @@
 //! Records.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hcc_store::{
-    Changes, Fields, IfMissing, Order, Patch, Precondition, Record, RecordStream, Result, Revision,
-    Stage, Store, Write,
+    Attachment, Changes, Fields, IfMissing, Order, Patch, Precondition, Record, RecordStream,
+    Result, Revision, Stage, Store, Write,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::file::JsonFile;
 
@@ -31,6 +33,8 @@ struct Records {
     removed: Vec<(u64, String)>,
     /// The newest revision of which the removals are forgotten.
     forgotten: u64,
+    /// By their kinds and keys: documents, and until when they are kept.
+    attachments: BTreeMap<String, BTreeMap<String, (Value, SystemTime)>>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -78,6 +82,46 @@ impl Records {
         true
     }
 
+    fn rename(&mut self, from: &str, to: &str, id: u64) -> bool {
+        let record = |records: &Self, name: &str| {
+            let at = records.position(name)?;
+            Some((at, records.rows[at].record(Fields::All)?))
+        };
+        let Some((at, _)) = record(self, from).filter(|(_, record)| record.id == Some(id)) else {
+            return false;
+        };
+        let Ok(document) = Patch::new().name(to).apply(&self.rows[at].document) else {
+            return false;
+        };
+        let other = self
+            .position(to)
+            .map(|at| (at, self.rows[at].record(Fields::All)));
+        match other {
+            Some((at, Some(other)))
+                if Precondition::Reserved.allows(&other) || other.id == Some(id) =>
+            {
+                self.remove(at);
+            }
+            Some(_) => return false,
+            None => {}
+        }
+        let Some(at) = self.position(from) else {
+            return false;
+        };
+        self.revision += 1;
+        self.removed.push((self.revision, from.to_owned()));
+        self.rows[at] = Row {
+            name: to.to_owned(),
+            document,
+            revision: self.revision,
+        };
+        true
+    }
+
+    fn attachments(&mut self, kind: Attachment) -> &mut BTreeMap<String, (Value, SystemTime)> {
+        self.attachments.entry(kind.table().to_owned()).or_default()
+    }
+
     fn remove(&mut self, at: usize) {
         let row = self.rows.remove(at);
         self.revision += 1;
@@ -122,6 +166,11 @@ impl JsonStore {
         let row = records.rows.into_iter().find(|row| row.name == name);
         Ok(row.map(|row| row.document))
     }
+}
+
+fn unexpired(found: Option<(Value, SystemTime)>) -> Option<Value> {
+    let found = found.filter(|(_, until)| *until > SystemTime::now());
+    found.map(|(document, _)| document)
 }
 
 #[async_trait]
@@ -210,6 +259,52 @@ impl Store for JsonStore {
             at.map(|at| records.remove(at)).is_some()
         });
         Ok(removed.await?)
+    }
+
+    async fn rename(&self, from: &str, to: &str, id: u64) -> Result<bool> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        let renamed = self.0.change(move |records| records.rename(&from, &to, id));
+        Ok(renamed.await?)
+    }
+
+    async fn attach(
+        &self,
+        kind: Attachment,
+        key: &str,
+        document: &Value,
+        until: SystemTime,
+    ) -> Result<()> {
+        let (key, document) = (key.to_owned(), document.clone());
+        let attached = self.0.change(move |records| {
+            records.attachments(kind).insert(key, (document, until));
+        });
+        Ok(attached.await?)
+    }
+
+    async fn attachment(&self, kind: Attachment, key: &str) -> Result<Option<Value>> {
+        let mut records = self.0.read().await?;
+        Ok(unexpired(records.attachments(kind).remove(key)))
+    }
+
+    async fn take_attachment(&self, kind: Attachment, key: &str) -> Result<Option<Value>> {
+        let key = key.to_owned();
+        let taken = self
+            .0
+            .change(move |records| records.attachments(kind).remove(&key));
+        Ok(unexpired(taken.await?))
+    }
+
+    async fn expire_attachments(&self) -> Result<usize> {
+        let expired = self.0.change(|records| {
+            let now = SystemTime::now();
+            let count = |records: &Records| records.attachments.values().map(BTreeMap::len).sum();
+            let before: usize = count(records);
+            for kind in records.attachments.values_mut() {
+                kind.retain(|_, (_, until)| *until > now);
+            }
+            before - count(records)
+        });
+        Ok(expired.await?)
     }
 
     async fn version(&self) -> Result<String> {

@@ -17,6 +17,8 @@ mod foreign;
 mod foreign_backend;
 mod library;
 mod life;
+#[cfg(feature = "mongodb")]
+mod matrix;
 mod migration;
 #[cfg(feature = "mongodb")]
 mod on_mongodb;

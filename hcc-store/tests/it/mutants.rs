@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use hcc_store::conformance::accounts::{self, AccountsFixture};
 use hcc_store::conformance::{self, Fixture};
 use hcc_store::{
-    Accounts, AuditEntry, AuditPage, AuditQuery, Changes, Fields, IfMissing, Memory, Order,
-    Precondition, RateLimit, Record, RecordStream, Result, Revision, Session, SessionKey, Sessions,
-    Store, User, Write,
+    Accounts, Attachment, AuditEntry, AuditPage, AuditQuery, Changes, Fields, IfMissing, Memory,
+    Order, Precondition, RateLimit, Record, RecordStream, Result, Revision, Session, SessionKey,
+    Sessions, Store, User, Write,
 };
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -27,6 +27,7 @@ enum Mistake {
     WriteReplacesTheRecord,
     EarlierWriteWins,
     PreconditionIsIgnored,
+    TakenAttachmentStays,
     OutdatedUserIsStored,
     SessionsOutliveTheirUser,
     SessionNeverExpires,
@@ -142,6 +143,35 @@ impl Store for Mutant {
             _ => only,
         };
         self.memory.remove(name, only).await
+    }
+
+    async fn rename(&self, from: &str, to: &str, id: u64) -> Result<bool> {
+        self.memory.rename(from, to, id).await
+    }
+
+    async fn attach(
+        &self,
+        kind: Attachment,
+        key: &str,
+        document: &Value,
+        until: SystemTime,
+    ) -> Result<()> {
+        self.memory.attach(kind, key, document, until).await
+    }
+
+    async fn attachment(&self, kind: Attachment, key: &str) -> Result<Option<Value>> {
+        self.memory.attachment(kind, key).await
+    }
+
+    async fn take_attachment(&self, kind: Attachment, key: &str) -> Result<Option<Value>> {
+        if self.has(Mistake::TakenAttachmentStays) {
+            return self.memory.attachment(kind, key).await;
+        }
+        self.memory.take_attachment(kind, key).await
+    }
+
+    async fn expire_attachments(&self) -> Result<usize> {
+        self.memory.expire_attachments().await
     }
 
     async fn version(&self) -> Result<String> {
@@ -299,6 +329,7 @@ mutants! { conformance;
     write_of_a_whole_record: WriteReplacesTheRecord dies in foreign_fields_survive_every_write;
     writes_in_the_wrong_order: EarlierWriteWins dies in later_write_of_one_call_wins;
     removal_of_any_record: PreconditionIsIgnored dies in removal_checks_its_precondition;
+    attachment_that_is_taken_twice: TakenAttachmentStays dies in attached_document_is_taken_once;
 }
 
 mutants! { accounts;
