@@ -10,9 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::redact::Secrets;
-use crate::{
-    ActionError, ActionId, ErrorCode, InvalidLabel, InvalidSelector, InvalidSshKey, Salvage,
-};
+use crate::{ActionError, ActionId, ErrorCode, InvalidLabel, InvalidSelector, Salvage};
 
 /// The result of a call.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -214,7 +212,8 @@ pub enum Error {
     InvalidSelector(InvalidSelector),
 
     /// A public SSH key is not valid.
-    InvalidSshKey(InvalidSshKey),
+    #[cfg(feature = "ssh-keys")]
+    InvalidSshKey(crate::InvalidSshKey),
 
     /// No DNS zone of the project contains a host name.
     NoZone {
@@ -289,6 +288,7 @@ impl fmt::Display for Error {
             Self::Setup { .. } => f.write_str("the HTTP client could not be set up"),
             Self::InvalidLabel(error) => error.fmt(f),
             Self::InvalidSelector(error) => error.fmt(f),
+            #[cfg(feature = "ssh-keys")]
             Self::InvalidSshKey(error) => error.fmt(f),
             Self::NoZone { host } => write!(f, "no DNS zone of the project contains {host:?}"),
         }?;
@@ -313,8 +313,9 @@ impl From<InvalidSelector> for Error {
     }
 }
 
-impl From<InvalidSshKey> for Error {
-    fn from(error: InvalidSshKey) -> Self {
+#[cfg(feature = "ssh-keys")]
+impl From<crate::InvalidSshKey> for Error {
+    fn from(error: crate::InvalidSshKey) -> Self {
         Self::InvalidSshKey(error)
     }
 }

@@ -118,7 +118,7 @@ mod shape;
 mod sort;
 #[cfg(feature = "client")]
 mod ssh_keys;
-#[cfg(feature = "client")]
+#[cfg(feature = "ssh-keys")]
 mod ssh_public_key;
 #[cfg(feature = "client")]
 mod storage_box_snapshots;
@@ -246,7 +246,6 @@ pub use self::{
     },
     sort::Sort,
     ssh_keys::{CreateSshKey, ListSshKeys, SshKey, SshKeySort, SshKeys, UpdateSshKey},
-    ssh_public_key::{InvalidSshKey, SshPublicKey},
     storage_box_snapshots::{
         CreateStorageBoxSnapshot, ListStorageBoxSnapshots, NewStorageBoxSnapshot,
         StorageBoxSnapshot, StorageBoxSnapshotCreated, StorageBoxSnapshotSort,
@@ -276,6 +275,8 @@ pub use self::{
 };
 #[cfg(feature = "metadata")]
 pub use metadata::{Metadata, MetadataNetwork};
+#[cfg(feature = "ssh-keys")]
+pub use ssh_public_key::{InvalidSshKey, SshPublicKey};
 #[cfg(feature = "metrics")]
 pub use telemetry::describe_metrics;
 

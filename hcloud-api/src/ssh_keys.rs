@@ -7,9 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::{apply, skip_serializing_none};
 
 use crate::crud::found;
-use crate::{
-    Action, Client, IdOrName, LabelSelector, Labels, Listing, Result, Sort, SshKeyId, SshPublicKey,
-};
+use crate::{Action, Client, IdOrName, LabelSelector, Labels, Listing, Result, Sort, SshKeyId};
 
 /// The SSH keys of one project; returned by [`Client::ssh_keys`].
 ///
@@ -68,7 +66,8 @@ impl SshKeys<'_> {
     /// }
     /// # Ok(()) }
     /// ```
-    pub async fn find_by_key(self, key: &SshPublicKey) -> Result<Option<SshKey>> {
+    #[cfg(feature = "ssh-keys")]
+    pub async fn find_by_key(self, key: &crate::SshPublicKey) -> Result<Option<SshKey>> {
         let filter = ListSshKeys {
             fingerprint: Some(key.md5()),
             ..ListSshKeys::default()
@@ -141,7 +140,8 @@ resource!(SshKey, SshKeyId, "ssh_key", "ssh_keys");
 impl SshKey {
     /// Returns the public key, to compare it or for its SHA-256 fingerprint; `None` if the text is not
     /// a public key.
-    pub fn key(&self) -> Option<SshPublicKey> {
+    #[cfg(feature = "ssh-keys")]
+    pub fn key(&self) -> Option<crate::SshPublicKey> {
         self.public_key.parse().ok()
     }
 }

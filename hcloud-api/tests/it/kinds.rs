@@ -115,6 +115,7 @@ async fn pages_of_a_stream_are_numbered() {
     assert_eq!(numbers, [(1, Some(2)), (2, Some(3)), (3, None)]);
 }
 
+#[cfg(feature = "ssh-keys")]
 #[tokio::test]
 async fn a_key_is_found_whatever_its_name_and_comment() {
     let (_sim, client) = start(Sim::builder()).await;
