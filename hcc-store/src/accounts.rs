@@ -116,8 +116,9 @@ impl User {
         }
     }
 
-    /// Returns the next revision.
-    pub(crate) fn next(&self) -> Self {
+    /// Returns the next revision, which [`put_user`](Accounts::put_user) stores.
+    #[must_use]
+    pub fn next(&self) -> Self {
         Self {
             rev: self.rev + 1,
             ..self.clone()
@@ -125,13 +126,11 @@ impl User {
     }
 }
 
-/// A [`User`] as a document. The type itself is not `Serialize`, as it holds a password hash.
-#[cfg(any(feature = "sqlite", feature = "mongodb"))]
-#[derive(Deserialize, Serialize)]
+/// A [`User`] as backends store it, with the password hash; the type itself is not `Serialize`.
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(transparent)]
-pub(crate) struct Stored(#[serde(with = "UserDocument")] pub(crate) User);
+pub struct StoredUser(#[serde(with = "UserDocument")] pub User);
 
-#[cfg(any(feature = "sqlite", feature = "mongodb"))]
 #[derive(Deserialize, Serialize)]
 #[serde(remote = "User")]
 struct UserDocument {
@@ -145,7 +144,6 @@ struct UserDocument {
     rev: u32,
 }
 
-#[cfg(any(feature = "sqlite", feature = "mongodb"))]
 fn expose<S: serde::Serializer>(
     secret: &Option<SecretString>,
     output: S,
@@ -210,7 +208,8 @@ pub enum Sessions<'a> {
 }
 
 impl Sessions<'_> {
-    pub(crate) fn include(self, session: &Session) -> bool {
+    /// Returns whether a session is one of them.
+    pub fn include(self, session: &Session) -> bool {
         match self {
             Self::Key(key) => session.key == *key,
             Self::Of(user) => session.user == user,
@@ -236,7 +235,11 @@ impl RateLimit {
 
     /// Counts an event of a key whose earlier events are forgotten at a time. Returns when they are
     /// forgotten from now on, or how long to wait.
-    pub(crate) fn count(
+    ///
+    /// # Errors
+    ///
+    /// The limit is exceeded.
+    pub fn count(
         self,
         until: SystemTime,
         now: SystemTime,
@@ -300,7 +303,8 @@ impl AuditQuery {
     /// The maximum number of entries of a page.
     pub const MAX_PAGE: usize = 1000;
 
-    pub(crate) fn limit(&self) -> usize {
+    /// Returns the maximum number of entries of the page.
+    pub fn page_size(&self) -> usize {
         self.limit.min(Self::MAX_PAGE)
     }
 }
@@ -315,8 +319,9 @@ pub struct AuditPage {
 }
 
 impl AuditPage {
-    /// Creates a page of at most `limit` entries; one more means that there is a next page.
-    pub(crate) fn of(mut entries: Vec<(String, AuditEntry)>, limit: usize) -> Self {
+    /// Creates a page of at most `limit` entries and their cursors; one more entry means that there is a
+    /// next page.
+    pub fn new(mut entries: Vec<(String, AuditEntry)>, limit: usize) -> Self {
         let more = entries.len() > limit;
         entries.truncate(limit);
         let last = entries.last().filter(|_| more);

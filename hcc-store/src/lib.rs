@@ -3,6 +3,7 @@
 
 #[cfg(feature = "accounts")]
 mod accounts;
+mod backend;
 mod changes;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -24,13 +25,16 @@ mod url;
 #[cfg(feature = "accounts")]
 pub use accounts::{
     Accounts, AuditCursor, AuditEntry, AuditPage, AuditQuery, RateLimit, Session, SessionKey,
-    Sessions, User,
+    Sessions, StoredUser, User,
 };
+pub use backend::{Backend, register_backend};
 pub use changes::{Changes, Revision};
 pub use dry_run::DryRun;
 pub use error::{Error, Result};
 pub use fields::Fields;
-pub use hcc_database::{BoxError, DatabaseUrl, Error as DatabaseError, Failure, InvalidUrl};
+pub use hcc_database::{
+    BoxError, DatabaseUrl, Error as DatabaseError, Failure, InvalidUrl, OtherUrl,
+};
 pub use memory::Memory;
 #[cfg(feature = "mongodb")]
 pub use mongodb::Mongodb;

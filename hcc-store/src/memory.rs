@@ -13,7 +13,6 @@ use async_trait::async_trait;
 use futures_util::stream;
 use serde_json::Value;
 
-use crate::document::{empty, merge};
 use crate::{
     Attachment, Changes, Fields, IfMissing, Order, Patch, Precondition, Record, RecordStream,
     Result, Revision, Stage, Store, Write,
@@ -58,29 +57,30 @@ struct Row {
 
 impl Row {
     fn record(&self, fields: Fields) -> Record {
-        let read = Record::read(&self.document, fields).expect("documents are objects");
+        let read = Record::from_json(&self.document, fields).expect("documents are objects");
         read.expect("documents have a name")
     }
 }
 
 impl Rows {
-    /// Changes the document of a record, which is inserted if it does not exist.
-    fn change(&mut self, name: &str, change: impl FnOnce(&str) -> String) {
+    /// Replaces the document of a record, if there is one, or inserts one.
+    fn change(&mut self, name: &str, change: impl FnOnce(Option<&str>) -> String) {
         self.revision += 1;
         let row = self.by_name.entry(name.to_owned()).or_insert_with(|| Row {
             inserted: self.revision,
             revision: 0,
-            document: empty(name),
+            document: String::new(),
         });
         self.changed.remove(&row.revision);
         self.changed.insert(self.revision, name.to_owned());
         row.revision = self.revision;
-        row.document = change(&row.document);
+        row.document = change(Some(&*row.document).filter(|it| !it.is_empty()));
     }
 
     fn set(&mut self, name: &str, patch: &Patch) {
-        self.change(name, |document| {
-            merge(document, patch).expect("documents are objects")
+        self.change(name, |document| match document {
+            Some(document) => patch.apply(document).expect("documents are objects"),
+            None => patch.insert(name),
         });
     }
 
@@ -233,10 +233,13 @@ impl Store for Memory {
         let Some(row) = rows.by_name.get(from) else {
             return Ok(false);
         };
-        let mut document: Value = serde_json::from_str(&row.document).expect("documents are JSON");
-        document["name"] = to.into();
+        let document = Patch::new().name(to).apply(&row.document);
+        let inserted = row.inserted;
         rows.remove(from);
-        rows.change(to, |_| document.to_string());
+        rows.change(to, |_| document.expect("documents are objects"));
+        if let Some(row) = rows.by_name.get_mut(to) {
+            row.inserted = inserted;
+        }
         Ok(true)
     }
 

@@ -411,7 +411,7 @@ impl fmt::Debug for Mongodb {
 
 fn record(document: &RawDocument, fields: Fields) -> Option<Record> {
     let json = serde_json::to_string(&document).ok()?;
-    let mut record = Record::read(&json, fields).ok()??;
+    let mut record = Record::from_json(&json, fields).ok()??;
     record.extra.remove("_id");
     Some(record)
 }

@@ -6,9 +6,10 @@ use std::time::SystemTime;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use serde_with::{SerializeAs, serde_as};
 
+use crate::document::merge_fields;
 use crate::record::Seconds;
 use crate::{
     Action, DataCentre, Image, Iso, Outcome, PrivateAddress, Protection, SavedImage, ServerType,
@@ -69,6 +70,31 @@ impl Patch {
         Self::default()
     }
 
+    /// Applies the patch to the document of a record, a JSON object, as every backend does it: returns
+    /// the document with the new values, in which everything else keeps its exact JSON.
+    ///
+    /// ```
+    /// use hcc_store::Patch;
+    ///
+    /// let document = r#"{"name":"web","owner":"mary","size":1.0e2}"#;
+    /// let document = Patch::new().status("running").apply(document)?;
+    /// assert_eq!(document, r#"{"name":"web","owner":"mary","size":1.0e2,"status":"running"}"#);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The document is not a JSON object.
+    pub fn apply(&self, document: &str) -> serde_json::Result<String> {
+        merge_fields(document, &self.0)
+    }
+
+    /// Returns the document of a new record with these fields.
+    pub fn insert(&self, name: &str) -> String {
+        let empty = json!({ "name": name }).to_string();
+        self.apply(&empty).expect("it is an object")
+    }
+
     /// Sets the fields that a sync copies.
     #[must_use]
     pub fn snapshot(mut self, snapshot: &ServerSnapshot) -> Self {
@@ -96,6 +122,12 @@ impl Patch {
     #[must_use]
     pub fn root_password(self, pw: Option<&SecretString>) -> Self {
         self.set("pw", pw.map(ExposeSecret::expose_secret).into())
+    }
+
+    /// Sets the name, for [`Store::rename`](crate::Store::rename) of a backend.
+    #[must_use]
+    pub fn name(self, name: &str) -> Self {
+        self.set("name", name.into())
     }
 
     /// Sets the id of the server.

@@ -24,7 +24,6 @@ use serde_json::Value;
 use tracing::warn;
 
 use self::schema::{MAX_AGE, SCHEMA};
-use crate::document::{empty, merge};
 use crate::error::invalid_document;
 use crate::{
     Attachment, Changes, Fields, IfMissing, Order, Patch, Precondition, Record, RecordStream,
@@ -175,8 +174,7 @@ impl Store for Sqlite {
     }
 
     async fn reserve(&self, name: &str) -> Result<bool> {
-        let document = merge(&empty(name), &Patch::new().stage(Stage::New));
-        let document = document.expect("an empty record is an object");
+        let document = Patch::new().stage(Stage::New).insert(name);
         let inserted = self.0.write(|transaction| {
             let sql = "INSERT INTO vms (doc) VALUES (?1) ON CONFLICT (name) DO NOTHING";
             Ok(transaction.execute(sql, [document])? == 1)
@@ -319,7 +317,7 @@ const BY_NAME: &str = concat!("SELECT ", text!(), ", id FROM vms WHERE name = ?1
 
 fn record(row: &Row<'_>, fields: Fields) -> Result<Option<Record>, Fault> {
     let document = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-    Record::read(document, fields).map_err(corrupt)
+    Record::from_json(document, fields).map_err(corrupt)
 }
 
 fn name(row: &Row<'_>) -> rusqlite::Result<String> {
@@ -485,16 +483,13 @@ impl<'a> Table<'a> {
         });
         let written = match (found.optional()?, write.if_missing) {
             (Some((id, document)), _) => {
-                let merged = document.ok().map(|it| merge(&it, &write.patch));
+                let merged = document.ok().map(|it| write.patch.apply(&it));
                 let Some(Ok(merged)) = merged else {
                     return Ok(None);
                 };
                 self.update.execute(params![id, merged])?
             }
-            (None, IfMissing::Insert) => {
-                let document = merge(&empty(&write.name), &write.patch).map_err(corrupt)?;
-                self.insert.execute([document])?
-            }
+            (None, IfMissing::Insert) => self.insert.execute([write.patch.insert(&write.name)])?,
             (None, IfMissing::Skip) => 0,
         };
         Ok(Some(written))

@@ -203,7 +203,7 @@ pub enum Precondition {
 }
 
 impl Precondition {
-    /// Returns whether a record satisfies it.
+    /// Returns whether this record may be removed.
     pub fn allows(self, record: &Record) -> bool {
         match self {
             Self::Any => true,

@@ -14,6 +14,7 @@ mod existing;
 mod faults;
 #[cfg(feature = "mongodb")]
 mod foreign;
+mod foreign_backend;
 mod library;
 mod life;
 #[cfg(feature = "mongodb")]
