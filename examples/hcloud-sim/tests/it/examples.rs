@@ -267,9 +267,9 @@ async fn metadata_is_printed_without_user_data() {
         ("/v1/userdata", "#cloud-config\npassword: CanaryPassword\n"),
     ];
     let router = documents
-        .iter()
+        .into_iter()
         .fold(Router::new(), |router, (path, document)| {
-            router.route(path, get(move || async move { *document }))
+            router.route(path, get(move || async move { document }))
         });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}/v1/metadata", listener.local_addr().unwrap());
