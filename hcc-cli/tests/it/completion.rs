@@ -157,7 +157,7 @@ async fn man_pages_cover_every_verb() {
     let page = |name: &str| fs::read_to_string(pages.join(name)).unwrap();
     assert!(page("hcc.1").contains("hcc\\-create(1)"));
     assert!(page("hcc.1").contains("[alias: unmanage]"));
-    assert!(page("hcc-kill.1").contains("[alias: delete]"));
+    assert!(page("hcc-kill.1").contains("[aliases: delete, rm]"));
     assert!(page("hcc-create.1").contains("\\-\\-ssh\\-key"));
     assert!(page("hcc-config-set.1").contains("\\-\\-offline"));
     assert!(!pages.join("hcc-man.1").exists());

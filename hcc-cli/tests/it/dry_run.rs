@@ -57,6 +57,35 @@ const CASES: &[(&str, Expected)] = &[
     ("kill gone --yes", Prints("would remove the record of gone")),
     ("settag db1", Prints("PUT /servers/")),
     ("deltag web1", Prints("PUT /servers/")),
+    ("show web1", Reads),
+    ("rescue enable web1", Prints("/actions/enable_rescue")),
+    ("rescue disable web1", Prints("would change nothing")),
+    ("passwd web1", Prints("/actions/reset_password")),
+    ("rebuild web1 debian-13", Prints("/actions/rebuild")),
+    ("snapshot create web1", Prints("/actions/create_image")),
+    ("snapshot list web1", Reads),
+    ("snapshot delete web1 1", Reads),
+    ("backup enable web1", Prints("/actions/enable_backup")),
+    ("backup disable web1", Prints("would change nothing")),
+    ("backup list web1", Reads),
+    ("backup delete web1 1", Reads),
+    ("resize web1 cx33 --restart", Prints("/actions/shutdown")),
+    ("iso attach web1 8637", Prints("/actions/attach_iso")),
+    ("iso detach web1", Prints("would change nothing")),
+    ("protect web1", Prints("/actions/change_protection")),
+    ("unprotect web1", Prints("would change nothing")),
+    ("label set web1 env=prod", Prints("PUT /servers/")),
+    ("label remove web1 env", Prints("would change nothing")),
+    (
+        "rdns set web1 ip4 web1.example.com",
+        Prints("/actions/change_dns_ptr"),
+    ),
+    ("rdns reset web1 ip4", Prints("/actions/change_dns_ptr")),
+    ("rename web1 web9", Prints("PUT /servers/")),
+    ("metrics web1", Reads),
+    ("ssh web1 -- true", Refuses),
+    ("api GET /servers", Reads),
+    ("version", Reads),
     ("sync", Prints("web1  updated")),
     ("sync web2", Prints("web2  adopted")),
     ("sync gone", Prints("gone  removed")),
@@ -93,7 +122,15 @@ const CASES: &[(&str, Expected)] = &[
 ];
 
 /// Those for which nothing is left to change without the flag either.
-const CHANGE_NOTHING: &[&str] = &["create web2", "queue init"];
+const CHANGE_NOTHING: &[&str] = &[
+    "create web2",
+    "rescue disable web1",
+    "backup disable web1",
+    "iso detach web1",
+    "unprotect web1",
+    "label remove web1 env",
+    "queue init",
+];
 
 /// A user with all that a verb could change: servers, records of them and of one that is gone, a
 /// waiting command, a dead letter, and settings.

@@ -16,7 +16,7 @@ fn outcomes(synced: &[hcc_core::SyncedRecord]) -> Vec<(&str, SyncOutcome)> {
 }
 
 #[tokio::test]
-async fn two_thousand_records_take_forty_requests() {
+async fn two_thousand_records_take_forty_requests_and_one_for_images() {
     let setup = TestProject::with_long_timeout(Sim::builder().servers(2000, MANAGED)).await;
     setup.project.sync(&Scope::All, false).await.unwrap();
     setup.sim.clear_requests();
@@ -29,7 +29,7 @@ async fn two_thousand_records_take_forty_requests() {
                 .iter()
                 .all(|synced| synced.record == SyncOutcome::Updated)
     );
-    assert_eq!(setup.requests().len(), 40);
+    assert_eq!(setup.requests().len(), 41);
 }
 
 #[tokio::test]
