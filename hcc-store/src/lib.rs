@@ -23,8 +23,8 @@ mod url;
 
 #[cfg(feature = "accounts")]
 pub use accounts::{
-    Accounts, AuditCursor, AuditEntry, AuditPage, AuditQuery, RateLimit, Session, SessionKey,
-    Sessions, User,
+    Accounts, AuditCursor, AuditEntry, AuditPage, AuditQuery, RateLimit, SecondFactor, Session,
+    SessionKey, Sessions, Token, Tokens, User,
 };
 pub use changes::{Changes, Revision};
 pub use dry_run::DryRun;
