@@ -42,7 +42,7 @@ pub(crate) enum TokensForm {
 #[derive(Default, Deserialize)]
 pub(crate) struct TokenForm {
     pub(crate) name: String,
-    /// For how many days it is valid; empty for ever.
+    /// For how many days it is valid; empty without a limit.
     pub(crate) days: String,
     /// Grants that limit it, one per line; empty for all that the user may do.
     #[serde(default)]

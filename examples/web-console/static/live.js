@@ -396,6 +396,7 @@ async function sendPasskey(form) {
   });
   if (!response.ok) {
     problem.textContent = await response.text();
+    if (isNew) password.value = '';
     return;
   }
   const options = await response.json();

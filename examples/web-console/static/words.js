@@ -57,7 +57,7 @@ export const german = {
   'Where you are logged in': 'Wo Sie angemeldet sind',
   'This browser': 'Dieser Browser',
   'Another browser': 'Ein anderer Browser',
-  'since': 'seit',
+  'logged in': 'angemeldet',
   'Log out there': 'Dort abmelden',
   'Log out everywhere else': 'Überall sonst abmelden',
   'The old password is wrong.': 'Das alte Passwort ist falsch.',

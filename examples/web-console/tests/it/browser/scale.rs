@@ -40,6 +40,10 @@ async fn list_of_a_thousand_servers_is_responsive_and_accessible() {
     browser.goto(&site.origin).await.unwrap();
     browser.element("[data-server=web-99]").await;
     browser.save_screenshots("german-servers-1000").await;
+    browser.emulate(390, 844, "light").await;
+    let width = "return document.documentElement.scrollWidth";
+    let width = browser.execute(width, vec![]).await.unwrap();
+    assert_eq!(width, json!(390), "the longest words fit on a phone");
 }
 
 #[tokio::test]
