@@ -1,6 +1,7 @@
 //! The command line: verbs and flags.
 
 use clap::{CommandFactory, Parser, Subcommand};
+use serde_json::json;
 use tracing::level_filters::LevelFilter;
 
 use crate::cmd;
@@ -8,6 +9,7 @@ use crate::config::{Config, Flags};
 use crate::error::{CliError, Result};
 use crate::output::{Format, Output};
 use crate::platform::log::Verbosity;
+use crate::suggestion::suggest;
 
 /// Controls a Hetzner Cloud project, and opens the screens of its servers
 #[derive(Debug, Parser)]
@@ -53,19 +55,22 @@ enum Verb {
     Locations(cmd::catalog::Locations),
     Types(cmd::catalog::Types),
     #[command(visible_alias = "new")]
-    Create(cmd::create::Create),
+    Create(Box<cmd::create::Create>),
     Start(cmd::power::Start),
     Stop(cmd::power::Stop),
     #[command(visible_alias = "off")]
     Force(cmd::power::Force),
     Reset(cmd::power::Reset),
     Reboot(cmd::power::Reboot),
-    #[command(visible_alias = "delete")]
+    #[command(visible_aliases = ["delete", "rm"])]
     Kill(cmd::kill::Kill),
     #[command(visible_alias = "manage")]
     Settag(cmd::manage::Manage),
     #[command(visible_alias = "unmanage")]
     Deltag(cmd::manage::Unmanage),
+    #[command(flatten)]
+    Operation(cmd::operation::OperationCommand),
+    Ssh(cmd::ssh::Ssh),
     Sync(cmd::sync::Sync),
     Console(cmd::console::Console),
     Password(cmd::password::Password),
@@ -80,7 +85,10 @@ enum Verb {
     Events(cmd::signal::Events),
     Worker(cmd::worker::Worker),
     Action(cmd::action::ActionCommand),
+    Api(cmd::api::Api),
     Doctor(cmd::doctor::Doctor),
+    /// Print the version
+    Version {},
     Completion(cmd::completion::Completion),
     #[command(hide = true)]
     Man(cmd::completion::Man),
@@ -111,6 +119,7 @@ impl Verb {
             | Self::Events(_)
             | Self::Action(_)
             | Self::Doctor(_)
+            | Self::Version {}
             | Self::Completion(_) => DryRun::Reads,
             Self::Setup(_)
             | Self::Config(_)
@@ -123,6 +132,8 @@ impl Verb {
             | Self::Kill(_)
             | Self::Settag(_)
             | Self::Deltag(_)
+            | Self::Operation(_)
+            | Self::Api(_)
             | Self::Sync(_)
             | Self::Console(_)
             | Self::Notify(_)
@@ -132,6 +143,7 @@ impl Verb {
             Self::Next(_) => DryRun::Refuses("next"),
             Self::Worker(_) => DryRun::Refuses("a worker"),
             Self::Man(_) => DryRun::Refuses("man"),
+            Self::Ssh(_) => DryRun::Refuses("ssh"),
         }
     }
 }
@@ -145,9 +157,11 @@ impl Cli {
 
     pub(crate) async fn run(self, out: Output) -> Result<()> {
         let flags = self.flags.clone();
-        let outcome = self.run_verb(out).await;
-        outcome.map_err(|error| match Config::load_or_new(flags.clone()) {
-            Ok(config) => error.in_project(&config),
+        let Err(error) = self.run_verb(out).await else {
+            return Ok(());
+        };
+        Err(match Config::load_or_new(flags.clone()) {
+            Ok(config) => suggest(error, &config).await.in_project(&config),
             Err(_) => error.in_profile(flags.profile()),
         })
     }
@@ -181,6 +195,8 @@ impl Cli {
             Verb::Kill(verb) => verb.run(&config()?, out).await,
             Verb::Settag(verb) => verb.run(&config()?, out).await,
             Verb::Deltag(verb) => verb.run(&config()?, out).await,
+            Verb::Operation(verb) => verb.run(&config()?, out).await,
+            Verb::Ssh(verb) => verb.run(&config()?).await,
             Verb::Sync(verb) => verb.run(&config()?, out).await,
             Verb::Console(verb) => verb.run(&config()?, out).await,
             Verb::Password(verb) => verb.run(&config()?, out).await,
@@ -193,10 +209,17 @@ impl Cli {
             Verb::Queue(verb) => verb.run(&config()?, out).await,
             Verb::Events(verb) => verb.run(&config()?, out).await,
             Verb::Action(verb) => verb.run(&config()?, out).await,
+            Verb::Api(verb) => verb.run(&config()?, out).await,
             Verb::Doctor(verb) => verb.run(flags, out).await,
+            Verb::Version {} => version(&out),
             Verb::Completion(verb) => verb.run(),
             Verb::Man(verb) => verb.run(Self::command()),
             Verb::Worker(verb) => verb.run(&config()?, flags).await,
         }
     }
+}
+
+fn version(out: &Output) -> Result<()> {
+    let version = env!("CARGO_PKG_VERSION");
+    out.result(format!("hcc {version}"), &json!({ "version": version }))
 }

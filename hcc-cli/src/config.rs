@@ -286,6 +286,9 @@ impl Config {
         settings.prefix = get(Key::Prefix);
         settings.console = get(Key::Console);
         settings.label = get(Key::Label).unwrap_or(settings.label);
+        // Verbs that need the token report an invalid file of the official CLI.
+        settings.ssh_keys = self.ssh_keys().unwrap_or_default();
+        settings.record_passwords = self.get(Key::RecordPasswords) == Some("yes");
         for kind in [
             ResourceKind::Location,
             ResourceKind::ServerType,
@@ -495,6 +498,24 @@ impl Config {
             return Ok(Some(endpoint.to_owned()));
         }
         Ok(found.map(|(endpoint, _)| endpoint.expose_secret().to_owned()))
+    }
+
+    /// Returns the SSH keys of new servers: those of the settings, or else those that the official CLI
+    /// has for its context.
+    fn ssh_keys(&self) -> Result<Vec<String>> {
+        if let Some(keys) = self.get(Key::SshKeys) {
+            let keys = keys.split(',').map(str::trim);
+            return Ok(keys
+                .filter(|key| !matches!(*key, "" | "-"))
+                .map(Into::into)
+                .collect());
+        }
+        match self.token_source()? {
+            Some((TokenSource::Context(name), _)) => {
+                Ok(HcloudConfig::read()?.ssh_keys(&name).to_vec())
+            }
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// Returns the endpoint in force, without a login, and where it is set.

@@ -168,6 +168,9 @@ fn of_api(error: &hcloud_api::Error) -> Option<String> {
         ErrorCode::ResourceUnavailable | ErrorCode::PlacementError if is_creation(error) => {
             "try another location or type; hcc types lists them"
         }
+        ErrorCode::ServerNotStopped => {
+            "stop the server first, or let it be restarted: hcc resize NAME TYPE --restart"
+        }
         ErrorCode::Locked => "another action is running; try again when it has ended",
         _ => return None,
     };

@@ -33,6 +33,7 @@ mod output;
 mod platform;
 mod price;
 mod report;
+mod suggestion;
 
 use std::process::ExitCode;
 

@@ -82,6 +82,8 @@ pub(crate) struct Output {
     columns: Option<Vec<String>>,
     dry_run: bool,
     quiet: bool,
+    /// The server that results are about, if there are several.
+    subject: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -101,6 +103,7 @@ impl Output {
             columns: None,
             dry_run: false,
             quiet: false,
+            subject: None,
         };
         for format in formats {
             match format {
@@ -121,6 +124,16 @@ impl Output {
     /// Reports what would be changed, as nothing is.
     pub(crate) fn with_dry_run(self, dry_run: bool) -> Self {
         Self { dry_run, ..self }
+    }
+
+    /// Prints results about one of several servers: people read its name in front of them, and
+    /// programs get one object after the other.
+    pub(crate) fn about(&self, subject: impl Display) -> Self {
+        let subject = Some(subject.to_string());
+        Self {
+            subject,
+            ..self.clone()
+        }
     }
 
     /// Prints no next steps.
@@ -159,6 +172,9 @@ impl Output {
 
     /// Prints a line for people, or an object for programs.
     pub(crate) fn result(&self, text: impl Display, value: &impl Serialize) -> Result<()> {
+        if let Some(subject) = &self.subject {
+            return self.item(format!("{subject}: {text}"), value);
+        }
         match self.style {
             Style::Text => line(text),
             _ => self.document(value),

@@ -1,5 +1,7 @@
 //! Options for the creation of a server.
 
+use std::collections::BTreeMap;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -17,18 +19,36 @@ use serde_json::{Map, Value, json};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct CreateOptions {
-    /// The server type, such as `cx23`.
+    /// The server type, such as `cx23`; or several, separated by commas, of which the first available
+    /// one is taken.
     #[serde(rename = "type")]
     pub server_type: Option<String>,
     /// The image, such as `debian-13`.
     pub image: Option<String>,
-    /// The location, such as `fsn1`.
+    /// The location, such as `fsn1`; or several, separated by commas, of which the first one with the
+    /// capacity is taken.
     pub location: Option<String>,
     /// Names or ids of SSH keys of the project. A server with SSH keys has no root password.
     pub ssh_keys: Vec<String>,
     /// The configuration for cloud-init. It is stored in the queue as plain text until the command
     /// has finished.
     pub user_data: Option<SecretString>,
+    /// Labels in addition to the one of managed servers.
+    pub labels: BTreeMap<String, String>,
+    /// Names or ids of private networks.
+    pub networks: Vec<String>,
+    /// Names or ids of firewalls.
+    pub firewalls: Vec<String>,
+    /// Names or ids of volumes to attach and mount, which are in the same location.
+    pub volumes: Vec<String>,
+    /// The name or id of a placement group.
+    pub placement_group: Option<String>,
+    /// Whether it has no public IPv4 address, which costs extra.
+    pub without_ipv4: bool,
+    /// Whether daily backups are enabled.
+    pub backups: bool,
+    /// Whether it is protected from deletion and rebuilds.
+    pub protect: bool,
 }
 
 impl CreateOptions {
@@ -79,16 +99,53 @@ impl CreateOptions {
         }
     }
 
+    /// Returns the options with each combination of type and location, in the order of preference.
+    #[cfg(feature = "worker")]
+    pub(crate) fn choices(&self) -> Vec<Self> {
+        let each = |list: &Option<String>| -> Vec<Option<String>> {
+            let Some(list) = list else {
+                return vec![None];
+            };
+            list.split(',')
+                .map(|name| Some(name.trim().to_owned()))
+                .collect()
+        };
+        let locations = each(&self.location);
+        let types = each(&self.server_type).into_iter();
+        let choices = types.flat_map(|server_type| {
+            let locations = locations.iter().cloned();
+            locations.map(move |location| (server_type.clone(), location))
+        });
+        choices
+            .map(|(server_type, location)| Self {
+                server_type,
+                location,
+                ..self.clone()
+            })
+            .collect()
+    }
+
     /// Returns the arguments of a queued command, without unset options.
     pub(crate) fn args(&self) -> Value {
         let user_data = self.user_data.as_ref().map(ExposeSecret::expose_secret);
-        let ssh_keys = Some(&self.ssh_keys).filter(|keys| !keys.is_empty());
+        let text = |text: &Option<String>| text.as_ref().map(|text| json!(text));
+        let list = |list: &Vec<String>| (!list.is_empty()).then(|| json!(list));
+        let labels = (!self.labels.is_empty()).then(|| json!(self.labels));
+        let switch = |is_on: bool| is_on.then_some(Value::Bool(true));
         let args: Map<String, Value> = [
-            ("type", self.server_type.as_ref().map(|name| json!(name))),
-            ("image", self.image.as_ref().map(|name| json!(name))),
-            ("location", self.location.as_ref().map(|name| json!(name))),
-            ("ssh_keys", ssh_keys.map(|keys| json!(keys))),
+            ("type", text(&self.server_type)),
+            ("image", text(&self.image)),
+            ("location", text(&self.location)),
+            ("ssh_keys", list(&self.ssh_keys)),
             ("user_data", user_data.map(|data| json!(data))),
+            ("labels", labels),
+            ("networks", list(&self.networks)),
+            ("firewalls", list(&self.firewalls)),
+            ("volumes", list(&self.volumes)),
+            ("placement_group", text(&self.placement_group)),
+            ("without_ipv4", switch(self.without_ipv4)),
+            ("backups", switch(self.backups)),
+            ("protect", switch(self.protect)),
         ]
         .into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), value?)))

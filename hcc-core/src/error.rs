@@ -7,7 +7,7 @@ use hcc_queue::CommandId;
 use hcloud_api::ErrorCode;
 use serde::{Deserialize, Serialize};
 
-use crate::{ApiReason, Denied, Failure, InvalidName, InvalidRequest, ServerName};
+use crate::{ApiReason, Denied, Failure, InvalidName, InvalidRequest, ServerName, Verb};
 #[cfg(feature = "worker")]
 use crate::{OfferProblem, OfferReason, RefusedOrder};
 #[cfg(feature = "screen")]
@@ -86,6 +86,13 @@ pub enum Error {
         name: ServerName,
     },
 
+    /// A server cannot be renamed because another one has the name.
+    #[error("another server has the name {name}")]
+    NameInUse {
+        /// The requested name.
+        name: ServerName,
+    },
+
     /// A server of this name is being deleted, and keeps the name until that has ended.
     #[error("server {name} is still being deleted")]
     BeingDeleted {
@@ -151,6 +158,36 @@ pub enum Error {
     RestartUnconfirmed {
         /// The server.
         name: ServerName,
+    },
+
+    /// It is unknown whether a command took effect, and a second execution would have an effect of its
+    /// own.
+    #[error("could not confirm whether {verb} of server {name} took effect")]
+    Unconfirmed {
+        /// The server.
+        name: String,
+        /// The command.
+        verb: Verb,
+    },
+
+    /// A resource that a command names does not exist.
+    #[error("{kind} {name} not found")]
+    NoSuchResource {
+        /// The kind of the resource, such as `ISO image`.
+        kind: String,
+        /// The requested name or id.
+        name: String,
+    },
+
+    /// The value of an argument is invalid for this server.
+    #[error("invalid {argument} {value:?}: {reason}")]
+    InvalidArgument {
+        /// The argument.
+        argument: &'static str,
+        /// The value.
+        value: String,
+        /// Why it is invalid.
+        reason: String,
     },
 
     /// The user is not allowed to do this.
@@ -295,12 +332,15 @@ impl Error {
     /// Returns the class of the error.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::InvalidName(_) | Self::InvalidRequest(_) | Self::Prefix { .. } => {
-                ErrorKind::Usage
-            }
+            Self::InvalidName(_)
+            | Self::InvalidRequest(_)
+            | Self::InvalidArgument { .. }
+            | Self::Prefix { .. } => ErrorKind::Usage,
             #[cfg(feature = "worker")]
             Self::InvalidLabel(_) => ErrorKind::Usage,
-            Self::NoSuchServer { .. } | Self::NoTypeAvailable { .. } => ErrorKind::NotFound,
+            Self::NoSuchServer { .. }
+            | Self::NoSuchResource { .. }
+            | Self::NoTypeAvailable { .. } => ErrorKind::NotFound,
             #[cfg(feature = "worker")]
             Self::NotOffered { .. } => ErrorKind::NotFound,
             #[cfg(feature = "worker")]
@@ -310,6 +350,7 @@ impl Error {
             }
             Self::NotRunning { status, .. } if status != "off" => ErrorKind::TryLater,
             Self::NameTaken { .. }
+            | Self::NameInUse { .. }
             | Self::Differs { .. }
             | Self::NotRunning { .. }
             | Self::Replaced { .. }
@@ -332,6 +373,7 @@ impl Error {
             | Self::Queue(_)
             | Self::Unrecorded { .. }
             | Self::RestartUnconfirmed { .. }
+            | Self::Unconfirmed { .. }
             | Self::OutcomeUnknown { .. } => ErrorKind::Failed,
             Self::CommandFailed(failure) => failure.kind,
         }
@@ -388,7 +430,7 @@ impl Error {
             #[cfg(feature = "worker")]
             Self::CreateRefused(refused) => api_code(&refused.error),
             Self::NotManaged { .. } => "not_managed",
-            Self::NameTaken { .. } => "name_taken",
+            Self::NameTaken { .. } | Self::NameInUse { .. } => "name_taken",
             Self::BeingDeleted { .. } => "being_deleted",
             Self::OtherProject { .. } => "other_project",
             Self::Differs { .. } => "differs",
@@ -397,7 +439,9 @@ impl Error {
             Self::CreateUnconfirmed { .. } => "uncertain",
             Self::Unrecorded { .. } => "unrecorded",
             Self::Replaced { .. } => "replaced",
-            Self::RestartUnconfirmed { .. } => "unclear",
+            Self::RestartUnconfirmed { .. } | Self::Unconfirmed { .. } => "unclear",
+            Self::NoSuchResource { .. } => "no_such_resource",
+            Self::InvalidArgument { .. } => "invalid_argument",
             Self::Denied(_) => "denied",
             Self::InvalidRequest(_) => "invalid_request",
             Self::CommandFailed(failure) => &failure.code,

@@ -11,12 +11,17 @@ use std::{fmt, future};
 
 use futures_core::Stream;
 use hcc_queue::{CommandId, Entry, Queue, RawEvent, Received, State, Subscription};
-use hcc_store::{Changes, Fields, Order, Patch, Record, RecordStream, Revision, Store, StoreExt};
+use hcc_store::{
+    Attachment, Changes, Fields, Order, Patch, Record, RecordStream, Revision, Store, StoreExt,
+};
+use secrecy::SecretString;
+use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 pub use self::wait::Waiter;
 pub use self::workers::WorkerTracker;
 use crate::custom;
+use crate::operation::{Operation, Rename};
 use crate::{
     Command, CommandEvent, Console, CustomCommand, Error, Event, Heartbeat, Outcome, Request,
     Result, ServerName,
@@ -100,12 +105,14 @@ impl Frontend {
     /// As [`submit`](Self::submit).
     pub async fn push(&self, mut command: hcc_queue::Command) -> Result<CommandId> {
         if let Ok(Request {
-            command: Command::Kill { id: None },
+            command:
+                Command::Kill { id: None }
+                | Command::Operation(Operation::Rename(Rename { id: None, .. })),
             server: Some(server),
             ..
         }) = Request::try_from(&command)
         {
-            // So that a server which gets this name later is not deleted.
+            // So that it is never another server, which gets this name later.
             let record = self.record(&server).await?;
             if let Some(id) = record.and_then(|record| record.id) {
                 command.args["id"] = id.into();
@@ -246,6 +253,44 @@ impl Frontend {
                 name: server.clone(),
             }),
         }
+    }
+
+    /// Returns the root password that a command has set, such as `passwd`, and removes it: it is
+    /// returned once, within ten minutes, and only for the user who requested the command.
+    ///
+    /// # Errors
+    ///
+    /// The records are unavailable.
+    pub async fn take_password(
+        &self,
+        id: &CommandId,
+        by: Option<&str>,
+    ) -> Result<Option<SecretString>> {
+        let secret = self
+            .store
+            .attachment(Attachment::Secret, id.as_str())
+            .await?;
+        if secret.is_none_or(|secret| secret["by"].as_str() != by) {
+            return Ok(None);
+        }
+        let taken = self
+            .store
+            .take_attachment(Attachment::Secret, id.as_str())
+            .await?;
+        let password = taken.as_ref().and_then(|taken| taken["password"].as_str());
+        Ok(password.map(Into::into))
+    }
+
+    /// Returns the metrics of a server that the last command `metrics` has read within a day:
+    /// `start` and `end` in seconds since the epoch, `step` in seconds, and in `series` a list of
+    /// `[time, value]` by the name of the series, such as `cpu`.
+    ///
+    /// # Errors
+    ///
+    /// The records are unavailable.
+    pub async fn metrics(&self, server: &ServerName) -> Result<Option<Value>> {
+        let metrics = self.store.attachment(Attachment::Metrics, server.as_str());
+        Ok(metrics.await?)
     }
 
     /// Subscribes to the events from now on.

@@ -10,6 +10,7 @@ mod authz;
 mod console;
 mod create_options;
 mod custom;
+mod description;
 mod error;
 mod event;
 mod frontend;
@@ -17,6 +18,7 @@ mod frontend;
 pub mod metrics;
 mod name;
 mod offered;
+pub mod operation;
 mod outcome;
 mod power;
 #[cfg(feature = "worker")]
@@ -45,11 +47,13 @@ pub use authz::{
 pub use console::Console;
 pub use create_options::CreateOptions;
 pub use custom::{CustomCommand, CustomRequest, Repetition};
+pub use description::{Argument, ArgumentKind, Description, Form};
 pub use error::{Difference, Error, ErrorKind, ResourceKind, Result};
 pub use event::{CommandEvent, Event, Heartbeat, RecordEvent, SyncOutcome, SyncedEvent};
 pub use frontend::{Frontend, Listener, Waiter, WorkerTracker};
 pub use name::{InvalidName, ServerName};
 pub use offered::{OfferedCatalog, OfferedImage, OfferedLocation, OfferedPlace, OfferedType};
+pub use operation::Operation;
 pub use outcome::{Failure, Outcome};
 pub use power::Power;
 #[cfg(feature = "worker")]

@@ -14,11 +14,3 @@ pub enum Power {
     /// Requests a restart of the operating system.
     Reboot,
 }
-
-#[cfg(feature = "worker")]
-impl Power {
-    /// Returns whether a second execution has an effect of its own.
-    pub(crate) fn is_unrepeatable(self) -> bool {
-        matches!(self, Self::Reset | Self::Reboot)
-    }
-}

@@ -7,9 +7,11 @@ mod create;
 pub(crate) mod delete;
 pub(crate) mod delivery;
 mod guard;
+pub(crate) mod images;
 mod labels;
 mod list;
 mod offers;
+mod operate;
 mod power;
 mod snapshot;
 mod sync;
@@ -22,11 +24,14 @@ use hcc_store::Store;
 use hcloud_api::{Action, Client, Server};
 
 pub use self::catalog::Catalog;
+pub(crate) use self::catalog::id_or_name;
 pub use self::create::{CreateOutcome, CreateProgress, Quote};
 pub use self::delete::DeleteOutcome;
 pub use self::guard::Guard;
+pub(crate) use self::guard::check_prefix;
 pub use self::list::{Presence, ServerDetails, ServerSummary};
 pub use self::offers::{NamedResource, OfferProblem, OfferReason, RefusedOrder};
+pub(crate) use self::snapshot::snapshot;
 pub use self::sync::{PlannedSync, Scope, SyncProgress, SyncedRecord};
 use crate::{Error, Result, ServerName, Settings};
 

@@ -5,6 +5,10 @@ use std::fmt;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+#[cfg(feature = "worker")]
+use crate::Repetition;
+use crate::description::Form;
+use crate::operation::Operation;
 use crate::{CreateOptions, InvalidName, Power, ServerName, UnknownVerb, Verb};
 
 /// The server name of a `sync` of all records, in the queue.
@@ -43,6 +47,8 @@ pub enum Command {
     Settag,
     /// Remove the label of managed servers.
     Deltag,
+    /// Do something else with the server.
+    Operation(Operation),
 }
 
 /// A command, with its server and the user who requested it.
@@ -99,13 +105,22 @@ impl Command {
             Self::Create(_) => Verb::Create,
             Self::Settag => Verb::Settag,
             Self::Deltag => Verb::Deltag,
+            Self::Operation(operation) => operation.verb(),
+        }
+    }
+
+    /// Returns the form of the command, with the permission that it needs.
+    pub fn form(&self) -> &'static Form {
+        match self {
+            Self::Operation(operation) => operation.form(),
+            command => &command.verb().description().forms[0],
         }
     }
 
     /// Returns whether a second execution has an effect of its own.
     #[cfg(feature = "worker")]
     pub(crate) fn is_unrepeatable(&self) -> bool {
-        matches!(self, Self::Power(power) if power.is_unrepeatable())
+        self.form().repetition == Repetition::Once
     }
 
     pub(crate) fn read(verb: Verb, args: &Value) -> Result<Self, InvalidRequest> {
@@ -115,7 +130,10 @@ impl Command {
                 id: expected_id(args).map_err(arguments)?,
             },
             Verb::Create => Self::Create(CreateOptions::read(args).map_err(arguments)?),
-            _ => verb.into(),
+            _ => match Operation::read(verb, args) {
+                Some(operation) => Self::Operation(operation.map_err(arguments)?),
+                None => verb.into(),
+            },
         })
     }
 
@@ -123,6 +141,7 @@ impl Command {
         match self {
             Self::Kill { id: Some(id) } => json!({ "id": id }),
             Self::Create(options) => options.args(),
+            Self::Operation(operation) => operation.args(),
             _ => Value::Null,
         }
     }
@@ -143,7 +162,7 @@ impl fmt::Display for Command {
     }
 }
 
-/// The command of this name, without options.
+/// The command of this name, without arguments; one that needs arguments is not complete.
 impl From<Verb> for Command {
     fn from(verb: Verb) -> Self {
         match verb {
@@ -158,6 +177,9 @@ impl From<Verb> for Command {
             Verb::Create => Self::Create(CreateOptions::default()),
             Verb::Settag => Self::Settag,
             Verb::Deltag => Self::Deltag,
+            operation => Self::Operation(
+                Operation::of(operation).expect("the other verbs are those of operations"),
+            ),
         }
     }
 }

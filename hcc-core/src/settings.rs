@@ -26,6 +26,10 @@ pub struct Settings {
     pub prefix: Option<String>,
     /// The URL of the console page, without `?`.
     pub console: Option<String>,
+    /// Names or ids of the SSH keys of new servers, unless others are requested.
+    pub ssh_keys: Vec<String>,
+    /// Whether new root passwords of existing servers are recorded, like those of new servers.
+    pub record_passwords: bool,
     origins: BTreeMap<ResourceKind, String>,
 }
 
@@ -38,6 +42,8 @@ impl Default for Settings {
             label: "managed".to_owned(),
             prefix: None,
             console: None,
+            ssh_keys: Vec::new(),
+            record_passwords: false,
             origins: BTreeMap::new(),
         }
     }

@@ -4,6 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use crate::description::{Argument, ArgumentKind, Description, Form};
+use crate::operation::Operation;
+use crate::{InvalidRequest, Permission};
 
 /// The name of a command.
 ///
@@ -30,12 +35,159 @@ pub enum Verb {
     Kill,
     Settag,
     Deltag,
+    Show,
+    Rescue,
+    Passwd,
+    Rebuild,
+    Snapshot,
+    Backup,
+    Resize,
+    Iso,
+    Protect,
+    Unprotect,
+    Label,
+    Rdns,
+    Rename,
+    Metrics,
 }
 
 /// The error for a name that no command has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown command {0:?}")]
 pub struct UnknownVerb(String);
+
+const SYNC: Description = Description::new(
+    "sync",
+    &[Form::new(
+        "Update the record of a server from Hetzner",
+        Permission::View,
+    )],
+);
+const START: Description = Description::new(
+    "start",
+    &[Form::new("Power on a server", Permission::Power)],
+);
+const STOP: Description = Description::new(
+    "stop",
+    &[Form::new(
+        "Shut down a server gracefully",
+        Permission::Power,
+    )],
+);
+const REBOOT: Description = Description::new(
+    "reboot",
+    &[Form::new("Reboot a server gracefully", Permission::Power).once()],
+);
+const RESET: Description = Description::new(
+    "reset",
+    &[Form::new(
+        "Power off a server immediately and power it on again",
+        Permission::Reset,
+    )
+    .once()
+    .destructive()],
+);
+const FORCE: Description = Description::new(
+    "force",
+    &[Form::new("Power off a server immediately", Permission::Reset).destructive()],
+)
+.wire("off")
+.phrase("force off");
+const CONSOLE: Description = Description::new(
+    "console",
+    &[Form::new(
+        "Open the screen of a server",
+        Permission::Console,
+    )],
+)
+.phrase("open the console of");
+const CREATE: Description = Description::new(
+    "create",
+    &[
+        Form::new("Create a server", Permission::Create).arguments(&[
+            Argument::optional("type", ArgumentKind::Text, "Server type", "cx23"),
+            Argument::optional("image", ArgumentKind::Text, "Image", "debian-13"),
+            Argument::optional("location", ArgumentKind::Text, "Location", "fsn1"),
+            Argument::optional(
+                "ssh_keys",
+                ArgumentKind::List,
+                "SSH key for root, by name or id",
+                "laptop",
+            ),
+            Argument::optional(
+                "user_data",
+                ArgumentKind::Text,
+                "Configuration for cloud-init",
+                "#!/bin/sh",
+            ),
+            Argument::optional("labels", ArgumentKind::Map, "Label", "env=prod"),
+            Argument::optional(
+                "networks",
+                ArgumentKind::List,
+                "Private network, by name or id",
+                "internal",
+            ),
+            Argument::optional(
+                "firewalls",
+                ArgumentKind::List,
+                "Firewall, by name or id",
+                "web",
+            ),
+            Argument::optional(
+                "volumes",
+                ArgumentKind::List,
+                "Volume, by name or id",
+                "data",
+            ),
+            Argument::optional(
+                "placement_group",
+                ArgumentKind::Text,
+                "Placement group, by name or id",
+                "spread",
+            ),
+            Argument::optional(
+                "without_ipv4",
+                ArgumentKind::Switch,
+                "No public IPv4 address",
+                "",
+            ),
+            Argument::optional("backups", ArgumentKind::Switch, "Enable daily backups", ""),
+            Argument::optional(
+                "protect",
+                ArgumentKind::Switch,
+                "Protect it from deletion and rebuilds",
+                "",
+            ),
+        ]),
+    ],
+)
+.wire("new");
+const KILL: Description = Description::new(
+    "kill",
+    &[
+        Form::new("Delete a server and its record", Permission::Kill)
+            .destructive()
+            .arguments(&[Argument::optional(
+                "id",
+                ArgumentKind::Number,
+                "The expected id of the server",
+                "42",
+            )]),
+    ],
+)
+.aliases(&["delete"]);
+const SETTAG: Description =
+    Description::new("settag", &[Form::for_admins("Mark a server as managed")])
+        .aliases(&["manage"])
+        .phrase("manage");
+const DELTAG: Description = Description::new(
+    "deltag",
+    &[Form::for_admins(
+        "Mark a server as not managed, so that hcc refuses to change it",
+    )],
+)
+.aliases(&["unmanage"])
+.phrase("unmanage");
 
 impl Verb {
     /// All verbs.
@@ -51,43 +203,68 @@ impl Verb {
         Self::Kill,
         Self::Settag,
         Self::Deltag,
+        Self::Show,
+        Self::Rescue,
+        Self::Passwd,
+        Self::Rebuild,
+        Self::Snapshot,
+        Self::Backup,
+        Self::Resize,
+        Self::Iso,
+        Self::Protect,
+        Self::Unprotect,
+        Self::Label,
+        Self::Rdns,
+        Self::Rename,
+        Self::Metrics,
     ];
+
+    /// Returns what is known of the command.
+    pub fn description(self) -> &'static Description {
+        match self {
+            Self::Sync => &SYNC,
+            Self::Start => &START,
+            Self::Stop => &STOP,
+            Self::Reboot => &REBOOT,
+            Self::Reset => &RESET,
+            Self::Force => &FORCE,
+            Self::Console => &CONSOLE,
+            Self::Create => &CREATE,
+            Self::Kill => &KILL,
+            Self::Settag => &SETTAG,
+            Self::Deltag => &DELTAG,
+            operation => {
+                Operation::description(operation).expect("the other verbs are those of operations")
+            }
+        }
+    }
+
+    /// Returns the operation of this name with these arguments, as in the queue.
+    ///
+    /// # Errors
+    ///
+    /// The arguments are invalid, or the command is not an operation.
+    pub fn operation(self, args: &Value) -> Result<Operation, InvalidRequest> {
+        match Operation::read(self, args) {
+            Some(Ok(operation)) => Ok(operation),
+            Some(Err(source)) => Err(InvalidRequest::Arguments { verb: self, source }),
+            None => Err(UnknownVerb(self.name().to_owned()).into()),
+        }
+    }
 
     /// Returns the name in the queue, such as `off` and `new`.
     pub fn wire(self) -> &'static str {
-        match self {
-            Self::Force => "off",
-            Self::Create => "new",
-            _ => self.name(),
-        }
+        self.description().wire
     }
 
     /// Returns the name for people, as on the command line: `force` and `create`.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Sync => "sync",
-            Self::Start => "start",
-            Self::Stop => "stop",
-            Self::Reboot => "reboot",
-            Self::Reset => "reset",
-            Self::Force => "force",
-            Self::Console => "console",
-            Self::Create => "create",
-            Self::Kill => "kill",
-            Self::Settag => "settag",
-            Self::Deltag => "deltag",
-        }
+        self.description().name
     }
 
     /// Returns what a user may or may not do with a server, as in "may not create web1".
     pub(crate) fn phrase(self) -> &'static str {
-        match self {
-            Self::Force => "force off",
-            Self::Console => "open the console of",
-            Self::Settag => "manage",
-            Self::Deltag => "unmanage",
-            _ => self.name(),
-        }
+        self.description().phrase
     }
 }
 
@@ -96,16 +273,9 @@ impl FromStr for Verb {
 
     /// Parses a name in the queue, a name on the command line, or an alias.
     fn from_str(name: &str) -> Result<Self, UnknownVerb> {
-        let named = |verb: &&Self| name == verb.wire() || name == verb.name();
-        let alias = || match name {
-            "delete" => Some(Self::Kill),
-            "manage" => Some(Self::Settag),
-            "unmanage" => Some(Self::Deltag),
-            _ => None,
-        };
-        let verb = Self::ALL.iter().find(named).copied();
-        verb.or_else(alias)
-            .ok_or_else(|| UnknownVerb(name.to_owned()))
+        let mut verbs = Self::ALL.iter().copied();
+        let named = verbs.find(|verb| verb.description().is_named(name));
+        named.ok_or_else(|| UnknownVerb(name.to_owned()))
     }
 }
 

@@ -6,9 +6,11 @@ mod error;
 pub mod mongodb;
 #[cfg(feature = "redis")]
 pub mod redis;
+mod registry;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod url;
 
 pub use error::{BoxError, Error, Failure};
-pub use url::{Accepted, DatabaseUrl, InvalidUrl};
+pub use registry::Registry;
+pub use url::{Accepted, DatabaseUrl, InvalidUrl, OtherUrl};

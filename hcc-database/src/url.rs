@@ -31,6 +31,72 @@ pub enum DatabaseUrl {
     Redis(String),
     /// `memory:`, which ends with its process.
     Memory,
+    /// That of a database which another crate implements.
+    Other(OtherUrl),
+}
+
+/// The URL of a database which another crate implements, such as `postgres://mary:secret@host/hcc`,
+/// with the password.
+///
+/// `Display` and `Debug` show the user, hosts and path, if these cannot belong to a password.
+///
+/// ```
+/// use hcc_database::OtherUrl;
+///
+/// let url = OtherUrl::new("postgres://mary:secret@db.example/hcc?sslmode=require");
+/// assert_eq!(url.scheme(), "postgres");
+/// assert_eq!(url.to_string(), "postgres://mary@db.example/hcc");
+/// assert_eq!(OtherUrl::new("json:/var/lib/hcc.json").to_string(), "json:/var/lib/hcc.json");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct OtherUrl(String);
+
+impl OtherUrl {
+    /// Creates a URL; whether it is valid, the other crate decides.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self(url.into())
+    }
+
+    /// Returns what is before the first colon.
+    pub fn scheme(&self) -> &str {
+        self.parts().0
+    }
+
+    /// Returns the whole URL, with the password.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        self.0.split_once(':').unwrap_or_default()
+    }
+
+    /// Returns whether it is only a scheme and a path.
+    fn is_path(&self) -> bool {
+        let (_, path) = self.parts();
+        is_plain(path, "/.-_ ") && !path.starts_with("//")
+    }
+}
+
+impl fmt::Display for OtherUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.is_path() {
+            true => f.write_str(&self.0),
+            false => f.write_str(&redacted(&self.0, true)),
+        }
+    }
+}
+
+impl fmt::Debug for OtherUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OtherUrl({self})")
+    }
+}
+
+impl From<OtherUrl> for DatabaseUrl {
+    fn from(url: OtherUrl) -> Self {
+        Self::Other(url)
+    }
 }
 
 /// The URLs that one kind of database accepts.
@@ -89,7 +155,8 @@ impl DatabaseUrl {
     pub fn has_secret(&self) -> bool {
         let (url, has_user) = match self {
             Self::Sqlite(_) | Self::Memory => return false,
-            Self::Mongodb(url) => (url, true),
+            Self::Other(url) if url.is_path() => return false,
+            Self::Mongodb(url) | Self::Other(OtherUrl(url)) => (url, true),
             Self::Redis(url) => (url, false),
         };
         let rest = url
@@ -132,6 +199,7 @@ impl fmt::Display for DatabaseUrl {
             // A password without a user is often written as if it were one.
             Self::Redis(url) => f.write_str(&redacted(url, false)),
             Self::Memory => f.write_str("memory:"),
+            Self::Other(url) => url.fmt(f),
         }
     }
 }
@@ -151,13 +219,15 @@ fn redacted(url: &str, shows_user: bool) -> String {
     format!("{scheme}://{}", location.as_deref().unwrap_or("…"))
 }
 
+/// Returns whether all characters are ASCII letters, digits, or among these others.
+fn is_plain(part: &str, others: &str) -> bool {
+    part.chars()
+        .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+}
+
 /// Returns the user, hosts and path of a URL, or `None` if a part of them could belong to a
 /// password that is not percent-encoded.
 fn location(rest: &str, shows_user: bool) -> Option<String> {
-    let is_plain = |part: &str, others: &str| {
-        part.chars()
-            .all(|c| c.is_ascii_alphanumeric() || others.contains(c))
-    };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let path = path.split(['?', '#']).next().unwrap_or_default();
     let (login, hosts) = authority.split_once('@').unwrap_or(("", authority));
@@ -282,6 +352,23 @@ mod tests {
         ] {
             let url = DatabaseUrl::parse(url, &ACCEPTED).unwrap();
             assert!(url.has_secret(), "{url}");
+        }
+    }
+
+    #[test]
+    fn passwords_of_other_databases_are_not_shown() {
+        for (url, shown, has_secret) in [
+            ("postgres://mary:pw@h/db", "postgres://mary@h/db", true),
+            ("postgres://mary@h/db", "postgres://mary@h/db", false),
+            ("postgres://mary:p/pw@h/db", "postgres://…", true),
+            ("json:/var/lib/hcc.json", "json:/var/lib/hcc.json", false),
+            ("json:/hcc.json?key=pw", "json://…", true),
+            ("x:user=mary password=pw", "x://…", true),
+        ] {
+            let url = DatabaseUrl::from(OtherUrl::new(url));
+            assert_eq!(url.to_string(), shown);
+            assert_eq!(url.has_secret(), has_secret, "{url}");
+            assert!(!format!("{url:?}").contains("pw"), "{url}");
         }
     }
 

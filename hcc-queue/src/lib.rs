@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod backend;
 mod channel;
 mod collections;
 mod commands;
@@ -24,6 +25,7 @@ mod redis;
 mod sqlite;
 mod url;
 
+pub use backend::{Backend, register_backend};
 pub use channel::{Channel, Received, Subscription};
 pub use collections::Collections;
 pub use commands::{
@@ -33,7 +35,9 @@ pub use commands::{
 pub use consumer::{Consumer, Handler};
 pub use error::{Error, Result};
 pub use events::RawEvent;
-pub use hcc_database::{BoxError, DatabaseUrl, Error as DatabaseError, Failure, InvalidUrl};
+pub use hcc_database::{
+    BoxError, DatabaseUrl, Error as DatabaseError, Failure, InvalidUrl, OtherUrl,
+};
 pub use memory::Memory;
 #[cfg(feature = "mongodb")]
 pub use mongodb::Mongodb;
@@ -41,7 +45,7 @@ pub use open::{open, open_with};
 pub use page::{MAX_PAGE, Page, PageCursor};
 pub use policy::Policy;
 pub use presence::Presence;
-pub use queue::{Disposition, Outcome, Queue};
+pub use queue::{COMMANDS, Disposition, Outcome, Queue};
 #[cfg(feature = "redis")]
 pub use redis::Redis;
 #[cfg(feature = "sqlite")]

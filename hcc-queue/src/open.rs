@@ -2,6 +2,7 @@
 
 use hcc_database::DatabaseUrl;
 
+use crate::backend::BACKENDS;
 use crate::{Collections, DatabaseError, Failure, Memory, Queue, QueueUrl, Result};
 
 /// Opens the queue of a URL.
@@ -39,6 +40,10 @@ pub async fn open_with(url: &QueueUrl, collections: &Collections) -> Result<Queu
         #[cfg(feature = "redis")]
         DatabaseUrl::Redis(_) => Ok(crate::Redis::new(url)?.queue()),
         DatabaseUrl::Memory => Ok(Memory::default().queue()),
+        DatabaseUrl::Other(other) => match BACKENDS.find(other) {
+            Some(backend) => backend.open(other).await,
+            None => Err(DatabaseError::new(url.clone(), Failure::Disabled).into()),
+        },
         _ => Err(DatabaseError::new(url.clone(), Failure::Disabled).into()),
     }
 }

@@ -13,8 +13,8 @@ use crate::{
     Result,
 };
 
-/// The signal that commands can be leased.
-pub(crate) const COMMANDS: &str = "cmd";
+/// The signal that commands can be leased, which wakes consumers.
+pub const COMMANDS: &str = "cmd";
 
 /// A queue of commands with its signals and events, in one database.
 ///

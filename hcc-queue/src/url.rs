@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use hcc_database::{Accepted, DatabaseUrl, InvalidUrl};
 
+use crate::backend::BACKENDS;
+
 const ACCEPTED: Accepted = Accepted {
     kind: "queue",
     formats: "sqlite:PATH, mongodb://HOST/DATABASE, redis://HOST/NUMBER or rediss://HOST/NUMBER",
@@ -14,7 +16,7 @@ const ACCEPTED: Accepted = Accepted {
 };
 
 /// The URL of a queue: `sqlite:PATH`, `mongodb://…`, `redis://…` or `rediss://…` (TLS) as their drivers accept
-/// them, or `memory:`, which ends with its process.
+/// them, or `memory:`, which ends with its process; or that of a [registered](crate::register_backend) backend.
 ///
 /// Neither `Display` nor `Debug` shows a password.
 ///
@@ -55,7 +57,7 @@ impl FromStr for QueueUrl {
     type Err = InvalidUrl;
 
     fn from_str(url: &str) -> Result<Self, InvalidUrl> {
-        DatabaseUrl::parse(url, &ACCEPTED).map(Self)
+        BACKENDS.parse(url, &ACCEPTED).map(Self)
     }
 }
 

@@ -140,8 +140,9 @@ impl User {
         }
     }
 
-    /// Returns the next revision.
-    pub(crate) fn next(&self) -> Self {
+    /// Returns the next revision, which [`put_user`](Accounts::put_user) stores.
+    #[must_use]
+    pub fn next(&self) -> Self {
         Self {
             rev: self.rev + 1,
             ..self.clone()
@@ -150,29 +151,20 @@ impl User {
 }
 
 /// One-time passwords of an app (TOTP), and codes for those who have lost it.
-#[derive(Clone, Debug)]
-#[cfg_attr(
-    any(feature = "sqlite", feature = "mongodb"),
-    derive(Deserialize, Serialize)
-)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct SecondFactor {
     /// The secret that the app shares, in Base32.
-    #[cfg_attr(
-        any(feature = "sqlite", feature = "mongodb"),
-        serde(serialize_with = "expose_secret")
-    )]
+    #[serde(serialize_with = "expose_secret")]
     pub secret: SecretString,
     /// The keys of the recovery codes that have not been used.
     pub recovery: Vec<SessionKey>,
 }
 
-/// A [`User`] as a document. The type itself is not `Serialize`, as it holds a password hash.
-#[cfg(any(feature = "sqlite", feature = "mongodb"))]
-#[derive(Deserialize, Serialize)]
+/// A [`User`] as backends store it, with the password hash; the type itself is not `Serialize`.
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(transparent)]
-pub(crate) struct Stored(#[serde(with = "UserDocument")] pub(crate) User);
+pub struct StoredUser(#[serde(with = "UserDocument")] pub User);
 
-#[cfg(any(feature = "sqlite", feature = "mongodb"))]
 #[derive(Deserialize, Serialize)]
 #[serde(remote = "User")]
 struct UserDocument {
@@ -190,7 +182,6 @@ struct UserDocument {
     rev: u32,
 }
 
-#[cfg(any(feature = "sqlite", feature = "mongodb"))]
 fn expose<S: serde::Serializer>(
     secret: &Option<SecretString>,
     output: S,
@@ -201,7 +192,6 @@ fn expose<S: serde::Serializer>(
         .serialize(output)
 }
 
-#[cfg(any(feature = "sqlite", feature = "mongodb"))]
 fn expose_secret<S: serde::Serializer>(
     secret: &SecretString,
     output: S,
@@ -263,7 +253,8 @@ pub enum Sessions<'a> {
 }
 
 impl Sessions<'_> {
-    pub(crate) fn include(self, session: &Session) -> bool {
+    /// Returns whether a session is one of them.
+    pub fn include(self, session: &Session) -> bool {
         match self {
             Self::Key(key) => session.key == *key,
             Self::Of(user) => session.user == user,
@@ -298,7 +289,8 @@ pub struct Token {
 }
 
 impl Token {
-    pub(crate) fn is_valid(&self, now: SystemTime) -> bool {
+    /// Returns whether it has not expired.
+    pub fn is_valid(&self, now: SystemTime) -> bool {
         self.until.is_none_or(|until| until > now)
     }
 }
@@ -315,7 +307,8 @@ pub enum Tokens<'a> {
 }
 
 impl Tokens<'_> {
-    pub(crate) fn include(self, token: &Token) -> bool {
+    /// Returns whether a token is one of these.
+    pub fn include(self, token: &Token) -> bool {
         match self {
             Self::Key(key) => token.key == *key,
             Self::Of(user) => token.user == user,
@@ -341,7 +334,11 @@ impl RateLimit {
 
     /// Counts an event of a key whose earlier events are forgotten at a time. Returns when they are
     /// forgotten from now on, or how long to wait.
-    pub(crate) fn count(
+    ///
+    /// # Errors
+    ///
+    /// The limit is exceeded.
+    pub fn count(
         self,
         until: SystemTime,
         now: SystemTime,
@@ -405,7 +402,8 @@ impl AuditQuery {
     /// The maximum number of entries of a page.
     pub const MAX_PAGE: usize = 1000;
 
-    pub(crate) fn limit(&self) -> usize {
+    /// Returns the maximum number of entries of the page.
+    pub fn page_size(&self) -> usize {
         self.limit.min(Self::MAX_PAGE)
     }
 }
@@ -420,8 +418,9 @@ pub struct AuditPage {
 }
 
 impl AuditPage {
-    /// Creates a page of at most `limit` entries; one more means that there is a next page.
-    pub(crate) fn of(mut entries: Vec<(String, AuditEntry)>, limit: usize) -> Self {
+    /// Creates a page of at most `limit` entries and their cursors; one more entry means that there is a
+    /// next page.
+    pub fn new(mut entries: Vec<(String, AuditEntry)>, limit: usize) -> Self {
         let more = entries.len() > limit;
         entries.truncate(limit);
         let last = entries.last().filter(|_| more);

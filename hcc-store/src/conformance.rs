@@ -20,9 +20,9 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
-    Action, Changes, DataCentre, Fields, IfMissing, Image, Location, Memory, Order, Outcome, Patch,
-    Precondition, Price, Protection, Record, Resource, Revision, ServerSnapshot, ServerType, Stage,
-    Store, StoreExt, Traffic, Write,
+    Action, Attachment, Changes, DataCentre, Fields, IfMissing, Image, Location, Memory, Order,
+    Outcome, Patch, Precondition, Price, Protection, Record, Resource, Revision, ServerSnapshot,
+    ServerType, Stage, Store, StoreExt, Traffic, Write,
 };
 
 /// A database under test: empty at first, and removed when dropped.
@@ -88,6 +88,10 @@ macro_rules! conformance {
             thousands_of_writes_in_one_call
             readers_see_whole_writes
             secrets_are_not_in_debug
+            renamed_record_keeps_all_its_fields
+            record_is_renamed_only_if_it_is_the_expected_one_and_the_name_is_free
+            attached_document_is_returned_until_it_expires
+            attached_document_is_taken_once
             database_reports_its_name_and_version
         }
     };
@@ -597,7 +601,11 @@ pub async fn documents_are_those_of_the_original(fixture: &dyn Fixture) {
     store.set("m-vm1", patch).await.unwrap();
 
     let mut document = fixture.document("m-vm1").await.unwrap();
-    let added = document.as_object_mut().unwrap().remove("synced");
+    let fields = document.as_object_mut().unwrap();
+    let added = fields.remove("synced");
+    for field in ["net", "volumes", "iso", "window"] {
+        assert!(fields.remove(field).is_some(), "{field}");
+    }
     assert_eq!(document, original);
     assert!(added.unwrap().is_f64());
 }
@@ -926,6 +934,121 @@ pub async fn thousands_of_writes_in_one_call(fixture: &dyn Fixture) {
     }
 }
 
+/// A rename moves the whole document, and replaces a reservation of the new name.
+pub async fn renamed_record_keeps_all_its_fields(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let foreign = json!({ "name": "old", "owner": { "user": "mary" }, "quota": 1.5 });
+    fixture.insert(foreign).await;
+    store.set("old", Patch::new().id(7)).await.unwrap();
+    assert!(store.reserve("new").await.unwrap());
+    let before = store
+        .changes(&Revision::default(), Fields::NAME)
+        .await
+        .unwrap();
+
+    assert!(store.rename("old", "new", 7).await.unwrap());
+
+    let mut document = fixture.document("new").await.unwrap();
+    document.as_object_mut().unwrap().remove("hcc_updated");
+    let expected = json!({ "name": "new", "owner": { "user": "mary" }, "quota": 1.5, "id": 7 });
+    assert_eq!(document, expected);
+    assert_eq!(names(&*store).await, ["new"]);
+    let changes = store.changes(&before.revision, Fields::NAME).await.unwrap();
+    assert!(changes.records.iter().any(|record| record.name == "new"));
+    assert!(changes.is_complete || changes.removed == ["old"]);
+}
+
+/// A record of another server, or of another name, is never overwritten.
+pub async fn record_is_renamed_only_if_it_is_the_expected_one_and_the_name_is_free(
+    fixture: &dyn Fixture,
+) {
+    let store = fixture.store().await;
+    for (name, id) in [("old", 7), ("taken", 8)] {
+        store.set(name, Patch::new().id(id)).await.unwrap();
+    }
+
+    for (from, to, id) in [("old", "new", 9), ("old", "taken", 7), ("absent", "new", 7)] {
+        assert!(
+            !store.rename(from, to, id).await.unwrap(),
+            "{from} {to} {id}"
+        );
+    }
+
+    assert_eq!(names(&*store).await, ["old", "taken"]);
+}
+
+/// Documents in addition to the records expire, and are replaced as a whole.
+pub async fn attached_document_is_returned_until_it_expires(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let later = SystemTime::now() + Duration::from_secs(3600);
+    let document = json!({ "cpu": [[1.5, "$7"], [2, null]], "at": 1_795_362_267_250_u64 });
+
+    assert_eq!(
+        store.attachment(Attachment::Metrics, "vm").await.unwrap(),
+        None
+    );
+    for document in [&json!({ "old": true }), &document] {
+        let attached = store.attach(Attachment::Metrics, "vm", document, later);
+        attached.await.unwrap();
+    }
+    let past = SystemTime::UNIX_EPOCH;
+    store
+        .attach(Attachment::Secret, "vm", &document, past)
+        .await
+        .unwrap();
+
+    let found = store.attachment(Attachment::Metrics, "vm").await.unwrap();
+    assert_eq!(found, Some(document));
+    assert_eq!(
+        store.attachment(Attachment::Secret, "vm").await.unwrap(),
+        None
+    );
+    assert_eq!(
+        store
+            .take_attachment(Attachment::Secret, "other")
+            .await
+            .unwrap(),
+        None
+    );
+    assert_eq!(store.expire_attachments().await.unwrap(), 1);
+    assert!(
+        store
+            .attachment(Attachment::Metrics, "vm")
+            .await
+            .unwrap()
+            .is_some()
+    );
+}
+
+/// Of many callers, one takes a document.
+pub async fn attached_document_is_taken_once(fixture: &dyn Fixture) {
+    let later = SystemTime::now() + Duration::from_secs(3600);
+    let secret = json!({ "password": "root password" });
+    let store = fixture.store().await;
+    store
+        .attach(Attachment::Secret, "7", &secret, later)
+        .await
+        .unwrap();
+
+    let mut tasks = JoinSet::new();
+    for _ in 0..8 {
+        let store = fixture.store().await;
+        tasks.spawn(async move {
+            store
+                .take_attachment(Attachment::Secret, "7")
+                .await
+                .unwrap()
+        });
+    }
+
+    let taken: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
+    assert_eq!(taken, [secret]);
+    assert_eq!(
+        store.attachment(Attachment::Secret, "7").await.unwrap(),
+        None
+    );
+}
+
 /// A concurrent reader sees each record before or after a write.
 pub async fn readers_see_whole_writes(fixture: &dyn Fixture) {
     let writer = fixture.store().await;
@@ -1122,6 +1245,12 @@ fn snapshot() -> ServerSnapshot {
         labels: labels(),
         lock: false,
         prot: Protection::default(),
+        net: Vec::new(),
+        volumes: Vec::new(),
+        iso: None,
+        window: None,
+        snapshots: None,
+        backups: None,
         synced: SystemTime::UNIX_EPOCH + Duration::from_millis(1_795_362_267_250),
     }
 }

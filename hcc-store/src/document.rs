@@ -4,25 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::Patch;
-
-/// Returns the document of a record without fields.
-pub(crate) fn empty(name: &str) -> String {
-    json!({ "name": name }).to_string()
-}
-
-/// Returns the document with a patch applied; all other fields keep their exact JSON.
+/// Returns the document with these fields; all others keep their exact JSON.
 ///
 /// # Errors
 ///
 /// The document is not a JSON object.
-pub(crate) fn merge(document: &str, patch: &Patch) -> serde_json::Result<String> {
-    merge_fields(document, &patch.0)
-}
-
-fn merge_fields(document: &str, set: &Map<String, Value>) -> serde_json::Result<String> {
+pub(crate) fn merge_fields(document: &str, set: &Map<String, Value>) -> serde_json::Result<String> {
     // Raw values keep numbers that neither `u64` nor `f64` can hold.
     let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(document)?;
     for (field, value) in set {

@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use crate::{
-    Changes, Fields, IfMissing, Order, Precondition, Record, RecordStream, Result, Revision, Store,
-    Write,
+    Attachment, Changes, Fields, IfMissing, Order, Precondition, Record, RecordStream, Result,
+    Revision, Store, Write,
 };
 
 /// A view of another store that reads from it and drops all writes, for dry runs.
@@ -65,6 +67,30 @@ impl Store for DryRun {
     async fn remove(&self, name: &str, only: Precondition) -> Result<bool> {
         let record = self.get(name).await?;
         Ok(record.is_some_and(|record| only.allows(&record)))
+    }
+
+    async fn rename(&self, from: &str, to: &str, id: u64) -> Result<bool> {
+        let (from, to) = (self.get(from).await?, self.get(to).await?);
+        let is_found = from.is_some_and(|record| record.id == Some(id));
+        let is_replaced =
+            |record: Record| Precondition::Reserved.allows(&record) || record.id == Some(id);
+        Ok(is_found && to.is_none_or(is_replaced))
+    }
+
+    async fn attach(&self, _: Attachment, _: &str, _: &Value, _: SystemTime) -> Result<()> {
+        Ok(())
+    }
+
+    async fn attachment(&self, kind: Attachment, key: &str) -> Result<Option<Value>> {
+        self.0.attachment(kind, key).await
+    }
+
+    async fn take_attachment(&self, kind: Attachment, key: &str) -> Result<Option<Value>> {
+        self.0.attachment(kind, key).await
+    }
+
+    async fn expire_attachments(&self) -> Result<usize> {
+        Ok(0)
     }
 
     async fn version(&self) -> Result<String> {

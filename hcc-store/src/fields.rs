@@ -16,8 +16,29 @@ impl Fields {
     /// What lists show: everything but secrets, the actions of the creation, and the fields of other
     /// programs.
     pub const SUMMARY: Self = Self::Only(&[
-        "id", "stage", "status", "created", "ip4", "ip6", "image", "type", "io", "dc", "rescue",
-        "labels", "lock", "prot", "ts", "synced", "last",
+        "id",
+        "stage",
+        "status",
+        "created",
+        "ip4",
+        "ip6",
+        "image",
+        "type",
+        "io",
+        "dc",
+        "rescue",
+        "labels",
+        "lock",
+        "prot",
+        "net",
+        "volumes",
+        "iso",
+        "window",
+        "snapshots",
+        "backups",
+        "ts",
+        "synced",
+        "last",
     ]);
 
     /// The name only.

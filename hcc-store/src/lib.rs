@@ -3,6 +3,7 @@
 
 #[cfg(feature = "accounts")]
 mod accounts;
+mod backend;
 mod changes;
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -24,13 +25,16 @@ mod url;
 #[cfg(feature = "accounts")]
 pub use accounts::{
     Accounts, AuditCursor, AuditEntry, AuditPage, AuditQuery, RateLimit, SecondFactor, Session,
-    SessionKey, Sessions, Token, Tokens, User,
+    SessionKey, Sessions, StoredUser, Token, Tokens, User,
 };
+pub use backend::{Backend, register_backend};
 pub use changes::{Changes, Revision};
 pub use dry_run::DryRun;
 pub use error::{Error, Result};
 pub use fields::Fields;
-pub use hcc_database::{BoxError, DatabaseUrl, Error as DatabaseError, Failure, InvalidUrl};
+pub use hcc_database::{
+    BoxError, DatabaseUrl, Error as DatabaseError, Failure, InvalidUrl, OtherUrl,
+};
 pub use memory::Memory;
 #[cfg(feature = "mongodb")]
 pub use mongodb::Mongodb;
@@ -39,10 +43,10 @@ pub use open::open_accounts;
 pub use open::{open, open_in};
 pub use patch::{Patch, ServerSnapshot};
 pub use record::{
-    Action, DataCentre, ExtraFields, Image, Location, Outcome, Price, Protection, Record, Resource,
-    ServerType, Stage, Traffic,
+    Action, DataCentre, ExtraFields, Image, Iso, Location, Outcome, Price, PrivateAddress,
+    Protection, Record, Resource, SavedImage, ServerType, Stage, Traffic,
 };
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
-pub use store::{IfMissing, Order, Precondition, RecordStream, Store, StoreExt, Write};
+pub use store::{Attachment, IfMissing, Order, Precondition, RecordStream, Store, StoreExt, Write};
 pub use url::StoreUrl;

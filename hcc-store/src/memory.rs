@@ -3,20 +3,19 @@
 #[cfg(feature = "accounts")]
 mod accounts;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use futures_util::stream;
-#[cfg(feature = "conformance")]
 use serde_json::Value;
 
-use crate::document::{empty, merge};
 use crate::{
-    Changes, Fields, IfMissing, Order, Patch, Precondition, Record, RecordStream, Result, Revision,
-    Stage, Store, Write,
+    Attachment, Changes, Fields, IfMissing, Order, Patch, Precondition, Record, RecordStream,
+    Result, Revision, Stage, Store, Write,
 };
 
 /// How many removals are remembered for [`Store::changes`].
@@ -29,9 +28,13 @@ const MAX_REMOVALS: usize = 10_000;
 #[derive(Clone, Default)]
 pub struct Memory {
     rows: Arc<Mutex<Rows>>,
+    attachments: Arc<Mutex<Attachments>>,
     #[cfg(feature = "accounts")]
     accounts: Arc<Mutex<accounts::State>>,
 }
+
+/// Documents, and until when they are kept.
+type Attachments = HashMap<(Attachment, String), (Value, SystemTime)>;
 
 #[derive(Default)]
 struct Rows {
@@ -54,29 +57,30 @@ struct Row {
 
 impl Row {
     fn record(&self, fields: Fields) -> Record {
-        let read = Record::read(&self.document, fields).expect("documents are objects");
+        let read = Record::from_json(&self.document, fields).expect("documents are objects");
         read.expect("documents have a name")
     }
 }
 
 impl Rows {
-    /// Changes the document of a record, which is inserted if it does not exist.
-    fn change(&mut self, name: &str, change: impl FnOnce(&str) -> String) {
+    /// Replaces the document of a record, if there is one, or inserts one.
+    fn change(&mut self, name: &str, change: impl FnOnce(Option<&str>) -> String) {
         self.revision += 1;
         let row = self.by_name.entry(name.to_owned()).or_insert_with(|| Row {
             inserted: self.revision,
             revision: 0,
-            document: empty(name),
+            document: String::new(),
         });
         self.changed.remove(&row.revision);
         self.changed.insert(self.revision, name.to_owned());
         row.revision = self.revision;
-        row.document = change(&row.document);
+        row.document = change(Some(&*row.document).filter(|it| !it.is_empty()));
     }
 
     fn set(&mut self, name: &str, patch: &Patch) {
-        self.change(name, |document| {
-            merge(document, patch).expect("documents are objects")
+        self.change(name, |document| match document {
+            Some(document) => patch.apply(document).expect("documents are objects"),
+            None => patch.insert(name),
         });
     }
 
@@ -111,6 +115,11 @@ impl Memory {
     fn rows(&self) -> MutexGuard<'_, Rows> {
         // Rows are always complete, even after a panic elsewhere.
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn attachments(&self) -> MutexGuard<'_, Attachments> {
+        let attachments = self.attachments.lock();
+        attachments.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -208,6 +217,62 @@ impl Store for Memory {
             rows.remove(name);
         }
         Ok(is_allowed)
+    }
+
+    async fn rename(&self, from: &str, to: &str, id: u64) -> Result<bool> {
+        let mut rows = self.rows();
+        let old = rows.by_name.get(from).map(|row| row.record(Fields::All));
+        let is_found = old.is_some_and(|record| record.id == Some(id));
+        let is_free = rows.by_name.get(to).is_none_or(|row| {
+            let record = row.record(Fields::All);
+            Precondition::Reserved.allows(&record) || record.id == Some(id)
+        });
+        if !is_found || !is_free {
+            return Ok(false);
+        }
+        let Some(row) = rows.by_name.get(from) else {
+            return Ok(false);
+        };
+        let document = Patch::new().name(to).apply(&row.document);
+        let inserted = row.inserted;
+        rows.remove(from);
+        rows.change(to, |_| document.expect("documents are objects"));
+        if let Some(row) = rows.by_name.get_mut(to) {
+            row.inserted = inserted;
+        }
+        Ok(true)
+    }
+
+    async fn attach(
+        &self,
+        kind: Attachment,
+        key: &str,
+        document: &Value,
+        until: SystemTime,
+    ) -> Result<()> {
+        let key = (kind, key.to_owned());
+        self.attachments().insert(key, (document.clone(), until));
+        Ok(())
+    }
+
+    async fn attachment(&self, kind: Attachment, key: &str) -> Result<Option<Value>> {
+        let attachments = self.attachments();
+        let found = attachments.get(&(kind, key.to_owned()));
+        let found = found.filter(|(_, until)| *until > SystemTime::now());
+        Ok(found.map(|(document, _)| document.clone()))
+    }
+
+    async fn take_attachment(&self, kind: Attachment, key: &str) -> Result<Option<Value>> {
+        let taken = self.attachments().remove(&(kind, key.to_owned()));
+        let taken = taken.filter(|(_, until)| *until > SystemTime::now());
+        Ok(taken.map(|(document, _)| document))
+    }
+
+    async fn expire_attachments(&self) -> Result<usize> {
+        let mut attachments = self.attachments();
+        let before = attachments.len();
+        attachments.retain(|_, (_, until)| *until > SystemTime::now());
+        Ok(before - attachments.len())
     }
 }
 

@@ -7,9 +7,10 @@ mod changes;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use ::mongodb::action::Find;
-use ::mongodb::bson::{self, Bson, Document, RawDocument, RawDocumentBuf, doc};
+use ::mongodb::bson::{self, Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
 use ::mongodb::options::IndexOptions;
 use ::mongodb::{Collection, Cursor, IndexModel};
 use async_trait::async_trait;
@@ -24,8 +25,8 @@ use crate::document::is_replaced_whole;
 use crate::open::RECORDS;
 use crate::record::UPDATED;
 use crate::{
-    Changes, Error, Fields, IfMissing, Order, Precondition, Record, RecordStream, Result, Revision,
-    Stage, Store, StoreUrl, Write,
+    Attachment, Changes, Error, Fields, IfMissing, Order, Precondition, Record, RecordStream,
+    Result, Revision, Stage, Store, StoreUrl, Write,
 };
 
 /// The number of records in one command or batch: at most some MB.
@@ -142,6 +143,10 @@ impl Mongodb {
             Err(error) => Err(self.server.error(error).into()),
         };
         self.unique.get_or_try_init(create).await.copied()
+    }
+
+    fn attachments(&self, kind: Attachment) -> Collection<Document> {
+        self.server.database().collection(kind.table())
     }
 
     /// Returns the documents that match, in the order of insertion if all do.
@@ -332,6 +337,70 @@ impl Store for Mongodb {
         let removed = self.server.answer(self.records.delete_one(filter)).await?;
         Ok(removed.deleted_count > 0)
     }
+
+    async fn rename(&self, from: &str, to: &str, id: u64) -> Result<bool> {
+        self.ensure_unique().await?;
+        let found = doc! { "name": from, "id": id as i64 };
+        if self.find(found.clone()).await?.is_empty() {
+            return Ok(false);
+        }
+        // A rename of a document is atomic; a reservation is all that is between the two.
+        self.remove(to, Precondition::Reserved).await?;
+        self.remove(to, Precondition::Id(id)).await?;
+        let set = doc! { "name": { "$literal": to }, UPDATED: changes::now() };
+        let rename = self.records.update_one(found, vec![doc! { "$set": set }]);
+        match self.server.bounded(rename).await {
+            Ok(renamed) => Ok(renamed.matched_count > 0),
+            Err(error) if is_duplicate_key(&error) => Ok(false),
+            Err(error) => Err(self.server.error(error).into()),
+        }
+    }
+
+    async fn attach(
+        &self,
+        kind: Attachment,
+        key: &str,
+        document: &Value,
+        until: SystemTime,
+    ) -> Result<()> {
+        let attachments = self.attachments(kind);
+        let attachment = doc! { "doc": to_bson(document), "until": DateTime::from(until) };
+        let attach = attachments.replace_one(doc! { "_id": key }, attachment);
+        self.server.answer(attach.upsert(true)).await?;
+        Ok(())
+    }
+
+    async fn attachment(&self, kind: Attachment, key: &str) -> Result<Option<Value>> {
+        let attachments = self.attachments(kind);
+        let found = attachments.find_one(doc! { "_id": key });
+        Ok(self.server.answer(found).await?.and_then(attached))
+    }
+
+    async fn take_attachment(&self, kind: Attachment, key: &str) -> Result<Option<Value>> {
+        let attachments = self.attachments(kind);
+        let taken = attachments.find_one_and_delete(doc! { "_id": key });
+        Ok(self.server.answer(taken).await?.and_then(attached))
+    }
+
+    async fn expire_attachments(&self) -> Result<usize> {
+        let expired = doc! { "until": { "$lte": DateTime::now() } };
+        let mut removed = 0;
+        for kind in Attachment::ALL {
+            let attachments = self.attachments(kind);
+            let delete = attachments.delete_many(expired.clone());
+            removed += self.server.answer(delete).await?.deleted_count as usize;
+        }
+        Ok(removed)
+    }
+}
+
+/// Returns the document of an attachment, unless it has expired.
+fn attached(mut attachment: Document) -> Option<Value> {
+    let until = attachment.get_datetime("until").ok()?;
+    if *until <= DateTime::now() {
+        return None;
+    }
+    serde_json::to_value(attachment.remove("doc")?).ok()
 }
 
 impl fmt::Debug for Mongodb {
@@ -342,7 +411,7 @@ impl fmt::Debug for Mongodb {
 
 fn record(document: &RawDocument, fields: Fields) -> Option<Record> {
     let json = serde_json::to_string(&document).ok()?;
-    let mut record = Record::read(&json, fields).ok()??;
+    let mut record = Record::from_json(&json, fields).ok()??;
     record.extra.remove("_id");
     Some(record)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use hcc_database::DatabaseUrl;
 
+use crate::backend::BACKENDS;
 use crate::{Memory, Result, Store, StoreUrl};
 
 /// The collection that `server.py` uses.
@@ -42,6 +43,10 @@ pub async fn open_in(url: &StoreUrl, collection: &str) -> Result<Arc<dyn Store>>
             crate::Mongodb::with_collection(url, collection).await?,
         )),
         DatabaseUrl::Memory => Ok(Arc::new(Memory::default())),
+        DatabaseUrl::Other(other) => match BACKENDS.find(other) {
+            Some(backend) => backend.open(other).await,
+            None => Err(disabled(url)),
+        },
         _ => Err(disabled(url)),
     }
 }
@@ -59,6 +64,10 @@ pub async fn open_accounts(url: &StoreUrl) -> Result<Arc<dyn crate::Accounts>> {
         #[cfg(feature = "mongodb")]
         DatabaseUrl::Mongodb(_) => Ok(Arc::new(crate::Mongodb::new(url).await?)),
         DatabaseUrl::Memory => Ok(Arc::new(Memory::default())),
+        DatabaseUrl::Other(other) => match BACKENDS.find(other) {
+            Some(backend) => backend.open_accounts(other).await,
+            None => Err(disabled(url)),
+        },
         _ => Err(disabled(url)),
     }
 }

@@ -6,11 +6,15 @@ use std::time::SystemTime;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use serde_with::{SerializeAs, serde_as};
 
+use crate::document::merge_fields;
 use crate::record::Seconds;
-use crate::{Action, DataCentre, Image, Outcome, Protection, ServerType, Stage, Traffic};
+use crate::{
+    Action, DataCentre, Image, Iso, Outcome, PrivateAddress, Protection, SavedImage, ServerType,
+    Stage, Traffic,
+};
 
 /// Fields of a record and their new values; all other fields keep theirs.
 ///
@@ -46,6 +50,16 @@ pub struct ServerSnapshot {
     pub labels: BTreeMap<String, String>,
     pub lock: bool,
     pub prot: Protection,
+    pub net: Vec<PrivateAddress>,
+    pub volumes: Vec<u64>,
+    pub iso: Option<Iso>,
+    pub window: Option<String>,
+    /// Not written if `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshots: Option<Vec<SavedImage>>,
+    /// Not written if `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backups: Option<Vec<SavedImage>>,
     #[serde_as(as = "Seconds")]
     pub synced: SystemTime,
 }
@@ -54,6 +68,31 @@ impl Patch {
     /// Creates an empty patch.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Applies the patch to the document of a record, a JSON object, as every backend does it: returns
+    /// the document with the new values, in which everything else keeps its exact JSON.
+    ///
+    /// ```
+    /// use hcc_store::Patch;
+    ///
+    /// let document = r#"{"name":"web","owner":"mary","size":1.0e2}"#;
+    /// let document = Patch::new().status("running").apply(document)?;
+    /// assert_eq!(document, r#"{"name":"web","owner":"mary","size":1.0e2,"status":"running"}"#);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The document is not a JSON object.
+    pub fn apply(&self, document: &str) -> serde_json::Result<String> {
+        merge_fields(document, &self.0)
+    }
+
+    /// Returns the document of a new record with these fields.
+    pub fn insert(&self, name: &str) -> String {
+        let empty = json!({ "name": name }).to_string();
+        self.apply(&empty).expect("it is an object")
     }
 
     /// Sets the fields that a sync copies.
@@ -70,6 +109,25 @@ impl Patch {
     #[must_use]
     pub fn counters(self, io: &Traffic, synced: SystemTime) -> Self {
         self.set("io", value(io)).set("synced", seconds(synced))
+    }
+
+    /// Sets the snapshots and backups of the server.
+    #[must_use]
+    pub fn saved(self, snapshots: &[SavedImage], backups: &[SavedImage]) -> Self {
+        self.set("snapshots", value(snapshots))
+            .set("backups", value(backups))
+    }
+
+    /// Sets the root password; `None` if it is not known any more.
+    #[must_use]
+    pub fn root_password(self, pw: Option<&SecretString>) -> Self {
+        self.set("pw", pw.map(ExposeSecret::expose_secret).into())
+    }
+
+    /// Sets the name, for [`Store::rename`](crate::Store::rename) of a backend.
+    #[must_use]
+    pub fn name(self, name: &str) -> Self {
+        self.set("name", name.into())
     }
 
     /// Sets the id of the server.

@@ -6,13 +6,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::{
     self, DeserializeOwned, DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Deserializer, Map, Number, Value};
+use serde_json::{Deserializer, Map, Number, Value, to_value};
 use serde_with::{
     DeserializeAs, DeserializeFromStr, SerializeAs, SerializeDisplay, TimestampSecondsWithFrac,
     serde_as,
@@ -60,6 +60,18 @@ pub struct Record {
     pub lock: Option<bool>,
     /// The protection from changes.
     pub prot: Option<Protection>,
+    /// The addresses in private networks.
+    pub net: Option<Vec<PrivateAddress>>,
+    /// The ids of the attached volumes.
+    pub volumes: Option<Vec<u64>>,
+    /// The attached ISO image.
+    pub iso: Option<Iso>,
+    /// The time window (UTC) of its daily backups, such as `22-02`; none without backups.
+    pub window: Option<String>,
+    /// The snapshots of its disk, at the last sync of all records.
+    pub snapshots: Option<Vec<SavedImage>>,
+    /// The daily backups of its disk, at the last sync of all records.
+    pub backups: Option<Vec<SavedImage>>,
     /// The root password; a server created with SSH keys has none.
     pub pw: Option<SecretString>,
     /// The actions started by the creation.
@@ -79,12 +91,13 @@ pub struct Record {
 }
 
 impl Record {
-    /// Reads fields of a JSON document; returns `None` if it has no name.
+    /// Reads fields of a document, a JSON object, as every backend does it; returns `None` if it has no
+    /// name.
     ///
     /// # Errors
     ///
-    /// The document is not a JSON object.
-    pub(crate) fn read(document: &str, fields: Fields) -> serde_json::Result<Option<Self>> {
+    /// The document is not a JSON object. The error may quote it: use only its position.
+    pub fn from_json(document: &str, fields: Fields) -> serde_json::Result<Option<Self>> {
         let mut deserializer = Deserializer::from_str(document);
         let mut document = fields.deserialize(&mut deserializer)?;
         deserializer.end()?;
@@ -109,6 +122,12 @@ impl Record {
             labels: take(d, "labels"),
             lock: take(d, "lock"),
             prot: take(d, "prot"),
+            net: take(d, "net"),
+            volumes: take(d, "volumes"),
+            iso: take(d, "iso"),
+            window: take(d, "window"),
+            snapshots: take(d, "snapshots"),
+            backups: take(d, "backups"),
             pw: take(d, "pw"),
             act: take(d, "act"),
             url: take(d, "url"),
@@ -118,6 +137,54 @@ impl Record {
             last: take(d, "last"),
             extra: ExtraFields::read(document)?,
         }))
+    }
+
+    /// Returns the document of the record, a JSON object with its secrets; fields that are `None` are
+    /// left out.
+    pub fn to_json(&self) -> String {
+        let mut document = Map::from_iter([("name".to_owned(), self.name.as_str().into())]);
+        let mut set = |field: &str, value: serde_json::Result<Value>| {
+            let value = value.expect("its keys are strings");
+            if !value.is_null() {
+                document.insert(field.to_owned(), value);
+            }
+        };
+        let secret =
+            |it: &Option<SecretString>| to_value(it.as_ref().map(ExposeSecret::expose_secret));
+        let time = |it: &Option<SystemTime>| {
+            it.map_or(Ok(Value::Null), |it| {
+                Seconds::serialize_as(&it, serde_json::value::Serializer)
+            })
+        };
+        set("id", to_value(self.id));
+        set("stage", to_value(&self.stage));
+        set("status", to_value(&self.status));
+        set("created", to_value(&self.created));
+        set("ip4", to_value(&self.ip4));
+        set("ip6", to_value(&self.ip6));
+        set("image", to_value(&self.image));
+        set("type", to_value(&self.r#type));
+        set("io", to_value(&self.io));
+        set("dc", to_value(&self.dc));
+        set("rescue", to_value(self.rescue));
+        set("labels", to_value(&self.labels));
+        set("lock", to_value(self.lock));
+        set("prot", to_value(self.prot));
+        set("net", to_value(&self.net));
+        set("volumes", to_value(&self.volumes));
+        set("iso", to_value(&self.iso));
+        set("window", to_value(&self.window));
+        set("snapshots", to_value(&self.snapshots));
+        set("backups", to_value(&self.backups));
+        set("pw", secret(&self.pw));
+        set("act", to_value(&self.act));
+        set("url", secret(&self.url));
+        set("auth", secret(&self.auth));
+        set("ts", time(&self.ts));
+        set("synced", time(&self.synced));
+        set("last", to_value(&self.last));
+        document.extend(self.extra.0.clone());
+        Value::Object(document).to_string()
     }
 }
 
@@ -370,6 +437,52 @@ pub struct Resource {
     pub r#type: String,
 }
 
+/// An address in a private network.
+#[serde_as]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct PrivateAddress {
+    /// The ID of the network.
+    #[serde_as(as = "Option<Whole>")]
+    pub network: Option<u64>,
+    /// The address.
+    pub ip: Option<String>,
+    /// Further addresses.
+    pub alias: Vec<String>,
+}
+
+/// An attached ISO image.
+#[serde_as]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Iso {
+    /// The ID.
+    #[serde_as(as = "Option<Whole>")]
+    pub id: Option<u64>,
+    /// The name; a private one has none.
+    pub name: Option<String>,
+}
+
+/// A snapshot or backup of a server's disk.
+#[serde_as]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct SavedImage {
+    /// The ID.
+    #[serde_as(as = "Whole")]
+    pub id: u64,
+    /// The description.
+    pub name: String,
+    /// The size in GB, by which a snapshot is billed; unknown while the disk is being copied.
+    pub size: Option<f64>,
+    /// The time of creation, such as `2026-11-22 14:21:09+00:00`.
+    pub created: Option<String>,
+    /// The status; `available` if it can be used.
+    pub stat: Option<String>,
+    /// The labels.
+    pub labels: BTreeMap<String, String>,
+}
+
 /// The outcome of a command.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -457,5 +570,36 @@ impl<'de> DeserializeAs<'de, u64> for Whole {
 impl SerializeAs<u64> for Whole {
     fn serialize_as<S: serde::Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(*number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn document_of_a_record_has_all_its_fields() {
+        let mut original: Value =
+            serde_json::from_str(include_str!("conformance/original.json")).unwrap();
+        original["net"] = json!([{ "network": 7, "ip": "10.0.0.2" }]);
+        original["volumes"] = json!([3]);
+        original["iso"] = json!({ "id": 5, "name": "debian" });
+        original["window"] = json!("22-02");
+        original["snapshots"] = json!([{ "id": 8, "desc": "nightly" }]);
+        original["backups"] = json!([]);
+        original["owner"] = json!({ "name": "mary" });
+        let record = Record::from_json(&original.to_string(), Fields::All);
+
+        let document = record.unwrap().unwrap().to_json();
+
+        let read = Record::from_json(&document, Fields::All).unwrap().unwrap();
+        assert_eq!(read.to_json(), document);
+        let document: Value = serde_json::from_str(&document).unwrap();
+        for (field, value) in original.as_object().unwrap() {
+            let is_kept = value.is_null() || document.get(field).is_some();
+            assert!(is_kept, "{field} is missing in {document}");
+        }
     }
 }

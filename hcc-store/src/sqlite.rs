@@ -12,7 +12,7 @@ mod accounts;
 mod schema;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use futures_util::{TryStreamExt, stream};
@@ -20,14 +20,14 @@ use hcc_database::Failure;
 use hcc_database::sqlite::{Database, Fault};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Transaction, params};
+use serde_json::Value;
 use tracing::warn;
 
 use self::schema::{MAX_AGE, SCHEMA};
-use crate::document::{empty, merge};
 use crate::error::invalid_document;
 use crate::{
-    Changes, Fields, IfMissing, Order, Patch, Precondition, Record, RecordStream, Result, Revision,
-    Stage, Store, Write,
+    Attachment, Changes, Fields, IfMissing, Order, Patch, Precondition, Record, RecordStream,
+    Result, Revision, Stage, Store, Write,
 };
 
 /// How many records one transaction reads or writes, so that other calls and processes wait only for
@@ -174,8 +174,7 @@ impl Store for Sqlite {
     }
 
     async fn reserve(&self, name: &str) -> Result<bool> {
-        let document = merge(&empty(name), &Patch::new().stage(Stage::New));
-        let document = document.expect("an empty record is an object");
+        let document = Patch::new().stage(Stage::New).insert(name);
         let inserted = self.0.write(|transaction| {
             let sql = "INSERT INTO vms (doc) VALUES (?1) ON CONFLICT (name) DO NOTHING";
             Ok(transaction.execute(sql, [document])? == 1)
@@ -218,13 +217,107 @@ impl Store for Sqlite {
         });
         Ok(removed.await?)
     }
+
+    async fn rename(&self, from: &str, to: &str, id: u64) -> Result<bool> {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        let renamed = self.0.write_existing(move |transaction| {
+            let sql = "SELECT count(*) FROM vms WHERE name = ?1 AND doc ->> '$.id' = ?2";
+            let found: i64 =
+                transaction.query_row(sql, params![from, id as i64], |it| it.get(0))?;
+            let sql = "SELECT count(*) FROM vms WHERE name = ?1
+                AND NOT (ifnull(doc ->> '$.stage', '') = 'new' AND doc ->> '$.id' IS NULL)
+                AND doc ->> '$.id' IS NOT ?2";
+            let taken: i64 = transaction.query_row(sql, params![to, id as i64], |it| it.get(0))?;
+            if found == 0 || taken > 0 {
+                return Ok(false);
+            }
+            transaction.execute("DELETE FROM vms WHERE name = ?1", [&to])?;
+            let sql = "UPDATE vms SET doc = json_set(doc, '$.name', ?2) WHERE name = ?1";
+            Ok(transaction.execute(sql, [from, to])? > 0)
+        });
+        Ok(renamed.await?)
+    }
+
+    async fn attach(
+        &self,
+        kind: Attachment,
+        key: &str,
+        document: &Value,
+        until: SystemTime,
+    ) -> Result<()> {
+        let (key, document) = (key.to_owned(), document.to_string());
+        let written = self.0.write(move |transaction| {
+            let sql = format!(
+                "INSERT OR REPLACE INTO {} (key, doc, until) VALUES (?1, ?2, ?3)",
+                kind.table()
+            );
+            transaction.execute(&sql, params![key, document, epoch_seconds(until)])?;
+            Ok(())
+        });
+        Ok(written.await?)
+    }
+
+    async fn attachment(&self, kind: Attachment, key: &str) -> Result<Option<Value>> {
+        let key = key.to_owned();
+        let found = self
+            .0
+            .read(move |connection| attachment(connection, kind, &key));
+        Ok(found.await?)
+    }
+
+    async fn take_attachment(&self, kind: Attachment, key: &str) -> Result<Option<Value>> {
+        let key = key.to_owned();
+        let taken = self.0.write_existing(move |transaction| {
+            let found = attachment(transaction, kind, &key)?;
+            let sql = format!("DELETE FROM {} WHERE key = ?1", kind.table());
+            transaction.execute(&sql, [&key])?;
+            Ok(found)
+        });
+        Ok(taken.await?)
+    }
+
+    async fn expire_attachments(&self) -> Result<usize> {
+        let removed = self.0.write_existing(move |transaction| {
+            let now = epoch_seconds(SystemTime::now());
+            let mut removed = 0;
+            for kind in Attachment::ALL {
+                let sql = format!("DELETE FROM {} WHERE until <= ?1", kind.table());
+                removed += transaction.execute(&sql, [now])?;
+            }
+            Ok(removed)
+        });
+        Ok(removed.await?)
+    }
+}
+
+/// Returns the attached document of a key, unless it has expired.
+fn attachment(
+    connection: &Connection,
+    kind: Attachment,
+    key: &str,
+) -> Result<Option<Value>, Fault> {
+    let sql = format!(
+        "SELECT doc FROM {} WHERE key = ?1 AND until > ?2",
+        kind.table()
+    );
+    let now = epoch_seconds(SystemTime::now());
+    let mut select = connection.prepare_cached(&sql)?;
+    let found = select.query_row(params![key, now], |row| row.get::<_, String>(0));
+    let document = found.optional()?;
+    let read = document.map(|document| serde_json::from_str(&document).map_err(corrupt));
+    read.transpose()
+}
+
+fn epoch_seconds(time: SystemTime) -> f64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default().as_secs_f64()
 }
 
 const BY_NAME: &str = concat!("SELECT ", text!(), ", id FROM vms WHERE name = ?1");
 
 fn record(row: &Row<'_>, fields: Fields) -> Result<Option<Record>, Fault> {
     let document = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-    Record::read(document, fields).map_err(corrupt)
+    Record::from_json(document, fields).map_err(corrupt)
 }
 
 fn name(row: &Row<'_>) -> rusqlite::Result<String> {
@@ -390,16 +483,13 @@ impl<'a> Table<'a> {
         });
         let written = match (found.optional()?, write.if_missing) {
             (Some((id, document)), _) => {
-                let merged = document.ok().map(|it| merge(&it, &write.patch));
+                let merged = document.ok().map(|it| write.patch.apply(&it));
                 let Some(Ok(merged)) = merged else {
                     return Ok(None);
                 };
                 self.update.execute(params![id, merged])?
             }
-            (None, IfMissing::Insert) => {
-                let document = merge(&empty(&write.name), &write.patch).map_err(corrupt)?;
-                self.insert.execute([document])?
-            }
+            (None, IfMissing::Insert) => self.insert.execute([write.patch.insert(&write.name)])?,
             (None, IfMissing::Skip) => 0,
         };
         Ok(Some(written))

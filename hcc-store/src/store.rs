@@ -2,10 +2,12 @@
 
 use std::fmt::Debug;
 use std::pin::Pin;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use futures_core::Stream;
 use futures_util::TryStreamExt;
+use serde_json::Value;
 
 use crate::{Changes, Fields, Patch, Record, Result, Revision, Stage};
 
@@ -86,10 +88,67 @@ pub trait Store: Debug + Send + Sync {
     /// Returns whether a record was removed.
     async fn remove(&self, name: &str, only: Precondition) -> Result<bool>;
 
+    /// Gives a record with this ID another name, with all its fields, those of other programs
+    /// included. A [reservation](Self::reserve) of the new name, or a record of the same ID, is
+    /// replaced.
+    ///
+    /// Returns `false`, and changes nothing, if there is no such record or the new name has another
+    /// one.
+    async fn rename(&self, from: &str, to: &str, id: u64) -> Result<bool>;
+
+    /// Stores a document under a key until a time; an earlier one of the key is replaced.
+    async fn attach(
+        &self,
+        kind: Attachment,
+        key: &str,
+        document: &Value,
+        until: SystemTime,
+    ) -> Result<()>;
+
+    /// Returns the document of a key, unless it has expired.
+    async fn attachment(&self, kind: Attachment, key: &str) -> Result<Option<Value>>;
+
+    /// Removes the document of a key and returns it, unless it has expired: of concurrent calls, one
+    /// returns it.
+    async fn take_attachment(&self, kind: Attachment, key: &str) -> Result<Option<Value>>;
+
+    /// Removes the documents that have expired, and returns their number.
+    async fn expire_attachments(&self) -> Result<usize>;
+
     /// Returns the name and version of the database, such as `SQLite 3.53.0`.
     ///
     /// It connects to the database, and fails if that is unreachable.
     async fn version(&self) -> Result<String>;
+}
+
+/// A kind of documents in addition to the records, each in a table or collection of its own. All of
+/// them expire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Attachment {
+    /// What only the user who requested a command may see, by the id of the command.
+    Secret,
+    /// The newest metrics of a server, by its name.
+    Metrics,
+    /// The new name of a server that was renamed, by its former name.
+    Renamed,
+    /// What a command has decided, by its id, so that a repeated delivery does the same.
+    Decision,
+}
+
+impl Attachment {
+    /// All kinds.
+    pub const ALL: [Self; 4] = [Self::Secret, Self::Metrics, Self::Renamed, Self::Decision];
+
+    /// Returns the name of the table or collection.
+    pub fn table(self) -> &'static str {
+        match self {
+            Self::Secret => "secrets",
+            Self::Metrics => "metrics",
+            Self::Renamed => "renamed",
+            Self::Decision => "decisions",
+        }
+    }
 }
 
 /// An order of records.
@@ -144,7 +203,8 @@ pub enum Precondition {
 }
 
 impl Precondition {
-    pub(crate) fn allows(self, record: &Record) -> bool {
+    /// Returns whether this record may be removed.
+    pub fn allows(self, record: &Record) -> bool {
         match self {
             Self::Any => true,
             Self::Id(id) => record.id == Some(id),

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use hcc_database::{Accepted, DatabaseUrl, InvalidUrl};
 
+use crate::backend::BACKENDS;
+
 const ACCEPTED: Accepted = Accepted {
     kind: "store",
     formats: "sqlite:PATH or mongodb://HOST/DATABASE",
@@ -14,7 +16,7 @@ const ACCEPTED: Accepted = Accepted {
 };
 
 /// The URL of a store: `sqlite:PATH`, `mongodb://…` as MongoDB's drivers accept it, or `memory:`,
-/// which ends with its process.
+/// which ends with its process; or that of a [registered](crate::register_backend) backend.
 ///
 /// Neither `Display` nor `Debug` shows a password.
 ///
@@ -55,7 +57,7 @@ impl FromStr for StoreUrl {
     type Err = InvalidUrl;
 
     fn from_str(url: &str) -> Result<Self, InvalidUrl> {
-        DatabaseUrl::parse(url, &ACCEPTED).map(Self)
+        BACKENDS.parse(url, &ACCEPTED).map(Self)
     }
 }
 

@@ -1,11 +1,13 @@
 //! The actions of all resources of one kind, and those of a single resource.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::crud::found;
 use crate::{Action, ActionId, ActionStatus, Client, Listing, Result, Sort};
 
 /// A filter for actions. An empty list of alternatives matches all.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListActions {
     /// Only actions with one of these ids. The actions of a single resource cannot be filtered by
     /// id.
@@ -48,6 +50,11 @@ impl KindActions<'_> {
     /// Gets one action.
     pub async fn get(self, id: ActionId) -> Result<Action> {
         self.0.get(format!("{}/actions/{id}", self.1)).one().await
+    }
+
+    /// Gets one action, or `None` if it does not exist.
+    pub async fn try_get(self, id: ActionId) -> Result<Option<Action>> {
+        found(self.get(id).await)
     }
 }
 

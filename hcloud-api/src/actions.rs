@@ -16,6 +16,7 @@ use serde_with::{apply, serde_as};
 use tokio::time::Instant;
 
 use crate::client::PollInterval;
+use crate::crud::found;
 use crate::number::{Integer, Percent};
 use crate::request::Request;
 use crate::{ActionId, Client, Error, ErrorCode, ListActions, ResourceActions, Result};
@@ -147,6 +148,11 @@ impl Actions<'_> {
     /// Gets one action.
     pub async fn get(self, id: ActionId) -> Result<Action> {
         self.0.get(format!("/actions/{id}")).one().await
+    }
+
+    /// Gets one action, or `None` if it does not exist.
+    pub async fn try_get(self, id: ActionId) -> Result<Option<Action>> {
+        found(self.get(id).await)
     }
 
     /// Gets the actions with these ids, in the API's order; unknown ids are left out.

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_with::{apply, serde_as, skip_serializing_none};
 
+use crate::crud::found;
 use crate::number::Integer;
 use crate::secret::Secret;
 use crate::{
@@ -55,6 +56,11 @@ impl<'a> Certificates<'a> {
         self.0.fetch(id).await
     }
 
+    /// Gets one certificate, or `None` if it does not exist.
+    pub async fn try_get(self, id: CertificateId) -> Result<Option<Certificate>> {
+        found(self.get(id).await)
+    }
+
     /// Uploads a certificate, or requests a managed one.
     ///
     /// # Errors
@@ -96,7 +102,8 @@ impl<'a> Certificates<'a> {
 
 /// A filter for certificates. Empty lists match all.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListCertificates {
     /// Only the certificate with exactly this name.
     pub name: Option<String>,
@@ -225,7 +232,7 @@ pub struct CertificateUser {
 }
 
 /// A certificate to create.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct CreateCertificate {
     /// The name, unique in the project.
     pub name: String,
@@ -233,13 +240,13 @@ pub struct CreateCertificate {
     #[serde(flatten)]
     pub source: CertificateSource,
     /// The labels.
-    #[serde(skip_serializing_if = "Labels::is_empty")]
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
 /// The source of a certificate.
 #[serde_as]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum CertificateSource {
     /// Uploaded, and to be renewed by the user.
@@ -305,7 +312,8 @@ pub struct CertificateCreated {
 
 /// An update of a certificate; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdateCertificate {
     /// The new name.
     pub name: Option<String>,

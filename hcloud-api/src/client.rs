@@ -8,6 +8,7 @@ use http::Method;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::attempt::OnAttempt;
 use crate::delay::{OnDelay, Spell};
 use crate::lenient::Mode;
 use crate::rate_limit::Pacers;
@@ -16,10 +17,10 @@ use crate::request::Request;
 use crate::tls;
 use crate::token::{Token, TokenSource};
 use crate::{
-    Actions, BoxError, Certificates, Delay, Deviation, Error, Firewalls, FloatingIps, Images, Isos,
-    LoadBalancerTypes, LoadBalancers, Locations, Networks, PlacementGroups, PrimaryIps, RateLimit,
-    Result, RetryPolicy, ServerTypes, Servers, SshKeys, StorageBoxTypes, StorageBoxes, Volumes,
-    Zones,
+    Actions, Attempt, BoxError, Certificates, Delay, Deviation, Error, Firewalls, FloatingIps,
+    Images, Isos, LoadBalancerTypes, LoadBalancers, Locations, Networks, PlacementGroups,
+    PrimaryIps, Quota, RateLimit, Result, RetryPolicy, ServerTypes, Servers, SshKeys,
+    StorageBoxTypes, StorageBoxes, Volumes, Zones,
 };
 
 const CLOUD_ENDPOINT: &str = "https://api.hetzner.cloud/v1";
@@ -48,7 +49,9 @@ pub(crate) struct Shared {
     pub(crate) dry_run: bool,
     pub(crate) mode: Mode,
     pub(crate) on_deviation: Option<OnDeviation>,
+    pub(crate) report_unknown: bool,
     pub(crate) on_delay: Option<OnDelay>,
+    pub(crate) on_attempt: Option<OnAttempt>,
     pub(crate) token: Token,
     pub(crate) timeout: Duration,
     /// While the API does not respond.
@@ -123,6 +126,22 @@ impl Client {
     /// storage boxes is counted separately.
     pub fn rate_limit(&self) -> RateLimit {
         self.shared.pacers.cloud().limit()
+    }
+
+    /// Returns how many requests each rate limit leaves now, without sending one.
+    ///
+    /// It is what the last responses reported, less the requests sent since, and refilled since:
+    /// `None` before the first response.
+    ///
+    /// ```no_run
+    /// # fn example(client: &hcloud_api::Client) {
+    /// if client.quota().cloud.remaining.is_some_and(|left| left < 100) {
+    ///     println!("other programs use this project's rate limit too");
+    /// }
+    /// # }
+    /// ```
+    pub fn quota(&self) -> Quota {
+        self.shared.pacers.quota()
     }
 
     /// Returns the endpoint of the Cloud API.
@@ -323,7 +342,9 @@ pub struct ClientBuilder {
     dry_run: bool,
     mode: Mode,
     on_deviation: Option<OnDeviation>,
+    report_unknown: bool,
     on_delay: Option<OnDelay>,
+    on_attempt: Option<OnAttempt>,
     token_source: Option<TokenSource>,
     http: Option<reqwest::Client>,
     proxy: Proxy,
@@ -351,7 +372,9 @@ impl ClientBuilder {
             dry_run: false,
             mode: Mode::Lenient,
             on_deviation: None,
+            report_unknown: false,
             on_delay: None,
+            on_attempt: None,
             token_source: None,
             http: None,
             proxy: Proxy::System,
@@ -464,12 +487,44 @@ impl ClientBuilder {
         self
     }
 
+    /// Reports also what responses have beyond this version of the crate: fields and values of enums
+    /// that it does not know, and documented fields that are missing anywhere.
+    ///
+    /// Reports have the path without the value, see [`DeviationKind`](crate::DeviationKind). Each
+    /// response is decoded twice.
+    pub fn report_unknown(mut self, report: bool) -> Self {
+        self.report_unknown = report;
+        self
+    }
+
     /// Calls `observe` when requests begin to take long: once while the rate limit is reached, and
     /// once while the API does not respond.
     ///
     /// Beginning and end are logged in addition.
     pub fn on_delay(mut self, observe: impl Fn(&Delay) + Send + Sync + 'static) -> Self {
         self.on_delay = Some(Arc::new(observe));
+        self
+    }
+
+    /// Calls `observe` after each attempt of a request, for metrics and logs of your own.
+    ///
+    /// It is called by the task that sends the request, so it should return quickly. With the feature
+    /// `metrics`, attempts are recorded without it.
+    ///
+    /// ```
+    /// # fn example() -> hcloud_api::Result<()> {
+    /// use hcloud_api::Client;
+    ///
+    /// let client = Client::builder("token")
+    ///     .on_attempt(|attempt| {
+    ///         println!("{} {} {:?}", attempt.method, attempt.route(), attempt.took);
+    ///     })
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_attempt(mut self, observe: impl Fn(&Attempt<'_>) + Send + Sync + 'static) -> Self {
+        self.on_attempt = Some(Arc::new(observe));
         self
     }
 
@@ -579,7 +634,9 @@ impl ClientBuilder {
                 dry_run: self.dry_run,
                 mode: self.mode,
                 on_deviation: self.on_deviation.clone(),
+                report_unknown: self.report_unknown,
                 on_delay: self.on_delay.clone(),
+                on_attempt: self.on_attempt.clone(),
                 token: Token::new(&self.token, self.token_source.clone())?,
                 timeout: self.timeout,
                 unresponsive: Spell::default(),

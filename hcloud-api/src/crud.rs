@@ -40,10 +40,7 @@ impl Client {
         let IdOrName::Id(id) = key else {
             return Ok(None);
         };
-        match self.get(path::<T>(id)).one().await {
-            Err(error) if error.is_not_found() => Ok(None),
-            found => found.map(Some),
-        }
+        found(self.get(path::<T>(id)).one().await)
     }
 
     /// Gets one resource.
@@ -70,6 +67,14 @@ impl Client {
     /// Starts an action of one resource.
     pub(crate) fn act<T: Resource<Id: Display>>(&self, id: T::Id, command: &str) -> Request {
         self.post(format!("{}/actions/{command}", path::<T>(&id)))
+    }
+}
+
+/// Returns `None` for a resource that does not exist.
+pub(crate) fn found<T>(response: Result<T>) -> Result<Option<T>> {
+    match response {
+        Err(error) if error.is_not_found() => Ok(None),
+        response => response.map(Some),
     }
 }
 

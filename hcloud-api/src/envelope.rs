@@ -8,9 +8,9 @@ use serde::de::{self, DeserializeOwned, Deserializer as _, IgnoredAny, MapAccess
 use serde_json::Value;
 use serde_with::serde_as;
 
-use crate::Deviation;
 use crate::lenient::{self, Mode};
 use crate::number::Integer;
+use crate::{Deviation, DeviationKind};
 
 /// One page of a list, with its `meta.pagination`.
 pub(crate) struct Page<T> {
@@ -77,6 +77,7 @@ pub(crate) fn odd_field<T: DeserializeOwned>(
     mode: Mode,
     deviations: &mut Vec<Deviation>,
 ) -> Result<T, Deviation> {
+    find_unknown(response, name, mode, deviations);
     let value = response.get(name).unwrap_or(&Value::Null);
     lenient::decode(value, name, mode, deviations)
 }
@@ -90,11 +91,13 @@ pub(crate) fn odd_page<T: DeserializeOwned>(
 ) -> Result<Page<T>, Deviation> {
     // Without the page numbers the list would end too early.
     let mut ignored = Vec::new();
-    let meta: Option<Meta> = odd_field(response, "meta", mode, &mut ignored)?;
+    let meta = response.get("meta").unwrap_or(&Value::Null);
+    let meta: Option<Meta> = lenient::decode(meta, "meta", mode.without_search(), &mut ignored)?;
     if let Some(deviation) = ignored.pop() {
         return Err(deviation);
     }
     let pagination = meta.and_then(|meta| meta.pagination).unwrap_or_default();
+    find_unknown(response, name, mode, deviations);
     Ok(Page {
         items: lenient::decode_list(response.get(name), name, mode, deviations)?,
         next: pagination.next_page,
@@ -102,6 +105,22 @@ pub(crate) fn odd_page<T: DeserializeOwned>(
         total: pagination.total_entries,
         deviations: Vec::new(),
     })
+}
+
+/// Finds the fields next to the one that is decoded.
+pub(crate) fn find_unknown(
+    response: &Value,
+    name: &str,
+    mode: Mode,
+    deviations: &mut Vec<Deviation>,
+) {
+    let (Mode::Thorough, Value::Object(fields)) = (mode, response) else {
+        return;
+    };
+    let others = fields
+        .keys()
+        .filter(|field| *field != name && *field != "meta");
+    deviations.extend(others.map(|field| Deviation::unknown(DeviationKind::UnknownField, field)));
 }
 
 fn open<T: DeserializeOwned>(

@@ -1,5 +1,6 @@
 //! The error type, with one variant for each case that a caller handles differently.
 
+use std::error;
 use std::fmt;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use crate::{ActionError, ActionId, ErrorCode, InvalidLabel, InvalidSelector, Sal
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The cause of an error in a library that is not part of this crate's API.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub type BoxError = Box<dyn error::Error + Send + Sync>;
 
 /// Why a call failed.
 ///
@@ -25,7 +26,6 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[non_exhaustive]
 pub enum Error {
     /// The API understood the request and refused it.
-    #[error("{method} {path} was refused")]
     Api {
         /// The request's method.
         method: Method,
@@ -37,7 +37,6 @@ pub enum Error {
 
     /// The response did not come from the API itself: it has an error status but not the API's
     /// error body, as is typical of gateways and proxies.
-    #[error("{method} {path} returned {status} without an API error")]
     Gateway {
         /// The request's method.
         method: Method,
@@ -52,7 +51,6 @@ pub enum Error {
     /// The request succeeded but its response could not be decoded.
     ///
     /// The request may have taken effect.
-    #[error("the response to {method} {path} could not be decoded{}", at(.field))]
     Decode {
         /// The request's method.
         method: Method,
@@ -71,7 +69,6 @@ pub enum Error {
 
     /// The body of a [custom request](crate::Client::request) could not be serialized: the request
     /// was not sent.
-    #[error("the body of {method} {path} could not be serialized")]
     Encode {
         /// The request's method.
         method: Method,
@@ -82,7 +79,6 @@ pub enum Error {
     },
 
     /// The client makes a [dry run](crate::ClientBuilder::dry_run): the request was not sent.
-    #[error("dry run: {method} {path} was not sent")]
     DryRun {
         /// The request's method.
         method: Method,
@@ -93,7 +89,6 @@ pub enum Error {
     },
 
     /// No connection could be established: the request was not sent.
-    #[error("no connection for {method} {path}")]
     Connect {
         /// The request's method.
         method: Method,
@@ -104,7 +99,6 @@ pub enum Error {
     },
 
     /// No complete response arrived within the timeout. The request may have taken effect.
-    #[error("{method} {path} timed out")]
     Timeout {
         /// The request's method.
         method: Method,
@@ -116,7 +110,6 @@ pub enum Error {
 
     /// The request did not end within the timeout of its client's
     /// [`with_timeout`](crate::Client::with_timeout).
-    #[error("{method} {path} did not end within {}", seconds(*.timeout))]
     CallTimeout {
         /// The request's method.
         method: Method,
@@ -130,7 +123,6 @@ pub enum Error {
     },
 
     /// The connection broke before a complete response arrived. The request may have taken effect.
-    #[error("connection lost during {method} {path}")]
     Transport {
         /// The request's method.
         method: Method,
@@ -141,7 +133,6 @@ pub enum Error {
     },
 
     /// An action ended with an error.
-    #[error("action {id} ({command}) failed")]
     ActionFailed {
         /// The action.
         id: ActionId,
@@ -152,14 +143,12 @@ pub enum Error {
     },
 
     /// The API does not know some of the actions to wait for.
-    #[error("{} not found", actions(.ids))]
     ActionsVanished {
         /// The unknown actions.
         ids: Vec<ActionId>,
     },
 
     /// Actions were still running at the deadline of a wait; they continue to run.
-    #[error("timed out after {}; still running: {}", seconds(*.waited), actions(.remaining))]
     WaitDeadline {
         /// The time until the deadline.
         waited: Duration,
@@ -169,7 +158,6 @@ pub enum Error {
 
     /// A console refused the connection: its URL has expired, or the server has no screen to show.
     #[cfg(feature = "console")]
-    #[error("the console refused the connection with status {status}")]
     ConsoleRefused {
         /// The response's status.
         status: StatusCode,
@@ -177,18 +165,15 @@ pub enum Error {
 
     /// A URL is not that of a console.
     #[cfg(feature = "console")]
-    #[error("not a console: {reason}")]
     NotAConsole {
         /// The reason.
         reason: &'static str,
     },
 
     /// The token is missing or not printable ASCII.
-    #[error("the API token is missing or not printable ASCII")]
     InvalidToken,
 
     /// The file with the token cannot be read.
-    #[error("token file {path:?} cannot be read")]
     TokenFile {
         /// The path of the file.
         path: String,
@@ -197,40 +182,142 @@ pub enum Error {
     },
 
     /// An endpoint is not an `http` or `https` URL.
-    #[error("invalid endpoint {endpoint:?}: not an http or https URL")]
     InvalidEndpoint {
         /// The endpoint.
         endpoint: String,
     },
 
     /// A proxy is not at an `http`, `https`, `socks4`, `socks4a`, `socks5` or `socks5h` URL.
-    #[error("invalid proxy {proxy:?}: not an http, https or socks URL")]
     InvalidProxy {
         /// The URL, without user and password; empty if it cannot be parsed.
         proxy: String,
     },
 
     /// The additional root certificates are not valid PEM, or not usable.
-    #[error("invalid root certificates")]
     InvalidRootCertificate {
         /// The cause.
         source: BoxError,
     },
 
     /// The HTTP client could not be set up, for instance because of malformed proxy settings.
-    #[error("the HTTP client could not be set up")]
     Setup {
         /// The cause.
         source: BoxError,
     },
 
     /// A label is not valid.
-    #[error(transparent)]
-    InvalidLabel(#[from] InvalidLabel),
+    InvalidLabel(InvalidLabel),
 
     /// A label selector is not valid.
-    #[error(transparent)]
-    InvalidSelector(#[from] InvalidSelector),
+    InvalidSelector(InvalidSelector),
+
+    /// A public SSH key is not valid.
+    #[cfg(feature = "ssh-keys")]
+    InvalidSshKey(crate::InvalidSshKey),
+
+    /// No DNS zone of the project contains a host name.
+    NoZone {
+        /// The host name.
+        host: String,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Api { method, path, .. } => write!(f, "{method} {path} was refused"),
+            Self::Gateway {
+                method,
+                path,
+                status,
+                ..
+            } => write!(f, "{method} {path} returned {status} without an API error"),
+            Self::Decode {
+                method,
+                path,
+                field,
+                ..
+            } => write!(
+                f,
+                "the response to {method} {path} could not be decoded{}",
+                at(field)
+            ),
+            Self::Encode { method, path, .. } => {
+                write!(f, "the body of {method} {path} could not be serialized")
+            }
+            Self::DryRun { method, path, .. } => write!(f, "dry run: {method} {path} was not sent"),
+            Self::Connect { method, path, .. } => write!(f, "no connection for {method} {path}"),
+            Self::Timeout { method, path, .. } => write!(f, "{method} {path} timed out"),
+            Self::CallTimeout {
+                method,
+                path,
+                timeout,
+                ..
+            } => write!(
+                f,
+                "{method} {path} did not end within {}",
+                seconds(*timeout)
+            ),
+            Self::Transport { method, path, .. } => {
+                write!(f, "connection lost during {method} {path}")
+            }
+            Self::ActionFailed { id, command, .. } => write!(f, "action {id} ({command}) failed"),
+            Self::ActionsVanished { ids } => write!(f, "{} not found", actions(ids)),
+            Self::WaitDeadline { waited, remaining } => write!(
+                f,
+                "timed out after {}; still running: {}",
+                seconds(*waited),
+                actions(remaining)
+            ),
+            #[cfg(feature = "console")]
+            Self::ConsoleRefused { status } => {
+                write!(f, "the console refused the connection with status {status}")
+            }
+            #[cfg(feature = "console")]
+            Self::NotAConsole { reason } => write!(f, "not a console: {reason}"),
+            Self::InvalidToken => f.write_str("the API token is missing or not printable ASCII"),
+            Self::TokenFile { path, .. } => write!(f, "token file {path:?} cannot be read"),
+            Self::InvalidEndpoint { endpoint } => {
+                write!(f, "invalid endpoint {endpoint:?}: not an http or https URL")
+            }
+            Self::InvalidProxy { proxy } => write!(
+                f,
+                "invalid proxy {proxy:?}: not an http, https or socks URL"
+            ),
+            Self::InvalidRootCertificate { .. } => f.write_str("invalid root certificates"),
+            Self::Setup { .. } => f.write_str("the HTTP client could not be set up"),
+            Self::InvalidLabel(error) => error.fmt(f),
+            Self::InvalidSelector(error) => error.fmt(f),
+            #[cfg(feature = "ssh-keys")]
+            Self::InvalidSshKey(error) => error.fmt(f),
+            Self::NoZone { host } => write!(f, "no DNS zone of the project contains {host:?}"),
+        }?;
+        let mut cause = error::Error::source(self).filter(|_| f.alternate());
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl From<InvalidLabel> for Error {
+    fn from(error: InvalidLabel) -> Self {
+        Self::InvalidLabel(error)
+    }
+}
+
+impl From<InvalidSelector> for Error {
+    fn from(error: InvalidSelector) -> Self {
+        Self::InvalidSelector(error)
+    }
+}
+
+#[cfg(feature = "ssh-keys")]
+impl From<crate::InvalidSshKey> for Error {
+    fn from(error: crate::InvalidSshKey) -> Self {
+        Self::InvalidSshKey(error)
+    }
 }
 
 impl Error {
@@ -350,12 +437,37 @@ impl Error {
     }
 
     /// Returns whether Hetzner lacks the capacity for the request; another location or server type
-    /// may have it.
+    /// may have it. See also [`may_succeed_elsewhere`](Self::may_succeed_elsewhere).
     pub fn is_out_of_capacity(&self) -> bool {
         matches!(
             self.code(),
             Some(ErrorCode::ResourceUnavailable | ErrorCode::PlacementError)
         )
+    }
+
+    /// Returns whether another location or server type may succeed: Hetzner lacks the
+    /// [capacity](Self::is_out_of_capacity), or does not offer the type in the location, or no longer
+    /// for new servers.
+    ///
+    /// The API refuses combinations that are not offered with [`ErrorCode::InvalidInput`], so they are
+    /// recognized by its message. A type or location that does not exist is not among them.
+    pub fn may_succeed_elsewhere(&self) -> bool {
+        let is_refused = |error: &ApiError| {
+            let fields = error.details.fields.iter();
+            let texts = fields
+                .flat_map(|field| &field.messages)
+                .chain([&error.message]);
+            error.code == ErrorCode::InvalidInput
+                && texts.map(|text| text.to_lowercase()).any(|text| {
+                    text.contains("unsupported location")
+                        || text.contains("server type")
+                            && ["deprecated", "unavailable", "not available"]
+                                .iter()
+                                .any(|reason| text.contains(reason))
+                })
+        };
+        !self.may_have_taken_effect()
+            && (self.is_out_of_capacity() || self.api().is_some_and(is_refused))
     }
 
     /// Returns whether the request may have taken effect although it failed.
@@ -425,7 +537,7 @@ impl fmt::Display for ApiError {
     }
 }
 
-impl std::error::Error for ApiError {}
+impl error::Error for ApiError {}
 
 /// The details that the API adds to some error codes; empty for the others.
 ///

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_with::{apply, serde_as, skip_serializing_none};
 
+use crate::crud::found;
 use crate::request::Request;
 use crate::wrapped::{InId, InSelector};
 use crate::{
@@ -64,6 +65,11 @@ impl<'a> Firewalls<'a> {
     /// Gets one firewall.
     pub async fn get(self, id: FirewallId) -> Result<Firewall> {
         self.0.fetch(id).await
+    }
+
+    /// Gets one firewall, or `None` if it does not exist.
+    pub async fn try_get(self, id: FirewallId) -> Result<Option<Firewall>> {
+        found(self.get(id).await)
     }
 
     /// Creates a firewall.
@@ -163,7 +169,8 @@ impl<'a> Firewalls<'a> {
 
 /// A filter for firewalls.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListFirewalls {
     /// Only the firewall with exactly this name.
     pub name: Option<String>,
@@ -351,7 +358,7 @@ fn server() -> FirewallTargetType {
 
 /// What to apply a firewall to.
 #[serde_as]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FirewallTarget {
@@ -382,19 +389,19 @@ impl From<LabelSelector> for FirewallTarget {
 }
 
 /// A firewall to create.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct CreateFirewall {
     /// The name, unique in the project, at most 128 characters.
     pub name: String,
     /// The rules, at most 50. Without any, all incoming traffic is blocked and all outgoing traffic
     /// allowed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<FirewallRule>,
     /// What to apply it to.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub apply_to: Vec<FirewallTarget>,
     /// The labels.
-    #[serde(skip_serializing_if = "Labels::is_empty")]
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
@@ -424,7 +431,8 @@ pub struct FirewallCreated {
 
 /// An update of a firewall; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdateFirewall {
     /// The new name.
     pub name: Option<String>,

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_with::{apply, skip_serializing_none};
 
+use crate::crud::found;
 use crate::dns_ptr::ChangeDnsPtr;
 use crate::request::Request;
 use crate::{
@@ -57,6 +58,11 @@ impl<'a> FloatingIps<'a> {
     /// Gets one Floating IP.
     pub async fn get(self, id: FloatingIpId) -> Result<FloatingIp> {
         self.0.fetch(id).await
+    }
+
+    /// Gets one Floating IP, or `None` if it does not exist.
+    pub async fn try_get(self, id: FloatingIpId) -> Result<Option<FloatingIp>> {
+        found(self.get(id).await)
     }
 
     /// Creates a Floating IP, for a server or in a location, which is billed from now on.
@@ -133,7 +139,8 @@ impl<'a> FloatingIps<'a> {
 
 /// A filter for Floating IPs.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListFloatingIps {
     /// Only the one with this name.
     pub name: Option<String>,
@@ -191,7 +198,7 @@ resource!(FloatingIp, FloatingIpId, "floating_ip", "floating_ips");
 ///
 /// The API requires either a server or a location, hence the two constructors.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct CreateFloatingIp {
     /// IPv4 or IPv6.
     #[serde(rename = "type")]
@@ -199,15 +206,15 @@ pub struct CreateFloatingIp {
     /// The home location.
     pub home_location: Option<IdOrName<LocationId>>,
     /// The server to assign it to.
-    #[serde(skip_serializing_if = "Patch::is_keep")]
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
     pub server: Patch<ServerId>,
     /// The name, unique in the project; chosen by the API if `None`.
     pub name: Option<String>,
     /// The description.
-    #[serde(skip_serializing_if = "Patch::is_keep")]
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
     pub description: Patch<String>,
     /// The labels.
-    #[serde(skip_serializing_if = "Labels::is_empty")]
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
@@ -254,7 +261,8 @@ pub struct FloatingIpCreated {
 
 /// An update of a Floating IP; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdateFloatingIp {
     /// The new name.
     pub name: Option<String>,

@@ -1,6 +1,9 @@
 //! Ids, one type per kind of resource.
 
 use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{self, Deserialize, IntoDeserializer, Visitor};
 
 /// The largest id: the largest integer that every JSON implementation keeps exactly.
 pub(crate) const MAX_ID: u64 = (1 << 53) - 1;
@@ -126,7 +129,7 @@ pub(crate) fn deserialize<'de, D: serde::Deserializer<'de>>(input: D) -> Result<
     let number = crate::number::integer(input)?;
     Some(number)
         .filter(in_range)
-        .ok_or_else(|| serde::de::Error::custom(InvalidId))
+        .ok_or_else(|| de::Error::custom(InvalidId))
 }
 
 fn in_range(number: &u64) -> bool {
@@ -145,6 +148,35 @@ pub enum IdOrName<Id> {
     Id(Id),
     /// The exact name of a resource.
     Name(String),
+}
+
+impl<'de, Id: Deserialize<'de>> Deserialize<'de> for IdOrName<Id> {
+    fn deserialize<D: de::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        input.deserialize_any(KeyVisitor(PhantomData))
+    }
+}
+
+/// Reads a number as an id, and a string as a name.
+struct KeyVisitor<Id>(PhantomData<Id>);
+
+impl<'de, Id: Deserialize<'de>> Visitor<'de> for KeyVisitor<Id> {
+    type Value = IdOrName<Id>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an id or a name")
+    }
+
+    fn visit_u64<E: de::Error>(self, id: u64) -> Result<Self::Value, E> {
+        Id::deserialize(id.into_deserializer()).map(IdOrName::Id)
+    }
+
+    fn visit_i64<E: de::Error>(self, id: i64) -> Result<Self::Value, E> {
+        Id::deserialize(id.into_deserializer()).map(IdOrName::Id)
+    }
+
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(name.into())
+    }
 }
 
 impl<Id> From<&str> for IdOrName<Id> {

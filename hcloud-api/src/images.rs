@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_with::{apply, serde_as, skip_serializing_none};
 
+use crate::crud::found;
 use crate::number::Integer;
 use crate::{
     Action, Architecture, ChangeProtection, Client, Deprecation, IdOrName, ImageId, KindActions,
@@ -69,6 +70,11 @@ impl<'a> Images<'a> {
         self.0.fetch(id).await
     }
 
+    /// Gets one image, or `None` if it does not exist.
+    pub async fn try_get(self, id: ImageId) -> Result<Option<Image>> {
+        found(self.get(id).await)
+    }
+
     /// Updates a snapshot or backup; Hetzner's own images cannot be updated.
     pub async fn update(self, id: ImageId, change: &UpdateImage) -> Result<Image> {
         self.0.change(id, change).await
@@ -98,7 +104,8 @@ impl<'a> Images<'a> {
 
 /// A filter for images. Empty lists match all.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListImages {
     /// Only images with exactly this name, which exists once per architecture.
     pub name: Option<String>,
@@ -229,7 +236,8 @@ open_enum! {
 
 /// An update of a snapshot or backup; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdateImage {
     /// The new description.
     pub description: Option<String>,

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_with::{apply, skip_serializing_none};
 
+use crate::crud::found;
 use crate::{Architecture, Client, Deprecation, IdOrName, IsoId, Listing, Result};
 
 /// The ISO images that can be attached to servers; returned by [`Client::isos`].
@@ -48,11 +49,17 @@ impl Isos<'_> {
     pub async fn get(self, id: IsoId) -> Result<Iso> {
         self.0.fetch(id).await
     }
+
+    /// Gets one ISO image, or `None` if it does not exist.
+    pub async fn try_get(self, id: IsoId) -> Result<Option<Iso>> {
+        found(self.get(id).await)
+    }
 }
 
 /// A filter for ISO images.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListIsos {
     /// Only the one with this name.
     pub name: Option<String>,

@@ -16,16 +16,36 @@ use serde::de::{
 };
 use serde_json::Value;
 
+use crate::open_enum;
+
 /// A value in a response that differs from the documentation and was ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deviation {
+    /// The kind of difference.
+    pub kind: DeviationKind,
     /// The path of the value in the response, such as `servers[3].server_type.prices[0].net`.
     pub path: String,
     /// The problem, such as `expected a decimal number, got an object`.
     pub problem: String,
     /// The list item that is missing in the result because of it; `None` if only the value is.
     pub skipped: Option<SkippedItem>,
+}
+
+/// How a value in a response differs from the documentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DeviationKind {
+    /// The value does not fit its field.
+    Mismatch,
+    /// A documented field is missing.
+    MissingField,
+    /// This version does not know the field; see
+    /// [`report_unknown`](crate::ClientBuilder::report_unknown).
+    UnknownField,
+    /// This version does not know the value of an enum; see
+    /// [`report_unknown`](crate::ClientBuilder::report_unknown).
+    UnknownValue,
 }
 
 /// An item of a list that could not be decoded, because its identity is unknown.
@@ -36,6 +56,24 @@ pub struct SkippedItem {
     pub id: Option<String>,
     /// The item's name, if the response has one.
     pub name: Option<String>,
+}
+
+impl Deviation {
+    /// Creates one that has no value to describe.
+    pub(crate) fn unknown(kind: DeviationKind, path: impl fmt::Display) -> Self {
+        let problem = match kind {
+            DeviationKind::Mismatch => "does not fit",
+            DeviationKind::MissingField => "missing",
+            DeviationKind::UnknownField => "unknown field",
+            DeviationKind::UnknownValue => "unknown value",
+        };
+        Self {
+            kind,
+            path: path.to_string(),
+            problem: problem.to_owned(),
+            skipped: None,
+        }
+    }
 }
 
 impl fmt::Display for Deviation {
@@ -65,7 +103,19 @@ impl SkippedItem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Lenient,
+    /// In addition, what this version does not know is found.
+    Thorough,
     Strict,
+}
+
+impl Mode {
+    /// Returns the mode for what has more fields than are decoded.
+    pub(crate) fn without_search(self) -> Self {
+        match self {
+            Self::Thorough => Self::Lenient,
+            mode => mode,
+        }
+    }
 }
 
 /// Decodes a value at a path, and adds what was ignored to `deviations`.
@@ -81,6 +131,7 @@ pub(crate) fn decode<'de, T: Deserialize<'de>>(
     let root = Path::Root(path);
     let mut found = Vec::new();
     loop {
+        attempt.unknown.borrow_mut().clear();
         let input = Node {
             value,
             path: &root,
@@ -89,6 +140,7 @@ pub(crate) fn decode<'de, T: Deserialize<'de>>(
         let problem = match T::deserialize(input) {
             Ok(decoded) => {
                 deviations.append(&mut found);
+                deviations.append(&mut attempt.unknown.borrow_mut());
                 return Ok(decoded);
             }
             Err(problem) => problem,
@@ -97,7 +149,7 @@ pub(crate) fn decode<'de, T: Deserialize<'de>>(
         let at = fault.as_ref().map_or(path, |fault| &fault.path);
         let cause = problem.cause(at, &found);
         match fault {
-            Some(fault) if mode == Mode::Lenient => {
+            Some(fault) if mode != Mode::Strict => {
                 attempt.ignored.borrow_mut().insert(fault.value);
                 // A null is the same as nothing, and what follows from an earlier deviation is
                 // none of its own.
@@ -133,7 +185,7 @@ pub(crate) fn decode_list<'de, T: Deserialize<'de>>(
     for (index, item) in items.iter().enumerate() {
         match decode(item, &format!("{path}[{index}]"), mode, deviations) {
             Ok(item) => decoded.push(item),
-            Err(deviation) if mode == Mode::Lenient => deviations.push(Deviation {
+            Err(deviation) if mode != Mode::Strict => deviations.push(Deviation {
                 skipped: Some(SkippedItem::of(item)),
                 ..deviation
             }),
@@ -171,6 +223,7 @@ pub(crate) fn missing_fields<'de, T: Deserialize<'de>>(
         .filter(|field| field.absent.len() <= field.present);
     odd.flat_map(|field| field.absent)
         .map(|path| Deviation {
+            kind: DeviationKind::MissingField,
             path,
             problem: "missing, although others have it".to_owned(),
             skipped: None,
@@ -190,6 +243,7 @@ fn is_optional(of: &str, field: &str) -> bool {
         "HealthCheck" => &["http"],
         "HealthCheckHttp" => &["response", "status_codes", "tls"],
         "Image" => &["rapid_deploy"],
+        "IpPrice" => &["price_hourly"],
         "LoadBalancerService" => &["http", "protocol"],
         "LoadBalancerTarget" => &["ip", "label_selector", "server", "targets"],
         "Network" => &["load_balancers"],
@@ -201,6 +255,7 @@ fn is_optional(of: &str, field: &str) -> bool {
         "Server" => &["load_balancers", "placement_group", "volumes"],
         "ServerType" => &["category", "deprecation"],
         "Subnet" => &["ip_range", "vswitch_id"],
+        "TargetHealth" => &["detail", "http_status_code"],
         "Zone" => &["primary_nameservers"],
         _ => &[],
     };
@@ -214,6 +269,8 @@ struct Attempt {
     ignored: RefCell<HashSet<*const Value>>,
     /// The innermost value that did not fit.
     fault: RefCell<Option<Fault>>,
+    /// What this version does not know, and what is missing, if the mode is thorough.
+    unknown: RefCell<Vec<Deviation>>,
     /// All fields by their place, if they are counted.
     fields: Option<RefCell<BTreeMap<String, Occurrence>>>,
 }
@@ -224,6 +281,7 @@ impl Attempt {
             mode,
             ignored: RefCell::default(),
             fault: RefCell::default(),
+            unknown: RefCell::default(),
             fields: None,
         }
     }
@@ -250,6 +308,7 @@ struct Problem(String);
 impl Problem {
     fn at(self, path: &str) -> Deviation {
         Deviation {
+            kind: DeviationKind::Mismatch,
             path: path.to_owned(),
             problem: self.0,
             skipped: None,
@@ -382,6 +441,28 @@ impl<'de> Node<'_, 'de> {
         }
     }
 
+    /// Finds the fields of a struct that are missing or unknown, if that is asked for.
+    fn compare(&self, name: &str, fields: &[&str]) {
+        let (Mode::Thorough, Value::Object(object)) = (self.attempt.mode, self.value) else {
+            return;
+        };
+        let missing = fields.iter().filter(|field| !object.contains_key(**field));
+        for field in missing.filter(|field| !is_optional(name, field)) {
+            self.find(DeviationKind::MissingField, Path::Field(self.path, field));
+        }
+        for field in object
+            .keys()
+            .filter(|field| !fields.contains(&field.as_str()))
+        {
+            self.find(DeviationKind::UnknownField, Path::Field(self.path, field));
+        }
+    }
+
+    fn find(&self, kind: DeviationKind, path: impl fmt::Display) {
+        let deviation = Deviation::unknown(kind, path);
+        self.attempt.unknown.borrow_mut().push(deviation);
+    }
+
     fn is_ignored(&self, value: &'de Value) -> bool {
         self.attempt
             .ignored
@@ -395,7 +476,7 @@ impl<'de> Node<'_, 'de> {
         };
         visitor.visit_map(Fields {
             fields: fields.iter(),
-            skip_nulls: skip_nulls && self.attempt.mode == Mode::Lenient,
+            skip_nulls: skip_nulls && self.attempt.mode != Mode::Strict,
             next: None,
             node: self,
         })
@@ -433,9 +514,14 @@ impl<'de> Deserializer<'de> for Node<'_, 'de> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Problem> {
+        if let (Mode::Thorough, Value::String(value)) = (self.attempt.mode, self.value) {
+            if open_enum::is_unknown(name, value) {
+                self.find(DeviationKind::UnknownValue, self.path);
+            }
+        }
         visitor.visit_newtype_struct(self)
     }
 
@@ -446,6 +532,7 @@ impl<'de> Deserializer<'de> for Node<'_, 'de> {
         visitor: V,
     ) -> Result<V::Value, Problem> {
         self.count(name, fields);
+        self.compare(name, fields);
         self.fields(true, visitor)
     }
 

@@ -12,9 +12,15 @@ mod open_enum;
 mod resource;
 
 #[cfg(feature = "client")]
+mod acme;
+#[cfg(feature = "client")]
 mod action_lists;
 #[cfg(feature = "client")]
 mod actions;
+#[cfg(feature = "client")]
+mod attempt;
+#[cfg(feature = "client")]
+mod billed;
 #[cfg(feature = "blocking")]
 pub mod blocking;
 #[cfg(feature = "client")]
@@ -48,7 +54,11 @@ mod id;
 mod images;
 #[cfg(feature = "client")]
 mod isos;
+#[cfg(feature = "client")]
+mod labelled;
 mod labels;
+#[cfg(feature = "client")]
+mod leftovers;
 #[cfg(feature = "client")]
 mod lenient;
 #[cfg(feature = "client")]
@@ -90,6 +100,8 @@ mod request;
 #[cfg(feature = "client")]
 mod retry;
 #[cfg(feature = "client")]
+mod route;
+#[cfg(feature = "client")]
 mod rrsets;
 #[cfg(feature = "client")]
 mod salvage;
@@ -106,6 +118,8 @@ mod shape;
 mod sort;
 #[cfg(feature = "client")]
 mod ssh_keys;
+#[cfg(feature = "ssh-keys")]
+mod ssh_public_key;
 #[cfg(feature = "client")]
 mod storage_box_snapshots;
 #[cfg(feature = "client")]
@@ -133,11 +147,14 @@ pub use selector::{InvalidSelector, LabelSelector};
 
 #[cfg(feature = "client")]
 pub use self::{
+    acme::HostInZone,
     action_lists::{ActionSort, KindActions, ListActions, ResourceActions},
     actions::{
         Action, ActionError, ActionRef, ActionResource, ActionResourceKind, ActionStatus, Actions,
         Wait,
     },
+    attempt::Attempt,
+    billed::Billed,
     certificates::{
         Certificate, CertificateCreated, CertificateIssuance, CertificateRenewal, CertificateSort,
         CertificateSource, CertificateStatus, CertificateType, CertificateUser, Certificates,
@@ -168,7 +185,9 @@ pub use self::{
         UpdateImage,
     },
     isos::{Iso, IsoType, Isos, ListIsos},
-    lenient::{Deviation, SkippedItem},
+    labelled::Labelled,
+    leftovers::{Leftover, Leftovers},
+    lenient::{Deviation, DeviationKind, SkippedItem},
     load_balancer_types::{ListLoadBalancerTypes, LoadBalancerType, LoadBalancerTypes},
     load_balancers::{
         AddTarget, AttachLoadBalancerToNetwork, CreateLoadBalancer, CreateLoadBalancerPublicNet,
@@ -204,7 +223,7 @@ pub use self::{
         PrimaryIpSort, PrimaryIps, UpdatePrimaryIp,
     },
     protection::{ChangeProtection, Protection},
-    rate_limit::RateLimit,
+    rate_limit::{Quota, RateLimit},
     raw::RawRequest,
     resource::Resource,
     retry::RetryPolicy,
@@ -255,7 +274,9 @@ pub use self::{
     },
 };
 #[cfg(feature = "metadata")]
-pub use metadata::Metadata;
+pub use metadata::{Metadata, MetadataNetwork};
+#[cfg(feature = "ssh-keys")]
+pub use ssh_public_key::{InvalidSshKey, SshPublicKey};
 #[cfg(feature = "metrics")]
 pub use telemetry::describe_metrics;
 

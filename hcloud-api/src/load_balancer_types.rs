@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_with::{apply, serde_as, skip_serializing_none};
 
+use crate::crud::found;
 use crate::number::Integer;
 use crate::{Client, Deprecation, IdOrName, Listing, LoadBalancerTypeId, Result, TypePrice};
 
@@ -49,11 +50,17 @@ impl LoadBalancerTypes<'_> {
     pub async fn get(self, id: LoadBalancerTypeId) -> Result<LoadBalancerType> {
         self.0.fetch(id).await
     }
+
+    /// Gets one load balancer type, or `None` if it does not exist.
+    pub async fn try_get(self, id: LoadBalancerTypeId) -> Result<Option<LoadBalancerType>> {
+        found(self.get(id).await)
+    }
 }
 
 /// A filter for load balancer types.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListLoadBalancerTypes {
     /// Only the type with exactly this name.
     pub name: Option<String>,

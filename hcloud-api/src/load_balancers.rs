@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_with::{apply, serde_as, skip_serializing_none};
 
+use crate::crud::found;
 use crate::dns_ptr::ChangeDnsPtr;
 use crate::number::Integer;
 use crate::request::Request;
@@ -66,6 +67,11 @@ impl<'a> LoadBalancers<'a> {
     /// Gets one load balancer, with the health of its targets.
     pub async fn get(self, id: LoadBalancerId) -> Result<LoadBalancer> {
         self.0.fetch(id).await
+    }
+
+    /// Gets one load balancer, with the health of its targets, or `None` if it does not exist.
+    pub async fn try_get(self, id: LoadBalancerId) -> Result<Option<LoadBalancer>> {
+        found(self.get(id).await)
     }
 
     /// Creates a load balancer, which is billed from now on.
@@ -278,7 +284,8 @@ impl<'a> LoadBalancers<'a> {
 
 /// A filter for load balancers.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListLoadBalancers {
     /// Only the one with this name.
     pub name: Option<String>,
@@ -737,7 +744,7 @@ open_enum! {
 
 /// A target in a request.
 #[serde_as]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Target {
@@ -781,7 +788,7 @@ impl From<IpAddr> for Target {
 
 /// A target to add.
 #[skip_serializing_none]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct AddTarget {
     /// The target.
     #[serde(flatten)]
@@ -813,7 +820,7 @@ impl AddTarget {
 ///
 /// The API requires either a location or a network zone, hence the two constructors.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct CreateLoadBalancer {
     /// The name, unique in the project.
     pub name: String,
@@ -826,10 +833,10 @@ pub struct CreateLoadBalancer {
     /// The load balancing algorithm; round robin if `None`.
     pub algorithm: Option<LoadBalancerAlgorithm>,
     /// The services.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<LoadBalancerService>,
     /// The targets.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<AddTarget>,
     /// The private network to attach it to.
     pub network: Option<NetworkId>,
@@ -838,7 +845,7 @@ pub struct CreateLoadBalancer {
     /// The public addresses; new ones if `None`.
     pub public_net: Option<CreateLoadBalancerPublicNet>,
     /// The labels.
-    #[serde(skip_serializing_if = "Labels::is_empty")]
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
@@ -886,7 +893,8 @@ impl CreateLoadBalancer {
 
 /// The Primary IPs of a new load balancer.
 #[skip_serializing_none]
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct CreateLoadBalancerPublicNet {
     /// For IPv4; a new one if `None`.
     pub ipv4: Option<PrimaryIpId>,
@@ -908,7 +916,8 @@ pub struct LoadBalancerCreated {
 
 /// An update of a load balancer; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdateLoadBalancer {
     /// The new name.
     pub name: Option<String>,
@@ -918,7 +927,7 @@ pub struct UpdateLoadBalancer {
 
 /// An update of a service; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct UpdateService {
     /// The port that the service listens on, which identifies it.
     pub listen_port: u16,
@@ -950,7 +959,8 @@ impl UpdateService {
 
 /// An update of a health check; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdateHealthCheck {
     /// The new protocol.
     pub protocol: Option<HealthCheckProtocol>,
@@ -968,7 +978,8 @@ pub struct UpdateHealthCheck {
 
 /// An update of the HTTP settings of a health check; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdateHealthCheckHttp {
     /// The new `Host` header; [`Patch::Null`] sends none.
     #[serde(skip_serializing_if = "Patch::is_keep")]
@@ -985,7 +996,8 @@ pub struct UpdateHealthCheckHttp {
 
 /// An update of a service that speaks HTTP; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdateServiceHttp {
     /// Whether a client always gets the same target.
     pub sticky_sessions: Option<bool>,
@@ -1003,7 +1015,7 @@ pub struct UpdateServiceHttp {
 
 /// A private network to attach a load balancer to, and its address there.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct AttachLoadBalancerToNetwork {
     /// The network.
     pub network: NetworkId,

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_with::{apply, skip_serializing_none};
 
+use crate::crud::found;
 use crate::{Client, IdOrName, Listing, LocationId, Result, Sort};
 
 /// The locations; returned by [`Client::locations`].
@@ -45,11 +46,17 @@ impl Locations<'_> {
     pub async fn get(self, id: LocationId) -> Result<Location> {
         self.0.fetch(id).await
     }
+
+    /// Gets one location, or `None` if it does not exist.
+    pub async fn try_get(self, id: LocationId) -> Result<Option<Location>> {
+        found(self.get(id).await)
+    }
 }
 
 /// A filter for locations.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListLocations {
     /// Only the one with this name.
     pub name: Option<String>,

@@ -8,7 +8,7 @@ use serde_with::skip_serializing_none;
 
 /// A query for metrics of a period.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct MetricsQuery<Metric> {
     /// The metrics; at least one.
     #[serde(rename = "type")]

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_with::{apply, serde_as, skip_serializing_none};
 
+use crate::crud::found;
 use crate::number::Integer;
 use crate::request::Request;
 use crate::{
@@ -62,6 +63,11 @@ impl<'a> Networks<'a> {
     /// Gets one network.
     pub async fn get(self, id: NetworkId) -> Result<Network> {
         self.0.fetch(id).await
+    }
+
+    /// Gets one network, or `None` if it does not exist.
+    pub async fn try_get(self, id: NetworkId) -> Result<Option<Network>> {
+        found(self.get(id).await)
     }
 
     /// Creates a network.
@@ -152,7 +158,8 @@ impl<'a> Networks<'a> {
 
 /// A filter for networks.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListNetworks {
     /// Only the network with exactly this name.
     pub name: Option<String>,
@@ -260,22 +267,22 @@ impl Route {
 
 /// A network to create.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct CreateNetwork {
     /// The name, unique in the project.
     pub name: String,
     /// The range, which contains all subnets: private IPv4, at least a /24. It can be extended later.
     pub ip_range: String,
     /// The subnets. Without any, nothing can be attached.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subnets: Vec<CreateSubnet>,
     /// The routes.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub routes: Vec<Route>,
     /// Whether the routes are exposed to a vSwitch; no if `None`.
     pub expose_routes_to_vswitch: Option<bool>,
     /// The labels.
-    #[serde(skip_serializing_if = "Labels::is_empty")]
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
@@ -295,7 +302,7 @@ impl CreateNetwork {
 
 /// A subnet to create.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct CreateSubnet {
     /// The type.
     #[serde(rename = "type")]
@@ -331,7 +338,8 @@ impl CreateSubnet {
 
 /// An update of a network; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdateNetwork {
     /// The new name.
     pub name: Option<String>,
@@ -342,7 +350,8 @@ pub struct UpdateNetwork {
 }
 
 /// A filter for members of a network. Empty lists match all.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListNetworkMembers {
     /// Only members of one of these kinds.
     #[serde(rename = "type")]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{self, Visitor};
+use serde::de::{self, Deserializer, Visitor};
 
 /// Declares an enum of strings that preserves unknown values.
 ///
@@ -102,7 +102,10 @@ macro_rules! open_enum {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-                input.deserialize_str($crate::open_enum::StrVisitor(std::marker::PhantomData))
+                // Formats ignore the name, see `is_unknown`.
+                let name = concat!("one of" $(, "|", $value)+);
+                let visitor = $crate::open_enum::StrVisitor(std::marker::PhantomData);
+                input.deserialize_newtype_struct(name, visitor)
             }
         }
     };
@@ -111,14 +114,26 @@ macro_rules! open_enum {
 /// Deserializes a value from a borrowed string.
 pub(crate) struct StrVisitor<T>(pub(crate) PhantomData<T>);
 
-impl<T: for<'a> From<&'a str>> Visitor<'_> for StrVisitor<T> {
+impl<'de, T: for<'a> From<&'a str>> Visitor<'de> for StrVisitor<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string")
     }
 
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, input: D) -> Result<T, D::Error> {
+        input.deserialize_str(self)
+    }
+
     fn visit_str<E: de::Error>(self, value: &str) -> Result<T, E> {
         Ok(T::from(value))
     }
+}
+
+/// Returns whether an enum, which is deserialized under the name `one of|running|off`, does not know
+/// a value.
+#[cfg(feature = "client")]
+pub(crate) fn is_unknown(name: &str, value: &str) -> bool {
+    let known = name.strip_prefix("one of|");
+    known.is_some_and(|known| known.split('|').all(|known| known != value))
 }

@@ -49,16 +49,22 @@ pub struct Listed<T> {
     pub deviations: Vec<Deviation>,
 }
 
-/// A page of a list; returned by [`Listing::pages`].
+/// A page of a list; returned by [`Listing::pages`] and [`Listing::page`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ListedPage<T> {
-    /// The items that no page before had.
+    /// The items; of [`Listing::pages`], only those that no page before had.
     pub items: Vec<T>,
     /// The values that were ignored, as in [`Listed::deviations`].
     pub deviations: Vec<Deviation>,
-    /// The progress, including this page.
+    /// The progress, including this page; of [`Listing::page`], only this page.
     pub progress: Progress,
+    /// The number of this page, from 1.
+    pub number: u64,
+    /// The number of the next page; `None` for the last.
+    pub next: Option<u64>,
+    /// The number of the last page, if the API reports it.
+    pub last: Option<u64>,
 }
 
 impl<T> ListedPage<T> {
@@ -168,15 +174,53 @@ impl<T: Resource> Listing<T> {
     /// cannot be decoded.
     pub async fn first(self) -> Result<Option<T>> {
         let first = self.per_page(1);
-        let page = first.page(1).await?;
+        let page = first.fetch_page(1).await?;
         if let Some(deviation) = page.deviations.iter().find(|it| it.skipped.is_some()) {
             return Err(first.request.decode_error(deviation));
         }
         Ok(page.items.into_iter().next())
     }
 
+    /// Fetches one page, from 1, for instance to show it; a page after the last is empty.
+    ///
+    /// ```no_run
+    /// # async fn example(client: hcloud_api::Client) -> hcloud_api::Result<()> {
+    /// let page = client.servers().list(&Default::default()).per_page(20).page(2).await?;
+    /// println!("{} of {:?} servers", page.items.len(), page.progress.total);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The error of the request.
+    pub async fn page(self, number: u64) -> Result<ListedPage<T>> {
+        let number = number.max(1);
+        let page = self.fetch_page(number).await?;
+        let progress = Progress {
+            items: page.items.len() as u64,
+            total: page.total,
+        };
+        Ok(page.listed(number, progress))
+    }
+
+    /// Returns the number of items, for which the API is asked with a single item.
+    ///
+    /// If the API does not report the number, all items are fetched.
+    ///
+    /// # Errors
+    ///
+    /// The error of the request.
+    pub async fn count(self) -> Result<u64> {
+        let request = self.request.clone();
+        let first = Self::new(request).per_page(1).fetch_page(1).await?;
+        match first.total {
+            Some(total) => Ok(total),
+            None => Ok(self.all().await?.len() as u64),
+        }
+    }
+
     async fn fetch_pages(&self, progress: &mut impl FnMut(Progress)) -> Result<Vec<Page<T>>> {
-        let first = self.page(1).await?;
+        let first = self.fetch_page(1).await?;
         let last = first.plausible_last();
         let mut fetched = Progress::default();
         let mut report = |page: &Page<T>| {
@@ -187,7 +231,7 @@ impl<T: Resource> Listing<T> {
         report(&first);
         let mut pages = vec![first];
         let mut others = stream::iter(2..=last)
-            .map(|number| self.page(number))
+            .map(|number| self.fetch_page(number))
             .buffered(self.request.client().shared.parallel_pages);
         while let Some(page) = others.try_next().await? {
             report(&page);
@@ -198,7 +242,7 @@ impl<T: Resource> Listing<T> {
         let items = pages.iter().flat_map(|page| &page.items);
         let mut seen: HashSet<T::Id> = items.filter(|_| next.is_some()).map(T::id).collect();
         while let Some(number) = next {
-            let page = self.page(number).await?;
+            let page = self.fetch_page(number).await?;
             let new = page.items.iter().filter(|item| seen.insert(item.id()));
             next = page.next.filter(|_| new.count() > 0 || page.has_skipped());
             report(&page);
@@ -207,7 +251,7 @@ impl<T: Resource> Listing<T> {
         Ok(pages)
     }
 
-    async fn page(&self, number: u64) -> Result<Page<T>> {
+    async fn fetch_page(&self, number: u64) -> Result<Page<T>> {
         let success = self
             .request
             .clone()
@@ -234,6 +278,17 @@ impl<T: Resource> Listing<T> {
 }
 
 impl<T> Page<T> {
+    fn listed(self, number: u64, progress: Progress) -> ListedPage<T> {
+        ListedPage {
+            items: self.items,
+            deviations: self.deviations,
+            progress,
+            number,
+            next: self.next,
+            last: self.last,
+        }
+    }
+
     /// Returns the last page that this first page promises: pages of this size with all items that
     /// it counts.
     fn plausible_last(&self) -> u64 {
@@ -265,6 +320,8 @@ struct Pages<T: Resource> {
     ahead: Option<BoxStream<'static, Result<Page<T>>>>,
     /// The page after those, if the list became longer or does not report its length.
     next: Option<u64>,
+    /// The last page that was returned.
+    number: u64,
     pass: usize,
     /// The number of items that the first page of this pass has reported.
     total: Option<u64>,
@@ -280,6 +337,7 @@ impl<T: Resource> Pages<T> {
             list: Arc::new(list),
             ahead: None,
             next: Some(1),
+            number: 0,
             pass: 1,
             total: None,
             shrank: false,
@@ -290,17 +348,18 @@ impl<T: Resource> Pages<T> {
     }
 
     async fn read(mut self) -> Result<Option<(ListedPage<T>, Self)>> {
-        let page = loop {
+        let (number, page) = loop {
             if let Some(ahead) = &mut self.ahead {
                 if let Some(page) = ahead.try_next().await? {
                     self.next = page.next;
                     self.seen_in_pass.extend(page.items.iter().map(T::id));
-                    break page;
+                    self.number += 1;
+                    break (self.number, page);
                 }
             }
             self.ahead = None;
             if let Some(number) = self.next.take() {
-                let page = self.list.page(number).await?;
+                let page = self.list.fetch_page(number).await?;
                 let new = page.items.iter();
                 let new = new
                     .filter(|item| self.seen_in_pass.insert(item.id()))
@@ -312,7 +371,8 @@ impl<T: Resource> Pages<T> {
                 } else {
                     self.next = page.next.filter(|_| new > 0 || page.has_skipped());
                 }
-                break page;
+                self.number = number;
+                break (number, page);
             }
             if !self.shrank || self.pass == MAX_PASSES {
                 return Ok(None);
@@ -327,12 +387,8 @@ impl<T: Resource> Pages<T> {
         self.shrank |= page.total.is_some_and(|total| Some(total) < self.total);
         self.progress.items += page.items.len() as u64;
         self.progress.total = page.total.or(self.progress.total);
-        let items = page.items.into_iter();
-        let listed = ListedPage {
-            items: items.filter(|item| self.seen.insert(item.id())).collect(),
-            deviations: page.deviations,
-            progress: self.progress,
-        };
+        let mut listed = page.listed(number, self.progress);
+        listed.items.retain(|item| self.seen.insert(item.id()));
         Ok(Some((listed, self)))
     }
 
@@ -342,7 +398,7 @@ impl<T: Resource> Pages<T> {
         let parallel_pages = list.request.client().shared.parallel_pages;
         let page = move |number| {
             let list = Arc::clone(&list);
-            async move { list.page(number).await }
+            async move { list.fetch_page(number).await }
         };
         self.ahead = Some(
             stream::iter(2..=last)
@@ -378,7 +434,7 @@ impl<T: Resource> Reader<T> {
         let Some(number) = self.next else {
             return Ok(None);
         };
-        let mut page = self.list.page(number).await?;
+        let mut page = self.list.fetch_page(number).await?;
         page.items.retain(|item| self.seen.insert(item.id()));
 
         let removed = self

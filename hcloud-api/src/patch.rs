@@ -1,11 +1,11 @@
 //! Updates of fields that can be cleared.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The update of a field that can be set, cleared with `null`, or kept.
 ///
 /// Used only where the API distinguishes `null` from an absent field; elsewhere the field is an
-/// `Option`. A field of this type needs `#[serde(skip_serializing_if = "Patch::is_keep")]`.
+/// `Option`. A field of this type needs `#[serde(default, skip_serializing_if = "Patch::is_keep")]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Patch<T> {
     /// Keeps the field: it is not sent.
@@ -36,5 +36,11 @@ impl<T: Serialize> Serialize for Patch<T> {
             Self::Set(value) => output.serialize_some(value),
             Self::Keep | Self::Null => output.serialize_none(),
         }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(input)?.map_or(Self::Null, Self::Set))
     }
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_with::{apply, skip_serializing_none};
 
+use crate::crud::found;
 use crate::{
     Action, Client, IdOrName, LabelSelector, Labels, Listing, PlacementGroupId, Result, ServerId,
     Sort,
@@ -58,6 +59,11 @@ impl PlacementGroups<'_> {
         self.0.fetch(id).await
     }
 
+    /// Gets one placement group, or `None` if it does not exist.
+    pub async fn try_get(self, id: PlacementGroupId) -> Result<Option<PlacementGroup>> {
+        found(self.get(id).await)
+    }
+
     /// Creates an empty placement group.
     ///
     /// # Errors
@@ -84,7 +90,8 @@ impl PlacementGroups<'_> {
 
 /// A filter for placement groups. Empty lists match all.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListPlacementGroups {
     /// Only the placement group with exactly this name.
     pub name: Option<String>,
@@ -144,7 +151,7 @@ open_enum! {
 }
 
 /// A placement group to create.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct CreatePlacementGroup {
     /// The name, unique in the project.
     pub name: String,
@@ -152,7 +159,7 @@ pub struct CreatePlacementGroup {
     #[serde(rename = "type")]
     pub kind: PlacementGroupType,
     /// The labels.
-    #[serde(skip_serializing_if = "Labels::is_empty")]
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
@@ -181,7 +188,8 @@ pub struct PlacementGroupCreated {
 
 /// An update of a placement group; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdatePlacementGroup {
     /// The new name.
     pub name: Option<String>,

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_with::{apply, skip_serializing_none};
 
+use crate::crud::found;
 use crate::dns_ptr::ChangeDnsPtr;
 use crate::request::Request;
 use crate::{
@@ -55,6 +56,11 @@ impl<'a> PrimaryIps<'a> {
     /// Gets one Primary IP.
     pub async fn get(self, id: PrimaryIpId) -> Result<PrimaryIp> {
         self.0.fetch(id).await
+    }
+
+    /// Gets one Primary IP, or `None` if it does not exist.
+    pub async fn try_get(self, id: PrimaryIpId) -> Result<Option<PrimaryIp>> {
+        found(self.get(id).await)
     }
 
     /// Creates a Primary IP, for a server or in a location.
@@ -135,7 +141,8 @@ impl<'a> PrimaryIps<'a> {
 
 /// A filter for Primary IPs.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListPrimaryIps {
     /// Only the one with this name.
     pub name: Option<String>,
@@ -217,7 +224,7 @@ open_enum! {
 ///
 /// The API requires either a server or a location, hence the two constructors.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct CreatePrimaryIp {
     /// The name, unique in the project.
     pub name: String,
@@ -229,12 +236,12 @@ pub struct CreatePrimaryIp {
     /// The kind of resource that it is assigned to.
     pub assignee_type: Option<AssigneeType>,
     /// The server to assign it to, which must be off.
-    #[serde(skip_serializing_if = "Patch::is_keep")]
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
     pub assignee_id: Patch<ServerId>,
     /// Whether it is deleted together with its server.
     pub auto_delete: Option<bool>,
     /// The labels.
-    #[serde(skip_serializing_if = "Labels::is_empty")]
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
@@ -284,7 +291,8 @@ pub struct PrimaryIpCreated {
 
 /// An update of a Primary IP; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdatePrimaryIp {
     /// The new name.
     pub name: Option<String>,

@@ -12,7 +12,7 @@ pub struct Protection {
 }
 
 /// The operations to protect a resource against.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct ChangeProtection {
     /// Whether deletion is refused.
     pub delete: bool,

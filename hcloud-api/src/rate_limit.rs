@@ -7,8 +7,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use http::StatusCode;
 use http::header::HeaderMap;
+use http::{Method, StatusCode};
 use tokio::time::Instant;
 
 use crate::delay::Spell;
@@ -16,22 +16,37 @@ use crate::delay::Spell;
 /// The rate limit if the API does not report one, in requests per hour.
 const DEFAULT_LIMIT: f64 = 3600.0;
 
-/// The budget that a request counts against; each has a bucket of its own.
+/// The budget that a request counts against.
+///
+/// Each has a bucket of its own, which only its own responses correct. It is not documented whether
+/// the actions of one resource or kind are counted as actions or as anything else, so they have a
+/// bucket as well: if it is in truth part of another one, both follow what the API reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Budget {
     Cloud,
     Actions,
+    ActionLists,
     StorageBoxes,
+    StorageBoxActionLists,
 }
 
 impl Budget {
-    /// Returns the budget of a path below the endpoint.
-    pub(crate) fn of(path: &str) -> Self {
-        match path.split('/').nth(1) {
-            Some("actions") => Self::Actions,
-            Some("storage_boxes" | "storage_box_types") => Self::StorageBoxes,
-            _ => Self::Cloud,
+    /// Returns the budget of a request to a path below the endpoint.
+    pub(crate) fn of(method: &Method, path: &str) -> Self {
+        let mut parts = path.split('/').skip(1);
+        let kind = parts.next();
+        let reads_actions = *method == Method::GET && parts.any(|part| part == "actions");
+        match (kind, reads_actions) {
+            (Some("actions"), _) => Self::Actions,
+            (Some("storage_boxes"), true) => Self::StorageBoxActionLists,
+            (Some("storage_boxes" | "storage_box_types"), _) => Self::StorageBoxes,
+            (_, true) => Self::ActionLists,
+            (_, false) => Self::Cloud,
         }
+    }
+
+    pub(crate) fn is_of_storage_boxes(self) -> bool {
+        matches!(self, Self::StorageBoxes | Self::StorageBoxActionLists)
     }
 }
 
@@ -40,11 +55,28 @@ impl Budget {
 pub(crate) struct Pacers {
     cloud: Pacer,
     actions: Pacer,
+    action_lists: Pacer,
     storage_boxes: Pacer,
+    storage_box_action_lists: Pacer,
+}
+
+/// The requests that are left; returned by [`Client::quota`](crate::Client::quota).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Quota {
+    /// All requests that are not counted elsewhere.
+    pub cloud: RateLimit,
+    /// Requests for actions by their ids, as [`Client::wait`](crate::Client::wait) sends them.
+    pub actions: RateLimit,
+    /// Requests for the actions of a kind of resource or of one resource. It is not documented which
+    /// of the limits they count against.
+    pub action_lists: RateLimit,
+    /// Requests for storage boxes.
+    pub storage_boxes: RateLimit,
 }
 
 /// What the API has reported about a rate limit; returned by
-/// [`Client::rate_limit`](crate::Client::rate_limit).
+/// [`Client::rate_limit`](crate::Client::rate_limit) and [`Client::quota`](crate::Client::quota).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RateLimit {
@@ -65,7 +97,18 @@ impl Pacers {
         match budget {
             Budget::Cloud => &self.cloud,
             Budget::Actions => &self.actions,
+            Budget::ActionLists => &self.action_lists,
             Budget::StorageBoxes => &self.storage_boxes,
+            Budget::StorageBoxActionLists => &self.storage_box_action_lists,
+        }
+    }
+
+    pub(crate) fn quota(&self) -> Quota {
+        Quota {
+            cloud: self.cloud.left(),
+            actions: self.actions.left(),
+            action_lists: self.action_lists.left(),
+            storage_boxes: self.storage_boxes.left(),
         }
     }
 }
@@ -133,6 +176,19 @@ impl Pacer {
     /// Returns what the last response reported.
     pub(crate) fn limit(&self) -> RateLimit {
         self.lock().limit.clone()
+    }
+
+    /// Returns what the last response reported, with the requests that are left now.
+    fn left(&self) -> RateLimit {
+        let mut state = self.lock();
+        let now = state.bucket.as_mut().map(|bucket| {
+            bucket.refill(Instant::now());
+            bucket.tokens.max(0.0) as u64
+        });
+        RateLimit {
+            remaining: now.or(state.limit.remaining),
+            ..state.limit.clone()
+        }
     }
 
     /// Returns whether the next request has to wait.
@@ -366,6 +422,42 @@ mod tests {
         let permit = pacer.permit(IMMEDIATELY);
 
         assert_eq!(wait(&permit), SECOND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_left_counts_requests_since_and_refills() {
+        let pacer = Pacer::default();
+        assert_eq!(pacer.left().remaining, None);
+        let mut permit = pacer.permit(IMMEDIATELY);
+        permit.ready().await;
+        permit.observe(StatusCode::OK, &budget(3600, 10));
+        let _waiting = [pacer.permit(IMMEDIATELY), pacer.permit(IMMEDIATELY)];
+
+        assert_eq!(pacer.left().remaining, Some(8));
+        assert_eq!(pacer.limit().remaining, Some(10));
+        tokio::time::advance(5 * SECOND).await;
+        assert_eq!(pacer.left().remaining, Some(13));
+    }
+
+    #[test]
+    fn budgets_are_told_apart_by_method_and_path() {
+        for (method, path, budget) in [
+            (Method::GET, "/servers/1", Budget::Cloud),
+            (Method::POST, "/servers/1/actions/reboot", Budget::Cloud),
+            (Method::GET, "/actions", Budget::Actions),
+            (Method::GET, "/actions/1", Budget::Actions),
+            (Method::GET, "/servers/1/actions", Budget::ActionLists),
+            (Method::GET, "/servers/actions/1", Budget::ActionLists),
+            (Method::GET, "/storage_boxes/1", Budget::StorageBoxes),
+            (Method::GET, "/storage_box_types", Budget::StorageBoxes),
+            (
+                Method::GET,
+                "/storage_boxes/1/actions",
+                Budget::StorageBoxActionLists,
+            ),
+        ] {
+            assert_eq!(Budget::of(&method, path), budget, "{method} {path}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -68,6 +68,11 @@ impl RawRequest {
         self.0.send().await?.decode_strictly()
     }
 
+    /// Sends the request and decodes the resource in its field, such as `{"server": …}`.
+    pub async fn one<T: Resource>(self) -> Result<T> {
+        self.0.one().await
+    }
+
     /// Returns a list with pages.
     pub fn list<T: Resource>(self) -> Listing<T> {
         self.0.list()

@@ -1,4 +1,5 @@
-//! Removal of a request's secrets from its error, whose text may quote what was sent.
+//! Removal of secrets: of a request's from its error, whose text may quote what was sent, and of all
+//! from the bodies in traces.
 
 use serde_json::Value;
 
@@ -9,6 +10,17 @@ const SECRET_FIELDS: &[&str] = &[
     "root_password",
     "tsig_key",
     "user_data",
+];
+
+/// Parts of the names of such fields in custom requests and in new responses.
+const SECRET_WORDS: &[&str] = &[
+    "credential",
+    "passphrase",
+    "password",
+    "private_key",
+    "secret",
+    "token",
+    "wss_url",
 ];
 
 /// Quotations of a part of a secret are recognized from this length, in characters.
@@ -37,7 +49,7 @@ impl Secrets {
             Value::Array(items) => items.iter().for_each(|item| self.collect(item, is_secret)),
             Value::Object(fields) => {
                 for (name, value) in fields {
-                    self.collect(value, is_secret || SECRET_FIELDS.contains(&&**name));
+                    self.collect(value, is_secret || is_secret_field(name));
                 }
             }
             _ => {}
@@ -70,6 +82,17 @@ impl Secrets {
         shown + &text[end.unwrap_or(0)..]
     }
 
+    /// Returns a body without secrets: those of its own fields, and those of the request that it
+    /// quotes. A body that is not JSON is not shown at all.
+    pub(crate) fn without(&self, body: &[u8]) -> String {
+        let Ok(mut json) = serde_json::from_slice::<Value>(body) else {
+            return format!("{} bytes that are not JSON", body.len());
+        };
+        hide_fields(&mut json);
+        self.redact(&mut json);
+        json.to_string()
+    }
+
     /// Redacts all text in an error.
     pub(crate) fn redact(&self, error: &mut Value) {
         match error {
@@ -78,6 +101,29 @@ impl Secrets {
             Value::Object(fields) => fields.values_mut().for_each(|value| self.redact(value)),
             _ => {}
         }
+    }
+}
+
+/// Returns whether a field holds a secret.
+fn is_secret_field(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET_FIELDS.contains(&&*name) || SECRET_WORDS.iter().any(|word| name.contains(word))
+}
+
+/// Replaces the values of fields that hold secrets.
+fn hide_fields(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(hide_fields),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    Value::Null => {}
+                    _ if is_secret_field(name) => *value = REDACTED.into(),
+                    _ => hide_fields(value),
+                }
+            }
+        }
+        _ => {}
     }
 }
 
@@ -172,6 +218,29 @@ mod tests {
         ] {
             assert_eq!(redacted(message), message);
         }
+    }
+
+    #[test]
+    fn bodies_are_shown_without_secrets() {
+        let sent = json!({"name": "web1", "user_data": USER_DATA}).to_string();
+        let body = json!({
+            "server": {"name": "web1", "note": format!("booted with {USER_DATA}")},
+            "root_password": "abc123",
+            "wss_url": "wss://console.example/?token=abc123",
+            "new": [{"api_token_v2": ["abc123"], "sshPassword": 123, "password": null}],
+        });
+
+        let shown = Secrets::of(Some(sent.as_bytes())).without(body.to_string().as_bytes());
+
+        let expected = json!({
+            "server": {"name": "web1", "note": "booted with [redacted]"},
+            "root_password": "[redacted]",
+            "wss_url": "[redacted]",
+            "new": [{"api_token_v2": "[redacted]", "sshPassword": "[redacted]", "password": null}],
+        });
+        assert_eq!(shown, expected.to_string());
+        let page = Secrets::of(None).without(b"<html>abc123");
+        assert_eq!(page, "12 bytes that are not JSON");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::{self, DeserializeOwned};
 use serde_json::Value;
 use tokio::time::{Instant, timeout};
-use tracing::{Instrument, debug, debug_span, info, warn};
+use tracing::{Instrument, Level, debug, debug_span, enabled, info, trace, warn};
 
 use crate::delay::{SLOW_RESPONSE, Shown};
 use crate::envelope;
@@ -22,9 +22,12 @@ use crate::pagination::Listing;
 use crate::rate_limit::{Budget, Permit};
 use crate::redact::Secrets;
 use crate::retry::Retries;
+use crate::route::route;
 use crate::shape;
 use crate::token::Version;
-use crate::{ApiError, Client, Delay, Deviation, Error, Resource, Result, Salvage};
+use crate::{
+    ApiError, Attempt, Client, Delay, Deviation, DeviationKind, Error, Resource, Result, Salvage,
+};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -44,8 +47,8 @@ impl Request {
     pub(crate) fn new(client: &Client, method: Method, path: String) -> Self {
         Self {
             client: client.clone(),
+            budget: Budget::of(&method, &path),
             method,
-            budget: Budget::of(&path),
             path,
             query: Vec::new(),
             body: None,
@@ -95,7 +98,7 @@ impl Request {
             |response, mode, deviations| {
                 let decoded = envelope::odd_field(response, T::ONE, mode, deviations);
                 match (decoded, mode) {
-                    (Err(deviation), Mode::Lenient) => {
+                    (Err(deviation), Mode::Lenient | Mode::Thorough) => {
                         deviations.push(deviation);
                         Ok(None)
                     }
@@ -130,6 +133,7 @@ impl Request {
         success.decode(
             |body| envelope::field(body, T::MANY),
             |response, mode, deviations| {
+                envelope::find_unknown(response, T::MANY, mode, deviations);
                 lenient::decode_list(response.get(T::MANY), T::MANY, mode, deviations)
             },
         )
@@ -149,7 +153,12 @@ impl Request {
         if self.client.shared.dry_run && self.method != Method::GET {
             return Err(self.not_sent());
         }
-        let span = debug_span!("request", method = %self.method, path = self.path);
+        let span = debug_span!(
+            "request",
+            method = %self.method,
+            path = self.path,
+            http.route = route(&self.path),
+        );
         let in_flight = AtomicBool::new(false);
         let attempts = self.attempts(&in_flight).instrument(span);
         let Some(limit) = self.client.call_timeout else {
@@ -172,12 +181,14 @@ impl Request {
         let mut retries = self.client.retry.begin();
         let mut permit = pacer.permit(Duration::ZERO);
         let mut may_renew_token = true;
+        let mut number = 0;
         loop {
+            number += 1;
             self.report_pacing(&permit, &retries);
             permit.ready().await;
             let token = shared.token.current();
             in_flight.store(true, Ordering::Relaxed);
-            let ended = self.attempt(permit, &token).await;
+            let ended = self.attempt(permit, &token, number).await;
             in_flight.store(false, Ordering::Relaxed);
             let error = match ended {
                 Ok(success) => return Ok(success),
@@ -206,29 +217,35 @@ impl Request {
         }
     }
 
-    async fn attempt(&self, permit: Permit<'_>, token: &Version) -> Result<Success> {
-        #[cfg(feature = "metrics")]
-        let (began, mut status) = (Instant::now(), None);
+    async fn attempt(&self, permit: Permit<'_>, token: &Version, number: u32) -> Result<Success> {
+        let began = Instant::now();
+        let mut status = None;
         let sent = self.http().header(AUTHORIZATION, token.header.clone());
-        let response = async {
+        let ended = async {
             let response = (self.unless_slow(sent.send()).await)
                 .map_err(|error| self.transport_error(error))?;
-            #[cfg(feature = "metrics")]
-            {
-                status = Some(response.status().as_u16());
-            }
+            status = Some(response.status());
             self.read(response, permit).await
         }
         .await;
-        #[cfg(feature = "metrics")]
-        crate::telemetry::record_attempt(
-            &self.method,
-            &self.path,
+        let attempt = Attempt {
+            method: &self.method,
+            path: &self.path,
+            number,
             status,
-            &response,
-            began.elapsed(),
-        );
-        response
+            correlation_id: match &ended {
+                Ok(success) => success.correlation_id.as_deref(),
+                Err(error) => error.correlation_id(),
+            },
+            took: began.elapsed(),
+            error: ended.as_ref().err(),
+        };
+        #[cfg(feature = "metrics")]
+        crate::telemetry::record_attempt(&attempt);
+        if let Some(observe) = &self.client.shared.on_attempt {
+            observe(&attempt);
+        }
+        ended
     }
 
     /// Reads a response, and updates the budget.
@@ -252,6 +269,7 @@ impl Request {
         debug!(status = status.as_u16(), correlation_id, "response");
         let body = response.bytes().await;
         let body: Vec<u8> = body.map_err(|error| self.transport_error(error))?.into();
+        self.trace_body("response body", &body);
         if status.is_success() {
             return Ok(Success {
                 client: self.client.clone(),
@@ -298,6 +316,14 @@ impl Request {
         }
     }
 
+    /// Logs a body without its secrets.
+    fn trace_body(&self, message: &str, body: &[u8]) {
+        if enabled!(Level::TRACE) && !body.is_empty() {
+            let body = Secrets::of(self.body.as_deref()).without(body);
+            trace!(body, "{message}");
+        }
+    }
+
     fn report_rate_limit(&self, next: Instant, retries: &Retries) {
         let pacer = self.client.shared.pacers.of(self.budget);
         if !pacer.limited.begin() {
@@ -329,6 +355,7 @@ impl Request {
         let mut request = shared.http.request(self.method.clone(), self.url());
         request = request.timeout(shared.timeout);
         if let Some(body) = &self.body {
+            self.trace_body("request body", body);
             request = request.header(CONTENT_TYPE, JSON).body(body.clone());
         }
         request
@@ -336,9 +363,10 @@ impl Request {
 
     fn endpoint(&self) -> &Url {
         let shared = &self.client.shared;
-        match self.budget {
-            Budget::Cloud | Budget::Actions => &shared.cloud,
-            Budget::StorageBoxes => &shared.storage_boxes,
+        if self.budget.is_of_storage_boxes() {
+            &shared.storage_boxes
+        } else {
+            &shared.cloud
         }
     }
 
@@ -473,7 +501,7 @@ impl Success {
     pub(crate) fn decode<T>(
         self,
         direct: impl FnOnce(&[u8]) -> serde_json::Result<T>,
-        odd: impl FnOnce(&Value, Mode, &mut Vec<Deviation>) -> Result<T, Deviation>,
+        odd: impl Fn(&Value, Mode, &mut Vec<Deviation>) -> Result<T, Deviation>,
     ) -> Result<T> {
         let mode = self.client.shared.mode;
         self.decode_as(mode, direct, odd)
@@ -494,8 +522,16 @@ impl Success {
         self,
         mode: Mode,
         direct: impl FnOnce(&[u8]) -> serde_json::Result<T>,
-        odd: impl FnOnce(&Value, Mode, &mut Vec<Deviation>) -> Result<T, Deviation>,
+        odd: impl Fn(&Value, Mode, &mut Vec<Deviation>) -> Result<T, Deviation>,
     ) -> Result<T> {
+        if self.client.shared.report_unknown {
+            let response = serde_json::from_slice(&self.body).unwrap_or_default();
+            let mut found = Vec::new();
+            // What does not fit is reported by the decoding itself.
+            let _ = odd(&response, Mode::Thorough, &mut found);
+            found.retain(|deviation| deviation.kind != DeviationKind::Mismatch);
+            self.report(&found);
+        }
         let source = match direct(&self.body) {
             Ok(decoded) => return Ok(decoded),
             Err(source) => source,
@@ -520,7 +556,12 @@ impl Success {
     /// Reports the fields that only some items of a list have, if there is an observer; returns
     /// them.
     pub(crate) fn missing_fields<T: Resource>(&self) -> Vec<Deviation> {
-        if self.client.shared.on_deviation.is_none() || !shape::has_different_fields(&self.body) {
+        let shared = &self.client.shared;
+        // With `report_unknown`, all missing fields are found.
+        if shared.on_deviation.is_none()
+            || shared.report_unknown
+            || !shape::has_different_fields(&self.body)
+        {
             return Vec::new();
         }
         let response: Value = serde_json::from_slice(&self.body).unwrap_or_default();

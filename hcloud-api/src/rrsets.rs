@@ -8,6 +8,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use serde_with::{DeserializeFromStr, SerializeDisplay, apply, serde_as, skip_serializing_none};
 
+use crate::crud::found;
 use crate::number::Integer;
 use crate::request::{Request, segment};
 use crate::{
@@ -55,6 +56,11 @@ impl Rrsets<'_> {
     /// Gets one record set.
     pub async fn get(&self, id: &RrsetId) -> Result<Rrset> {
         self.0.get(self.path(id)).one().await
+    }
+
+    /// Gets one record set, or `None` if it does not exist.
+    pub async fn try_get(&self, id: &RrsetId) -> Result<Option<Rrset>> {
+        found(self.get(id).await)
     }
 
     /// Creates a record set.
@@ -181,7 +187,8 @@ impl FromStr for RrsetId {
 
 /// A filter for record sets. Empty lists match all.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListRrsets {
     /// Only those with exactly this name.
     pub name: Option<String>,
@@ -340,14 +347,14 @@ pub struct RrsetProtection {
 }
 
 /// The operations to protect a record set against.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct ChangeRrsetProtection {
     /// Whether changes and deletion are refused.
     pub change: bool,
 }
 
 /// A record set to create.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct CreateRrset {
     /// The name relative to the zone; `@` for the zone itself.
     pub name: String,
@@ -355,12 +362,12 @@ pub struct CreateRrset {
     #[serde(rename = "type")]
     pub kind: RrsetType,
     /// The TTL in seconds; the zone's TTL unless set.
-    #[serde(skip_serializing_if = "Patch::is_keep")]
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
     pub ttl: Patch<u32>,
     /// The records, at least one.
     pub records: Vec<Record>,
     /// The labels.
-    #[serde(skip_serializing_if = "Labels::is_empty")]
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
@@ -391,19 +398,20 @@ pub struct RrsetCreated {
 
 /// An update of a record set; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdateRrset {
     /// The new labels, which replace all existing ones.
     pub labels: Option<Labels>,
 }
 
 /// Records to add to a record set.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct AddRecords {
     /// The records, at most 50.
     pub records: Vec<Record>,
     /// The TTL in seconds; if the record set exists, it must have the same.
-    #[serde(skip_serializing_if = "Patch::is_keep")]
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
     pub ttl: Patch<u32>,
 }
 
@@ -418,7 +426,7 @@ impl AddRecords {
 }
 
 /// An update of a record's comment.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct UpdateRecord {
     /// The value of the record.
     pub value: String,

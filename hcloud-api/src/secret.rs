@@ -26,6 +26,27 @@ impl<'de> DeserializeAs<'de, SecretString> for Secret {
     }
 }
 
+/// Implements `PartialEq` for types with secrets: equal values are sent as the same JSON.
+macro_rules! equal_as_json {
+    ($($name:ident),+ $(,)?) => {$(
+        impl PartialEq for crate::$name {
+            fn eq(&self, other: &Self) -> bool {
+                let json = |value: &Self| serde_json::to_value(value).expect("requests are plain structs");
+                json(self) == json(other)
+            }
+        }
+    )+};
+}
+
+equal_as_json! {
+    CertificateSource,
+    CreateServer,
+    CreateStorageBox,
+    CreateStorageBoxSubaccount,
+    PrimaryNameserver,
+    RebuildServer,
+}
+
 /// A secret of digits may be a number by mistake.
 struct TextOrDigits;
 

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_with::{apply, serde_as, skip_serializing_none};
 
+use crate::crud::found;
 use crate::number::Integer;
 use crate::{Client, Deprecation, IdOrName, Listing, LocationId, Result, ServerTypeId, TypePrice};
 
@@ -47,11 +48,17 @@ impl ServerTypes<'_> {
     pub async fn get(self, id: ServerTypeId) -> Result<ServerType> {
         self.0.fetch(id).await
     }
+
+    /// Gets one server type, or `None` if it does not exist.
+    pub async fn try_get(self, id: ServerTypeId) -> Result<Option<ServerType>> {
+        found(self.get(id).await)
+    }
 }
 
 /// A filter for server types.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListServerTypes {
     /// Only the type with exactly this name.
     pub name: Option<String>,

@@ -9,14 +9,15 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_with::{DefaultOnNull, apply, serde_as, skip_serializing_none};
 
+use crate::crud::found;
 use crate::dns_ptr::ChangeDnsPtr;
 use crate::number::Integer;
 use crate::request::Request;
 use crate::secret::Secret;
 use crate::wrapped::InFirewall;
 use crate::{
-    Action, Client, DnsPtr, FirewallId, FloatingIpId, IdOrName, Image, ImageId, ImageType, Iso,
-    IsoId, KindActions, LabelSelector, Labels, Listing, LoadBalancerId, Location, LocationId,
+    Action, Client, DnsPtr, Error, FirewallId, FloatingIpId, IdOrName, Image, ImageId, ImageType,
+    Iso, IsoId, KindActions, LabelSelector, Labels, Listing, LoadBalancerId, Location, LocationId,
     Metrics, MetricsQuery, NetworkId, Patch, PlacementGroup, PlacementGroupId, PrimaryIpId,
     ResourceActions, Result, ServerId, ServerType, ServerTypeId, Sort, SshKeyId, VolumeId,
 };
@@ -64,6 +65,11 @@ impl<'a> Servers<'a> {
         self.0.fetch(id).await
     }
 
+    /// Gets one server, or `None` if it does not exist.
+    pub async fn try_get(self, id: ServerId) -> Result<Option<Server>> {
+        found(self.get(id).await)
+    }
+
     /// Creates a server, which is billed from now on.
     ///
     /// It is ready when all of [`ServerCreated::actions`] are done. A create is not retried after a
@@ -78,12 +84,12 @@ impl<'a> Servers<'a> {
         self.0.post("/servers").json(server).whole().await
     }
 
-    /// Creates a server in the first of these locations that has the capacity, ignoring
-    /// [`CreateServer::location`].
+    /// Creates a server in the first of these locations that Hetzner can provide it in:
+    /// [`create_with_fallback`](Self::create_with_fallback) with the type of the request.
     ///
     /// # Errors
     ///
-    /// As [`create`](Self::create); if no location has the capacity, the last one's error.
+    /// As [`create_with_fallback`](Self::create_with_fallback).
     ///
     /// # Cancel safety
     ///
@@ -93,15 +99,67 @@ impl<'a> Servers<'a> {
         server: &CreateServer,
         locations: &[IdOrName<LocationId>],
     ) -> Result<ServerCreated> {
+        let types = [server.server_type.clone()];
+        self.create_with_fallback(server, &types, locations).await
+    }
+
+    /// Creates a server of the first of these types in the first of these locations that Hetzner can
+    /// provide: all locations are tried with a type before the next type. An empty list stands for what
+    /// the request has.
+    ///
+    /// The next combination is tried if the API refuses one because it lacks the capacity or does not
+    /// offer it, see [`Error::may_succeed_elsewhere`](crate::Error::may_succeed_elsewhere). Any other
+    /// error ends the search, above all one after which the server may exist: at most one is created.
+    /// An action that fails later does not start another attempt, as the server exists then.
+    ///
+    /// ```no_run
+    /// # async fn example(client: &hcloud_api::Client) -> hcloud_api::Result<()> {
+    /// use hcloud_api::CreateServer;
+    ///
+    /// let server = CreateServer::new("web-1", "cx23", "debian-13");
+    /// let types = ["cx23".into(), "cpx22".into()];
+    /// let locations = ["fsn1".into(), "nbg1".into(), "hel1".into()];
+    /// let created = client.servers().create_with_fallback(&server, &types, &locations).await?;
+    /// client.wait(created.actions()).await?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`create`](Self::create). If no combination can be provided, the first error for lack of
+    /// capacity, or else the last error.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not cancel a request that was sent: the server may be created.
+    pub async fn create_with_fallback(
+        self,
+        server: &CreateServer,
+        types: &[IdOrName<ServerTypeId>],
+        locations: &[IdOrName<LocationId>],
+    ) -> Result<ServerCreated> {
+        let own_type = [server.server_type.clone()];
+        let types = if types.is_empty() { &own_type } else { types };
+        let locations: Vec<_> = match locations {
+            [] => vec![server.location.clone()],
+            locations => locations.iter().cloned().map(Some).collect(),
+        };
         let mut server = server.clone();
-        let mut locations = locations.iter().cloned().peekable();
-        loop {
-            server.location = locations.next();
-            match self.create(&server).await {
-                Err(error) if error.is_out_of_capacity() && locations.peek().is_some() => {}
-                done => return done,
+        let mut refused: Option<Error> = None;
+        for server_type in types {
+            for location in &locations {
+                server.server_type = server_type.clone();
+                server.location = location.clone();
+                match self.create(&server).await {
+                    Err(error) if error.may_succeed_elsewhere() => {
+                        let earlier = refused.filter(Error::is_out_of_capacity);
+                        refused = Some(earlier.unwrap_or(error));
+                    }
+                    done => return done,
+                }
             }
         }
+        Err(refused.expect("there is a combination"))
     }
 
     /// Renames a server or replaces its labels.
@@ -112,7 +170,7 @@ impl<'a> Servers<'a> {
     /// Deletes a server immediately, with its disk and backups.
     ///
     /// Volumes and addresses are detached and still billed, except addresses that are deleted
-    /// automatically.
+    /// automatically; see [`leftovers`](Self::leftovers).
     pub async fn delete(self, id: ServerId) -> Result<Option<Action>> {
         self.0.remove::<Server>(id).await
     }
@@ -310,7 +368,8 @@ impl<'a> Servers<'a> {
 
 /// A filter for servers. Empty lists match all.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListServers {
     /// Only the server with exactly this name.
     pub name: Option<String>,
@@ -501,7 +560,7 @@ pub struct ServerProtection {
 /// A server to create.
 #[serde_as]
 #[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct CreateServer {
     /// The name: unique in the project, and a host name as in RFC 1123.
     pub name: String,
@@ -516,25 +575,25 @@ pub struct CreateServer {
     /// The placement group to join.
     pub placement_group: Option<PlacementGroupId>,
     /// The SSH keys for root. Without any, the response contains a root password.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ssh_keys: Vec<IdOrName<SshKeyId>>,
     /// Volumes of the same location to attach.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<VolumeId>,
     /// Whether the volumes are mounted.
     pub automount: Option<bool>,
     /// Private networks to attach to.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub networks: Vec<NetworkId>,
     /// Firewalls for its public traffic.
     #[serde_as(as = "Vec<InFirewall>")]
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub firewalls: Vec<FirewallId>,
     /// The cloud-init configuration, at most 32 KiB. It often contains secrets, so it is a secret.
     #[serde_as(as = "Option<Secret>")]
     pub user_data: Option<SecretString>,
     /// The labels.
-    #[serde(skip_serializing_if = "Labels::is_empty")]
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
     /// The public addresses; one of each kind if `None`.
     pub public_net: Option<CreatePublicNet>,
@@ -567,7 +626,8 @@ impl CreateServer {
 }
 
 /// The public addresses of a new server.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct CreatePublicNet {
     /// Whether it gets an IPv4 address, which costs extra.
     pub enable_ipv4: bool,
@@ -620,7 +680,8 @@ impl ServerCreated {
 
 /// An update of a server; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdateServer {
     /// The new name.
     pub name: Option<String>,
@@ -661,7 +722,8 @@ pub struct RootAccess {
 
 /// The rescue system to enable, and its SSH keys.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct EnableRescue {
     /// The type; the API's default if `None`.
     #[serde(rename = "type")]
@@ -682,7 +744,7 @@ open_enum! {
 /// The image for a rebuild.
 #[serde_as]
 #[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct RebuildServer {
     /// The image; snapshots and backups by id only.
     pub image: IdOrName<ImageId>,
@@ -703,7 +765,8 @@ impl RebuildServer {
 
 /// An image to create from a server.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct CreateImage {
     /// The description; chosen by the API if `None`.
     pub description: Option<String>,
@@ -728,11 +791,12 @@ pub struct ImageCreated {
 }
 
 /// The new type of a server.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct ChangeServerType {
     /// The type.
     pub server_type: IdOrName<ServerTypeId>,
     /// Whether the disk grows, after which the type cannot become smaller again.
+    #[serde(default)]
     pub upgrade_disk: bool,
 }
 
@@ -750,7 +814,8 @@ impl ChangeServerType {
 ///
 /// The API refuses a request that does not set both to the same value.
 #[skip_serializing_none]
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ChangeServerProtection {
     /// Whether deletion is refused.
     pub delete: Option<bool>,
@@ -760,14 +825,14 @@ pub struct ChangeServerProtection {
 
 /// A private network for a server, and its addresses there.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct AttachToNetwork {
     /// The network.
     pub network: NetworkId,
     /// The server's address; a free one if `None`.
     pub ip: Option<IpAddr>,
     /// Further addresses, which must be configured on the server.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alias_ips: Vec<IpAddr>,
     /// The subnet to take an address from, such as `10.0.1.0/24`.
     pub ip_range: Option<String>,

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A sort key of a list, with its direction; the first of several takes precedence.
 ///
@@ -28,5 +28,17 @@ impl<Key: Display> Serialize for Sort<Key> {
             Self::Ascending(key) => output.collect_str(&format_args!("{key}:asc")),
             Self::Descending(key) => output.collect_str(&format_args!("{key}:desc")),
         }
+    }
+}
+
+impl<'de, Key: From<String>> Deserialize<'de> for Sort<Key> {
+    /// Reads `key`, `key:asc` or `key:desc`.
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let sort = String::deserialize(input)?;
+        Ok(match sort.rsplit_once(':') {
+            Some((key, "desc")) => Self::Descending(key.to_owned().into()),
+            Some((key, "asc")) => Self::Ascending(key.to_owned().into()),
+            _ => Self::Ascending(sort.into()),
+        })
     }
 }

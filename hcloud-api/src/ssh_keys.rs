@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_with::{apply, skip_serializing_none};
 
+use crate::crud::found;
 use crate::{Action, Client, IdOrName, LabelSelector, Labels, Listing, Result, Sort, SshKeyId};
 
 /// The SSH keys of one project; returned by [`Client::ssh_keys`].
@@ -50,6 +51,33 @@ impl SshKeys<'_> {
         self.0.fetch(id).await
     }
 
+    /// Gets one key, or `None` if it does not exist.
+    pub async fn try_get(self, id: SshKeyId) -> Result<Option<SshKey>> {
+        found(self.get(id).await)
+    }
+
+    /// Finds a public key, under whatever name it was uploaded.
+    ///
+    /// ```no_run
+    /// # async fn example(client: &hcloud_api::Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let key = std::fs::read_to_string("/home/me/.ssh/id_ed25519.pub")?.parse()?;
+    /// if let Some(uploaded) = client.ssh_keys().find_by_key(&key).await? {
+    ///     println!("{} {}", uploaded.name, key.sha256());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "ssh-keys")]
+    pub async fn find_by_key(self, key: &crate::SshPublicKey) -> Result<Option<SshKey>> {
+        let filter = ListSshKeys {
+            fingerprint: Some(key.md5()),
+            ..ListSshKeys::default()
+        };
+        let found = self.list(&filter).all().await?;
+        // Different keys can be made that have the same MD5 fingerprint.
+        let is_same = |uploaded: &SshKey| uploaded.key().as_ref() == Some(key);
+        Ok(found.into_iter().find(is_same))
+    }
+
     /// Uploads a public key.
     ///
     /// # Errors
@@ -73,7 +101,8 @@ impl SshKeys<'_> {
 
 /// A filter for SSH keys.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListSshKeys {
     /// Only the key with exactly this name.
     pub name: Option<String>,
@@ -108,15 +137,24 @@ pub struct SshKey {
 
 resource!(SshKey, SshKeyId, "ssh_key", "ssh_keys");
 
+impl SshKey {
+    /// Returns the public key, to compare it or for its SHA-256 fingerprint; `None` if the text is not
+    /// a public key.
+    #[cfg(feature = "ssh-keys")]
+    pub fn key(&self) -> Option<crate::SshPublicKey> {
+        self.public_key.parse().ok()
+    }
+}
+
 /// A key to upload.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct CreateSshKey {
     /// The name, unique in the project.
     pub name: String,
     /// The public key in the format of `authorized_keys`, unique in the project.
     pub public_key: String,
     /// The labels.
-    #[serde(skip_serializing_if = "Labels::is_empty")]
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
@@ -133,7 +171,8 @@ impl CreateSshKey {
 
 /// An update of an SSH key; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdateSshKey {
     /// The new name.
     pub name: Option<String>,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_with::{apply, serde_as, skip_serializing_none};
 
+use crate::crud::found;
 use crate::number::Integer;
 use crate::{
     Action, Client, LabelSelector, Labels, Result, Sort, StorageBoxId, StorageBoxSnapshotId,
@@ -49,6 +50,11 @@ impl StorageBoxSnapshots<'_> {
         self.0.get(self.one(id)).one().await
     }
 
+    /// Gets one snapshot, or `None` if it does not exist.
+    pub async fn try_get(self, id: StorageBoxSnapshotId) -> Result<Option<StorageBoxSnapshot>> {
+        found(self.get(id).await)
+    }
+
     /// Creates a snapshot.
     ///
     /// This is not retried after a timeout because that could create two; check with
@@ -85,7 +91,8 @@ impl StorageBoxSnapshots<'_> {
 
 /// A filter for snapshots of a storage box.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListStorageBoxSnapshots {
     /// Only the one with this name.
     pub name: Option<String>,
@@ -156,7 +163,8 @@ pub struct StorageBoxSnapshotStats {
 
 /// A snapshot to create.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct CreateStorageBoxSnapshot {
     /// The description.
     pub description: Option<String>,
@@ -192,7 +200,8 @@ pub struct NewStorageBoxSnapshot {
 
 /// An update of a snapshot; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdateStorageBoxSnapshot {
     /// The new description.
     pub description: Option<String>,

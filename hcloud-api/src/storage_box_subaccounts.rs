@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_with::{apply, serde_as, skip_serializing_none};
 
+use crate::crud::found;
 use crate::request::Request;
 use crate::secret::Secret;
 use crate::storage_boxes::ResetPassword;
@@ -55,6 +56,11 @@ impl StorageBoxSubaccounts<'_> {
     /// Gets one subaccount.
     pub async fn get(self, id: StorageBoxSubaccountId) -> Result<StorageBoxSubaccount> {
         self.0.get(self.one(id)).one().await
+    }
+
+    /// Gets one subaccount, or `None` if it does not exist.
+    pub async fn try_get(self, id: StorageBoxSubaccountId) -> Result<Option<StorageBoxSubaccount>> {
+        found(self.get(id).await)
     }
 
     /// Creates a subaccount; its directory is created if it does not exist.
@@ -135,7 +141,8 @@ impl StorageBoxSubaccounts<'_> {
 
 /// A filter for subaccounts of a storage box.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListStorageBoxSubaccounts {
     /// Only the one with this name.
     pub name: Option<String>,
@@ -211,7 +218,7 @@ pub struct SubaccountAccess {
 /// A subaccount to create.
 #[serde_as]
 #[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct CreateStorageBoxSubaccount {
     /// The home directory, outside of which it has no access.
     pub home_directory: String,
@@ -226,7 +233,7 @@ pub struct CreateStorageBoxSubaccount {
     /// The access settings.
     pub access_settings: Option<UpdateSubaccountAccess>,
     /// The labels.
-    #[serde(skip_serializing_if = "Labels::is_empty")]
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
@@ -271,7 +278,8 @@ pub struct NewStorageBoxSubaccount {
 
 /// An update of a subaccount; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdateStorageBoxSubaccount {
     /// The new name.
     pub name: Option<String>,
@@ -283,7 +291,8 @@ pub struct UpdateStorageBoxSubaccount {
 
 /// An update of a subaccount's access settings; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdateSubaccountAccess {
     /// Whether it is reachable from outside Hetzner's network.
     pub reachable_externally: Option<bool>,

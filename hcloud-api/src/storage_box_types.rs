@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_with::{apply, serde_as, skip_serializing_none};
 
+use crate::crud::found;
 use crate::number::Integer;
 use crate::{Client, Deprecation, IdOrName, Listing, Price, Result, StorageBoxTypeId};
 
@@ -46,11 +47,17 @@ impl StorageBoxTypes<'_> {
     pub async fn get(self, id: StorageBoxTypeId) -> Result<StorageBoxType> {
         self.0.fetch(id).await
     }
+
+    /// Gets one storage box type, or `None` if it does not exist.
+    pub async fn try_get(self, id: StorageBoxTypeId) -> Result<Option<StorageBoxType>> {
+        found(self.get(id).await)
+    }
 }
 
 /// A filter for storage box types.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListStorageBoxTypes {
     /// Only the type with exactly this name.
     pub name: Option<String>,

@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_with::{apply, serde_as, skip_serializing_none};
 
+use crate::crud::found;
 use crate::number::Integer;
 use crate::request::Request;
 use crate::secret::Secret;
@@ -62,6 +63,11 @@ impl<'a> StorageBoxes<'a> {
     /// Gets one storage box.
     pub async fn get(self, id: StorageBoxId) -> Result<StorageBox> {
         self.0.fetch(id).await
+    }
+
+    /// Gets one storage box, or `None` if it does not exist.
+    pub async fn try_get(self, id: StorageBoxId) -> Result<Option<StorageBox>> {
+        found(self.get(id).await)
     }
 
     /// Creates a storage box, which is billed from now on.
@@ -196,7 +202,8 @@ impl<'a> StorageBoxes<'a> {
 
 /// A filter for storage boxes.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListStorageBoxes {
     /// Only the one with this name.
     pub name: Option<String>,
@@ -360,7 +367,7 @@ impl SnapshotPlan {
 /// A storage box to create.
 #[serde_as]
 #[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct CreateStorageBox {
     /// The name, unique in the project.
     pub name: String,
@@ -373,12 +380,12 @@ pub struct CreateStorageBox {
     #[serde_as(as = "Secret")]
     pub password: SecretString,
     /// The public keys that may log in, in the format of `authorized_keys`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ssh_keys: Vec<String>,
     /// The access settings of the main account.
     pub access_settings: Option<UpdateStorageBoxAccess>,
     /// The labels.
-    #[serde(skip_serializing_if = "Labels::is_empty")]
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
@@ -416,7 +423,8 @@ pub struct StorageBoxCreated {
 
 /// An update of a storage box; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdateStorageBox {
     /// The new name.
     pub name: Option<String>,
@@ -426,7 +434,8 @@ pub struct UpdateStorageBox {
 
 /// An update of the access settings of a storage box; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdateStorageBoxAccess {
     /// Whether it is reachable from outside Hetzner's network.
     pub reachable_externally: Option<bool>,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_with::{apply, serde_as, skip_serializing_none};
 
+use crate::crud::found;
 use crate::number::Integer;
 use crate::request::Request;
 use crate::{
@@ -56,6 +57,11 @@ impl<'a> Volumes<'a> {
     /// Gets one volume.
     pub async fn get(self, id: VolumeId) -> Result<Volume> {
         self.0.fetch(id).await
+    }
+
+    /// Gets one volume, or `None` if it does not exist.
+    pub async fn try_get(self, id: VolumeId) -> Result<Option<Volume>> {
+        found(self.get(id).await)
     }
 
     /// Creates a volume, for a server or in a location, which is billed from now on.
@@ -126,7 +132,8 @@ impl<'a> Volumes<'a> {
 
 /// A filter for volumes. Empty lists match all.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListVolumes {
     /// Only the volume with exactly this name.
     pub name: Option<String>,
@@ -204,7 +211,7 @@ open_enum! {
 ///
 /// The API requires either a server or a location, hence the two constructors.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct CreateVolume {
     /// The name, unique in the project: up to 64 letters, digits, `-`, `_` and `.` between letters or
     /// digits.
@@ -220,7 +227,7 @@ pub struct CreateVolume {
     /// The file system to create on it; none if `None`.
     pub format: Option<VolumeFormat>,
     /// The labels.
-    #[serde(skip_serializing_if = "Labels::is_empty")]
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
@@ -281,7 +288,8 @@ impl VolumeCreated {
 
 /// An update of a volume; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdateVolume {
     /// The new name.
     pub name: Option<String>,
@@ -291,7 +299,7 @@ pub struct UpdateVolume {
 
 /// The server to attach a volume to.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct AttachVolume {
     /// The server.
     pub server: ServerId,

@@ -7,6 +7,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_with::{apply, serde_as, skip_serializing_none};
 
+use crate::crud::found;
 use crate::number::Integer;
 use crate::request::{Request, segment};
 use crate::secret::Secret;
@@ -57,6 +58,11 @@ impl<'a> Zones<'a> {
     /// Gets one zone.
     pub async fn get(self, zone: impl Into<IdOrName<ZoneId>>) -> Result<Zone> {
         self.0.get(path(zone)).one().await
+    }
+
+    /// Gets one zone, or `None` if it does not exist.
+    pub async fn try_get(self, zone: impl Into<IdOrName<ZoneId>>) -> Result<Option<Zone>> {
+        found(self.get(zone).await)
     }
 
     /// Creates a zone, with the records that are required in every zone.
@@ -165,7 +171,8 @@ fn path(zone: impl Into<IdOrName<ZoneId>>) -> String {
 
 /// A filter for zones.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct ListZones {
     /// Only the one with this name.
     pub name: Option<String>,
@@ -189,7 +196,7 @@ open_enum! {
 /// A DNS zone.
 #[serde_as]
 #[apply(_ => #[serde(default)])]
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct Zone {
     /// The zone's id.
@@ -343,7 +350,7 @@ open_enum! {
 
 /// A zone to create.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct CreateZone {
     /// The domain, directly below a public suffix such as `de` or `co.uk`.
     pub name: String,
@@ -352,15 +359,15 @@ pub struct CreateZone {
     /// The default TTL of record sets, in seconds; an hour if `None`.
     pub ttl: Option<u32>,
     /// The primary name servers of a secondary zone.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub primary_nameservers: Vec<PrimaryNameserver>,
     /// The initial records of a primary zone.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rrsets: Vec<CreateRrset>,
     /// The initial records of a primary zone, as a zone file in the format of BIND.
     pub zonefile: Option<String>,
     /// The labels.
-    #[serde(skip_serializing_if = "Labels::is_empty")]
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
     pub labels: Labels,
 }
 
@@ -396,7 +403,7 @@ impl CreateZone {
 
 /// A zone that is being created.
 #[apply(_ => #[serde(default)])]
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[non_exhaustive]
 pub struct ZoneCreated {
     /// The new zone.
@@ -408,7 +415,8 @@ pub struct ZoneCreated {
 
 /// An update of a zone; absent fields stay unchanged.
 #[skip_serializing_none]
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct UpdateZone {
     /// The new labels, which replace all existing ones.
     pub labels: Option<Labels>,

@@ -73,6 +73,8 @@ pub(crate) struct Tokens {
 pub(crate) struct Budgets {
     pub(crate) actions: Bucket,
     pub(crate) others: Bucket,
+    /// Whether the actions of one resource or kind count as actions.
+    pub(crate) action_lists_are_actions: bool,
 }
 
 /// What the simulator is started with.
@@ -179,9 +181,13 @@ impl Shared {
             .and_then(|token| self.project_of(token))
             .map(|(project, _)| project);
         let budgets = project.or(self.projects().first())?.budgets.as_ref()?;
-        let is_about_actions =
-            request.method() == Method::GET && path.split('/').any(|part| part == "actions");
         let mut budgets = locked(budgets);
+        let is_about_actions = request.method() == Method::GET
+            && if budgets.action_lists_are_actions {
+                path.split('/').any(|part| part == "actions")
+            } else {
+                path.split('/').nth(2) == Some("actions")
+            };
         let bucket = if is_about_actions {
             &mut budgets.actions
         } else {

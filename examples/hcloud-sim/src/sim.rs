@@ -268,6 +268,7 @@ pub struct Builder {
     speed: f64,
     latency: Duration,
     rate_limit: Option<u32>,
+    action_lists_are_actions: bool,
     faults: Vec<Fault>,
     console: Option<(String, String)>,
     state_file: Option<PathBuf>,
@@ -285,6 +286,7 @@ impl Default for Builder {
             speed: 1.0,
             latency: Duration::ZERO,
             rate_limit: Some(3600),
+            action_lists_are_actions: true,
             faults: Vec::new(),
             console: None,
             state_file: None,
@@ -358,6 +360,15 @@ impl Builder {
     /// Sets the rate limit in requests per hour, with twice as many for actions; `None` disables it.
     pub fn rate_limit(self, rate_limit: Option<u32>) -> Self {
         Self { rate_limit, ..self }
+    }
+
+    /// Sets whether requests for the actions of one resource or kind, such as `/servers/1/actions`, count against the
+    /// limit of actions; Hetzner does not document it.
+    pub fn action_lists_are_actions(self, are_actions: bool) -> Self {
+        Self {
+            action_lists_are_actions: are_actions,
+            ..self
+        }
     }
 
     /// Adds a fault that is active from the start.
@@ -448,6 +459,7 @@ impl Builder {
                     Mutex::new(Budgets {
                         actions: Bucket::full(limit.saturating_mul(2), now),
                         others: Bucket::full(limit, now),
+                        action_lists_are_actions: self.action_lists_are_actions,
                     })
                 }),
                 initial: Box::new(move || {

@@ -1,6 +1,6 @@
 //! `hcc images locations types`: what new servers are created from.
 
-use hcloud_api::{Image, Location, Price, ServerType};
+use hcloud_api::{Image, ImageType, ListImages, Location, Price, ServerType};
 use serde::Serialize;
 
 use crate::completion_cache;
@@ -9,9 +9,13 @@ use crate::error::Result;
 use crate::output::{Output, Row};
 use crate::price::rounded;
 
-/// List the images for new servers
+/// List the images for new servers, or snapshots and backups
 #[derive(Debug, clap::Args)]
-pub(crate) struct Images {}
+pub(crate) struct Images {
+    /// Types of images: system, app, snapshot or backup [default: system and app]
+    #[arg(long = "type", value_name = "TYPE", value_delimiter = ',', value_parser = image_type)]
+    kinds: Vec<ImageType>,
+}
 
 /// List the locations for new servers
 #[derive(Debug, clap::Args)]
@@ -19,15 +23,75 @@ pub(crate) struct Locations {}
 
 /// List the types of servers, with price and availability
 #[derive(Debug, clap::Args)]
-pub(crate) struct Types {}
+pub(crate) struct Types {
+    /// Only in this location
+    #[arg(id = "location_flag", long = "location", value_name = "LOCATION")]
+    location: Option<String>,
+}
 
 impl Images {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
-        let images = config.project_without_records()?.images().await?;
+        let project = config.project_without_records()?;
+        if !self.kinds.is_empty() {
+            let filter = ListImages {
+                kind: self.kinds,
+                ..ListImages::default()
+            };
+            let images = project.api().images().list(&filter).all().await;
+            let images = images.map_err(hcc_core::Error::from)?;
+            let rows: Vec<SavedRow> = images.into_iter().map(SavedRow::from).collect();
+            return out.rows(&rows);
+        }
+        let images = project.images().await?;
         completion_cache::store_images(config, &images);
         let rows: Vec<ImageRow> = images.into_iter().map(ImageRow::from).collect();
         out.rows(&rows)
     }
+}
+
+fn image_type(name: &str) -> Result<ImageType, &'static str> {
+    match name {
+        "system" => Ok(ImageType::System),
+        "app" => Ok(ImageType::App),
+        "snapshot" => Ok(ImageType::Snapshot),
+        "backup" => Ok(ImageType::Backup),
+        _ => Err("expected system, app, snapshot or backup"),
+    }
+}
+
+/// An image of any type.
+#[derive(Serialize)]
+struct SavedRow {
+    id: u64,
+    r#type: String,
+    name: Option<String>,
+    desc: String,
+    server: Option<String>,
+    size: Option<f64>,
+    created: Option<String>,
+    arch: String,
+}
+
+impl From<Image> for SavedRow {
+    fn from(image: Image) -> Self {
+        Self {
+            id: image.id.number(),
+            r#type: image.kind.to_string(),
+            name: image.name,
+            desc: image.description,
+            server: image.created_from.map(|origin| origin.name),
+            size: image.image_size,
+            created: image.created.map(|at| at.to_string()),
+            arch: image.architecture.to_string(),
+        }
+    }
+}
+
+impl Row for SavedRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "id", "type", "name", "desc", "server", "size", "created", "arch",
+    ];
+    const DROP_IF_NARROW: &'static [&'static str] = &["arch", "name"];
 }
 
 #[derive(Serialize)]
@@ -101,6 +165,8 @@ impl Types {
         let rows = types
             .iter()
             .flat_map(|server_type| TypeRow::all(server_type, &currency));
+        let location = self.location.as_deref().map(hcc_core::location);
+        let rows = rows.filter(|row| location.is_none_or(|location| row.location == location));
         out.rows(&rows.collect::<Vec<_>>())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fs, io};
 
 use hcc_core::{
@@ -49,11 +50,51 @@ pub(crate) struct Create {
     #[arg(long, value_name = "FILE")]
     user_data: Option<PathBuf>,
 
+    /// Label, in addition to the one of managed servers; without =, the label of managed servers
+    #[arg(id = "label", long = "label", value_name = "KEY=VALUE")]
+    labels: Vec<String>,
+
+    /// Private network, by name or id
+    #[arg(long = "network", value_name = "NETWORK")]
+    networks: Vec<String>,
+
+    /// Firewall, by name or id
+    #[arg(long = "firewall", value_name = "FIREWALL")]
+    firewalls: Vec<String>,
+
+    /// Volume of the same location to attach and mount, by name or id
+    #[arg(long = "volume", value_name = "VOLUME")]
+    volumes: Vec<String>,
+
+    /// Placement group, by name or id
+    #[arg(long, value_name = "GROUP")]
+    placement_group: Option<String>,
+
+    /// No public IPv4 address, which costs extra
+    #[arg(long)]
+    without_ipv4: bool,
+
+    /// Enable daily backups, for 20 % of the price
+    #[arg(long)]
+    backups: bool,
+
+    /// Protect it from deletion and rebuilds
+    #[arg(long)]
+    protect: bool,
+
     #[command(flatten)]
     waiting: Waiting,
 }
 
+/// How long `--backups` and `--protect` wait for a creation, even if nothing else does.
+const COMPLETION_TIMEOUT: Duration = Duration::from_secs(300);
+
 const EXIT_CODES: &str = "\
+Example:
+  hcc create web1 --type cx23,cx33 --location fsn1,nbg1 --ssh-key laptop --label env=prod
+
+Several types and locations, separated by commas, are tried in this order.
+
 Exit codes: 0 created, or it exists as requested; 2 invalid input; 3 a type, image, location or key
 does not exist; 4 the name belongs to a server that is not managed or differs, or a limit is reached;
 5 no token, or one without permission; 6 sold out, locked, or being deleted: try again later;
@@ -76,7 +117,19 @@ impl Create {
                 differences,
             })?;
         }
-        let actions = actions?;
+        let mut actions = actions?;
+        if options.backups || options.protect {
+            if self.waiting.timeout().is_none() {
+                // Hetzner refuses both until the server exists.
+                project
+                    .wait(actions.clone(), COMPLETION_TIMEOUT, |_| {})
+                    .await?;
+            }
+            let complete = async || Ok(project.complete(&self.name, &options).await?);
+            let timeout = self.waiting.timeout_before_request();
+            let started = retry_while_busy(&self.name, timeout, complete).await?;
+            actions.extend(self.waiting.wait(&project, started).await?);
+        }
         next_steps::print(&out, config, &self.name, Next::Created).await;
         out.done(&Done::new(&self.name, &actions))
     }
@@ -89,6 +142,16 @@ impl Create {
         options.location = self.location.clone().or(defaults.location);
         options.ssh_keys.clone_from(&self.ssh_keys);
         options.user_data = self.user_data.as_deref().map(read).transpose()?;
+        let labels = self.labels.iter().filter_map(|label| label.split_once('='));
+        let labels = labels.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        options.labels = labels.collect();
+        options.networks.clone_from(&self.networks);
+        options.firewalls.clone_from(&self.firewalls);
+        options.volumes.clone_from(&self.volumes);
+        options.placement_group.clone_from(&self.placement_group);
+        options.without_ipv4 = self.without_ipv4;
+        options.backups = self.backups;
+        options.protect = self.protect;
         Ok(options)
     }
 

@@ -6,7 +6,7 @@ use hcc_core::{DeleteOutcome, Error, Project, ServerName};
 use hcloud_api::{Decimal, Server};
 
 use crate::cmd::action::Done;
-use crate::cmd::args::{Confirmation, Target, Waiting, retry_while_busy};
+use crate::cmd::args::{Confirmation, Targets, Waiting, for_each, retry_while_busy};
 use crate::config::Config;
 use crate::duration::age;
 use crate::error::Result;
@@ -14,11 +14,11 @@ use crate::output::Output;
 use crate::output::next_steps::block;
 use crate::price::with_currency;
 
-/// Delete a server and its record
+/// Delete servers and their records
 #[derive(Debug, clap::Args)]
 pub(crate) struct Kill {
     #[command(flatten)]
-    target: Target,
+    targets: Targets,
 
     /// Remove the record although none of the recorded servers exists, as with the token of
     /// another project
@@ -34,10 +34,22 @@ pub(crate) struct Kill {
 
 impl Kill {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
-        let name = &self.target.name;
-        let project = config.project(self.target.guard()).await?;
+        let project = config.project(self.targets.guard()).await?;
+        let names = self.targets.resolve(&project).await?;
+        let delete =
+            async |name: &ServerName, out: &Output| self.delete(&project, name, config, out).await;
+        for_each(&names, &out, delete).await
+    }
+
+    async fn delete(
+        &self,
+        project: &Project,
+        name: &ServerName,
+        config: &Config,
+        out: &Output,
+    ) -> Result<()> {
         if !self.confirmation.is_given(config) {
-            let summary = summary(&project, name, config).await?;
+            let summary = summary(project, name, config).await?;
             let question = format!("{summary}Type its name to confirm: ");
             self.confirmation.ask_for(name.as_str(), &question)?;
         }
@@ -58,7 +70,7 @@ impl Kill {
             DeleteOutcome::Deleted(action) => action.into_iter().collect(),
             _ => Vec::new(),
         };
-        let actions = self.waiting.wait(&project, actions).await?;
+        let actions = self.waiting.wait(project, actions).await?;
         eprint!("{}", block(&left));
         // In a dry run, only a record that is left gets this far.
         let change = format!("remove the record of {name}");

@@ -1,47 +1,152 @@
 //! `hcc list`: all servers.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::future::ready;
+use std::io::{IsTerminal, stdout};
+use std::time::{Duration, SystemTime};
 
-use futures_util::{TryStreamExt, stream};
+use futures_util::{Stream, TryStreamExt, stream};
 use hcc_core::{Error, Guard, ServerSummary};
 use hcc_store::{Fields, Order, Record};
+use hcloud_api::LabelSelector;
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::time::sleep;
 
 use crate::config::Config;
-use crate::duration::age;
-use crate::error::Result;
+use crate::duration::{self, age};
+use crate::error::{CliError, Exit, Result};
 use crate::output::{Output, Row};
+use crate::platform::signals::cancel_on_signal;
 
 /// List all servers, and whether they are known locally, remotely or both
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct List {
     /// Print the local records and their age, without a request
     #[arg(long)]
     cached: bool,
+
+    /// Only servers with these labels, such as env=prod,!old
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    selector: Option<LabelSelector>,
+
+    /// Sort by a column; -COLUMN for descending order
+    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
+    sort: Option<String>,
+
+    /// Print it again every 5 seconds, or as given, such as 30s
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "5s", value_parser = duration::parse)]
+    watch: Option<Duration>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  hcc list -l env=prod --sort age
+  hcc list --cached -o columns=name,status,ip4";
 
 impl List {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
+        let Some(interval) = self.watch else {
+            return self.print(config, &out).await;
+        };
+        let is_screen = out.is_plain() && stdout().is_terminal();
+        let watch = async {
+            loop {
+                if is_screen {
+                    console::Term::stdout().clear_screen()?;
+                }
+                self.print(config, &out).await?;
+                sleep(interval).await;
+            }
+        };
+        cancel_on_signal(watch).await
+    }
+
+    async fn print(&self, config: &Config, out: &Output) -> Result<()> {
         if self.cached {
             let store = config.store().await?;
             let records = store.stream(Order::Inserted, CACHED);
-            return out.streamed(records.map_ok(Cached::from)).await;
+            return self.rows(records.map_ok(Cached::from), out).await;
         }
         let project = config.project(Guard::Managed).await?;
         let pages = project.list_pages();
         let servers = pages.map_ok(|page| stream::iter(page.into_iter().map(Ok::<_, Error>)));
-        out.streamed(servers.try_flatten()).await
+        self.rows(servers.try_flatten(), out).await
     }
+
+    async fn rows<R, E>(&self, rows: impl Stream<Item = Result<R, E>>, out: &Output) -> Result<()>
+    where
+        R: Row + Labelled,
+        CliError: From<E>,
+    {
+        let is_selected = |row: &R| {
+            let selector = self.selector.as_ref();
+            ready(selector.is_none_or(|selector| selector.matches_with(|key| row.label(key))))
+        };
+        let rows = rows.try_filter(is_selected);
+        let Some(column) = &self.sort else {
+            return out.streamed(rows).await;
+        };
+        let rows: Vec<R> = rows.try_collect().await?;
+        out.rows(&sorted(rows, column)?)
+    }
+}
+
+/// What has labels.
+trait Labelled {
+    /// The value of a label.
+    fn label(&self, key: &str) -> Option<&str>;
+}
+
+impl Labelled for ServerSummary {
+    fn label(&self, key: &str) -> Option<&str> {
+        self.remote.as_ref()?.labels.get(key)
+    }
+}
+
+impl Labelled for Cached {
+    fn label(&self, key: &str) -> Option<&str> {
+        self.labels.get(key).map(String::as_str)
+    }
+}
+
+/// Sorts by the text of a column, or by its number if all of them are; by the time for an age.
+fn sorted<R: Row>(mut rows: Vec<R>, column: &str) -> Result<Vec<R>> {
+    let (name, is_descending) = match column.strip_prefix('-') {
+        Some(name) => (name, true),
+        None => (column, false),
+    };
+    let name = name.to_lowercase();
+    // The younger a server is, the later it was created.
+    let (name, is_descending) = match &*name {
+        "age" => ("created", !is_descending),
+        name => (name, is_descending),
+    };
+    let at = R::COLUMNS.iter().position(|known| *known == name);
+    let at = at.ok_or_else(|| {
+        let message = format!("unknown column {name:?}");
+        let hint = format!("columns: {}", R::COLUMNS.join(", "));
+        CliError::new(Exit::Usage, "no_column", message).hint(hint)
+    })?;
+    rows.sort_by_cached_key(|row| {
+        let cell = row.cells().swap_remove(at);
+        (cell.parse::<u64>().ok(), cell)
+    });
+    if is_descending {
+        rows.reverse();
+    }
+    Ok(rows)
 }
 
 impl Row for ServerSummary {
     const COLUMNS: &'static [&'static str] = &[
-        "name", "known", "status", "id", "ip4", "ip6", "created", "age", "labels",
+        "name", "known", "status", "id", "type", "location", "image", "ip4", "ip6", "created",
+        "age", "labels",
     ];
     const HIDDEN: &'static [&'static str] = &["created"];
-    const DROP_IF_NARROW: &'static [&'static str] = &["ip6"];
+    const DROP_IF_NARROW: &'static [&'static str] = &["ip6", "image", "location"];
 
     fn cells(&self) -> Vec<String> {
         let mut cells = vec![self.name.clone(), self.known.as_str().to_owned()];
@@ -49,6 +154,9 @@ impl Row for ServerSummary {
             Some(remote) => cells.extend([
                 remote.status.clone(),
                 remote.id.to_string(),
+                remote.r#type.clone().unwrap_or_default(),
+                remote.location.clone().unwrap_or_default(),
+                remote.image.clone().unwrap_or_default(),
                 remote.ip4.clone().unwrap_or_default(),
                 remote.ip6.clone().unwrap_or_default(),
                 remote.created.clone().unwrap_or_default(),
@@ -62,7 +170,9 @@ impl Row for ServerSummary {
 }
 
 /// The fields of [`Cached`].
-const CACHED: Fields = Fields::Only(&["id", "status", "ip4", "ip6", "created", "labels", "synced"]);
+const CACHED: Fields = Fields::Only(&[
+    "id", "status", "type", "dc", "image", "ip4", "ip6", "created", "labels", "synced",
+]);
 
 /// The record of a server, with the names of its fields.
 #[derive(Serialize)]
@@ -70,6 +180,9 @@ struct Cached {
     name: String,
     id: Option<u64>,
     status: Option<String>,
+    r#type: Option<String>,
+    location: Option<String>,
+    image: Option<String>,
     ip4: Option<String>,
     ip6: Option<String>,
     created: Option<String>,
@@ -85,6 +198,12 @@ impl From<Record> for Cached {
             name: record.name,
             id: record.id,
             status: record.status,
+            r#type: record.r#type.and_then(|it| it.name),
+            location: record.dc.and_then(|dc| match dc.loc {
+                Some(location) => location.name,
+                None => dc.name,
+            }),
+            image: record.image.and_then(|image| image.name.or(image.desc)),
             ip4: record.ip4,
             ip6: record.ip6,
             created: record.created,
@@ -96,10 +215,11 @@ impl From<Record> for Cached {
 
 impl Row for Cached {
     const COLUMNS: &'static [&'static str] = &[
-        "name", "synced", "status", "id", "ip4", "ip6", "created", "age", "labels",
+        "name", "synced", "status", "id", "type", "location", "image", "ip4", "ip6", "created",
+        "age", "labels",
     ];
     const HIDDEN: &'static [&'static str] = &["created"];
-    const DROP_IF_NARROW: &'static [&'static str] = &["ip6"];
+    const DROP_IF_NARROW: &'static [&'static str] = &["ip6", "image", "location"];
 
     fn cells(&self) -> Vec<String> {
         let synced = self.synced.map(|at| format!("{} ago", age(at)));
@@ -108,6 +228,9 @@ impl Row for Cached {
             synced.unwrap_or_else(|| "never".to_owned()),
             self.status.clone().unwrap_or_default(),
             self.id.map(|id| id.to_string()).unwrap_or_default(),
+            self.r#type.clone().unwrap_or_default(),
+            self.location.clone().unwrap_or_default(),
+            self.image.clone().unwrap_or_default(),
             self.ip4.clone().unwrap_or_default(),
             self.ip6.clone().unwrap_or_default(),
             self.created.clone().unwrap_or_default(),

@@ -3,36 +3,47 @@
 use hcc_core::{Guard, ServerName};
 
 use crate::cmd::action::Done;
+use crate::cmd::args::{for_each, resolve_all};
 use crate::config::Config;
 use crate::error::Result;
 use crate::output::Output;
 
-/// Mark a server as managed
+/// Mark servers as managed
 #[derive(Debug, clap::Args)]
 pub(crate) struct Manage {
-    /// Name of the server
-    name: ServerName,
+    /// Names or ids of the servers
+    #[arg(required = true)]
+    names: Vec<ServerName>,
 }
 
-/// Mark a server as not managed, so that hcc refuses to change it
+/// Mark servers as not managed, so that hcc refuses to change them
 #[derive(Debug, clap::Args)]
 pub(crate) struct Unmanage {
-    /// Name of the server
-    name: ServerName,
+    /// Names or ids of the servers
+    #[arg(required = true)]
+    names: Vec<ServerName>,
 }
 
 impl Manage {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let project = config.project(Guard::Managed).await?;
-        project.manage(&self.name).await?;
-        out.done(&Done::new(&self.name, &[]))
+        let names = resolve_all(&project, &self.names).await?;
+        for_each(&names, &out, async |name, out| {
+            project.manage(name).await?;
+            out.done(&Done::new(name, &[]))
+        })
+        .await
     }
 }
 
 impl Unmanage {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let project = config.project(Guard::Managed).await?;
-        project.unmanage(&self.name).await?;
-        out.done(&Done::new(&self.name, &[]))
+        let names = resolve_all(&project, &self.names).await?;
+        for_each(&names, &out, async |name, out| {
+            project.unmanage(name).await?;
+            out.done(&Done::new(name, &[]))
+        })
+        .await
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hcc_core::{Frontend, Outcome};
 use hcc_queue::{Command, CommandId, Entry, State};
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -16,10 +17,8 @@ use crate::error::{CliError, Exit, Result};
 use crate::output::{Output, Row, stdout_closed};
 
 /// Add a command for a worker, or for a script that pulls
-///
-/// Workers carry out sync, start, stop, force, reset, reboot, console, create, kill, settag and
-/// deltag; scripts can define commands of their own.
 #[derive(Debug, clap::Args)]
+#[command(long_about = about_push())]
 pub(crate) struct Push {
     /// Command, such as start
     #[arg(value_name = "CMD", value_parser = line)]
@@ -42,6 +41,15 @@ pub(crate) struct Push {
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = DEFAULT_TIMEOUT, value_parser = duration::parse)]
     wait: Option<Duration>,
+}
+
+fn about_push() -> String {
+    let verbs: Vec<_> = hcc_core::Verb::ALL.iter().map(|verb| verb.name()).collect();
+    format!(
+        "Add a command for a worker, or for a script that pulls\n\nWorkers carry out {}; scripts can \
+         define commands of their own.",
+        verbs.join(", ")
+    )
 }
 
 /// Remove the next command from the queue and print it; exit code 1 if there is none
@@ -112,11 +120,15 @@ impl Push {
         if let Some(note) = note.as_deref().filter(|_| !out.is_json()) {
             eprintln!("hcc: {note}");
         }
+        let by = command.by.as_deref();
+        let password = frontend.take_password(&command.id, by).await?;
+        let password = password.map(|it| it.expose_secret().to_owned());
         let pushed = Pushed {
             outcome: Some(Outcome::Done { note }),
+            password,
             ..Pushed::from(&command)
         };
-        out.item("ok", &pushed)
+        out.item(pushed.password.as_deref().unwrap_or("ok"), &pushed)
     }
 }
 
@@ -276,6 +288,8 @@ struct Pushed {
     at: Option<Timestamp>,
     /// How it ended.
     outcome: Option<Outcome>,
+    /// The root password that it has set.
+    password: Option<String>,
 }
 
 impl From<&Command> for Pushed {
@@ -288,6 +302,7 @@ impl From<&Command> for Pushed {
             by: command.by.clone(),
             at: command.at.and_then(|at| at.try_into().ok()),
             outcome: None,
+            password: None,
         }
     }
 }
@@ -343,6 +358,7 @@ impl Row for EntryRow {
             by,
             at,
             outcome: _,
+            password: _,
         } = &self.command;
         let state = match self.due {
             Some(due) => format!("{} {}", self.state, short(Duration::from_secs(due))),

@@ -98,8 +98,11 @@ impl FromArgMatches for SettingFlags {
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
         for key in Key::all().filter(|key| key.names().flag.is_some()) {
             let name = key.names().file;
+            // With `=`, it is a label of a new resource.
+            let is_setting = |value: &&String| key != Key::Label || !value.contains('=');
             if matches.value_source(name) == Some(ValueSource::CommandLine)
-                && let Some(value) = matches.get_one::<String>(name)
+                && let Some(mut values) = matches.get_many::<String>(name)
+                && let Some(value) = values.rfind(is_setting)
             {
                 self.0.insert(key, value.as_str().into());
             }

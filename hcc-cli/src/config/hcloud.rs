@@ -34,6 +34,7 @@ struct Context {
 #[serde(default)]
 struct Preferences {
     endpoint: Option<String>,
+    default_ssh_keys: Vec<String>,
 }
 
 impl HcloudConfig {
@@ -80,6 +81,15 @@ impl HcloudConfig {
             .context(context)
             .and_then(|context| context.preferences.endpoint.as_deref());
         own.or(self.preferences.endpoint.as_deref())
+    }
+
+    /// The SSH keys of new servers.
+    pub(super) fn ssh_keys(&self, context: &str) -> &[String] {
+        let own = self
+            .context(context)
+            .map(|found| &*found.preferences.default_ssh_keys);
+        let own = own.filter(|keys| !keys.is_empty());
+        own.unwrap_or(&self.preferences.default_ssh_keys)
     }
 
     fn context(&self, name: &str) -> Option<&Context> {

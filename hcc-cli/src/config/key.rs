@@ -65,6 +65,10 @@ keys! {
         "Type of new servers [default: the cheapest available]";
     Image: "image", "HCC_IMAGE", None, "IMAGE",
         "Image of new servers [default: the newest Debian]";
+    SshKeys: "ssh_keys", "HCC_SSH_KEYS", None, "KEYS",
+        "SSH keys of new servers, by name or id, separated by commas";
+    RecordPasswords: "record_passwords", "HCC_RECORD_PASSWORDS", None, "yes|no",
+        "Whether new root passwords of existing servers are stored in their records [default: no]";
     Label: "label", "HCC_LABEL", Some("label"), "LABEL",
         "Label that marks servers as managed [default: managed]";
     Prefix: "prefix", "HCC_PREFIX", Some("prefix"), "PREFIX",
@@ -168,7 +172,7 @@ impl Key {
         Self::TOKEN_SOURCES.contains(&self)
             || matches!(
                 self,
-                Self::Endpoint | Self::Location | Self::Type | Self::Image
+                Self::Endpoint | Self::Location | Self::Type | Self::Image | Self::SshKeys
             )
     }
 
@@ -215,6 +219,7 @@ impl Key {
                 matches!(value.parse::<u32>(), Ok(1..)),
                 "expected a number of bytes",
             ),
+            Self::RecordPasswords => require(matches!(value, "yes" | "no"), "expected yes or no"),
             Self::KeepDead if value != "-" => require(
                 duration::parse(value).is_ok(),
                 "expected a duration such as 30d",
@@ -279,6 +284,7 @@ mod tests {
             (Key::Queue, "redis", "redis://h"),
             (Key::Records, "a$b", "vms"),
             (Key::SignalBytes, "0", "100000"),
+            (Key::RecordPasswords, "maybe", "yes"),
             (Key::KeepDead, "soon", "30d"),
             (Key::KeepDead, "-1d", "-"),
         ] {

@@ -14,8 +14,11 @@ mod existing;
 mod faults;
 #[cfg(feature = "mongodb")]
 mod foreign;
+mod foreign_backend;
 mod library;
 mod life;
+#[cfg(feature = "mongodb")]
+mod matrix;
 mod migration;
 #[cfg(feature = "mongodb")]
 mod on_mongodb;

@@ -45,6 +45,7 @@ sessions! {
     creating
     killing
     labels
+    operations
     records
     screens
     queue

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use hcc_store::{Accounts, AuditEntry, Record};
 
-use super::{Authorizer, Denied, Permissions};
-use crate::{CommandEvent, CustomRequest, Error, Outcome, Request, Result};
+use super::{Authorizer, Denied, Permission, Permissions};
+use crate::{Command, CommandEvent, CustomRequest, Error, Outcome, Request, Result};
 
 /// Allows what the permissions of the accounts in a database allow.
 ///
@@ -114,6 +114,22 @@ impl AccountAuthorizer {
         }
     }
 
+    /// Adds a denial to the audit log.
+    async fn audited(
+        &self,
+        request: &Request,
+        by: &str,
+        checked: Result<(), Denied>,
+    ) -> Result<()> {
+        if checked.is_err() {
+            let (verb, outcome) = (request.command.verb().wire(), "denied".to_owned());
+            let server = request.server.as_ref().map(ToString::to_string);
+            self.audit(Some(by.to_owned()), verb, server, outcome)
+                .await?;
+        }
+        Ok(checked?)
+    }
+
     /// Adds a command to the audit log.
     async fn audit(
         &self,
@@ -189,13 +205,68 @@ impl Authorizer for AccountAuthorizer {
             return Ok(());
         };
         let permissions = self.permissions(by).await?;
-        let checked = permissions.check_create(server, server_type, monthly, records);
-        if checked.is_err() {
-            let (verb, outcome) = (request.command.verb().wire(), "denied".to_owned());
-            let server = Some(server.to_string());
-            self.audit(Some(by.clone()), verb, server, outcome).await?;
+        let checked = match &request.command {
+            Command::Operation(_) => {
+                permissions.check_resize(server, server_type, monthly, records)
+            }
+            _ => permissions.check_create(server, server_type, monthly, records),
+        };
+        self.audited(request, by, checked).await
+    }
+
+    async fn limits_snapshots(
+        &self,
+        request: &Request,
+        records: &[Record],
+    ) -> Result<Option<Vec<u64>>> {
+        let Some(by) = &request.by else {
+            return Ok(None);
+        };
+        let permissions = match self.permissions(by).await {
+            Ok(permissions) => permissions,
+            // The check has decided about users that do not exist.
+            Err(Error::Denied(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if permissions.admin || permissions.snapshots.is_none() {
+            return Ok(None);
         }
-        Ok(checked?)
+        let counted = records
+            .iter()
+            .filter(|record| permissions.has(Permission::Snapshot, &record.name, Some(record)));
+        Ok(Some(counted.filter_map(|record| record.id).collect()))
+    }
+
+    async fn check_snapshot(&self, request: &Request, existing: usize) -> Result<()> {
+        let Some(by) = &request.by else {
+            return Ok(());
+        };
+        let checked = self.permissions(by).await?.check_snapshot(existing);
+        self.audited(request, by, checked).await
+    }
+
+    async fn check_image(
+        &self,
+        request: &Request,
+        image: &str,
+        origin: Option<&Record>,
+    ) -> Result<()> {
+        let Some(by) = &request.by else {
+            return Ok(());
+        };
+        let permissions = match self.permissions(by).await {
+            Ok(permissions) => permissions,
+            // The check has decided about users that do not exist.
+            Err(Error::Denied(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let may_read =
+            |origin: &Record| permissions.has(Permission::Snapshot, &origin.name, Some(origin));
+        if permissions.admin || origin.is_some_and(may_read) {
+            return Ok(());
+        }
+        let denied = Denied::new(format!("image {image} is of another server"));
+        self.audited(request, by, Err(denied)).await
     }
 
     /// Adds the outcome of a user's command to the audit log.
@@ -240,7 +311,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::{Command, CreateOptions, Failure, Power};
+    use crate::{CreateOptions, Failure, Power};
 
     async fn authorizer(
         users: impl IntoIterator<Item = (&str, Value)>,

@@ -52,8 +52,8 @@ pub trait Authorizer: Debug + Send + Sync {
         Err(Denied::new(format!("no rule allows {verb} for {server}")).into())
     }
 
-    /// Returns whether a request to create a server has to be [checked](Self::check_create) once its
-    /// type and its price are known. By default it has not.
+    /// Returns whether a request to create a server or to change its type has to be
+    /// [checked](Self::check_create) once the type and its price are known. By default it has not.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ pub trait Authorizer: Debug + Send + Sync {
         Ok(false)
     }
 
-    /// Checks a request to create a server of this type, with its gross price per month and the
+    /// Checks a request to create a server of this type, or to change a server to it, with its gross price per month and the
     /// records of all servers.
     ///
     /// # Errors
@@ -78,6 +78,47 @@ pub trait Authorizer: Debug + Send + Sync {
     ) -> Result<()> {
         let _ = (request, server_type, monthly, records);
         Ok(())
+    }
+
+    /// Returns the servers whose snapshots count for the limit of a request to create a snapshot;
+    /// `None` if there is no limit. By default there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    async fn limits_snapshots(
+        &self,
+        request: &Request,
+        records: &[Record],
+    ) -> Result<Option<Vec<u64>>> {
+        let _ = (request, records);
+        Ok(None)
+    }
+
+    /// Checks a request to create a snapshot, given how many there are of the servers that count.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    async fn check_snapshot(&self, request: &Request, existing: usize) -> Result<()> {
+        let _ = (request, existing);
+        Ok(())
+    }
+
+    /// Checks a request to overwrite a server with a snapshot or backup of another one, given the record
+    /// of that one if there is one. By default it is denied.
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check).
+    async fn check_image(
+        &self,
+        request: &Request,
+        image: &str,
+        origin: Option<&Record>,
+    ) -> Result<()> {
+        let _ = (request, origin);
+        Err(Denied::new(format!("image {image} is of another server")).into())
     }
 
     /// Notes how a command has ended that was checked. By default it does nothing.
@@ -108,6 +149,10 @@ impl Authorizer for AllowAll {
     }
 
     async fn check_custom(&self, _: &CustomRequest<'_>, _: Option<&Record>) -> Result<()> {
+        Ok(())
+    }
+
+    async fn check_image(&self, _: &Request, _: &str, _: Option<&Record>) -> Result<()> {
         Ok(())
     }
 }

@@ -54,6 +54,49 @@ impl Permissions {
         monthly: Option<f64>,
         records: &[Record],
     ) -> Result<(), Denied> {
+        self.check_order(server, server_type, monthly, records, true)
+    }
+
+    /// Checks the limits for a server that is changed to this type and gross price per month, given
+    /// all records. The number of servers does not matter.
+    ///
+    /// # Errors
+    ///
+    /// The limit that would be exceeded. A type or price that is unknown exceeds its limit.
+    pub fn check_resize(
+        &self,
+        server: &ServerName,
+        server_type: Option<&str>,
+        monthly: Option<f64>,
+        records: &[Record],
+    ) -> Result<(), Denied> {
+        self.check_order(server, server_type, monthly, records, false)
+    }
+
+    /// Checks the limit of snapshots for one more, given the number of those that exist.
+    ///
+    /// # Errors
+    ///
+    /// The limit would be exceeded.
+    pub fn check_snapshot(&self, existing: usize) -> Result<(), Denied> {
+        match self.snapshots {
+            Some(max) if !self.admin && existing >= max => {
+                let reason =
+                    format!("at most {max} snapshots are allowed, and there are {existing}");
+                Err(Denied::new(reason))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_order(
+        &self,
+        server: &ServerName,
+        server_type: Option<&str>,
+        monthly: Option<f64>,
+        records: &[Record],
+        is_new: bool,
+    ) -> Result<(), Denied> {
         let Some(limits) = self.create_limits() else {
             return Ok(());
         };
@@ -74,7 +117,7 @@ impl Permissions {
         };
         let counted: Vec<_> = records.iter().filter(is_counted).collect();
         let have = counted.len();
-        if let Some(max) = limits.servers.filter(|max| have >= *max) {
+        if let Some(max) = limits.servers.filter(|max| is_new && have >= *max) {
             let reason = format!("at most {max} servers are allowed, and there are {have}");
             return Err(Denied::new(reason));
         }
@@ -135,6 +178,41 @@ mod tests {
         let name = "test-3".parse().unwrap();
         let checked = permissions(limits).check_create(&name, server_type, monthly, &records);
         checked.map_or_else(|denied| denied.reason, |()| String::new())
+    }
+
+    #[test]
+    fn resize_is_limited_by_type_and_price_but_not_by_the_number_of_servers() {
+        let records = [record("test-1", "4.49"), record("test-2", "5.50")];
+        let name = "test-1".parse().unwrap();
+        for (limits, server_type, monthly, reason) in [
+            (json!({ "servers": 1 }), "cx33", 9.0, ""),
+            (json!({ "types": ["cx23"] }), "cx33", 9.0, "type cx33"),
+            // Its own price before the change does not count.
+            (json!({ "monthly": 15 }), "cx33", 9.0, ""),
+            (json!({ "monthly": 14 }), "cx33", 9.0, "at most 14"),
+        ] {
+            let permissions = permissions(limits);
+            let checked =
+                permissions.check_resize(&name, Some(server_type), Some(monthly), &records);
+            let denied = checked.map_or_else(|denied| denied.reason, |()| String::new());
+            assert!(
+                denied.starts_with(reason) && denied.is_empty() == reason.is_empty(),
+                "{denied}"
+            );
+        }
+    }
+
+    #[test]
+    fn snapshots_are_limited_by_their_number() {
+        let limited: Permissions = serde_json::from_value(json!({ "snapshots": 2 })).unwrap();
+        let denied = limited.check_snapshot(2).unwrap_err();
+
+        assert_eq!(
+            denied.reason,
+            "at most 2 snapshots are allowed, and there are 2"
+        );
+        assert!(limited.check_snapshot(1).is_ok());
+        assert!(Permissions::default().check_snapshot(1000).is_ok());
     }
 
     #[test]

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use hcc_queue::{Entry, State};
 use hcc_store::{Record, User};
 use hcloud_api::LabelSelector;
+use jiff::Timestamp;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{CreateLimits, NamePattern};
-use crate::{Command, Power, ServerName};
+use crate::{Command, ServerName};
 
 /// The permissions of a user. Whatever is not granted is denied.
 ///
@@ -47,6 +48,10 @@ pub struct Permissions {
     /// The limits of the servers that the user may create; unlimited if `None`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub create: Option<CreateLimits>,
+    /// The highest number of snapshots of all servers whose snapshots the user may change; unlimited
+    /// if `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshots: Option<usize>,
 }
 
 /// Permissions for the servers that match both the name pattern and the label selector. A grant
@@ -68,6 +73,15 @@ pub struct Grant {
     /// What is allowed for these servers.
     #[serde(rename = "may")]
     pub permissions: BTreeSet<Permission>,
+    /// The time from which the grant holds, such as `2026-12-01T08:00:00Z`; always if `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// The time until which the grant holds; indefinitely if `None`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Whether the grant is suspended, and allows nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub suspended: bool,
 }
 
 /// A permission for a server.
@@ -83,10 +97,39 @@ pub enum Permission {
     Power,
     /// Reset the server and cut its power.
     Reset,
-    /// Create servers of these names.
+    /// Use the rescue system, attach ISO images, and set the root password: what gives access to the
+    /// disk.
+    Rescue,
+    /// Overwrite the disk with an image.
+    Rebuild,
+    /// Create and delete snapshots and backups.
+    Snapshot,
+    /// Change the type.
+    Resize,
+    /// Set reverse DNS names.
+    Network,
+    /// Create servers of these names. Labels, volumes and placement groups are for administrators;
+    /// networks and firewalls need [`Network`](Self::Network) too.
     Create,
-    /// Delete the server.
+    /// Delete the server, and change its protection from that.
     Kill,
+}
+
+impl Permission {
+    /// All permissions.
+    pub const ALL: [Self; 11] = [
+        Self::View,
+        Self::Console,
+        Self::Power,
+        Self::Reset,
+        Self::Rescue,
+        Self::Rebuild,
+        Self::Snapshot,
+        Self::Resize,
+        Self::Network,
+        Self::Create,
+        Self::Kill,
+    ];
 }
 
 /// The error for permissions that cannot be parsed.
@@ -141,7 +184,18 @@ impl Permissions {
     ///
     /// [`Command::SyncAll`], [`Command::Settag`] and [`Command::Deltag`] are for administrators.
     pub fn allows(&self, command: &Command, server: &ServerName, record: Option<&Record>) -> bool {
-        self.allows_with(Permission::needed(command), server, record)
+        if let Command::Create(options) = command {
+            // They give access to what belongs to other servers, or to other grants.
+            let for_admins = !options.labels.is_empty()
+                || !options.volumes.is_empty()
+                || options.placement_group.is_some();
+            let networks = !options.networks.is_empty() || !options.firewalls.is_empty();
+            let has_network = || self.has(Permission::Network, server.as_str(), None);
+            if !self.admin && (for_admins || (networks && !has_network())) {
+                return false;
+            }
+        }
+        self.allows_with(command.form().permission, server, record)
     }
 
     /// Returns whether a command is allowed that needs a permission, or an administrator.
@@ -161,7 +215,7 @@ impl Permissions {
 
     /// Returns whether the labels of a server decide whether a command is allowed.
     pub(crate) fn depends_on_labels(&self, command: &Command, server: &ServerName) -> bool {
-        let Some(permission) = Permission::needed(command) else {
+        let Some(permission) = command.form().permission else {
             return false;
         };
         !self.allows(command, server, None)
@@ -223,7 +277,24 @@ impl Grant {
         Self { labels, ..self }
     }
 
+    /// Sets the time until which it holds.
+    #[must_use]
+    pub fn with_until(self, until: Timestamp) -> Self {
+        let until = Some(until);
+        Self { until, ..self }
+    }
+
+    /// Returns whether it holds at this time.
+    pub fn holds_at(&self, now: Timestamp) -> bool {
+        !self.suspended
+            && self.from.is_none_or(|from| from <= now)
+            && self.until.is_none_or(|until| now < until)
+    }
+
     fn includes(&self, permission: Permission) -> bool {
+        if !self.holds_at(Timestamp::now()) {
+            return false;
+        }
         match permission {
             Permission::View => !self.permissions.is_empty(),
             permission => self.permissions.contains(&permission),
@@ -253,28 +324,14 @@ fn matches(selector: &LabelSelector, record: Option<&Record>) -> bool {
     labels.is_some_and(|labels| selector.matches_with(|key| labels.get(key).map(String::as_str)))
 }
 
-impl Permission {
-    /// Returns the permission for a command; `None` if it is for administrators.
-    fn needed(command: &Command) -> Option<Self> {
-        match command {
-            Command::Sync => Some(Self::View),
-            Command::Console => Some(Self::Console),
-            Command::Power(Power::Start | Power::Stop | Power::Reboot) => Some(Self::Power),
-            Command::Power(Power::Force | Power::Reset) => Some(Self::Reset),
-            Command::Create(_) => Some(Self::Create),
-            Command::Kill { .. } => Some(Self::Kill),
-            Command::SyncAll | Command::Settag | Command::Deltag => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use hcc_store::{Memory, Patch, Store, StoreExt};
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::CreateOptions;
+    use crate::operation::Operation;
+    use crate::{CreateOptions, Power};
 
     const PERMISSIONS: [(&str, Permission); 6] = [
         ("view", Permission::View),
@@ -304,6 +361,13 @@ mod tests {
             ]
             .map(Command::Power),
         );
+        for verb in Operation::VERBS {
+            for form in verb.description().forms {
+                let args = form.example_args(|argument| argument.is_required);
+                let operation = Operation::read(*verb, &args).unwrap().unwrap();
+                commands.push(operation.into());
+            }
+        }
         commands
     }
 
@@ -324,8 +388,20 @@ mod tests {
         let allowed = commands
             .iter()
             .filter(|command| permissions.allows(command, &server, record));
-        let verbs: Vec<_> = allowed.map(|command| command.verb().wire()).collect();
-        verbs.join(" ")
+        let verbs = allowed.map(|command| match command.form().name {
+            "" => command.verb().wire().to_owned(),
+            form => format!("{}-{form}", command.verb().wire()),
+        });
+        let verbs: Vec<_> = verbs.collect();
+        let views = ["sync", "show", "snapshot-list", "backup-list", "metrics"];
+        let (views, others): (Vec<_>, Vec<_>) = verbs
+            .iter()
+            .map(String::as_str)
+            .partition(|verb| views.contains(verb));
+        // Each permission implies all of these.
+        assert!(views.is_empty() || views.len() == 5, "{views:?}");
+        let view = views.first().copied();
+        view.into_iter().chain(others).collect::<Vec<_>>().join(" ")
     }
 
     async fn record(name: &str, labels: &[(&str, &str)]) -> Record {
@@ -373,7 +449,18 @@ mod tests {
             ("power", "sync start stop reboot"),
             ("reset", "sync off reset"),
             ("create", "sync new"),
-            ("kill", "sync kill"),
+            ("kill", "sync kill protect unprotect"),
+            (
+                "rescue",
+                "sync rescue-enable rescue-disable passwd iso-attach iso-detach",
+            ),
+            ("rebuild", "sync rebuild"),
+            (
+                "snapshot",
+                "sync snapshot-create snapshot-delete backup-enable backup-disable backup-delete",
+            ),
+            ("resize", "sync resize"),
+            ("network", "sync rdns-set rdns-reset"),
         ] {
             let permissions = grant(json!({ "servers": "web", "may": [permission] }));
 
@@ -408,9 +495,13 @@ mod tests {
 
     #[test]
     fn admins_may_do_everything() {
-        let verbs = "sync console kill new settag deltag start stop reboot off reset";
-
-        assert_eq!(allowed(&Permissions::admin(), "web", None), verbs);
+        let server = "web".parse().unwrap();
+        for command in commands() {
+            assert!(
+                Permissions::admin().allows(&command, &server, None),
+                "{command}"
+            );
+        }
     }
 
     #[test]
@@ -428,7 +519,7 @@ mod tests {
             grant(json!({ "servers": "web-*", "labels": "env=test", "may": ["kill"] }));
 
         for (name, env, expected) in [
-            ("web-1", "test", "sync kill"),
+            ("web-1", "test", "sync kill protect unprotect"),
             ("web-1", "prod", ""),
             ("db-1", "test", ""),
         ] {
@@ -459,6 +550,74 @@ mod tests {
 
         assert_eq!(allowed(&labelled, "web", Some(&record)), "sync");
         assert_eq!(allowed(&named, "web", None), "sync new");
+    }
+
+    #[test]
+    fn grant_holds_only_during_its_time_and_unless_suspended() {
+        let at = |time: &str| time.parse::<Timestamp>().unwrap();
+        let grants = json!([
+            { "servers": "web", "may": ["kill"], "from": "2026-12-01T08:00:00Z" },
+            { "servers": "web", "may": ["kill"], "until": "2026-12-01T08:00:00Z" },
+            { "servers": "web", "may": ["kill"], "suspended": true },
+            { "servers": "web", "may": ["kill"] },
+        ]);
+        let permissions = permissions(json!({ "grants": grants }));
+
+        for (time, holds) in [
+            ("2026-12-01T07:59:59Z", [false, true, false, true]),
+            ("2026-12-01T08:00:00Z", [true, false, false, true]),
+        ] {
+            let held = permissions
+                .grants
+                .iter()
+                .map(|grant| grant.holds_at(at(time)));
+            assert_eq!(held.collect::<Vec<_>>(), holds, "{time}");
+        }
+    }
+
+    #[test]
+    fn grant_that_has_ended_or_is_suspended_allows_nothing() {
+        for grant_of in [
+            json!({ "servers": "web", "may": ["kill"], "until": "2020-01-01T00:00:00Z" }),
+            json!({ "servers": "web", "may": ["kill"], "from": "2990-01-01T00:00:00Z" }),
+            json!({ "servers": "web", "may": ["kill"], "suspended": true }),
+        ] {
+            assert_eq!(
+                allowed(&grant(grant_of.clone()), "web", None),
+                "",
+                "{grant_of}"
+            );
+        }
+    }
+
+    #[test]
+    fn creation_with_what_belongs_to_others_needs_more_than_the_permission_to_create() {
+        let server = "web".parse().unwrap();
+        let create = json!({ "servers": "web", "may": ["create"] });
+        let network = json!({ "servers": "web", "may": ["create", "network"] });
+        for (args, by_create, by_network) in [
+            (
+                json!({ "type": "cx23", "backups": true, "without_ipv4": true }),
+                true,
+                true,
+            ),
+            (json!({ "networks": ["internal"] }), false, true),
+            (json!({ "firewalls": ["web"] }), false, true),
+            (json!({ "volumes": ["data"] }), false, false),
+            (json!({ "labels": { "env": "test" } }), false, false),
+            (json!({ "placement_group": "spread" }), false, false),
+        ] {
+            let command = Command::Create(CreateOptions::read(&args).unwrap());
+            for (grant_of, is_allowed) in [(&create, by_create), (&network, by_network)] {
+                let permissions = grant(grant_of.clone());
+                assert_eq!(
+                    permissions.allows(&command, &server, None),
+                    is_allowed,
+                    "{args}"
+                );
+            }
+            assert!(Permissions::admin().allows(&command, &server, None));
+        }
     }
 
     #[test]

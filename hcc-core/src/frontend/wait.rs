@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::TryStreamExt;
 use hcc_queue::{CommandId, Received};
-use hcc_store::{Fields, Order, Record};
+use hcc_store::{Attachment, Fields, Order, Record};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{Frontend, Listener, WorkerTracker};
@@ -191,7 +191,20 @@ impl Waiter {
             }
             return Ok(None);
         };
-        let Some(record) = store.get(server).await? else {
+        let record = match store.get(server).await? {
+            Some(record) => Some(record),
+            None => {
+                let renamed = store.attachment(Attachment::Renamed, server).await?;
+                match renamed
+                    .as_ref()
+                    .and_then(|renamed| renamed["name"].as_str())
+                {
+                    Some(name) => store.get(name).await?,
+                    None => None,
+                }
+            }
+        };
+        let Some(record) = record else {
             return Ok(None);
         };
         if self.last_console.is_some_and(|before| record.ts != before) {

@@ -77,11 +77,10 @@ impl Project {
         let location = location.map(|it| (it.id.number(), Some(it.name.as_str())));
         let image = server.image.as_ref();
         let image = image.map(|image| (image.id.number(), image.name.as_deref()));
-        let requested_location = options.location.as_deref().map(crate::location);
         let mut differences: Vec<_> = [
             difference("type", options.server_type.as_deref(), server_type),
             difference("image", options.image.as_deref(), image),
-            difference("location", requested_location, location),
+            difference("location", options.location.as_deref(), location),
         ]
         .into_iter()
         .flatten()
@@ -150,15 +149,20 @@ fn decides_power(action: &Action) -> bool {
     )
 }
 
-/// Compares a requested id or name with the actual ones, as far as these are known.
+/// Compares a requested id or name, or several, with the actual ones, as far as these are known.
 fn difference(
     property: &'static str,
     requested: Option<&str>,
     actual: Option<(u64, Option<&str>)>,
 ) -> Option<Difference> {
     let (requested, (id, name)) = (requested?, actual?);
-    let is_same =
-        requested.parse() == Ok(id) || name.is_none_or(|name| requested.eq_ignore_ascii_case(name));
+    let is_same = requested.split(',').map(str::trim).any(|requested| {
+        let requested = match property {
+            "location" => crate::location(requested),
+            _ => requested,
+        };
+        requested.parse() == Ok(id) || name.is_none_or(|name| requested.eq_ignore_ascii_case(name))
+    });
     (!is_same).then(|| Difference {
         property,
         requested: requested.to_owned(),

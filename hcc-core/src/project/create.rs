@@ -4,7 +4,8 @@ use std::vec;
 
 use hcc_store::{Patch, Precondition, Stage, StoreExt};
 use hcloud_api::{
-    Action, CreateServer, ErrorCode, IdOrName, Labels, Salvage, ServerCreated, SshKeyId, TypePrice,
+    Action, ChangeServerProtection, CreatePublicNet, CreateServer, ErrorCode, IdOrName, Labels,
+    Salvage, ServerCreated, SshKeyId, TypePrice,
 };
 use tracing::warn;
 
@@ -106,9 +107,11 @@ impl Project {
     ) -> Result<CreateOutcome> {
         check_prefix(name, &self.settings)?;
         if let Some(server) = self.find(name).await? {
-            return self.adopt(name, &server, options).await;
+            return Box::pin(self.adopt(name, &server, options)).await;
         }
-        let mut request = self.request(name, options).await?;
+        let mut choices = options.choices().into_iter();
+        let mut options = choices.next().unwrap_or_default();
+        let mut request = self.request(name, &options).await?;
 
         // The records must be writable before money is spent: the response has the only copy of
         // the root password.
@@ -125,13 +128,19 @@ impl Project {
                 Err(error) => error,
             };
             if error.is_out_of_capacity() {
-                let next = self.next_request(name, options, &request, &mut alternatives);
+                let next = self.next_request(name, &options, &request, &mut alternatives);
                 if let Some(next) = next.await {
                     request = next;
                     continue;
                 }
+                if let Some(choice) = choices.next() {
+                    request = self.request(name, &choice).await?;
+                    (options, alternatives) = (choice, None);
+                    continue;
+                }
             }
-            return self.resolve_failure(name, options, &request, error).await;
+            let resolved = self.resolve_failure(name, &options, &request, error);
+            return Box::pin(resolved).await;
         }
     }
 
@@ -141,7 +150,8 @@ impl Project {
     ///
     /// A requested resource does not exist, or the request to Hetzner fails.
     pub async fn quote(&self, name: &ServerName, options: &CreateOptions) -> Result<Quote> {
-        let request = self.request(name, options).await?;
+        let first = options.choices().into_iter().next().unwrap_or_default();
+        let request = self.request(name, &first).await?;
         let server_type = request.server_type.to_string();
         let location = request.location.as_ref().map(ToString::to_string);
         let server_types = self.api.server_types();
@@ -163,8 +173,49 @@ impl Project {
         })
     }
 
+    /// Enables what a new server gets after its creation has ended: backups and protection. The
+    /// returned actions are usually still running. Safe to repeat.
+    ///
+    /// # Errors
+    ///
+    /// The server is missing or not managed, or a request to Hetzner fails.
+    pub async fn complete(
+        &self,
+        name: &ServerName,
+        options: &CreateOptions,
+    ) -> Result<Vec<Action>> {
+        let mut actions = Vec::new();
+        if !options.backups && !options.protect {
+            return Ok(actions);
+        }
+        let server = self.find_managed(name).await?;
+        let servers = self.api.servers();
+        if options.backups && server.backup_window.is_none() {
+            let enabled = servers.enable_backup(server.id).await?;
+            self.api.wait([enabled]).await?;
+        }
+        if options.protect && !server.protection.delete {
+            let change = ChangeServerProtection {
+                delete: Some(true),
+                rebuild: Some(true),
+            };
+            actions.push(servers.change_protection(server.id, &change).await?);
+        }
+        Ok(actions)
+    }
+
     /// Returns the request to Hetzner, with defaults for unset options.
+    ///
+    /// The future is boxed, since it is part of several large ones.
     async fn request(&self, name: &ServerName, options: &CreateOptions) -> Result<CreateServer> {
+        Box::pin(self.resolved_request(name, options)).await
+    }
+
+    async fn resolved_request(
+        &self,
+        name: &ServerName,
+        options: &CreateOptions,
+    ) -> Result<CreateServer> {
         let selection = self.selection(options);
         let choice = match &selection.server_type {
             Some(wanted) => match &selection.location {
@@ -179,11 +230,49 @@ impl Project {
             Some(image) => image.name,
             None => self.newest_debian(&server_type).await?,
         };
+        let ssh_keys = match options.ssh_keys.as_slice() {
+            [] => &self.settings.ssh_keys,
+            keys => keys,
+        };
+        let mut labels = Labels::try_from(options.labels.clone())?;
+        labels.insert(&self.settings.label, "1")?;
+        let api = &self.api;
+        let mut networks = Vec::new();
+        for name in &options.networks {
+            let found = api.networks().resolve(&id_or_name(name)).await?;
+            networks.push(existing(found, "network", name)?.id);
+        }
+        let mut firewalls = Vec::new();
+        for name in &options.firewalls {
+            let found = api.firewalls().resolve(&id_or_name(name)).await?;
+            firewalls.push(existing(found, "firewall", name)?.id);
+        }
+        let mut volumes = Vec::new();
+        for name in &options.volumes {
+            let found = api.volumes().resolve(&id_or_name(name)).await?;
+            volumes.push(existing(found, "volume", name)?.id);
+        }
+        let placement_group = match &options.placement_group {
+            Some(name) => {
+                let found = api.placement_groups().resolve(&id_or_name(name)).await?;
+                Some(existing(found, "placement group", name)?.id)
+            }
+            None => None,
+        };
         Ok(CreateServer {
             location: choice.location.map(Into::into),
-            ssh_keys: self.ssh_keys(&options.ssh_keys).await?,
+            ssh_keys: self.ssh_keys(ssh_keys).await?,
             user_data: options.user_data.clone(),
-            labels: Labels::new().with(&self.settings.label, "1")?,
+            labels,
+            networks,
+            firewalls,
+            automount: (!volumes.is_empty()).then_some(true),
+            volumes,
+            placement_group,
+            public_net: options.without_ipv4.then(|| CreatePublicNet {
+                enable_ipv4: false,
+                ..CreatePublicNet::default()
+            }),
             ..CreateServer::new(
                 name.as_str(),
                 id_or_name(&server_type.name),
@@ -332,4 +421,12 @@ impl Project {
         selection.server_type.get_or_insert(sent);
         Err(self.explain(&selection, error).await)
     }
+}
+
+/// Returns a resource, or the error that it does not exist.
+fn existing<T>(found: Option<T>, kind: &str, name: &str) -> Result<T> {
+    found.ok_or_else(|| Error::NoSuchResource {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+    })
 }

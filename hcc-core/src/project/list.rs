@@ -40,6 +40,12 @@ pub struct ServerDetails {
     pub ip6: Option<String>,
     /// The time of the creation, as `2026-11-22 14:21:09+00:00`; `None` if unknown.
     pub created: Option<String>,
+    /// The name of the type, if known.
+    pub r#type: Option<String>,
+    /// The name of the location, if known.
+    pub location: Option<String>,
+    /// The name of the image, or the description of one without a name.
+    pub image: Option<String>,
     /// The labels.
     pub labels: Labels,
 }
@@ -155,6 +161,9 @@ impl Lister {
                 ip4: ip4(&server),
                 ip6: ip6(&server),
                 created: server.created.map(created),
+                r#type: server.server_type.map(|it| it.name),
+                location: server.location.map(|location| location.name),
+                image: server.image.map(|it| it.name.unwrap_or(it.description)),
                 labels: server.labels,
             }),
             name: server.name,

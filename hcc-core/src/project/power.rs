@@ -22,15 +22,22 @@ impl Project {
         Ok(self.switch(id, power).await?)
     }
 
-    /// Waits until a server is off, polling every two seconds; returns whether it is.
+    /// Waits until a server is off, polling every two seconds or more often; returns whether it is.
     ///
     /// # Errors
     ///
     /// The server is missing or not managed, or a request to Hetzner fails.
     pub async fn is_off_within(&self, name: &ServerName, within: Duration) -> Result<bool> {
+        let id = self.find_managed(name).await?.id;
+        self.is_off_by_id(id, within).await
+    }
+
+    pub(crate) async fn is_off_by_id(&self, id: ServerId, within: Duration) -> Result<bool> {
         let off = async {
-            while self.find_managed(name).await?.status != ServerStatus::Off {
-                sleep(Duration::from_secs(2)).await;
+            let mut delay = Duration::from_millis(100);
+            while self.api.servers().get(id).await?.status != ServerStatus::Off {
+                sleep(delay).await;
+                delay = (delay * 2).min(Duration::from_secs(2));
             }
             Ok(true)
         };
@@ -51,14 +58,15 @@ impl Project {
         delivery: &Delivery,
     ) -> Result<Action> {
         let id = self.find_managed(name).await?.id;
+        let is_wanted = |action: &Action| action.command == power.action();
         if delivery.is_repeated {
-            if let Some(action) = self.started(id, power, delivery.pushed).await? {
+            if let Some(action) = self.started_since(id, delivery.pushed, is_wanted).await? {
                 return Ok(action);
             }
         }
         match self.switch(id, power).await {
             Err(error) if error.may_have_taken_effect() => {
-                let started = self.started(id, power, delivery.pushed).await;
+                let started = self.started_since(id, delivery.pushed, is_wanted).await;
                 let unconfirmed = || Error::RestartUnconfirmed { name: name.clone() };
                 started.ok().flatten().ok_or_else(unconfirmed)
             }
@@ -66,7 +74,7 @@ impl Project {
         }
     }
 
-    async fn switch(&self, id: ServerId, power: Power) -> hcloud_api::Result<Action> {
+    pub(crate) async fn switch(&self, id: ServerId, power: Power) -> hcloud_api::Result<Action> {
         let servers = self.api.servers();
         match power {
             Power::Start => servers.power_on(id).await,
@@ -77,12 +85,12 @@ impl Project {
         }
     }
 
-    /// Returns the newest action of this kind, if it was started at this time or later.
-    async fn started(
+    /// Returns the newest wanted action that was started at this time or later.
+    pub(crate) async fn started_since(
         &self,
         id: ServerId,
-        power: Power,
         since: Timestamp,
+        is_wanted: impl Fn(&Action) -> bool,
     ) -> Result<Option<Action>> {
         let newest_first = ListActions {
             sort: vec![Sort::Descending(ActionSort::Id)],
@@ -98,7 +106,7 @@ impl Project {
             if started.as_second() < since.as_second() {
                 break;
             }
-            if action.command == power.action() {
+            if is_wanted(&action) {
                 return Ok(Some(action));
             }
         }

@@ -3,8 +3,8 @@
 use std::time::SystemTime;
 
 use hcc_store::{
-    DataCentre, Image, Location, Price, Protection, Record, Resource, ServerSnapshot, ServerType,
-    Traffic,
+    DataCentre, Image, Iso, Location, Price, PrivateAddress, Protection, Record, Resource,
+    SavedImage, ServerSnapshot, ServerType, Traffic,
 };
 use hcloud_api::{Server, Timestamp};
 
@@ -35,7 +35,36 @@ pub(crate) fn snapshot(server: &Server) -> ServerSnapshot {
             delete: server.protection.delete,
             rebuild: server.protection.rebuild,
         },
+        net: server.private_net.iter().map(private_address).collect(),
+        volumes: server.volumes.iter().map(|id| id.number()).collect(),
+        iso: server.iso.as_ref().map(|iso| Iso {
+            id: Some(iso.id.number()),
+            name: iso.name.clone(),
+        }),
+        window: server.backup_window.clone(),
+        snapshots: None,
+        backups: None,
         synced: SystemTime::now(),
+    }
+}
+
+fn private_address(net: &hcloud_api::PrivateNet) -> PrivateAddress {
+    PrivateAddress {
+        network: net.network.map(|id| id.number()),
+        ip: net.ip.map(|ip| ip.to_string()),
+        alias: net.alias_ips.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// Converts a snapshot or backup.
+pub(crate) fn saved_image(image: &hcloud_api::Image) -> SavedImage {
+    SavedImage {
+        id: image.id.number(),
+        name: image.description.clone(),
+        size: image.image_size,
+        created: image.created.map(created),
+        stat: Some(image.status.to_string()),
+        labels: owned(&image.labels),
     }
 }
 
@@ -53,6 +82,12 @@ pub(crate) fn differs(record: &Record, snapshot: &ServerSnapshot) -> bool {
         || record.labels.as_ref() != Some(&snapshot.labels)
         || record.lock != Some(snapshot.lock)
         || record.prot != Some(snapshot.prot)
+        || record.net.as_ref() != Some(&snapshot.net)
+        || record.volumes.as_ref() != Some(&snapshot.volumes)
+        || record.iso != snapshot.iso
+        || record.window != snapshot.window
+        || (snapshot.snapshots.is_some() && record.snapshots != snapshot.snapshots)
+        || (snapshot.backups.is_some() && record.backups != snapshot.backups)
 }
 
 /// Formats a time as in the records: `2026-11-22 14:21:09+00:00`.

@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::Project;
 use super::guard::is_managed;
+use super::images::SavedImages;
 use super::snapshot::{differs, snapshot};
 use crate::{Error, Result, ServerName, SyncOutcome};
 
@@ -73,7 +74,8 @@ const MAX_CONCURRENT_REQUESTS: usize = 32;
 const WRITES_AT_ONCE: usize = 1000;
 
 impl Project {
-    /// Updates records from Hetzner, with one request for 50 servers.
+    /// Updates records from Hetzner, with one request for 50 servers; if all records are synced, also
+    /// with one for 50 snapshots and backups.
     ///
     /// The record of a server that does not exist is removed if it was requested by name, or if
     /// `prune` is set.
@@ -216,6 +218,8 @@ struct Planner<'a> {
     /// The names whose servers get a record.
     adopted_names: HashSet<&'a str>,
     prune: bool,
+    /// Their snapshots and backups, if all records are synced.
+    saved: Option<SavedImages>,
     /// The records, and whether their servers were found.
     records: IndexMap<String, Known>,
     ids: HashSet<u64>,
@@ -293,6 +297,10 @@ impl<'a> Planner<'a> {
                 _ => HashSet::new(),
             },
             prune,
+            saved: match names {
+                Some(_) => None,
+                None => Some(project.saved_images().await?),
+            },
             ids: records.values().filter_map(|known| known.id).collect(),
             records,
             adopted: Vec::new(),
@@ -311,7 +319,7 @@ impl<'a> Planner<'a> {
             .partition(|server| self.records.contains_key(&server.name));
         for server in others {
             if self.adopts(&server) {
-                let change = Change::Snapshot(Box::new(snapshot(&server)), None);
+                let change = Change::Snapshot(Box::new(self.snapshot(&server)), None);
                 let synced = SyncedRecord {
                     name: server.name.clone(),
                     record: SyncOutcome::Adopted,
@@ -335,12 +343,23 @@ impl<'a> Planner<'a> {
         for server in recorded {
             // It may have been removed in the meantime.
             let record = records.remove(&server.name);
+            let snapshot = self.snapshot(&server);
             let known = self.records.get_mut(&server.name);
             if let (Some(record), Some(known)) = (record, known) {
-                known.found = Some(Found::new(&record, server));
+                known.found = Some(Found::new(&record, server, snapshot));
             }
         }
         Ok(())
+    }
+
+    fn snapshot(&self, server: &Server) -> ServerSnapshot {
+        let mut snapshot = snapshot(server);
+        if let Some(saved) = &self.saved {
+            let (snapshots, backups) = saved.of(server.id);
+            snapshot.snapshots = Some(snapshots);
+            snapshot.backups = Some(backups);
+        }
+        snapshot
     }
 
     fn adopts(&self, server: &Server) -> bool {
@@ -382,13 +401,29 @@ impl<'a> Planner<'a> {
 
 /// The fields of a record that are compared with the server.
 const COMPARED: Fields = Fields::Only(&[
-    "id", "stage", "status", "created", "ip4", "ip6", "image", "type", "dc", "rescue", "labels",
-    "lock", "prot",
+    "id",
+    "stage",
+    "status",
+    "created",
+    "ip4",
+    "ip6",
+    "image",
+    "type",
+    "dc",
+    "rescue",
+    "labels",
+    "lock",
+    "prot",
+    "net",
+    "volumes",
+    "iso",
+    "window",
+    "snapshots",
+    "backups",
 ]);
 
 impl Found {
-    fn new(record: &Record, server: Server) -> Self {
-        let snapshot = snapshot(&server);
+    fn new(record: &Record, server: Server, snapshot: ServerSnapshot) -> Self {
         // Its creator was lost before it got the response.
         let stage = (record.stage == Some(Stage::New)).then_some(Stage::Created);
         let changed = stage.is_some() || differs(record, &snapshot);

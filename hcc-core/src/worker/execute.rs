@@ -1,11 +1,16 @@
 //! What a worker does for each command.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use hcc_store::Record;
-use hcloud_api::{Action, Decimal, Server, ServerStatus};
-use tokio::sync::{Mutex, Notify};
+use hcc_store::{Attachment, Record};
+use hcloud_api::{Action, Decimal, ImageId, Server, ServerStatus};
+use secrecy::ExposeSecret;
+use serde_json::json;
+use tokio::sync::{Mutex, MutexGuard, Notify};
 use tokio::time::timeout;
 use tracing::warn;
 
@@ -14,8 +19,10 @@ use super::context::WorkerContext;
 use super::custom::Registered;
 use super::failure::AttemptError;
 use super::refresher::RecordRefresher;
+use crate::operation::{Execution, Operation, Snapshot};
 use crate::project::delete::ExpectedServer;
 use crate::project::delivery::Delivery;
+use crate::project::id_or_name;
 use crate::{
     Command, CreateOptions, CreateOutcome, CustomRequest, DeleteOutcome, Error, InvalidRequest,
     Power, Request, ServerName, SyncOutcome,
@@ -24,8 +31,11 @@ use crate::{
 /// How long a command waits for an action at Hetzner.
 const ACTION_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
+/// How long a new root password is kept for the user who requested it.
+const SECRET_TTL: Duration = Duration::from_secs(10 * 60);
+
 /// What the outcome of a command that succeeded says in addition.
-pub(super) type Note = Option<&'static str>;
+pub(super) type Note = Option<Cow<'static, str>>;
 
 /// Executes commands.
 #[derive(Debug)]
@@ -52,6 +62,16 @@ impl Executor {
             return Ok(None);
         };
         let record = context.store().get(server.as_str()).await?;
+        if record.is_none() {
+            if let Some(new) = self.new_name(request, server, delivery).await? {
+                let server = Some(new);
+                let request = Request {
+                    server,
+                    ..request.clone()
+                };
+                return Box::pin(self.execute(&request, delivery)).await;
+            }
+        }
         self.authorize(request, server, record.as_ref()).await?;
         match &request.command {
             Command::Sync | Command::SyncAll => self.sync(server, record.is_some()).await?,
@@ -65,16 +85,16 @@ impl Executor {
                 let recorded = record.and_then(|record| record.id);
                 let before = ExpectedServer::Before(delivery.pushed, recorded);
                 let expected = id.map_or(before, ExpectedServer::Id);
-                return self.delete(server, expected, delivery).await;
+                return Box::pin(self.delete(server, expected, delivery)).await;
             }
             Command::Create(options) => {
                 if !context.authorizer.limits_create(request).await? {
-                    return self.create(server, options, delivery).await;
+                    return Box::pin(self.create_complete(server, options, delivery)).await;
                 }
                 // Two commands must not fill the same room.
                 let _creating = self.creating.lock().await;
                 let options = self.within_limits(request, server, options).await?;
-                return self.create(server, &options, delivery).await;
+                return Box::pin(self.create_complete(server, &options, delivery)).await;
             }
             Command::Settag => {
                 let project = context.project();
@@ -86,8 +106,179 @@ impl Executor {
                 context.project().unmanage(server).await?;
                 self.publish(server, SyncOutcome::Updated).await;
             }
+            Command::Operation(operation) => {
+                return Box::pin(self.operate(request, server, operation, delivery)).await;
+            }
         }
         Ok(None)
+    }
+
+    /// Returns the name that a server was given after this command had been pushed for its former
+    /// one.
+    async fn new_name(
+        &self,
+        request: &Request,
+        server: &ServerName,
+        delivery: &Delivery,
+    ) -> Result<Option<ServerName>, AttemptError> {
+        if matches!(
+            request.command,
+            Command::Create(_) | Command::Operation(Operation::Rename(_))
+        ) {
+            return Ok(None);
+        }
+        let store = self.context.store();
+        let renamed = store
+            .attachment(Attachment::Renamed, server.as_str())
+            .await?;
+        let Some(renamed) = renamed else {
+            return Ok(None);
+        };
+        let was_before = renamed["at"]
+            .as_f64()
+            .is_some_and(|at| delivery.pushed.as_millisecond() as f64 / 1000.0 <= at);
+        let name = renamed["name"].as_str().filter(|_| was_before);
+        Ok(name.and_then(|name| name.parse().ok()))
+    }
+
+    /// Creates a server with its backups and protection.
+    async fn create_complete(
+        &self,
+        server: &ServerName,
+        options: &CreateOptions,
+        delivery: &Delivery,
+    ) -> Result<Note, AttemptError> {
+        let note = self.create(server, options, delivery).await?;
+        if options.backups || options.protect {
+            let started = self.context.project().complete(server, options).await?;
+            self.wait(started).await?;
+            if let Err(error) = self.refresher.sync(server).await {
+                // The next periodic sync updates the record.
+                warn!(%server, error = error.failure.message, "record not synced");
+            }
+        }
+        Ok(note)
+    }
+
+    /// Executes an operation, and hands over a new root password.
+    async fn operate(
+        &self,
+        request: &Request,
+        server: &ServerName,
+        operation: &Operation,
+        delivery: &Delivery,
+    ) -> Result<Note, AttemptError> {
+        let context = &self.context;
+        let project = context.project();
+        let found = project.find_for(server, operation).await?;
+        let wait = |actions| -> Pin<Box<dyn Future<Output = crate::Result<()>> + Send + '_>> {
+            Box::pin(async { Ok(self.wait(actions).await?) })
+        };
+        let execution = Execution {
+            project: &project,
+            name: server,
+            server: &found,
+            verb: operation.verb(),
+            delivery,
+            wait: &wait,
+        };
+        let executed = {
+            // Two commands must not fill the same room.
+            let _limited = self.limit(request, operation, &found).await?;
+            Box::pin(operation.execute(&execution)).await?
+        };
+        if let Some(password) = &executed.password {
+            let secret = json!({
+                "password": password.expose_secret(),
+                "for": server.as_str(),
+                "by": request.by,
+            });
+            let (id, until) = (delivery.id.as_str(), SystemTime::now() + SECRET_TTL);
+            let store = context.store();
+            store.attach(Attachment::Secret, id, &secret, until).await?;
+        }
+        self.wait(executed.actions.clone()).await?;
+        let name = executed.renamed.as_ref().unwrap_or(server);
+        project.record_executed(name, &executed).await?;
+        if name != server {
+            self.publish(server, SyncOutcome::Removed).await;
+        }
+        if executed.changes_images || name != server {
+            self.publish(name, SyncOutcome::Updated).await;
+        }
+        if let Err(error) = self.refresher.sync(name).await {
+            // The next periodic sync updates the record.
+            warn!(server = %name, error = error.failure.message, "record not synced");
+        }
+        Ok(executed.note.map(Into::into))
+    }
+
+    /// Checks the limits of a user for an operation that costs. No other one is checked until the
+    /// returned guard is dropped.
+    async fn limit(
+        &self,
+        request: &Request,
+        operation: &Operation,
+        found: &Server,
+    ) -> Result<Option<MutexGuard<'_, ()>>, AttemptError> {
+        let context = &self.context;
+        let authorizer = &context.authorizer;
+        match operation {
+            Operation::Resize(resize) => {
+                if !authorizer.limits_create(request).await? {
+                    return Ok(None);
+                }
+                let guard = self.creating.lock().await;
+                let project = context.project();
+                let types = project.api.server_types();
+                let found_type = types.resolve(&id_or_name(&resize.r#type)).await;
+                let found_type = found_type.map_err(Error::from)?;
+                let location = found.location.as_ref().map(|location| &*location.name);
+                let monthly = found_type
+                    .as_ref()
+                    .zip(location)
+                    .and_then(|(it, location)| {
+                        it.price(location)?.price_monthly.gross.as_ref()?.to_f64()
+                    });
+                let name = found_type.as_ref().map(|found| &*found.name);
+                let records = context.store().list().await?;
+                let checked = authorizer.check_create(request, name, monthly, &records);
+                checked.await?;
+                Ok(Some(guard))
+            }
+            Operation::Snapshot(Snapshot::Create { .. }) => {
+                let records = context.store().list().await?;
+                let Some(counted) = authorizer.limits_snapshots(request, &records).await? else {
+                    return Ok(None);
+                };
+                let guard = self.creating.lock().await;
+                let saved = context.project().saved_images().await?;
+                let mut counted: HashSet<u64> = counted.into_iter().collect();
+                counted.insert(found.id.number());
+                let existing = saved.snapshots_of(counted.into_iter());
+                authorizer.check_snapshot(request, existing).await?;
+                Ok(Some(guard))
+            }
+            Operation::Rebuild(rebuild) => {
+                let Ok(id) = rebuild.image.parse().map(ImageId::new) else {
+                    return Ok(None);
+                };
+                let project = context.project();
+                let image = project.api.images().get(id).await.map_err(Error::from)?;
+                let origin = image.created_from.map(|origin| origin.id);
+                let Some(origin) = origin.filter(|origin| *origin != found.id) else {
+                    return Ok(None);
+                };
+                let records = context.store().list().await?;
+                let is_origin = |record: &&Record| record.id == Some(origin.number());
+                let origin = records.iter().find(is_origin);
+                authorizer
+                    .check_image(request, &rebuild.image, origin)
+                    .await?;
+                Ok(None)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Asks the authorizer, with the labels that the server has now if they matter.
@@ -163,7 +354,7 @@ impl Executor {
         delivery: &Delivery,
     ) -> Result<(), AttemptError> {
         let project = self.context.project();
-        let action = if power.is_unrepeatable() {
+        let action = if Command::Power(power).is_unrepeatable() {
             project.power_once(server, power, delivery).await?
         } else {
             project.power(server, power).await?
@@ -192,7 +383,7 @@ impl Executor {
                     let note = self.password_note(server, options).await?;
                     // An earlier delivery may have created it.
                     let existed = (!delivery.is_repeated).then_some("the server already existed");
-                    break note.or(existed);
+                    break note.or(existed.map(Into::into));
                 }
                 CreateOutcome::Resumed(actions) => self.wait(actions).await?,
             }
@@ -231,8 +422,9 @@ impl Executor {
     ) -> Result<Note, AttemptError> {
         let record = self.context.store().get(server.as_str()).await?;
         let has_password = record.is_some_and(|record| record.pw.is_some());
-        let is_lost = options.ssh_keys.is_empty() && !has_password;
-        Ok(is_lost.then_some("the server already existed; its root password is unknown"))
+        let defaults = self.context.project().settings.ssh_keys;
+        let is_lost = options.ssh_keys.is_empty() && defaults.is_empty() && !has_password;
+        Ok(is_lost.then_some("the server already existed; its root password is unknown".into()))
     }
 
     async fn delete(
@@ -241,7 +433,7 @@ impl Executor {
         expected: ExpectedServer,
         delivery: &Delivery,
     ) -> Result<Note, AttemptError> {
-        const GONE: Note = Some("the server was already deleted");
+        const GONE: Note = Some(Cow::Borrowed("the server was already deleted"));
         let has_id = matches!(expected, ExpectedServer::Id(_));
         match (self.context.project().delete_expected(server, expected)).await {
             Ok(DeleteOutcome::Deleted(action)) => {

@@ -54,6 +54,23 @@ impl From<Error> for AttemptError {
     }
 }
 
+/// Within an operation, which is retried if it is transient.
+impl From<AttemptError> for Error {
+    fn from(error: AttemptError) -> Self {
+        let cause = error.error.and_then(Arc::into_inner);
+        cause.unwrap_or_else(|| {
+            let kind = match error.is_transient {
+                true => ErrorKind::TryLater,
+                false => error.failure.kind,
+            };
+            Self::CommandFailed(Box::new(Failure {
+                kind,
+                ..error.failure
+            }))
+        })
+    }
+}
+
 impl From<hcc_store::Error> for AttemptError {
     fn from(error: hcc_store::Error) -> Self {
         Error::from(error).into()

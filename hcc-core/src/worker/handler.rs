@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hcc_queue::{Disposition, Error as QueueError, Handler, Lease, Outcome as Attempt, Reason};
-use hcc_store::{Patch, StoreExt};
+use hcc_store::{Attachment, Patch, StoreExt};
 use tracing::{Instrument, Span, error_span, info, warn};
 
 use super::budget::Budget;
@@ -202,7 +202,18 @@ impl CommandHandler {
         }
         let patch = Patch::new().last(&event.last());
         let store = self.executor.context.store();
-        if let Err(error) = store.update(&event.server, patch).await {
+        let record = async {
+            if store.update(&event.server, patch.clone()).await? {
+                return Ok(());
+            }
+            // The server may have been renamed meanwhile.
+            let renamed = store.attachment(Attachment::Renamed, &event.server).await?;
+            if let Some(name) = renamed.as_ref().and_then(|it| it["name"].as_str()) {
+                store.update(name, patch).await?;
+            }
+            Ok::<_, hcc_store::Error>(())
+        };
+        if let Err(error) = record.await {
             let error = &error as &dyn std::error::Error;
             warn!(error, "outcome not recorded");
         }

@@ -89,7 +89,8 @@ impl PeriodicSync {
     /// Syncs all records, unless another worker has just done it; returns when to do it next.
     async fn sync_unless_fresh(&mut self) -> Result<Duration> {
         let records = self.context.store().count().await?;
-        let requests = records.div_ceil(SERVERS_PER_REQUEST);
+        // One more lists snapshots and backups.
+        let requests = records.div_ceil(SERVERS_PER_REQUEST) + 1;
         let budget = u32::try_from(requests).unwrap_or(u32::MAX);
         self.interval = (self.context.config.sync_interval)
             .max(MIN_INTERVAL_PER_REQUEST.saturating_mul(budget));
@@ -105,6 +106,11 @@ impl PeriodicSync {
         self.context.status.synced(Duration::ZERO);
         for name in reserved {
             self.remove_reservation(&name).await?;
+        }
+        if let Err(error) = self.context.store().expire_attachments().await {
+            // They are not returned after their time in any case.
+            let error = &error as &dyn std::error::Error;
+            warn!(error, "expired documents not removed");
         }
         let event = SyncedEvent {
             worker: self.context.worker_id.clone(),
@@ -129,9 +135,12 @@ impl PeriodicSync {
     }
 
     /// Removes the name reserved for a server that was never created, unless a command may still
-    /// create it.
+    /// create it, or give the name to another.
     async fn remove_reservation(&self, name: &str) -> Result<()> {
         let WorkerContext { queue, .. } = &*self.context;
+        if self.context.project().is_held(name).await? {
+            return Ok(());
+        }
         let removed = !queue.commands().pending(name).await?
             && (self.context.store())
                 .remove(name, Precondition::Reserved)

@@ -4,10 +4,12 @@
 
 mod create;
 mod custom;
+mod documented;
 mod existing;
 mod harness;
 mod offers;
 mod once;
+mod operations;
 mod outcomes;
 mod permissions;
 mod scale;

@@ -9,10 +9,12 @@ use std::process::{Child, Command as Process, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hcc_core::{Frontend, Project, Settings, Worker, WorkerConfig};
-use hcc_queue::{Command, Policy, Queue, State};
+use hcc_core::{Frontend, Project, Scope, Settings, Worker, WorkerConfig};
+use hcc_queue::{Command, CommandId, Policy, Queue, State};
 use hcc_store::{Stage, Store};
-use hcloud_api::{Client, ListServers, Server};
+use hcloud_api::{
+    Client, CreateServer, Labels, ListActions, ListImages, ListServers, Server, ServerId,
+};
 use hcloud_sim::Sim;
 use tempfile::TempDir;
 use test_services::TestDatabase;
@@ -78,6 +80,213 @@ async fn kill_at_any_step_leaves_no_duplicate_server_and_no_stale_record_in_mong
         "kill_at_any_step_leaves_no_duplicate_server_and_no_stale_record_in_mongodb",
     )
     .await;
+}
+
+#[tokio::test]
+async fn kills_and_faults_repeat_no_operation_and_lose_no_outcome() {
+    operations_in_a_storm(
+        Databases::sqlite,
+        "kills_and_faults_repeat_no_operation_and_lose_no_outcome",
+    )
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn kills_and_faults_repeat_no_operation_and_lose_no_outcome_in_mongodb() {
+    operations_in_a_storm(
+        Databases::mongodb,
+        "kills_and_faults_repeat_no_operation_and_lose_no_outcome_in_mongodb",
+    )
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs strace"]
+async fn kill_at_any_step_repeats_no_operation_and_loses_no_outcome() {
+    const TEST: &str = "kill_at_any_step_repeats_no_operation_and_loses_no_outcome";
+    if run_as_worker().await {
+        return;
+    }
+    for operation in OPERATIONS {
+        let kills = operation_killed_at_each_step(operation, TEST).await;
+        println!("{}: {kills} kills at as many steps", operation.verb);
+        assert!(kills > STEPS.len(), "{}", operation.verb);
+    }
+}
+
+/// A command whose repetition would do harm.
+struct Once {
+    verb: &'static str,
+    args: &'static str,
+    /// Hetzner's name of the action that must not be started twice.
+    action: &'static str,
+}
+
+const OPERATIONS: &[Once] = &[
+    Once {
+        verb: "snapshot",
+        args: r#"{ "do": "create" }"#,
+        action: "create_image",
+    },
+    Once {
+        verb: "rebuild",
+        args: r#"{ "image": "debian-13" }"#,
+        action: "rebuild_server",
+    },
+    Once {
+        verb: "resize",
+        args: r#"{ "type": "cx33", "restart": true }"#,
+        action: "change_server_type",
+    },
+];
+
+const OPERATION_FAULTS: &[&str] = &[
+    "latency=20ms",
+    "drop POST /v1/servers/* x1",
+    "drop-after POST /v1/servers/* x1",
+    "hang-after POST /v1/servers/* x1",
+    "rate-limit POST /v1/servers/* x2",
+    "status=502 POST /v1/servers/* x1",
+    "truncate POST /v1/servers/* x1",
+    "error=locked POST /v1/servers/* x1",
+    "drop GET /v1/servers x1",
+];
+
+impl Once {
+    /// Creates a server with a record, and pushes the command for it.
+    async fn push(&self, databases: &Databases, sim: &Sim, name: &str) -> Pushed {
+        let api = client(sim.endpoint());
+        let create = CreateServer {
+            labels: Labels::new().with("managed", "1").unwrap(),
+            ..CreateServer::new(name, "cx23", "debian-13")
+        };
+        let created = api.servers().create(&create).await.unwrap();
+        api.wait(created.actions()).await.unwrap();
+        let project = Project::new(api, databases.store().await, Settings::default());
+        project.sync(&Scope::All, false).await.unwrap();
+        let mut command = Command::new(self.verb, name);
+        command.args = serde_json::from_str(self.args).unwrap();
+        let id = databases.queue().await.push(&command).await.unwrap();
+        let (name, server) = (name.to_owned(), created.server.id);
+        Pushed { id, name, server }
+    }
+
+    /// Asserts that the command took effect once, or was refused, and that its outcome is known.
+    async fn assert_once(&self, pushed: &Pushed, databases: &Databases, sim: &Sim) -> bool {
+        let frontend = Frontend::new(databases.store().await, databases.queue().await);
+        let outcome = frontend.wait(&pushed.id, MINUTE).await;
+        let is_done = match outcome {
+            Ok(_) => true,
+            Err(hcc_core::Error::CommandFailed(_)) => false,
+            Err(error) => panic!("{} of {}: {error}", self.verb, pushed.name),
+        };
+        let api = client(sim.endpoint());
+        let all = api
+            .servers()
+            .actions_for(pushed.server)
+            .list(&ListActions::default());
+        let all = all.all().await.unwrap();
+        let count = all
+            .iter()
+            .filter(|action| action.command == self.action)
+            .count();
+        assert!(
+            count <= 1,
+            "{} of {}: {count} times",
+            self.verb,
+            pushed.name
+        );
+        assert!(
+            !is_done || count == 1,
+            "{} of {}: not done",
+            self.verb,
+            pushed.name
+        );
+        let images = api.images().list(&ListImages {
+            label_selector: Some(format!("hcc-command={}", pushed.id).parse().unwrap()),
+            ..ListImages::default()
+        });
+        let images = images.all().await.unwrap().len();
+        assert_eq!(images, if self.verb == "snapshot" { count } else { 0 });
+        is_done
+    }
+}
+
+struct Pushed {
+    id: CommandId,
+    name: String,
+    server: ServerId,
+}
+
+/// Each round kills two workers, wherever they are.
+async fn operations_in_a_storm(databases: impl FnOnce() -> Databases, test: &str) {
+    if run_as_worker().await {
+        return;
+    }
+    let databases = databases();
+    let rounds = number("HCC_STORM_ROUNDS").unwrap_or(OPERATION_FAULTS.len());
+    let sim = simulator().await;
+    let mut all = Vec::new();
+
+    for round in 0..rounds {
+        for operation in OPERATIONS {
+            let name = format!("{}-{round}", operation.verb);
+            all.push((operation, operation.push(&databases, &sim, &name).await));
+        }
+        sim.clear_requests();
+        sim.add_fault(
+            OPERATION_FAULTS[round % OPERATION_FAULTS.len()]
+                .parse()
+                .unwrap(),
+        );
+        let workers = [(); 2].map(|()| WorkerProcess::spawn(&databases, &sim, test, None));
+        let requests = 1 + round * 5 % 24;
+        while sim.requests().len() < requests {
+            sleep(Duration::from_millis(1)).await;
+        }
+        drop(workers);
+        sim.clear_faults();
+    }
+
+    let last = RunningWorker::start(databases.worker(sim.endpoint()).await);
+    let mut done = 0;
+    for (operation, pushed) in &all {
+        done += usize::from(operation.assert_once(pushed, &databases, &sim).await);
+    }
+    last.stop().await;
+    println!("{done} of {} done after {} kills", all.len(), 2 * rounds);
+    assert!(done > all.len() / 2);
+}
+
+/// For each step that a worker takes, a worker is killed there; returns the number of kills.
+async fn operation_killed_at_each_step(operation: &Once, test: &str) -> usize {
+    let stride = number("HCC_STORM_STRIDE").unwrap_or(6);
+    let sim = simulator().await;
+    let mut kills = 0;
+    for (&call, first) in STEPS.iter().zip(1..) {
+        let steps = (first..).step_by(stride);
+        for (step, fault) in steps.zip(OPERATION_FAULTS.iter().cycle()) {
+            let databases = Databases::sqlite();
+            let name = format!("{call}-{step}");
+            let pushed = operation.push(&databases, &sim, &name).await;
+            sim.add_fault(fault.parse().unwrap());
+
+            let worker = WorkerProcess::spawn(&databases, &sim, test, Some((call, step)));
+            let was_killed = worker.killed_before_end_of(&databases, &name).await;
+            sim.clear_faults();
+
+            let last = RunningWorker::start(databases.worker(sim.endpoint()).await);
+            operation.assert_once(&pushed, &databases, &sim).await;
+            last.stop().await;
+            clear(&sim).await;
+            if !was_killed {
+                break;
+            }
+            kills += 1;
+        }
+    }
+    kills
 }
 
 /// Each round kills two workers; `HCC_STORM_ROUNDS` sets the number of rounds.

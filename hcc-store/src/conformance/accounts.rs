@@ -534,7 +534,7 @@ pub async fn page_size_is_limited(fixture: &dyn AccountsFixture) {
         limit: usize::MAX,
         ..all()
     };
-    assert_eq!(query.limit(), AuditQuery::MAX_PAGE);
+    assert_eq!(query.page_size(), AuditQuery::MAX_PAGE);
 }
 
 /// A cursor is a part of a URL and may be any string.

@@ -208,9 +208,9 @@ impl Accounts for Memory {
             .rev()
             .filter(|(_, entry)| matches(&entry.by, &query.by))
             .filter(|(_, entry)| matches(&entry.server, &query.server))
-            .take(query.limit() + 1)
+            .take(query.page_size() + 1)
             .map(|(index, entry)| (index.to_string(), entry.clone()))
             .collect();
-        Ok(AuditPage::of(entries, query.limit()))
+        Ok(AuditPage::new(entries, query.page_size()))
     }
 }

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Mongodb, to_bson};
-use crate::accounts::{Stored, seconds};
+use crate::accounts::{StoredUser, seconds};
 use crate::error::invalid_document;
 use crate::{
     Accounts, AuditEntry, AuditPage, AuditQuery, RateLimit, Result, Session, SessionKey, Sessions,
@@ -29,12 +29,12 @@ use crate::{
 impl Accounts for Mongodb {
     async fn user(&self, name: &str) -> Result<Option<User>> {
         let mut users = self.read(self.users(), doc! { "_id": name }).await?;
-        Ok(users.pop().map(|Stored(user)| user))
+        Ok(users.pop().map(|StoredUser(user)| user))
     }
 
     async fn users(&self) -> Result<Vec<User>> {
         let users = self.read(self.users(), doc! {}).await?.into_iter();
-        let mut users: Vec<User> = users.map(|Stored(user)| user).collect();
+        let mut users: Vec<User> = users.map(|StoredUser(user)| user).collect();
         users.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(users)
     }
@@ -42,7 +42,7 @@ impl Accounts for Mongodb {
     async fn put_user(&self, user: &User) -> Result<bool> {
         // No stored user has the revision 0, so that a new one is inserted or violates the index.
         let old = doc! { "_id": &user.name, "rev": i64::from(user.rev) };
-        let set = doc! { "$set": document(&Stored(user.next())) };
+        let set = doc! { "$set": document(&StoredUser(user.next())) };
         let users = self.users();
         let put = users.update_one(old, set).upsert(user.rev == 0);
         let put = match self.server.bounded(put).await {
@@ -240,15 +240,15 @@ impl Accounts for Mongodb {
         let found = trail
             .find(filter)
             .sort(doc! { "_id": -1 })
-            .limit(query.limit() as i64 + 1);
+            .limit(query.page_size() as i64 + 1);
         let documents = self.collect(found).await?;
         let entries = documents.into_iter().map(|document| {
             let id = document.get_object_id("_id").map(ObjectId::to_hex);
             Ok((id.unwrap_or_default(), self.decoded(document)?))
         });
-        Ok(AuditPage::of(
+        Ok(AuditPage::new(
             entries.collect::<Result<_>>()?,
-            query.limit(),
+            query.page_size(),
         ))
     }
 }

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::schema::{LOCK_AUDIT, UNLOCK_AUDIT};
 use super::{Sqlite, corrupt};
-use crate::accounts::{Stored, seconds, time};
+use crate::accounts::{StoredUser, seconds, time};
 use crate::{
     Accounts, AuditEntry, AuditPage, AuditQuery, RateLimit, Result, Session, SessionKey, Sessions,
     Token, Tokens, User,
@@ -34,7 +34,7 @@ impl Accounts for Sqlite {
         let name = name.to_owned();
         let users = self.0.read(|connection| {
             let users = all(connection, "SELECT doc FROM users WHERE name = ?1", [name])?;
-            Ok(users.into_iter().next().map(|Stored(user)| user))
+            Ok(users.into_iter().next().map(|StoredUser(user)| user))
         });
         Ok(users.await?)
     }
@@ -42,14 +42,14 @@ impl Accounts for Sqlite {
     async fn users(&self) -> Result<Vec<User>> {
         let users = self.0.read(|connection| {
             let users = all(connection, "SELECT doc FROM users ORDER BY name", [])?;
-            Ok(users.into_iter().map(|Stored(user)| user).collect())
+            Ok(users.into_iter().map(|StoredUser(user)| user).collect())
         });
         Ok(users.await?)
     }
 
     async fn put_user(&self, user: &User) -> Result<bool> {
         let (name, rev) = (user.name.clone(), user.rev);
-        let document = json(&Stored(user.next()));
+        let document = json(&StoredUser(user.next()));
         let stored = self.0.write(move |transaction| {
             if rev > 0 {
                 let changed = params![name, document, rev];
@@ -256,14 +256,14 @@ impl Accounts for Sqlite {
                 Some(cursor) => cursor.0.parse().unwrap_or(0),
                 None => i64::MAX,
             };
-            let limit = query.limit() as i64 + 1;
+            let limit = query.page_size() as i64 + 1;
             let entries = connection
                 .prepare(&select_audit(&query))?
                 .query_and_then(params![query.by, query.server, before, limit], |row| {
                     Ok((row.get::<_, i64>("id")?.to_string(), document(row)?))
                 })?
                 .collect::<Result<_, Fault>>()?;
-            Ok(AuditPage::of(entries, query.limit()))
+            Ok(AuditPage::new(entries, query.page_size()))
         });
         Ok(page.await?)
     }

@@ -47,6 +47,26 @@ pub(super) static SCHEMA: Schema = Schema {
         name TEXT PRIMARY KEY NOT NULL,
         value TEXT NOT NULL CHECK (json_valid(value))
     ) WITHOUT ROWID",
+        "CREATE TABLE secrets (
+        key TEXT PRIMARY KEY NOT NULL,
+        doc TEXT NOT NULL CHECK (json_valid(doc)),
+        until REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE metrics (
+        key TEXT PRIMARY KEY NOT NULL,
+        doc TEXT NOT NULL CHECK (json_valid(doc)),
+        until REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE decisions (
+        key TEXT PRIMARY KEY NOT NULL,
+        doc TEXT NOT NULL CHECK (json_valid(doc)),
+        until REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE renamed (
+        key TEXT PRIMARY KEY NOT NULL,
+        doc TEXT NOT NULL CHECK (json_valid(doc)),
+        until REAL NOT NULL
+    ) WITHOUT ROWID",
         "CREATE TABLE tokens (
         id INTEGER PRIMARY KEY,
         doc TEXT NOT NULL CHECK (json_type(doc, '$.key') = 'text'),

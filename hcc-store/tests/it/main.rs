@@ -6,5 +6,6 @@ mod faults;
 mod memory;
 #[cfg(feature = "mongodb")]
 mod mongodb;
+mod mutants;
 mod processes;
 mod sqlite;

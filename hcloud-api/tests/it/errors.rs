@@ -1,6 +1,6 @@
 use std::error::Error as _;
 
-use hcloud_api::{Client, Error, ErrorCode, LocationId, RetryPolicy, StatusCode};
+use hcloud_api::{Client, Error, ErrorCode, Labels, LocationId, RetryPolicy, StatusCode};
 use wiremock::{MockServer, ResponseTemplate};
 
 use crate::api::{TOKEN, body, client, refusal, respond};
@@ -290,4 +290,37 @@ fn every_documented_code_is_known() {
         assert!(!matches!(known, ErrorCode::Unknown(_)), "{code}");
         assert_eq!(known.as_str(), code);
     }
+}
+
+#[tokio::test]
+async fn the_alternate_form_names_the_reason() {
+    let api = MockServer::start().await;
+    respond(&api, "GET", "/locations/1", [refusal(404, "not_found")]).await;
+    let away = Client::builder("token")
+        .endpoint("http://127.0.0.1:1")
+        .retry(RetryPolicy::never());
+    let away = away.build().unwrap();
+
+    let refused = client(&api).locations().get(LocationId::new(1)).await;
+    let no_connection = away.locations().get(LocationId::new(1)).await;
+
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.to_string(), "GET /locations/1 was refused");
+    assert_eq!(
+        format!("{refused:#}"),
+        "GET /locations/1 was refused: no (not_found)"
+    );
+    let chain = format!("{:#}", no_connection.unwrap_err());
+    assert!(
+        chain.starts_with("no connection for GET /locations/1: "),
+        "{chain}"
+    );
+    assert!(chain.contains("refused"), "{chain}");
+    let label = Error::from(Labels::new().with("no key", "").unwrap_err());
+    assert_eq!(format!("{label:#}"), "invalid label key \"no key\"");
+    let as_anyhow = anyhow::Error::from(refused);
+    assert_eq!(
+        format!("{as_anyhow:#}"),
+        "GET /locations/1 was refused: no (not_found)"
+    );
 }

@@ -1,6 +1,6 @@
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use hcloud_api::{Error, ExposeSecret, Metadata, ServerId};
+use hcloud_api::{Error, ExposeSecret, Metadata, NetworkId, ServerId};
 use wiremock::{MockServer, ResponseTemplate};
 
 use crate::api::respond;
@@ -78,4 +78,88 @@ async fn a_server_may_have_no_user_data() {
 
     assert!(without_route.user_data().await.unwrap().is_none());
     assert!(with_nothing.user_data().await.unwrap().is_none());
+}
+
+/// As in Hetzner's documentation, as cloud-init's parser writes it, and as servers without aliases
+/// have it.
+#[tokio::test]
+async fn private_networks_are_read() {
+    let documented = "\
+- ip: 10.0.0.2
+  alias_ips: [10.0.0.3, 10.0.0.4]
+  interface_num: 1
+  mac_address: 86:00:00:2a:7d:e0
+  network_id: 1234
+  network_name: nw-test1
+  network: 10.0.0.0/8
+  subnet: 10.0.0.0/24
+  gateway: 10.0.0.1
+- ip: 192.168.0.2
+  alias_ips: []
+  interface_num: 2
+  mac_address: 86:00:00:2a:7d:e1
+  network_id: 4321
+  network_name: \"nw: test2\"
+  network: 192.168.0.0/16
+  subnet: 192.168.0.0/24
+  gateway: 192.168.0.1
+";
+    let in_blocks = "\
+---
+-
+  alias_ips:
+  - 10.0.0.3
+  - \"10.0.0.4\"
+  ip: 10.0.0.2
+  network_id: '1234'
+";
+    let (_documented, metadata) = service(&[("/private-networks", documented)]).await;
+    let (_in_blocks, other) = service(&[("/private-networks", in_blocks)]).await;
+    let (_empty, without) = service(&[("/private-networks", "[]\n")]).await;
+
+    let networks = metadata.networks().await.unwrap();
+    assert_eq!(networks.len(), 2);
+    let first = &networks[0];
+    assert_eq!(
+        (first.id, &*first.name),
+        (Some(NetworkId::new(1234)), "nw-test1")
+    );
+    assert_eq!(
+        (&*first.ip_range, &*first.subnet),
+        ("10.0.0.0/8", "10.0.0.0/24")
+    );
+    assert_eq!(first.ip, Some([10, 0, 0, 2].into()));
+    assert_eq!(first.gateway, Some([10, 0, 0, 1].into()));
+    let alias_ips: [IpAddr; 2] = [[10, 0, 0, 3].into(), [10, 0, 0, 4].into()];
+    assert_eq!(first.alias_ips, alias_ips);
+    assert_eq!(first.interface, Some(1));
+    assert_eq!(first.mac_address.as_deref(), Some("86:00:00:2a:7d:e0"));
+    assert_eq!(
+        (&*networks[1].name, networks[1].alias_ips.len()),
+        ("nw: test2", 0)
+    );
+
+    let networks = other.networks().await.unwrap();
+    assert_eq!(networks.len(), 1);
+    assert_eq!(networks[0].alias_ips, alias_ips);
+    assert_eq!(networks[0].id, Some(NetworkId::new(1234)));
+    assert_eq!(without.networks().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn another_document_is_not_a_list_of_networks() {
+    for document in [
+        "<html>no such route</html>",
+        "- ip: over there\n",
+        "ip: 10.0.0.2\n",
+    ] {
+        let (_service, metadata) = service(&[("/private-networks", document)]).await;
+
+        let error = metadata.networks().await.unwrap_err();
+
+        assert!(
+            matches!(error, Error::Decode { .. }),
+            "{document}: {error:?}"
+        );
+    }
 }

@@ -60,6 +60,37 @@ pub(crate) fn traced() -> String {
 }
 
 #[tokio::test]
+async fn bodies_are_traced_without_secrets() {
+    const SECRET: &str = "CanaryPassword";
+    start();
+    let api = MockServer::start().await;
+    let created = include_str!("../../src/fixtures/server_created.json");
+    let mut created: serde_json::Value = serde_json::from_str(created).unwrap();
+    created["root_password"] = SECRET.into();
+    created["server"]["name"] = "traced-name".into();
+    let created = wiremock::ResponseTemplate::new(201).set_body_json(created);
+    respond(&api, "POST", "/servers", [created]).await;
+
+    let mut server = CreateServer::new("traced-name", "traced-type", "debian-13");
+    server.user_data = Some(SECRET.into());
+    client(&api).servers().create(&server).await.unwrap();
+
+    let traced = traced();
+    for expected in [
+        "http.route=\"/servers\"",
+        r#""server_type":"traced-type""#,
+        r#""user_data":"[redacted]""#,
+        r#""root_password":"[redacted]""#,
+        r#""name":"traced-name""#,
+    ] {
+        let escaped = expected.replace('"', "\\\"");
+        let is_traced = traced.contains(expected) || traced.contains(&escaped);
+        assert!(is_traced, "{expected} in {traced}");
+    }
+    assert!(!traced.contains(SECRET), "{traced}");
+}
+
+#[tokio::test]
 async fn traces_describe_requests_without_secrets() {
     const USER_DATA: &str = "CanaryUserData";
     start();

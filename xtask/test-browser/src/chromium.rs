@@ -84,7 +84,9 @@ impl Chromium {
                     "--remote-debugging-port=0",
                 ])
                 .arg(format!("--user-data-dir={}", profile.path().display()))
-                .args(flags),
+                .args(flags)
+                // A browser that is killed leaves its shared memory there.
+                .env("TMPDIR", profile.path()),
         );
         let debugger = program.wait_for_line(|line| {
             let address = line.split_once("listening on ws://")?.1;

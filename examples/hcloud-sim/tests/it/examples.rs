@@ -4,8 +4,11 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
+use axum::Router;
+use axum::routing::get;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::client::Client;
 use crate::simulator::Simulator;
@@ -151,4 +154,145 @@ fn labeled_resources_are_deleted() {
     simulator.example("clean_up", &["env=test", "--yes"]);
     let found = simulator.example("clean_up", &["env=test"]);
     assert_eq!(found, "dry run; pass --yes to delete\n");
+}
+
+#[tokio::test]
+#[ignore = "needs the examples of hcloud-api"]
+async fn acme_records_are_set_and_removed_next_to_others() {
+    let simulator = Simulator::start(&["--servers", "0"]);
+    let client = Client::to(&simulator);
+    let zone = json!({ "name": "example.com", "mode": "primary" });
+    client.send(Method::POST, "/zones", Some(&zone)).await;
+    let acme = |arguments: &[&str]| simulator.example("acme_dns", arguments);
+
+    acme(&["add", "example.com", "one"]);
+    acme(&["add", "*.example.com", "other"]);
+    let again = acme(&["add", "example.com", "one"]);
+    assert_eq!(again, "nothing to do for example.com\n");
+    acme(&["remove", "example.com", "one"]);
+
+    let path = "/zones/example.com/rrsets/_acme-challenge/TXT";
+    let rrset: Value = client
+        .send(Method::GET, path, None)
+        .await
+        .json()
+        .await
+        .unwrap();
+    assert_eq!(rrset["rrset"]["records"][0]["value"], "\"other\"");
+    assert_eq!(rrset["rrset"]["records"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+#[ignore = "needs the examples of hcloud-api"]
+fn server_is_resized_and_runs_again() {
+    let simulator = Simulator::start(&["--servers", "1"]);
+
+    let resized = simulator.example("resize_server", &["server-1", "cx33"]);
+
+    assert_eq!(resized, "server-1 is running as cx33\n");
+}
+
+#[test]
+#[ignore = "needs the examples of hcloud-api"]
+fn volume_is_created_and_enlarged() {
+    let simulator = Simulator::start(&["--servers", "1"]);
+    let volume = |size| simulator.example("volume", &["data", "server-1", size]);
+
+    let created = volume("10");
+    assert!(
+        created.starts_with("created data\n/dev/disk/by-id/"),
+        "{created}"
+    );
+    let enlarged = volume("20");
+    assert!(enlarged.starts_with("enlarged data;"), "{enlarged}");
+    assert!(volume("20").starts_with("/dev/disk/by-id/"));
+}
+
+#[tokio::test]
+#[ignore = "needs the examples of hcloud-api"]
+async fn unused_resources_are_listed_with_their_prices() {
+    let simulator = Simulator::start(&["--servers", "1"]);
+    let client = Client::to(&simulator);
+    assert_eq!(
+        simulator.example("orphans", &[]),
+        "0.00 EUR a month without VAT\n"
+    );
+    let volume = json!({ "name": "forgotten", "size": 100, "location": "fsn1" });
+    client.send(Method::POST, "/volumes", Some(&volume)).await;
+
+    let orphans = simulator.example("orphans", &[]);
+
+    assert!(orphans.starts_with("volume         forgotten"), "{orphans}");
+    assert_eq!(orphans.lines().count(), 2, "{orphans}");
+    assert!(!orphans.contains(" 0.00 "), "{orphans}");
+}
+
+#[tokio::test]
+#[ignore = "needs the examples of hcloud-api"]
+async fn server_boots_into_the_rescue_system() {
+    let simulator = Simulator::start(&["--servers", "1"]);
+    let client = Client::to(&simulator);
+    let key = json!({ "name": "laptop", "public_key": KEY });
+    client.send(Method::POST, "/ssh_keys", Some(&key)).await;
+
+    let rescue = simulator.example("rescue", &["server-1", "laptop"]);
+
+    assert!(rescue.starts_with("ssh root@"), "{rescue}");
+    let actions = client
+        .send(Method::GET, "/servers/actions?sort=id:asc", None)
+        .await;
+    let actions: Value = actions.json().await.unwrap();
+    let actions = actions["actions"].as_array().unwrap();
+    let commands: Vec<_> = actions.iter().map(|action| &action["command"]).collect();
+    assert!(
+        commands.ends_with(&[&json!("enable_rescue"), &json!("reset_server")]),
+        "{commands:?}"
+    );
+}
+
+/// The simulator has no metadata service, which is no part of the API.
+#[tokio::test]
+#[ignore = "needs the examples of hcloud-api"]
+async fn metadata_is_printed_without_user_data() {
+    let documents = [
+        ("/v1/metadata/instance-id", "42"),
+        ("/v1/metadata/hostname", "web1"),
+        ("/v1/metadata/availability-zone", "hel1-dc2"),
+        ("/v1/metadata/region", "eu-central"),
+        ("/v1/metadata/public-ipv4", "203.0.113.7"),
+        (
+            "/v1/metadata/private-networks",
+            "- ip: 10.0.0.2\n  network_name: inner\n",
+        ),
+        ("/v1/userdata", "#cloud-config\npassword: CanaryPassword\n"),
+    ];
+    let router = documents
+        .iter()
+        .fold(Router::new(), |router, (path, document)| {
+            router.route(path, get(move || async move { *document }))
+        });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}/v1/metadata", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let simulator = Simulator::start(&["--servers", "0"]);
+
+    let run = move || simulator.example("metadata", &[&endpoint]);
+    let printed = tokio::task::spawn_blocking(run).await.unwrap();
+
+    assert_eq!(
+        printed,
+        "server 42: web1\nzone hel1-dc2, eu-central\npublic address 203.0.113.7\n\
+         address 10.0.0.2 in network inner\nuser data: yes\n"
+    );
+}
+
+#[test]
+#[ignore = "needs the examples of hcloud-api"]
+fn live_check_finds_nothing_in_a_simulated_project() {
+    let simulator = Simulator::start(&["--servers", "2"]);
+
+    let report = simulator.example("live_check", &[]);
+
+    assert!(report.ends_with("; 0 differences\n"), "{report}");
+    assert!(!report.contains("server-1"), "{report}");
 }

@@ -11,5 +11,5 @@ pub(super) use self::confirmation::{Confirmation, switch};
 pub(super) use self::defaults::Defaults;
 pub(super) use self::line::line;
 pub(super) use self::progress_marks::ProgressMarks;
-pub(super) use self::target::Target;
+pub(super) use self::target::{Selection, Target, Targets, for_each, resolve_all};
 pub(super) use self::waiting::{DEFAULT_TIMEOUT, Waiting, goes_on, retry_while_busy};

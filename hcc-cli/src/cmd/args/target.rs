@@ -1,11 +1,19 @@
-//! The server that a verb acts on.
+//! The servers that a verb acts on.
 
-use hcc_core::{Guard, ServerName};
+use std::process::ExitCode;
+
+use futures_util::TryStreamExt;
+use hcc_core::{Error, Guard, Project, ServerName};
+use hcloud_api::{LabelSelector, ListServers, ServerId};
+
+use crate::error::{CliError, Exit, Result};
+use crate::output::Output;
+use crate::report;
 
 /// Which server, and whether it must be managed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Target {
-    /// Name of the server
+    /// Name or id of the server
     pub(crate) name: ServerName,
 
     /// Allow a server that is not managed
@@ -13,12 +21,150 @@ pub(crate) struct Target {
     unmanaged: bool,
 }
 
+/// Which servers, and whether they must be managed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Targets {
+    /// Names or ids of the servers
+    #[arg(value_name = "NAME", required_unless_present = "selector")]
+    pub(crate) names: Vec<ServerName>,
+
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+}
+
+/// Which servers, if they are not named, and whether they must be managed.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Selection {
+    /// All managed servers with these labels, such as env=prod,!old
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub(crate) selector: Option<LabelSelector>,
+
+    /// Allow servers that are not managed
+    #[arg(long)]
+    unmanaged: bool,
+}
+
 impl Target {
     pub(crate) fn guard(&self) -> Guard {
-        if self.unmanaged {
-            Guard::Any
-        } else {
-            Guard::Managed
+        guard(self.unmanaged)
+    }
+
+    /// The name, if it was given as an id.
+    pub(crate) async fn resolve(&self, project: &Project) -> Result<ServerName> {
+        resolve(project, &self.name).await
+    }
+}
+
+impl Targets {
+    pub(crate) fn guard(&self) -> Guard {
+        self.selection.guard()
+    }
+
+    /// Returns the names of the servers.
+    pub(crate) async fn resolve(&self, project: &Project) -> Result<Vec<ServerName>> {
+        self.selection.resolve(project, &self.names).await
+    }
+}
+
+impl Selection {
+    pub(crate) fn guard(&self) -> Guard {
+        guard(self.unmanaged)
+    }
+
+    /// Returns the names of the named servers, or of those with the labels.
+    pub(crate) async fn resolve(
+        &self,
+        project: &Project,
+        names: &[ServerName],
+    ) -> Result<Vec<ServerName>> {
+        let Some(selector) = &self.selector else {
+            return resolve_all(project, names).await;
+        };
+        if !names.is_empty() {
+            let message = "servers are given by name or by --selector, not by both";
+            return Err(CliError::usage(message));
+        }
+        let filter = ListServers {
+            label_selector: Some(selector.clone()),
+            ..ListServers::default()
+        };
+        let mut servers = project.api().servers().list(&filter).stream();
+        let mut found = Vec::new();
+        while let Some(server) = servers.try_next().await.map_err(Error::from)? {
+            if self.guard().check(&server, project.settings()).is_ok() {
+                found.push(server.name.parse().map_err(Error::from)?);
+            }
+        }
+        if found.is_empty() {
+            let message = format!("no managed server has the labels {selector}");
+            return Err(CliError::new(Exit::NotFound, "no_such_server", message));
+        }
+        Ok(found)
+    }
+}
+
+fn guard(unmanaged: bool) -> Guard {
+    if unmanaged {
+        Guard::Any
+    } else {
+        Guard::Managed
+    }
+}
+
+/// Returns the names of servers that are given by name or id, each once.
+pub(crate) async fn resolve_all(
+    project: &Project,
+    names: &[ServerName],
+) -> Result<Vec<ServerName>> {
+    let mut resolved = Vec::new();
+    for name in names {
+        let name = resolve(project, name).await?;
+        if !resolved.contains(&name) {
+            resolved.push(name);
         }
     }
+    Ok(resolved)
+}
+
+/// Digits are a name, or else an id.
+async fn resolve(project: &Project, name: &ServerName) -> Result<ServerName> {
+    let id = name.as_str().parse().ok().map(ServerId::new);
+    let Some(id) = id else {
+        return Ok(name.clone());
+    };
+    if project.store().get(name.as_str()).await?.is_some() {
+        return Ok(name.clone());
+    }
+    let servers = project.api().servers();
+    match servers.get(id).await {
+        Ok(server) => Ok(server.name.parse().map_err(Error::from)?),
+        Err(error) if error.is_not_found() => Ok(name.clone()),
+        Err(error) => Err(Error::from(error).into()),
+    }
+}
+
+/// Acts on one server after the other. If one fails, the others follow all the same, and the exit code
+/// is that of the first failure.
+pub(crate) async fn for_each(
+    names: &[ServerName],
+    out: &Output,
+    mut act: impl AsyncFnMut(&ServerName, &Output) -> Result<()>,
+) -> Result<()> {
+    if let [name] = names {
+        return act(name, out).await;
+    }
+    let mut failed = None;
+    for name in names {
+        let out = out.about(name);
+        if let Err(error) = act(name, &out).await {
+            if error.exit() == Exit::Interrupted {
+                return Err(error);
+            }
+            let exit = error.exit();
+            if report::report(Err(error), &out) != ExitCode::SUCCESS {
+                failed.get_or_insert(exit);
+            }
+        }
+    }
+    failed.map_or(Ok(()), |exit| Err(CliError::silent(exit)))
 }

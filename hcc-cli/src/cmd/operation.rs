@@ -1,0 +1,519 @@
+//! `hcc show rescue rebuild snapshot …`: the operations of `hcc-core`, with arguments and help from
+//! their descriptions.
+
+use std::collections::BTreeMap;
+
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Subcommand};
+use hcc_core::operation::Operation;
+use hcc_core::{Argument, ArgumentKind, Description, Form, ServerName, Verb};
+use hcc_store::SavedImage;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::cmd::action::Done;
+use crate::cmd::args::{Confirmation, Selection, Waiting, for_each, retry_while_busy};
+use crate::config::Config;
+use crate::error::{CliError, Result};
+use crate::output::{Output, Row};
+
+/// An operation on servers.
+#[derive(Debug)]
+pub(crate) struct OperationCommand {
+    verb: Verb,
+    form: &'static Form,
+    /// The positional arguments: servers, then the required arguments.
+    values: Vec<String>,
+    optional: Map<String, Value>,
+    selection: Selection,
+    waiting: Waiting,
+    confirmation: Option<Confirmation>,
+}
+
+impl Subcommand for OperationCommand {
+    fn augment_subcommands(command: Command) -> Command {
+        let verbs = Operation::VERBS.iter();
+        verbs.fold(command, |command, verb| {
+            command.subcommand(subcommand(*verb))
+        })
+    }
+
+    fn augment_subcommands_for_update(command: Command) -> Command {
+        Self::augment_subcommands(command)
+    }
+
+    fn has_subcommand(name: &str) -> bool {
+        Operation::VERBS.iter().any(|verb| verb.name() == name)
+    }
+}
+
+impl FromArgMatches for OperationCommand {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let missing = || clap::Error::new(ErrorKind::MissingSubcommand);
+        let (name, mut matches) = matches.subcommand().ok_or_else(missing)?;
+        let verb: Verb = name.parse().map_err(|_| missing())?;
+        let description = verb.description();
+        let mut form = &description.forms[0];
+        if has_forms(description) {
+            let (name, inner) = matches.subcommand().ok_or_else(missing)?;
+            let mut forms = description.forms.iter();
+            form = forms.find(|form| form.name == name).ok_or_else(missing)?;
+            matches = inner;
+        }
+        let mut optional = Map::new();
+        for argument in form.arguments.iter().filter(|it| !it.is_required) {
+            if let Some(value) = value(argument, matches) {
+                optional.insert(argument.name.to_owned(), value);
+            }
+        }
+        let values = matches.get_many("names").into_iter().flatten().cloned();
+        Ok(Self {
+            verb,
+            form,
+            values: values.collect(),
+            optional,
+            selection: Selection::from_arg_matches(matches)?,
+            waiting: Waiting::from_arg_matches(matches)?,
+            confirmation: match form.is_destructive {
+                true => Some(Confirmation::from_arg_matches(matches)?),
+                false => None,
+            },
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+/// Returns the parser of a verb.
+fn subcommand(verb: Verb) -> Command {
+    let description = verb.description();
+    let command = Command::new(description.name).visible_aliases(description.aliases);
+    if !has_forms(description) {
+        return with_arguments(command, description, &description.forms[0]);
+    }
+    let command = command
+        .about(description.about)
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .disable_help_subcommand(true);
+    description.forms.iter().fold(command, |command, form| {
+        let form = with_arguments(Command::new(form.name), description, form);
+        command.subcommand(form)
+    })
+}
+
+fn has_forms(description: &Description) -> bool {
+    !description.forms[0].name.is_empty()
+}
+
+fn with_arguments(command: Command, description: &Description, form: &'static Form) -> Command {
+    let required: Vec<_> = form.arguments.iter().filter(|it| it.is_required).collect();
+    let mut servers = "Names or ids of the servers".to_owned();
+    for argument in &required {
+        servers += &format!("; then {}: {}", placeholder(argument), argument.about);
+    }
+    let names = Arg::new("names")
+        .value_name("NAME")
+        .num_args(1..)
+        .help(servers)
+        .required(required.is_empty())
+        .action(ArgAction::Append);
+    let names = match required.is_empty() {
+        true => names.required(false).required_unless_present("selector"),
+        false => names.required(true),
+    };
+    let mut command = command
+        .override_usage(usage(description, form))
+        .after_help(example(description, form))
+        .arg(names);
+    for argument in form.arguments.iter().filter(|it| !it.is_required) {
+        command = command.arg(flag(argument));
+    }
+    command = Selection::augment_args(command);
+    command = Waiting::augment_args(command);
+    if form.is_destructive {
+        command = Confirmation::augment_args(command);
+    }
+    // The flags bring texts of their own.
+    command.about(form.about).long_about(None)
+}
+
+fn placeholder(argument: &Argument) -> String {
+    match argument.kind {
+        ArgumentKind::Map => "KEY=VALUE…".to_owned(),
+        ArgumentKind::List => format!("{}…", argument.flag().to_uppercase()),
+        _ => argument.flag().to_uppercase(),
+    }
+}
+
+fn usage(description: &Description, form: &Form) -> String {
+    let mut usage = format!("hcc {} {}", description.name, form.name);
+    usage = usage.trim_end().to_owned() + " [OPTIONS] NAME…";
+    for argument in form.arguments.iter().filter(|it| it.is_required) {
+        usage += &format!(" {}", placeholder(argument));
+    }
+    usage
+}
+
+/// Returns an example with all arguments.
+fn example(description: &Description, form: &Form) -> String {
+    let mut example = format!("hcc {} {}", description.name, form.name);
+    example = example.trim_end().to_owned() + " web1";
+    for argument in form.arguments {
+        example += &match argument.kind {
+            _ if argument.is_required => format!(" {}", argument.example),
+            ArgumentKind::Switch => format!(" --{}", argument.flag()),
+            _ => format!(" --{} {}", argument.flag(), argument.example),
+        };
+    }
+    format!("Example:\n  {example}")
+}
+
+/// Returns the flag of an argument. The parser, which is built once, needs static strings.
+fn flag(argument: &Argument) -> Arg {
+    let arg = Arg::new(id(argument))
+        .long(&*argument.flag().leak())
+        .help(argument.about);
+    match argument.kind {
+        ArgumentKind::Switch => arg.action(ArgAction::SetTrue),
+        ArgumentKind::List | ArgumentKind::Map => {
+            arg.action(ArgAction::Append)
+                .value_name(match argument.kind {
+                    ArgumentKind::Map => "KEY=VALUE",
+                    _ => argument.flag().to_uppercase().leak(),
+                })
+        }
+        ArgumentKind::Number => arg
+            .value_name("NUMBER")
+            .value_parser(clap::value_parser!(u64)),
+        _ => arg.value_name(&*argument.flag().to_uppercase().leak()),
+    }
+}
+
+/// Returns the id of a flag. One that is also the flag of a setting replaces it, and its values
+/// with `=` are not of the setting.
+fn id(argument: &Argument) -> &'static str {
+    match argument.kind {
+        ArgumentKind::Map if argument.flag() == "label" => "label",
+        _ => argument.name,
+    }
+}
+
+/// Returns the value of a flag as it is in the queue.
+fn value(argument: &Argument, matches: &ArgMatches) -> Option<Value> {
+    let name = id(argument);
+    let strings = || matches.get_many::<String>(name);
+    match argument.kind {
+        ArgumentKind::Switch => matches.get_flag(name).then_some(Value::Bool(true)),
+        ArgumentKind::Number => matches.get_one::<u64>(name).map(|number| json!(number)),
+        ArgumentKind::List => strings().map(|list| json!(list.collect::<Vec<_>>())),
+        ArgumentKind::Map => {
+            let pairs = strings()?.map(String::as_str);
+            Some(map(pairs.filter(|pair| pair.contains('='))))
+        }
+        _ => matches.get_one::<String>(name).map(|text| json!(text)),
+    }
+}
+
+/// Reads pairs; one without `=` has an empty value, as for labels.
+fn map<'a>(pairs: impl Iterator<Item = &'a str>) -> Value {
+    let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    json!(pairs.collect::<BTreeMap<_, _>>())
+}
+
+impl OperationCommand {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
+        let (names, operation) = self.operation()?;
+        let project = config.project(self.selection.guard()).await?;
+        let names = self.selection.resolve(&project, &names).await?;
+        let timeout = self.waiting.timeout_before_request();
+        for_each(&names, &out, async |name, out| {
+            if let Some(confirmation) = &self.confirmation {
+                let question = format!("{} ({name})?", self.form.about);
+                confirmation.ask(config, &question)?;
+            }
+            let execute = async || Ok(project.operate(name, &operation).await?);
+            let mut executed = retry_while_busy(name, timeout, execute).await?;
+            let started = std::mem::take(&mut executed.actions);
+            // A password that nothing else has is printed even if the wait fails.
+            let actions = self.waiting.wait(&project, started.clone()).await;
+            let done = actions.as_deref().unwrap_or(&started);
+            let report = Report {
+                done: Done::new(name, done),
+                note: executed.note.as_deref(),
+                password: executed.password.as_ref().map(|it| it.expose_secret()),
+            };
+            match &executed.data {
+                Some(data) => print(data, self.verb, out)?,
+                None => report.print(out)?,
+            }
+            actions?;
+            project.conclude(name, &executed).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Separates the servers from the required arguments.
+    fn operation(&self) -> Result<(Vec<ServerName>, Operation)> {
+        let mut values: Vec<&str> = self.values.iter().map(String::as_str).collect();
+        let mut args = self.optional.clone();
+        if has_forms(self.verb.description()) {
+            args.insert("do".to_owned(), self.form.name.into());
+        }
+        let is_selected = self.selection.selector.is_some();
+        let servers = usize::from(!is_selected);
+        let required = self.form.arguments.iter().filter(|it| it.is_required);
+        for argument in required.rev() {
+            let missing = || {
+                let usage = usage(self.verb.description(), self.form);
+                CliError::usage(format!("missing {}: {usage}", placeholder(argument)))
+            };
+            let first = match argument.kind {
+                ArgumentKind::Map => {
+                    let is_pair = |value: &&&str| value.contains('=');
+                    values.len() - values.iter().rev().take_while(is_pair).count()
+                }
+                ArgumentKind::List => servers,
+                _ => values.len().saturating_sub(1).max(servers),
+            };
+            if first >= values.len() {
+                return Err(missing());
+            }
+            let own = values.split_off(first);
+            let value = match argument.kind {
+                ArgumentKind::Map => map(own.into_iter()),
+                ArgumentKind::List => json!(own),
+                _ => json!(own[0]),
+            };
+            args.insert(argument.name.to_owned(), value);
+        }
+        if values.is_empty() && !is_selected {
+            let usage = usage(self.verb.description(), self.form);
+            return Err(CliError::usage(format!("missing NAME: {usage}")));
+        }
+        let names = values.iter().map(|name| {
+            let name = name.parse::<ServerName>();
+            name.map_err(|error| hcc_core::Error::from(error).into())
+        });
+        let names = names.collect::<Result<_>>()?;
+        let operation = self.verb.operation(&Value::Object(args));
+        Ok((names, operation.map_err(hcc_core::Error::from)?))
+    }
+}
+
+/// What an operation has done, for programs.
+#[serde_with::skip_serializing_none]
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(flatten)]
+    done: Done<'a>,
+    note: Option<&'a str>,
+    password: Option<&'a str>,
+}
+
+impl Report<'_> {
+    fn print(&self, out: &Output) -> Result<()> {
+        if out.is_json() {
+            return out.done(self);
+        }
+        if let Some(note) = self.note {
+            eprintln!("hcc: {note}");
+        }
+        match self.password {
+            Some(password) => out.result(password, self),
+            None => out.done(self),
+        }
+    }
+}
+
+/// Prints what an operation has read.
+fn print(data: &Value, verb: Verb, out: &Output) -> Result<()> {
+    match verb {
+        Verb::Show => out.record(&Details(data)),
+        Verb::Metrics if out.is_json() => out.result("", data),
+        Verb::Metrics => out.rows(&samples(data)),
+        _ => {
+            let images: Vec<SavedImage> = serde_json::from_value(data.clone())?;
+            out.rows(&images)
+        }
+    }
+}
+
+impl Row for SavedImage {
+    const COLUMNS: &'static [&'static str] = &["id", "name", "stat", "size", "created", "labels"];
+
+    fn cells(&self) -> Vec<String> {
+        let labels = self.labels.iter();
+        let labels: Vec<_> = labels
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        vec![
+            self.id.to_string(),
+            self.name.clone(),
+            self.stat.clone().unwrap_or_default(),
+            self.size
+                .map(|size| format!("{size} GB"))
+                .unwrap_or_default(),
+            self.created.clone().unwrap_or_default(),
+            labels.join(","),
+        ]
+    }
+}
+
+/// The newest value of a series, with its lowest and highest.
+#[derive(Serialize)]
+struct SeriesRow {
+    series: String,
+    samples: usize,
+    lowest: String,
+    highest: String,
+    newest: String,
+}
+
+impl Row for SeriesRow {
+    const COLUMNS: &'static [&'static str] = &["series", "samples", "lowest", "highest", "newest"];
+}
+
+fn samples(data: &Value) -> Vec<SeriesRow> {
+    let series = data["series"].as_object().into_iter().flatten();
+    let rows = series.map(|(name, samples)| {
+        let samples = samples.as_array().into_iter().flatten();
+        let values = samples.filter_map(|sample| sample[1].as_str()?.parse::<f64>().ok());
+        let values: Vec<f64> = values.collect();
+        let number = |value: Option<f64>| value.map_or_else(String::new, |it| format!("{it:.2}"));
+        SeriesRow {
+            series: name.clone(),
+            samples: values.len(),
+            lowest: number(values.iter().copied().reduce(f64::min)),
+            highest: number(values.iter().copied().reduce(f64::max)),
+            newest: number(values.last().copied()),
+        }
+    });
+    rows.collect()
+}
+
+/// Everything about a server.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Details<'a>(&'a Value);
+
+impl Row for Details<'_> {
+    const COLUMNS: &'static [&'static str] = &[
+        "name",
+        "id",
+        "status",
+        "created",
+        "type",
+        "price",
+        "image",
+        "location",
+        "ip4",
+        "ip6",
+        "private",
+        "labels",
+        "protected",
+        "rescue",
+        "iso",
+        "backups",
+        "snapshots",
+        "volumes",
+        "traffic",
+        "remains",
+    ];
+
+    fn cells(&self) -> Vec<String> {
+        let Self(details) = self;
+        let text = |value: &Value| match value {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let list = |value: &Value, each: &dyn Fn(&Value) -> String| {
+            let values = value.as_array().into_iter().flatten();
+            values.map(each).collect::<Vec<_>>().join(", ")
+        };
+        let yes = |value: &Value| if value == true { "yes" } else { "no" }.to_owned();
+        let labels = details["labels"].as_object().into_iter().flatten();
+        let labels: Vec<_> = labels
+            .map(|(key, it)| format!("{key}={}", text(it)))
+            .collect();
+        let saved = |image: &Value| {
+            let size = image["size"].as_f64();
+            let size = size.map_or_else(String::new, |size| format!(", {size} GB"));
+            format!("{} ({}{size})", image["id"], text(&image["name"]))
+        };
+        let backups = match (
+            details["window"].as_str(),
+            list(&details["backups"], &saved),
+        ) {
+            (None, _) => "off".to_owned(),
+            (Some(window), backups) if backups.is_empty() => format!("daily at {window} UTC"),
+            (Some(window), backups) => format!("daily at {window} UTC: {backups}"),
+        };
+        let price = match &details["type"]["price"] {
+            Value::String(price) => format!("{} per month", short_price(price)),
+            _ => String::new(),
+        };
+        let iso = &details["iso"];
+        let remains = &details["remains"];
+        let remaining = [
+            ("volumes", "volume"),
+            ("floating_ips", "floating IP"),
+            ("snapshots", "snapshot"),
+        ]
+        .map(|(field, kind)| list(&remains[field], &|id| format!("{kind} {id}")));
+        let remaining: Vec<_> = remaining.into_iter().filter(|it| !it.is_empty()).collect();
+        vec![
+            text(&details["name"]),
+            text(&details["id"]),
+            text(&details["status"]),
+            text(&details["created"]),
+            text(&details["type"]["name"]),
+            price,
+            match &details["image"] {
+                Value::Null => String::new(),
+                image if image["name"].is_null() => text(&image["desc"]),
+                image => text(&image["name"]),
+            },
+            text(&details["dc"]["name"]),
+            text(&details["ip4"]),
+            text(&details["ip6"]),
+            list(&details["net"], &|net| text(&net["ip"])),
+            labels.join(","),
+            yes(&details["prot"]["delete"]),
+            yes(&details["rescue"]),
+            match &iso["name"] {
+                Value::Null => text(&iso["id"]),
+                name => text(name),
+            },
+            backups,
+            list(&details["snapshots"], &saved),
+            list(&details["volumes"], &text),
+            traffic(&details["io"]),
+            match remaining.is_empty() {
+                true => "nothing is billed after a deletion".to_owned(),
+                false => format!("billed after a deletion: {}", remaining.join(", ")),
+            },
+        ]
+    }
+}
+
+fn short_price(price: &str) -> String {
+    price
+        .parse::<f64>()
+        .map_or_else(|_| price.to_owned(), |price| format!("{price:.2}"))
+}
+
+fn traffic(io: &Value) -> String {
+    let gigabytes = |value: &Value| value.as_f64().map(|bytes| bytes / 1e9);
+    match (gigabytes(&io["out"]), gigabytes(&io["max"])) {
+        (Some(out), Some(max)) => format!("{out:.1} of {max:.0} GB sent this month"),
+        (Some(out), None) => format!("{out:.1} GB sent this month"),
+        _ => String::new(),
+    }
+}

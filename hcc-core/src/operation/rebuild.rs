@@ -1,0 +1,70 @@
+//! `rebuild`: another system on the same server.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Permission;
+use crate::description::{Argument, ArgumentKind, Description, Form};
+
+/// Overwrites the disk with an image: **everything on it is lost**.
+///
+/// Executed at most once: a repetition looks for the action of an earlier delivery. If the response
+/// was lost, so is the root password.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Rebuild {
+    /// The name of an image, such as `debian-13`, or the id of a snapshot or backup.
+    pub image: String,
+}
+
+impl Rebuild {
+    pub(super) const DESCRIPTION: Description = Description::new(
+        "rebuild",
+        &[Form::new(
+            "Overwrite the disk of a server with an image",
+            Permission::Rebuild,
+        )
+        .once()
+        .brings_password()
+        .destructive()
+        .arguments(&[Argument::required(
+            "image",
+            ArgumentKind::Text,
+            "Image, such as debian-13, or the id of a snapshot or backup",
+            "debian-13",
+        )])],
+    );
+
+    /// Creates an operation with this image.
+    pub fn new(image: impl Into<String>) -> Self {
+        let image = image.into();
+        Self { image }
+    }
+}
+
+#[cfg(feature = "worker")]
+mod meaning {
+    use hcloud_api::RebuildServer;
+
+    use super::Rebuild;
+    use crate::Result;
+    use crate::operation::execution::Sent;
+    use crate::operation::{Executed, Execution};
+    use crate::project::id_or_name;
+
+    impl Rebuild {
+        pub(in crate::operation) async fn execute(&self, on: &Execution<'_>) -> Result<Executed> {
+            let servers = on.project.api.servers();
+            let rebuild = RebuildServer::new(id_or_name(&self.image));
+            let sent = on.once("rebuild_server", async || {
+                servers.rebuild(on.server.id, &rebuild).await
+            });
+            Ok(match sent.await? {
+                Sent::Now(access) => Executed::from(access).replacing_password(),
+                Sent::Before(action) => Executed::from(action)
+                    .replacing_password()
+                    .with_note("the root password was lost; set another one with passwd"),
+            })
+        }
+    }
+}

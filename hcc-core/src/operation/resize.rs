@@ -1,0 +1,117 @@
+//! `resize`: another type for a server.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Permission;
+use crate::description::{Argument, ArgumentKind, Description, Form};
+
+/// Changes the type of a server, which must be off, unless a restart is requested.
+///
+/// Safe to repeat: a server that has the type already is not changed.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Resize {
+    /// The type, such as `cx33`.
+    pub r#type: String,
+    /// Whether the disk grows too, after which the type cannot become smaller again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disk: bool,
+    /// Whether the server is shut down before, and started afterwards.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restart: bool,
+}
+
+impl Resize {
+    pub(super) const DESCRIPTION: Description = Description::new(
+        "resize",
+        &[
+            Form::new("Change the type of a server", Permission::Resize).arguments(&[
+                Argument::required("type", ArgumentKind::Text, "Type, such as cx33", "cx33"),
+                Argument::optional(
+                    "disk",
+                    ArgumentKind::Switch,
+                    "Grow the disk too, after which the type cannot become smaller again",
+                    "",
+                ),
+                Argument::optional(
+                    "restart",
+                    ArgumentKind::Switch,
+                    "Shut the server down before, and start it afterwards",
+                    "",
+                ),
+            ]),
+        ],
+    );
+
+    /// Creates an operation that keeps the disk, for a server that is off.
+    pub fn new(r#type: impl Into<String>) -> Self {
+        Self {
+            r#type: r#type.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Requests a shutdown before, and a start afterwards.
+    #[must_use]
+    pub fn with_restart(self) -> Self {
+        let restart = true;
+        Self { restart, ..self }
+    }
+}
+
+#[cfg(feature = "worker")]
+mod meaning {
+    use std::time::Duration;
+
+    use hcloud_api::{ChangeServerType, ServerStatus};
+
+    use super::Resize;
+    use crate::Result;
+    use crate::operation::{Executed, Execution};
+    use crate::project::id_or_name;
+
+    /// How long the operating system may take to shut down before the power is cut.
+    const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(60);
+
+    impl Resize {
+        pub(in crate::operation) async fn execute(&self, on: &Execution<'_>) -> Result<Executed> {
+            let servers = on.project.api.servers();
+            let id = on.server.id;
+            let current = on.server.server_type.as_ref();
+            let has_type = current.is_some_and(|current| {
+                current.name == self.r#type || current.id.to_string() == self.r#type
+            });
+            let is_off = on.server.status == ServerStatus::Off;
+            if has_type && !(self.restart && is_off) {
+                return Ok(Executed::noted("the server already had this type"));
+            }
+            let mut changed = Ok(());
+            if !has_type {
+                if self.restart && !is_off {
+                    on.shut_down(SHUTDOWN_TIMEOUT).await?;
+                }
+                let change = ChangeServerType {
+                    upgrade_disk: self.disk,
+                    ..ChangeServerType::new(id_or_name(&self.r#type))
+                };
+                changed = match servers.change_type(id, &change).await {
+                    Ok(action) => on.wait(vec![action]).await,
+                    Err(error) => Err(error.into()),
+                };
+            }
+            if !self.restart {
+                return changed.map(|()| Executed::default());
+            }
+            // A server that could not be changed is started as well.
+            match &changed {
+                Err(error) if error.kind() == crate::ErrorKind::TryLater => {}
+                _ => {
+                    let started = servers.power_on(id).await?;
+                    on.wait(vec![started]).await?;
+                }
+            }
+            changed.map(|()| Executed::default())
+        }
+    }
+}
