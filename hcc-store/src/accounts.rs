@@ -32,10 +32,10 @@ pub trait Accounts: Debug + Send + Sync {
     /// Stores a user that is new or unchanged since it was read.
     ///
     /// Returns `false` if the name is taken, or if the user was changed or removed in the
-    /// meantime: then read it again. A new user has no sessions.
+    /// meantime: then read it again. A new user has no sessions and no tokens.
     async fn put_user(&self, user: &User) -> Result<bool>;
 
-    /// Removes a user and ends their sessions.
+    /// Removes a user, ends their sessions and removes their tokens.
     ///
     /// Returns whether the user existed.
     async fn remove_user(&self, name: &str) -> Result<bool>;
@@ -57,6 +57,24 @@ pub trait Accounts: Debug + Send + Sync {
 
     /// Ends sessions, and returns their number.
     async fn end_sessions(&self, which: Sessions<'_>) -> Result<usize>;
+
+    /// Stores a new token.
+    async fn put_token(&self, token: &Token) -> Result<()>;
+
+    /// Returns the token of this key, unless it has expired.
+    async fn token(&self, key: &SessionKey, now: SystemTime) -> Result<Option<Token>>;
+
+    /// Returns the tokens of a kind that have not expired, newest first: those of one user, or all.
+    async fn tokens(&self, kind: &str, user: Option<&str>, now: SystemTime) -> Result<Vec<Token>>;
+
+    /// Sets when a token was last used; returns whether it exists.
+    async fn use_token(&self, key: &SessionKey, at: SystemTime) -> Result<bool>;
+
+    /// Removes tokens, and returns their number.
+    ///
+    /// Of concurrent calls for one token, one removes it: a token that is valid once is used by
+    /// removing it.
+    async fn remove_tokens(&self, which: Tokens<'_>) -> Result<usize>;
 
     /// Counts an event against the limit of a key, such as a failed login from an address. All
     /// processes that use the database count together.
@@ -100,6 +118,10 @@ pub struct User {
     /// The hash of the password in PHC string format; without one, the user cannot log in by
     /// password.
     pub password: Option<SecretString>,
+    /// The second factor of a login by password, if the user has set one up.
+    pub second_factor: Option<SecondFactor>,
+    /// The passkeys, in the format of the web service; null if there are none.
+    pub passkeys: Value,
     /// The number of times that the user was stored; 0 for a new one.
     pub rev: u32,
 }
@@ -112,6 +134,8 @@ impl User {
             rights: Value::Null,
             disabled: false,
             password: None,
+            second_factor: None,
+            passkeys: Value::Null,
             rev: 0,
         }
     }
@@ -124,6 +148,16 @@ impl User {
             ..self.clone()
         }
     }
+}
+
+/// One-time passwords of an app (TOTP), and codes for those who have lost it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct SecondFactor {
+    /// The secret that the app shares, in Base32.
+    #[serde(serialize_with = "expose_secret")]
+    pub secret: SecretString,
+    /// The keys of the recovery codes that have not been used.
+    pub recovery: Vec<SessionKey>,
 }
 
 /// A [`User`] as backends store it, with the password hash; the type itself is not `Serialize`.
@@ -141,6 +175,10 @@ struct UserDocument {
     disabled: bool,
     #[serde(default, serialize_with = "expose")]
     password: Option<SecretString>,
+    #[serde(default)]
+    second_factor: Option<SecondFactor>,
+    #[serde(default)]
+    passkeys: Value,
     rev: u32,
 }
 
@@ -152,6 +190,13 @@ fn expose<S: serde::Serializer>(
         .as_ref()
         .map(ExposeSecret::expose_secret)
         .serialize(output)
+}
+
+fn expose_secret<S: serde::Serializer>(
+    secret: &SecretString,
+    output: S,
+) -> Result<S::Ok, S::Error> {
+    secret.expose_secret().serialize(output)
 }
 
 /// The session of a user.
@@ -214,6 +259,60 @@ impl Sessions<'_> {
             Self::Key(key) => session.key == *key,
             Self::Of(user) => session.user == user,
             Self::EndedBy(now) => session.until <= now,
+        }
+    }
+}
+
+/// A token that is not a session: one of an API, an invitation, or one step of a login.
+#[serde_as]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Token {
+    /// The key by which it is found.
+    pub key: SessionKey,
+    /// What it is for, such as `api`. A token of one kind is not valid as another.
+    pub kind: String,
+    /// The name of the user.
+    pub user: String,
+    /// What the user calls it.
+    pub name: String,
+    /// What else the web service has to know.
+    pub data: Value,
+    /// The time at which it was created.
+    #[serde_as(as = "Seconds")]
+    pub since: SystemTime,
+    /// The time at which it expires; `None` if it does not.
+    #[serde_as(as = "Option<Seconds>")]
+    pub until: Option<SystemTime>,
+    /// The time of its last use.
+    #[serde_as(as = "Option<Seconds>")]
+    pub used: Option<SystemTime>,
+}
+
+impl Token {
+    /// Returns whether it has not expired.
+    pub fn is_valid(&self, now: SystemTime) -> bool {
+        self.until.is_none_or(|until| until > now)
+    }
+}
+
+/// Which tokens to remove.
+#[derive(Clone, Copy, Debug)]
+pub enum Tokens<'a> {
+    /// The token of this key.
+    Key(&'a SessionKey),
+    /// All tokens of a user.
+    Of(&'a str),
+    /// All tokens that have expired by then.
+    EndedBy(SystemTime),
+}
+
+impl Tokens<'_> {
+    /// Returns whether a token is one of these.
+    pub fn include(self, token: &Token) -> bool {
+        match self {
+            Self::Key(key) => token.key == *key,
+            Self::Of(user) => token.user == user,
+            Self::EndedBy(now) => !token.is_valid(now),
         }
     }
 }

@@ -13,7 +13,8 @@ use crate::simulator::Simulator;
 use crate::workspace::{cargo, program, root, run, target};
 use crate::{services, svg};
 
-/// Take screenshots of hcc in terminals of 80 and 140 columns, for visual inspection
+/// Take screenshots of hcc in terminals of 80 and 140 columns, and of every page of the web console, for visual
+/// inspection
 #[derive(clap::Args)]
 pub(crate) struct Screenshots {
     /// Only write the images of the README to docs/pictures
@@ -106,17 +107,23 @@ impl Screenshots {
                 convert_to_png(&file, width, height)?;
             }
         }
-        Ok(())
+        // Desktop and phone, light and dark, English and German, few and many servers.
+        browser_tests(&["browser::pages", "browser::passkeys", "browser::scale"])
     }
 }
 
-/// Runs the browser test of the demo, which saves screenshots, and copies one of them.
-fn web_console(file: &Path) -> Result<()> {
+/// Runs browser tests of the web console, which save screenshots.
+fn browser_tests(filters: &[&str]) -> Result<()> {
     services::novnc()?;
-    let test = "demo::demo_shows_a_screen";
     run(cargo()
         .args(["test", "--quiet", "-p", "web-console", "--test", "it", "--"])
-        .args([test, "--exact", "--include-ignored"]))?;
+        .args(filters)
+        .arg("--include-ignored"))
+}
+
+/// Copies a screenshot of the demo's browser test.
+fn web_console(file: &Path) -> Result<()> {
+    browser_tests(&["demo::demo_shows_a_screen"])?;
     let screenshot = target().join("tmp/screenshots/demo-servers-desktop-light.png");
     fs::copy(&screenshot, file).with_context(|| screenshot.display().to_string())?;
     println!("{}", file.display());

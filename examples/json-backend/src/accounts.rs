@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use hcc_store::{
     Accounts, AuditEntry, AuditPage, AuditQuery, RateLimit, Result, Session, SessionKey, Sessions,
-    StoredUser, User,
+    StoredUser, Token, Tokens, User,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -24,6 +24,7 @@ pub struct JsonAccounts(JsonFile<State>);
 struct State {
     users: BTreeMap<String, StoredUser>,
     sessions: Vec<Session>,
+    tokens: Vec<Token>,
     /// The time at which the counted events of a key are forgotten.
     counts: BTreeMap<String, SystemTime>,
     settings: BTreeMap<String, Value>,
@@ -40,6 +41,12 @@ impl State {
         before - self.sessions.len()
     }
 
+    fn remove_tokens(&mut self, which: Tokens<'_>) -> usize {
+        let before = self.tokens.len();
+        self.tokens.retain(|token| !which.include(token));
+        before - self.tokens.len()
+    }
+
     /// Stores a user, unless another was stored since it was read.
     fn put(&mut self, user: &User) -> bool {
         let stored = self.users.get(&user.name);
@@ -49,6 +56,7 @@ impl State {
         }
         if rev == 0 {
             self.end(Sessions::Of(&user.name));
+            self.remove_tokens(Tokens::Of(&user.name));
         }
         let next = StoredUser(user.next());
         self.users.insert(user.name.clone(), next);
@@ -84,6 +92,7 @@ impl Accounts for JsonAccounts {
         let name = name.to_owned();
         let removed = self.0.change(move |state| {
             state.end(Sessions::Of(&name));
+            state.remove_tokens(Tokens::Of(&name));
             state.users.remove(&name).is_some()
         });
         Ok(removed.await?)
@@ -134,6 +143,55 @@ impl Accounts for JsonAccounts {
             }
         };
         Ok(ended?)
+    }
+
+    async fn put_token(&self, token: &Token) -> Result<()> {
+        let token = token.clone();
+        Ok(self.0.change(|state| state.tokens.push(token)).await?)
+    }
+
+    async fn token(&self, key: &SessionKey, now: SystemTime) -> Result<Option<Token>> {
+        let tokens = self.0.read().await?.tokens.into_iter();
+        let mut valid = tokens.filter(|token| token.is_valid(now));
+        Ok(valid.find(|token| token.key == *key))
+    }
+
+    async fn tokens(&self, kind: &str, user: Option<&str>, now: SystemTime) -> Result<Vec<Token>> {
+        let mut tokens = self.0.read().await?.tokens;
+        tokens.retain(|token| {
+            token.kind == kind && user.is_none_or(|user| token.user == user) && token.is_valid(now)
+        });
+        tokens.sort_by_key(|token| Reverse(token.since));
+        Ok(tokens)
+    }
+
+    async fn use_token(&self, key: &SessionKey, at: SystemTime) -> Result<bool> {
+        let key = key.clone();
+        let used = self.0.change(move |state| {
+            let found = state.tokens.iter_mut().find(|token| token.key == key);
+            found.map(|token| token.used = Some(at)).is_some()
+        });
+        Ok(used.await?)
+    }
+
+    async fn remove_tokens(&self, which: Tokens<'_>) -> Result<usize> {
+        let removed = match which {
+            Tokens::EndedBy(now) => {
+                let remove = move |it: &mut State| it.remove_tokens(Tokens::EndedBy(now));
+                self.0.change(remove).await
+            }
+            Tokens::Key(key) => {
+                let key = key.clone();
+                let remove = move |it: &mut State| it.remove_tokens(Tokens::Key(&key));
+                self.0.change(remove).await
+            }
+            Tokens::Of(user) => {
+                let user = user.to_owned();
+                let remove = move |it: &mut State| it.remove_tokens(Tokens::Of(&user));
+                self.0.change(remove).await
+            }
+        };
+        Ok(removed?)
     }
 
     async fn count(

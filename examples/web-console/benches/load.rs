@@ -2,7 +2,8 @@
 //!
 //! `cargo bench -p web-console` runs a web console as a process of its own, on SQLite, with many
 //! records of which five change each second. It prints the CPU time of the process, in percent of one
-//! core, and how long after a change the pages know it.
+//! core, and how long after a change the pages know it; then how long after a click pages show the new
+//! status, and the memory after many logins.
 
 #![expect(clippy::unwrap_used, reason = "errors end the program")]
 
@@ -12,10 +13,11 @@ use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use futures_util::future::join_all;
+use hcc_core::testing::FakeWorker;
 use hcc_queue::{Queue, RawEvent};
 use hcc_store::{IfMissing, Patch, Store, StoreExt, Write};
 use reqwest::header::{COOKIE, SET_COOKIE};
-use reqwest::{Client, redirect};
+use reqwest::{Client, StatusCode, redirect};
 use serde_json::json;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
@@ -25,6 +27,12 @@ use web_console::add;
 const PASSWORD: &str = "correct horse battery";
 const TIME: Duration = Duration::from_secs(20);
 const CHANGES_PER_SECOND: u32 = 5;
+
+/// Pages and clicks of the run that measures clicks.
+const PAGES: usize = 1_000;
+const CLICKS: usize = 200;
+/// A user may send 60 commands, and then one per second.
+const CLICK_INTERVAL: Duration = Duration::from_millis(800);
 
 /// Records and open pages of each run.
 const RUNS: [(usize, usize); 5] = [
@@ -42,7 +50,9 @@ async fn main() {
     for (records, pages) in RUNS {
         run(records, pages).await;
     }
+    clicks().await;
     logins().await;
+    failed_logins().await;
 }
 
 /// A web console as a process of its own, and its databases.
@@ -108,6 +118,15 @@ impl Console {
         (Duration::from_millis(ticks * 10), pages * 4096 / 1_000_000)
     }
 
+    async fn add_servers(&self, count: usize) {
+        let writes = (0..count).map(|number| {
+            let patch = Patch::new().status("off");
+            Write::new(format!("web{number}"), patch, IfMissing::Insert)
+        });
+        let writes: Vec<_> = writes.collect();
+        self.store.write(&writes).await.unwrap();
+    }
+
     /// Logs in and returns the cookie.
     async fn log_in(&self, client: &Client) -> String {
         let form = [("name", "root"), ("password", PASSWORD)];
@@ -129,15 +148,7 @@ fn client() -> Client {
 
 async fn run(records: usize, pages: usize) {
     let console = Console::start().await;
-    let writes = (0..records).map(|number| {
-        let patch = Patch::new().status("off");
-        Write::new(format!("web{number}"), patch, IfMissing::Insert)
-    });
-    console
-        .store
-        .write(&writes.collect::<Vec<_>>())
-        .await
-        .unwrap();
+    console.add_servers(records).await;
     let client = client();
     let cookie = console.log_in(&client).await;
     let get = |path: &str| {
@@ -199,8 +210,103 @@ async fn run(records: usize, pages: usize) {
     println!("{records:7}  {pages:5}  {cpu:5.1} %  {p50:>7}  {p99:>7}  {memory} MB");
 }
 
-/// Prints the memory after failed logins of many names and addresses.
+/// Prints how long after a click one of many pages shows the status that the click asks for. The worker
+/// carries commands out at once.
+async fn clicks() {
+    let console = Console::start().await;
+    console.add_servers(CLICKS).await;
+    let worker = FakeWorker::new(console.queue.clone(), console.store.clone());
+    let worker = worker.start().await;
+    let client = client();
+    let cookie = console.log_in(&client).await;
+    let get = |path: &str| {
+        let request = client.get(format!("{}{path}", console.origin));
+        request.header(COOKIE, &cookie)
+    };
+    let page = get("/").send().await.unwrap().text().await.unwrap();
+    let value = |before: &str| {
+        let (_, rest) = page.split_once(before).unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let (version, csrf) = (value("data-version=\""), value("name=\"csrf\" value=\""));
+    let (sender, mut seen) = mpsc::unbounded_channel();
+    let open = (0..PAGES).map(|_| get(&format!("/events?since={version}")).send());
+    for (number, response) in join_all(open).await.into_iter().enumerate() {
+        let (mut response, sender) = (response.unwrap(), sender.clone());
+        assert!(response.status().is_success());
+        tokio::spawn(async move {
+            while let Ok(Some(chunk)) = response.chunk().await {
+                // Those of one page; the others cost the same.
+                if number > 0 {
+                    continue;
+                }
+                let text = String::from_utf8_lossy(&chunk);
+                for part in text.split("\"name\":\"").skip(1) {
+                    if part
+                        .split("\"name\":")
+                        .next()
+                        .unwrap()
+                        .contains("\"status\":\"running\"")
+                    {
+                        let name = part.split('"').next().unwrap().to_owned();
+                        let _ = sender.send((name, Instant::now()));
+                    }
+                }
+            }
+        });
+    }
+
+    let mut delays = Vec::new();
+    for number in 0..CLICKS {
+        let name = format!("web{number}");
+        let form = [("verb", "start"), ("csrf", &*csrf)];
+        let click = client.post(format!("{}/servers/{name}", console.origin));
+        let click = click
+            .header(COOKIE, &cookie)
+            .header("sec-fetch-site", "same-origin");
+        let clicked = Instant::now();
+        let response = click.form(&form).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        while let Some((seen, at)) = seen.recv().await {
+            if seen == name {
+                delays.push(at - clicked);
+                break;
+            }
+        }
+        // The limit of commands of one user.
+        sleep_until((clicked + CLICK_INTERVAL).into()).await;
+    }
+    delays.sort_unstable();
+    let millis = |per_mille: usize| delays[delays.len() * per_mille / 1000].as_millis();
+    println!(
+        "{PAGES} pages, {CLICKS} clicks: status after {} ms (median), {} ms (p99); {} MB",
+        millis(500),
+        millis(990),
+        console.usage().1
+    );
+    worker.shut_down().await;
+}
+
+/// Prints the memory after logins that succeed.
 async fn logins() {
+    let console = Console::start().await;
+    let client = client();
+    let began = Instant::now();
+    for _ in 0..50 {
+        let logins = (0..20).map(|_| console.log_in(&client));
+        for cookie in join_all(logins).await {
+            assert!(!cookie.is_empty());
+        }
+    }
+    println!(
+        "memory after 1,000 logins in {:.1} s: {} MB",
+        began.elapsed().as_secs_f64(),
+        console.usage().1
+    );
+}
+
+/// Prints the memory after failed logins of many names and addresses.
+async fn failed_logins() {
     let console = Console::start().await;
     let client = client();
     for _ in 0..50 {

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Redirect, Response};
-use hcc_store::{Session, Sessions};
+use hcc_store::{Session, Sessions, Token};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -16,14 +16,23 @@ use crate::error::AppError;
 use crate::form::{Problem, refused};
 use crate::limits::PASSWORD_CHANGES;
 use crate::page::Html;
+use crate::passkeys::{NamedPasskey, passkeys_of};
+use crate::tokens::TokenForm;
 use crate::users::check_password;
 
 #[derive(Template)]
 #[template(path = "account.html")]
-struct AccountPage {
+pub(crate) struct AccountPage {
     auth: AuthUser,
     by_password: bool,
     sessions: Vec<Session>,
+    /// The passkeys, if browsers can use them here.
+    passkeys: Option<Vec<NamedPasskey>>,
+    tokens: Vec<Token>,
+    /// A new API token, to be shown once.
+    token: Option<String>,
+    /// What was typed in the form of API tokens.
+    form: TokenForm,
     problem: Problem,
 }
 
@@ -73,8 +82,19 @@ pub(crate) async fn end_session(
     Ok(Redirect::to("/account"))
 }
 
+impl AccountPage {
+    /// The page after a token was added: with the token, or with what was typed.
+    pub(crate) fn with_token(self, token: Option<String>, form: TokenForm) -> Self {
+        Self {
+            token,
+            form,
+            ..self
+        }
+    }
+}
+
 impl WebConsole {
-    async fn account_page(
+    pub(crate) async fn account_page(
         &self,
         auth: AuthUser,
         problem: Problem,
@@ -83,6 +103,10 @@ impl WebConsole {
         Ok(AccountPage {
             by_password: self.settings.user_header.is_none(),
             sessions: sessions.await?,
+            passkeys: self.has_passkeys().then(|| passkeys_of(&auth.user)),
+            tokens: self.tokens_of(auth.name()).await?,
+            token: None,
+            form: TokenForm::default(),
             auth,
             problem,
         })

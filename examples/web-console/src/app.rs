@@ -17,11 +17,12 @@ use tower::Layer;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
 use crate::live::{self, LiveUpdates};
+use crate::oidc::Oidc;
 use crate::passwords::Passwords;
 use crate::security::{self, BasePath, Origin};
 use crate::{
-    account, audit, bulk, commands, create, login, monitor, page, root_password, screen, servers,
-    users,
+    account, api, audit, bulk, commands, create, invitations, login, monitor, oidc, page, passkeys,
+    root_password, screen, second_factor, servers, tokens, users, words,
 };
 
 /// More than any form needs.
@@ -54,6 +55,8 @@ pub struct Settings {
     /// The header in which these proxies name the user. If set, login by
     /// password is disabled.
     pub user_header: Option<HeaderName>,
+    /// An identity provider at which users log in, in addition to passwords.
+    pub oidc: Option<Oidc>,
     /// How long a session lasts without a request.
     pub idle_timeout: Duration,
     /// How long a session lasts at most.
@@ -84,6 +87,7 @@ impl Settings {
             screens: "wss://web-console.hetzner.cloud wss://console.hetzner.cloud".to_owned(),
             trusted_proxies: Vec::new(),
             user_header: None,
+            oidc: None,
             idle_timeout: Duration::from_hours(2),
             max_session: Duration::from_hours(12),
             max_streams: 2048,
@@ -153,12 +157,33 @@ pub fn app(console: WebConsole) -> Router {
         .route("/users/{name}", get(users::one).post(users::change))
         .route("/audit", get(audit::list).post(audit::keep))
         .route("/account", get(account::form).post(account::change))
+        .route("/language", post(words::choose))
         .route("/account/sessions", post(account::end_session))
+        .route(
+            "/account/second-factor",
+            get(second_factor::form).post(second_factor::change),
+        )
+        .route("/account/passkeys", post(passkeys::change))
+        .route("/login/passkey", post(passkeys::log_in))
+        .route("/login/passkey/begin", post(passkeys::begin_login))
+        .route("/account/tokens", post(tokens::change))
+        .route("/users/invitations", post(invitations::change))
+        .route(
+            "/join/{token}",
+            get(invitations::form).post(invitations::join),
+        )
         .route("/login", get(login::form).post(login::login))
+        .route(
+            "/login/code",
+            get(second_factor::code_form).post(second_factor::check_code),
+        )
+        .route("/login/oidc", get(oidc::begin))
+        .route("/login/oidc/callback", get(oidc::finish))
         .route("/logout", post(login::logout))
         .route("/static/{version}/{file}", get(page::asset))
         .route("/static/{file}", get(page::latest_asset))
         .nest("/screen", screen)
+        .nest("/api/v1", api::router())
         .fallback(page::not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))

@@ -14,12 +14,17 @@ use crate::WebConsole;
 use crate::error::AppError;
 use crate::passwords::hex;
 use crate::peer::Peer;
+use crate::view::ASKED_WITH_TOKEN;
 
 /// A user who has logged in.
 #[derive(Clone, Debug)]
 pub(crate) struct AuthUser {
     pub(crate) user: User,
     pub(crate) permissions: Permissions,
+    /// What an API token allows of that, if it does not allow everything.
+    pub(crate) limit: Option<Permissions>,
+    /// The name of the API token, if it is not a browser.
+    pub(crate) token: Option<String>,
     pub(crate) session: Session,
     pub(crate) peer: Peer,
     /// The token in the user's forms, which other sites cannot know.
@@ -42,6 +47,8 @@ impl FromRequestParts<WebConsole> for AuthUser {
         Span::current().record("user", &user.name);
         Ok(Self {
             permissions: permissions_of(&user),
+            limit: None,
+            token: None,
             user,
             session,
             peer,
@@ -55,8 +62,22 @@ impl AuthUser {
         &self.user.name
     }
 
+    /// How the audit trail says that the user has requested something.
+    pub(crate) fn asked(&self) -> String {
+        match &self.token {
+            Some(token) => format!("{ASKED_WITH_TOKEN}{token}"),
+            None => "asked".to_owned(),
+        }
+    }
+
     pub(crate) fn is_admin(&self) -> bool {
-        self.permissions.admin
+        let is_admin = |permissions: &Permissions| permissions.admin;
+        is_admin(&self.permissions) && self.limit.as_ref().is_none_or(is_admin)
+    }
+
+    pub(crate) fn can_view(&self, record: &Record) -> bool {
+        let can_view = |permissions: &Permissions| permissions.can_view(record);
+        can_view(&self.permissions) && self.limit.as_ref().is_none_or(can_view)
     }
 
     pub(crate) fn may(
@@ -65,7 +86,8 @@ impl AuthUser {
         server: &ServerName,
         record: Option<&Record>,
     ) -> bool {
-        self.permissions.allows(command, server, record)
+        let allows = |permissions: &Permissions| permissions.allows(command, server, record);
+        allows(&self.permissions) && self.limit.as_ref().is_none_or(allows)
     }
 
     /// Returns whether the user may create servers of some names.

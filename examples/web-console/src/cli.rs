@@ -14,7 +14,7 @@ use hcc_queue::QueueUrl;
 use hcc_store::{Accounts, StoreUrl};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Runtime;
-use web_console::{BasePath, Origin, WebConsole, monitor};
+use web_console::{BasePath, Oidc, Origin, WebConsole, monitor};
 
 use crate::log;
 use crate::serve::{self, ListenAddress};
@@ -126,6 +126,29 @@ pub(crate) struct Site {
     #[arg(long, value_name = "COUNT", env = "WEB_CONSOLE_MAX_STREAMS_OF_USER")]
     pub(crate) max_streams_of_user: Option<usize>,
 
+    /// Address of an identity provider at which users log in by OpenID Connect, in addition to passwords; its secret for
+    /// the web console is in WEB_CONSOLE_OIDC_SECRET
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "WEB_CONSOLE_OIDC_ISSUER",
+        requires = "oidc_client"
+    )]
+    pub(crate) oidc_issuer: Option<String>,
+
+    /// Id of the web console at the identity provider
+    #[arg(long, value_name = "ID", env = "WEB_CONSOLE_OIDC_CLIENT")]
+    pub(crate) oidc_client: Option<String>,
+
+    /// Claim of the identity provider that is the name of the user here: sub, email if it is verified, or another
+    /// [default: preferred_username]
+    #[arg(long, value_name = "CLAIM", env = "WEB_CONSOLE_OIDC_CLAIM")]
+    pub(crate) oidc_claim: Option<String>,
+
+    /// Name of the identity provider on the button [default: single sign-on]
+    #[arg(long, value_name = "NAME", env = "WEB_CONSOLE_OIDC_LABEL")]
+    pub(crate) oidc_label: Option<String>,
+
     /// Header in which that proxy names the user; disables login by password
     #[arg(long, value_name = "NAME", env = "WEB_CONSOLE_USER_HEADER")]
     pub(crate) user_header: Option<HeaderName>,
@@ -187,6 +210,31 @@ impl Cli {
 }
 
 impl Site {
+    /// The identity provider, if there is one.
+    pub(crate) fn oidc(&self) -> anyhow::Result<Option<Oidc>> {
+        let Some((issuer, client)) = self.oidc_issuer.as_ref().zip(self.oidc_client.as_ref())
+        else {
+            return Ok(None);
+        };
+        let is_local = || {
+            let origin = issuer.parse::<Origin>();
+            origin.is_ok_and(|origin| origin.is_local())
+        };
+        ensure!(
+            issuer.starts_with("https://") || is_local(),
+            "the identity provider {issuer} is not encrypted; hint: use https://"
+        );
+        let mut oidc = Oidc::new(issuer, client);
+        oidc.client_secret = env::var("WEB_CONSOLE_OIDC_SECRET").ok().map(Into::into);
+        if let Some(claim) = &self.oidc_claim {
+            oidc.claim.clone_from(claim);
+        }
+        if let Some(label) = &self.oidc_label {
+            oidc.label.clone_from(label);
+        }
+        Ok(Some(oidc))
+    }
+
     async fn serve(self, database: &Database) -> anyhow::Result<()> {
         let is_local = matches!(&self.listen, Some(ListenAddress::Unix(_)));
         ensure!(

@@ -13,7 +13,7 @@ use crate::auth::{AuthUser, CsrfForm};
 use crate::error::AppError;
 use crate::limits::COMMANDS;
 use crate::page::Html;
-use crate::view::{Button, CommandView, Confirm, ServerView, resolutions};
+use crate::view::{Button, CommandView, Confirm, ServerView};
 
 #[derive(Deserialize)]
 pub(crate) struct CommandForm {
@@ -149,25 +149,8 @@ pub(crate) async fn resolve(
 ) -> Result<Redirect, AppError> {
     let frontend = &console.frontend;
     let id = CommandId::from(id);
-    let entry = frontend
-        .queue()
-        .commands()
-        .get(&id)
-        .await
-        .map_err(hcc_core::Error::from)?;
-    let entry = entry.ok_or(AppError::NotFound)?;
-    let server: Option<ServerName> = entry.command.server.parse().ok();
-    let record = match &server {
-        Some(server) => console.frontend.record(server).await?,
-        None => None,
-    };
-    if !resolutions(&entry, record.as_ref(), &auth).contains(&verb.as_str()) {
-        return Err(AppError::NotFound);
-    }
-    let what = format!("{verb} {}", entry.command.verb);
-    console
-        .audit(&auth, &what, Some(&entry.command.server), "asked")
-        .await?;
+    let entry = console.resolvable(&auth, &id, &verb).await?;
+    console.audit_resolution(&auth, &verb, &entry).await?;
     let by = Some(auth.name());
     if verb == "retry" {
         console.count(COMMANDS, auth.name()).await?;
@@ -175,7 +158,7 @@ pub(crate) async fn resolve(
     } else {
         frontend.remove(&id, by).await?;
     }
-    if record.is_some_and(|record| auth.permissions.can_view(&record)) {
+    if console.server(&auth, &entry.command.server).await.is_ok() {
         Ok(Redirect::to(&format!("/servers/{}", entry.command.server)))
     } else {
         Ok(Redirect::to("/"))
@@ -209,7 +192,7 @@ impl WebConsole {
         let request = request.by(auth.name());
         let verb = request.command.verb().wire();
         let server = request.server.as_ref().map(ServerName::as_str);
-        self.audit(auth, verb, server, "asked").await?;
+        self.audit(auth, verb, server, &auth.asked()).await?;
         Ok(self.frontend.submit(&request).await?)
     }
 }

@@ -170,7 +170,7 @@ impl WebConsole {
         };
         let existing = self.frontend.record(&name).await?;
         let exists = |record: &Record| record.status.as_deref() != Some(DELETED);
-        if existing.is_some_and(|it| exists(&it) && auth.permissions.can_view(&it)) {
+        if existing.is_some_and(|it| exists(&it) && auth.can_view(&it)) {
             let message = format!("{name} already exists.");
             return Ok(Err(Problem::new("name", message)));
         }

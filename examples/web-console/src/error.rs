@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use tracing::{error, warn};
 
+use crate::api::Failed;
 use crate::page::Html;
 use crate::security::Origin;
 use crate::users::InvalidAccount;
@@ -21,6 +22,26 @@ pub(crate) enum AppError {
     /// Also reported for what exists, to users who must not know that.
     #[error("Not found.")]
     NotFound,
+
+    #[error("The API token is missing or not valid.")]
+    InvalidToken,
+
+    /// The cause is in the log.
+    #[error("The passkey was not accepted. Try again.")]
+    PasskeyRefused,
+
+    /// The cause is in the log.
+    #[error("The login at the identity provider failed. Try again.")]
+    ProviderFailed,
+
+    /// A user of the identity provider.
+    #[error(
+        "You are {0} there, but there is no account of this name here. An administrator can add one."
+    )]
+    NoAccount(String),
+
+    #[error("This invitation has been used, withdrawn or has expired. Ask for another one.")]
+    NotInvited,
 
     #[error("You are not allowed to do this.")]
     NotPermitted,
@@ -63,11 +84,6 @@ pub(crate) enum AppError {
     Store(#[from] hcc_store::Error),
 }
 
-/// The message alone, for clients that accept only plain text. A response
-/// extension, read by [`secure`](crate::security::secure).
-#[derive(Clone, Debug)]
-pub(crate) struct PlainText(pub(crate) String);
-
 #[derive(Template)]
 #[template(path = "error.html")]
 struct ErrorPage {
@@ -84,9 +100,13 @@ impl From<InvalidAccount> for AppError {
 impl AppError {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::NotLoggedIn => StatusCode::UNAUTHORIZED,
+            Self::NotLoggedIn | Self::InvalidToken | Self::PasskeyRefused => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::NotInvited => StatusCode::GONE,
+            Self::ProviderFailed => StatusCode::BAD_GATEWAY,
             Self::NotFound => StatusCode::NOT_FOUND,
-            Self::NotPermitted | Self::CsrfFailed => StatusCode::FORBIDDEN,
+            Self::NotPermitted | Self::CsrfFailed | Self::NoAccount(_) => StatusCode::FORBIDDEN,
             Self::Proxy(_) => StatusCode::BAD_REQUEST,
             Self::WrongHost(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::Invalid(_) | Self::Useless(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -124,6 +144,31 @@ impl AppError {
         }
     }
 
+    /// What has failed, for programs.
+    fn code(&self) -> String {
+        let code = match self {
+            Self::NotLoggedIn | Self::InvalidToken => "invalid_token",
+            Self::NotInvited => "not_invited",
+            Self::PasskeyRefused => "passkey_refused",
+            Self::ProviderFailed => "provider_failed",
+            Self::NoAccount(_) => "no_account",
+            Self::NotFound => "not_found",
+            Self::NotPermitted => "not_permitted",
+            Self::Useless(_) => "useless",
+            Self::CsrfFailed => "csrf_failed",
+            Self::WrongHost(_) => "wrong_host",
+            Self::Proxy(_) => "proxy",
+            Self::Invalid(_) => "invalid",
+            Self::RateLimited(_) => "rate_limited",
+            Self::QuotaExceeded => "quota_exceeded",
+            Self::TooManyPages => "too_many_streams",
+            Self::Busy => "busy",
+            Self::Store(_) => "database_unavailable",
+            Self::Core(error) => return error.code().to_string(),
+        };
+        code.to_owned()
+    }
+
     /// What to do about a command that failed.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
@@ -138,17 +183,22 @@ impl IntoResponse for AppError {
         if let Self::NotLoggedIn = self {
             return Redirect::to("/login").into_response();
         }
-        let (status, message) = (self.status(), self.message());
-        let page = ErrorPage {
-            message: message.clone(),
+        let (status, message) = (self.status(), crate::t(self.message()));
+        let failed = Failed {
+            message,
             hint: self.hint(),
+            code: self.code(),
+        };
+        let page = ErrorPage {
+            message: failed.message.clone(),
+            hint: failed.hint.clone(),
         };
         let mut response = (status, Html(page)).into_response();
         if let Self::RateLimited(wait) = self {
             let wait = HeaderValue::from(wait.as_secs() + 1);
             response.headers_mut().insert(header::RETRY_AFTER, wait);
         }
-        response.extensions_mut().insert(PlainText(message));
+        response.extensions_mut().insert(failed);
         response
     }
 }

@@ -24,6 +24,10 @@ impl Problem {
         (self.field == field && !self.message.is_empty()).then_some(&self.message)
     }
 
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(crate) fn is_some(&self) -> bool {
         !self.field.is_empty()
     }

@@ -18,6 +18,18 @@ pub(crate) const LOGINS_OF_USER: Limit = Limit::new("login of user", 100, 60);
 pub(crate) const LOGINS_IN: Limit = Limit::new("login in", 10, 30);
 /// Wrong old passwords of a user who changes the password.
 pub(crate) const PASSWORD_CHANGES: Limit = Limit::new("password", 10, 30);
+/// Logins at the identity provider that were begun from one network.
+pub(crate) const LOGINS_AT_PROVIDER_FROM: Limit = Limit::new("provider from", 20, 3);
+/// Wrong codes of one user whose password was right, in browsers in which the user has never logged in.
+pub(crate) const CODES: Limit = Limit::new("code", 10, 30);
+/// Wrong codes in one browser in which the user has logged in before.
+pub(crate) const CODES_IN: Limit = Limit::new("code in", 10, 30);
+/// Uses of one code, which is valid for less than two minutes.
+pub(crate) const USED_CODES: Limit = Limit::new("used code", 1, 120);
+/// Requests with one API token.
+pub(crate) const API_REQUESTS: Limit = Limit::new("api", 120, 1);
+/// Requests with invalid API tokens from one network.
+pub(crate) const API_FAILURES_FROM: Limit = Limit::new("api from", 20, 3);
 /// Commands of one user.
 pub(crate) const COMMANDS: Limit = Limit::new("command", 60, 1);
 /// Commands of one user for several servers at once.

@@ -1,5 +1,6 @@
 //! Live updates of open pages: one task reads what changes in the databases, for all of them.
 
+mod ended;
 mod state;
 mod stream;
 
@@ -8,19 +9,22 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hcc_core::WorkerTracker;
-use hcc_queue::{Entry, Received, State as CommandState};
+use hcc_core::{Event, WorkerTracker};
+use hcc_queue::{CommandId, Entry, Received, State as CommandState};
 use hcc_store::{Fields, Revision};
 use tokio::select;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
 
+pub(crate) use self::ended::EndedCommand;
+use self::ended::Ends;
 use self::state::State;
 pub(crate) use self::state::{Server, View};
-pub(crate) use self::stream::{poll, stream};
+pub(crate) use self::stream::{Held, poll, stream};
 use crate::WebConsole;
 use crate::auth::AuthUser;
+use crate::error::AppError;
 use crate::places::Places;
 
 /// The minimum time between two reads of the database.
@@ -32,6 +36,9 @@ const COMPLETE_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How long to wait after a failure of the database or the queue.
 const RECONNECT_DELAY: Duration = Duration::from_secs(1);
+
+/// How many events a program may fall behind.
+const MAX_EVENTS: usize = 1024;
 
 /// How many failed commands pages show.
 const MAX_FAILED: usize = 20;
@@ -49,6 +56,9 @@ struct Shared {
     reader: tokio::sync::Mutex<Reader>,
     no_worker: watch::Sender<bool>,
     sessions: watch::Sender<()>,
+    /// All events, for programs.
+    events: broadcast::Sender<Arc<Event>>,
+    ends: Ends,
     /// One permit per event stream.
     streams: Arc<Semaphore>,
     streams_of_users: Places<String>,
@@ -79,6 +89,8 @@ impl LiveUpdates {
             reader: tokio::sync::Mutex::default(),
             no_worker: watch::Sender::default(),
             sessions: watch::Sender::default(),
+            events: broadcast::Sender::new(MAX_EVENTS),
+            ends: Ends::default(),
             streams: Arc::new(Semaphore::new(max_streams)),
             streams_of_users: Places::new(max_streams_of_user),
         }))
@@ -87,6 +99,37 @@ impl LiveUpdates {
     /// Makes every stream check whether its session is still valid.
     pub(crate) fn recheck_sessions(&self) {
         self.0.sessions.send_replace(());
+    }
+
+    /// Returns how a command ended, if that was recently.
+    pub(crate) fn ended(&self, id: &CommandId) -> Option<EndedCommand> {
+        let ended = self.0.ends.get(id);
+        ended.or_else(|| self.state().ended(id))
+    }
+
+    /// Changes whenever a command ends.
+    pub(crate) fn ends(&self) -> watch::Receiver<()> {
+        self.0.ends.subscribe()
+    }
+
+    pub(crate) fn events(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.0.events.subscribe()
+    }
+
+    pub(crate) fn versions(&self) -> watch::Receiver<u64> {
+        self.0.versions.subscribe()
+    }
+
+    pub(crate) fn sessions(&self) -> watch::Receiver<()> {
+        self.0.sessions.subscribe()
+    }
+
+    /// Takes the place of one event stream.
+    pub(crate) fn hold(&self, user: &str) -> Result<Held, AppError> {
+        let permit = self.0.streams.clone().try_acquire_owned();
+        let permit = permit.map_err(|_| AppError::Busy)?;
+        let place = self.0.streams_of_users.take(user.to_owned());
+        Ok((permit, place.ok_or(AppError::TooManyPages)?))
     }
 
     /// Returns whether no worker is running.
@@ -154,10 +197,16 @@ impl WebConsole {
         loop {
             select! {
                 event = events.next() => match event? {
-                    Received::Message(event @ hcc_core::Event::Worker(_)) => {
+                    Received::Message(event @ Event::Worker(_)) => {
                         workers.observe(&event);
                     }
-                    _ => refresh_at = refresh_at.min(earliest),
+                    Received::Message(event) => {
+                        refresh_at = refresh_at.min(earliest);
+                        self.live.0.ends.observe(&event);
+                        // It fails if no program listens.
+                        let _ = self.live.0.events.send(Arc::new(event));
+                    }
+                    Received::Lagged => refresh_at = refresh_at.min(earliest),
                 },
                 // A command has been pushed.
                 signal = signals.next() => {

@@ -37,6 +37,9 @@ struct LoginPage<'a> {
     wrong: bool,
     /// Whether others on the network can read the password.
     insecure: bool,
+    /// What the identity provider is called, if there is one.
+    provider: Option<&'a str>,
+    has_passkeys: bool,
 }
 
 #[derive(Deserialize)]
@@ -56,6 +59,8 @@ pub(crate) async fn form(
             name: "",
             wrong: false,
             insecure: console.settings.insecure_http,
+            provider: console.provider_label(),
+            has_passkeys: console.has_passkeys(),
         };
         return Ok(Html(page).into_response());
     }
@@ -106,7 +111,10 @@ pub(crate) async fn login(
             for (limit, of) in &counts {
                 console.refund(*limit, of).await?;
             }
-            console.log_in(&peer, &headers, &user).await
+            match user.second_factor {
+                Some(_) => console.begin_login(&user).await,
+                None => console.log_in(&peer, &headers, &user).await,
+            }
         }
         None => {
             console
@@ -116,6 +124,8 @@ pub(crate) async fn login(
                 name: &name,
                 wrong: true,
                 insecure: console.settings.insecure_http,
+                provider: console.provider_label(),
+                has_passkeys: console.has_passkeys(),
             };
             Ok((StatusCode::UNAUTHORIZED, Html(page)).into_response())
         }
@@ -144,6 +154,10 @@ pub(crate) fn wanted_page(request: &Request) -> Option<String> {
 }
 
 impl WebConsole {
+    fn provider_label(&self) -> Option<&str> {
+        self.settings.oidc.as_ref().map(|oidc| &*oidc.label)
+    }
+
     /// Remembers the page in a cookie if the response leads to the login instead.
     pub(crate) fn remember_wanted(&self, page: Option<String>, mut response: Response) -> Response {
         if let Some(page) = page
@@ -169,7 +183,7 @@ impl WebConsole {
 
     /// Starts a new session and ends the one that the browser had before, so
     /// that no session can be planted (session fixation).
-    async fn log_in(
+    pub(crate) async fn log_in(
         &self,
         peer: &Peer,
         headers: &HeaderMap,

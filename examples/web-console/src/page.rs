@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use tracing::error;
 
 use crate::error::AppError;
+use crate::words::WORDS;
 
 /// A response rendered from a template.
 pub(crate) struct Html<T>(pub(crate) T);
@@ -30,7 +31,7 @@ impl<T: Template> IntoResponse for Html<T> {
 }
 
 /// The files that pages load, by name, with their types.
-const ASSETS: [(&str, HeaderValue, &str); 2] = [
+const ASSETS: [(&str, HeaderValue, &str); 3] = [
     (
         "style.css",
         HeaderValue::from_static("text/css; charset=utf-8"),
@@ -40,6 +41,11 @@ const ASSETS: [(&str, HeaderValue, &str); 2] = [
         "live.js",
         HeaderValue::from_static("text/javascript; charset=utf-8"),
         include_str!("../static/live.js"),
+    ),
+    (
+        "words.js",
+        HeaderValue::from_static("text/javascript; charset=utf-8"),
+        WORDS,
     ),
 ];
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use hcc_store::Sessions;
+use hcc_store::{Sessions, Tokens};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 use tracing::{info, warn};
@@ -31,12 +31,13 @@ impl WebConsole {
 
     async fn prune(&self, now: SystemTime) -> hcc_store::Result<()> {
         let sessions = self.accounts.end_sessions(Sessions::EndedBy(now)).await?;
+        let tokens = self.accounts.remove_tokens(Tokens::EndedBy(now)).await?;
         let entries = match self.audit_days().await? {
             Some(days) => self.accounts.prune_audit(now - days * DAY).await?,
             None => 0,
         };
-        if sessions + entries > 0 {
-            info!(sessions, entries, "expired data removed");
+        if sessions + tokens + entries > 0 {
+            info!(sessions, tokens, entries, "expired data removed");
         }
         Ok(())
     }

@@ -12,7 +12,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use hcc_console_page::{NO_STORE, add_security_headers, has_host};
 
-use crate::error::{AppError, PlainText};
+use crate::api::{self, Failed};
+use crate::error::AppError;
+use crate::words::{LANGUAGE, Language};
 use crate::{Settings, WebConsole, login};
 
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -183,9 +185,20 @@ pub(crate) async fn secure(
     request: Request,
     next: Next,
 ) -> Response {
+    let language = match request.uri().path().starts_with(api::PATH) {
+        true => Language::English,
+        false => Language::of(&console, request.headers()),
+    };
+    LANGUAGE
+        .scope(language, respond(console, request, next))
+        .await
+}
+
+async fn respond(console: WebConsole, request: Request, next: Next) -> Response {
     let settings = &console.settings;
     let accept = request.headers().get(header::ACCEPT);
     let wants_text = accept.is_some_and(|accept| accept == "text/plain");
+    let is_api = request.uri().path().starts_with(api::PATH);
     let wanted = login::wanted_page(&request);
     let response = match check(settings, &request) {
         Ok(()) => next.run(request).await,
@@ -197,7 +210,10 @@ pub(crate) async fn secure(
         false => settings.base_path.add(response).await,
     };
     let mut response = match response.extensions().get() {
-        Some(PlainText(text)) if wants_text => (response.status(), text.clone()).into_response(),
+        _ if is_api => api::problem(response).await,
+        Some(Failed { message, .. }) if wants_text => {
+            (response.status(), message.clone()).into_response()
+        }
         _ => response,
     };
     add_security_headers(response.headers_mut(), POLICY, NO_STORE);
@@ -226,7 +242,9 @@ fn check(settings: &Settings, request: &Request) -> Result<(), Box<Response>> {
         };
         return Err(Box::new(response));
     }
-    if matches!(*request.method(), Method::GET | Method::HEAD) {
+    // Requests with tokens come from programs, and carry nothing that browsers add by themselves.
+    let is_api = request.uri().path().starts_with(api::PATH);
+    if is_api || matches!(*request.method(), Method::GET | Method::HEAD) {
         return Ok(());
     }
     let is_same_origin = match headers.get("sec-fetch-site") {

@@ -47,6 +47,7 @@ impl FromStr for ListenAddress {
 /// Listens as the command line says, and returns the settings for it.
 pub(crate) async fn listen(site: Site) -> anyhow::Result<(Listener, Settings)> {
     let page = find_page(site.www.as_deref())?;
+    let oidc = site.oidc()?;
     let address = site.listen.unwrap_or(ListenAddress::Tcp(DEFAULT_ADDRESS));
     let (listener, local) = match &address {
         ListenAddress::Tcp(address) => {
@@ -84,6 +85,7 @@ pub(crate) async fn listen(site: Site) -> anyhow::Result<(Listener, Settings)> {
     }
     let mut settings = Settings::new(origin, page);
     settings.insecure_http = is_open;
+    settings.oidc = oidc;
     settings.base_path = site.base_path.unwrap_or_default();
     if let Some(Screens(sources)) = site.screens {
         settings.screens = sources;

@@ -6,7 +6,7 @@ use askama::Template;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use hcc_core::{ServerName, Verb};
+use hcc_core::{OfferedCatalog, ServerName, Verb};
 use hcc_store::{AuditEntry, AuditQuery, Record};
 use hcloud_api::LabelSelector;
 use serde::Deserialize;
@@ -66,6 +66,8 @@ struct ServerPage {
     /// How many commands have failed beyond those that the page shows.
     failed: u64,
     history: Vec<AuditEntry>,
+    /// The currency of prices, if a worker has reported it.
+    currency: String,
     /// Whether the user may see the root password.
     has_password: bool,
     no_worker: bool,
@@ -101,6 +103,15 @@ impl ServerRow {
 }
 
 impl ServerFilter {
+    pub(crate) fn new(q: String, status: String, label: String) -> Self {
+        Self {
+            q,
+            status,
+            label,
+            page: 0,
+        }
+    }
+
     /// Whether it hides servers.
     fn is_set(&self) -> bool {
         !(self.q.is_empty() && self.status.is_empty() && self.label.is_empty())
@@ -111,7 +122,7 @@ impl ServerFilter {
     /// # Errors
     ///
     /// The label selector is invalid.
-    fn matcher(&self) -> Result<impl Fn(&Server) -> bool + use<>, Problem> {
+    pub(crate) fn matcher(&self) -> Result<impl Fn(&Server) -> bool + use<>, Problem> {
         let words: Vec<_> = self.q.split_whitespace().map(str::to_lowercase).collect();
         let labels = Some(self.label.trim()).filter(|labels| !labels.is_empty());
         let labels: Option<LabelSelector> = labels
@@ -216,7 +227,7 @@ pub(crate) async fn list(
     let state = console.live.state();
     let visible: Vec<_> = state
         .servers()
-        .filter(|server| auth.permissions.can_view(&server.record))
+        .filter(|server| auth.can_view(&server.record))
         .collect();
     let statuses = visible.iter().map(|server| server.view.status.clone());
     let matching: Vec<_> = visible.iter().filter(|server| matches(server)).collect();
@@ -255,6 +266,7 @@ pub(crate) async fn one(
     let (_, record) = console.server(&auth, &name).await?;
     console.refresh().await?;
     let history = console.history_of(&name).await?;
+    let catalog = OfferedCatalog::read(&*console.accounts).await?;
     let has_password = console.owes_root_password(&auth, &record).await?;
 
     let state = console.live.state();
@@ -265,6 +277,7 @@ pub(crate) async fn one(
         commands,
         failed: 0,
         history,
+        currency: catalog.map(|it| it.currency).unwrap_or_default(),
         has_password,
         no_worker: console.live.no_worker(),
         version: state.shown(state.version()),
@@ -287,8 +300,8 @@ pub(crate) async fn history(
         [
             timestamp(entry.at),
             entry.by.unwrap_or_default(),
-            audited_action(&entry.what),
-            audited(&entry.outcome).to_owned(),
+            crate::t(audited_action(&entry.what)),
+            crate::t(audited(&entry.outcome)),
         ]
     };
     Ok(Json(entries.into_iter().map(row).collect()))
@@ -313,7 +326,7 @@ impl WebConsole {
     ) -> Result<(ServerName, Record), AppError> {
         let name: ServerName = name.parse().map_err(|_| AppError::NotFound)?;
         let record = self.frontend.record(&name).await?;
-        let visible = record.filter(|record| auth.permissions.can_view(record));
+        let visible = record.filter(|record| auth.can_view(record));
         Ok((name, visible.ok_or(AppError::NotFound)?))
     }
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use anyhow::{Context, ensure};
 use clap::{Args, Subcommand};
 use hcc_core::Permissions;
-use hcc_store::{Accounts, Sessions};
+use hcc_store::{Accounts, AuditEntry, Sessions};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
@@ -78,6 +78,12 @@ enum Verb {
         name: String,
     },
 
+    /// Remove the second factor and the passkeys of a user, and end all sessions
+    ResetSecondFactor {
+        /// Name of the user
+        name: String,
+    },
+
     /// List the sessions of a user
     Sessions {
         /// Name of the user
@@ -132,6 +138,15 @@ impl User {
                 ensure!(removed, "user {name:?} not found");
                 Ok(())
             }
+            Verb::ResetSecondFactor { name } => {
+                change(accounts, &name, |user| {
+                    user.second_factor = None;
+                    user.passkeys = json!(null);
+                })
+                .await?;
+                audit(accounts, format!("reset second factor of {name}")).await?;
+                end_sessions(accounts, &name).await
+            }
             Verb::Sessions { name, end: true } => {
                 user(accounts, &name).await?;
                 end_sessions(accounts, &name).await
@@ -177,6 +192,19 @@ async fn change(
     let stored = accounts.put_user(&user).await?;
     ensure!(stored, "user {name:?} was changed concurrently; try again");
     Ok(())
+}
+
+/// Adds what was done on the command line to the audit trail.
+async fn audit(accounts: &dyn Accounts, what: String) -> anyhow::Result<()> {
+    let entry = AuditEntry {
+        at: SystemTime::now(),
+        by: None,
+        ip: None,
+        what,
+        server: None,
+        outcome: "on the command line".to_owned(),
+    };
+    Ok(accounts.append(&entry).await?)
 }
 
 async fn end_sessions(accounts: &dyn Accounts, name: &str) -> anyhow::Result<()> {

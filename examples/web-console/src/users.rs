@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use hcc_core::{CreateLimits, Permissions};
-use hcc_store::{Accounts, Sessions, User};
+use hcc_store::{Accounts, Sessions, Token, User};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
@@ -16,6 +16,7 @@ use crate::auth::{AuthUser, CsrfForm, permissions_of};
 use crate::error::AppError;
 use crate::form::{Problem, refused};
 use crate::grants;
+use crate::invitations::InvitationForm;
 use crate::page::Html;
 use crate::passwords::{MAX_LEN, MIN_LEN, Passwords, generate};
 
@@ -23,11 +24,16 @@ pub(crate) const MAX_NAME_LEN: usize = 64;
 
 #[derive(Template)]
 #[template(path = "users.html")]
-struct UsersPage {
+pub(crate) struct UsersPage {
     auth: AuthUser,
     users: Vec<UserRow>,
+    invitations: Vec<Token>,
+    /// The link of a new invitation, to be shown once.
+    link: Option<String>,
     /// The name of a user that was not added, and why.
     name: String,
+    /// What was typed in the form of invitations.
+    invited: InvitationForm,
     problem: Problem,
 }
 
@@ -59,6 +65,9 @@ pub(crate) struct NewUserForm {
 pub(crate) enum UserForm {
     Save(PermissionsForm),
     Password,
+    /// Removes the second factor and the passkeys.
+    #[serde(rename = "second-factor")]
+    SecondFactor,
     Remove {
         /// The name of the user, as a confirmation.
         #[serde(default)]
@@ -161,6 +170,7 @@ pub(crate) async fn change(
     let response = match form {
         UserForm::Save(form) => console.save_permissions(auth, user, form).await?,
         UserForm::Password => console.reset_password(auth, user).await?,
+        UserForm::SecondFactor => console.reset_second_factor(&auth, user).await?,
         UserForm::Remove { sure } => console.remove_user(&auth, user, &sure).await?,
     };
     console.live.recheck_sessions();
@@ -223,9 +233,25 @@ impl UserPage {
 }
 
 impl WebConsole {
-    async fn user(&self, name: &str) -> Result<User, AppError> {
+    pub(crate) async fn user(&self, name: &str) -> Result<User, AppError> {
         let user = self.accounts.user(name).await?;
         user.ok_or(AppError::NotFound)
+    }
+
+    /// The page of users after an invitation: with its link, or with what is wrong.
+    pub(crate) async fn invited_page(
+        &self,
+        auth: AuthUser,
+        link: Option<String>,
+        invited: InvitationForm,
+        problem: Problem,
+    ) -> Result<UsersPage, AppError> {
+        let page = self.users_page(auth, String::new(), problem).await?;
+        Ok(UsersPage {
+            link,
+            invited,
+            ..page
+        })
     }
 
     async fn users_page(
@@ -234,6 +260,7 @@ impl WebConsole {
         name: String,
         problem: Problem,
     ) -> Result<UsersPage, AppError> {
+        let invitations = self.invitations().await?;
         let users = self.accounts.users().await?.into_iter();
         let users = users.map(|user| UserRow {
             permissions: permissions_of(&user),
@@ -242,6 +269,9 @@ impl WebConsole {
         Ok(UsersPage {
             auth,
             users: users.collect(),
+            invitations,
+            link: None,
+            invited: InvitationForm::default(),
             name,
             problem,
         })

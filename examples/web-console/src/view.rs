@@ -238,16 +238,25 @@ pub(crate) fn reason(failure: &Failure) -> String {
     }
 }
 
+/// What the outcome of a command begins with in the audit trail, if an API token was used.
+pub(crate) const ASKED_WITH_TOKEN: &str = "asked with token ";
+
 /// What an entry of the audit trail says about the outcome, in words.
-pub(crate) fn audited(outcome: &str) -> &str {
-    match outcome {
+pub(crate) fn audited(outcome: &str) -> String {
+    if let Some(token) = outcome.strip_prefix(ASKED_WITH_TOKEN) {
+        return format!("requested with API token {token}");
+    }
+    let words = match outcome {
         "asked" => "requested",
         "ok" => "done",
         "wrong_password" => "wrong password",
+        "wrong_code" => "wrong code",
+        "wrong_passkey" => "wrong passkey",
         "not_permitted" | "denied" => "not permitted",
         "no_account" => "no account",
         other => other,
-    }
+    };
+    words.to_owned()
 }
 
 /// What an entry of the audit trail is about, in words.
@@ -285,7 +294,7 @@ pub(crate) fn price(price: &Price) -> String {
     };
     match price {
         Price::Here(price) => short(price),
-        Price::Between([low, high]) => format!("{} to {}", short(low), short(high)),
+        Price::Between([low, high]) => format!("{}–{}", short(low), short(high)),
     }
 }
 
@@ -310,8 +319,8 @@ impl CommandView {
     /// Returns a command as the user may see it; `None` if hidden from the user.
     pub(crate) fn of(entry: &Entry, record: Option<&Record>, auth: &AuthUser) -> Option<Self> {
         let command = &entry.command;
-        let is_own = is_own(command, auth);
-        if !is_own && !record.is_some_and(|record| auth.permissions.can_view(record)) {
+        let is_own = is_own(command.by.as_deref(), auth);
+        if !is_own && !record.is_some_and(|record| auth.can_view(record)) {
             return None;
         }
         let failure = match Outcome::of_entry(entry) {
@@ -347,7 +356,7 @@ pub(crate) fn resolutions(
     record: Option<&Record>,
     auth: &AuthUser,
 ) -> Vec<&'static str> {
-    let is_own = is_own(&entry.command, auth);
+    let is_own = is_own(entry.command.by.as_deref(), auth);
     let retry = is_own && entry.state == State::Dead && could_submit(&entry.command, record, auth);
     let drop = is_own && !matches!(entry.state, State::Leased(_));
     let resolutions = [("retry", retry), ("drop", drop)];
@@ -358,8 +367,9 @@ pub(crate) fn resolutions(
         .collect()
 }
 
-fn is_own(command: &Command, auth: &AuthUser) -> bool {
-    auth.is_admin() || command.by.as_deref() == Some(auth.name())
+/// Whether a command of this user is one that a user may resolve.
+pub(crate) fn is_own(by: Option<&str>, auth: &AuthUser) -> bool {
+    auth.is_admin() || by == Some(auth.name())
 }
 
 fn could_submit(command: &Command, record: Option<&Record>, auth: &AuthUser) -> bool {

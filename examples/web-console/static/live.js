@@ -7,6 +7,29 @@ const TOAST_TIME = 8_000; // milliseconds
 // The service, which may be below another path than the root: this file is two levels below it.
 const root = new URL('../..', import.meta.url).pathname;
 
+// The texts of this file and of updates are English.
+const german = document.documentElement.lang === 'de' ? (await import('./words.js')).german : {};
+const patterns = Object.keys(german)
+  .filter((key) => key.includes('{}') && /\p{L}{3}/u.test(key))
+  .sort((a, b) => b.length - a.length)
+  .map((key) => [new RegExp(`^${key.split('{}').map((it) => it.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('(.*?)')}$`), key]);
+
+/** Returns a text in the language of the page. */
+function t(text, ...values) {
+  if (values.length > 0) return (german[text] ?? text).replaceAll('{}', () => values.shift());
+  if (document.documentElement.lang !== 'de') return text;
+  if (text in german) return german[text];
+  for (const [pattern, key] of patterns) {
+    const found = pattern.exec(text);
+    if (found) return t(key, ...found.slice(1).map((value) => t(value)));
+  }
+  const at = text.indexOf(': ');
+  return at < 0 ? text : `${t(text.slice(0, at))}: ${t(text.slice(at + 2))}`;
+}
+
+// The fields whose values are texts, not names.
+const translated = new Set(['status', 'doing', 'last', 'size', 'what', 'state', 'why', 'hint']);
+
 const list = document.getElementById('servers');
 const commands = document.getElementById('commands');
 const only = document.querySelector('[data-only]')?.dataset.server;
@@ -26,7 +49,10 @@ function fill(element, values) {
     const name = field.dataset.field;
     if (!(name in values)) continue;
     if (field.tagName === 'TIME') showTime(field, values[name]);
-    else if (field.textContent !== values[name]) field.textContent = values[name];
+    else {
+      const text = translated.has(name) ? t(values[name]) : values[name];
+      if (field.textContent !== text) field.textContent = text;
+    }
   }
   const color = (name, tone) => {
     const field = element.querySelector(`[data-field=${name}]`);
@@ -36,7 +62,7 @@ function fill(element, values) {
   if (values.last_tone !== undefined) color('last', values.last_tone);
 }
 
-const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+const relative = new Intl.RelativeTimeFormat(document.documentElement.lang, { numeric: 'auto' });
 const units = [['day', 86_400], ['hour', 3_600], ['minute', 60], ['second', 1]];
 
 /** Shows a timestamp: how long ago it was, or in the format of the browser's locale if that is long. */
@@ -79,7 +105,7 @@ function add(name) {
   row.querySelector('form').action = path;
   row.querySelector('th a').href = path;
   for (const link of row.querySelectorAll('a.button')) link.href = `${path}/screen`;
-  for (const it of row.querySelectorAll('[aria-label]')) it.ariaLabel = `${it.ariaLabel} ${name}`;
+  for (const it of row.querySelectorAll('[aria-label]')) it.ariaLabel = `${it.ariaLabel.trimEnd()} ${name}`;
   row.querySelector('input[type=checkbox]').name += name;
   const at = position(name);
   list.tBodies[0].insertBefore(row, elements.get(names[at]) ?? null);
@@ -151,7 +177,7 @@ async function showHistory() {
   const response = await fetch(`${root}servers/${encodeURIComponent(only)}/history.json`).catch(() => undefined);
   if (!response?.ok || response.redirected) return;
   const entries = await response.json();
-  const labels = ['Time', 'User', 'Action', 'Outcome'];
+  const labels = ['Time', 'User', 'Action', 'Outcome'].map((label) => t(label));
   const rows = entries.map((entry) => {
     const row = document.createElement('tr');
     for (const [at, text] of entry.entries()) {
@@ -245,7 +271,7 @@ async function send(form, button) {
     });
     if (response.type !== 'opaqueredirect') toast(await response.text());
   } catch {
-    toast('The service is not reachable.');
+    toast(t('The service is not reachable.'));
   }
 }
 
@@ -270,7 +296,7 @@ if (all) {
   const count = () => {
     const checked = boxes().filter((box) => box.checked).length;
     document.getElementById('selected').textContent = checked === 0
-      ? 'Select servers to act on several at once.' : `Selected: ${checked}`;
+      ? t('Select servers to act on several at once.') : t('Selected: {}', checked);
     for (const button of document.querySelectorAll('#bulk button')) button.hidden = checked === 0;
     all.checked = checked > 0 && checked === boxes().length;
   };
@@ -293,7 +319,7 @@ const themes = { auto: 'Theme: system', light: 'Theme: light', dark: 'Theme: dar
 const theme = document.getElementById('theme');
 const setTheme = (name) => {
   document.documentElement.dataset.theme = name;
-  if (theme) theme.textContent = themes[name];
+  if (theme) theme.textContent = t(themes[name]);
 };
 const stored = () => {
   try {
@@ -320,12 +346,12 @@ for (const field of navigator.clipboard ? document.querySelectorAll('[data-copy]
   const button = document.createElement('button');
   button.type = 'button';
   button.className = 'copy';
-  button.textContent = 'Copy';
-  button.ariaLabel = `Copy ${field.dataset.copy}`;
+  button.textContent = t('Copy');
+  button.ariaLabel = t('Copy {}', field.dataset.copy);
   button.hidden = field.textContent === '';
   button.addEventListener('click', async () => {
     await navigator.clipboard.writeText(field.textContent);
-    toast(`${field.dataset.copy} copied.`);
+    toast(t('{} copied.', field.dataset.copy));
   });
   field.after(button);
 }
@@ -345,8 +371,8 @@ if (cost) {
     const lowest = Math.min(...here.map(([, price]) => Number(price)));
     cost.hidden = type.value === '';
     cost.textContent = here.length === 0
-      ? 'This type is sold out there at the moment.'
-      : `This server will cost ${lowest.toFixed(2)} ${cost.dataset.currency} a month.`;
+      ? t('This type is sold out there at the moment.')
+      : t('This server will cost {} {} a month.', lowest.toFixed(2), cost.dataset.currency);
   };
   for (const choice of [type, location]) choice.addEventListener('change', show);
   addEventListener('pageshow', show);
@@ -356,4 +382,43 @@ const form = document.querySelector('form[data-at-once]');
 if (form) {
   document.getElementById('opening').textContent = form.dataset.atOnce;
   form.requestSubmit();
+}
+
+/** Makes or finds a passkey, and sends it with the form. */
+async function sendPasskey(form) {
+  const problem = form.querySelector('.problem');
+  problem.textContent = '';
+  const isNew = form.dataset.passkey === 'create';
+  const { csrf, password, credential } = form.elements;
+  const body = new URLSearchParams(isNew ? { do: 'begin', csrf: csrf.value, password: password.value } : {});
+  const response = await fetch(isNew ? form.action : `${form.action}/begin`, {
+    method: 'POST', body, headers: { accept: 'text/plain' },
+  });
+  if (!response.ok) {
+    problem.textContent = await response.text();
+    if (isNew) password.value = '';
+    return;
+  }
+  const options = await response.json();
+  try {
+    const made = isNew
+      ? await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options) })
+      : await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options) });
+    credential.value = JSON.stringify(made);
+  } catch {
+    problem.textContent = t('The browser has not made or found a passkey.');
+    return;
+  }
+  if (isNew) password.disabled = true; // It has been checked.
+  form.submit();
+}
+
+for (const form of document.querySelectorAll('form[data-passkey]')) {
+  if (!globalThis.PublicKeyCredential?.parseCreationOptionsFromJSON) break;
+  form.hidden = false;
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    await sendPasskey(form).catch(() => toast(t('The service is not reachable.')));
+    busy.delete(form);
+  });
 }

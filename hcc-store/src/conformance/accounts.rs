@@ -10,7 +10,8 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::{
-    Accounts, AuditCursor, AuditEntry, AuditQuery, RateLimit, Session, SessionKey, Sessions, User,
+    Accounts, AuditCursor, AuditEntry, AuditQuery, RateLimit, SecondFactor, Session, SessionKey,
+    Sessions, Token, Tokens, User,
 };
 
 /// A database under test: fresh and empty, and removed when dropped.
@@ -39,6 +40,13 @@ macro_rules! accounts_conformance {
             expired_sessions_are_removed
             sessions_end_when_their_user_is_removed
             new_user_does_not_inherit_sessions
+            second_factor_and_passkeys_are_stored_and_removed
+            token_is_found_by_its_key_until_it_expires
+            tokens_are_listed_by_kind_and_user
+            use_of_a_token_is_noted
+            one_of_many_tasks_removes_a_token
+            expired_tokens_are_removed
+            tokens_end_with_their_user
             burst_is_allowed_and_then_one_event_per_interval
             limits_are_shared_by_all_processes
             settings_are_read_as_they_were_stored
@@ -274,6 +282,142 @@ pub async fn new_user_does_not_inherit_sessions(fixture: &dyn AccountsFixture) {
     assert_eq!(found, Some(session), "an existing user keeps them");
 }
 
+/// A second factor is stored with the user, and gone when it is switched off.
+pub async fn second_factor_and_passkeys_are_stored_and_removed(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
+    let mut user = User::new("mary");
+    user.second_factor = Some(SecondFactor {
+        secret: "JBSWY3DPEHPK3PXP".into(),
+        recovery: vec![key("one"), key("two")],
+    });
+    user.passkeys = json!([{"name": "laptop"}]);
+    accounts.put_user(&user).await.unwrap();
+
+    let mut user = accounts.user("mary").await.unwrap().unwrap();
+    let second_factor = user.second_factor.take().unwrap();
+    assert_eq!(second_factor.secret.expose_secret(), "JBSWY3DPEHPK3PXP");
+    assert_eq!(second_factor.recovery, [key("one"), key("two")]);
+    assert_eq!(user.passkeys, json!([{"name": "laptop"}]));
+
+    user.passkeys = json!(null);
+    assert!(accounts.put_user(&user).await.unwrap());
+    let user = accounts.user("mary").await.unwrap().unwrap();
+    assert!(user.second_factor.is_none() && user.passkeys.is_null());
+}
+
+/// A token is valid until it expires, or without a limit.
+pub async fn token_is_found_by_its_key_until_it_expires(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
+    let mut limited = token("limited", "api", "mary", Some(10));
+    limited.data = json!({"$x.y": [1, null]});
+    let unlimited = token("unlimited", "api", "mary", None);
+    for token in [&limited, &unlimited] {
+        accounts.put_token(token).await.unwrap();
+    }
+
+    let accounts = fixture.accounts().await;
+    let find = async |token, now| accounts.token(&key(token), at(now)).await.unwrap();
+    assert_eq!(find("limited", 9).await, Some(limited));
+    assert_eq!(find("limited", 10).await, None);
+    assert_eq!(find("unlimited", 1_000_000).await, Some(unlimited));
+    assert_eq!(find("another", 9).await, None);
+}
+
+/// Tokens of one kind are listed without those of another, newest first.
+pub async fn tokens_are_listed_by_kind_and_user(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
+    for (name, kind, user, since, until) in [
+        ("a", "api", "mary", 0, None),
+        ("b", "api", "mary", 1, Some(10)),
+        ("c", "api", "zoe", 2, None),
+        ("d", "invitation", "mary", 3, Some(10)),
+    ] {
+        let token = Token {
+            since: at(since),
+            ..token(name, kind, user, until)
+        };
+        accounts.put_token(&token).await.unwrap();
+    }
+    let list = async |kind, user, now| {
+        let tokens = accounts.tokens(kind, user, at(now)).await.unwrap();
+        let names = tokens.into_iter().map(|token| token.name);
+        names.collect::<Vec<_>>().join(" ")
+    };
+
+    assert_eq!(list("api", Some("mary"), 9).await, "b a");
+    assert_eq!(list("api", Some("mary"), 10).await, "a");
+    assert_eq!(list("api", None, 9).await, "c b a");
+    assert_eq!(list("invitation", None, 9).await, "d");
+    assert_eq!(list("login", None, 9).await, "");
+}
+
+/// The time of the last use replaces the one before.
+pub async fn use_of_a_token_is_noted(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
+    let stored = token("a", "api", "mary", None);
+    accounts.put_token(&stored).await.unwrap();
+
+    for used in [5, 7] {
+        assert!(accounts.use_token(&key("a"), at(used)).await.unwrap());
+
+        let found = accounts.token(&key("a"), at(9)).await.unwrap();
+        assert_eq!(found.unwrap().used, Some(at(used)));
+    }
+    assert!(!accounts.use_token(&key("b"), at(5)).await.unwrap());
+}
+
+/// A token that is valid once is used once.
+pub async fn one_of_many_tasks_removes_a_token(fixture: &dyn AccountsFixture) {
+    let stored = token("a", "invitation", "mary", Some(10));
+    let put = fixture.accounts().await.put_token(&stored).await;
+    put.unwrap();
+    let mut tasks = JoinSet::new();
+    for _ in 0..20 {
+        let accounts = fixture.accounts().await;
+        tasks.spawn(async move {
+            let key = key("a");
+            accounts.remove_tokens(Tokens::Key(&key)).await.unwrap()
+        });
+    }
+
+    let removed = tasks.join_all().await;
+
+    assert_eq!(removed.into_iter().sum::<usize>(), 1);
+}
+
+/// Expired tokens are removed, others are kept.
+pub async fn expired_tokens_are_removed(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
+    for (name, until) in [
+        ("a", Some(9)),
+        ("b", Some(10)),
+        ("c", Some(11)),
+        ("d", None),
+    ] {
+        let token = token(name, "api", "mary", until);
+        accounts.put_token(&token).await.unwrap();
+    }
+
+    let removed = accounts.remove_tokens(Tokens::EndedBy(at(10))).await;
+
+    assert_eq!(removed.unwrap(), 2);
+    assert_eq!(accounts.tokens("api", None, at(0)).await.unwrap().len(), 2);
+}
+
+/// Tokens of a removed user are gone, also for a new user of that name.
+pub async fn tokens_end_with_their_user(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
+    accounts.put_user(&User::new("mary")).await.unwrap();
+    let stored = token("a", "api", "mary", None);
+    accounts.put_token(&stored).await.unwrap();
+    accounts.remove_user("mary").await.unwrap();
+    assert_eq!(accounts.token(&key("a"), at(0)).await.unwrap(), None);
+
+    accounts.put_token(&stored).await.unwrap();
+    accounts.put_user(&User::new("mary")).await.unwrap();
+    assert_eq!(accounts.token(&key("a"), at(0)).await.unwrap(), None);
+}
+
 /// Entries are read unchanged, newest first.
 pub async fn audit_is_read_newest_first(fixture: &dyn AccountsFixture) {
     let entries = [
@@ -493,6 +637,10 @@ pub async fn secrets_of_accounts_are_not_in_debug(fixture: &dyn AccountsFixture)
     let accounts = fixture.accounts().await;
     let mut user = User::new("mary");
     user.password = Some("canary".into());
+    user.second_factor = Some(SecondFactor {
+        secret: "canary".into(),
+        recovery: Vec::new(),
+    });
     accounts.put_user(&user).await.unwrap();
 
     let user = accounts.user("mary").await.unwrap();
@@ -523,6 +671,19 @@ fn session(token: &str, user: &str, until: u64) -> Session {
         user: user.to_owned(),
         since: at(0),
         until: at(until),
+    }
+}
+
+fn token(token: &str, kind: &str, user: &str, until: Option<u64>) -> Token {
+    Token {
+        key: key(token),
+        kind: kind.to_owned(),
+        user: user.to_owned(),
+        name: token.to_owned(),
+        data: json!(null),
+        since: at(0),
+        until: until.map(at),
+        used: None,
     }
 }
 

@@ -11,13 +11,14 @@ use serde_json::Value;
 use super::Memory;
 use crate::{
     Accounts, AuditEntry, AuditPage, AuditQuery, RateLimit, Result, Session, SessionKey, Sessions,
-    User,
+    Token, Tokens, User,
 };
 
 #[derive(Default)]
 pub(super) struct State {
     users: BTreeMap<String, User>,
     sessions: Vec<Session>,
+    tokens: Vec<Token>,
     /// The time at which the counted events of a key are forgotten.
     counts: HashMap<String, SystemTime>,
     settings: BTreeMap<String, Value>,
@@ -31,6 +32,12 @@ impl State {
         let before = self.sessions.len();
         self.sessions.retain(|session| !which.include(session));
         before - self.sessions.len()
+    }
+
+    fn remove_tokens(&mut self, which: Tokens<'_>) -> usize {
+        let before = self.tokens.len();
+        self.tokens.retain(|token| !which.include(token));
+        before - self.tokens.len()
     }
 }
 
@@ -59,6 +66,7 @@ impl Accounts for Memory {
         }
         if rev == 0 {
             state.end(Sessions::Of(&user.name));
+            state.remove_tokens(Tokens::Of(&user.name));
         }
         state.users.insert(user.name.clone(), user.next());
         Ok(true)
@@ -67,6 +75,7 @@ impl Accounts for Memory {
     async fn remove_user(&self, name: &str) -> Result<bool> {
         let mut state = self.state();
         state.end(Sessions::Of(name));
+        state.remove_tokens(Tokens::Of(name));
         Ok(state.users.remove(name).is_some())
     }
 
@@ -98,6 +107,37 @@ impl Accounts for Memory {
 
     async fn end_sessions(&self, which: Sessions<'_>) -> Result<usize> {
         Ok(self.state().end(which))
+    }
+
+    async fn put_token(&self, token: &Token) -> Result<()> {
+        self.state().tokens.push(token.clone());
+        Ok(())
+    }
+
+    async fn token(&self, key: &SessionKey, now: SystemTime) -> Result<Option<Token>> {
+        let state = self.state();
+        let mut found = state.tokens.iter().filter(|token| token.key == *key);
+        Ok(found.find(|token| token.is_valid(now)).cloned())
+    }
+
+    async fn tokens(&self, kind: &str, user: Option<&str>, now: SystemTime) -> Result<Vec<Token>> {
+        let state = self.state();
+        let matches = |token: &&Token| {
+            token.kind == kind && user.is_none_or(|user| token.user == user) && token.is_valid(now)
+        };
+        let mut tokens: Vec<_> = state.tokens.iter().filter(matches).cloned().collect();
+        tokens.sort_by_key(|token| Reverse(token.since));
+        Ok(tokens)
+    }
+
+    async fn use_token(&self, key: &SessionKey, at: SystemTime) -> Result<bool> {
+        let mut state = self.state();
+        let found = state.tokens.iter_mut().find(|token| token.key == *key);
+        Ok(found.map(|token| token.used = Some(at)).is_some())
+    }
+
+    async fn remove_tokens(&self, which: Tokens<'_>) -> Result<usize> {
+        Ok(self.state().remove_tokens(which))
     }
 
     async fn count(

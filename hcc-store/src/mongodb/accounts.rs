@@ -22,7 +22,7 @@ use crate::accounts::{StoredUser, seconds};
 use crate::error::invalid_document;
 use crate::{
     Accounts, AuditEntry, AuditPage, AuditQuery, RateLimit, Result, Session, SessionKey, Sessions,
-    User,
+    Token, Tokens, User,
 };
 
 #[async_trait]
@@ -51,6 +51,7 @@ impl Accounts for Mongodb {
         };
         if put.upserted_id.is_some() {
             self.end_sessions(Sessions::Of(&user.name)).await?;
+            self.remove_tokens(Tokens::Of(&user.name)).await?;
         }
         Ok(put.upserted_id.is_some() || put.matched_count > 0)
     }
@@ -61,6 +62,7 @@ impl Accounts for Mongodb {
             .answer(users.delete_one(doc! { "_id": name }))
             .await?;
         self.end_sessions(Sessions::Of(name)).await?;
+        self.remove_tokens(Tokens::Of(name)).await?;
         Ok(removed.deleted_count > 0)
     }
 
@@ -98,6 +100,47 @@ impl Accounts for Mongodb {
         let sessions = self.session_documents();
         let ended = self.server.answer(sessions.delete_many(filter)).await?;
         Ok(ended.deleted_count as usize)
+    }
+
+    async fn put_token(&self, token: &Token) -> Result<()> {
+        let mut document = document(token);
+        document.insert("_id", token.key.as_str());
+        self.insert(self.token_documents(), document).await
+    }
+
+    async fn token(&self, key: &SessionKey, now: SystemTime) -> Result<Option<Token>> {
+        let filter = doc! { "_id": key.as_str() };
+        let tokens: Vec<Token> = self.read(self.token_documents(), filter).await?;
+        Ok(tokens.into_iter().find(|token| token.is_valid(now)))
+    }
+
+    async fn tokens(&self, kind: &str, user: Option<&str>, now: SystemTime) -> Result<Vec<Token>> {
+        let mut filter = doc! { "kind": kind };
+        if let Some(user) = user {
+            filter.insert("user", user);
+        }
+        let mut tokens: Vec<Token> = self.read(self.token_documents(), filter).await?;
+        tokens.retain(|token| token.is_valid(now));
+        tokens.sort_by_key(|token| Reverse(token.since));
+        Ok(tokens)
+    }
+
+    async fn use_token(&self, key: &SessionKey, at: SystemTime) -> Result<bool> {
+        let set = doc! { "$set": { "used": seconds(at) } };
+        let tokens = self.token_documents();
+        let used = tokens.update_one(doc! { "_id": key.as_str() }, set);
+        Ok(self.server.answer(used).await?.matched_count > 0)
+    }
+
+    async fn remove_tokens(&self, which: Tokens<'_>) -> Result<usize> {
+        let filter = match which {
+            Tokens::Key(key) => doc! { "_id": key.as_str() },
+            Tokens::Of(user) => doc! { "user": user },
+            Tokens::EndedBy(now) => doc! { "until": { "$lte": seconds(now) } },
+        };
+        let tokens = self.token_documents();
+        let removed = self.server.answer(tokens.delete_many(filter)).await?;
+        Ok(removed.deleted_count as usize)
     }
 
     async fn count(
@@ -222,6 +265,10 @@ impl Mongodb {
 
     fn session_documents(&self) -> Collection<Document> {
         self.server.database().collection("sessions")
+    }
+
+    fn token_documents(&self) -> Collection<Document> {
+        self.server.database().collection("tokens")
     }
 
     fn counts(&self) -> Collection<Document> {

@@ -14,16 +14,19 @@ use super::{Sqlite, corrupt};
 use crate::accounts::{StoredUser, seconds, time};
 use crate::{
     Accounts, AuditEntry, AuditPage, AuditQuery, RateLimit, Result, Session, SessionKey, Sessions,
-    User,
+    Token, Tokens, User,
 };
 
 /// Replaces each field of hcc as a whole, so that removed permissions are gone.
 const UPDATE_USER: &str = "UPDATE users SET doc = json_set(doc,
         '$.rights', ?2 -> '$.rights', '$.disabled', ?2 -> '$.disabled',
-        '$.password', ?2 -> '$.password', '$.rev', ?2 -> '$.rev')
+        '$.password', ?2 -> '$.password', '$.second_factor', ?2 -> '$.second_factor',
+        '$.passkeys', ?2 -> '$.passkeys', '$.rev', ?2 -> '$.rev')
     WHERE name = ?1 AND doc ->> '$.rev' = ?3";
 
 const END_SESSIONS: &str = "DELETE FROM sessions WHERE user = ?1";
+
+const REMOVE_TOKENS: &str = "DELETE FROM tokens WHERE user = ?1";
 
 #[async_trait]
 impl Accounts for Sqlite {
@@ -56,6 +59,7 @@ impl Accounts for Sqlite {
             let inserted = transaction.execute(sql, [document])? > 0;
             if inserted {
                 transaction.execute(END_SESSIONS, [&name])?;
+                transaction.execute(REMOVE_TOKENS, [&name])?;
             }
             Ok(inserted)
         });
@@ -66,6 +70,7 @@ impl Accounts for Sqlite {
         let name = name.to_owned();
         let removed = self.0.write(|transaction| {
             transaction.execute(END_SESSIONS, [&name])?;
+            transaction.execute(REMOVE_TOKENS, [&name])?;
             Ok(transaction.execute("DELETE FROM users WHERE name = ?1", [name])? > 0)
         });
         Ok(removed.await?)
@@ -116,6 +121,55 @@ impl Accounts for Sqlite {
             Ok(transaction.execute(&sql, [value])?)
         });
         Ok(ended.await?)
+    }
+
+    async fn put_token(&self, token: &Token) -> Result<()> {
+        self.insert("INSERT INTO tokens (doc) VALUES (?1)", token)
+            .await
+    }
+
+    async fn token(&self, key: &SessionKey, now: SystemTime) -> Result<Option<Token>> {
+        let key = key.clone();
+        let token = self.0.read(move |connection| {
+            let sql = "SELECT doc FROM tokens WHERE key = ?1";
+            let tokens: Vec<Token> = all(connection, sql, [key.as_str()])?;
+            Ok(tokens.into_iter().find(|token| token.is_valid(now)))
+        });
+        Ok(token.await?)
+    }
+
+    async fn tokens(&self, kind: &str, user: Option<&str>, now: SystemTime) -> Result<Vec<Token>> {
+        let (kind, user) = (kind.to_owned(), user.map(str::to_owned));
+        let tokens = self.0.read(move |connection| {
+            let sql = "SELECT doc FROM tokens
+                WHERE doc ->> '$.kind' = ?1 AND (?2 IS NULL OR user = ?2)
+                    AND (until IS NULL OR until > ?3)
+                ORDER BY doc ->> '$.since' DESC";
+            all(connection, sql, params![kind, user, seconds(now)])
+        });
+        Ok(tokens.await?)
+    }
+
+    async fn use_token(&self, key: &SessionKey, at: SystemTime) -> Result<bool> {
+        let key = key.clone();
+        let used = self.0.write_existing(move |transaction| {
+            let sql = "UPDATE tokens SET doc = json_set(doc, '$.used', ?2) WHERE key = ?1";
+            Ok(transaction.execute(sql, params![key.as_str(), seconds(at)])? > 0)
+        });
+        Ok(used.await?)
+    }
+
+    async fn remove_tokens(&self, which: Tokens<'_>) -> Result<usize> {
+        let (condition, value): (_, Value) = match which {
+            Tokens::Key(key) => ("key = ?1", key.as_str().to_owned().into()),
+            Tokens::Of(user) => ("user = ?1", user.to_owned().into()),
+            Tokens::EndedBy(now) => ("until <= ?1", seconds(now).into()),
+        };
+        let removed = self.0.write_existing(move |transaction| {
+            let sql = format!("DELETE FROM tokens WHERE {condition}");
+            Ok(transaction.execute(&sql, [value])?)
+        });
+        Ok(removed.await?)
     }
 
     async fn count(

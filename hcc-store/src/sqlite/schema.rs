@@ -67,6 +67,14 @@ pub(super) static SCHEMA: Schema = Schema {
         doc TEXT NOT NULL CHECK (json_valid(doc)),
         until REAL NOT NULL
     ) WITHOUT ROWID",
+        "CREATE TABLE tokens (
+        id INTEGER PRIMARY KEY,
+        doc TEXT NOT NULL CHECK (json_type(doc, '$.key') = 'text'),
+        key TEXT NOT NULL UNIQUE GENERATED ALWAYS AS (doc ->> '$.key') STORED,
+        user TEXT GENERATED ALWAYS AS (doc ->> '$.user'),
+        until REAL GENERATED ALWAYS AS (doc ->> '$.until')
+    );
+    CREATE INDEX tokens_user ON tokens (user)",
     ],
     page_size: 4096,
     synchronous: "FULL",

@@ -117,7 +117,7 @@ async fn newer_format_is_refused_with_both_numbers() {
 
     let error = directory.store().list().await.unwrap_err();
 
-    let (found, supported) = (7, 4);
+    let (found, supported) = (7, 6);
     assert_eq!(
         error.failure(),
         Some(Failure::UnsupportedFormat { found, supported })

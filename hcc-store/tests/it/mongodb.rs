@@ -370,7 +370,7 @@ async fn fields_of_other_programs_in_a_user_are_kept() {
         document,
         doc! {
             "_id": "mary", "name": "mary", "rights": Bson::Null, "disabled": false,
-            "password": Bson::Null, "rev": 2, "since": DateTime::from_millis(7),
+            "password": Bson::Null, "second_factor": Bson::Null, "passkeys": Bson::Null, "rev": 2, "since": DateTime::from_millis(7),
         }
     );
 }

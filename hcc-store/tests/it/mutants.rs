@@ -9,7 +9,7 @@ use hcc_store::conformance::{self, Fixture};
 use hcc_store::{
     Accounts, Attachment, AuditEntry, AuditPage, AuditQuery, Changes, Fields, IfMissing, Memory,
     Order, Precondition, RateLimit, Record, RecordStream, Result, Revision, Session, SessionKey,
-    Sessions, Store, User, Write,
+    Sessions, Store, Token, Tokens, User, Write,
 };
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -33,6 +33,8 @@ enum Mistake {
     SessionNeverExpires,
     ExtensionIsIgnored,
     SessionsDoNotEnd,
+    TokenNeverExpires,
+    TokensStay,
     NothingIsCounted,
     SettingsStay,
     AuditIsReadOldestFirst,
@@ -246,6 +248,33 @@ impl Accounts for Mutant {
         self.memory.end_sessions(which).await
     }
 
+    async fn put_token(&self, token: &Token) -> Result<()> {
+        self.memory.put_token(token).await
+    }
+
+    async fn token(&self, key: &SessionKey, now: SystemTime) -> Result<Option<Token>> {
+        let now = match self.mistake {
+            Mistake::TokenNeverExpires => SystemTime::UNIX_EPOCH,
+            _ => now,
+        };
+        self.memory.token(key, now).await
+    }
+
+    async fn tokens(&self, kind: &str, user: Option<&str>, now: SystemTime) -> Result<Vec<Token>> {
+        self.memory.tokens(kind, user, now).await
+    }
+
+    async fn use_token(&self, key: &SessionKey, at: SystemTime) -> Result<bool> {
+        self.memory.use_token(key, at).await
+    }
+
+    async fn remove_tokens(&self, which: Tokens<'_>) -> Result<usize> {
+        if self.has(Mistake::TokensStay) {
+            return Ok(1);
+        }
+        self.memory.remove_tokens(which).await
+    }
+
     async fn count(
         &self,
         key: &str,
@@ -338,6 +367,8 @@ mutants! { accounts;
     eternal_session: SessionNeverExpires dies in session_is_found_by_its_key_until_it_expires;
     session_that_is_not_extended: ExtensionIsIgnored dies in expiry_of_a_session_can_be_changed;
     sessions_that_do_not_end: SessionsDoNotEnd dies in all_sessions_of_a_user_can_be_ended;
+    token_that_never_expires: TokenNeverExpires dies in token_is_found_by_its_key_until_it_expires;
+    token_that_is_used_twice: TokensStay dies in one_of_many_tasks_removes_a_token;
     unlimited_events: NothingIsCounted dies in burst_is_allowed_and_then_one_event_per_interval;
     setting_that_stays: SettingsStay dies in settings_are_read_as_they_were_stored;
     oldest_entry_first: AuditIsReadOldestFirst dies in audit_is_read_newest_first;

@@ -150,6 +150,22 @@ impl Chromium {
         self.devtools("Emulation.setEmulatedMedia", media).await;
     }
 
+    /// Adds an authenticator for passkeys, whose user is always there.
+    pub async fn add_authenticator(&self) {
+        self.devtools("WebAuthn.enable", json!({})).await;
+        let options = json!({
+            "protocol": "ctap2",
+            "transport": "internal",
+            "hasResidentKey": true,
+            "hasUserVerification": true,
+            "isUserVerified": true,
+            "automaticPresenceSimulation": true,
+        });
+        let params = json!({ "options": options });
+        self.devtools("WebAuthn.addVirtualAuthenticator", params)
+            .await;
+    }
+
     /// Disables JavaScript for the pages loaded from now on.
     pub async fn disable_scripts(&self) {
         let params = json!({ "value": true });

@@ -1,16 +1,18 @@
 //! All servers and commands in memory, and what changed when.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use hcc_queue::{CommandId, Entry, State as CommandState};
 use hcc_store::{Changes, Record};
 use serde::Serialize;
 
+use super::EndedCommand;
 use crate::auth::AuthUser;
 use crate::natural::Natural;
 use crate::passwords::{hex, random};
-use crate::view::{AllowedCommands, CommandView, ServerView};
+use crate::view::{AllowedCommands, CommandView, ServerView, is_own};
 
 /// How many changes are remembered. Pages that have missed more have to load again.
 const MAX_CHANGES: usize = 20_000;
@@ -141,6 +143,41 @@ impl State {
     /// All servers, in the order in which people number them.
     pub(crate) fn servers(&self) -> impl Iterator<Item = &Arc<Server>> {
         self.servers.values()
+    }
+
+    /// The servers that follow another one, or all.
+    pub(crate) fn servers_after(
+        &self,
+        after: Option<Natural>,
+    ) -> impl Iterator<Item = &Arc<Server>> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let servers = self.servers.range((start, Bound::Unbounded));
+        servers.map(|(_, server)| server)
+    }
+
+    /// Returns how a command ended, if it is the last of its server.
+    pub(crate) fn ended(&self, id: &CommandId) -> Option<EndedCommand> {
+        let id = Some(id.to_string());
+        let is_last = |server: &&Arc<Server>| {
+            let last = server.record.last.as_ref();
+            last.is_some_and(|last| last.id == id)
+        };
+        EndedCommand::last(&self.servers().find(is_last)?.record)
+    }
+
+    /// The record of a server.
+    pub(crate) fn record(&self, name: &str) -> Option<&Record> {
+        self.server(name).map(|server| &server.record)
+    }
+
+    /// The entries of the queue that a user may see.
+    pub(crate) fn entries(&self, auth: &AuthUser) -> impl Iterator<Item = &Entry> {
+        let is_visible = |entry: &&Entry| {
+            let record = self.record(&entry.command.server);
+            is_own(entry.command.by.as_deref(), auth)
+                || record.is_some_and(|record| auth.can_view(record))
+        };
+        self.commands.iter().filter(is_visible)
     }
 
     /// The commands that a user may see.
@@ -287,7 +324,7 @@ impl State {
             no_worker: self.no_worker,
             version: self.shown(self.version),
         };
-        let is_visible = |server: &&Arc<Server>| auth.permissions.can_view(&server.record);
+        let is_visible = |server: &&Arc<Server>| auth.can_view(&server.record);
         let Some(since) = since else {
             let included = self.servers().filter(|it| view.includes(&it.record.name));
             let rows = included.filter(is_visible).map(|server| server.row(auth));

@@ -55,10 +55,7 @@ pub(crate) async fn stream(
     headers: HeaderMap,
 ) -> Result<Response, AppError> {
     let live = &console.live.0;
-    let permit = live.streams.clone().try_acquire_owned();
-    let permit = permit.map_err(|_| AppError::Busy)?;
-    let place = live.streams_of_users.take(auth.name().to_owned());
-    let place = place.ok_or(AppError::TooManyPages)?;
+    let held = console.live.hold(auth.name())?;
     // What browsers have seen before they connect again.
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let versions = live.versions.subscribe();
@@ -74,7 +71,7 @@ pub(crate) async fn stream(
         view: View::new(&auth, query.server),
         auth,
         console,
-        _held: (permit, place),
+        _held: held,
     };
     let stream = Sse::new(stream.into_stream());
     let stream = stream.keep_alive(KeepAlive::new().interval(CHECK_INTERVAL));
@@ -93,7 +90,7 @@ impl super::LiveUpdates {
 }
 
 /// What an event stream takes from others.
-type Held = (OwnedSemaphorePermit, Place<String>);
+pub(crate) type Held = (OwnedSemaphorePermit, Place<String>);
 
 /// The reader of an event stream.
 struct Subscriber {

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use hcc_store::SecondFactor;
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -233,7 +234,22 @@ async fn users_are_managed_on_the_command_line() {
     let refused = site.anonymous().log_in("anna", PASSWORD).await;
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
     run(&["enable", "anna"]);
+    let anna = site.log_in("anna").await;
+    let mut user = site.accounts.user("anna").await.unwrap().unwrap();
+    user.second_factor = Some(SecondFactor {
+        secret: "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".into(),
+        recovery: Vec::new(),
+    });
+    assert!(site.accounts.put_user(&user).await.unwrap());
+    let form = [("name", "anna"), ("password", PASSWORD)];
+    let asked = site.anonymous().post_raw("/login", &form).await;
+    assert_eq!(asked.location(), "/login/code");
+    run(&["reset-second-factor", "anna"]);
+    assert_eq!(anna.get("/").await.location(), "/login");
     site.log_in("anna").await;
+    let audit = site.audit().await;
+    let entry = " reset second factor of anna on the command line".to_owned();
+    assert!(audit.contains(&entry), "{audit:?}");
     run(&["remove", "anna"]);
     assert_eq!(run(&["list"]), "root  admin\n");
 }

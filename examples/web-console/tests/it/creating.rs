@@ -1,6 +1,11 @@
 //! Creating servers from a catalog, and the limits of users.
 
-use hcc_store::{Patch, StoreExt};
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use hcc_store::{
+    DataCentre, Patch, Price, Protection, ServerSnapshot, ServerType, StoreExt, Traffic,
+};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -56,6 +61,38 @@ async fn form_offers_what_the_worker_has_published_with_prices() {
     ] {
         assert!(page.contains(part), "{part}: {page}");
     }
+}
+
+#[tokio::test]
+async fn page_of_a_server_shows_the_price_with_its_currency() {
+    let site = site().await;
+    let root = site.admin().await;
+    let snapshot = ServerSnapshot {
+        id: 42,
+        status: "running".to_owned(),
+        created: None,
+        ip4: None,
+        ip6: None,
+        image: None,
+        r#type: ServerType {
+            price: Some(Price::Here("4.4900".to_owned())),
+            ..ServerType::default()
+        },
+        io: Traffic::default(),
+        dc: DataCentre::default(),
+        rescue: false,
+        labels: BTreeMap::new(),
+        lock: false,
+        prot: Protection::default(),
+        synced: SystemTime::now(),
+    };
+    let patch = Patch::new().snapshot(&snapshot);
+    site.store.set("web-1", patch).await.unwrap();
+
+    let page = root.get("/servers/web-1").await.text;
+
+    let price = "<span data-field=\"price\">4.49</span> EUR";
+    assert!(page.contains(price), "{page}");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod addresses;
+mod api;
 mod attacks;
 mod browser;
 mod bulk;
@@ -14,12 +15,16 @@ mod creating;
 mod demo;
 mod forms;
 mod installation;
+mod invitations;
+mod languages;
 mod limits;
 mod lists;
 mod login;
 mod monitor;
+mod oidc;
 mod processes;
 mod proxies;
 mod screens;
+mod second_factor;
 mod site;
 mod streams;

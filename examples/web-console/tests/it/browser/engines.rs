@@ -60,6 +60,7 @@ in_every_browser!(
     address_outside_of_the_policy_is_blocked,
     expired_link_and_missing_screen_are_told_apart,
     wrong_password_is_reported_and_another_one_accepted,
+    closing_a_connected_tab_asks_first,
 );
 
 async fn servers_are_listed_stopped_and_started(browser: &Browser) {
@@ -201,4 +202,26 @@ async fn wrong_password_is_reported_and_another_one_accepted(browser: &Browser) 
     browser.click("#asking button").await;
 
     browser.wait_for_state("connected").await;
+}
+
+/// Ctrl-W deletes a word at a shell, and closes the tab in browsers.
+async fn closing_a_connected_tab_asks_first(browser: &Browser) {
+    let vnc = Vnc::start();
+    let site = site(format!("ws://{}", vnc.address())).await;
+    let _worker = serve_screens(&site, [(&vnc.url(), "wrong")]);
+    log_in(browser, &site.origin).await;
+    // Drivers close tabs without asking, so that the event itself is sent.
+    let asks = async || {
+        let script = "return !dispatchEvent(new Event('beforeunload', { cancelable: true }))";
+        browser.execute(script, vec![]).await.unwrap() == json!(true)
+    };
+
+    open(browser, &site, "web").await;
+    browser.wait_for_state("wrong").await;
+    assert!(!asks().await, "nothing is lost without a screen");
+    browser.fill("#password", Vnc::PASSWORD).await;
+    browser.click("#asking button").await;
+    browser.wait_for_state("connected").await;
+
+    assert!(asks().await);
 }

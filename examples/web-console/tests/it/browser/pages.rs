@@ -42,6 +42,7 @@ async fn every_page_is_responsive_and_accessible() {
         ("user", "/users/anna"),
         ("audit", "/audit"),
         ("account", "/account"),
+        ("second-factor", "/account/second-factor"),
         ("error", "/nothing"),
     ] {
         browser.goto(&format!("{origin}{path}")).await.unwrap();
@@ -65,6 +66,12 @@ async fn every_page_is_responsive_and_accessible() {
             "/servers",
             "verb=kill&server:web-1=on&server:db-1=on",
         ),
+        (
+            "token",
+            "/account/tokens",
+            "do=add&name=ci&days=30&rights=fly",
+        ),
+        ("invitation", "/users/invitations", "do=add&name=a+b"),
         ("refused", "/new", "name=we+b&user_data=x"),
     ] {
         // As a form would: pages with several servers or with errors are responses to forms.
@@ -87,6 +94,27 @@ async fn every_page_is_responsive_and_accessible() {
         browser.save_screenshots(name).await;
         assert_eq!(accessibility_violations(&browser).await, [""; 0], "{name}");
     }
+
+    // The widest texts are German.
+    browser.goto(&format!("{origin}/account")).await.unwrap();
+    browser.follow("[name=language][value=de]").await;
+    for (name, path) in [
+        ("german-servers", "/"),
+        ("german-server", "/servers/web-2"),
+        ("german-create", "/new"),
+        ("german-users", "/users"),
+        ("german-user", "/users/anna"),
+        ("german-audit", "/audit"),
+        ("german-account", "/account"),
+        ("german-second-factor", "/account/second-factor"),
+    ] {
+        browser.goto(&format!("{origin}{path}")).await.unwrap();
+        browser.element("h1").await;
+        browser.save_screenshots(name).await;
+        assert_eq!(accessibility_violations(&browser).await, [""; 0], "{path}");
+    }
+    browser.goto(&format!("{origin}/account")).await.unwrap();
+    browser.follow("[name=language][value=en]").await;
 
     browser
         .goto(&format!("{origin}/servers/web-1/screen"))

@@ -1,0 +1,152 @@
+//! The REST API, for programs: with tokens of users instead of cookies, so that no other site can use
+//! it by way of a browser.
+
+mod commands;
+mod events;
+mod problem;
+mod servers;
+
+use std::time::{Duration, SystemTime};
+
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::routing::get;
+use axum::{Json, Router};
+use hcc_core::Permissions;
+use hcc_store::{Session, SessionKey};
+use secrecy::SecretString;
+use serde::Deserialize;
+use tracing::Span;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use self::problem::Problem;
+pub(crate) use self::problem::{Failed, problem};
+use crate::WebConsole;
+use crate::auth::{AuthUser, permissions_of};
+use crate::error::AppError;
+use crate::limits::{API_FAILURES_FROM, API_REQUESTS};
+use crate::peer::Peer;
+use crate::tokens::{API, PREFIX};
+
+/// The path of everything in the API.
+pub(crate) const PATH: &str = "/api/";
+
+/// How exactly the time of the last use of a token is known.
+const USE_INTERVAL: Duration = Duration::from_mins(1);
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "web-console",
+        description = "Servers of a Hetzner Cloud project, and commands for them."
+    ),
+    servers((url = "/api/v1")),
+    components(schemas(Problem)),
+    security(("token" = [])),
+    modifiers(&Token),
+)]
+struct Document;
+
+/// How requests are authenticated.
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("An API token, from the page of the account."));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(scheme.build()));
+    }
+}
+
+/// Returns the router of the API, which also serves its description.
+pub(crate) fn router() -> Router<WebConsole> {
+    let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(servers::list))
+        .routes(routes!(servers::one))
+        .routes(routes!(commands::submit))
+        .routes(routes!(commands::list))
+        .routes(routes!(commands::one, commands::remove))
+        .routes(routes!(commands::retry))
+        .routes(routes!(events::stream))
+        .split_for_parts();
+    router.route("/openapi.json", get(async move || Json(document.clone())))
+}
+
+/// A program with the token of a user.
+pub(crate) struct ApiUser(pub(crate) AuthUser);
+
+impl FromRequestParts<WebConsole> for ApiUser {
+    type Rejection = AppError;
+
+    async fn from_request_parts(parts: &mut Parts, console: &WebConsole) -> Result<Self, AppError> {
+        let peer = Peer::from_request_parts(parts, console).await?;
+        let network = peer.network();
+        let found = match bearer(parts) {
+            Some(secret) => console.token_user(&secret, peer).await?,
+            None => None,
+        };
+        let Some(found) = found else {
+            console.count(API_FAILURES_FROM, &network).await?;
+            return Err(AppError::InvalidToken);
+        };
+        let key = found.session.key.as_str();
+        console.count(API_REQUESTS, key).await?;
+        Span::current().record("user", &found.user.name);
+        Ok(Self(found))
+    }
+}
+
+/// Returns the token of a request.
+fn bearer(parts: &Parts) -> Option<SecretString> {
+    let value = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let is_token = scheme.eq_ignore_ascii_case("bearer") && token.starts_with(PREFIX);
+    is_token.then(|| token.trim().into())
+}
+
+impl WebConsole {
+    /// Returns the user of a token, if both are valid now.
+    async fn token_user(
+        &self,
+        secret: &SecretString,
+        peer: Peer,
+    ) -> Result<Option<AuthUser>, AppError> {
+        let (key, now) = (SessionKey::of(secret), SystemTime::now());
+        let token = self.accounts.token(&key, now).await?;
+        let Some(token) = token.filter(|token| token.kind == API) else {
+            return Ok(None);
+        };
+        let user = self.accounts.user(&token.user).await?;
+        let Some(user) = user.filter(|user| !user.disabled) else {
+            return Ok(None);
+        };
+        let limit = match token.data.is_null() {
+            true => None,
+            // A limit that cannot be read allows nothing.
+            false => Some(Permissions::deserialize(&token.data).unwrap_or_default()),
+        };
+        if token.used.is_none_or(|used| now > used + USE_INTERVAL) {
+            self.accounts.use_token(&key, now).await?;
+        }
+        Ok(Some(AuthUser {
+            permissions: permissions_of(&user),
+            limit,
+            session: Session {
+                key,
+                user: user.name.clone(),
+                since: token.since,
+                until: token.until.unwrap_or(now + USE_INTERVAL),
+            },
+            token: Some(token.name),
+            user,
+            peer,
+            csrf: String::new(),
+        }))
+    }
+}

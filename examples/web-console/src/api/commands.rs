@@ -1,0 +1,427 @@
+//! Commands: submitting them, and how they end.
+
+#![expect(unused_qualifications, reason = "the macro of utoipa writes them")]
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use hcc_core::{Command, Outcome, Request, ServerName, Verb};
+use hcc_queue::{CommandId, Entry, State as QueueState};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+use utoipa::{IntoParams, ToSchema};
+
+use super::ApiUser;
+use super::problem::Problem;
+use crate::WebConsole;
+use crate::auth::AuthUser;
+use crate::error::AppError;
+use crate::limits::COMMANDS;
+use crate::live::EndedCommand;
+use crate::page::timestamp;
+use crate::view::{is_own, resolutions};
+
+/// How long a request may wait for the end of a command, in seconds.
+const MAX_WAIT: u64 = 30;
+
+/// How long the event of a command that is gone from the queue may take.
+const EVENT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A new command.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NewCommand {
+    /// What to do, such as `start`, `stop`, `reboot`, `reset`, `off`, `new`, `kill` or `sync`.
+    #[schema(example = "start")]
+    verb: String,
+    /// The arguments, as in the queue: of `new`, `type`, `image`, `location` and more.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    args: Value,
+}
+
+/// A command that was submitted.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SubmittedCommand {
+    /// The id.
+    id: String,
+    /// What to do.
+    #[schema(example = "start")]
+    verb: String,
+    /// The server.
+    #[schema(example = "web-1")]
+    server: String,
+    /// The user that has submitted it.
+    by: Option<String>,
+    /// When it was submitted, as long as it is in the queue.
+    #[schema(format = DateTime)]
+    at: Option<String>,
+    /// Where it is.
+    state: CommandState,
+    /// When it ended.
+    #[schema(format = DateTime)]
+    ended: Option<String>,
+    /// How it ended.
+    outcome: Option<CommandOutcome>,
+}
+
+/// Where a command is.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum CommandState {
+    /// It waits for a worker, or for another attempt.
+    Waiting,
+    /// A worker carries it out.
+    InProgress,
+    /// It has ended: see `outcome`.
+    Ended,
+}
+
+/// How a command ended.
+#[derive(Clone, Serialize, ToSchema)]
+pub(crate) struct CommandOutcome {
+    /// How it ended.
+    end: End,
+    /// What there is to know in addition; why it failed.
+    message: Option<String>,
+    /// The code of the error.
+    #[schema(example = "locked")]
+    code: Option<String>,
+    /// What to do about a failure.
+    hint: Option<String>,
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum End {
+    /// It was carried out.
+    Done,
+    /// It failed, and can be retried or removed.
+    Failed,
+    /// It was removed before a worker carried it out.
+    Removed,
+}
+
+/// The last command of a server.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Ended {
+    /// The id.
+    pub(super) id: Option<String>,
+    /// What was done.
+    #[schema(example = "start")]
+    pub(super) verb: String,
+    /// When it ended.
+    #[schema(format = DateTime)]
+    pub(super) at: String,
+    /// How it ended.
+    pub(super) outcome: CommandOutcome,
+}
+
+/// The commands in the queue.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CommandsPage {
+    /// Those that wait or are carried out, and the newest that have failed.
+    commands: Vec<SubmittedCommand>,
+}
+
+/// How long to wait.
+#[derive(Default, Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WaitQuery {
+    /// How many seconds to wait for the end of the command, 30 at most.
+    #[param(minimum = 0, maximum = 30)]
+    wait: u64,
+}
+
+impl From<&Outcome> for CommandOutcome {
+    fn from(outcome: &Outcome) -> Self {
+        let ended = |end, message| Self {
+            end,
+            message,
+            code: None,
+            hint: None,
+        };
+        match outcome {
+            Outcome::Done { note } => ended(End::Done, note.clone()),
+            Outcome::Failed(failure) => Self {
+                code: Some(failure.code.clone()),
+                hint: failure.hint.clone(),
+                ..ended(End::Failed, Some(failure.message.clone()))
+            },
+            // Other ends that this version does not know are no success.
+            _ => ended(End::Removed, None),
+        }
+    }
+}
+
+impl SubmittedCommand {
+    fn queued(entry: &Entry) -> Self {
+        let command = &entry.command;
+        let outcome = Outcome::of_entry(entry);
+        Self {
+            id: command.id.to_string(),
+            verb: command.verb.clone(),
+            server: command.server.clone(),
+            by: command.by.clone(),
+            at: command.at.map(timestamp),
+            state: match entry.state {
+                QueueState::Dead => CommandState::Ended,
+                QueueState::Leased(_) => CommandState::InProgress,
+                _ => CommandState::Waiting,
+            },
+            ended: None,
+            outcome: outcome.as_ref().map(Into::into),
+        }
+    }
+
+    fn ended(ended: &EndedCommand) -> Self {
+        Self {
+            id: ended.id.to_string(),
+            verb: ended.verb.clone(),
+            server: ended.server.clone(),
+            by: ended.by.clone(),
+            at: None,
+            state: CommandState::Ended,
+            ended: Some(timestamp(ended.at)),
+            outcome: Some((&ended.outcome).into()),
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        matches!(self.state, CommandState::Ended)
+    }
+}
+
+/// Submits a command for a server. If an equal command of yours is waiting, its id is returned.
+#[utoipa::path(
+    post,
+    path = "/servers/{name}/commands",
+    tag = "commands",
+    params(("name" = String, Path, description = "The name of the server")),
+    request_body = NewCommand,
+    responses(
+        (status = ACCEPTED, body = SubmittedCommand, headers(
+            ("location" = String, description = "Where to follow the command"),
+        )),
+        (status = "default", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn submit(
+    State(console): State<WebConsole>,
+    ApiUser(auth): ApiUser,
+    Path(name): Path<String>,
+    Json(NewCommand { verb, args }): Json<NewCommand>,
+) -> Result<Response, AppError> {
+    let mut queued = hcc_queue::Command::new(verb.clone(), name.clone());
+    queued.args = args;
+    let server: ServerName = name.parse().map_err(|_| AppError::NotFound)?;
+    let request = Request::try_from(&queued).map_err(|error| invalid(&error))?;
+    let command = request.command;
+    if matches!(command, Command::Console) {
+        let message = "Screens are opened in the browser.".to_owned();
+        return Err(AppError::Invalid(message));
+    }
+    let record = match command.verb() {
+        Verb::Create => console.frontend.record(&server).await?,
+        _ => Some(console.server(&auth, &name).await?.1),
+    };
+    if !auth.may(&command, &server, record.as_ref()) {
+        return Err(console.refuse(&auth, command.verb().wire(), &name).await);
+    }
+    let id = console.submit(&auth, Request::new(command, server)).await?;
+    let location = format!("{}/api/v1/commands/{id}", console.settings.base_path);
+    let submitted = SubmittedCommand {
+        id: id.to_string(),
+        verb: queued.verb,
+        server: queued.server,
+        by: Some(auth.name().to_owned()),
+        at: None,
+        state: CommandState::Waiting,
+        ended: None,
+        outcome: None,
+    };
+    let location = [(header::LOCATION, location)];
+    Ok((StatusCode::ACCEPTED, location, Json(submitted)).into_response())
+}
+
+fn invalid(error: &(dyn std::error::Error + 'static)) -> AppError {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        message = format!("{message}: {error}");
+        cause = error.source();
+    }
+    AppError::Invalid(message)
+}
+
+/// Lists the commands in the queue that you may see.
+#[utoipa::path(
+    get,
+    path = "/commands",
+    tag = "commands",
+    responses(
+        (status = OK, body = CommandsPage),
+        (status = "default", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn list(
+    State(console): State<WebConsole>,
+    ApiUser(auth): ApiUser,
+) -> Result<Json<CommandsPage>, AppError> {
+    console.refresh().await?;
+    let state = console.live.state();
+    let entries = state.entries(&auth);
+    let commands = entries.map(SubmittedCommand::queued).collect();
+    Ok(Json(CommandsPage { commands }))
+}
+
+/// Returns one command: in the queue, or one that has ended recently.
+#[utoipa::path(
+    get,
+    path = "/commands/{id}",
+    tag = "commands",
+    params(("id" = String, Path, description = "The id of the command"), WaitQuery),
+    responses(
+        (status = OK, body = SubmittedCommand),
+        (status = "default", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn one(
+    State(console): State<WebConsole>,
+    ApiUser(auth): ApiUser,
+    Path(id): Path<String>,
+    Query(WaitQuery { wait }): Query<WaitQuery>,
+) -> Result<Json<SubmittedCommand>, AppError> {
+    let id = CommandId::from(id);
+    let deadline = Instant::now() + Duration::from_secs(wait.min(MAX_WAIT));
+    let mut ends = console.live.ends();
+    let mut gone = None;
+    loop {
+        let found = console.find_command(&auth, &id).await?;
+        let until = match found {
+            Some(found) if found.has_ended() || Instant::now() >= deadline => {
+                return Ok(Json(found));
+            }
+            Some(_) => deadline,
+            // Its end may be about to be reported.
+            None => *gone.get_or_insert_with(|| Instant::now() + EVENT_TIMEOUT),
+        };
+        let changed = timeout_at(until, ends.changed()).await;
+        if changed.is_err() && gone.is_some() {
+            return Err(AppError::NotFound);
+        }
+    }
+}
+
+/// Removes a command that no worker has begun, or one that has failed.
+#[utoipa::path(
+    delete,
+    path = "/commands/{id}",
+    tag = "commands",
+    params(("id" = String, Path, description = "The id of the command")),
+    responses(
+        (status = NO_CONTENT, description = "It is removed"),
+        (status = "default", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn remove(
+    State(console): State<WebConsole>,
+    ApiUser(auth): ApiUser,
+    Path(id): Path<String>,
+) -> Result<StatusCode, AppError> {
+    let id = CommandId::from(id);
+    let entry = console.resolvable(&auth, &id, "drop").await?;
+    console.audit_resolution(&auth, "drop", &entry).await?;
+    console.frontend.remove(&id, Some(auth.name())).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Retries a command that has failed.
+#[utoipa::path(
+    post,
+    path = "/commands/{id}/retry",
+    tag = "commands",
+    params(("id" = String, Path, description = "The id of the command")),
+    responses(
+        (status = NO_CONTENT, description = "It is in the queue again"),
+        (status = "default", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn retry(
+    State(console): State<WebConsole>,
+    ApiUser(auth): ApiUser,
+    Path(id): Path<String>,
+) -> Result<StatusCode, AppError> {
+    let id = CommandId::from(id);
+    let entry = console.resolvable(&auth, &id, "retry").await?;
+    console.count(COMMANDS, auth.name()).await?;
+    console.audit_resolution(&auth, "retry", &entry).await?;
+    console.frontend.retry(&id, Some(auth.name())).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl WebConsole {
+    /// Returns a command that the user may see.
+    async fn find_command(
+        &self,
+        auth: &AuthUser,
+        id: &CommandId,
+    ) -> Result<Option<SubmittedCommand>, AppError> {
+        let commands = self.frontend.queue().commands();
+        let entry = commands.get(id).await.map_err(hcc_core::Error::from)?;
+        let (server, by) = match &entry {
+            Some(entry) => (entry.command.server.clone(), entry.command.by.clone()),
+            None => match self.live.ended(id) {
+                Some(ended) => (ended.server.clone(), ended.by.clone()),
+                None => return Ok(None),
+            },
+        };
+        let is_visible = is_own(by.as_deref(), auth) || self.server(auth, &server).await.is_ok();
+        if !is_visible {
+            return Ok(None);
+        }
+        let ended = || self.live.ended(id);
+        Ok(match entry {
+            Some(entry) => Some(SubmittedCommand::queued(&entry)),
+            None => ended().as_ref().map(SubmittedCommand::ended),
+        })
+    }
+
+    /// Returns a command in the queue that the user may resolve like this.
+    pub(crate) async fn resolvable(
+        &self,
+        auth: &AuthUser,
+        id: &CommandId,
+        how: &str,
+    ) -> Result<Entry, AppError> {
+        let commands = self.frontend.queue().commands();
+        let entry = commands.get(id).await.map_err(hcc_core::Error::from)?;
+        let entry = entry.ok_or(AppError::NotFound)?;
+        let server: Option<ServerName> = entry.command.server.parse().ok();
+        let record = match &server {
+            Some(server) => self.frontend.record(server).await?,
+            None => None,
+        };
+        match resolutions(&entry, record.as_ref(), auth).contains(&how) {
+            true => Ok(entry),
+            false => Err(AppError::NotFound),
+        }
+    }
+
+    pub(crate) async fn audit_resolution(
+        &self,
+        auth: &AuthUser,
+        how: &str,
+        entry: &Entry,
+    ) -> Result<(), AppError> {
+        let what = format!("{how} {}", entry.command.verb);
+        let server = Some(&*entry.command.server);
+        Ok(self.audit(auth, &what, server, &auth.asked()).await?)
+    }
+}

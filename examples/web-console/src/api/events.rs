@@ -1,0 +1,176 @@
+//! The events of servers and commands, as they happen.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::HeaderValue;
+use axum::response::sse::{Event as Message, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{Stream, unfold};
+use hcc_core::{CommandEvent, Event};
+use serde::Serialize;
+use tokio::select;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
+use tokio::time::{Interval, interval};
+use utoipa::ToSchema;
+
+use super::ApiUser;
+use super::problem::Problem;
+use crate::WebConsole;
+use crate::auth::AuthUser;
+use crate::error::AppError;
+use crate::live::Held;
+use crate::view::is_own;
+
+/// How often a stream checks whether its token is valid.
+const CHECK_INTERVAL: Duration = Duration::from_secs(15);
+
+/// The data of an event, whose name says what has happened: `done`, `failed`, `delayed`, `retried` or
+/// `removed` for a command, `record` for a server. After `missed`, read again what you need.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct EventData {
+    /// The server.
+    #[schema(example = "web-1")]
+    server: String,
+    /// The id of the command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    command: Option<String>,
+    /// The verb of the command, or what has happened to the record.
+    #[schema(example = "start")]
+    what: String,
+    /// Why a command has failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    message: Option<String>,
+}
+
+/// Streams the events of servers and commands that you may see, as server-sent events.
+#[utoipa::path(
+    get,
+    path = "/events",
+    tag = "events",
+    responses(
+        (status = OK, body = EventData, content_type = "text/event-stream"),
+        (status = "default", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn stream(
+    State(console): State<WebConsole>,
+    ApiUser(auth): ApiUser,
+) -> Result<Response, AppError> {
+    let held = console.live.hold(auth.name())?;
+    let subscriber = Subscriber {
+        events: console.live.events(),
+        _versions: console.live.versions(),
+        sessions: console.live.sessions(),
+        checks: interval(CHECK_INTERVAL),
+        console,
+        auth,
+        _held: held,
+    };
+    subscriber.console.refresh().await?;
+    let stream = Sse::new(subscriber.into_stream());
+    let stream = stream.keep_alive(KeepAlive::new().interval(CHECK_INTERVAL));
+    let unbuffered = [("x-accel-buffering", HeaderValue::from_static("no"))];
+    Ok((unbuffered, stream).into_response())
+}
+
+struct Subscriber {
+    console: WebConsole,
+    auth: AuthUser,
+    events: broadcast::Receiver<Arc<Event>>,
+    /// Keeps the state up to date, which says whose servers they are.
+    _versions: watch::Receiver<u64>,
+    sessions: watch::Receiver<()>,
+    checks: Interval,
+    _held: Held,
+}
+
+impl Subscriber {
+    fn into_stream(self) -> impl Stream<Item = Result<Message, Infallible>> {
+        unfold(self, async |mut subscriber| {
+            let event = subscriber.next().await?;
+            Some((Ok(event), subscriber))
+        })
+    }
+
+    /// Returns the next event; `None` when the token is not valid any more.
+    async fn next(&mut self) -> Option<Message> {
+        loop {
+            select! {
+                event = self.events.recv() => match event {
+                    Ok(event) => match self.message(&event) {
+                        Some(message) => return Some(message),
+                        None => continue,
+                    },
+                    Err(RecvError::Lagged(_)) => {
+                        return Some(Message::default().event("missed").data("{}"));
+                    }
+                    Err(RecvError::Closed) => return None,
+                },
+                _ = self.sessions.changed() => {}
+                _ = self.checks.tick() => {}
+            }
+            if !self.is_valid().await {
+                return None;
+            }
+        }
+    }
+
+    async fn is_valid(&self) -> bool {
+        let key = &self.auth.session.key;
+        let accounts = &self.console.accounts;
+        let token = accounts.token(key, std::time::SystemTime::now()).await;
+        let user = accounts.user(self.auth.name()).await;
+        match (token, user) {
+            (Ok(token), Ok(user)) => {
+                token.is_some() && user.is_some_and(|user| user.rev == self.auth.user.rev)
+            }
+            // Without the database nothing new is reported either.
+            _ => true,
+        }
+    }
+
+    fn message(&self, event: &Event) -> Option<Message> {
+        let (name, data) = match event {
+            Event::Done(event) => ("done", self.command(event)?),
+            Event::Failed(event) => ("failed", self.command(event)?),
+            Event::Delayed(event) => ("delayed", self.command(event)?),
+            Event::Retried(event) => ("retried", self.command(event)?),
+            Event::Removed(event) | Event::Pulled(event) => ("removed", self.command(event)?),
+            Event::Record(event) if self.can_view(&event.server) => {
+                let data = EventData {
+                    server: event.server.clone(),
+                    command: None,
+                    what: event.record.as_str().to_owned(),
+                    message: None,
+                };
+                ("record", data)
+            }
+            _ => return None,
+        };
+        let message = Message::default().event(name).json_data(data);
+        Some(message.expect("its keys are strings"))
+    }
+
+    fn command(&self, event: &CommandEvent) -> Option<EventData> {
+        let is_visible = is_own(event.by.as_deref(), &self.auth) || self.can_view(&event.server);
+        is_visible.then(|| EventData {
+            server: event.server.clone(),
+            command: Some(event.id.to_string()),
+            what: event.cmd.clone(),
+            message: event.err.clone(),
+        })
+    }
+
+    /// Whether the user may see this server. Records that were removed just now are still there.
+    fn can_view(&self, server: &str) -> bool {
+        let state = self.console.live.state();
+        let known = state.record(server);
+        known.is_some_and(|record| self.auth.can_view(record)) || self.auth.is_admin()
+    }
+}

@@ -1,0 +1,185 @@
+//! Servers.
+
+#![expect(unused_qualifications, reason = "the macro of utoipa writes them")]
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use hcc_core::{Outcome, Verb};
+use hcc_store::Record;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::ApiUser;
+use super::commands::Ended;
+use super::problem::Problem;
+use crate::WebConsole;
+use crate::auth::AuthUser;
+use crate::error::AppError;
+use crate::live;
+use crate::natural::Natural;
+use crate::page::timestamp;
+use crate::servers::ServerFilter;
+use crate::view::{AllowedCommands, price};
+
+const DEFAULT_LIMIT: usize = 100;
+const MAX_LIMIT: usize = 500;
+
+/// Which servers to list.
+#[derive(Deserialize, IntoParams)]
+#[serde(default)]
+#[into_params(parameter_in = Query)]
+#[derive(Default)]
+pub(crate) struct ServersQuery {
+    /// Words in the name, the addresses, the type, the location or the labels.
+    q: String,
+    /// The status, such as `running`.
+    status: String,
+    /// A label selector, such as `env=prod`.
+    label: String,
+    /// How many servers, 500 at most.
+    #[param(minimum = 1, maximum = 500, default = 100)]
+    limit: Option<usize>,
+    /// Only servers after this one: `next` of the page before.
+    after: Option<String>,
+}
+
+/// A page of the list of servers.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ServersPage {
+    /// The servers, in the order in which people number them.
+    servers: Vec<Server>,
+    /// The last server, if more follow it.
+    next: Option<String>,
+}
+
+/// A server, as far as its record is known.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Server {
+    /// The name, which is unique.
+    #[schema(example = "web-1")]
+    name: String,
+    /// The id at Hetzner.
+    id: Option<u64>,
+    /// The status, such as `running` or `off`.
+    #[schema(example = "running")]
+    status: String,
+    /// The IPv4 address.
+    ipv4: Option<String>,
+    /// The IPv6 network.
+    ipv6: Option<String>,
+    /// The server type.
+    #[schema(example = "cx23")]
+    r#type: Option<String>,
+    /// The location.
+    #[schema(example = "fsn1")]
+    location: Option<String>,
+    /// The image.
+    image: Option<String>,
+    /// The labels.
+    labels: BTreeMap<String, String>,
+    /// The price per month, without a currency, which is that of the project.
+    price: Option<String>,
+    /// When it was created.
+    created: Option<String>,
+    /// When the record was last compared with Hetzner.
+    #[schema(format = DateTime)]
+    synced: Option<String>,
+    /// How the last command ended.
+    last: Option<Ended>,
+    /// The verbs that you may use.
+    allowed: Vec<&'static str>,
+}
+
+impl Server {
+    pub(super) fn new(record: &Record, auth: &AuthUser) -> Self {
+        let allowed = AllowedCommands::new(auth, record);
+        let verbs = Verb::ALL.iter().filter(|verb| allowed.allows(**verb));
+        let server_type = record.r#type.as_ref();
+        let location = record.dc.as_ref().and_then(|dc| dc.loc.as_ref());
+        let image = record.image.as_ref();
+        Self {
+            name: record.name.clone(),
+            id: record.id,
+            status: record.status.as_deref().unwrap_or("unknown").to_owned(),
+            ipv4: record.ip4.clone(),
+            ipv6: record.ip6.clone(),
+            r#type: server_type.and_then(|it| it.name.clone()),
+            location: location.and_then(|it| it.name.clone().or(it.city.clone())),
+            image: image.and_then(|it| it.name.clone().or(it.desc.clone())),
+            labels: record.labels.clone().unwrap_or_default(),
+            price: server_type.and_then(|it| it.price.as_ref()).map(price),
+            created: record.created.clone(),
+            synced: record.synced.map(timestamp),
+            last: record.last.as_ref().map(|last| Ended {
+                id: last.id.clone(),
+                verb: last.cmd.clone(),
+                at: timestamp(last.at),
+                outcome: (&Outcome::of_last(last)).into(),
+            }),
+            allowed: verbs.map(|verb| verb.wire()).collect(),
+        }
+    }
+}
+
+/// Lists the servers that you may see.
+#[utoipa::path(
+    get,
+    path = "/servers",
+    tag = "servers",
+    params(ServersQuery),
+    responses(
+        (status = OK, body = ServersPage),
+        (status = "default", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn list(
+    State(console): State<WebConsole>,
+    ApiUser(auth): ApiUser,
+    Query(query): Query<ServersQuery>,
+) -> Result<Json<ServersPage>, AppError> {
+    console.refresh().await?;
+    let filter = ServerFilter::new(query.q, query.status, query.label);
+    let matches = filter
+        .matcher()
+        .map_err(|problem| AppError::Invalid(problem.message().to_owned()))?;
+    let limit = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
+    let after = query.after.as_deref().map(Natural::from);
+    let state = console.live.state();
+    let is_listed =
+        |server: &&std::sync::Arc<live::Server>| auth.can_view(&server.record) && matches(server);
+    let mut servers: Vec<_> = state
+        .servers_after(after)
+        .filter(is_listed)
+        .take(limit + 1)
+        .map(|server| Server::new(&server.record, &auth))
+        .collect();
+    let has_more = servers.len() > limit;
+    servers.truncate(limit);
+    let last = servers.last().filter(|_| has_more);
+    Ok(Json(ServersPage {
+        next: last.map(|server| server.name.clone()),
+        servers,
+    }))
+}
+
+/// Returns one server.
+#[utoipa::path(
+    get,
+    path = "/servers/{name}",
+    tag = "servers",
+    params(("name" = String, Path, description = "The name of the server")),
+    responses(
+        (status = OK, body = Server),
+        (status = "default", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+pub(crate) async fn one(
+    State(console): State<WebConsole>,
+    ApiUser(auth): ApiUser,
+    Path(name): Path<String>,
+) -> Result<Json<Server>, AppError> {
+    let (_, record) = console.server(&auth, &name).await?;
+    Ok(Json(Server::new(&record, &auth)))
+}
