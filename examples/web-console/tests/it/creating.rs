@@ -84,6 +84,12 @@ async fn page_of_a_server_shows_the_price_with_its_currency() {
         labels: BTreeMap::new(),
         lock: false,
         prot: Protection::default(),
+        net: Vec::new(),
+        volumes: Vec::new(),
+        iso: None,
+        window: None,
+        snapshots: None,
+        backups: None,
         synced: SystemTime::now(),
     };
     let patch = Patch::new().snapshot(&snapshot);
