@@ -76,7 +76,8 @@ fn with_aliases(program: Command) -> Command {
         let aliases: Vec<&str> = verb.get_visible_aliases().collect();
         match verb.get_about() {
             Some(about) if !aliases.is_empty() => {
-                let about = format!("{about} [alias: {}]", aliases.join(", "));
+                let label = if aliases.len() == 1 { "alias" } else { "aliases" };
+                let about = format!("{about} [{label}: {}]", aliases.join(", "));
                 verb.about(about)
             }
             _ => verb,
