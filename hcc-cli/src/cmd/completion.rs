@@ -76,7 +76,11 @@ fn with_aliases(program: Command) -> Command {
         let aliases: Vec<&str> = verb.get_visible_aliases().collect();
         match verb.get_about() {
             Some(about) if !aliases.is_empty() => {
-                let label = if aliases.len() == 1 { "alias" } else { "aliases" };
+                let label = if aliases.len() == 1 {
+                    "alias"
+                } else {
+                    "aliases"
+                };
                 let about = format!("{about} [{label}: {}]", aliases.join(", "));
                 verb.about(about)
             }
