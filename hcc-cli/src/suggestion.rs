@@ -12,9 +12,9 @@ use crate::error::CliError;
 /// How long the database may take.
 const DATABASE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Adds to an error which name may be meant, if one that is known locally is similar.
+/// Adds a name that is known locally to an error, if it is similar.
 pub(crate) async fn suggest(error: CliError, config: &Config) -> CliError {
-    let meant = match error.cause() {
+    let similar = match error.cause() {
         Some(Error::NoSuchServer { name }) => {
             let statuses = async { config.store().await.ok()?.statuses().await.ok() };
             let statuses = timeout(DATABASE_TIMEOUT, statuses).await.ok().flatten();
@@ -36,12 +36,12 @@ pub(crate) async fn suggest(error: CliError, config: &Config) -> CliError {
             }),
         _ => None,
     };
-    let Some(meant) = meant else {
+    let Some(similar) = similar else {
         return error;
     };
     let hint = match &error.hint {
-        Some(hint) => format!("did you mean {meant}? {hint}"),
-        None => format!("did you mean {meant}?"),
+        Some(hint) => format!("did you mean {similar}? {hint}"),
+        None => format!("did you mean {similar}?"),
     };
     error.hint(hint)
 }

@@ -148,7 +148,7 @@ impl Operation {
     }
 
     /// Reads the arguments of a queued command; `None` if the verb is not one of an operation. The
-    /// first form is meant unless `do` names one.
+    /// first form is requested unless `do` names one.
     pub(crate) fn read(verb: Verb, args: &Value) -> Option<serde_json::Result<Self>> {
         let description = Self::description(verb)?;
         let mut args = match args {

@@ -2,7 +2,7 @@
 //! directory, `json:/var/lib/hcc`.
 //!
 //! It is complete (it passes the suites of `hcc-store` and `hcc-queue`, and several processes can
-//! use one directory), and meant to be read: each call reads a file and changes it under a lock, so
+//! use one directory), and written to be read: each call reads a file and changes it under a lock, so
 //! its costs grow with the size of the file. [`register`] is all that `hcc` needs.
 
 mod accounts;
