@@ -642,10 +642,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn items_of_a_list_are_decoded_once_though_deviations_are_observed() {
+    async fn items_with_the_same_fields_are_decoded_once_though_deviations_are_observed() {
         let api = MockServer::start().await;
-        let servers = include_str!("fixtures/servers.json");
-        let response = ResponseTemplate::new(200).set_body_raw(servers, "application/json");
+        let server = include_str!("fixtures/server.json");
+        let mut server: Value = serde_json::from_str(server).unwrap();
+        let one = server["server"].take();
+        let mut other = one.clone();
+        other["id"] = 2.into();
+        other["image"] = Value::Null;
+        let servers = serde_json::json!({ "servers": [one, other] });
+        let response = ResponseTemplate::new(200).set_body_json(servers);
         Mock::given(any()).respond_with(response).mount(&api).await;
         let client = Client::builder("token")
             .endpoint(api.uri())
