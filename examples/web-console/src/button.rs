@@ -61,7 +61,10 @@ impl Button {
     /// All buttons for existing servers. The screen has a page of its own.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         let others = Verb::ALL.iter().filter(|verb| !POWER.contains(verb));
-        let verbs = POWER.iter().chain(others);
+        // The least used are last.
+        let (last, others): (Vec<_>, Vec<_>) =
+            others.partition(|verb| matches!(verb, Verb::Settag | Verb::Deltag));
+        let verbs = POWER.iter().chain(others).chain(last);
         let verbs = verbs.filter(|verb| !matches!(verb, Verb::Create | Verb::Console));
         verbs.flat_map(|verb| {
             let forms = verb.description().forms.iter();

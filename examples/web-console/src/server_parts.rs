@@ -176,7 +176,10 @@ fn details(record: &Record) -> Vec<(&'static str, String)> {
         (
             "Daily backups",
             window
-                .map(|it| format!("between {it} o'clock UTC"))
+                .map(|it| match it.split_once('-') {
+                    Some((from, to)) => format!("between {from} and {to} o'clock UTC"),
+                    None => it.clone(),
+                })
                 .unwrap_or_default(),
         ),
         (

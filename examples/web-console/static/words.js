@@ -377,7 +377,7 @@ export const german = {
   'from deletion': 'vor Löschen',
   'from rebuilds': 'vor Neuaufsetzen',
   'Daily backups': 'Tägliche Sicherungen',
-  'between {} o\'clock UTC': 'zwischen {} Uhr UTC',
+  'between {} and {} o\'clock UTC': 'zwischen {} und {} Uhr UTC',
   'Traffic this month': 'Datenverkehr diesen Monat',
   'This is so already.': 'Das ist schon so.',
   'This is missing.': 'Das fehlt.',

@@ -178,6 +178,12 @@ async fn pages_of_operations_are_responsive_and_accessible() {
         browser.goto(&server).await.unwrap();
         browser.element("polyline").await;
         check(&browser, &format!("operations-{language}")).await;
+        for part in ["snapshots", "metrics"] {
+            let script = "document.getElementById(arguments[0]).scrollIntoView()";
+            browser.execute(script, vec![part.into()]).await.unwrap();
+            let name = format!("operations-{part}-{language}");
+            browser.save_screenshots(&name).await;
+        }
         for (name, value) in FORMS {
             let form = format!("{server}/form?verb={value}");
             browser.goto(&form).await.unwrap();
