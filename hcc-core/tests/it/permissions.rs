@@ -262,4 +262,6 @@ async fn catalog_is_published_for_web_services_with_users() {
     assert_eq!(catalog.monthly("cx23", Some("nowhere")), None);
     assert!(catalog.images.iter().any(|it| it.name == "debian-13"));
     assert!(catalog.locations.iter().any(|it| it.name == "fsn1"));
+    let iso = "debian-13.2.0-amd64-netinst.iso";
+    assert!(catalog.isos.iter().any(|it| it.name == iso));
 }
