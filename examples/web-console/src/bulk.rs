@@ -1,20 +1,21 @@
 //! One command for several servers, with one confirmation.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use hcc_core::Request;
+use hcc_core::{Request, ServerName};
 use serde::Deserialize;
 
 use crate::WebConsole;
+use crate::argument_fields::{Field, Input, Offers, Values, command};
 use crate::auth::{AuthUser, CsrfForm};
+use crate::button::{Button, Confirm, Place};
 use crate::error::AppError;
+use crate::form::{Problem, refused};
 use crate::limits::BULKS;
 use crate::natural::Natural;
 use crate::page::Html;
-use crate::view::{Button, Confirm, ServerView};
+use crate::view::ServerView;
 
 /// What the names of the fields of servers begin with. HTML forms have no lists that are the value
 /// of one field.
@@ -29,16 +30,19 @@ pub(crate) struct BulkForm {
     /// The confirmation: `yes`, or the number of servers.
     #[serde(default)]
     sure: String,
+    /// The servers, and the arguments.
     #[serde(flatten)]
-    fields: BTreeMap<String, String>,
+    values: Values,
 }
 
 #[derive(Template)]
 #[template(path = "bulk.html")]
 struct BulkPage {
     auth: AuthUser,
-    button: &'static Button,
+    button: Button,
     servers: Vec<ServerView>,
+    fields: Vec<Field>,
+    problem: Problem,
     /// Servers that are left out, with the reason.
     others: Vec<(String, String)>,
     /// Whether something else than the number of servers was typed.
@@ -49,7 +53,7 @@ struct BulkPage {
 #[template(path = "bulk_result.html")]
 struct BulkResultPage {
     auth: AuthUser,
-    button: &'static Button,
+    button: Button,
     /// How many commands were submitted.
     submitted: usize,
     /// The other servers, with the reason.
@@ -58,7 +62,7 @@ struct BulkResultPage {
 
 impl BulkPage {
     fn needs_number(&self) -> bool {
-        self.button.confirm == Confirm::TypedName
+        self.button.confirm() == Confirm::TypedName
     }
 }
 
@@ -67,10 +71,11 @@ pub(crate) async fn submit(
     State(console): State<WebConsole>,
     CsrfForm(auth, form): CsrfForm<BulkForm>,
 ) -> Result<Response, AppError> {
-    let button = form.verb.parse().ok().and_then(Button::of);
-    let button = button.ok_or(AppError::NotFound)?;
+    let button = Button::parse(&form.verb);
+    let is_known = |button: &Button| Button::bulk().any(|it| it.value() == button.value());
+    let button = button.filter(is_known).ok_or(AppError::NotFound)?;
     let names = form
-        .fields
+        .values
         .keys()
         .filter_map(|key| key.strip_prefix(PREFIX));
     let mut names: Vec<_> = names.map(Natural::from).collect();
@@ -93,27 +98,44 @@ pub(crate) async fn submit(
             Err(error) => return Err(error),
         }
     }
-    let confirmed = match button.confirm {
+    let confirmed = match button.confirm() {
         Confirm::TypedName => form.sure == chosen.len().to_string(),
         Confirm::No | Confirm::Click => form.sure == "yes",
     };
-    if !confirmed || chosen.is_empty() {
-        return Ok(Html(BulkPage {
-            auth,
-            button,
-            servers: chosen.into_iter().map(|(_, view)| view).collect(),
-            others,
-            mistyped: !form.sure.is_empty(),
-        })
-        .into_response());
-    }
+    let command = match command(button, &form.values) {
+        Ok(command) if confirmed && !chosen.is_empty() => command,
+        checked => {
+            // Nothing is wrong before the form has been seen.
+            let problem = checked.err().filter(|_| confirmed).unwrap_or_default();
+            let offers = Offers {
+                auth: &auth,
+                record: None,
+                catalog: None,
+            };
+            let fields = offers.fields(button, &form.values);
+            let is_refused = problem.is_some();
+            let page = BulkPage {
+                auth,
+                button,
+                servers: chosen.into_iter().map(|(_, view)| view).collect(),
+                fields,
+                problem,
+                others,
+                mistyped: !confirmed && !form.sure.is_empty(),
+            };
+            return Ok(match is_refused {
+                true => refused(page),
+                false => Html(page).into_response(),
+            });
+        }
+    };
 
     console.count(BULKS, auth.name()).await?;
     let mut submitted = 0;
     for (server, _) in chosen {
         let name = server.to_string();
         match console
-            .push(&auth, Request::new(button.command(), server))
+            .push(&auth, Request::new(command.clone(), server))
             .await
         {
             Ok(_) => submitted += 1,
@@ -137,16 +159,18 @@ impl WebConsole {
     async fn choose(
         &self,
         auth: &AuthUser,
-        button: &Button,
+        button: Button,
         name: &str,
-    ) -> Result<(hcc_core::ServerName, ServerView), AppError> {
+    ) -> Result<(ServerName, ServerView), AppError> {
         let (server, record) = self.server(auth, name).await?;
-        if !auth.may(&button.command(), &server, Some(&record)) {
+        if !button.is_allowed(auth, &record) {
             return Err(AppError::NotPermitted);
         }
         if !button.is_useful(&record) {
-            let status = record.status.clone().unwrap_or_default();
-            return Err(AppError::Useless(status));
+            return Err(AppError::Useless(match button.place() {
+                Place::Power => record.status.clone().unwrap_or_default(),
+                _ => String::new(),
+            }));
         }
         Ok((server, ServerView::new(&record, String::new())))
     }
