@@ -227,13 +227,14 @@ impl Worker {
                 stop.cancel();
                 ended
             };
-            let (ended, commands, sync) = tokio::join!(
+            let (ended, commands, sync, schedules) = tokio::join!(
                 until_shutdown,
                 async { stopped_by_error(run_commands(&context, handler, &stop).await).await },
                 async { stopped_by_error(periodic_sync.run(&stop).await).await },
+                async { stopped_by_error(push_scheduled(&context, &stop).await).await },
             );
             heartbeats.announce_shutdown().await;
-            ended.and(commands).and(sync)
+            ended.and(commands).and(sync).and(schedules)
         };
         tokio::select! {
             ended = work => ended,
@@ -242,7 +243,6 @@ impl Worker {
             never = refresh_task.run() => match never {},
             never = expire_consoles(&context, &console_created) => match never {},
             never = publish_catalog(&context) => match never {},
-            never = push_scheduled(&context) => match never {},
         }
     }
 }
