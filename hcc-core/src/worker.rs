@@ -48,7 +48,7 @@ use self::refresher::RecordRefresher;
 use self::status::StatusSender;
 pub use self::status::{Service, WorkerPhase, WorkerStatus};
 use crate::authz::AllowAll;
-use crate::{Authorizer, CustomCommand, Error, Failure, Guard, Project, Result};
+use crate::{Authorizer, CustomCommand, Error, Failure, Guard, Project, ProjectScope, Result};
 
 /// Executes the commands of a queue, and keeps the records up to date.
 ///
@@ -92,11 +92,11 @@ impl Worker {
     }
 
     /// Returns the worker with a database in which it publishes
-    /// [what can be ordered](crate::OfferedCatalog), as long as there are users in it.
+    /// [what can be ordered](crate::OfferedCatalog) in this project, as long as there are users in it.
     #[must_use]
-    pub fn with_catalog(self, accounts: Arc<dyn Accounts>) -> Self {
+    pub fn with_catalog(self, accounts: Arc<dyn Accounts>, project: ProjectScope) -> Self {
         Self(WorkerContext {
-            catalog: Some(accounts),
+            catalog: Some((accounts, project)),
             ..self.0
         })
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use hcc_core::Request;
+use hcc_core::{Request, ServerName};
 use serde::Deserialize;
 
 use crate::WebConsole;
@@ -38,7 +38,8 @@ pub(crate) struct BulkForm {
 struct BulkPage {
     auth: AuthUser,
     button: &'static Button,
-    servers: Vec<ServerView>,
+    /// The servers, with what distinguishes them from those of all projects.
+    servers: Vec<(String, ServerView)>,
     /// Servers that are left out, with the reason.
     others: Vec<(String, String)>,
     /// Whether something else than the number of servers was typed.
@@ -83,12 +84,12 @@ pub(crate) async fn submit(
         return Err(AppError::Invalid(message));
     }
 
-    let (mut chosen, mut others) = (Vec::new(), Vec::new());
-    for name in &names {
-        match console.choose(&auth, button, name.as_str()).await {
+    let (mut chosen, mut others) = (Vec::<Chosen>::new(), Vec::new());
+    for key in &names {
+        match console.choose(&auth, button, key.as_str()).await {
             Ok(server) => chosen.push(server),
             Err(error @ (AppError::NotFound | AppError::NotPermitted | AppError::Useless(_))) => {
-                others.push((name.as_str().to_owned(), error.to_string()));
+                others.push((key.as_str().to_owned(), error.to_string()));
             }
             Err(error) => return Err(error),
         }
@@ -101,7 +102,7 @@ pub(crate) async fn submit(
         return Ok(Html(BulkPage {
             auth,
             button,
-            servers: chosen.into_iter().map(|(_, view)| view).collect(),
+            servers: chosen.into_iter().map(|it| (it.key, it.view)).collect(),
             others,
             mistyped: !form.sure.is_empty(),
         })
@@ -110,14 +111,20 @@ pub(crate) async fn submit(
 
     console.count(BULKS, auth.name()).await?;
     let mut submitted = 0;
-    for (server, _) in chosen {
-        let name = server.to_string();
-        match console
+    for Chosen {
+        project,
+        auth,
+        key,
+        server,
+        ..
+    } in chosen
+    {
+        match project
             .push(&auth, Request::new(button.command(), server))
             .await
         {
             Ok(_) => submitted += 1,
-            Err(error) => others.push((name, error.message())),
+            Err(error) => others.push((key, error.message())),
         }
     }
     if others.is_empty() {
@@ -132,15 +139,27 @@ pub(crate) async fn submit(
     .into_response())
 }
 
+/// A server that a command is for.
+struct Chosen {
+    project: WebConsole,
+    /// The user, with the permissions in the project.
+    auth: AuthUser,
+    key: String,
+    server: ServerName,
+    view: ServerView,
+}
+
 impl WebConsole {
     /// Returns a server that the user may submit this command for, if that would change anything.
     async fn choose(
         &self,
         auth: &AuthUser,
         button: &Button,
-        name: &str,
-    ) -> Result<(hcc_core::ServerName, ServerView), AppError> {
-        let (server, record) = self.server(auth, name).await?;
+        key: &str,
+    ) -> Result<Chosen, AppError> {
+        let (project, name) = self.find(key).ok_or(AppError::NotFound)?;
+        let auth = auth.in_project(&project.project);
+        let (server, record) = project.server(&auth, name).await?;
         if !auth.may(&button.command(), &server, Some(&record)) {
             return Err(AppError::NotPermitted);
         }
@@ -148,6 +167,12 @@ impl WebConsole {
             let status = record.status.clone().unwrap_or_default();
             return Err(AppError::Useless(status));
         }
-        Ok((server, ServerView::new(&record, String::new())))
+        Ok(Chosen {
+            project,
+            auth,
+            key: key.to_owned(),
+            server,
+            view: ServerView::new(&record, String::new()),
+        })
     }
 }

@@ -23,6 +23,7 @@ mod login;
 mod monitor;
 mod oidc;
 mod processes;
+mod projects;
 mod proxies;
 mod screens;
 mod second_factor;
