@@ -266,11 +266,7 @@ impl Frontend {
         id: &CommandId,
         by: Option<&str>,
     ) -> Result<Option<SecretString>> {
-        let secret = self
-            .store
-            .attachment(Attachment::Secret, id.as_str())
-            .await?;
-        if secret.is_none_or(|secret| secret["by"].as_str() != by) {
+        if !self.has_password(id, by).await? {
             return Ok(None);
         }
         let taken = self
@@ -279,6 +275,17 @@ impl Frontend {
             .await?;
         let password = taken.as_ref().and_then(|taken| taken["password"].as_str());
         Ok(password.map(Into::into))
+    }
+
+    /// Returns whether [`take_password`](Self::take_password) would return one.
+    ///
+    /// # Errors
+    ///
+    /// The records are unavailable.
+    pub async fn has_password(&self, id: &CommandId, by: Option<&str>) -> Result<bool> {
+        let secret = self.store.attachment(Attachment::Secret, id.as_str());
+        let secret = secret.await?;
+        Ok(secret.is_some_and(|secret| secret["by"].as_str() == by))
     }
 
     /// Returns the metrics of a server that the last command `metrics` has read within a day:

@@ -53,7 +53,9 @@ pub use error::{Difference, Error, ErrorKind, ResourceKind, Result};
 pub use event::{CommandEvent, Event, Heartbeat, RecordEvent, SyncOutcome, SyncedEvent};
 pub use frontend::{Frontend, Listener, Waiter, WorkerTracker};
 pub use name::{InvalidName, ServerName};
-pub use offered::{OfferedCatalog, OfferedImage, OfferedLocation, OfferedPlace, OfferedType};
+pub use offered::{
+    OfferedCatalog, OfferedImage, OfferedIso, OfferedLocation, OfferedPlace, OfferedType,
+};
 pub use operation::Operation;
 pub use outcome::{Failure, Outcome};
 pub use power::Power;

@@ -23,6 +23,8 @@ pub struct OfferedCatalog {
     pub locations: Vec<OfferedLocation>,
     /// The names of the project's SSH keys.
     pub ssh_keys: Vec<String>,
+    /// The ISO images, sorted by name.
+    pub isos: Vec<OfferedIso>,
 }
 
 /// A server type.
@@ -68,6 +70,17 @@ pub struct OfferedImage {
     pub description: String,
     /// The architecture, such as `x86`.
     pub architecture: String,
+}
+
+/// An ISO image.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+#[non_exhaustive]
+pub struct OfferedIso {
+    /// The name, such as `debian-13.2.0-amd64-netinst.iso`; the id of a private one.
+    pub name: String,
+    /// The name for people.
+    pub description: String,
 }
 
 /// A location.

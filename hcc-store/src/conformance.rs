@@ -20,9 +20,9 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::{
-    Action, Attachment, Changes, DataCentre, Fields, IfMissing, Image, Location, Memory, Order,
-    Outcome, Patch, Precondition, Price, Protection, Record, Resource, Revision, ServerSnapshot,
-    ServerType, Stage, Store, StoreExt, Traffic, Write,
+    Action, Attachment, Changes, DataCentre, Fields, IfMissing, Image, Location, Memory, Missed,
+    Order, Outcome, Patch, Precondition, Price, Protection, Record, Resource, Revision, Schedule,
+    ScheduleOutcome, Schedules, ServerSnapshot, ServerType, Stage, Store, StoreExt, Traffic, Write,
 };
 
 /// A database under test: empty at first, and removed when dropped.
@@ -92,6 +92,10 @@ macro_rules! conformance {
             record_is_renamed_only_if_it_is_the_expected_one_and_the_name_is_free
             attached_document_is_returned_until_it_expires
             attached_document_is_taken_once
+            schedules_are_found_by_id_server_and_due_time
+            schedule_is_stored_if_it_is_unchanged
+            one_of_many_tasks_stores_a_schedule
+            removed_schedule_is_gone
             database_reports_its_name_and_version
         }
     };
@@ -1047,6 +1051,127 @@ pub async fn attached_document_is_taken_once(fixture: &dyn Fixture) {
         store.attachment(Attachment::Secret, "7").await.unwrap(),
         None
     );
+}
+
+/// A schedule has all its fields, those of other programs included, and is found by each of its keys.
+pub async fn schedules_are_found_by_id_server_and_due_time(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let at = |seconds: u64| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+    let mut stop = Schedule::new("a7", "web1", "stop", "0 20 * * 1-5");
+    stop.tz = "Europe/Berlin".to_owned();
+    stop.next = Some(at(1_795_362_000));
+    let mut nightly = Schedule::new("b7", "web1", "snapshot", "0 3 * * *");
+    nightly.args = json!({ "do": "create", "labels": { "$a.b": "7" } });
+    nightly.by = Some("anna".to_owned());
+    nightly.missed = Missed::Once;
+    nightly.grace = Duration::from_secs(60);
+    nightly.keep = Some(7);
+    nightly.next = Some(at(1_795_362_001));
+    nightly.done = Some(at(1_795_275_601));
+    nightly.failed = vec![at(1_795_189_201)];
+    nightly.last = Some(ScheduleOutcome {
+        due: at(1_795_275_601),
+        at: at(1_795_275_602),
+        ok: true,
+        err: Some("snapshot 7".to_owned()),
+        code: None,
+    });
+    nightly
+        .extra
+        .insert("owner".to_owned(), json!({ "team": 7 }));
+    let mut paused = Schedule::new("c7", "web2", "start", "0 7 * * *");
+    paused.paused = true;
+    paused.why = Some("the server was deleted".to_owned());
+    assert_eq!(store.next_schedule().await.unwrap(), None);
+    for schedule in [&stop, &nightly, &paused] {
+        assert!(store.put_schedule(schedule).await.unwrap());
+    }
+
+    let store = fixture.store().await;
+    let found = async |which| {
+        let found = store.schedules(which).await.unwrap().into_iter();
+        let mut ids: Vec<String> = found.map(|schedule| schedule.id).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(found(Schedules::All).await, ["a7", "b7", "c7"]);
+    assert_eq!(found(Schedules::Server("web1")).await, ["a7", "b7"]);
+    let due = at(1_795_362_000);
+    assert_eq!(found(Schedules::DueBy(due)).await, ["a7"]);
+    assert_eq!(store.next_schedule().await.unwrap(), Some(due));
+    let read = store.schedules(Schedules::Id("b7")).await.unwrap();
+    assert_eq!(read, [nightly.next_revision()]);
+
+    let unplanned = Schedule::new("d7", "web2", "start", "0 7 * * *");
+    assert!(store.put_schedule(&unplanned).await.unwrap());
+    assert_eq!(
+        store.next_schedule().await.unwrap(),
+        Some(SystemTime::UNIX_EPOCH)
+    );
+    assert_eq!(found(Schedules::DueBy(due)).await, ["a7", "d7"]);
+}
+
+/// A schedule that was changed or removed since it was read is not stored.
+pub async fn schedule_is_stored_if_it_is_unchanged(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let new = Schedule::new("a7", "web1", "stop", "0 20 * * *");
+    let read = async || {
+        let read = store.schedules(Schedules::Id("a7")).await.unwrap();
+        read.into_iter().next().unwrap()
+    };
+
+    assert!(store.put_schedule(&new).await.unwrap());
+    assert!(!store.put_schedule(&new).await.unwrap());
+    let mut first = read().await;
+    let mut second = first.clone();
+    first.paused = true;
+    second.keep = Some(7);
+    assert!(store.put_schedule(&first).await.unwrap());
+    assert!(!store.put_schedule(&second).await.unwrap());
+    let mut third = read().await;
+    assert!(third.paused && third.keep.is_none());
+    third.paused = false;
+    assert!(store.put_schedule(&third).await.unwrap());
+    let last = read().await;
+    assert!(store.remove_schedule("a7").await.unwrap());
+    assert!(!store.put_schedule(&last).await.unwrap());
+    assert_eq!(store.schedules(Schedules::All).await.unwrap(), []);
+}
+
+/// Of concurrent changes of one revision, one is stored.
+pub async fn one_of_many_tasks_stores_a_schedule(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    let new = Schedule::new("a7", "web1", "stop", "0 20 * * *");
+    assert!(store.put_schedule(&new).await.unwrap());
+    let read = store.schedules(Schedules::Id("a7")).await.unwrap();
+
+    let mut tasks = JoinSet::new();
+    for keep in 0..8 {
+        let store = fixture.store().await;
+        let mut schedule = read[0].clone();
+        schedule.keep = Some(keep);
+        tasks.spawn(async move { store.put_schedule(&schedule).await.unwrap() });
+    }
+
+    let stored = tasks.join_all().await;
+    assert_eq!(stored.into_iter().filter(|stored| *stored).count(), 1);
+}
+
+/// A removal reports whether there was something to remove.
+pub async fn removed_schedule_is_gone(fixture: &dyn Fixture) {
+    let store = fixture.store().await;
+    assert!(!store.remove_schedule("a7").await.unwrap());
+    for id in ["a7", "b7"] {
+        let schedule = Schedule::new(id, "web1", "stop", "0 20 * * *");
+        assert!(store.put_schedule(&schedule).await.unwrap());
+    }
+
+    assert!(store.remove_schedule("a7").await.unwrap());
+
+    assert!(!store.remove_schedule("a7").await.unwrap());
+    let left = store.schedules(Schedules::All).await.unwrap();
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].id, "b7");
 }
 
 /// A concurrent reader sees each record before or after a write.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     Attachment, Changes, Fields, IfMissing, Order, Precondition, Record, RecordStream, Result,
-    Revision, Store, Write,
+    Revision, Schedule, Schedules, Store, Write,
 };
 
 /// A view of another store that reads from it and drops all writes, for dry runs.
@@ -91,6 +91,23 @@ impl Store for DryRun {
 
     async fn expire_attachments(&self) -> Result<usize> {
         Ok(0)
+    }
+
+    async fn schedules(&self, which: Schedules<'_>) -> Result<Vec<Schedule>> {
+        self.0.schedules(which).await
+    }
+
+    async fn next_schedule(&self) -> Result<Option<SystemTime>> {
+        self.0.next_schedule().await
+    }
+
+    async fn put_schedule(&self, schedule: &Schedule) -> Result<bool> {
+        let stored = self.0.schedules(Schedules::Id(&schedule.id)).await?;
+        Ok(stored.first().map_or(0, |stored| stored.rev) == schedule.rev)
+    }
+
+    async fn remove_schedule(&self, id: &str) -> Result<bool> {
+        Ok(!self.0.schedules(Schedules::Id(id)).await?.is_empty())
     }
 
     async fn version(&self) -> Result<String> {

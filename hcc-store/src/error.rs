@@ -24,14 +24,21 @@ pub enum Error {
         /// The names.
         names: Vec<String>,
     },
+
+    /// The backend does not store this.
+    #[error("this database cannot store {what}")]
+    Unsupported {
+        /// What it does not store, such as `schedules`.
+        what: &'static str,
+    },
 }
 
 impl Error {
-    /// Returns what failed, unless the records are the cause.
+    /// Returns what failed, unless the records or the backend are the cause.
     pub fn failure(&self) -> Option<Failure> {
         match self {
             Self::Database(error) => Some(error.failure()),
-            Self::Duplicates { .. } => None,
+            Self::Duplicates { .. } | Self::Unsupported { .. } => None,
         }
     }
 
@@ -40,7 +47,7 @@ impl Error {
     pub fn is_permanent(&self) -> bool {
         match self {
             Self::Database(error) => error.is_permanent(),
-            Self::Duplicates { .. } => true,
+            Self::Duplicates { .. } | Self::Unsupported { .. } => true,
         }
     }
 
@@ -51,7 +58,7 @@ impl Error {
 }
 
 /// Describes a document that cannot be decoded, without its values.
-#[cfg(any(feature = "sqlite", all(feature = "accounts", feature = "mongodb")))]
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
 pub(crate) fn invalid_document(error: &serde_json::Error) -> String {
     format!(
         "invalid document: {:?} error at line {}, column {}",

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::{
     Attachment, Changes, Fields, IfMissing, Order, Patch, Precondition, Record, RecordStream,
-    Result, Revision, Stage, Store, Write,
+    Result, Revision, Schedule, Schedules, Stage, Store, Write,
 };
 
 /// How many removals are remembered for [`Store::changes`].
@@ -29,6 +29,7 @@ const MAX_REMOVALS: usize = 10_000;
 pub struct Memory {
     rows: Arc<Mutex<Rows>>,
     attachments: Arc<Mutex<Attachments>>,
+    schedules: Arc<Mutex<BTreeMap<String, Schedule>>>,
     #[cfg(feature = "accounts")]
     accounts: Arc<Mutex<accounts::State>>,
 }
@@ -120,6 +121,11 @@ impl Memory {
     fn attachments(&self) -> MutexGuard<'_, Attachments> {
         let attachments = self.attachments.lock();
         attachments.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn scheduled(&self) -> MutexGuard<'_, BTreeMap<String, Schedule>> {
+        let schedules = self.schedules.lock();
+        schedules.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -273,6 +279,29 @@ impl Store for Memory {
         let before = attachments.len();
         attachments.retain(|_, (_, until)| *until > SystemTime::now());
         Ok(before - attachments.len())
+    }
+
+    async fn schedules(&self, which: Schedules<'_>) -> Result<Vec<Schedule>> {
+        let schedules = self.scheduled();
+        let found = schedules.values().filter(|it| which.include(it));
+        Ok(found.cloned().collect())
+    }
+
+    async fn next_schedule(&self) -> Result<Option<SystemTime>> {
+        Ok(self.scheduled().values().filter_map(Schedule::due).min())
+    }
+
+    async fn put_schedule(&self, schedule: &Schedule) -> Result<bool> {
+        let mut schedules = self.scheduled();
+        if schedules.get(&schedule.id).map_or(0, |stored| stored.rev) != schedule.rev {
+            return Ok(false);
+        }
+        schedules.insert(schedule.id.clone(), schedule.next_revision());
+        Ok(true)
+    }
+
+    async fn remove_schedule(&self, id: &str) -> Result<bool> {
+        Ok(self.scheduled().remove(id).is_some())
     }
 }
 

@@ -3,6 +3,7 @@
 #[cfg(feature = "accounts")]
 mod accounts;
 mod changes;
+mod schedules;
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
@@ -26,7 +27,7 @@ use crate::open::RECORDS;
 use crate::record::UPDATED;
 use crate::{
     Attachment, Changes, Error, Fields, IfMissing, Order, Precondition, Record, RecordStream,
-    Result, Revision, Stage, Store, StoreUrl, Write,
+    Result, Revision, Schedule, Schedules, Stage, Store, StoreUrl, Write,
 };
 
 /// The number of records in one command or batch: at most some MB.
@@ -42,6 +43,7 @@ pub struct Mongodb {
     records: Collection<Document>,
     raw: Collection<RawDocumentBuf>,
     unique: Arc<OnceCell<()>>,
+    scheduled: Arc<OnceCell<()>>,
     #[cfg(feature = "accounts")]
     indexed: Arc<OnceCell<()>>,
 }
@@ -70,6 +72,7 @@ impl Mongodb {
             raw: server.database().collection(collection),
             server,
             unique: Arc::default(),
+            scheduled: Arc::default(),
             #[cfg(feature = "accounts")]
             indexed: Arc::default(),
         })
@@ -391,6 +394,22 @@ impl Store for Mongodb {
             removed += self.server.answer(delete).await?.deleted_count as usize;
         }
         Ok(removed)
+    }
+
+    async fn schedules(&self, which: Schedules<'_>) -> Result<Vec<Schedule>> {
+        self.read_schedules(which).await
+    }
+
+    async fn next_schedule(&self) -> Result<Option<SystemTime>> {
+        self.earliest_schedule().await
+    }
+
+    async fn put_schedule(&self, schedule: &Schedule) -> Result<bool> {
+        self.store_schedule(schedule).await
+    }
+
+    async fn remove_schedule(&self, id: &str) -> Result<bool> {
+        self.delete_schedule(id).await
     }
 }
 

@@ -9,6 +9,7 @@
 
 #[cfg(feature = "accounts")]
 mod accounts;
+mod schedules;
 mod schema;
 
 use std::path::PathBuf;
@@ -27,7 +28,7 @@ use self::schema::{MAX_AGE, SCHEMA};
 use crate::error::invalid_document;
 use crate::{
     Attachment, Changes, Fields, IfMissing, Order, Patch, Precondition, Record, RecordStream,
-    Result, Revision, Stage, Store, Write,
+    Result, Revision, Schedule, Schedules, Stage, Store, Write,
 };
 
 /// How many records one transaction reads or writes, so that other calls and processes wait only for
@@ -287,6 +288,22 @@ impl Store for Sqlite {
             Ok(removed)
         });
         Ok(removed.await?)
+    }
+
+    async fn schedules(&self, which: Schedules<'_>) -> Result<Vec<Schedule>> {
+        self.read_schedules(which).await
+    }
+
+    async fn next_schedule(&self) -> Result<Option<SystemTime>> {
+        self.earliest_schedule().await
+    }
+
+    async fn put_schedule(&self, schedule: &Schedule) -> Result<bool> {
+        self.store_schedule(schedule).await
+    }
+
+    async fn remove_schedule(&self, id: &str) -> Result<bool> {
+        self.delete_schedule(id).await
     }
 }
 

@@ -9,7 +9,7 @@ use futures_core::Stream;
 use futures_util::TryStreamExt;
 use serde_json::Value;
 
-use crate::{Changes, Fields, Patch, Record, Result, Revision, Stage};
+use crate::{Changes, Error, Fields, Patch, Record, Result, Revision, Schedule, Schedules, Stage};
 
 /// Records that are read while the stream is polled; see [`Store::stream`].
 pub type RecordStream<'a> = Pin<Box<dyn Stream<Item = Result<Record>> + Send + 'a>>;
@@ -114,6 +114,49 @@ pub trait Store: Debug + Send + Sync {
 
     /// Removes the documents that have expired, and returns their number.
     async fn expire_attachments(&self) -> Result<usize>;
+
+    /// Returns some of the schedules, in no particular order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`], as by default, if the backend keeps no schedules.
+    async fn schedules(&self, which: Schedules<'_>) -> Result<Vec<Schedule>> {
+        let _ = which;
+        Err(Error::Unsupported { what: "schedules" })
+    }
+
+    /// Returns when the next schedule is [due](Schedule::due). The cost does not depend on the number of
+    /// schedules.
+    ///
+    /// # Errors
+    ///
+    /// As [`schedules`](Self::schedules).
+    async fn next_schedule(&self) -> Result<Option<SystemTime>> {
+        Err(Error::Unsupported { what: "schedules" })
+    }
+
+    /// Stores a schedule that is new or unchanged since it was read.
+    ///
+    /// Returns `false` if it was changed or removed in the meantime: then read it again. Of concurrent
+    /// calls for one revision, one returns `true`.
+    ///
+    /// # Errors
+    ///
+    /// As [`schedules`](Self::schedules).
+    async fn put_schedule(&self, schedule: &Schedule) -> Result<bool> {
+        let _ = schedule;
+        Err(Error::Unsupported { what: "schedules" })
+    }
+
+    /// Removes a schedule; returns whether it existed.
+    ///
+    /// # Errors
+    ///
+    /// As [`schedules`](Self::schedules).
+    async fn remove_schedule(&self, id: &str) -> Result<bool> {
+        let _ = id;
+        Err(Error::Unsupported { what: "schedules" })
+    }
 
     /// Returns the name and version of the database, such as `SQLite 3.53.0`.
     ///

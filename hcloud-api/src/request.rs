@@ -605,3 +605,62 @@ impl Success {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use serde::{Deserialize, Deserializer};
+    use wiremock::matchers::any;
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use super::*;
+    use crate::Server;
+
+    thread_local! {
+        static DECODED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// A server that counts how often one is decoded.
+    struct Counted(Server);
+
+    impl<'de> Deserialize<'de> for Counted {
+        fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+            DECODED.set(DECODED.get() + 1);
+            Server::deserialize(input).map(Self)
+        }
+    }
+
+    impl Resource for Counted {
+        type Id = <Server as Resource>::Id;
+        const ONE: &'static str = Server::ONE;
+        const MANY: &'static str = Server::MANY;
+
+        fn id(&self) -> Self::Id {
+            self.0.id
+        }
+    }
+
+    #[tokio::test]
+    async fn items_with_the_same_fields_are_decoded_once_though_deviations_are_observed() {
+        let api = MockServer::start().await;
+        let server = include_str!("fixtures/server.json");
+        let mut server: Value = serde_json::from_str(server).unwrap();
+        let one = server["server"].take();
+        let mut other = one.clone();
+        other["id"] = 2.into();
+        other["image"] = Value::Null;
+        let servers = serde_json::json!({ "servers": [one, other] });
+        let response = ResponseTemplate::new(200).set_body_json(servers);
+        Mock::given(any()).respond_with(response).mount(&api).await;
+        let client = Client::builder("token")
+            .endpoint(api.uri())
+            .on_deviation(|deviation| panic!("{deviation}"))
+            .build()
+            .unwrap();
+
+        let listed: Vec<Counted> = client.get("/servers").list().all().await.unwrap();
+
+        assert_eq!((listed.len(), DECODED.get()), (2, 2));
+    }
+}

@@ -75,6 +75,24 @@ const SCENES: &[Scene] = &[
         until: "hcc worker",
     },
     Scene {
+        name: "show",
+        typed: &["hcc show server-1"],
+        until: "after a deletion",
+    },
+    Scene {
+        name: "watch",
+        typed: &["hcc list --watch"],
+        until: "server-3",
+    },
+    Scene {
+        name: "snapshots",
+        typed: &[
+            "hcc snapshot create server-1 --description before-update",
+            "hcc snapshot list server-1",
+        ],
+        until: "available",
+    },
+    Scene {
         name: "failure",
         typed: &["hcc start none", "hcc lst", "hcc create web1 nonsense"],
         until: "not_offered",

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hcc_store::{
     Attachment, Changes, Fields, IfMissing, Order, Patch, Precondition, Record, RecordStream,
-    Result, Revision, Stage, Store, Write,
+    Result, Revision, Schedule, Schedules, Stage, Store, Write,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -35,6 +35,7 @@ struct Records {
     forgotten: u64,
     /// By their kinds and keys: documents, and until when they are kept.
     attachments: BTreeMap<String, BTreeMap<String, (Value, SystemTime)>>,
+    schedules: BTreeMap<String, Schedule>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -305,6 +306,38 @@ impl Store for JsonStore {
             before - count(records)
         });
         Ok(expired.await?)
+    }
+
+    async fn schedules(&self, which: Schedules<'_>) -> Result<Vec<Schedule>> {
+        let schedules = self.0.read().await?.schedules.into_values();
+        Ok(schedules.filter(|it| which.include(it)).collect())
+    }
+
+    async fn next_schedule(&self) -> Result<Option<SystemTime>> {
+        let schedules = self.0.read().await?.schedules;
+        Ok(schedules.values().filter_map(Schedule::due).min())
+    }
+
+    async fn put_schedule(&self, schedule: &Schedule) -> Result<bool> {
+        let schedule = schedule.clone();
+        let stored = self.0.change(move |records| {
+            let stored = records.schedules.get(&schedule.id);
+            let is_unchanged = stored.map_or(0, |stored| stored.rev) == schedule.rev;
+            if is_unchanged {
+                let id = schedule.id.clone();
+                records.schedules.insert(id, schedule.next_revision());
+            }
+            is_unchanged
+        });
+        Ok(stored.await?)
+    }
+
+    async fn remove_schedule(&self, id: &str) -> Result<bool> {
+        let id = id.to_owned();
+        let removed = self
+            .0
+            .change(move |records| records.schedules.remove(&id).is_some());
+        Ok(removed.await?)
     }
 
     async fn version(&self) -> Result<String> {

@@ -17,6 +17,7 @@ use hcc_core::Permissions;
 use hcc_store::{Session, SessionKey};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use tracing::Span;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi, ToSchema};
@@ -115,13 +116,32 @@ pub(crate) fn router(path: &str) -> Router<WebConsole> {
     let (router, document) = router
         .routes(routes!(servers::list))
         .routes(routes!(servers::one))
+        .routes(routes!(servers::metrics))
         .routes(routes!(commands::submit))
         .routes(routes!(commands::list))
         .routes(routes!(commands::one, commands::remove))
         .routes(routes!(commands::retry))
+        .routes(routes!(commands::password))
         .routes(routes!(events::stream))
         .split_for_parts();
+    let document = completed(&document);
     router.route("/openapi.json", get(async move || Json(document.clone())))
+}
+
+/// Adds what all operations have in common, and the arguments of all commands.
+fn completed(document: &utoipa::openapi::OpenApi) -> Value {
+    let mut document = serde_json::to_value(document).expect("its keys are strings");
+    let problem = json!({
+        "description": "Why it has failed",
+        "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
+    });
+    let paths = document["paths"].as_object_mut().into_iter().flatten();
+    let operations = paths.flat_map(|(_, path)| path.as_object_mut().into_iter().flatten());
+    for (_, operation) in operations {
+        operation["responses"]["default"] = problem.clone();
+    }
+    document["components"]["schemas"]["NewCommand"] = commands::schema();
+    document
 }
 
 /// A program with the token of a user.
@@ -189,6 +209,7 @@ impl WebConsole {
             self.accounts.use_token(&key, now).await?;
         }
         Ok(Some(AuthUser {
+            project: self.page_project().to_owned(),
             permissions: permissions_of(&user).in_project(&self.project),
             limit,
             session: Session {

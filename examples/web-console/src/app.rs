@@ -23,7 +23,7 @@ use crate::passwords::Passwords;
 use crate::security::{self, BasePath, Origin};
 use crate::{
     account, api, audit, bulk, commands, create, invitations, login, monitor, oidc, page, passkeys,
-    root_password, screen, second_factor, servers, tokens, users, words,
+    root_password, screen, second_factor, server_parts, servers, tokens, users, words,
 };
 
 /// More than any form needs.
@@ -149,7 +149,8 @@ fn project_routes(console: &WebConsole) -> Router<WebConsole> {
         .route("/new", get(create::form).post(create::create))
         .route("/servers", post(bulk::submit))
         .route("/servers/{name}/password", post(root_password::show))
-        .route("/servers/{name}/history.json", get(servers::history))
+        .route("/servers/{name}/parts", get(server_parts::parts))
+        .route("/servers/{name}/form", get(commands::form))
         .route("/servers/{name}", get(servers::one).post(commands::submit))
         .route(
             "/servers/{name}/screen",

@@ -20,6 +20,8 @@ use crate::view::ASKED_WITH_TOKEN;
 #[derive(Clone, Debug)]
 pub(crate) struct AuthUser {
     pub(crate) user: User,
+    /// The name of the project that the page is about, among several.
+    pub(crate) project: String,
     /// The permissions in the project of the page.
     pub(crate) permissions: Permissions,
     /// What an API token allows of that, if it does not allow everything.
@@ -47,6 +49,7 @@ impl FromRequestParts<WebConsole> for AuthUser {
         console.extend_session(&session).await?;
         Span::current().record("user", &user.name);
         Ok(Self {
+            project: console.page_project().to_owned(),
             permissions: permissions_of(&user).in_project(&console.project),
             limit: None,
             token: None,

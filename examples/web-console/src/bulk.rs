@@ -1,7 +1,5 @@
 //! One command for several servers, with one confirmation.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -9,12 +7,15 @@ use hcc_core::{Request, ServerName};
 use serde::Deserialize;
 
 use crate::WebConsole;
+use crate::argument_fields::{Field, Input, Offers, Values, command};
 use crate::auth::{AuthUser, CsrfForm};
+use crate::button::{Button, Confirm, Place};
 use crate::error::AppError;
+use crate::form::{Problem, refused};
 use crate::limits::BULKS;
 use crate::natural::Natural;
 use crate::page::Html;
-use crate::view::{Button, Confirm, ServerView};
+use crate::view::ServerView;
 
 /// What the names of the fields of servers begin with. HTML forms have no lists that are the value
 /// of one field.
@@ -29,17 +30,20 @@ pub(crate) struct BulkForm {
     /// The confirmation: `yes`, or the number of servers.
     #[serde(default)]
     sure: String,
+    /// The servers, and the arguments.
     #[serde(flatten)]
-    fields: BTreeMap<String, String>,
+    values: Values,
 }
 
 #[derive(Template)]
 #[template(path = "bulk.html")]
 struct BulkPage {
     auth: AuthUser,
-    button: &'static Button,
+    button: Button,
     /// The servers, with what distinguishes them from those of all projects.
     servers: Vec<(String, ServerView)>,
+    fields: Vec<Field>,
+    problem: Problem,
     /// Servers that are left out, with the reason.
     others: Vec<(String, String)>,
     /// Whether something else than the number of servers was typed.
@@ -50,7 +54,7 @@ struct BulkPage {
 #[template(path = "bulk_result.html")]
 struct BulkResultPage {
     auth: AuthUser,
-    button: &'static Button,
+    button: Button,
     /// How many commands were submitted.
     submitted: usize,
     /// The other servers, with the reason.
@@ -59,7 +63,7 @@ struct BulkResultPage {
 
 impl BulkPage {
     fn needs_number(&self) -> bool {
-        self.button.confirm == Confirm::TypedName
+        self.button.confirm() == Confirm::TypedName
     }
 }
 
@@ -68,10 +72,11 @@ pub(crate) async fn submit(
     State(console): State<WebConsole>,
     CsrfForm(auth, form): CsrfForm<BulkForm>,
 ) -> Result<Response, AppError> {
-    let button = form.verb.parse().ok().and_then(Button::of);
-    let button = button.ok_or(AppError::NotFound)?;
+    let button = Button::parse(&form.verb);
+    let is_known = |button: &Button| Button::bulk().any(|it| it.value() == button.value());
+    let button = button.filter(is_known).ok_or(AppError::NotFound)?;
     let names = form
-        .fields
+        .values
         .keys()
         .filter_map(|key| key.strip_prefix(PREFIX));
     let mut names: Vec<_> = names.map(Natural::from).collect();
@@ -94,20 +99,37 @@ pub(crate) async fn submit(
             Err(error) => return Err(error),
         }
     }
-    let confirmed = match button.confirm {
+    let confirmed = match button.confirm() {
         Confirm::TypedName => form.sure == chosen.len().to_string(),
         Confirm::No | Confirm::Click => form.sure == "yes",
     };
-    if !confirmed || chosen.is_empty() {
-        return Ok(Html(BulkPage {
-            auth,
-            button,
-            servers: chosen.into_iter().map(|it| (it.key, it.view)).collect(),
-            others,
-            mistyped: !form.sure.is_empty(),
-        })
-        .into_response());
-    }
+    let command = match command(button, &form.values) {
+        Ok(command) if confirmed && !chosen.is_empty() => command,
+        checked => {
+            // Nothing is wrong before the form has been seen.
+            let problem = checked.err().filter(|_| confirmed).unwrap_or_default();
+            let offers = Offers {
+                auth: &auth,
+                record: None,
+                catalog: None,
+            };
+            let fields = offers.fields(button, &form.values);
+            let is_refused = problem.is_some();
+            let page = BulkPage {
+                auth,
+                button,
+                servers: chosen.into_iter().map(|it| (it.key, it.view)).collect(),
+                fields,
+                problem,
+                others,
+                mistyped: !confirmed && !form.sure.is_empty(),
+            };
+            return Ok(match is_refused {
+                true => refused(page),
+                false => Html(page).into_response(),
+            });
+        }
+    };
 
     console.count(BULKS, auth.name()).await?;
     let mut submitted = 0;
@@ -120,7 +142,7 @@ pub(crate) async fn submit(
     } in chosen
     {
         match project
-            .push(&auth, Request::new(button.command(), server))
+            .push(&auth, Request::new(command.clone(), server))
             .await
         {
             Ok(_) => submitted += 1,
@@ -151,21 +173,18 @@ struct Chosen {
 
 impl WebConsole {
     /// Returns a server that the user may submit this command for, if that would change anything.
-    async fn choose(
-        &self,
-        auth: &AuthUser,
-        button: &Button,
-        key: &str,
-    ) -> Result<Chosen, AppError> {
+    async fn choose(&self, auth: &AuthUser, button: Button, key: &str) -> Result<Chosen, AppError> {
         let (project, name) = self.find(key).ok_or(AppError::NotFound)?;
         let auth = auth.in_project(&project.project);
         let (server, record) = project.server(&auth, name).await?;
-        if !auth.may(&button.command(), &server, Some(&record)) {
+        if !button.is_allowed(&auth, &record) {
             return Err(AppError::NotPermitted);
         }
         if !button.is_useful(&record) {
-            let status = record.status.clone().unwrap_or_default();
-            return Err(AppError::Useless(status));
+            return Err(AppError::Useless(match button.place() {
+                Place::Power => record.status.clone().unwrap_or_default(),
+                _ => String::new(),
+            }));
         }
         Ok(Chosen {
             project,

@@ -96,32 +96,30 @@ pub(crate) struct Database {
         value_delimiter = ' ',
         hide_env_values = true
     )]
-    project: Vec<OtherProject>,
+    project: Vec<SecretString>,
 }
 
 /// A project whose users are in the database of another one.
-#[derive(Clone, Debug)]
 struct OtherProject {
     name: ProjectName,
-    store: SecretString,
-    queue: Option<SecretString>,
+    store: StoreUrl,
+    queue: QueueUrl,
 }
 
-impl FromStr for OtherProject {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (name, urls) = text.split_once('=').ok_or("expected NAME=STORE")?;
-        let name = name.parse::<ProjectName>();
+impl OtherProject {
+    /// Parses `NAME=STORE` or `NAME=STORE,QUEUE`. Errors do not quote it, as it may hold a password.
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let parts = text.split_once('=');
+        let parts = parts.and_then(|(name, urls)| Some((name.parse().ok()?, urls)));
+        let (name, urls) = parts.context(
+            "invalid project: expected NAME=STORE or NAME=STORE,QUEUE, and a name of letters, digits, \
+             '-', '_' and '.'",
+        )?;
         let (store, queue) = match urls.split_once(',') {
-            Some((store, queue)) => (store, Some(queue.into())),
-            None => (urls, None),
+            Some((store, queue)) => (store.parse()?, queue.parse()?),
+            None => (urls.parse()?, next_to(urls)?),
         };
-        Ok(Self {
-            name: name.map_err(|error| error.to_string())?,
-            store: store.into(),
-            queue,
-        })
+        Ok(Self { name, store, queue })
     }
 }
 
@@ -322,24 +320,21 @@ impl Database {
     /// Opens the databases of the first project, and those of the others.
     async fn open(&self) -> anyhow::Result<(Frontend, Vec<(ProjectName, Frontend)>)> {
         let mut urls = vec![(self.store()?.to_string(), self.queue()?.to_string())];
-        let mut names: Vec<_> = self.project_name.iter().collect();
+        let mut names: Vec<_> = self.project_name.iter().cloned().collect();
         let home = frontend(&self.store()?, &self.queue()?).await?;
         let mut others = Vec::new();
         for project in &self.project {
-            let name = &project.name;
-            let (store, queue) = project.urls()?;
-            let shown = (store.to_string(), queue.to_string());
-            let is_taken =
-                |(other, others): &(String, String)| *other == shown.0 || *others == shown.1;
+            let OtherProject { name, store, queue } = OtherProject::parse(project.expose_secret())?;
+            let (records, commands) = (store.to_string(), queue.to_string());
             ensure!(!names.contains(&name), "two projects have the name {name}");
             ensure!(
-                !urls.iter().any(is_taken),
-                "project {name} has the records or the queue of another one: {}, {}",
-                shown.0,
-                shown.1
+                !urls
+                    .iter()
+                    .any(|(other, others)| *other == records || *others == commands),
+                "project {name} has the records or the queue of another one: {records}, {commands}"
             );
             others.push((name.clone(), frontend(&store, &queue).await?));
-            urls.push(shown);
+            urls.push((records, commands));
             names.push(name);
         }
         Ok((home, others))
@@ -363,17 +358,6 @@ impl Database {
             return Ok(url.expose_secret().parse()?);
         }
         next_to(self.store_url()?)
-    }
-}
-
-impl OtherProject {
-    fn urls(&self) -> anyhow::Result<(StoreUrl, QueueUrl)> {
-        let store = self.store.expose_secret();
-        let queue = match &self.queue {
-            Some(queue) => queue.expose_secret().parse()?,
-            None => next_to(store)?,
-        };
-        Ok((store.parse()?, queue))
     }
 }
 

@@ -3,41 +3,61 @@
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use hcc_core::{Request, ServerName, Verb};
+use hcc_core::operation::Operation;
+use hcc_core::{Command, OfferedCatalog, Request, ServerName, Verb};
 use hcc_queue::{CommandId, Entry, PageCursor};
-use hcc_store::Fields;
+use hcc_store::{Fields, Record};
 use serde::Deserialize;
 
 use crate::WebConsole;
+use crate::argument_fields::{Field, Input, Offers, Values, command, defaults, location};
 use crate::auth::{AuthUser, CsrfForm};
+use crate::button::{Button, Confirm};
 use crate::error::AppError;
+use crate::form::{Problem, refused};
 use crate::limits::COMMANDS;
 use crate::page::Html;
-use crate::view::{Button, CommandView, Confirm, ServerView};
+use crate::saved_image::SavedView;
+use crate::view::{CommandView, ServerView};
 
 #[derive(Deserialize)]
 pub(crate) struct CommandForm {
+    /// The value of a [`Button`].
     verb: String,
     /// The confirmation: `yes`, or the name of the server.
     #[serde(default)]
     sure: String,
+    /// The arguments.
+    #[serde(flatten)]
+    values: Values,
 }
 
+/// The form of a command: its arguments, and a confirmation if it cannot be undone.
 #[derive(Template)]
-#[template(path = "confirm.html")]
-struct ConfirmPage {
+#[template(path = "operation.html")]
+struct OperationPage {
     auth: AuthUser,
     server: String,
     /// What will be affected.
     view: ServerView,
-    button: &'static Button,
+    button: Button,
+    fields: Vec<Field>,
+    problem: Problem,
+    /// What will be lost in addition, or remains.
+    lost: Vec<String>,
+    remains: Vec<String>,
     /// Whether another name was typed.
     mistyped: bool,
 }
 
-impl ConfirmPage {
+impl OperationPage {
     fn needs_name(&self) -> bool {
-        self.button.confirm == Confirm::TypedName
+        self.button.confirm() == Confirm::TypedName
+    }
+
+    /// Whether something has to be typed or chosen before the confirmation.
+    fn has_inputs(&self) -> bool {
+        self.fields.iter().any(|field| !field.is_fixed())
     }
 }
 
@@ -117,37 +137,67 @@ impl WebConsole {
     }
 }
 
-/// Submits a command, after a confirmation if it cannot be undone.
+/// Shows the form of a command.
+pub(crate) async fn form(
+    State(console): State<WebConsole>,
+    auth: AuthUser,
+    Path(name): Path<String>,
+    Query(CommandForm {
+        verb, mut values, ..
+    }): Query<CommandForm>,
+) -> Result<Response, AppError> {
+    let (_, record) = console.server(&auth, &name).await?;
+    let button = Button::parse(&verb).ok_or(AppError::NotFound)?;
+    if !button.is_allowed(&auth, &record) {
+        return Err(AppError::NotPermitted);
+    }
+    if values.is_empty() {
+        values = defaults(button, &record);
+    }
+    let page = console.operation_page(auth, &record, button, &values);
+    Ok(Html(page.await?).into_response())
+}
+
+/// Submits a command, unless arguments or the confirmation are missing: then the form shows which.
 pub(crate) async fn submit(
     State(console): State<WebConsole>,
     Path(name): Path<String>,
-    CsrfForm(auth, CommandForm { verb, sure }): CsrfForm<CommandForm>,
+    CsrfForm(auth, CommandForm { verb, sure, values }): CsrfForm<CommandForm>,
 ) -> Result<Response, AppError> {
     let (server, record) = console.server(&auth, &name).await?;
-    let verb = verb.parse().ok();
-    let button = verb.and_then(Button::of).ok_or(AppError::NotFound)?;
-    if !auth.may(&button.command(), &server, Some(&record)) {
+    let button = Button::parse(&verb).ok_or(AppError::NotFound)?;
+    if !button.is_allowed(&auth, &record) {
         return Err(console.refuse(&auth, button.verb.wire(), &name).await);
     }
-    let confirmed = match button.confirm {
+    let checked = match command(button, &values) {
+        Ok(command) => console.check_command(&auth, command, &record).await?,
+        Err(problem) => Err(problem),
+    };
+    let command = match checked {
+        Ok(command) => command,
+        Err(problem) => {
+            let page = console.operation_page(auth, &record, button, &values);
+            let page = page.await?;
+            return Ok(refused(OperationPage { problem, ..page }));
+        }
+    };
+    let confirmed = match button.confirm() {
         Confirm::No => true,
         Confirm::Click => sure == "yes",
         Confirm::TypedName => sure == name,
     };
     if !confirmed {
-        let page = ConfirmPage {
-            auth,
-            view: ServerView::new(&record, String::new()),
-            server: name,
-            button,
-            mistyped: !sure.is_empty(),
-        };
-        return Ok(Html(page).into_response());
+        let mistyped = !sure.is_empty();
+        let page = console.operation_page(auth, &record, button, &values);
+        let page = page.await?;
+        return Ok(Html(OperationPage { mistyped, ..page }).into_response());
     }
-    let request = Request::new(button.command(), server.clone());
-    console.submit(&auth, request).await?;
+    let request = Request::new(command, server.clone());
+    let id = console.submit(&auth, request).await?;
     let page = match button.verb {
         Verb::Kill => "/".to_owned(),
+        // The page offers the password when it is there.
+        _ if button.form.brings_password => format!("/servers/{server}?command={id}"),
         _ => format!("/servers/{server}"),
     };
     Ok(Redirect::to(&page).into_response())
@@ -194,7 +244,86 @@ pub(crate) async fn resolve(
     }
 }
 
+/// The images that a command deletes with the server or its backups.
+fn lost(button: Button, record: &Record) -> Vec<String> {
+    let is_all = matches!(
+        (button.verb, button.form.name),
+        (Verb::Kill, _) | (Verb::Backup, "disable")
+    );
+    let backups = record.backups.iter().flatten().filter(|_| is_all);
+    backups
+        .map(|it| format!("Backup: {}", SavedView::new(it).described()))
+        .collect()
+}
+
+/// What costs money after a deletion of the server.
+fn remains(button: Button, record: &Record) -> Vec<String> {
+    if button.verb != Verb::Kill {
+        return Vec::new();
+    }
+    let snapshots = record.snapshots.iter().flatten();
+    let snapshots = snapshots.map(|it| format!("Snapshot: {}", SavedView::new(it).described()));
+    let volumes = record.volumes.iter().flatten();
+    let volumes = volumes.map(|id| format!("Volume: {id}"));
+    snapshots.chain(volumes).collect()
+}
+
 impl WebConsole {
+    async fn operation_page(
+        &self,
+        auth: AuthUser,
+        record: &Record,
+        button: Button,
+        values: &Values,
+    ) -> Result<OperationPage, AppError> {
+        let catalog = OfferedCatalog::read(&*self.accounts, &self.project).await?;
+        let offers = Offers {
+            auth: &auth,
+            record: Some(record),
+            catalog: catalog.as_ref(),
+        };
+        Ok(OperationPage {
+            server: record.name.clone(),
+            view: ServerView::new(record, String::new()),
+            fields: offers.fields(button, values),
+            problem: Problem::default(),
+            lost: lost(button, record),
+            remains: remains(button, record),
+            mistyped: false,
+            button,
+            auth,
+        })
+    }
+
+    /// Checks the limits of the user, as a worker does again.
+    async fn check_command(
+        &self,
+        auth: &AuthUser,
+        command: Command,
+        record: &Record,
+    ) -> Result<Result<Command, Problem>, AppError> {
+        let Command::Operation(Operation::Resize(resize)) = &command else {
+            return Ok(Ok(command));
+        };
+        let limits = auth.permissions.create_limits();
+        let catalog = OfferedCatalog::read(&*self.accounts, &self.project).await?;
+        let (Some(_), Some(catalog), Ok(name)) = (limits, catalog, record.name.parse()) else {
+            return Ok(Ok(command));
+        };
+        let server_type = Some(&*resize.r#type);
+        let monthly = catalog.monthly(&resize.r#type, location(record));
+        let records = self.frontend.records().await?;
+        let permissions = &auth.permissions;
+        let checked = permissions.check_resize(&name, server_type, monthly, &records);
+        Ok(match checked {
+            Ok(()) => Ok(command),
+            Err(denied) => {
+                let message = format!("Not allowed: {}.", denied.reason);
+                Err(Problem::new("type", message))
+            }
+        })
+    }
+
     /// Submits a request in the name of the user, within the limits, and
     /// records it in the audit trail.
     pub(crate) async fn submit(

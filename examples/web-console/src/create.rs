@@ -84,11 +84,20 @@ impl CreatePage {
     }
 }
 
+/// A type in one location: nothing if it is sold out there. Without a location, all of them.
+pub(crate) fn in_place(it: &OfferedType, location: Option<&str>) -> OfferedType {
+    let mut here = it.clone();
+    here.places
+        .retain(|place| place.available && location.is_none_or(|it| it == place.location));
+    here
+}
+
 /// A type in a list: what it has, and the lowest price.
-fn described(it: &OfferedType, currency: &str) -> String {
+pub(crate) fn described(it: &OfferedType, currency: &str) -> String {
     let places = it.places.iter().filter(|place| place.available);
     let prices = places.filter_map(|place| place.monthly.parse::<f64>().ok());
     let price = match prices.min_by(f64::total_cmp) {
+        Some(price) if it.places.len() == 1 => format!("{price:.2} {currency} a month"),
         Some(lowest) => format!("from {lowest:.2} {currency} a month"),
         None => "sold out".to_owned(),
     };

@@ -46,8 +46,8 @@ pub(crate) enum AppError {
     #[error("You are not allowed to do this.")]
     NotPermitted,
 
-    /// The server has this status already.
-    #[error("It is {0} already.")]
+    /// The server has this status already; if that is empty, something else is so already.
+    #[error("{}", useless(.0))]
     Useless(String),
 
     #[error(
@@ -89,6 +89,13 @@ pub(crate) enum AppError {
 struct ErrorPage {
     message: String,
     hint: Option<String>,
+}
+
+fn useless(status: &str) -> String {
+    match status {
+        "" => "This is so already.".to_owned(),
+        status => format!("It is {status} already."),
+    }
 }
 
 impl From<InvalidAccount> for AppError {

@@ -86,6 +86,11 @@ pub(crate) async fn not_found() -> AppError {
     AppError::NotFound
 }
 
+/// A time of a record, such as `2026-11-22 14:21:09+00:00`, for pages and scripts.
+pub(crate) fn stored_time(time: &str) -> String {
+    time.replacen(' ', "T", 1)
+}
+
 /// Formats a time for pages and scripts: `2026-11-22T14:21:09Z`.
 pub(crate) fn timestamp(time: SystemTime) -> String {
     match Timestamp::try_from(time) {

@@ -62,6 +62,14 @@ impl WebConsole {
         self.project.name().map_or("", ProjectName::as_str)
     }
 
+    /// The name of the project of these pages; empty at the root.
+    pub(crate) fn page_project(&self) -> &str {
+        match self.path.is_empty() {
+            true => "",
+            false => self.project_name(),
+        }
+    }
+
     /// The path of the project's pages among those of several, or the root.
     pub(crate) fn project_path(&self) -> String {
         match self.project.name() {

@@ -4,27 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::MutexGuard;
 
 use askama::Template;
-use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
-use hcc_core::{OfferedCatalog, ServerName, Verb};
-use hcc_store::{AuditEntry, AuditQuery, Record};
+use hcc_core::{ServerName, Verb};
+use hcc_store::Record;
 use hcloud_api::LabelSelector;
 use serde::Deserialize;
 
 use crate::WebConsole;
 use crate::auth::AuthUser;
+use crate::button::{Button, POWER, Place};
 use crate::error::AppError;
 use crate::form::{Problem, refused};
 use crate::live::{self, Server, View};
 use crate::natural::Natural;
-use crate::page::{Html, timestamp};
-use crate::view::{
-    AllowedCommands, BUTTONS, Button, CommandView, ServerView, audited, audited_action,
-};
-
-/// How many entries of the audit trail the page of a server shows.
-const HISTORY_LEN: usize = 20;
+use crate::page::Html;
+use crate::server_parts::{PartsQuery, ServerParts};
+use crate::view::{AllowedCommands, CommandView, ServerView};
 
 /// How many servers a page of the list shows.
 const PAGE_SIZE: usize = 100;
@@ -59,6 +55,8 @@ struct ServersPage {
     /// The projects whose databases are away.
     away: Vec<String>,
     may_create: bool,
+    /// What the user may do with some of the servers at once.
+    bulk: Vec<Button>,
     /// All status of servers that the user may see.
     statuses: BTreeSet<String>,
     /// How many servers match, and how many the user may see.
@@ -74,11 +72,7 @@ struct ServerPage {
     commands: Vec<CommandView>,
     /// How many commands have failed beyond those that the page shows.
     failed: u64,
-    history: Vec<AuditEntry>,
-    /// The currency of prices, if a worker has reported it.
-    currency: String,
-    /// Whether the user may see the root password.
-    has_password: bool,
+    parts: ServerParts,
     no_worker: bool,
     version: String,
 }
@@ -109,8 +103,9 @@ impl ServerRow {
         key(&self.project, &self.view.name)
     }
 
-    fn buttons(&self) -> impl Iterator<Item = &'static Button> {
-        BUTTONS.iter().filter(|button| self.allows(&button.verb))
+    fn buttons(&self) -> impl Iterator<Item = Button> {
+        let allowed = POWER.iter().filter(|verb| self.allows(verb));
+        allowed.map(|verb| Button::of(*verb))
     }
 
     fn allows(&self, verb: &Verb) -> bool {
@@ -213,18 +208,15 @@ impl ServersPage {
     }
 
     /// The buttons in each row of the list.
-    fn row_buttons(&self) -> impl Iterator<Item = &'static Button> {
-        [Verb::Start, Verb::Stop].into_iter().filter_map(Button::of)
+    fn row_buttons(&self) -> impl Iterator<Item = Button> {
+        [Verb::Start, Verb::Stop].into_iter().map(Button::of)
     }
 
-    /// The buttons for several servers.
-    fn bulk_buttons(&self) -> impl Iterator<Item = &'static Button> {
-        let is_allowed = |button: &&Button| {
-            self.servers
-                .iter()
-                .any(|server| server.allows(&button.verb))
-        };
-        BUTTONS.iter().filter(is_allowed)
+    /// The buttons for several servers: those of [`POWER`], or the further ones.
+    fn bulk_buttons(&self, place: Place) -> impl Iterator<Item = &Button> {
+        let is_power = place == Place::Power;
+        let bulk = self.bulk.iter();
+        bulk.filter(move |button| (button.place() == Place::Power) == is_power)
     }
 
     /// Whether the page shows all servers, so that new ones belong on it.
@@ -295,22 +287,27 @@ pub(crate) async fn list(
     filter.page = filter
         .page
         .min(matching.len().saturating_sub(1) / PAGE_SIZE);
-    let servers = matching
+    let shown = matching
         .iter()
         .skip(filter.page * PAGE_SIZE)
-        .take(PAGE_SIZE)
-        .map(|(index, server)| {
-            let Listed { project, auth, .. } = &projects[*index];
-            let row = ServerRow::new(&server.record, server.view.clone(), auth);
-            match has_several {
-                true => ServerRow {
-                    project: project.project_name().to_owned(),
-                    path: project.project_path(),
-                    ..row
-                },
-                false => row,
-            }
-        });
+        .take(PAGE_SIZE);
+    let may = |button: &Button| {
+        let mut shown = shown.clone();
+        shown.any(|(index, server)| button.is_allowed(&projects[*index].auth, &server.record))
+    };
+    let bulk = Button::bulk().filter(may).collect();
+    let servers = shown.map(|(index, server)| {
+        let Listed { project, auth, .. } = &projects[*index];
+        let row = ServerRow::new(&server.record, server.view.clone(), auth);
+        match has_several {
+            true => ServerRow {
+                project: project.project_name().to_owned(),
+                path: project.project_path(),
+                ..row
+            },
+            false => row,
+        }
+    });
     let commands = projects.iter().flat_map(|listed| {
         let Listed {
             project,
@@ -332,6 +329,7 @@ pub(crate) async fn list(
     });
     let names = console.projects().map(|it| it.project_name().to_owned());
     let page = ServersPage {
+        bulk,
         servers: servers.collect(),
         commands: commands.collect(),
         failed: projects.iter().map(|it| it.state.failed()).sum(),
@@ -357,12 +355,11 @@ pub(crate) async fn one(
     State(console): State<WebConsole>,
     auth: AuthUser,
     Path(name): Path<String>,
+    Query(query): Query<PartsQuery>,
 ) -> Result<impl IntoResponse, AppError> {
     let (_, record) = console.server(&auth, &name).await?;
     console.refresh().await?;
-    let history = console.history_of(&name).await?;
-    let catalog = OfferedCatalog::read(&*console.accounts, &console.project).await?;
-    let has_password = console.owes_root_password(&auth, &record).await?;
+    let parts = console.server_parts(&auth, &record, query).await?;
 
     let state = console.live.state();
     let view = ServerView::new(&record, state.doing(&name));
@@ -371,49 +368,14 @@ pub(crate) async fn one(
         server: ServerRow::new(&record, view, &auth),
         commands,
         failed: 0,
-        history,
-        currency: catalog.map(|it| it.currency).unwrap_or_default(),
-        has_password,
+        parts,
         no_worker: console.live.no_worker(),
         version: state.shown(state.version()),
         auth,
     }))
 }
 
-/// An entry of the history as scripts show it: time, user, action, outcome.
-type HistoryRow = [String; 4];
-
-/// Responds with the history of a server.
-pub(crate) async fn history(
-    State(console): State<WebConsole>,
-    auth: AuthUser,
-    Path(name): Path<String>,
-) -> Result<Json<Vec<HistoryRow>>, AppError> {
-    let (server, _) = console.server(&auth, &name).await?;
-    let entries = console.history_of(server.as_str()).await?;
-    let row = |entry: AuditEntry| {
-        [
-            timestamp(entry.at),
-            entry.by.unwrap_or_default(),
-            crate::t(audited_action(&entry.what)),
-            crate::t(audited(&entry.outcome)),
-        ]
-    };
-    Ok(Json(entries.into_iter().map(row).collect()))
-}
-
 impl WebConsole {
-    /// Returns the newest entries of the audit trail about a server.
-    async fn history_of(&self, name: &str) -> hcc_store::Result<Vec<AuditEntry>> {
-        let query = AuditQuery {
-            server: Some(name.to_owned()),
-            project: self.audit_project(),
-            limit: HISTORY_LEN,
-            ..AuditQuery::default()
-        };
-        Ok(self.accounts.audit(&query).await?.entries)
-    }
-
     /// Returns a server that the user may see. Others do not exist for the user.
     pub(crate) async fn server(
         &self,

@@ -1,96 +1,13 @@
 //! Servers and commands as pages show them: as strings.
 
-use hcc_core::{Failure, Outcome, Request, ServerName, Verb};
+use hcc_core::{Failure, Outcome, Request, Verb};
 use hcc_queue::{Command, Entry, State};
 use hcc_store::{Price, Record, ServerType};
 use serde::Serialize;
 
 use crate::auth::AuthUser;
-use crate::page::timestamp;
-
-/// A button that submits a command.
-#[derive(Debug)]
-pub(crate) struct Button {
-    pub(crate) verb: Verb,
-    pub(crate) label: &'static str,
-    pub(crate) consequence: &'static str,
-    pub(crate) confirm: Confirm,
-}
-
-/// The confirmation of a command that cannot be undone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Confirm {
-    No,
-    Click,
-    TypedName,
-}
-
-/// All buttons, in the order of the page.
-pub(crate) const BUTTONS: &[Button] = &[
-    button(Verb::Start, "Start", "", Confirm::No),
-    button(Verb::Stop, "Stop", "", Confirm::No),
-    button(Verb::Reboot, "Reboot", "", Confirm::No),
-    button(
-        Verb::Reset,
-        "Reset",
-        "Cuts the power and switches it on again. Unsaved data is lost.",
-        Confirm::Click,
-    ),
-    button(
-        Verb::Force,
-        "Cut power",
-        "Cuts the power. Unsaved data is lost.",
-        Confirm::Click,
-    ),
-    button(Verb::Sync, "Refresh", "", Confirm::No),
-    button(
-        Verb::Kill,
-        "Delete",
-        "Deletes the server permanently, with everything on its disk and its backups. Its IP addresses \
-         may be given to others.",
-        Confirm::TypedName,
-    ),
-];
-
-const fn button(
-    verb: Verb,
-    label: &'static str,
-    consequence: &'static str,
-    confirm: Confirm,
-) -> Button {
-    Button {
-        verb,
-        label,
-        consequence,
-        confirm,
-    }
-}
-
-impl Button {
-    pub(crate) fn of(verb: Verb) -> Option<&'static Self> {
-        BUTTONS.iter().find(|button| button.verb == verb)
-    }
-
-    pub(crate) fn needs_confirmation(&self) -> bool {
-        self.confirm != Confirm::No
-    }
-
-    pub(crate) fn command(&self) -> hcc_core::Command {
-        self.verb.into()
-    }
-
-    /// Returns whether the command would change anything.
-    pub(crate) fn is_useful(&self, record: &Record) -> bool {
-        !matches!(
-            (self.verb, record.status.as_deref()),
-            (Verb::Start, Some("running"))
-                | (
-                    Verb::Stop | Verb::Reboot | Verb::Reset | Verb::Force,
-                    Some("off")
-                )
-        )
-    }
-}
+use crate::button::{Button, POWER, label_of};
+use crate::page::{stored_time, timestamp};
 
 /// The record of a server.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -161,14 +78,18 @@ impl ServerView {
                 .and_then(|it| it.price.as_ref())
                 .map(price)
                 .unwrap_or_default(),
-            created: field(&record.created).replacen(' ', "T", 1),
+            created: record
+                .created
+                .as_deref()
+                .map(stored_time)
+                .unwrap_or_default(),
             labels: labels.join(", "),
             synced: record.synced.map(timestamp).unwrap_or_default(),
         }
     }
 }
 
-/// The commands that a user may submit for a server.
+/// The commands of [`POWER`] and the screen, as far as a user may submit them for a server.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct AllowedCommands {
     /// Their verbs.
@@ -179,15 +100,10 @@ pub(crate) struct AllowedCommands {
 
 impl AllowedCommands {
     pub(crate) fn new(auth: &AuthUser, record: &Record) -> Self {
-        let server: Option<ServerName> = record.name.parse().ok();
-        let may = |verb: &Verb| {
-            let command = (*verb).into();
-            let server = server.as_ref();
-            server.is_some_and(|server| auth.may(&command, server, Some(record)))
-        };
-        let useful = |verb: &Verb| Button::of(*verb).is_none_or(|button| button.is_useful(record));
-        let verbs = BUTTONS.iter().map(|button| button.verb);
-        let allowed: Vec<_> = verbs.chain([Verb::Console]).filter(may).collect();
+        let may = |verb: &Verb| Button::of(*verb).is_allowed(auth, record);
+        let useful = |verb: &Verb| Button::of(*verb).is_useful(record);
+        let verbs = POWER.into_iter().chain([Verb::Console]);
+        let allowed: Vec<_> = verbs.filter(may).collect();
         Self {
             offers: allowed.iter().copied().filter(useful).collect(),
             allowed,
@@ -204,8 +120,7 @@ impl AllowedCommands {
 }
 
 pub(crate) fn doing(entry: &Entry) -> String {
-    let label = label(&entry.command.verb);
-    format!("{label}: {}", state(entry.state))
+    format!("{}: {}", label(&entry.command), state(entry.state))
 }
 
 pub(crate) fn state(state: State) -> String {
@@ -219,7 +134,7 @@ pub(crate) fn state(state: State) -> String {
 }
 
 fn outcome(last: &hcc_store::Outcome) -> String {
-    let label = label(&last.cmd);
+    let label = label_of(&last.cmd, None);
     match Outcome::of_last(last) {
         Outcome::Failed(failure) if failure.message.is_empty() => format!("{label} failed"),
         Outcome::Failed(failure) => format!("{label} failed: {}", reason(&failure)),
@@ -263,20 +178,13 @@ pub(crate) fn audited(outcome: &str) -> String {
 pub(crate) fn audited_action(what: &str) -> String {
     let (first, rest) = what.split_once(' ').unwrap_or((what, ""));
     match first.parse::<Verb>() {
-        Ok(_) if rest.is_empty() => label(first),
+        Ok(_) if rest.is_empty() => label_of(first, None),
         _ => what.to_owned(),
     }
 }
 
-/// The label of a command; commands of scripts have only their name.
-fn label(verb: &str) -> String {
-    let label = match verb.parse() {
-        Ok(Verb::Create) => "Create",
-        Ok(Verb::Console) => "Screen",
-        Ok(known) => Button::of(known).map_or(known.name(), |button| button.label),
-        Err(_) => verb,
-    };
-    label.to_owned()
+fn label(command: &Command) -> String {
+    label_of(&command.verb, Some(&command.args))
 }
 
 pub(crate) fn size(server_type: &ServerType) -> String {
@@ -338,7 +246,7 @@ impl CommandView {
             project: String::new(),
             path: String::new(),
             server: command.server.clone(),
-            what: label(&command.verb),
+            what: label(command),
             by: command.by.clone().unwrap_or_default(),
             at: command.at.map(timestamp).unwrap_or_default(),
             state: state(entry.state),

@@ -213,6 +213,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::argument_fields;
+    use crate::button::{Button, label_of};
 
     #[test]
     fn browsers_get_the_language_that_they_prefer() {
@@ -266,6 +268,29 @@ mod tests {
                 known.insert(english, german),
                 None,
                 "{english} is there twice"
+            );
+        }
+    }
+
+    /// All texts of buttons, forms and arguments are in the catalogue.
+    #[test]
+    fn commands_have_only_texts_of_the_catalogue() {
+        let known = |text: String| assert_ne!(GERMAN.text(&text), text, "{text:?}");
+        let same = ["Server", "Status", "Labels", "Image", "Name"];
+        for button in Button::all() {
+            known(button.label());
+            known(button.consequence());
+            for argument in button.arguments() {
+                let label = argument_fields::label(argument);
+                if !same.contains(&&*label) {
+                    known(label);
+                }
+            }
+        }
+        for verb in hcc_core::Verb::ALL {
+            assert!(
+                GERMAN.texts.contains_key(&label_of(verb.wire(), None)),
+                "{verb}"
             );
         }
     }

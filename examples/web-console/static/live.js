@@ -143,11 +143,11 @@ function showServer(server, project) {
   const element = elements.get(name) ?? (isMissing ? add(name) : undefined);
   if (!element) return;
   fill(element, { ...server, project });
-  for (const button of element.querySelectorAll('button[name=verb]')) {
+  for (const button of element.querySelectorAll('[data-power] button')) {
     button.hidden = !server.allowed.includes(button.value);
     button.disabled = !server.offers.includes(button.value);
   }
-  for (const link of element.querySelectorAll('a.button')) link.hidden = !server.allowed.includes('console');
+  for (const link of element.querySelectorAll('[data-power] a')) link.hidden = !server.allowed.includes('console');
 }
 
 function showCommands(entries, project) {
@@ -193,7 +193,7 @@ function show(update) {
   for (const server of update.servers) showServer(server, project);
   if (update.commands) showCommands(update.commands, project);
   document.getElementById('silent').hidden = ![...silent.values()].includes(true);
-  if (only) showHistory();
+  if (only) showParts();
   if (!list) return;
   const count = [...failed.values()].reduce((sum, it) => sum + it, 0);
   const link = document.getElementById('failed');
@@ -204,26 +204,41 @@ function show(update) {
   document.getElementById('none').hidden = !list.hidden;
 }
 
-/** Shows what has been done with the server. */
-async function showHistory() {
-  const response = await fetch(`${scope}servers/${encodeURIComponent(only)}/history.json`).catch(() => undefined);
-  if (!response?.ok || response.redirected) return;
-  const entries = await response.json();
-  const labels = ['Time', 'User', 'Action', 'Outcome'].map((label) => t(label));
-  const rows = entries.map((entry) => {
-    const row = document.createElement('tr');
-    for (const [at, text] of entry.entries()) {
-      const cell = row.insertCell();
-      cell.dataset.label = labels[at];
-      if (at > 0) cell.textContent = text;
-      else showTime(cell.appendChild(document.createElement('time')), text);
-    }
-    return row;
-  });
-  const table = document.getElementById('history');
-  table.tBodies[0].replaceChildren(...rows);
-  table.hidden = rows.length === 0;
-  document.getElementById('no-history').hidden = rows.length > 0;
+// The parts of a server's page as the service has rendered them, before scripts have changed them.
+const rendered = new Map();
+let isLoading = false;
+let isOutdated = false;
+
+/** Renders the details of the server again; parts that are the same stay as they are, with the focus. */
+async function showParts() {
+  isOutdated = true;
+  if (isLoading) return;
+  isLoading = true;
+  while (isOutdated) {
+    isOutdated = false;
+    await loadParts().catch(() => undefined); // The next update may succeed.
+  }
+  isLoading = false;
+}
+
+async function loadParts() {
+  const response = await fetch(`${scope}servers/${encodeURIComponent(only)}/parts${location.search}`);
+  if (!response.ok || response.redirected) return;
+  const page = new DOMParser().parseFromString(await response.text(), 'text/html');
+  const parts = document.getElementById('parts');
+  for (const part of page.querySelectorAll('[data-part]')) {
+    const name = part.dataset.part;
+    const html = part.outerHTML;
+    if (rendered.get(name) === html) continue;
+    rendered.set(name, html);
+    const shown = parts.querySelector(`[data-part=${name}]`);
+    const focused = shown?.contains(document.activeElement) ? document.activeElement : undefined;
+    if (shown) shown.replaceWith(part);
+    else parts.append(part);
+    showTimes(part);
+    addCopyButtons(part);
+    if (focused) [...part.querySelectorAll('a, button')].find((it) => it.textContent === focused.textContent)?.focus();
+  }
 }
 
 let seen = new Date(); // when the page was last up to date
@@ -341,11 +356,11 @@ if (all) {
   addEventListener('pageshow', count);
 }
 
-const showTimes = () => {
-  for (const time of document.querySelectorAll('time')) if (time.dateTime) showTime(time, time.dateTime);
-};
-showTimes();
-setInterval(showTimes, 30_000);
+function showTimes(of) {
+  for (const time of of.querySelectorAll('time')) if (time.dateTime) showTime(time, time.dateTime);
+}
+showTimes(document);
+setInterval(() => showTimes(document), 30_000);
 
 // The colors: those of the system until the user chooses.
 const themes = { auto: 'Theme: system', light: 'Theme: light', dark: 'Theme: dark' };
@@ -374,20 +389,23 @@ if (theme) {
   });
 }
 
-// Browsers allow it with TLS or on the same machine only.
-for (const field of navigator.clipboard ? document.querySelectorAll('[data-copy]') : []) {
-  const button = document.createElement('button');
-  button.type = 'button';
-  button.className = 'copy';
-  button.textContent = t('Copy');
-  button.ariaLabel = t('Copy {}', field.dataset.copy);
-  button.hidden = field.textContent === '';
-  button.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(field.textContent);
-    toast(t('{} copied.', field.dataset.copy));
-  });
-  field.after(button);
+/** Adds buttons that copy values. Browsers allow it with TLS or on the same machine only. */
+function addCopyButtons(to) {
+  for (const field of navigator.clipboard ? to.querySelectorAll('[data-copy]') : []) {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.className = 'copy';
+    button.textContent = t('Copy');
+    button.ariaLabel = t('Copy {}', field.dataset.copy);
+    button.hidden = field.textContent === '';
+    button.addEventListener('click', async () => {
+      await navigator.clipboard.writeText(field.textContent);
+      toast(t('{} copied.', field.dataset.copy));
+    });
+    field.after(button);
+  }
 }
+addCopyButtons(document);
 
 if (list || only) {
   listen();

@@ -18,6 +18,7 @@ use crate::duration::{self, age};
 use crate::error::{CliError, Exit, Result};
 use crate::output::{Output, Row};
 use crate::platform::signals::cancel_on_signal;
+use crate::report::report;
 
 /// List all servers, and whether they are known locally, remotely or both
 #[derive(Debug, clap::Args)]
@@ -35,7 +36,7 @@ pub(crate) struct List {
     #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
     sort: Option<String>,
 
-    /// Print it again every 5 seconds, or as given, such as 30s
+    /// Print it again every 5 seconds, or as given, such as 30s, also after a temporary failure
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "5s", value_parser = duration::parse)]
     watch: Option<Duration>,
@@ -57,7 +58,12 @@ impl List {
                 if is_screen {
                     console::Term::stdout().clear_screen()?;
                 }
-                self.print(config, &out).await?;
+                match self.print(config, &out).await {
+                    Err(error) if error.exit() == Exit::TryLater => {
+                        report(Err(error), &out);
+                    }
+                    printed => printed?,
+                }
                 sleep(interval).await;
             }
         };

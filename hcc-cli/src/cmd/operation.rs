@@ -17,6 +17,7 @@ use crate::cmd::args::{Confirmation, Selection, Waiting, for_each, retry_while_b
 use crate::config::Config;
 use crate::error::{CliError, Result};
 use crate::output::{Output, Row};
+use crate::price::{rounded, with_currency};
 
 /// An operation on servers.
 #[derive(Debug)]
@@ -455,14 +456,19 @@ impl Row for Details<'_> {
             (Some(window), backups) if backups.is_empty() => format!("daily at {window} UTC"),
             (Some(window), backups) => format!("daily at {window} UTC: {backups}"),
         };
+        let currency = details["currency"].as_str().unwrap_or_default();
+        let amount = |amount| with_currency(amount, currency);
         let price = match &details["type"]["price"] {
-            Value::String(price) => format!("{} per month", short_price(price)),
+            Value::String(price) => {
+                format!("{} per month", amount(rounded(Some(price), 2)))
+            }
             _ => String::new(),
         };
         let iso = &details["iso"];
         let remains = &details["remains"];
         let remaining = [
             ("volumes", "volume"),
+            ("primary_ips", "primary IP"),
             ("floating_ips", "floating IP"),
             ("snapshots", "snapshot"),
         ]
@@ -495,18 +501,17 @@ impl Row for Details<'_> {
             list(&details["snapshots"], &saved),
             list(&details["volumes"], &text),
             traffic(&details["io"]),
-            match remaining.is_empty() {
-                true => "nothing is billed after a deletion".to_owned(),
-                false => format!("billed after a deletion: {}", remaining.join(", ")),
+            match remains["monthly_net"].as_f64() {
+                None => String::new(),
+                Some(_) if remaining.is_empty() => "nothing is billed after a deletion".to_owned(),
+                Some(net) => format!(
+                    "billed after a deletion: {}, {} per month without VAT",
+                    remaining.join(", "),
+                    amount(format!("{net:.2}"))
+                ),
             },
         ]
     }
-}
-
-fn short_price(price: &str) -> String {
-    price
-        .parse::<f64>()
-        .map_or_else(|_| price.to_owned(), |price| format!("{price:.2}"))
 }
 
 fn traffic(io: &Value) -> String {

@@ -23,7 +23,9 @@ impl Show {
 
 #[cfg(feature = "worker")]
 mod meaning {
+    use hcloud_api::{ActionResourceKind, Leftovers};
     use serde_json::{Value, json};
+    use tracing::warn;
 
     use super::Show;
     use crate::Result;
@@ -32,29 +34,39 @@ mod meaning {
 
     impl Show {
         pub(in crate::operation) async fn execute(&self, on: &Execution<'_>) -> Result<Executed> {
-            let saved = on.project.saved_images().await?;
-            let (snapshots, backups) = saved.of(on.server.id);
+            let servers = on.project.api.servers();
+            let (saved, leftovers) =
+                tokio::join!(on.project.saved_images(), servers.leftovers(on.server.id));
+            let (snapshots, backups) = saved?.of(on.server.id);
             let mut snapshot = snapshot(on.server);
             snapshot.snapshots = Some(snapshots);
             snapshot.backups = Some(backups);
             let mut details = serde_json::to_value(&snapshot).expect("its keys are strings");
             details["name"] = on.server.name.clone().into();
-            let server_net = &on.server.public_net;
-            let floating: Vec<u64> = (server_net.floating_ips.iter())
-                .map(|id| id.number())
-                .collect();
-            // What is billed after a deletion of the server.
-            details["remains"] = json!({
-                "volumes": details["volumes"],
-                "floating_ips": floating,
-                "snapshots": ids(&details["snapshots"]),
-            });
+            match leftovers {
+                Ok(leftovers) => {
+                    details["currency"] = leftovers.currency.as_str().into();
+                    details["remains"] = remains(&leftovers);
+                }
+                Err(error) => warn!(server = %on.name, %error, "what remains is unknown"),
+            }
             Ok(Executed::default().with_data(details).with_images())
         }
     }
 
-    fn ids(images: &Value) -> Vec<Value> {
-        let images = images.as_array().into_iter().flatten();
-        images.map(|image| image["id"].clone()).collect()
+    /// Returns the ids of what is billed after a deletion of the server, and the price.
+    fn remains(leftovers: &Leftovers) -> Value {
+        let ids = |kind: ActionResourceKind| {
+            let resources = leftovers.resources.iter();
+            let ids = resources.filter(|it| it.kind == kind).map(|it| it.id);
+            json!(ids.collect::<Vec<_>>())
+        };
+        json!({
+            "volumes": ids(ActionResourceKind::Volume),
+            "primary_ips": ids(ActionResourceKind::PrimaryIp),
+            "floating_ips": ids(ActionResourceKind::FloatingIp),
+            "snapshots": ids(ActionResourceKind::Image),
+            "monthly_net": leftovers.monthly_net(),
+        })
     }
 }

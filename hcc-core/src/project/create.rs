@@ -134,7 +134,11 @@ impl Project {
                     continue;
                 }
                 if let Some(choice) = choices.next() {
-                    request = self.request(name, &choice).await?;
+                    let next = self.request(name, &choice).await;
+                    if next.is_err() {
+                        self.release(name).await;
+                    }
+                    request = next?;
                     (options, alternatives) = (choice, None);
                     continue;
                 }
@@ -379,6 +383,14 @@ impl Project {
         Ok(CreateOutcome::Created(started?))
     }
 
+    /// Removes the reservation of a name.
+    async fn release(&self, name: &ServerName) {
+        let reserved = Precondition::Reserved;
+        if let Err(error) = self.store.remove(name.as_str(), reserved).await {
+            warn!(server = %name, %error, "reservation not removed");
+        }
+    }
+
     /// Determines the outcome of a request that failed or got no response.
     async fn resolve_failure(
         &self,
@@ -401,13 +413,7 @@ impl Project {
             }
         }
         // An adopted server has a record, which is no reservation.
-        if let Err(error) = self
-            .store
-            .remove(name.as_str(), Precondition::Reserved)
-            .await
-        {
-            warn!(server = %name, %error, "reservation not removed");
-        }
+        self.release(name).await;
         if let Some(outcome) = adopted {
             return outcome;
         }

@@ -4,14 +4,14 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use hcc_store::Accounts;
-use hcloud_api::{Decimal, ListSshKeys};
+use hcloud_api::{Decimal, ListIsos, ListSshKeys};
 use serde_json::json;
 use tokio::time::sleep;
 use tracing::warn;
 
 use super::context::WorkerContext;
 use super::status::Service;
-use crate::offered::{OfferedImage, OfferedLocation, OfferedPlace, OfferedType};
+use crate::offered::{OfferedImage, OfferedIso, OfferedLocation, OfferedPlace, OfferedType};
 use crate::{Catalog, OfferedCatalog, Project, ProjectScope, Result};
 
 /// Availability changes within minutes, but "is an indicator, not a guarantee".
@@ -56,7 +56,18 @@ async fn publish(project: &Project, accounts: &dyn Accounts, scope: &ProjectScop
 async fn fetch(project: &Project) -> Result<OfferedCatalog> {
     let all = ListSshKeys::default();
     let keys = async { Ok(project.api.ssh_keys().list(&all).all().await?) };
-    let (catalog, keys) = tokio::try_join!(Catalog::fetch(project), keys)?;
+    let all_isos = ListIsos::default();
+    let isos = async { Ok(project.api.isos().list(&all_isos).all().await?) };
+    let (catalog, keys, isos) = tokio::try_join!(Catalog::fetch(project), keys, isos)?;
+    let mut isos: Vec<_> = isos
+        .into_iter()
+        .filter(|iso| iso.deprecation.is_none())
+        .map(|iso| OfferedIso {
+            name: iso.name.unwrap_or_else(|| iso.id.to_string()),
+            description: iso.description,
+        })
+        .collect();
+    isos.sort_by(|a, b| a.name.cmp(&b.name));
     let Catalog {
         locations,
         types,
@@ -86,6 +97,7 @@ async fn fetch(project: &Project) -> Result<OfferedCatalog> {
             })
             .collect(),
         ssh_keys: keys.into_iter().map(|key| key.name).collect(),
+        isos,
     })
 }
 

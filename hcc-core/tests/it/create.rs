@@ -131,6 +131,21 @@ async fn missing_resource_is_named_and_leaves_no_record() {
     }
 }
 
+#[tokio::test]
+async fn fallback_to_a_missing_type_leaves_no_record() {
+    let setup = TestProject::new(Sim::builder()).await;
+    setup.fault("error=resource_unavailable POST /v1/servers x1");
+    let options = CreateOptions::default()
+        .with_server_type("cx23,nonsense")
+        .with_location("fsn1");
+
+    let create = setup.project.create(&name("web1"), &options).await;
+
+    let error = create.unwrap_err().to_string();
+    assert_eq!(error, "server type \"nonsense\" not found");
+    assert!(setup.record("web1").await.is_none());
+}
+
 /// After any single fault, a repeated creation ends with one server.
 #[tokio::test]
 async fn no_fault_creates_two_servers_or_leaves_a_record() {

@@ -16,6 +16,7 @@ use hcloud_api::{
     Client, CreateServer, Labels, ListActions, ListImages, ListServers, Server, ServerId,
 };
 use hcloud_sim::Sim;
+use serde_json::json;
 use tempfile::TempDir;
 use test_services::TestDatabase;
 use tokio::time::sleep;
@@ -37,6 +38,8 @@ const FAULTS: &[&str] = &[
     "truncate POST /v1/servers x1",
     "error=conflict POST /v1/servers x1",
     "drop GET /v1/servers x1",
+    "error=resource_unavailable POST /v1/servers x1",
+    "error=placement_error POST /v1/servers x2",
 ];
 
 /// The system calls by which a worker communicates with the API and with databases.
@@ -290,6 +293,15 @@ async fn operation_killed_at_each_step(operation: &Once, test: &str) -> usize {
     kills
 }
 
+/// Creates a server; every other one falls back to a type or a location with the capacity.
+fn create(name: &str, number: usize) -> Command {
+    let mut create = Command::new("new", name);
+    if number % 2 == 1 {
+        create.args = json!({ "type": "cx23,cpx22", "location": "fsn1,nbg1" });
+    }
+    create
+}
+
 /// Each round kills two workers; `HCC_STORM_ROUNDS` sets the number of rounds.
 async fn kill_after_requests(databases: impl FnOnce() -> Databases, test: &str) {
     // A worker that is killed could not clean up databases of its own.
@@ -297,7 +309,7 @@ async fn kill_after_requests(databases: impl FnOnce() -> Databases, test: &str) 
         return;
     }
     let databases = databases();
-    let rounds = number("HCC_STORM_ROUNDS").unwrap_or(18);
+    let rounds = number("HCC_STORM_ROUNDS").unwrap_or(2 * FAULTS.len());
     let sim = simulator().await;
     let queue = databases.queue().await;
 
@@ -305,7 +317,7 @@ async fn kill_after_requests(databases: impl FnOnce() -> Databases, test: &str) 
         sim.clear_requests();
         sim.add_fault(FAULTS[round % FAULTS.len()].parse().unwrap());
         for number in 0..3 {
-            let create = Command::new("new", format!("vm{round}-{number}"));
+            let create = create(&format!("vm{round}-{number}"), number);
             queue.push(&create).await.unwrap();
         }
         let workers = [(); 2].map(|()| WorkerProcess::spawn(&databases, &sim, test, None));
@@ -339,12 +351,8 @@ async fn kill_at_each_step(databases: impl Fn() -> Databases, test: &str) {
         for (step, fault) in steps.zip(FAULTS.iter().cycle()) {
             let databases = databases();
             let name = format!("{call}-{step}");
-            databases
-                .queue()
-                .await
-                .push(&Command::new("new", &name))
-                .await
-                .unwrap();
+            let queue = databases.queue().await;
+            queue.push(&create(&name, step)).await.unwrap();
             sim.add_fault(fault.parse().unwrap());
 
             let worker = WorkerProcess::spawn(&databases, &sim, test, Some((call, step)));

@@ -75,6 +75,16 @@ pub(super) static SCHEMA: Schema = Schema {
         until REAL GENERATED ALWAYS AS (doc ->> '$.until')
     );
     CREATE INDEX tokens_user ON tokens (user)",
+        "CREATE TABLE schedules (
+        key INTEGER PRIMARY KEY,
+        doc TEXT NOT NULL CHECK (json_type(doc, '$.id') = 'text'),
+        id TEXT NOT NULL UNIQUE GENERATED ALWAYS AS (doc ->> '$.id') STORED,
+        server TEXT GENERATED ALWAYS AS (doc ->> '$.for'),
+        due REAL GENERATED ALWAYS AS
+            (iif(ifnull(doc ->> '$.paused', 0), NULL, ifnull(doc ->> '$.next', 0)))
+    );
+    CREATE INDEX schedules_server ON schedules (server);
+    CREATE INDEX schedules_due ON schedules (due)",
     ],
     page_size: 4096,
     synchronous: "FULL",

@@ -9,7 +9,7 @@ use hcc_store::conformance::{self, Fixture};
 use hcc_store::{
     Accounts, Attachment, AuditEntry, AuditPage, AuditProject, AuditQuery, Changes, Fields,
     IfMissing, Memory, Order, Precondition, RateLimit, Record, RecordStream, Result, Revision,
-    Session, SessionKey, Sessions, Store, Token, Tokens, User, Write,
+    Schedule, Schedules, Session, SessionKey, Sessions, Store, Token, Tokens, User, Write,
 };
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -28,6 +28,8 @@ enum Mistake {
     EarlierWriteWins,
     PreconditionIsIgnored,
     TakenAttachmentStays,
+    OutdatedScheduleIsStored,
+    PausedScheduleIsDue,
     OutdatedUserIsStored,
     SessionsOutliveTheirUser,
     SessionNeverExpires,
@@ -175,6 +177,32 @@ impl Store for Mutant {
 
     async fn expire_attachments(&self) -> Result<usize> {
         self.memory.expire_attachments().await
+    }
+
+    async fn schedules(&self, which: Schedules<'_>) -> Result<Vec<Schedule>> {
+        match which {
+            Schedules::DueBy(_) if self.has(Mistake::PausedScheduleIsDue) => {
+                self.memory.schedules(Schedules::All).await
+            }
+            which => self.memory.schedules(which).await,
+        }
+    }
+
+    async fn next_schedule(&self) -> Result<Option<SystemTime>> {
+        self.memory.next_schedule().await
+    }
+
+    async fn put_schedule(&self, schedule: &Schedule) -> Result<bool> {
+        let mut schedule = schedule.clone();
+        if self.has(Mistake::OutdatedScheduleIsStored) {
+            let stored = self.memory.schedules(Schedules::Id(&schedule.id)).await?;
+            schedule.rev = stored.first().map_or(0, |stored| stored.rev);
+        }
+        self.memory.put_schedule(&schedule).await
+    }
+
+    async fn remove_schedule(&self, id: &str) -> Result<bool> {
+        self.memory.remove_schedule(id).await
     }
 
     async fn version(&self) -> Result<String> {
@@ -363,6 +391,8 @@ mutants! { conformance;
     writes_in_the_wrong_order: EarlierWriteWins dies in later_write_of_one_call_wins;
     removal_of_any_record: PreconditionIsIgnored dies in removal_checks_its_precondition;
     attachment_that_is_taken_twice: TakenAttachmentStays dies in attached_document_is_taken_once;
+    schedule_that_was_changed_by_another: OutdatedScheduleIsStored dies in schedule_is_stored_if_it_is_unchanged;
+    schedules_that_are_not_due: PausedScheduleIsDue dies in schedules_are_found_by_id_server_and_due_time;
 }
 
 mutants! { accounts;

@@ -8,15 +8,15 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use hcc_core::{Command, Outcome, Request, ServerName, Verb};
+use hcc_core::{ArgumentKind, Command, Form, Outcome, Request, ServerName, Verb};
 use hcc_queue::{CommandId, Entry, State as QueueState};
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 use tokio::time::{Instant, timeout_at};
 use utoipa::{IntoParams, ToSchema};
 
 use super::ApiUser;
-use super::problem::Problem;
 use crate::WebConsole;
 use crate::auth::AuthUser;
 use crate::error::AppError;
@@ -31,17 +31,85 @@ const MAX_WAIT: u64 = 30;
 /// How long the event of a command that is gone from the queue may take.
 const EVENT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A new command.
+/// A new command; [`schema`] describes all of them.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewCommand {
-    /// What to do, such as `start`, `stop`, `reboot`, `reset`, `off`, `new`, `kill` or `sync`.
-    #[schema(example = "start")]
     verb: String,
-    /// The arguments, as in the queue: of `new`, `type`, `image`, `location` and more.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     args: Value,
+}
+
+/// The root password that a command has set.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RootPassword {
+    /// The password, which is not stored any more.
+    password: String,
+}
+
+/// Returns the schema of [`NewCommand`], derived from the descriptions of the commands.
+pub(super) fn schema() -> Value {
+    let verbs = Verb::ALL.iter().filter(|verb| **verb != Verb::Console);
+    let forms = verbs.flat_map(|verb| {
+        let forms = verb.description().forms.iter();
+        forms.map(|form| form_schema(*verb, form))
+    });
+    json!({
+        "description": "What to do with a server. Verbs and arguments are those of the queue.",
+        "oneOf": forms.collect::<Vec<_>>(),
+    })
+}
+
+fn form_schema(verb: Verb, form: &Form) -> Value {
+    let mut properties = Map::new();
+    let mut required: Vec<_> = form.arguments.iter().filter(|it| it.is_required).collect();
+    let is_default = verb.description().forms[0].name == form.name;
+    let mut names: Vec<_> = required.drain(..).map(|it| it.name).collect();
+    if !form.name.is_empty() {
+        properties.insert(
+            "do".to_owned(),
+            json!({ "type": "string", "enum": [form.name] }),
+        );
+        if !is_default {
+            names.push("do");
+        }
+    }
+    for argument in form.arguments {
+        let mut schema = match argument.kind {
+            ArgumentKind::Number => json!({ "type": "integer", "minimum": 0 }),
+            ArgumentKind::Switch => json!({ "type": "boolean" }),
+            ArgumentKind::List => json!({ "type": "array", "items": { "type": "string" } }),
+            ArgumentKind::Map => {
+                json!({ "type": "object", "additionalProperties": { "type": "string" } })
+            }
+            _ => json!({ "type": "string" }),
+        };
+        schema["description"] = argument.about.into();
+        schema["examples"] = json!([argument.example_value()]);
+        properties.insert(argument.name.to_owned(), schema);
+    }
+    let mut schema = json!({
+        "title": format!("{verb} {}", form.name).trim_end(),
+        "description": form.about,
+        "type": "object",
+        "required": ["verb"],
+        "additionalProperties": false,
+        "properties": { "verb": { "type": "string", "enum": [verb.wire()] } },
+    });
+    if !names.is_empty() {
+        schema["required"] = json!(["verb", "args"]);
+    }
+    if !properties.is_empty() {
+        let mut args = json!({
+            "type": "object", "additionalProperties": false, "properties": properties,
+        });
+        if !names.is_empty() {
+            args["required"] = names.into();
+        }
+        schema["properties"]["args"] = args;
+    }
+    schema
 }
 
 /// A command that was submitted.
@@ -209,7 +277,6 @@ impl SubmittedCommand {
         (status = ACCEPTED, body = SubmittedCommand, headers(
             ("location" = String, description = "Where to follow the command"),
         )),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn submit(
@@ -265,10 +332,7 @@ fn invalid(error: &(dyn std::error::Error + 'static)) -> AppError {
     get,
     path = "/commands",
     tag = "commands",
-    responses(
-        (status = OK, body = CommandsPage),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = OK, body = CommandsPage)),
 )]
 pub(crate) async fn list(
     State(console): State<WebConsole>,
@@ -287,10 +351,7 @@ pub(crate) async fn list(
     path = "/commands/{id}",
     tag = "commands",
     params(("id" = String, Path, description = "The id of the command"), WaitQuery),
-    responses(
-        (status = OK, body = SubmittedCommand),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = OK, body = SubmittedCommand)),
 )]
 pub(crate) async fn one(
     State(console): State<WebConsole>,
@@ -325,10 +386,7 @@ pub(crate) async fn one(
     path = "/commands/{id}",
     tag = "commands",
     params(("id" = String, Path, description = "The id of the command")),
-    responses(
-        (status = NO_CONTENT, description = "It is removed"),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = NO_CONTENT, description = "It is removed")),
 )]
 pub(crate) async fn remove(
     State(console): State<WebConsole>,
@@ -348,10 +406,7 @@ pub(crate) async fn remove(
     path = "/commands/{id}/retry",
     tag = "commands",
     params(("id" = String, Path, description = "The id of the command")),
-    responses(
-        (status = NO_CONTENT, description = "It is in the queue again"),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = NO_CONTENT, description = "It is in the queue again")),
 )]
 pub(crate) async fn retry(
     State(console): State<WebConsole>,
@@ -364,6 +419,29 @@ pub(crate) async fn retry(
     console.audit_resolution(&auth, "retry", &entry).await?;
     console.frontend.retry(&id, Some(auth.name())).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Returns the root password that your command has set, once, within ten minutes.
+#[utoipa::path(
+    post,
+    path = "/commands/{id}/password",
+    tag = "commands",
+    params(("id" = String, Path, description = "The id of the command")),
+    responses((status = OK, body = RootPassword)),
+)]
+pub(crate) async fn password(
+    State(console): State<WebConsole>,
+    ApiUser(auth): ApiUser,
+    Path(id): Path<String>,
+) -> Result<Json<RootPassword>, AppError> {
+    let id = CommandId::from(id);
+    let found = console.find_command(&auth, &id).await?;
+    let server = found.and_then(|found| found.server.parse().ok());
+    let server = server.ok_or(AppError::NotFound)?;
+    let password = console.take_password(&auth, &id, &server).await?;
+    Ok(Json(RootPassword {
+        password: password.expose_secret().to_owned(),
+    }))
 }
 
 impl WebConsole {

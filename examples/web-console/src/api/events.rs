@@ -18,7 +18,6 @@ use tokio::time::{Interval, interval};
 use utoipa::ToSchema;
 
 use super::ApiUser;
-use super::problem::Problem;
 use crate::WebConsole;
 use crate::auth::AuthUser;
 use crate::error::AppError;
@@ -57,10 +56,7 @@ pub(crate) struct EventData {
     get,
     path = "/events",
     tag = "events",
-    responses(
-        (status = OK, body = EventData, content_type = "text/event-stream"),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = OK, body = EventData, content_type = "text/event-stream")),
 )]
 pub(crate) async fn stream(
     State(console): State<WebConsole>,

@@ -13,15 +13,15 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::ApiUser;
 use super::commands::Ended;
-use super::problem::Problem;
 use crate::WebConsole;
 use crate::auth::AuthUser;
+use crate::button::Button;
 use crate::error::AppError;
 use crate::live;
 use crate::natural::Natural;
 use crate::page::timestamp;
 use crate::servers::ServerFilter;
-use crate::view::{AllowedCommands, price};
+use crate::view::price;
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 500;
@@ -91,14 +91,76 @@ pub(crate) struct Server {
     synced: Option<String>,
     /// How the last command ended.
     last: Option<Ended>,
-    /// The verbs that you may use.
+    /// The snapshots of its disk, the oldest first.
+    snapshots: Option<Vec<SavedImage>>,
+    /// The daily backups of its disk, the oldest first.
+    backups: Option<Vec<SavedImage>>,
+    /// When daily backups are made (UTC); none without backups.
+    #[schema(example = "22-02")]
+    backup_window: Option<String>,
+    /// The attached ISO image.
+    iso: Option<String>,
+    /// Whether it boots into the rescue system next.
+    rescue: Option<bool>,
+    /// Whether it is protected from deletion and rebuilds.
+    protected: Option<bool>,
+    /// The verbs that you may use. Some of their forms may need other permissions.
+    #[schema(example = json!(["sync", "start", "snapshot"]))]
     allowed: Vec<&'static str>,
+}
+
+/// A snapshot or backup.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SavedImage {
+    /// The id.
+    id: u64,
+    /// The description.
+    name: String,
+    /// The size in GB.
+    size: Option<f64>,
+    /// When it was created.
+    created: Option<String>,
+    /// The status; `available` if it can be used.
+    status: Option<String>,
+}
+
+impl SavedImage {
+    fn all(images: &[hcc_store::SavedImage]) -> Vec<Self> {
+        let image = |image: &hcc_store::SavedImage| Self {
+            id: image.id,
+            name: image.name.clone(),
+            size: image.size,
+            created: image.created.clone(),
+            status: image.stat.clone(),
+        };
+        images.iter().map(image).collect()
+    }
+}
+
+/// The metrics that the last command `metrics` has read, within a day.
+#[derive(Deserialize, Serialize, ToSchema)]
+pub(crate) struct Metrics {
+    /// The begin, in seconds since the epoch.
+    start: u64,
+    /// The end, in seconds since the epoch.
+    end: u64,
+    /// The interval between samples, in seconds.
+    step: Option<f64>,
+    /// The samples by the name of the series, such as `cpu`: times in seconds since the epoch, and
+    /// values.
+    series: BTreeMap<String, Vec<(f64, String)>>,
 }
 
 impl Server {
     pub(super) fn new(record: &Record, auth: &AuthUser, project: &ProjectScope) -> Self {
-        let allowed = AllowedCommands::new(auth, record);
-        let verbs = Verb::ALL.iter().filter(|verb| allowed.allows(**verb));
+        let screen = Button::of(Verb::Console);
+        let mut verbs: Vec<_> = Button::all()
+            .chain([screen])
+            .filter(|button| button.is_allowed(auth, record))
+            .map(|button| button.verb)
+            .collect();
+        verbs.sort_unstable();
+        verbs.dedup();
         let server_type = record.r#type.as_ref();
         let location = record.dc.as_ref().and_then(|dc| dc.loc.as_ref());
         let image = record.image.as_ref();
@@ -122,7 +184,13 @@ impl Server {
                 at: timestamp(last.at),
                 outcome: (&Outcome::of_last(last)).into(),
             }),
-            allowed: verbs.map(|verb| verb.wire()).collect(),
+            snapshots: record.snapshots.as_deref().map(SavedImage::all),
+            backups: record.backups.as_deref().map(SavedImage::all),
+            backup_window: record.window.clone(),
+            iso: record.iso.as_ref().and_then(|iso| iso.name.clone()),
+            rescue: record.rescue,
+            protected: record.prot.map(|it| it.delete && it.rebuild),
+            allowed: verbs.into_iter().map(Verb::wire).collect(),
         }
     }
 }
@@ -133,10 +201,7 @@ impl Server {
     path = "/servers",
     tag = "servers",
     params(ServersQuery),
-    responses(
-        (status = OK, body = ServersPage),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = OK, body = ServersPage)),
 )]
 pub(crate) async fn list(
     State(console): State<WebConsole>,
@@ -174,10 +239,7 @@ pub(crate) async fn list(
     path = "/servers/{name}",
     tag = "servers",
     params(("name" = String, Path, description = "The name of the server")),
-    responses(
-        (status = OK, body = Server),
-        (status = "default", body = Problem, content_type = "application/problem+json"),
-    ),
+    responses((status = OK, body = Server)),
 )]
 pub(crate) async fn one(
     State(console): State<WebConsole>,
@@ -186,4 +248,23 @@ pub(crate) async fn one(
 ) -> Result<Json<Server>, AppError> {
     let (_, record) = console.server(&auth, &name).await?;
     Ok(Json(Server::new(&record, &auth, &console.project)))
+}
+
+/// Returns the metrics of a server, which the command `metrics` reads.
+#[utoipa::path(
+    get,
+    path = "/servers/{name}/metrics",
+    tag = "servers",
+    params(("name" = String, Path, description = "The name of the server")),
+    responses((status = OK, body = Metrics)),
+)]
+pub(crate) async fn metrics(
+    State(console): State<WebConsole>,
+    ApiUser(auth): ApiUser,
+    Path(name): Path<String>,
+) -> Result<Json<Metrics>, AppError> {
+    let (server, _) = console.server(&auth, &name).await?;
+    let stored = console.frontend.metrics(&server).await?;
+    let metrics = stored.and_then(|stored| serde_json::from_value(stored).ok());
+    metrics.map(Json).ok_or(AppError::NotFound)
 }

@@ -278,7 +278,9 @@ impl State {
         let doing = doing.get(&record.name).cloned().unwrap_or_default();
         let view = ServerView::new(&record, doing);
         let before = self.servers.get(&name).cloned();
-        let is_same = before.as_ref().is_some_and(|known| known.view == view);
+        let is_same = before
+            .as_ref()
+            .is_some_and(|known| known.view == view && has_same_details(&known.record, &record));
         let is_minor = before.as_ref().is_some_and(|known| {
             let synced = known.view.synced.clone();
             known.view
@@ -388,6 +390,13 @@ impl Server {
             commands: AllowedCommands::new(auth, &self.record),
         }
     }
+}
+
+/// Returns whether what only the page of a server shows is the same.
+fn has_same_details(a: &Record, b: &Record) -> bool {
+    (a.rescue, a.prot, &a.window, &a.iso, &a.volumes)
+        == (b.rescue, b.prot, &b.window, &b.iso, &b.volumes)
+        && (&a.net, &a.io, &a.snapshots, &a.backups) == (&b.net, &b.io, &b.snapshots, &b.backups)
 }
 
 /// What is shown of commands. Their waits and ages change at any time.

@@ -1,11 +1,12 @@
 //! The REST API, and its description.
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_util::StreamExt;
+use hcc_core::Verb;
 use hcc_core::testing::{FakeWorker, Reply};
-use hcc_store::{Patch, StoreExt};
+use hcc_store::{Attachment, Patch, StoreExt};
 use jsonschema::Validator;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -509,4 +510,104 @@ async fn example_with_curl_starts_a_server() {
     assert!(output.status.success(), "{text}");
     assert!(text.contains(r#""end":"done""#), "{text}");
     worker.shut_down().await;
+}
+
+#[tokio::test]
+async fn every_command_is_accepted_and_described_with_its_arguments() {
+    let site = Site::new().await;
+    let root = site.admin().await;
+    let program = Program::new(&site, &root, "").await;
+    let schema = json!({ "$ref": "#/components/schemas/NewCommand" });
+    let validator = program.validator(&schema);
+
+    let mut count = 0;
+    for verb in Verb::ALL.iter().filter(|verb| **verb != Verb::Console) {
+        for form in verb.description().forms {
+            count += 1;
+            // Equal commands of one server would be one.
+            let server = format!("web-{count}");
+            add_server(&site, &server, "off").await;
+            let args = form.example_args(|_| true);
+            let body = json!({ "verb": verb.wire(), "args": args });
+            assert!(validator.is_valid(&body), "{body}");
+            let path = format!("/servers/{server}/commands");
+            let operation = "post /servers/{name}/commands";
+            let (status, submitted) = program.post(operation, &path, &body).await;
+            assert_eq!(status, StatusCode::ACCEPTED, "{body} {submitted}");
+
+            let mut misspelt = body.clone();
+            misspelt["args"]["misspelt"] = json!(true);
+            assert!(!validator.is_valid(&misspelt), "{misspelt}");
+            let required = form.arguments.iter().find(|it| it.is_required);
+            if let Some(required) = required {
+                let mut missing = body.clone();
+                let args = missing["args"].as_object_mut().unwrap();
+                args.remove(required.name);
+                assert!(!validator.is_valid(&missing), "{missing}");
+            }
+        }
+    }
+    assert_eq!(site.queued().await.len(), count);
+}
+
+#[tokio::test]
+async fn server_lists_every_verb_that_the_user_may_use() {
+    let site = Site::new().await;
+    add_server(&site, "web-1", "off").await;
+    let grant = json!({ "grants": [{ "servers": "*", "may": ["snapshot", "network"] }] });
+    site.add_user("anna", grant).await;
+    let allowed = async |client: &TestClient| {
+        let program = Program::new(&site, client, "").await;
+        let (_, server) = program.get("get /servers/{name}", "/servers/web-1").await;
+        let verbs = server["allowed"].as_array().unwrap().iter();
+        verbs
+            .map(|verb| verb.as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+
+    let all = allowed(&site.admin().await).await;
+    let expected = Verb::ALL.iter().filter(|verb| **verb != Verb::Create);
+    let expected: Vec<_> = expected.map(|verb| verb.wire()).collect();
+    assert_eq!(all, expected);
+    let anna = allowed(&site.log_in("anna").await).await;
+    assert_eq!(
+        anna,
+        ["sync", "show", "snapshot", "backup", "rdns", "metrics"]
+    );
+}
+
+#[tokio::test]
+async fn password_and_metrics_of_commands_are_read() {
+    let site = Site::new().await;
+    add_server(&site, "web-1", "running").await;
+    let root = site.admin().await;
+    site.add_user("berta", json!({ "admin": true })).await;
+    let program = Program::new(&site, &root, "").await;
+    let berta = Program::new(&site, &site.log_in("berta").await, "").await;
+    let body = json!({ "verb": "passwd" });
+    let operation = "post /servers/{name}/commands";
+    let (_, submitted) = program
+        .post(operation, "/servers/web-1/commands", &body)
+        .await;
+    let id = submitted["id"].as_str().unwrap();
+    let until = SystemTime::now() + Duration::from_secs(600);
+    let secret = json!({ "password": "r00t-pw", "for": "web-1", "by": "root" });
+    let metrics = json!({ "start": 1, "end": 2, "step": 1, "series": { "cpu": [[1.5, "0.2"]] } });
+    for (kind, key, value) in [
+        (Attachment::Secret, id, &secret),
+        (Attachment::Metrics, "web-1", &metrics),
+    ] {
+        site.store.attach(kind, key, value, until).await.unwrap();
+    }
+
+    let path = format!("/commands/{id}/password");
+    let take = async |program: &Program| {
+        let operation = "post /commands/{id}/password";
+        program.post(operation, &path, &json!({})).await
+    };
+    assert_eq!(take(&berta).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(take(&program).await.1, json!({ "password": "r00t-pw" }));
+    assert_eq!(take(&program).await.0, StatusCode::NOT_FOUND);
+    let read = program.get("get /servers/{name}/metrics", "/servers/web-1/metrics");
+    assert_eq!(read.await.1["series"]["cpu"], json!([[1.5, "0.2"]]));
 }

@@ -5,8 +5,10 @@ use hcc_queue::Queue;
 use hcc_store::{AuditQuery, Patch, StoreExt};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use test_browser::Chromium;
 
-use crate::site::{Database, Site, TestClient, client, send};
+use crate::browser::user::log_in_as;
+use crate::site::{Database, PASSWORD, Site, TestClient, client, send};
 use crate::streams::EventStream;
 
 /// The project `shop`, whose database stores the users, and the project `lab`.
@@ -120,6 +122,7 @@ async fn pages_of_a_project_lead_to_its_own_pages() {
             format!("action=\"{prefix}/projects/lab/servers/web1\""),
             format!("href=\"{prefix}/projects/lab/servers/web1/screen\""),
             format!("href=\"{prefix}/projects/lab/failed\""),
+            format!("href=\"{prefix}/?project=lab\">lab</a>"),
             format!("href=\"{prefix}/users\""),
             format!("href=\"{prefix}/\""),
             format!("src=\"{prefix}/static/"),
@@ -497,4 +500,71 @@ async fn project_whose_database_is_away_leaves_the_others_alone() {
     );
     assert_eq!(stopped.location(), "/servers/web1");
     assert_eq!(site.queued().await, ["root stop web1"]);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn open_list_follows_all_projects() {
+    let projects = Projects::new().await;
+    projects.shop.admin().await;
+    let browser = Chromium::start().await;
+    log_in_as(&browser, &projects.shop.origin, "root", PASSWORD).await;
+    browser.wait_for_text("h1", "Servers").await;
+    let record = async |queue: &Queue, server: &str| {
+        let event = json!({ "evt": "record", "for": server, "record": "updated" });
+        let event: hcc_queue::RawEvent = serde_json::from_value(event).unwrap();
+        queue.events().send(&event).await.unwrap();
+    };
+    let Database { store, queue, .. } = &projects.lab;
+    let status = |key: &str| format!("[data-server='{key}'] [data-field=status]");
+
+    // A change of one server leaves that of the same name alone.
+    store.set("web1", Patch::new().status("off")).await.unwrap();
+    record(queue, "web1").await;
+    browser.wait_for_text(&status("lab/web1"), "off").await;
+    assert_eq!(browser.text(&status("shop/web1")).await, "unknown");
+
+    // A new one has its place and the addresses of its project.
+    let new = Patch::new().status("running");
+    store.set("web1-new", new).await.unwrap();
+    record(queue, "web1-new").await;
+    browser
+        .wait_for_text(&status("lab/web1-new"), "running")
+        .await;
+    let row = browser.execute(
+        "const row = document.querySelector('[data-server=\"lab/web1-new\"]');
+         return [row.previousElementSibling.dataset.server, new URL(row.querySelector('form').action).pathname,
+                 row.querySelector('[data-field=project]').textContent, row.querySelector('input').name];",
+        vec![],
+    );
+    assert_eq!(
+        row.await.unwrap(),
+        json!([
+            "lab/web1",
+            "/projects/lab/servers/web1-new",
+            "lab",
+            "server:lab/web1-new"
+        ])
+    );
+
+    // A command goes to the queue of the project, and is shown with it.
+    browser
+        .click("[data-server='lab/web1-new'] [value=stop]")
+        .await;
+    browser.wait_for_text("#commands li", "lab").await;
+    assert_eq!(projects.queued().await, ["", "root stop web1-new"]);
+    browser.click("#commands [value=drop]").await;
+    let is_empty = async || projects.queued().await == ["", ""];
+    test_services::wait_until(is_empty, true).await;
+
+    // The page of a server is about its project.
+    let page = format!("{}/projects/lab/servers/web1", projects.shop.origin);
+    browser.goto(&page).await.unwrap();
+    browser.wait_for_text("h1 + .line", "off").await;
+    store
+        .set("web1", Patch::new().status("starting"))
+        .await
+        .unwrap();
+    record(queue, "web1").await;
+    browser.wait_for_text("h1 + .line", "starting").await;
 }

@@ -1,0 +1,143 @@
+//! Schedules in a collection of the same database.
+//!
+//! The `_id` of a schedule is its id. Another program may leave it to the driver, which chooses an
+//! `ObjectId`.
+
+use std::time::{Duration, SystemTime};
+
+use ::mongodb::bson::oid::ObjectId;
+use ::mongodb::bson::{Bson, Document, doc};
+use ::mongodb::{Collection, IndexModel};
+use hcc_database::mongodb::is_duplicate_key;
+use serde_json::{Map, Value};
+use tracing::warn;
+
+use super::{Mongodb, to_bson};
+use crate::error::invalid_document;
+use crate::{Result, Schedule, Schedules};
+
+impl Mongodb {
+    pub(super) async fn read_schedules(&self, which: Schedules<'_>) -> Result<Vec<Schedule>> {
+        let filter = match which {
+            Schedules::All => doc! {},
+            Schedules::Id(id) => doc! { "_id": stored_id(id) },
+            Schedules::Server(server) => doc! { "for": server },
+            Schedules::DueBy(time) => {
+                let is_due = [
+                    doc! { "next": null },
+                    doc! { "next": { "$lte": seconds(time) } },
+                ];
+                doc! { "paused": { "$ne": true }, "$or": is_due }
+            }
+        };
+        let schedules = self.schedule_documents();
+        let find = schedules.find(filter);
+        let documents = self.collect(find.sort(doc! { "_id": 1 })).await?;
+        Ok(documents.into_iter().filter_map(schedule).collect())
+    }
+
+    pub(super) async fn earliest_schedule(&self) -> Result<Option<SystemTime>> {
+        let schedules = self.schedule_documents();
+        let active = schedules.find_one(doc! { "paused": { "$ne": true } });
+        // A document without the field is the first.
+        let first = self.server.answer(active.sort(doc! { "next": 1 })).await?;
+        Ok(first.map(|first| {
+            let next = match first.get("next") {
+                Some(Bson::Double(seconds)) => *seconds,
+                Some(Bson::Int32(seconds)) => f64::from(*seconds),
+                Some(Bson::Int64(seconds)) => *seconds as f64,
+                _ => 0.0,
+            };
+            SystemTime::UNIX_EPOCH + Duration::try_from_secs_f64(next).unwrap_or_default()
+        }))
+    }
+
+    pub(super) async fn store_schedule(&self, schedule: &Schedule) -> Result<bool> {
+        self.ensure_schedules_indexed().await?;
+        let rev = i64::from(schedule.rev);
+        // One that another program has inserted may have no revision.
+        let rev = match rev {
+            1 => doc! { "$in": [1, Bson::Null] }.into(),
+            rev => Bson::Int64(rev),
+        };
+        let is_new = schedule.rev == 0;
+        let id = match is_new {
+            true => Bson::from(&schedule.id),
+            false => stored_id(&schedule.id).into(),
+        };
+        let old = doc! { "_id": id, "rev": rev };
+        let document = document(&schedule.next_revision());
+        let schedules = self.schedule_documents();
+        let put = schedules.replace_one(old, document);
+        match self.server.bounded(put.upsert(is_new)).await {
+            Ok(put) => Ok(put.upserted_id.is_some() || put.matched_count > 0),
+            Err(error) if is_duplicate_key(&error) => Ok(false),
+            Err(error) => Err(self.server.error(error).into()),
+        }
+    }
+
+    pub(super) async fn delete_schedule(&self, id: &str) -> Result<bool> {
+        let schedules = self.schedule_documents();
+        let removed = schedules.delete_one(doc! { "_id": stored_id(id) });
+        Ok(self.server.answer(removed).await?.deleted_count > 0)
+    }
+
+    fn schedule_documents(&self) -> Collection<Document> {
+        self.server.database().collection("schedules")
+    }
+
+    /// Creates the indexes by which the schedules of a server, and those that are due, are found.
+    async fn ensure_schedules_indexed(&self) -> Result<()> {
+        let create = async || {
+            let index = |field: &str| IndexModel::builder().keys(doc! { field: 1 }).build();
+            let indexes = [index("for"), index("next")];
+            let schedules = self.schedule_documents();
+            self.server
+                .answer(schedules.create_indexes(indexes))
+                .await?;
+            Ok(())
+        };
+        self.scheduled.get_or_try_init(create).await.copied()
+    }
+}
+
+/// Matches an id in the types in which it may be stored.
+fn stored_id(id: &str) -> Document {
+    let mut stored = vec![Bson::from(id)];
+    stored.extend(ObjectId::parse_str(id).ok().map(Bson::from));
+    doc! { "$in": stored }
+}
+
+/// Reads a schedule, unless another program has stored one that cannot be decoded.
+fn schedule(mut document: Document) -> Option<Schedule> {
+    let id = match document.remove("_id") {
+        Some(Bson::String(id)) => id,
+        Some(Bson::ObjectId(id)) => id.to_hex(),
+        _ => String::new(),
+    };
+    document.insert("id", &id);
+    let read = serde_json::to_value(document).and_then(serde_json::from_value);
+    read.inspect_err(|error| {
+        let error = invalid_document(error);
+        warn!(
+            id,
+            error, "schedule skipped: its document cannot be decoded"
+        );
+    })
+    .ok()
+}
+
+fn document(schedule: &Schedule) -> Document {
+    let fields: Map<String, Value> = serde_json::to_value(schedule)
+        .and_then(serde_json::from_value)
+        .expect("structs have string keys");
+    let others = fields.into_iter().filter(|(field, _)| field != "id");
+    others
+        .map(|(field, value)| (field, to_bson(&value)))
+        .collect()
+}
+
+fn seconds(time: SystemTime) -> f64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default().as_secs_f64()
+}
