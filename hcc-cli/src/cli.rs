@@ -164,7 +164,7 @@ impl Cli {
         };
         Err(match Config::load_or_new(flags.clone()) {
             Ok(config) => suggest(error, &config).await.in_project(&config),
-            Err(_) => error.in_profile(flags.profile()),
+            Err(_) => error.in_profile(flags.profile().unwrap_or_default()),
         })
     }
 
@@ -179,6 +179,9 @@ impl Cli {
         {
             let message = format!("{subject} cannot run with --dry-run");
             return Err(CliError::usage(message));
+        }
+        if !matches!(self.verb, Verb::Worker(_)) {
+            flags.profile()?;
         }
         let config = || Config::load(flags.clone());
         match self.verb {
@@ -217,7 +220,7 @@ impl Cli {
             Verb::Version {} => version(&out),
             Verb::Completion(verb) => verb.run(),
             Verb::Man(verb) => verb.run(Self::command()),
-            Verb::Worker(verb) => verb.run(&config()?, flags).await,
+            Verb::Worker(verb) => verb.run(flags).await,
         }
     }
 }

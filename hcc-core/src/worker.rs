@@ -52,7 +52,9 @@ use self::refresher::RecordRefresher;
 use self::schedules::push_scheduled;
 use self::status::StatusSender;
 pub use self::status::{Service, WorkerPhase, WorkerStatus};
-use crate::{AllowAll, Authorizer, CustomCommand, Error, Failure, Guard, Project, Result};
+use crate::{
+    AllowAll, Authorizer, CustomCommand, Error, Failure, Guard, Project, ProjectScope, Result,
+};
 
 /// Executes the commands of a queue, and keeps the records up to date.
 ///
@@ -103,11 +105,11 @@ impl Worker {
     }
 
     /// Returns the worker with a database in which it publishes
-    /// [what can be ordered](crate::OfferedCatalog), as long as there are users in it.
+    /// [what can be ordered](crate::OfferedCatalog) in this project, as long as there are users in it.
     #[must_use]
-    pub fn with_catalog(self, accounts: Arc<dyn Accounts>) -> Self {
+    pub fn with_catalog(self, accounts: Arc<dyn Accounts>, project: ProjectScope) -> Self {
         Self(WorkerContext {
-            catalog: Some(accounts),
+            catalog: Some((accounts, project)),
             ..self.0
         })
     }
