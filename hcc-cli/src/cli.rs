@@ -82,6 +82,7 @@ enum Verb {
     Pull(cmd::queue::Pull),
     Next(cmd::queue::Next),
     Queue(cmd::queue::QueueCommand),
+    Schedule(cmd::schedule::ScheduleCommand),
     Events(cmd::signal::Events),
     Worker(cmd::worker::Worker),
     Action(cmd::action::ActionCommand),
@@ -138,7 +139,8 @@ impl Verb {
             | Self::Console(_)
             | Self::Notify(_)
             | Self::Push(_)
-            | Self::Queue(_) => DryRun::Prints,
+            | Self::Queue(_)
+            | Self::Schedule(_) => DryRun::Prints,
             Self::Pull(_) => DryRun::Refuses("pull"),
             Self::Next(_) => DryRun::Refuses("next"),
             Self::Worker(_) => DryRun::Refuses("a worker"),
@@ -162,7 +164,7 @@ impl Cli {
         };
         Err(match Config::load_or_new(flags.clone()) {
             Ok(config) => suggest(error, &config).await.in_project(&config),
-            Err(_) => error.in_profile(flags.profile()),
+            Err(_) => error.in_profile(flags.profile().unwrap_or_default()),
         })
     }
 
@@ -177,6 +179,9 @@ impl Cli {
         {
             let message = format!("{subject} cannot run with --dry-run");
             return Err(CliError::usage(message));
+        }
+        if !matches!(self.verb, Verb::Worker(_)) {
+            flags.profile()?;
         }
         let config = || Config::load(flags.clone());
         match self.verb {
@@ -207,6 +212,7 @@ impl Cli {
             Verb::Pull(verb) => verb.run(&config()?, out).await,
             Verb::Next(verb) => verb.run(&config()?, out).await,
             Verb::Queue(verb) => verb.run(&config()?, out).await,
+            Verb::Schedule(verb) => verb.run(&config()?, out).await,
             Verb::Events(verb) => verb.run(&config()?, out).await,
             Verb::Action(verb) => verb.run(&config()?, out).await,
             Verb::Api(verb) => verb.run(&config()?, out).await,
@@ -214,7 +220,7 @@ impl Cli {
             Verb::Version {} => version(&out),
             Verb::Completion(verb) => verb.run(),
             Verb::Man(verb) => verb.run(Self::command()),
-            Verb::Worker(verb) => verb.run(&config()?, flags).await,
+            Verb::Worker(verb) => verb.run(flags).await,
         }
     }
 }

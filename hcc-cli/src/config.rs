@@ -28,9 +28,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::{fmt, fs};
 
 use etcetera::BaseStrategy;
-use hcc_core::{Guard, Project, ResourceKind, Settings};
+use hcc_core::{Guard, Project, ProjectName, ProjectScope, ResourceKind, Settings};
 use hcc_queue::{Collections, Policy, Queue, QueueUrl};
-use hcc_store::{Store, StoreUrl};
+use hcc_store::{DatabaseUrl, Store, StoreUrl};
 use hcloud_api::{Client, ClientBuilder};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
@@ -108,20 +108,21 @@ impl Config {
     /// Loads the settings for a verb that may create the profile.
     pub(crate) fn load_or_new(flags: Flags) -> Result<Self> {
         refuse_secrets(flags.settings())?;
+        let profile = flags.profile()?;
         let path = match (flags.config(), directories()) {
             (Some(path), _) => Some(resolve(path, None)?),
             (None, Ok(directories)) => Some(directories.config_dir().join("hcc/config.toml")),
             (None, Err(_)) => None,
         };
         let file = match path {
-            Some(path) => File::read(&path, flags.profile())?,
-            None => File::none(flags.profile()),
+            Some(path) => File::read(&path, profile)?,
+            None => File::none(profile),
         };
         let mut config = Self {
             settings: Settings::default(),
             // A profile selects the project: variables meant for another project must not mix the
             // records of the two.
-            variables: variables(|key| flags.profile().is_none() || !key.selects_project()),
+            variables: variables(|key| profile.is_none() || !key.selects_project()),
             persisted: file.values(),
             origins: BTreeMap::new(),
             outputs: Arc::default(),
@@ -208,6 +209,7 @@ impl Config {
             &Key::TOKEN_SOURCES[..],
             &Key::STORE_SOURCES,
             &Key::QUEUE_SOURCES,
+            &Key::ACCOUNTS_SOURCES,
         ] {
             if let Some((source, _)) = self.first_of(sources) {
                 overrides.retain(|key, _| !sources.contains(key) || *key == source);
@@ -317,7 +319,11 @@ impl Config {
         };
         let base = self.base(&source);
         let value = self.get(key).expect("the key was found");
-        if !matches!(key, Key::StoreCommand | Key::QueueCommand) {
+        let is_command = matches!(
+            key,
+            Key::StoreCommand | Key::QueueCommand | Key::AccountsCommand
+        );
+        if !is_command {
             return Ok(Some(resolve_in_url(value, base)?.into()));
         }
         let mut outputs = self.outputs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -367,6 +373,65 @@ impl Config {
         let store = self.database(&Key::STORE_SOURCES)?;
         let store = store.expect("the default store is a file");
         Ok(store.expose_secret().parse()?)
+    }
+
+    /// Returns the name of the project: the setting, or the name of the profile if it is a valid one.
+    pub(crate) fn project_name(&self) -> Result<Option<ProjectName>> {
+        match (self.get(Key::Project), self.file.profile()) {
+            (Some(name), _) => match name.parse() {
+                Ok(name) => Ok(Some(name)),
+                Err(error) => Err(invalid(Key::Project, &error.to_string())),
+            },
+            (None, profile) => Ok(profile.and_then(|name| name.parse().ok())),
+        }
+    }
+
+    /// Returns the URL of the database of the users, and the project in their permissions.
+    ///
+    /// # Errors
+    ///
+    /// The users are in the database of another project, and this one has no name.
+    pub(crate) fn accounts(&self) -> Result<(StoreUrl, ProjectScope)> {
+        let name = self.project_name()?;
+        let Some(url) = self.database(&Key::ACCOUNTS_SOURCES)? else {
+            return Ok((self.store_url()?, ProjectScope::Home(name)));
+        };
+        let url: StoreUrl = url.expose_secret().parse()?;
+        // A MongoDB database can hold several projects: the users are those of the one whose
+        // collections have the usual names.
+        if self.get(Key::Records).is_none() && identity(&url) == identity(&self.store_url()?) {
+            return Ok((url, ProjectScope::Home(name)));
+        }
+        let Some(name) = name else {
+            let message = "accounts is set, but the project has no name for their permissions";
+            return Err(CliError::new(Exit::NotSetUp, "no_project_name", message)
+                .hint("run hcc config set project NAME"));
+        };
+        Ok((url, ProjectScope::Other(name)))
+    }
+
+    /// Returns what no other project may have: its records and its queue, and the database of its users
+    /// if grants without a project hold in it.
+    pub(crate) fn exclusive_databases(&self) -> Result<Vec<(&'static str, String)>> {
+        let (store, queue) = (self.store_url()?, self.queue_url()?);
+        let (accounts, scope) = self.accounts()?;
+        let of = |url: &DatabaseUrl, key, default| {
+            let name = identity(url);
+            match name.starts_with("mongodb") {
+                true => format!("{name}, collection {}", self.get(key).unwrap_or(default)),
+                false => name,
+            }
+        };
+        let queue = DatabaseUrl::from(queue);
+        let mut databases = vec![
+            ("records", of(&store.into(), Key::Records, "vms")),
+            ("commands", of(&queue, Key::Commands, "cmd")),
+            ("events", of(&queue, Key::Events, "evt")),
+        ];
+        if matches!(scope, ProjectScope::Home(_)) {
+            databases.push(("users", identity(&accounts)));
+        }
+        Ok(databases)
     }
 
     /// Opens the records; in a dry run, for reading only.
@@ -589,7 +654,13 @@ impl Config {
 
 /// Whether a setting leads to a database.
 fn is_database(key: Key) -> bool {
-    Key::STORE_SOURCES.contains(&key) || Key::QUEUE_SOURCES.contains(&key)
+    [
+        Key::STORE_SOURCES,
+        Key::QUEUE_SOURCES,
+        Key::ACCOUNTS_SOURCES,
+    ]
+    .iter()
+    .any(|sources| sources.contains(&key))
 }
 
 /// Returns a value as it is written to the file: a relative path that was typed starts at the working
@@ -597,7 +668,9 @@ fn is_database(key: Key) -> bool {
 fn absolute(key: Key, value: &str) -> Result<String> {
     let is_home = |path: &str| path == "~" || path.starts_with("~/");
     match key {
-        Key::Store | Key::Queue if !value.strip_prefix("sqlite:").is_some_and(is_home) => {
+        Key::Store | Key::Queue | Key::Accounts
+            if !value.strip_prefix("sqlite:").is_some_and(is_home) =>
+        {
             resolve_in_url(value, None)
         }
         Key::TokenFile if !is_home(value) => {
@@ -609,7 +682,7 @@ fn absolute(key: Key, value: &str) -> Result<String> {
 
 /// Refuses flags with passwords, which the process list shows to all users.
 fn refuse_secrets(flags: &Values) -> Result<()> {
-    for key in [Key::Store, Key::Queue] {
+    for key in [Key::Store, Key::Queue, Key::Accounts] {
         if let Some(value) = flags.get(&key)
             && key.check(value.expose_secret()).is_ok()
             && key.has_secret(value.expose_secret())
@@ -653,6 +726,36 @@ fn invalid(key: Key, reason: &str) -> CliError {
         "invalid",
         format!("invalid value for {key}: {reason}"),
     )
+}
+
+/// Returns the database of a URL: the same text for the same database, whatever its user, options and
+/// default values are.
+fn identity(url: &impl fmt::Display) -> String {
+    let url = url.to_string();
+    if let Some(path) = url.strip_prefix("sqlite:") {
+        // A file that does not exist yet may be in a linked directory.
+        let path = Path::new(path);
+        let found = fs::canonicalize(path).or_else(|_| {
+            let directory = fs::canonicalize(path.parent().unwrap_or(path))?;
+            Ok::<_, std::io::Error>(directory.join(path.file_name().unwrap_or_default()))
+        });
+        return format!("sqlite:{}", found.unwrap_or(path.to_owned()).display());
+    }
+    match url.split_once("://") {
+        Some(("redis" | "rediss", rest)) => {
+            let rest = without_user(rest).replacen(":6379", "", 1);
+            let rest = rest.trim_end_matches('/');
+            format!("redis://{}", rest.strip_suffix("/0").unwrap_or(rest))
+        }
+        Some((scheme, rest)) => {
+            format!("{scheme}://{}", without_user(rest).replace(":27017", ""))
+        }
+        None => url,
+    }
+}
+
+fn without_user(location: &str) -> &str {
+    location.rsplit_once('@').map_or(location, |(_, host)| host)
 }
 
 /// Escapes a name for the use as that of a file.

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -12,22 +12,22 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
-use hcc_core::{WorkerHandle, WorkerPhase, metrics};
-use hcc_queue::Queue;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use futures_util::future::join_all;
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Label, Metadata, SharedString, Unit};
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
 use tokio::net::TcpListener;
-use tokio::time::{interval, timeout};
+use tokio::time::interval;
 use tracing::info;
 
+use crate::cmd::worker::{Served, lines};
 use crate::error::{CliError, Context, Exit, Result};
 
 /// The bounds of the histograms, in seconds: from requests to commands that wait for an action.
 const BUCKETS: &[f64] = &[
     0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0,
 ];
-
-/// How long the queue may take to count its commands.
-const COUNT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often values are moved into the histograms, which otherwise happens on each request only.
 const UPKEEP_INTERVAL: Duration = Duration::from_secs(10);
@@ -36,37 +36,46 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(10);
 pub(crate) struct Monitor {
     listener: TcpListener,
     shared: Shared,
+    recorder: Recorder,
 }
-
-/// Where a monitor finds the worker, once there is one.
-pub(crate) type Shown = Arc<OnceLock<(WorkerHandle, Queue)>>;
 
 #[derive(Clone)]
 struct Shared {
     prometheus: PrometheusHandle,
-    worker: Shown,
+    projects: Arc<[Arc<Served>]>,
 }
 
 impl Monitor {
     /// Listens on the address and begins to record metrics.
-    pub(crate) async fn listen(address: SocketAddr, worker: Shown) -> Result<Self> {
+    pub(crate) async fn listen(address: SocketAddr, projects: Vec<Arc<Served>>) -> Result<Self> {
         let listener = TcpListener::bind(address).await;
         let listener = listener.context(|| format!("cannot listen on {address}"))?;
         let builder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("duration_seconds".to_owned()), BUCKETS)
             .expect("there are buckets");
-        let recorder = builder.build_recorder();
+        let recorder = Arc::new(builder.build_recorder());
         let shared = Shared {
             prometheus: recorder.handle(),
-            worker,
+            projects: projects.into(),
         };
-        ::metrics::set_global_recorder(recorder)
+        metrics::set_global_recorder(recorder.clone())
             .map_err(|error| CliError::from_source(Exit::Failed, "", error.to_string()))?;
         hcloud_api::describe_metrics();
-        metrics::describe();
         let address = listener.local_addr()?;
         info!(%address, "serving metrics");
-        Ok(Self { listener, shared })
+        Ok(Self {
+            listener,
+            shared,
+            recorder: Recorder {
+                recorder,
+                labels: Vec::new(),
+            },
+        })
+    }
+
+    /// Returns what records the metrics.
+    pub(crate) fn recorder(&self) -> Recorder {
+        self.recorder.clone()
     }
 
     /// Serves indefinitely.
@@ -94,26 +103,67 @@ impl Monitor {
 }
 
 async fn render(State(shared): State<Shared>) -> impl IntoResponse {
-    if let Some((worker, queue)) = shared.worker.get() {
-        metrics::record_worker(&worker.status());
-        // The last depth stays if the queue does not respond.
-        let _ = timeout(COUNT_TIMEOUT, metrics::record_queue(queue)).await;
-    }
+    join_all(shared.projects.iter().map(|served| served.record())).await;
     let content_type = (CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
     ([content_type], shared.prometheus.render())
 }
 
-/// Whether the worker takes commands, and all it needs is available.
+/// Whether the worker takes commands in all projects, and all it needs is available.
 async fn readiness(State(shared): State<Shared>) -> impl IntoResponse {
-    let Some((worker, _)) = shared.worker.get() else {
-        return (StatusCode::SERVICE_UNAVAILABLE, "starting\n".to_owned());
+    let projects = &shared.projects;
+    let code = match projects.iter().all(|served| served.is_ready()) {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
     };
-    let status = worker.status();
-    let is_ready = status.phase == WorkerPhase::Running && status.unavailable.is_empty();
-    let code = if is_ready {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
-    (code, format!("{status}\n"))
+    (code, lines(projects).join("\n") + "\n")
+}
+
+/// Records metrics with labels in addition to their own.
+#[derive(Clone)]
+pub(crate) struct Recorder {
+    recorder: Arc<PrometheusRecorder>,
+    labels: Vec<Label>,
+}
+
+impl Recorder {
+    /// Adds the label of a project, if it has a name.
+    pub(crate) fn of_project(self, name: Option<&str>) -> Self {
+        let label = name.map(|name| Label::new("project", name.to_owned()));
+        Self {
+            labels: label.into_iter().collect(),
+            ..self
+        }
+    }
+
+    fn labelled(&self, key: &Key) -> Key {
+        key.with_extra_labels(self.labels.clone())
+    }
+}
+
+impl metrics::Recorder for Recorder {
+    fn describe_counter(&self, key: KeyName, unit: Option<Unit>, description: SharedString) {
+        self.recorder.describe_counter(key, unit, description);
+    }
+
+    fn describe_gauge(&self, key: KeyName, unit: Option<Unit>, description: SharedString) {
+        self.recorder.describe_gauge(key, unit, description);
+    }
+
+    fn describe_histogram(&self, key: KeyName, unit: Option<Unit>, description: SharedString) {
+        self.recorder.describe_histogram(key, unit, description);
+    }
+
+    fn register_counter(&self, key: &Key, metadata: &Metadata<'_>) -> Counter {
+        self.recorder
+            .register_counter(&self.labelled(key), metadata)
+    }
+
+    fn register_gauge(&self, key: &Key, metadata: &Metadata<'_>) -> Gauge {
+        self.recorder.register_gauge(&self.labelled(key), metadata)
+    }
+
+    fn register_histogram(&self, key: &Key, metadata: &Metadata<'_>) -> Histogram {
+        self.recorder
+            .register_histogram(&self.labelled(key), metadata)
+    }
 }

@@ -6,6 +6,7 @@ mod create_limits;
 mod denied;
 mod pattern;
 mod permissions;
+mod project;
 
 pub use self::accounts::AccountAuthorizer;
 pub use self::authorizer::{AllowAll, Authorizer};
@@ -13,3 +14,6 @@ pub use self::create_limits::CreateLimits;
 pub use self::denied::Denied;
 pub use self::pattern::{InvalidPattern, NamePattern};
 pub use self::permissions::{Grant, InvalidPermissions, Permission, Permissions};
+pub use self::project::{
+    InvalidProjectName, InvalidProjectPattern, ProjectName, ProjectPattern, ProjectScope,
+};

@@ -43,7 +43,8 @@ pub use hcloud_api;
 pub use api_reason::{ApiReason, InvalidField};
 pub use authz::{
     AccountAuthorizer, AllowAll, Authorizer, CreateLimits, Denied, Grant, InvalidPattern,
-    InvalidPermissions, NamePattern, Permission, Permissions,
+    InvalidPermissions, InvalidProjectName, InvalidProjectPattern, NamePattern, Permission,
+    Permissions, ProjectName, ProjectPattern, ProjectScope,
 };
 pub use console::Console;
 pub use create_options::CreateOptions;

@@ -22,11 +22,14 @@ use std::time::Duration;
 
 #[cfg(feature = "worker")]
 use ::metrics::histogram;
-use ::metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge};
+use ::metrics::{
+    Label, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge,
+};
 #[cfg(feature = "worker")]
 use hcc_queue::Disposition;
 use hcc_queue::Queue;
 
+use crate::ProjectName;
 #[cfg(feature = "worker")]
 use crate::{Service, WorkerStatus};
 
@@ -65,12 +68,12 @@ pub fn describe() {
     }
 }
 
-/// Records how many commands are in each state.
+/// Records how many commands are in each state, with the label `project` if one is named.
 ///
 /// # Errors
 ///
 /// The queue is unavailable; then nothing is recorded.
-pub async fn record_queue(queue: &Queue) -> hcc_queue::Result<()> {
+pub async fn record_queue(queue: &Queue, project: Option<&ProjectName>) -> hcc_queue::Result<()> {
     let counts = queue.commands().counts().await?;
     for (state, number) in [
         ("waiting", counts.waiting),
@@ -78,7 +81,9 @@ pub async fn record_queue(queue: &Queue) -> hcc_queue::Result<()> {
         ("leased", counts.leased),
         ("dead", counts.dead),
     ] {
-        gauge!("hcc_queue_commands", "state" => state).set(number as f64);
+        let mut labels = vec![Label::new("state", state)];
+        labels.extend(project.map(|name| Label::new("project", name.to_string())));
+        gauge!("hcc_queue_commands", labels).set(number as f64);
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use hcc_store::Accounts;
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::{ProjectScope, Result};
 
 /// What servers can be created from, with prices.
 ///
@@ -97,16 +97,21 @@ pub struct OfferedLocation {
 }
 
 impl OfferedCatalog {
-    /// The name of the setting in the database.
-    pub(crate) const SETTING: &str = "catalog";
+    /// The name of the setting in the database of the users.
+    pub(crate) fn setting(project: &ProjectScope) -> String {
+        match project.other() {
+            None => "catalog".to_owned(),
+            Some(name) => format!("catalog {name}"),
+        }
+    }
 
-    /// Reads the catalog; `None` if no worker has published one, or one of another release.
+    /// Reads the catalog of a project; `None` if no worker has published one, or one of another release.
     ///
     /// # Errors
     ///
     /// The database cannot be read.
-    pub async fn read(accounts: &dyn Accounts) -> Result<Option<Self>> {
-        let stored = accounts.setting(Self::SETTING).await?;
+    pub async fn read(accounts: &dyn Accounts, project: &ProjectScope) -> Result<Option<Self>> {
+        let stored = accounts.setting(&Self::setting(project)).await?;
         Ok(stored.and_then(|stored| serde_json::from_value(stored).ok()))
     }
 

@@ -52,7 +52,9 @@ use self::refresher::RecordRefresher;
 use self::schedules::push_scheduled;
 use self::status::StatusSender;
 pub use self::status::{Service, WorkerPhase, WorkerStatus};
-use crate::{AllowAll, Authorizer, CustomCommand, Error, Failure, Guard, Project, Result};
+use crate::{
+    AllowAll, Authorizer, CustomCommand, Error, Failure, Guard, Project, ProjectScope, Result,
+};
 
 /// Executes the commands of a queue, and keeps the records up to date.
 ///
@@ -103,11 +105,11 @@ impl Worker {
     }
 
     /// Returns the worker with a database in which it publishes
-    /// [what can be ordered](crate::OfferedCatalog), as long as there are users in it.
+    /// [what can be ordered](crate::OfferedCatalog) in this project, as long as there are users in it.
     #[must_use]
-    pub fn with_catalog(self, accounts: Arc<dyn Accounts>) -> Self {
+    pub fn with_catalog(self, accounts: Arc<dyn Accounts>, project: ProjectScope) -> Self {
         Self(WorkerContext {
-            catalog: Some(accounts),
+            catalog: Some((accounts, project)),
             ..self.0
         })
     }
@@ -227,13 +229,14 @@ impl Worker {
                 stop.cancel();
                 ended
             };
-            let (ended, commands, sync) = tokio::join!(
+            let (ended, commands, sync, schedules) = tokio::join!(
                 until_shutdown,
                 async { stopped_by_error(run_commands(&context, handler, &stop).await).await },
                 async { stopped_by_error(periodic_sync.run(&stop).await).await },
+                async { stopped_by_error(push_scheduled(&context, &stop).await).await },
             );
             heartbeats.announce_shutdown().await;
-            ended.and(commands).and(sync)
+            ended.and(commands).and(sync).and(schedules)
         };
         tokio::select! {
             ended = work => ended,
@@ -242,7 +245,6 @@ impl Worker {
             never = refresh_task.run() => match never {},
             never = expire_consoles(&context, &console_created) => match never {},
             never = publish_catalog(&context) => match never {},
-            never = push_scheduled(&context) => match never {},
         }
     }
 }

@@ -367,6 +367,9 @@ pub struct AuditEntry {
     pub what: String,
     /// The server.
     pub server: Option<String>,
+    /// The project, unless it is the one whose database stores the users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<String>,
     /// The outcome, such as `ok` or `not_permitted`.
     pub outcome: String,
 }
@@ -390,8 +393,10 @@ pub(crate) fn seconds(time: SystemTime) -> f64 {
 pub struct AuditQuery {
     /// Only entries of this user.
     pub by: Option<String>,
-    /// Only entries about this server.
+    /// Only entries about servers of this name.
     pub server: Option<String>,
+    /// Only entries of this project.
+    pub project: AuditProject,
     /// Only entries older than a page that was read before.
     pub before: Option<AuditCursor>,
     /// The maximum number of entries, up to [`MAX_PAGE`](Self::MAX_PAGE).
@@ -405,6 +410,29 @@ impl AuditQuery {
     /// Returns the maximum number of entries of the page.
     pub fn page_size(&self) -> usize {
         self.limit.min(Self::MAX_PAGE)
+    }
+}
+
+/// The projects of which entries of the audit trail are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AuditProject {
+    /// All entries.
+    #[default]
+    Any,
+    /// Entries without a project: of the one whose database stores the users, and about users.
+    Home,
+    /// Entries of the project of this name.
+    Named(String),
+}
+
+impl AuditProject {
+    /// Returns whether an entry is of one of these projects.
+    pub fn includes(&self, entry: &AuditEntry) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Home => entry.project.is_none(),
+            Self::Named(name) => entry.project.as_ref() == Some(name),
+        }
     }
 }
 

@@ -25,8 +25,8 @@ mod url;
 
 #[cfg(feature = "accounts")]
 pub use accounts::{
-    Accounts, AuditCursor, AuditEntry, AuditPage, AuditQuery, RateLimit, SecondFactor, Session,
-    SessionKey, Sessions, StoredUser, Token, Tokens, User,
+    Accounts, AuditCursor, AuditEntry, AuditPage, AuditProject, AuditQuery, RateLimit,
+    SecondFactor, Session, SessionKey, Sessions, StoredUser, Token, Tokens, User,
 };
 pub use backend::{Backend, register_backend};
 pub use changes::{Changes, Revision};

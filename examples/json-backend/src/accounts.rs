@@ -269,6 +269,7 @@ impl Accounts for JsonAccounts {
             .rev()
             .filter(|(_, entry)| matches(&entry.by, &query.by))
             .filter(|(_, entry)| matches(&entry.server, &query.server))
+            .filter(|(_, entry)| query.project.includes(entry))
             .take(query.page_size() + 1)
             .map(|(index, entry)| (index.to_string(), entry))
             .collect();

@@ -8,7 +8,7 @@ mod servers;
 
 use std::time::{Duration, SystemTime};
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::routing::get;
@@ -16,11 +16,11 @@ use axum::{Json, Router};
 use hcc_core::Permissions;
 use hcc_store::{Session, SessionKey};
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tracing::Span;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use utoipa::{Modify, OpenApi, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -65,9 +65,55 @@ impl Modify for Token {
     }
 }
 
-/// Returns the router of the API, which also serves its description.
-pub(crate) fn router() -> Router<WebConsole> {
-    let (router, document) = OpenApiRouter::with_openapi(Document::openapi())
+/// The projects of this web console.
+#[derive(Serialize, ToSchema)]
+struct ProjectsPage {
+    projects: Vec<ListedProject>,
+}
+
+/// A project.
+#[derive(Serialize, ToSchema)]
+struct ListedProject {
+    /// The name; empty if it has none.
+    #[schema(example = "shop")]
+    name: String,
+    /// The path of its part of the API, which is the same for each of them.
+    #[schema(example = "/api/v1/projects/shop")]
+    path: String,
+}
+
+/// Lists the projects of this web console.
+#[utoipa::path(
+    get,
+    path = "/projects",
+    tag = "projects",
+    responses(
+        (status = OK, body = ProjectsPage),
+        (status = "default", body = Problem, content_type = "application/problem+json"),
+    ),
+)]
+async fn projects(State(console): State<WebConsole>, ApiUser(_): ApiUser) -> Json<ProjectsPage> {
+    let projects = console.projects().map(|project| ListedProject {
+        name: project.project_name().to_owned(),
+        path: project.api_path(),
+    });
+    Json(ProjectsPage {
+        projects: projects.collect(),
+    })
+}
+
+/// Returns the router of the API of a project with this path, which also serves its description.
+pub(crate) fn router(path: &str) -> Router<WebConsole> {
+    let mut document = Document::openapi();
+    for server in document.servers.iter_mut().flatten() {
+        server.url += path;
+    }
+    let router = OpenApiRouter::with_openapi(document);
+    let router = match path {
+        "" => router.routes(routes!(projects)),
+        _ => router,
+    };
+    let (router, document) = router
         .routes(routes!(servers::list))
         .routes(routes!(servers::one))
         .routes(routes!(servers::metrics))
@@ -131,6 +177,11 @@ fn bearer(parts: &Parts) -> Option<SecretString> {
 }
 
 impl WebConsole {
+    /// The path of the API of the project.
+    pub(crate) fn api_path(&self) -> String {
+        format!("{}/api/v1{}", self.settings.base_path, self.path)
+    }
+
     /// Returns the user of a token, if both are valid now.
     async fn token_user(
         &self,
@@ -149,13 +200,17 @@ impl WebConsole {
         let limit = match token.data.is_null() {
             true => None,
             // A limit that cannot be read allows nothing.
-            false => Some(Permissions::deserialize(&token.data).unwrap_or_default()),
+            false => {
+                let limit = Permissions::deserialize(&token.data).unwrap_or_default();
+                Some(limit.in_project(&self.project))
+            }
         };
         if token.used.is_none_or(|used| now > used + USE_INTERVAL) {
             self.accounts.use_token(&key, now).await?;
         }
         Ok(Some(AuthUser {
-            permissions: permissions_of(&user),
+            project: self.page_project().to_owned(),
+            permissions: permissions_of(&user).in_project(&self.project),
             limit,
             session: Session {
                 key,

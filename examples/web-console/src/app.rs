@@ -9,9 +9,10 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, StatusCode};
 use axum::middleware;
+use axum::response::Redirect;
 use axum::routing::{get, post};
 use hcc_console_page::ConsolePage;
-use hcc_core::Frontend;
+use hcc_core::{Frontend, ProjectScope};
 use hcc_store::Accounts;
 use tower::Layer;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
@@ -108,6 +109,12 @@ pub struct WebConsole {
     pub(crate) settings: Arc<Settings>,
     pub(crate) passwords: Passwords,
     pub(crate) live: LiveUpdates,
+    /// The project of the records and commands.
+    pub(crate) project: ProjectScope,
+    /// The path of its pages; empty at the root.
+    pub(crate) path: String,
+    /// The other projects.
+    pub(crate) others: Vec<WebConsole>,
 }
 
 impl WebConsole {
@@ -119,17 +126,15 @@ impl WebConsole {
             live: LiveUpdates::new(settings.max_streams, settings.max_streams_of_user),
             settings: Arc::new(settings),
             passwords: Passwords::default(),
+            project: ProjectScope::default(),
+            path: String::new(),
+            others: Vec::new(),
         }
     }
 }
 
-/// Returns the router of a web console.
-///
-/// [`serve`](crate::serve) serves it. As a part of another service, it needs the addresses of
-/// clients, as [`into_make_service_with_connect_info`](Router::into_make_service_with_connect_info)
-/// provides them, time limits for slow clients, and [`WebConsole::watch`] at the same time.
-pub fn app(console: WebConsole) -> Router {
-    let base_path = console.settings.base_path.clone();
+/// Returns the pages about the servers of a project.
+fn project_routes(console: &WebConsole) -> Router<WebConsole> {
     let files = console.settings.page.router();
     let screen = Router::new()
         .route(
@@ -137,8 +142,7 @@ pub fn app(console: WebConsole) -> Router {
             post(screen::open).fallback_service(files.clone()),
         )
         .fallback_service(files);
-    let app = Router::new()
-        .route("/", get(servers::list))
+    Router::new()
         .route("/servers.json", get(live::poll))
         .route("/events", get(live::stream))
         .route("/sync", post(commands::sync_all))
@@ -154,6 +158,29 @@ pub fn app(console: WebConsole) -> Router {
         )
         .route("/commands/{id}", post(commands::resolve))
         .route("/failed", get(commands::failed))
+        .nest("/screen", screen)
+}
+
+/// Returns the router of a web console.
+///
+/// [`serve`](crate::serve) serves it. As a part of another service, it needs the addresses of
+/// clients, as [`into_make_service_with_connect_info`](Router::into_make_service_with_connect_info)
+/// provides them, time limits for slow clients, and [`WebConsole::watch`] at the same time.
+pub fn app(console: WebConsole) -> Router {
+    let base_path = console.settings.base_path.clone();
+    let mut app = Router::new();
+    for project in console.named_projects() {
+        let path = project.path.clone();
+        let api = api::router(&path).with_state(project.clone());
+        let list = Redirect::to(&format!("/?project={}", project.project_name()));
+        app = app
+            .route(&format!("{path}/"), get(async move || list))
+            .nest(&format!("/api/v1{path}"), api)
+            .nest(&path, project.clone().pages(project_routes(&project)));
+    }
+    let app = app
+        .merge(project_routes(&console))
+        .route("/", get(servers::list))
         .route("/users", get(users::list).post(users::create))
         .route("/users/{name}", get(users::one).post(users::change))
         .route("/audit", get(audit::list).post(audit::keep))
@@ -183,8 +210,7 @@ pub fn app(console: WebConsole) -> Router {
         .route("/logout", post(login::logout))
         .route("/static/{version}/{file}", get(page::asset))
         .route("/static/{file}", get(page::latest_asset))
-        .nest("/screen", screen)
-        .nest("/api/v1", api::router())
+        .nest("/api/v1", api::router(""))
         .fallback(page::not_found)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))

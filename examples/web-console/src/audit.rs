@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use hcc_store::{AuditCursor, AuditEntry, AuditQuery};
+use hcc_store::{AuditCursor, AuditEntry, AuditProject, AuditQuery};
 use serde::Deserialize;
 
 use crate::WebConsole;
@@ -25,11 +25,25 @@ const PAGE_SIZE: usize = 100;
 struct AuditPage {
     auth: AuthUser,
     filter: AuditFilter,
+    /// The names of the projects, if there are several.
+    projects: Vec<String>,
     entries: Vec<AuditEntry>,
     older: Option<String>,
     /// For how many days entries are kept.
     days: String,
     problem: Problem,
+}
+
+impl AuditPage {
+    /// The name of the project of an entry about a server.
+    fn project<'a>(&'a self, entry: &'a AuditEntry) -> &'a str {
+        match (&entry.project, &entry.server) {
+            (Some(name), _) => name,
+            // The first project is the one whose database stores the users.
+            (None, Some(_)) => self.projects.first().map_or("", String::as_str),
+            (None, None) => "",
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -43,6 +57,7 @@ pub(crate) struct RetentionForm {
 pub(crate) struct AuditFilter {
     by: String,
     server: String,
+    project: String,
     before: Option<String>,
 }
 
@@ -70,13 +85,20 @@ impl WebConsole {
         let query = AuditQuery {
             by: given(&filter.by),
             server: given(&filter.server),
+            project: match given(&filter.project) {
+                None => AuditProject::Any,
+                Some(name) if name == self.project_name() => self.audit_project(),
+                Some(name) => AuditProject::Named(name),
+            },
             before: filter.before.clone().map(AuditCursor::from),
             limit: PAGE_SIZE,
         };
         let page = self.accounts.audit(&query).await?;
+        let names = self.projects().map(|it| it.project_name().to_owned());
         Ok(AuditPage {
             auth,
             filter,
+            projects: names.filter(|_| self.has_several()).collect(),
             entries: page.entries,
             older: page.older.map(|cursor| cursor.to_string()),
             days,
@@ -151,6 +173,7 @@ impl WebConsole {
             ip: peer.address,
             what: what.to_owned(),
             server: server.map(Into::into),
+            project: self.project.other().map(ToString::to_string),
             outcome: outcome.to_owned(),
         };
         self.accounts.append(&entry).await

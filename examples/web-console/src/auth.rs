@@ -2,7 +2,7 @@
 
 use axum::extract::{Form, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use hcc_core::{Command, Grant, Permission, Permissions, ServerName};
+use hcc_core::{Command, Grant, Permission, Permissions, ProjectScope, ServerName};
 use hcc_store::{Record, Session, SessionKey, User};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -20,6 +20,9 @@ use crate::view::ASKED_WITH_TOKEN;
 #[derive(Clone, Debug)]
 pub(crate) struct AuthUser {
     pub(crate) user: User,
+    /// The name of the project that the page is about, among several.
+    pub(crate) project: String,
+    /// The permissions in the project of the page.
     pub(crate) permissions: Permissions,
     /// What an API token allows of that, if it does not allow everything.
     pub(crate) limit: Option<Permissions>,
@@ -46,7 +49,8 @@ impl FromRequestParts<WebConsole> for AuthUser {
         console.extend_session(&session).await?;
         Span::current().record("user", &user.name);
         Ok(Self {
-            permissions: permissions_of(&user),
+            project: console.page_project().to_owned(),
+            permissions: permissions_of(&user).in_project(&console.project),
             limit: None,
             token: None,
             user,
@@ -60,6 +64,15 @@ impl FromRequestParts<WebConsole> for AuthUser {
 impl AuthUser {
     pub(crate) fn name(&self) -> &str {
         &self.user.name
+    }
+
+    /// Returns the user with the permissions in another project. Only browsers show several: the limit of
+    /// an API token is that in the project of its request.
+    pub(crate) fn in_project(&self, project: &ProjectScope) -> Self {
+        Self {
+            permissions: permissions_of(&self.user).in_project(project),
+            ..self.clone()
+        }
     }
 
     /// How the audit trail says that the user has requested something.

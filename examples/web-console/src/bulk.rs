@@ -40,7 +40,8 @@ pub(crate) struct BulkForm {
 struct BulkPage {
     auth: AuthUser,
     button: Button,
-    servers: Vec<ServerView>,
+    /// The servers, with what distinguishes them from those of all projects.
+    servers: Vec<(String, ServerView)>,
     fields: Vec<Field>,
     problem: Problem,
     /// Servers that are left out, with the reason.
@@ -88,12 +89,12 @@ pub(crate) async fn submit(
         return Err(AppError::Invalid(message));
     }
 
-    let (mut chosen, mut others) = (Vec::new(), Vec::new());
-    for name in &names {
-        match console.choose(&auth, button, name.as_str()).await {
+    let (mut chosen, mut others) = (Vec::<Chosen>::new(), Vec::new());
+    for key in &names {
+        match console.choose(&auth, button, key.as_str()).await {
             Ok(server) => chosen.push(server),
             Err(error @ (AppError::NotFound | AppError::NotPermitted | AppError::Useless(_))) => {
-                others.push((name.as_str().to_owned(), error.to_string()));
+                others.push((key.as_str().to_owned(), error.to_string()));
             }
             Err(error) => return Err(error),
         }
@@ -117,7 +118,7 @@ pub(crate) async fn submit(
             let page = BulkPage {
                 auth,
                 button,
-                servers: chosen.into_iter().map(|(_, view)| view).collect(),
+                servers: chosen.into_iter().map(|it| (it.key, it.view)).collect(),
                 fields,
                 problem,
                 others,
@@ -132,14 +133,20 @@ pub(crate) async fn submit(
 
     console.count(BULKS, auth.name()).await?;
     let mut submitted = 0;
-    for (server, _) in chosen {
-        let name = server.to_string();
-        match console
+    for Chosen {
+        project,
+        auth,
+        key,
+        server,
+        ..
+    } in chosen
+    {
+        match project
             .push(&auth, Request::new(command.clone(), server))
             .await
         {
             Ok(_) => submitted += 1,
-            Err(error) => others.push((name, error.message())),
+            Err(error) => others.push((key, error.message())),
         }
     }
     if others.is_empty() {
@@ -154,16 +161,23 @@ pub(crate) async fn submit(
     .into_response())
 }
 
+/// A server that a command is for.
+struct Chosen {
+    project: WebConsole,
+    /// The user, with the permissions in the project.
+    auth: AuthUser,
+    key: String,
+    server: ServerName,
+    view: ServerView,
+}
+
 impl WebConsole {
     /// Returns a server that the user may submit this command for, if that would change anything.
-    async fn choose(
-        &self,
-        auth: &AuthUser,
-        button: Button,
-        name: &str,
-    ) -> Result<(ServerName, ServerView), AppError> {
-        let (server, record) = self.server(auth, name).await?;
-        if !button.is_allowed(auth, &record) {
+    async fn choose(&self, auth: &AuthUser, button: Button, key: &str) -> Result<Chosen, AppError> {
+        let (project, name) = self.find(key).ok_or(AppError::NotFound)?;
+        let auth = auth.in_project(&project.project);
+        let (server, record) = project.server(&auth, name).await?;
+        if !button.is_allowed(&auth, &record) {
             return Err(AppError::NotPermitted);
         }
         if !button.is_useful(&record) {
@@ -172,6 +186,12 @@ impl WebConsole {
                 _ => String::new(),
             }));
         }
-        Ok((server, ServerView::new(&record, String::new())))
+        Ok(Chosen {
+            project,
+            auth,
+            key: key.to_owned(),
+            server,
+            view: ServerView::new(&record, String::new()),
+        })
     }
 }

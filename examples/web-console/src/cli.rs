@@ -1,15 +1,15 @@
 //! The command line.
 
-use std::env;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::{env, iter};
 
 use anyhow::{Context, ensure};
 use axum::http::HeaderName;
 use clap::{Args, Parser, Subcommand};
-use hcc_core::Frontend;
+use hcc_core::{Frontend, ProjectName, ProjectScope};
 use hcc_queue::QueueUrl;
 use hcc_store::{Accounts, StoreUrl};
 use secrecy::{ExposeSecret, SecretString};
@@ -77,6 +77,50 @@ pub(crate) struct Database {
         hide_env_values = true
     )]
     queue: Option<SecretString>,
+
+    /// Name of the project in --store, for permissions and the list
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "WEB_CONSOLE_PROJECT_NAME"
+    )]
+    project_name: Option<ProjectName>,
+
+    /// Another project: NAME=STORE, or NAME=STORE,QUEUE; can be repeated. Users stay in --store
+    #[arg(
+        long,
+        global = true,
+        value_name = "PROJECT",
+        env = "WEB_CONSOLE_PROJECTS",
+        value_delimiter = ' ',
+        hide_env_values = true
+    )]
+    project: Vec<SecretString>,
+}
+
+/// A project whose users are in the database of another one.
+struct OtherProject {
+    name: ProjectName,
+    store: StoreUrl,
+    queue: QueueUrl,
+}
+
+impl OtherProject {
+    /// Parses `NAME=STORE` or `NAME=STORE,QUEUE`. Errors do not quote it, as it may hold a password.
+    fn parse(text: &str) -> anyhow::Result<Self> {
+        let parts = text.split_once('=');
+        let parts = parts.and_then(|(name, urls)| Some((name.parse().ok()?, urls)));
+        let (name, urls) = parts.context(
+            "invalid project: expected NAME=STORE or NAME=STORE,QUEUE, and a name of letters, digits, \
+             '-', '_' and '.'",
+        )?;
+        let (store, queue) = match urls.split_once(',') {
+            Some((store, queue)) => (store.parse()?, queue.parse()?),
+            None => (urls.parse()?, next_to(urls)?),
+        };
+        Ok(Self { name, store, queue })
+    }
 }
 
 /// How browsers reach the service.
@@ -177,16 +221,18 @@ impl FromStr for Screens {
 /// Refuses arguments with passwords, which the process list shows to all users.
 fn refuse_secrets(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<()> {
     let is_secret = |argument: String| {
-        let value = argument
-            .strip_prefix("--store=")
-            .or_else(|| argument.strip_prefix("--queue="))
-            .unwrap_or(&argument);
-        value.parse().is_ok_and(|url: QueueUrl| url.has_secret())
+        // The value of a flag, and the URLs of a project, begin after `=` or a comma.
+        let begins = argument.match_indices(['=', ',']).map(|(at, _)| at + 1);
+        let mut values = iter::once(0).chain(begins).flat_map(|at| {
+            let rest = &argument[at..];
+            [rest, rest.split(',').next().unwrap_or_default()]
+        });
+        values.any(|value| value.parse().is_ok_and(|url: QueueUrl| url.has_secret()))
     };
     ensure!(
         !arguments.any(is_secret),
         "a URL with a password cannot be passed as an argument (visible in the process list); \
-         hint: set HCC_STORE and HCC_QUEUE"
+         hint: set HCC_STORE, HCC_QUEUE and WEB_CONSOLE_PROJECTS"
     );
     Ok(())
 }
@@ -242,12 +288,20 @@ impl Site {
             "the header of the user is accepted from a proxy only; hint: pass --proxy or listen on \
              unix:PATH"
         );
-        let frontend = database.frontend().await?;
         let accounts = database.accounts().await?;
+        let projects = database.open().await?;
         let metrics = self.metrics;
         let (listener, settings) = serve::listen(self).await?;
         println!("{}{}", settings.origin, settings.base_path);
-        let console = WebConsole::new(frontend.clone(), accounts, settings);
+        let (home, others) = projects;
+        let scope = ProjectScope::Home(database.project_name.clone());
+        let console = WebConsole::new(home, accounts, settings).in_project(scope);
+        let console = others
+            .into_iter()
+            .fold(console, |console, (name, frontend)| {
+                console.with_project(name, frontend)
+            });
+        let monitored = console.clone();
         let serve = async {
             web_console::serve(listener, console).await;
             Ok(())
@@ -255,7 +309,7 @@ impl Site {
         match metrics {
             Some(address) => tokio::select! {
                 served = serve => served,
-                served = monitor(address, frontend) => served,
+                served = monitor(address, monitored) => served,
             },
             None => serve.await,
         }
@@ -263,10 +317,27 @@ impl Site {
 }
 
 impl Database {
-    async fn frontend(&self) -> anyhow::Result<Frontend> {
-        let store = hcc_store::open(&self.store()?).await?;
-        let queue = hcc_queue::open(&self.queue()?).await?;
-        Ok(Frontend::new(store, queue))
+    /// Opens the databases of the first project, and those of the others.
+    async fn open(&self) -> anyhow::Result<(Frontend, Vec<(ProjectName, Frontend)>)> {
+        let mut urls = vec![(self.store()?.to_string(), self.queue()?.to_string())];
+        let mut names: Vec<_> = self.project_name.iter().cloned().collect();
+        let home = frontend(&self.store()?, &self.queue()?).await?;
+        let mut others = Vec::new();
+        for project in &self.project {
+            let OtherProject { name, store, queue } = OtherProject::parse(project.expose_secret())?;
+            let (records, commands) = (store.to_string(), queue.to_string());
+            ensure!(!names.contains(&name), "two projects have the name {name}");
+            ensure!(
+                !urls
+                    .iter()
+                    .any(|(other, others)| *other == records || *others == commands),
+                "project {name} has the records or the queue of another one: {records}, {commands}"
+            );
+            others.push((name.clone(), frontend(&store, &queue).await?));
+            urls.push((records, commands));
+            names.push(name);
+        }
+        Ok((home, others))
     }
 
     pub(crate) async fn accounts(&self) -> anyhow::Result<Arc<dyn Accounts>> {
@@ -286,9 +357,20 @@ impl Database {
         if let Some(url) = &self.queue {
             return Ok(url.expose_secret().parse()?);
         }
-        match self.store()?.path() {
-            Some(records) => Ok(QueueUrl::sqlite(records.with_file_name("queue.db"))),
-            None => Ok(self.store_url()?.parse()?),
-        }
+        next_to(self.store_url()?)
     }
+}
+
+/// Returns the queue next to the records.
+fn next_to(store: &str) -> anyhow::Result<QueueUrl> {
+    match store.parse::<StoreUrl>()?.path() {
+        Some(records) => Ok(QueueUrl::sqlite(records.with_file_name("queue.db"))),
+        None => Ok(store.parse()?),
+    }
+}
+
+async fn frontend(store: &StoreUrl, queue: &QueueUrl) -> anyhow::Result<Frontend> {
+    let store = hcc_store::open(store).await?;
+    let queue = hcc_queue::open(queue).await?;
+    Ok(Frontend::new(store, queue))
 }

@@ -75,7 +75,8 @@ const PAGE_SIZE: usize = 50;
 struct FailedPage {
     auth: AuthUser,
     commands: Vec<CommandView>,
-    older: Option<String>,
+    /// The addresses of older ones, with the names of the projects if there are several.
+    older: Vec<(String, String)>,
 }
 
 #[derive(Deserialize)]
@@ -90,25 +91,50 @@ pub(crate) async fn failed(
     Query(FailedQuery { before }): Query<FailedQuery>,
 ) -> Result<impl IntoResponse, AppError> {
     let before = before.map(PageCursor::from);
-    let commands = console.frontend.queue().commands();
-    let page = commands.dead_letters(before.as_ref(), PAGE_SIZE).await;
-    let page = page.map_err(hcc_core::Error::from)?;
-    let servers = page.entries.iter().map(|entry| &*entry.command.server);
-    let servers: Vec<_> = servers.collect();
-    let records = console
-        .frontend
-        .records_of(&servers, Fields::SUMMARY)
-        .await?;
-    let view = |entry: &Entry| {
-        let server = &entry.command.server;
-        let record = records.iter().find(|record| record.name == *server);
-        CommandView::of(entry, record, &auth)
-    };
+    let (mut commands, mut older) = (Vec::new(), Vec::new());
+    for project in console.projects() {
+        let auth = auth.in_project(&project.project);
+        let (failed, next) = project.failed_commands(&auth, before.as_ref()).await?;
+        let (name, path) = match console.has_several() {
+            true => (project.project_name(), project.project_path()),
+            false => ("", String::new()),
+        };
+        let failed = failed.into_iter();
+        commands.extend(failed.map(|command| command.in_project(name, &path)));
+        older.extend(next.map(|next| {
+            let query = form_urlencoded::Serializer::new(format!("{path}/failed?"))
+                .append_pair("before", &next.to_string())
+                .finish();
+            (name.to_owned(), query)
+        }));
+    }
     Ok(Html(FailedPage {
-        commands: page.entries.iter().filter_map(view).collect(),
-        older: page.next.map(|cursor| cursor.to_string()),
+        commands,
+        older,
         auth,
     }))
+}
+
+impl WebConsole {
+    /// Returns a page of the failed commands that the user may see, and where the next one begins.
+    async fn failed_commands(
+        &self,
+        auth: &AuthUser,
+        before: Option<&PageCursor>,
+    ) -> Result<(Vec<CommandView>, Option<PageCursor>), AppError> {
+        let commands = self.frontend.queue().commands();
+        let page = commands.dead_letters(before, PAGE_SIZE).await;
+        let page = page.map_err(hcc_core::Error::from)?;
+        let servers = page.entries.iter().map(|entry| &*entry.command.server);
+        let servers: Vec<_> = servers.collect();
+        let records = self.frontend.records_of(&servers, Fields::SUMMARY).await?;
+        let view = |entry: &Entry| {
+            let server = &entry.command.server;
+            let record = records.iter().find(|record| record.name == *server);
+            CommandView::of(entry, record, auth)
+        };
+        Ok((page.entries.iter().filter_map(view).collect(), page.next))
+    }
 }
 
 /// Shows the form of a command.
@@ -177,17 +203,20 @@ pub(crate) async fn submit(
     Ok(Redirect::to(&page).into_response())
 }
 
-/// Submits a sync of all servers: for admins, who may see all of them.
+/// Submits a sync of all servers, of all projects: for admins, who may see all of them.
 pub(crate) async fn sync_all(
     State(console): State<WebConsole>,
     CsrfForm(auth, ()): CsrfForm<()>,
 ) -> Result<Redirect, AppError> {
     auth.require_admin()?;
     console.count(COMMANDS, auth.name()).await?;
-    let sync = Verb::Sync.wire();
-    console.audit(&auth, sync, None, "asked").await?;
     let sync = Request::sync_all().by(auth.name());
-    console.frontend.submit(&sync).await?;
+    for project in console.projects() {
+        project
+            .audit(&auth, Verb::Sync.wire(), None, "asked")
+            .await?;
+        project.frontend.submit(&sync).await?;
+    }
     Ok(Redirect::to("/"))
 }
 
@@ -247,7 +276,7 @@ impl WebConsole {
         button: Button,
         values: &Values,
     ) -> Result<OperationPage, AppError> {
-        let catalog = OfferedCatalog::read(&*self.accounts).await?;
+        let catalog = OfferedCatalog::read(&*self.accounts, &self.project).await?;
         let offers = Offers {
             auth: &auth,
             record: Some(record),
@@ -277,7 +306,7 @@ impl WebConsole {
             return Ok(Ok(command));
         };
         let limits = auth.permissions.create_limits();
-        let catalog = OfferedCatalog::read(&*self.accounts).await?;
+        let catalog = OfferedCatalog::read(&*self.accounts, &self.project).await?;
         let (Some(_), Some(catalog), Ok(name)) = (limits, catalog, record.name.parse()) else {
             return Ok(Ok(command));
         };

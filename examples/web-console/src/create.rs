@@ -121,16 +121,36 @@ fn prices(it: &OfferedType) -> String {
     prices.collect::<Vec<_>>().join(" ")
 }
 
+#[derive(Template)]
+#[template(path = "choose_project.html")]
+struct ChoicePage {
+    auth: AuthUser,
+    /// The names of the projects, and the addresses of their forms.
+    projects: Vec<(String, String)>,
+}
+
 pub(crate) async fn form(
     State(console): State<WebConsole>,
     auth: AuthUser,
 ) -> Result<Response, AppError> {
+    if console.has_several() {
+        let projects = console.projects();
+        let projects: Vec<_> = projects
+            .filter(|it| auth.in_project(&it.project).may_create())
+            .filter(|it| it.project.name().is_some())
+            .map(|it| (it.project_name().to_owned(), it.project_path() + "/new"))
+            .collect();
+        return match projects.is_empty() {
+            true => Err(AppError::NotFound),
+            false => Ok(Html(ChoicePage { auth, projects }).into_response()),
+        };
+    }
     if !auth.may_create() {
         return Err(AppError::NotFound);
     }
     Ok(Html(CreatePage {
         auth,
-        catalog: OfferedCatalog::read(&*console.accounts).await?,
+        catalog: OfferedCatalog::read(&*console.accounts, &console.project).await?,
         form: CreateForm::default(),
         problem: Problem::default(),
     })
@@ -144,7 +164,7 @@ pub(crate) async fn create(
     if !auth.may_create() {
         return Err(console.refuse(&auth, "new", form.name.trim()).await);
     }
-    let catalog = OfferedCatalog::read(&*console.accounts).await?;
+    let catalog = OfferedCatalog::read(&*console.accounts, &console.project).await?;
     let checked = console.check_create(&auth, &form, catalog.as_ref()).await?;
     let (name, options) = match checked {
         Ok(checked) => checked,

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use hcc_console_page::{ConsolePage, Error};
-use hcc_core::{AccountAuthorizer, Frontend, Permissions, Project, Scope, Worker, WorkerConfig};
+use hcc_core::{
+    AccountAuthorizer, Frontend, Permissions, Project, ProjectScope, Scope, Worker, WorkerConfig,
+};
 use hcc_queue::QueueUrl;
 use hcc_store::StoreUrl;
 use hcloud_sim::Sim;
@@ -59,7 +61,7 @@ async fn simulate(mut site: Site, directory: &Path) -> anyhow::Result<()> {
     let worker = Worker::new(project, queue.clone())
         .with_config(config)
         .with_authorizer(authorizer)
-        .with_catalog(accounts.clone());
+        .with_catalog(accounts.clone(), ProjectScope::default());
 
     let password = generate();
     add(&*accounts, "demo", &Permissions::admin(), password.clone()).await?;

@@ -13,7 +13,8 @@ pub struct InvalidLine {
 }
 
 /// Parses one grant per line: `web-*: console power`, `label env=test: view`, or
-/// `web-* label env=test: view`.
+/// `web-* label env=test: view`. `project shop` in front names a project, and after the permissions come
+/// `from TIME`, `until TIME` and `suspended`.
 ///
 /// # Errors
 ///
@@ -32,18 +33,34 @@ fn parse_line(line: &str) -> Result<Grant, InvalidLine> {
         why,
     };
     let (which, may) = line
-        .rsplit_once(':')
+        .split_once(':')
         .ok_or_else(|| invalid("expected SERVERS: PERMISSIONS".to_owned()))?;
     let (servers, labels) = match format!(" {which}").split_once(" label ") {
         Some((servers, labels)) => (servers.trim().to_owned(), Some(labels.trim().to_owned())),
         None => (which.trim().to_owned(), None),
     };
-    let permissions = may.split([' ', ',']).filter(|it| !it.is_empty());
-    let grant = json!({
+    let (project, servers) = match servers.strip_prefix("project ").map(str::trim_start) {
+        Some(rest) => {
+            let (project, servers) = rest.split_once(' ').unwrap_or((rest, ""));
+            (Some(project), servers.trim())
+        }
+        None => (None, &*servers),
+    };
+    let mut grant = json!({
+        "project": project,
         "servers": Some(servers).filter(|servers| !servers.is_empty()),
         "labels": labels,
-        "may": permissions.collect::<Vec<_>>(),
     });
+    let mut permissions = Vec::new();
+    let mut words = may.split([' ', ',']).filter(|it| !it.is_empty());
+    while let Some(word) = words.next() {
+        match word {
+            "from" | "until" => grant[word] = json!(words.next().unwrap_or_default()),
+            "suspended" => grant[word] = json!(true),
+            permission => permissions.push(permission),
+        }
+    }
+    grant["may"] = json!(permissions);
     Grant::deserialize(grant).map_err(|error| invalid(error.to_string()))
 }
 
@@ -56,12 +73,19 @@ fn line(grant: &Grant) -> String {
     let grant = json!(grant);
     let string = |value: &Value| value.as_str().map(str::to_owned);
     let labels = string(&grant["labels"]).map(|labels| format!("label {labels}"));
-    let which: Vec<_> = string(&grant["servers"])
+    let project = string(&grant["project"]).map(|project| format!("project {project}"));
+    let which: Vec<_> = [project, string(&grant["servers"]), labels]
         .into_iter()
-        .chain(labels)
+        .flatten()
         .collect();
     let may = grant["may"].as_array().into_iter().flatten();
-    let may: Vec<_> = may.filter_map(string).collect();
+    let mut may: Vec<_> = may.filter_map(string).collect();
+    for limit in ["from", "until"] {
+        may.extend(string(&grant[limit]).map(|time| format!("{limit} {time}")));
+    }
+    if grant["suspended"] == true {
+        may.push("suspended".to_owned());
+    }
     format!("{}: {}", which.join(" "), may.join(" "))
 }
 
@@ -71,7 +95,9 @@ mod tests {
 
     #[test]
     fn parsed_lines_are_formatted_as_they_were_written() {
-        let text = "web-*: console power\nlabel env=test: view\ndb label a in (b,c): view kill";
+        let text = "web-*: console power\nlabel env=test: view\ndb label a in (b,c): view kill\n\
+                    project shop_* web-*: power\nproject * label a: view\nproject b: view\n\
+                    web: kill from 2026-12-01T08:00:00Z until 2026-12-31T18:00:00Z suspended";
 
         assert_eq!(format_grants(&parse_grants(text).unwrap()), text);
     }
@@ -92,6 +118,9 @@ mod tests {
             "label env=: ==: view",
             "label : view",
             "web?: view",
+            "project a/b web: view",
+            "web: view until",
+            "web: view until tomorrow",
         ] {
             assert!(parse_grants(text).is_err(), "{text}");
         }

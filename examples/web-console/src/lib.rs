@@ -27,6 +27,7 @@ mod passkeys;
 mod passwords;
 mod peer;
 mod places;
+mod projects;
 mod retention;
 mod root_password;
 mod saved_image;

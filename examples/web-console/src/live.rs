@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use hcc_core::{Event, WorkerTracker};
 use hcc_queue::{CommandId, Entry, Received, State as CommandState};
 use hcc_store::{Fields, Revision};
@@ -19,8 +20,7 @@ use tracing::warn;
 
 pub(crate) use self::ended::EndedCommand;
 use self::ended::Ends;
-use self::state::State;
-pub(crate) use self::state::{Server, View};
+pub(crate) use self::state::{Server, State, View};
 pub(crate) use self::stream::{Held, poll, stream};
 use crate::WebConsole;
 use crate::auth::AuthUser;
@@ -94,6 +94,24 @@ impl LiveUpdates {
             streams: Arc::new(Semaphore::new(max_streams)),
             streams_of_users: Places::new(max_streams_of_user),
         }))
+    }
+
+    /// Returns the updates of another project, with the same limits.
+    pub(crate) fn of_another_project(&self, name: &str) -> Self {
+        let other = Self(Arc::new(Shared {
+            state: Mutex::default(),
+            versions: watch::Sender::default(),
+            rendered: Mutex::default(),
+            reader: tokio::sync::Mutex::default(),
+            no_worker: watch::Sender::default(),
+            sessions: self.0.sessions.clone(),
+            events: broadcast::Sender::new(MAX_EVENTS),
+            ends: Ends::default(),
+            streams: self.0.streams.clone(),
+            streams_of_users: self.0.streams_of_users.clone(),
+        }));
+        other.state().set_project(name);
+        other
     }
 
     /// Makes every stream check whether its session is still valid.
@@ -181,10 +199,14 @@ impl LiveUpdates {
 impl WebConsole {
     /// Keeps open pages up to date; never returns.
     pub async fn watch(&self) {
+        join_all(self.projects().map(Self::watch_project)).await;
+    }
+
+    async fn watch_project(&self) {
         let mut workers = WorkerTracker::new(COMPLETE_INTERVAL);
         loop {
             let Err(error) = self.follow(&mut workers).await;
-            warn!(%error, "live updates interrupted");
+            warn!(%error, project = self.project_name(), "live updates interrupted");
             sleep(RECONNECT_DELAY).await;
         }
     }
@@ -229,6 +251,21 @@ impl WebConsole {
                 refresh_at = refresh_at.min(earliest);
             }
         }
+    }
+
+    /// Refreshes all projects. One whose databases are away keeps what was read before, unless it is the
+    /// only one; returns the names of those.
+    pub(crate) async fn refresh_all(&self) -> Result<Vec<String>, hcc_core::Error> {
+        if !self.has_several() {
+            self.refresh().await?;
+            return Ok(Vec::new());
+        }
+        let refreshed = self.projects().map(async |project| {
+            let error = project.refresh().await.err()?;
+            warn!(%error, project = project.project_name(), "project not refreshed");
+            Some(project.project_name().to_owned())
+        });
+        Ok(join_all(refreshed).await.into_iter().flatten().collect())
     }
 
     /// Reads what has changed in the databases, and wakes all streams if pages show it. A call that

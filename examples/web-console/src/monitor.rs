@@ -10,7 +10,7 @@ use axum::http::{HeaderValue, Method, StatusCode, header::CONTENT_TYPE};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use hcc_core::Frontend;
+use futures_util::future::{join_all, try_join_all};
 use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
@@ -18,6 +18,7 @@ use tokio::time::{interval, timeout};
 use tracing::field::Empty;
 use tracing::{Instrument, error, info, info_span};
 
+use crate::WebConsole;
 use crate::passwords::{hex, random};
 
 /// The bounds of the histograms, in seconds.
@@ -34,15 +35,16 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 struct Monitored {
     prometheus: PrometheusHandle,
-    frontend: Frontend,
+    console: WebConsole,
 }
 
-/// Serves `/metrics`, `/healthz` and `/readyz` indefinitely, and records metrics from now on.
+/// Serves `/metrics`, `/healthz` and `/readyz` of a web console indefinitely, and records metrics from
+/// now on.
 ///
 /// # Errors
 ///
 /// The address cannot be listened on, or metrics are recorded already.
-pub async fn monitor(address: SocketAddr, frontend: Frontend) -> anyhow::Result<()> {
+pub async fn monitor(address: SocketAddr, console: WebConsole) -> anyhow::Result<()> {
     let listener = TcpListener::bind(address).await;
     let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
     let recorder = PrometheusBuilder::new()
@@ -59,7 +61,7 @@ pub async fn monitor(address: SocketAddr, frontend: Frontend) -> anyhow::Result<
         .route("/readyz", get(readiness))
         .with_state(Monitored {
             prometheus,
-            frontend,
+            console,
         });
     let upkeep = async {
         let mut ticks = interval(UPKEEP_INTERVAL);
@@ -88,24 +90,27 @@ fn describe() {
 }
 
 async fn render(State(monitored): State<Monitored>) -> impl IntoResponse {
-    let queue = monitored.frontend.queue();
-    // The last depth stays if the queue does not respond.
-    let _ = timeout(DATABASE_TIMEOUT, hcc_core::metrics::record_queue(queue)).await;
+    join_all(monitored.console.projects().map(async |project| {
+        let queue = project.frontend.queue();
+        let recorded = hcc_core::metrics::record_queue(queue, project.project.name());
+        // The last depth stays if the queue does not respond.
+        let _ = timeout(DATABASE_TIMEOUT, recorded).await;
+    }))
+    .await;
     let content_type = (CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8");
     ([content_type], monitored.prometheus.render())
 }
 
-/// Whether both databases respond.
+/// Whether the databases of all projects respond.
 async fn readiness(State(monitored): State<Monitored>) -> (StatusCode, String) {
-    let Monitored { frontend, .. } = monitored;
     let any = "any".parse().expect("it is the name of a server");
-    let read = async {
-        frontend.record(&any).await?;
-        frontend.queue().commands().next_due().await?;
+    let read = try_join_all(monitored.console.projects().map(async |project| {
+        project.frontend.record(&any).await?;
+        project.frontend.queue().commands().next_due().await?;
         Ok::<_, hcc_core::Error>(())
-    };
+    }));
     match timeout(DATABASE_TIMEOUT, read).await {
-        Ok(Ok(())) => (StatusCode::OK, "ready\n".to_owned()),
+        Ok(Ok(_)) => (StatusCode::OK, "ready\n".to_owned()),
         Ok(Err(error)) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
         Err(_) => {
             let reason = "a database does not respond\n".to_owned();

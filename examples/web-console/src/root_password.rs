@@ -93,6 +93,7 @@ impl WebConsole {
         }
         let query = AuditQuery {
             server: Some(record.name.clone()),
+            project: self.audit_project(),
             limit: MAX_ENTRIES,
             ..AuditQuery::default()
         };

@@ -82,10 +82,10 @@ pub(crate) async fn open(
     console
         .audit(&auth, "console", Some(&name), "asked")
         .await?;
-    let (settings, by) = (&console.settings, Some(auth.name()));
+    let (settings, path) = (&console.settings, &console.path);
     let opened = console
         .frontend
-        .console(&server, by, settings.console_timeout)
+        .console(&server, Some(auth.name()), settings.console_timeout)
         .await
         .map_err(AppError::from);
     let console = match opened {
@@ -102,7 +102,7 @@ pub(crate) async fn open(
             return Ok((error.status(), Html(page)).into_response());
         }
     };
-    let commands = format!("{}/servers/{name}", settings.base_path);
+    let commands = format!("{}{path}/servers/{name}", settings.base_path);
     let allowed = AllowedCommands::new(&auth, &record);
     let power = [
         Verb::Start,

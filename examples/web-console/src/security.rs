@@ -120,27 +120,53 @@ impl BasePath {
 
     /// Moves the addresses in a response, which handlers and templates write for the root.
     async fn add(&self, response: Response) -> Response {
-        let (mut parts, mut body) = response.into_parts();
-        let location = parts.headers.get(header::LOCATION);
-        if let Some(location) = location.filter(|it| it.as_bytes().starts_with(b"/")) {
-            let moved = [self.0.as_bytes(), location.as_bytes()].concat();
-            let moved = HeaderValue::try_from(moved).expect("both are valid in headers");
-            parts.headers.insert(header::LOCATION, moved);
-        }
-        let content_type = parts.headers.get(header::CONTENT_TYPE);
-        if content_type.is_some_and(|it| it.as_bytes().starts_with(b"text/html")) {
-            let html = to_bytes(body, usize::MAX).await.unwrap_or_default();
-            let mut html = String::from_utf8_lossy(&html).into_owned();
-            // Quotes in values are escaped, so that these are attributes of the templates.
-            for attribute in [" href=\"/", " action=\"/", " src=\"/"] {
-                let root = attribute.trim_end_matches('/');
-                html = html.replace(attribute, &format!("{root}{}/", self.0));
-            }
-            parts.headers.remove(header::CONTENT_LENGTH);
-            body = html.into();
-        }
-        Response::from_parts(parts, body)
+        move_addresses(response, &self.0, |_| false).await
     }
+}
+
+/// Moves the addresses in a response, which handlers and templates write for the root, below a path.
+/// Some of them, without their first slash, stay.
+pub(crate) async fn move_addresses(
+    response: Response,
+    path: &str,
+    stays: impl Fn(&str) -> bool,
+) -> Response {
+    let (mut parts, mut body) = response.into_parts();
+    let location = parts.headers.get(header::LOCATION);
+    let location = location.and_then(|it| it.to_str().ok()?.strip_prefix('/'));
+    if let Some(location) = location.filter(|it| !stays(it)) {
+        let moved = HeaderValue::try_from(format!("{path}/{location}"));
+        let moved = moved.expect("both are valid in headers");
+        parts.headers.insert(header::LOCATION, moved);
+    }
+    let content_type = parts.headers.get(header::CONTENT_TYPE);
+    if content_type.is_some_and(|it| it.as_bytes().starts_with(b"text/html")) {
+        let html = to_bytes(body, usize::MAX).await.unwrap_or_default();
+        let mut html = String::from_utf8_lossy(&html).into_owned();
+        // Quotes in values are escaped, so that these are attributes of the templates.
+        for attribute in [" href=\"", " action=\"", " src=\"", " data-scope=\""] {
+            html = move_attribute(&html, &format!("{attribute}/"), path, &stays);
+        }
+        parts.headers.remove(header::CONTENT_LENGTH);
+        body = html.into();
+    }
+    Response::from_parts(parts, body)
+}
+
+fn move_attribute(html: &str, begin: &str, path: &str, stays: impl Fn(&str) -> bool) -> String {
+    let is_scope = begin.contains("data-scope");
+    let mut values = html.split(begin);
+    let mut moved = values.next().unwrap_or_default().to_owned();
+    for value in values {
+        let address = value.split('"').next().unwrap_or_default();
+        moved += begin.trim_end_matches('/');
+        if is_scope || !stays(address) {
+            moved += path;
+        }
+        moved += "/";
+        moved += value;
+    }
+    moved
 }
 
 impl FromStr for BasePath {

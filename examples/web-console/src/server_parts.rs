@@ -90,7 +90,7 @@ impl WebConsole {
         record: &Record,
         query: PartsQuery,
     ) -> Result<ServerParts, AppError> {
-        let catalog = OfferedCatalog::read(&*self.accounts).await?;
+        let catalog = OfferedCatalog::read(&*self.accounts, &self.project).await?;
         let metrics = match record.name.parse::<ServerName>() {
             Ok(name) => self.frontend.metrics(&name).await?,
             Err(_) => None,
@@ -136,6 +136,7 @@ impl WebConsole {
     async fn history_of(&self, name: &str) -> hcc_store::Result<Vec<AuditEntry>> {
         let query = AuditQuery {
             server: Some(name.to_owned()),
+            project: self.audit_project(),
             limit: HISTORY_LEN,
             ..AuditQuery::default()
         };

@@ -1,6 +1,7 @@
 //! The list of servers, and the page of one server.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::MutexGuard;
 
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -15,7 +16,8 @@ use crate::auth::AuthUser;
 use crate::button::{Button, POWER, Place};
 use crate::error::AppError;
 use crate::form::{Problem, refused};
-use crate::live::{Server, View};
+use crate::live::{self, Server, View};
+use crate::natural::Natural;
 use crate::page::Html;
 use crate::server_parts::{PartsQuery, ServerParts};
 use crate::view::{AllowedCommands, CommandView, ServerView};
@@ -32,6 +34,8 @@ pub(crate) struct ServerFilter {
     status: String,
     /// A label selector.
     label: String,
+    /// The name of a project.
+    project: String,
     page: usize,
 }
 
@@ -46,6 +50,11 @@ struct ServersPage {
     version: String,
     filter: ServerFilter,
     problem: Problem,
+    /// The names of the projects, if there are several.
+    projects: Vec<String>,
+    /// The projects whose databases are away.
+    away: Vec<String>,
+    may_create: bool,
     /// What the user may do with some of the servers at once.
     bulk: Vec<Button>,
     /// All status of servers that the user may see.
@@ -73,6 +82,10 @@ struct ServerPage {
 struct ServerRow {
     view: ServerView,
     commands: AllowedCommands,
+    /// The name of the project, if there are several.
+    project: String,
+    /// The path of the project's pages.
+    path: String,
 }
 
 impl ServerRow {
@@ -80,7 +93,14 @@ impl ServerRow {
         Self {
             view,
             commands: AllowedCommands::new(auth, record),
+            project: String::new(),
+            path: String::new(),
         }
+    }
+
+    /// What distinguishes it from the servers of all projects.
+    fn key(&self) -> String {
+        key(&self.project, &self.view.name)
     }
 
     fn buttons(&self) -> impl Iterator<Item = Button> {
@@ -97,19 +117,36 @@ impl ServerRow {
     }
 }
 
+/// A project, as the list of servers shows it to a user.
+struct Listed<'a> {
+    project: &'a WebConsole,
+    /// The user, with the permissions in the project.
+    auth: AuthUser,
+    state: MutexGuard<'a, live::State>,
+}
+
+/// Returns what distinguishes a server from those of all projects: `web-1`, or `shop/web-1`.
+pub(crate) fn key(project: &str, server: &str) -> String {
+    match project {
+        "" => server.to_owned(),
+        project => format!("{project}/{server}"),
+    }
+}
+
 impl ServerFilter {
     pub(crate) fn new(q: String, status: String, label: String) -> Self {
         Self {
             q,
             status,
             label,
-            page: 0,
+            ..Self::default()
         }
     }
 
     /// Whether it hides servers.
     fn is_set(&self) -> bool {
-        !(self.q.is_empty() && self.status.is_empty() && self.label.is_empty())
+        let fields = [&self.q, &self.status, &self.label, &self.project];
+        fields.iter().any(|field| !field.is_empty())
     }
 
     /// Returns the test of a server.
@@ -153,6 +190,7 @@ impl ServerFilter {
             ("q", &self.q),
             ("status", &self.status),
             ("label", &self.label),
+            ("project", &self.project),
         ];
         let mut query = form_urlencoded::Serializer::new("/?".to_owned());
         for (name, value) in fields.iter().filter(|(_, value)| !value.is_empty()) {
@@ -210,19 +248,42 @@ pub(crate) async fn list(
     auth: AuthUser,
     Query(mut filter): Query<ServerFilter>,
 ) -> Result<Response, AppError> {
-    console.refresh().await?;
+    let away = console.refresh_all().await?;
     let (matches, problem) = match filter.matcher() {
         Ok(matches) => (Some(matches), Problem::default()),
         Err(problem) => (None, problem),
     };
-    let matches = |server: &Server| matches.as_ref().is_some_and(|matches| matches(server));
-    let state = console.live.state();
-    let visible: Vec<_> = state
-        .servers()
-        .filter(|server| auth.can_view(&server.record))
+    let has_several = console.has_several();
+    let projects: Vec<_> = console
+        .projects()
+        .map(|project| Listed {
+            auth: auth.in_project(&project.project),
+            state: project.live.state(),
+            project,
+        })
         .collect();
-    let statuses = visible.iter().map(|server| server.view.status.clone());
-    let matching: Vec<_> = visible.iter().filter(|server| matches(server)).collect();
+    // Of several projects, servers of the same name follow each other.
+    let mut visible: Vec<_> = projects
+        .iter()
+        .enumerate()
+        .flat_map(|(index, Listed { auth, state, .. })| {
+            let servers = state.servers();
+            let servers = servers.filter(|server| auth.can_view(&server.record));
+            servers.map(move |server| (index, server))
+        })
+        .collect();
+    if has_several {
+        visible.sort_by_cached_key(|(index, server)| (Natural::from(&*server.record.name), *index));
+    }
+    let statuses = visible.iter().map(|(_, server)| server.view.status.clone());
+    let matching: Vec<_> = visible
+        .iter()
+        .filter(|(index, server)| {
+            let is_in =
+                |name: &str| name.is_empty() || name == projects[*index].project.project_name();
+            is_in(&filter.project) && matches.as_ref().is_some_and(|matches| matches(server))
+        })
+        .collect();
     filter.page = filter
         .page
         .min(matching.len().saturating_sub(1) / PAGE_SIZE);
@@ -232,23 +293,57 @@ pub(crate) async fn list(
         .take(PAGE_SIZE);
     let may = |button: &Button| {
         let mut shown = shown.clone();
-        shown.any(|server| button.is_allowed(&auth, &server.record))
+        shown.any(|(index, server)| button.is_allowed(&projects[*index].auth, &server.record))
     };
     let bulk = Button::bulk().filter(may).collect();
-    let servers = shown.map(|server| ServerRow::new(&server.record, server.view.clone(), &auth));
+    let servers = shown.map(|(index, server)| {
+        let Listed { project, auth, .. } = &projects[*index];
+        let row = ServerRow::new(&server.record, server.view.clone(), auth);
+        match has_several {
+            true => ServerRow {
+                project: project.project_name().to_owned(),
+                path: project.project_path(),
+                ..row
+            },
+            false => row,
+        }
+    });
+    let commands = projects.iter().flat_map(|listed| {
+        let Listed {
+            project,
+            auth,
+            state,
+        } = listed;
+        let commands = state.commands(auth, &View::default());
+        commands.into_iter().map(move |command| match has_several {
+            true => command.in_project(project.project_name(), &project.project_path()),
+            false => command,
+        })
+    });
+    let versions = projects.iter().map(|Listed { project, state, .. }| {
+        let version = state.shown(state.version());
+        match has_several {
+            true => format!("{}={version}", project.project_name()),
+            false => version,
+        }
+    });
+    let names = console.projects().map(|it| it.project_name().to_owned());
     let page = ServersPage {
         bulk,
         servers: servers.collect(),
-        commands: state.commands(&auth, &View::default()),
-        failed: state.failed(),
-        no_worker: console.live.no_worker(),
-        version: state.shown(state.version()),
+        commands: commands.collect(),
+        failed: projects.iter().map(|it| it.state.failed()).sum(),
+        no_worker: console.projects().any(|it| it.live.no_worker()),
+        version: versions.collect::<Vec<_>>().join(" "),
+        may_create: projects.iter().any(|it| it.auth.may_create()),
+        projects: names.filter(|_| has_several).collect(),
+        away,
         statuses: statuses.collect(),
         matching: matching.len(),
         visible: visible.len(),
         filter,
         problem,
-        auth,
+        auth: auth.clone(),
     };
     Ok(match page.problem.is_some() {
         true => refused(page),

@@ -202,6 +202,7 @@ async fn audit(accounts: &dyn Accounts, what: String) -> anyhow::Result<()> {
         ip: None,
         what,
         server: None,
+        project: None,
         outcome: "on the command line".to_owned(),
     };
     Ok(accounts.append(&entry).await?)

@@ -197,8 +197,9 @@ impl PermissionsForm {
         }
     }
 
-    fn permissions(&self) -> Result<Permissions, Problem> {
-        let mut permissions = Permissions::default();
+    /// Returns the permissions that were typed; what the form lacks stays as it is.
+    fn permissions(&self, user: &User) -> Result<Permissions, Problem> {
+        let mut permissions = permissions_of(user);
         permissions.admin = self.admin.is_some();
         permissions.grants =
             grants::parse_grants(&self.rights).map_err(|error| Problem::new("rights", error))?;
@@ -283,7 +284,7 @@ impl WebConsole {
         mut user: User,
         form: PermissionsForm,
     ) -> Result<Response, AppError> {
-        let permissions = match form.permissions() {
+        let permissions = match form.permissions(&user) {
             Ok(permissions) => permissions,
             Err(problem) => {
                 return Ok(refused(UserPage {

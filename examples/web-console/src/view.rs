@@ -210,6 +210,11 @@ pub(crate) fn price(price: &Price) -> String {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub(crate) struct CommandView {
     pub(crate) id: String,
+    /// The name of the project, if there are several, and the path of its pages. Updates say it once.
+    #[serde(skip)]
+    pub(crate) project: String,
+    #[serde(skip)]
+    pub(crate) path: String,
     pub(crate) server: String,
     pub(crate) what: String,
     pub(crate) by: String,
@@ -238,6 +243,8 @@ impl CommandView {
         let why = failure.as_ref().map(reason);
         Some(Self {
             id: command.id.to_string(),
+            project: String::new(),
+            path: String::new(),
             server: command.server.clone(),
             what: label(command),
             by: command.by.clone().unwrap_or_default(),
@@ -251,6 +258,15 @@ impl CommandView {
             hint: failure.and_then(|failure| failure.hint).unwrap_or_default(),
             offers: resolutions(entry, record, auth),
         })
+    }
+
+    /// Names the project, among the commands of several.
+    pub(crate) fn in_project(self, project: &str, path: &str) -> Self {
+        Self {
+            project: project.to_owned(),
+            path: path.to_owned(),
+            ..self
+        }
     }
 
     pub(crate) fn offers(&self, verb: &str) -> bool {

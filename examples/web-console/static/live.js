@@ -6,6 +6,8 @@ const TOAST_TIME = 8_000; // milliseconds
 
 // The service, which may be below another path than the root: this file is two levels below it.
 const root = new URL('../..', import.meta.url).pathname;
+// Where the pages of the project are, if this is one of them.
+const { scope } = document.documentElement.dataset;
 
 // The texts of this file and of updates are English.
 const german = document.documentElement.lang === 'de' ? (await import('./words.js')).german : {};
@@ -37,8 +39,11 @@ const elements = new Map(
   [...document.querySelectorAll('[data-server]')].map((element) => [element.dataset.server, element]),
 );
 
-// What the page shows.
-let version = document.querySelector('[data-version]')?.dataset.version;
+// What the page shows: its version, of each project if there are several.
+const shown = document.querySelector('[data-version]')?.dataset.version ?? '';
+const versions = new Map(shown.includes('=') ? shown.split(' ').map((it) => it.split('=')) : [['', shown]]);
+const failed = new Map();
+const silent = new Map();
 let stream;
 let failures = 0;
 let timer;
@@ -86,26 +91,43 @@ const inOrder = new Intl.Collator('en', { numeric: true }).compare;
 // The names of the rows, in their order.
 let names = [...elements.keys()];
 
+/** Returns what distinguishes a server from those of all projects. */
+const key = (project, name) => (project ? `${project}/${name}` : name);
+
+/** Returns project and name of a server. */
+const parts = (key) => (key.includes('/') ? key.split('/') : ['', key]);
+
+/** Returns where the pages of a project are. */
+const pages = (project) => (project ? `${root}projects/${project}/` : scope);
+
+// Of several projects, servers of the same name follow each other.
+const order = [...versions.keys()];
+function compare(a, b) {
+  const [[projectA, nameA], [projectB, nameB]] = [parts(a), parts(b)];
+  return inOrder(nameA, nameB) || order.indexOf(projectA) - order.indexOf(projectB);
+}
+
 /** Returns where a name belongs among the rows. */
 function position(name) {
   let [low, high] = [0, names.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (inOrder(names[middle], name) < 0) low = middle + 1;
+    if (compare(names[middle], name) < 0) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
 function add(name) {
+  const [project, server] = parts(name);
   const template = document.getElementById('server');
   const row = template.content.cloneNode(true).querySelector('[data-server]');
   row.dataset.server = name;
-  const path = `${root}servers/${encodeURIComponent(name)}`;
+  const path = `${pages(project)}servers/${encodeURIComponent(server)}`;
   row.querySelector('form').action = path;
   row.querySelector('th a').href = path;
   for (const link of row.querySelectorAll('a.button')) link.href = `${path}/screen`;
-  for (const it of row.querySelectorAll('[aria-label]')) it.ariaLabel = `${it.ariaLabel.trimEnd()} ${name}`;
+  for (const it of row.querySelectorAll('[aria-label]')) it.ariaLabel = `${it.ariaLabel.trimEnd()} ${server}`;
   row.querySelector('input[type=checkbox]').name += name;
   const at = position(name);
   list.tBodies[0].insertBefore(row, elements.get(names[at]) ?? null);
@@ -114,12 +136,13 @@ function add(name) {
   return row;
 }
 
-function showServer(server) {
+function showServer(server, project) {
   // A list that is a part of all servers keeps its rows.
   const isMissing = list && 'whole' in list.dataset;
-  const element = elements.get(server.name) ?? (isMissing ? add(server.name) : undefined);
+  const name = key(project, server.name);
+  const element = elements.get(name) ?? (isMissing ? add(name) : undefined);
   if (!element) return;
-  fill(element, server);
+  fill(element, { ...server, project });
   for (const button of element.querySelectorAll('[data-power] button')) {
     button.hidden = !server.allowed.includes(button.value);
     button.disabled = !server.offers.includes(button.value);
@@ -127,19 +150,21 @@ function showServer(server) {
   for (const link of element.querySelectorAll('[data-power] a')) link.hidden = !server.allowed.includes('console');
 }
 
-function showCommands(entries) {
+function showCommands(entries, project) {
   if (!commands) return;
   const template = document.getElementById('command');
   const known = new Map([...commands.querySelectorAll('li')].map((row) => [row.dataset.command, row]));
   const rows = entries.map((entry) => {
     const row = known.get(entry.id) ?? template.content.cloneNode(true).firstElementChild;
     row.dataset.command = entry.id;
-    fill(row, entry);
-    row.querySelector('form').action = `${root}commands/${encodeURIComponent(entry.id)}`;
+    row.dataset.project = project;
+    fill(row, { ...entry, project });
+    row.querySelector('form').action = `${pages(project)}commands/${encodeURIComponent(entry.id)}`;
     for (const button of row.querySelectorAll('button')) button.hidden = !entry.offers.includes(button.value);
     return row;
   });
   const shown = commands.querySelector('ul');
+  rows.push(...[...shown.children].filter((row) => row.dataset.project !== project));
   if (rows.length !== shown.children.length || rows.some((row, at) => row !== shown.children[at])) {
     shown.replaceChildren(...rows);
   }
@@ -150,23 +175,30 @@ function show(update) {
   if (!update) return;
   // Too much has changed since the page was loaded, or the service was started again.
   if (update.stale) return location.reload();
-  version = update.version;
-  const known = new Set(update.servers.map((server) => server.name));
-  const gone = update.all ? names.filter((name) => !known.has(name)) : update.gone;
+  // The page of a server is about one project.
+  const project = (list && update.project) || '';
+  versions.set(project, update.version);
+  failed.set(project, update.failed);
+  silent.set(project, update.no_worker);
+  const known = new Set(update.servers.map((server) => key(project, server.name)));
+  const gone = update.all
+    ? names.filter((name) => parts(name)[0] === project && !known.has(name))
+    : update.gone.map((name) => key(project, name));
   if (only && gone.includes(only)) return location.assign(root);
   for (const name of gone) {
     elements.get(name)?.remove();
     elements.delete(name);
   }
   if (gone.length > 0) names = names.filter((name) => elements.has(name));
-  update.servers.forEach(showServer);
-  if (update.commands) showCommands(update.commands);
-  document.getElementById('silent').hidden = !update.no_worker;
+  for (const server of update.servers) showServer(server, project);
+  if (update.commands) showCommands(update.commands, project);
+  document.getElementById('silent').hidden = ![...silent.values()].includes(true);
   if (only) showParts();
   if (!list) return;
-  const failed = document.getElementById('failed');
-  failed.hidden = update.failed === 0;
-  failed.querySelector('span').textContent = update.failed;
+  const count = [...failed.values()].reduce((sum, it) => sum + it, 0);
+  const link = document.getElementById('failed');
+  link.hidden = count === 0;
+  link.querySelector('span').textContent = count;
   list.hidden = elements.size === 0;
   document.getElementById('bulk').hidden = list.hidden;
   document.getElementById('none').hidden = !list.hidden;
@@ -202,7 +234,7 @@ async function showParts() {
 }
 
 async function loadParts() {
-  const page = await load(`${root}servers/${encodeURIComponent(only)}/parts${location.search}`);
+  const page = await load(`${scope}servers/${encodeURIComponent(only)}/parts${location.search}`);
   if (!page) return;
   const parts = document.getElementById('parts');
   for (const part of page.querySelectorAll('[data-part]')) {
@@ -234,9 +266,10 @@ function connected(is) {
 
 /** The address of what has changed since the page shows. */
 function address(path) {
-  const query = new URLSearchParams({ since: version });
+  const since = order.length === 1 ? versions.get('') : [...versions].map((it) => it.join('=')).join(' ');
+  const query = new URLSearchParams({ since });
   if (only) query.set('server', only);
-  return `${root}${path}?${query}`;
+  return `${scope}${path}?${query}`;
 }
 
 /** Opens the event stream; polls instead if it keeps failing. */
@@ -263,7 +296,7 @@ async function poll() {
     // Without a session, the service redirects to the login.
     if (response.redirected) return location.reload();
     connected(response.ok);
-    if (response.ok) show(await response.json());
+    if (response.ok) for (const update of [await response.json()].flat()) show(update);
   } catch {
     connected(false); // The next poll may succeed.
   }

@@ -221,6 +221,10 @@ fn default(config: &Config, key: Key) -> Result<Option<(String, Source)>> {
         // What a command prints is a secret.
         Key::Store if config.find(Key::StoreCommand).is_none() => config.store_url()?.to_string(),
         Key::Queue if config.find(Key::QueueCommand).is_none() => config.queue_url()?.to_string(),
+        Key::Project => match config.project_name()? {
+            Some(name) => name.to_string(),
+            None => return Ok(None),
+        },
         _ => return Ok(None),
     };
     Ok(Some((value, Source::Default)))

@@ -1,35 +1,31 @@
 //! `hcc worker`: carries out the commands in the queue.
 
+mod served;
+
+use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::fmt::Display;
 use std::future::pending;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hcc_core::{AccountAuthorizer, Project, Service, WorkerConfig, WorkerHandle, WorkerPhase};
-use hcc_queue::Queue;
-use hcc_store::{Accounts, Store};
-use hcloud_api::RetryPolicy;
-use tokio::task::spawn_blocking;
+use hcc_core::WorkerConfig;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
-use tracing::{error, info, warn};
+use tracing::info;
 
+use self::served::Reloading;
+pub(crate) use self::served::{Served, lines};
 use super::args::switch;
 use crate::config::{Config, Flags};
 use crate::duration;
 use crate::error::{CliError, Exit, Result};
-use crate::hint;
-use crate::monitor::{Monitor, Shown};
+use crate::monitor::{Monitor, Recorder};
 #[cfg(unix)]
 use crate::platform::signals::Hangups;
 use crate::platform::signals::{Hangup, ShutdownSignals};
-use crate::platform::{log, systemd};
-
-/// The delays between attempts to open a database that is unavailable.
-const MIN_RETRY_DELAY: Duration = Duration::from_millis(500);
-const MAX_RETRY_DELAY: Duration = Duration::from_secs(30);
+use crate::platform::systemd;
 
 /// How often the status of a service is reported at most.
 const STATUS_INTERVAL: Duration = Duration::from_secs(1);
@@ -45,6 +41,9 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 /// It waits for a database or for Hetzner if they are unavailable, and ends with exit code 5 if
 /// Hetzner does not accept the token. A token in token_file or from token_command is read again
 /// when Hetzner no longer accepts it; SIGHUP reloads token and settings.
+///
+/// With --profile given several times, it serves several projects at once, each with its own token,
+/// records and queue. If one of them fails, the others go on.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Worker {
     /// Number of commands to carry out concurrently
@@ -73,6 +72,10 @@ pub(crate) struct Worker {
     #[arg(action = clap::ArgAction::SetTrue, value_parser = switch)]
     names_required: bool,
 
+    /// Serve the projects of all profiles in the settings file
+    #[arg(long)]
+    all_profiles: bool,
+
     /// Address of an HTTP server with /metrics for Prometheus, /healthz and /readyz
     #[arg(
         long,
@@ -83,29 +86,33 @@ pub(crate) struct Worker {
     metrics: Option<SocketAddr>,
 }
 
-impl Worker {
-    pub(crate) async fn run(self, config: &Config, flags: Flags) -> Result<()> {
-        let ended = self.run_until_shutdown(config, flags).await;
-        ended.map_err(|error| end(error, config))
-    }
+/// How a worker behaves, in each project.
+#[derive(Clone, Debug)]
+struct Behavior {
+    config: WorkerConfig,
+    requires_user: bool,
+}
 
-    async fn run_until_shutdown(&self, config: &Config, flags: Flags) -> Result<()> {
-        let listen = || ShutdownSignals::listen(Hangup::Reloads);
-        let (mut first, mut second) = (listen()?, listen()?);
-        let shutdown = async {
-            first.next().await;
-            info!("shutting down");
-            systemd::stopping();
-        };
+impl Worker {
+    pub(crate) async fn run(self, flags: Flags) -> Result<()> {
+        let changed = Arc::new(Notify::new());
+        let behavior = self.behavior();
+        let mut projects = Vec::new();
+        for (config, flags) in self.projects(flags)? {
+            let behavior = behavior.clone();
+            let served = Served::new(config, flags, behavior, changed.clone())?;
+            projects.push(Arc::new(served));
+        }
+        let mut second = ShutdownSignals::listen(Hangup::Reloads)?;
         let cancelled = async {
             second.next().await;
             second.next().await;
         };
-        let shown = Shown::default();
         let monitor = match self.metrics {
-            Some(address) => Some(Monitor::listen(address, shown.clone()).await?),
+            Some(address) => Some(Monitor::listen(address, projects.clone()).await?),
             None => None,
         };
+        let recorder = monitor.as_ref().map(Monitor::recorder);
         let served = async {
             match monitor {
                 Some(monitor) => monitor.serve().await,
@@ -113,181 +120,167 @@ impl Worker {
             }
         };
         tokio::select! {
-            ended = self.work(config, flags, &shown, shutdown) => ended,
+            ended = serve(&projects, recorder) => ended,
             () = cancelled => Err(CliError::interrupted()),
             served = served => match served? {},
+            never = report(&projects, &changed) => match never {},
             never = systemd::keep_watchdog_alive() => match never {},
         }
     }
 
-    async fn work(
-        &self,
-        config: &Config,
-        flags: Flags,
-        shown: &Shown,
-        shutdown: impl Future<Output = ()>,
-    ) -> Result<()> {
-        let mut shutdown = pin!(shutdown);
-        let (store, accounts, queue) = tokio::select! {
-            opened = open_databases(config) => opened?,
-            () = &mut shutdown => return Ok(()),
-        };
-        let client = config.service_client(config.token()?)?;
-        let project = Project::new(client, store, config.settings.clone());
-        let mut authorizer = AccountAuthorizer::new(accounts.clone());
-        if self.names_required {
-            authorizer = authorizer.require_user();
+    /// Returns the settings of each project, with the flags that lead to them.
+    fn projects(&self, flags: Flags) -> Result<Vec<(Config, Flags)>> {
+        let mut profiles: Vec<_> = flags.profiles().map(str::to_owned).collect();
+        if self.all_profiles {
+            if !profiles.is_empty() {
+                return Err(CliError::usage("--all-profiles was given with a profile"));
+            }
+            profiles = Config::load(flags.clone())?.file().profiles();
+            if profiles.is_empty() {
+                let message = "the settings file has no profiles";
+                return Err(CliError::new(Exit::NotSetUp, "no_profile", message)
+                    .hint("run hcc --profile NAME setup to create one"));
+            }
         }
-        let settings = config.clone();
-        let worker = hcc_core::Worker::new(project, queue.clone())
-            .with_config(self.worker_config())
-            .with_hints(move |error| hint::in_project(error, &settings))
-            .with_authorizer(Arc::new(authorizer))
-            .with_catalog(accounts);
-        let handle = worker.handle();
-        // It is set once.
-        let _ = shown.set((handle.clone(), queue));
-
-        tokio::select! {
-            ended = worker.run(shutdown) => Ok(ended?),
-            never = report(config, handle.clone()) => match never? {},
-            never = reload_on_request(config, &flags, &handle) => match never? {},
+        if profiles.is_empty() {
+            return Ok(vec![(Config::load(flags.clone())?, flags)]);
         }
+        let mut projects = Vec::new();
+        for profile in profiles {
+            let flags = flags.clone().with_profile(&profile);
+            let loaded = Config::load(flags.clone());
+            let config = loaded.map_err(|error| error.in_profile(Some(&profile)))?;
+            projects.push((config, flags));
+        }
+        if projects.len() > 1 {
+            check_apart(projects.iter().map(|(config, _)| config))?;
+        }
+        Ok(projects)
     }
 
-    fn worker_config(&self) -> WorkerConfig {
+    fn behavior(&self) -> Behavior {
         let mut config = WorkerConfig::default();
         config.concurrency = self.jobs.unwrap_or(config.concurrency);
         config.sync_interval = self.cycle.unwrap_or(config.sync_interval);
         config.shutdown_grace = self.grace.unwrap_or(config.shutdown_grace);
         config.console_ttl = self.console_ttl;
-        config
+        Behavior {
+            config,
+            requires_user: self.names_required,
+        }
     }
 }
 
-/// Reports that the worker is running as soon as it is, and what it does at the moment.
-async fn report(config: &Config, mut worker: WorkerHandle) -> Result<Infallible> {
+/// Refuses projects that cannot be told apart, or whose servers would get mixed up.
+fn check_apart<'a>(configs: impl Iterator<Item = &'a Config>) -> Result<()> {
+    let mut taken = BTreeMap::new();
+    for config in configs {
+        let profile = config.file().profile().unwrap_or_default().to_owned();
+        let checked = config.project_name().and_then(|name| {
+            let mut own = config.exclusive_databases()?;
+            own.push(("name", name.ok_or_else(no_name)?.to_string()));
+            Ok(own)
+        });
+        for (what, name) in checked.map_err(|error| error.in_project(config))? {
+            let Some(other) = taken.insert((what, name.clone()), profile.clone()) else {
+                continue;
+            };
+            if other == profile {
+                return Err(CliError::usage(format!(
+                    "profile {profile} was given twice"
+                )));
+            }
+            let message =
+                format!("the profiles {other} and {profile} have the same {what}: {name}");
+            let hint = match what {
+                "name" => "set project in one of them",
+                "users" => "set accounts in the one for which grants without a project do not hold",
+                _ => "give each project databases of its own: store, queue",
+            };
+            return Err(CliError::usage(message).hint(hint));
+        }
+    }
+    Ok(())
+}
+
+fn no_name() -> CliError {
+    let message = "the name of the profile is not a valid name of a project";
+    CliError::usage(message).hint("run hcc config set project NAME")
+}
+
+/// Serves the projects until a signal arrives, or until all of them have ended.
+async fn serve(projects: &[Arc<Served>], recorder: Option<Recorder>) -> Result<()> {
+    let mut shutdown = ShutdownSignals::listen(Hangup::Reloads)?;
+    #[cfg(unix)]
+    let mut hangups = Hangups::listen(Hangup::Reloads)?;
+    let mut reload = async || {
+        #[cfg(unix)]
+        hangups.reload().await;
+        #[cfg(not(unix))]
+        pending::<()>().await;
+    };
+    let stop = watch::Sender::new(false);
+    let is_alone = projects.len() == 1;
+    let start = |served: &Arc<Served>| served.start(stop.subscribe(), recorder.clone(), is_alone);
+    let mut running = JoinSet::new();
+    for (index, served) in projects.iter().enumerate() {
+        let ended = start(served)?;
+        running.spawn(async move { (index, ended.await) });
+    }
+    let mut failed = BTreeMap::new();
+    loop {
+        tokio::select! {
+            ended = running.join_next() => match ended {
+                None => break,
+                Some(ended) => {
+                    let (index, ended) = ended?;
+                    if let Err(error) = ended {
+                        failed.insert(index, error);
+                    }
+                }
+            },
+            () = shutdown.next(), if !*stop.borrow() => {
+                info!("shutting down");
+                systemd::stopping();
+                stop.send_replace(true);
+            }
+            () = reload(), if !*stop.borrow() => {
+                let reloading = Reloading::begin();
+                for (index, served) in projects.iter().enumerate() {
+                    if failed.remove(&index).is_some() {
+                        let ended = start(served)?;
+                        running.spawn(async move { (index, ended.await) });
+                    } else {
+                        served.reload(&reloading);
+                    }
+                }
+            }
+        }
+    }
+    let lowest = |one: CliError, other: CliError| match one.exit() as i32 <= other.exit() as i32 {
+        true => one,
+        false => other,
+    };
+    match failed.into_values().reduce(lowest) {
+        None => Ok(()),
+        Some(error) if is_alone => Err(error),
+        // Each of them is in the log.
+        Some(error) => Err(CliError::silent(error.exit())),
+    }
+}
+
+/// Reports that the worker is running as soon as it is in one project, and what it does at the moment.
+async fn report(projects: &[Arc<Served>], changed: &Notify) -> Infallible {
     let mut is_ready = false;
-    while let Some(status) = worker.changed().await {
-        systemd::status(&status.to_string());
-        if status.phase == WorkerPhase::Running && !is_ready {
-            let (queue, records) = (config.queue_url()?, config.store_url()?);
-            info!(%queue, %records, "worker started");
+    loop {
+        changed.notified().await;
+        systemd::status(&lines(projects).join("; "));
+        if !is_ready && projects.iter().any(|served| served.is_running()) {
             systemd::ready();
             is_ready = true;
         }
-        sleep(STATUS_INTERVAL).await;
-    }
-    pending().await
-}
-
-/// Opens the records, the users and the commands, and waits for those that are unavailable.
-async fn open_databases(config: &Config) -> Result<(Arc<dyn Store>, Arc<dyn Accounts>, Queue)> {
-    let (queue, records) = (config.queue_url()?, config.store_url()?);
-    let store = open(Service::Store, &records, async || config.store().await).await?;
-    let accounts = async || Ok(hcc_store::open_accounts(&records).await?);
-    let accounts = open(Service::Store, &records, accounts).await?;
-    let queue = open(Service::Queue, &queue, async || config.queue().await).await?;
-    Ok((store, accounts, queue))
-}
-
-/// Opens a database, and waits while it is unavailable.
-async fn open<T>(
-    service: Service,
-    address: &impl Display,
-    open: impl AsyncFn() -> Result<T>,
-) -> Result<T> {
-    let mut delay = MIN_RETRY_DELAY;
-    loop {
-        let error = match open().await {
-            Ok(opened) => return Ok(opened),
-            Err(error) if error.exit() == Exit::TryLater => error,
-            Err(error) => return Err(error),
-        };
-        if delay == MIN_RETRY_DELAY {
-            let error = error.message();
-            warn!(service = service.as_str(), %address, error, "unavailable, retrying");
-        }
-        systemd::status(&format!("waiting for the {service}: {error}"));
-        sleep(delay).await;
-        delay = (2 * delay).min(MAX_RETRY_DELAY);
-    }
-}
-
-/// Reads token and settings again on SIGHUP; keeps the old ones if the new ones are not valid.
-async fn reload_on_request(
-    config: &Config,
-    flags: &Flags,
-    worker: &WorkerHandle,
-) -> Result<Infallible> {
-    #[cfg(unix)]
-    {
-        let mut hangups = Hangups::listen(Hangup::Reloads)?;
-        loop {
-            hangups.reload().await;
-            systemd::reloading();
-            if let Err(error) = reload(config, flags, worker).await {
-                error!(
-                    error = error.message(),
-                    error.code = error.code(),
-                    hint = error.hint,
-                    "reload failed"
-                );
-            }
-            systemd::ready();
+        if is_ready {
+            sleep(STATUS_INTERVAL).await;
         }
     }
-    #[cfg(not(unix))]
-    {
-        let _ = (config, flags, worker);
-        pending().await
-    }
-}
-
-#[cfg(unix)]
-async fn reload(old: &Config, flags: &Flags, worker: &WorkerHandle) -> Result<()> {
-    let flags = flags.clone();
-    // A token_command may take a while.
-    let read = spawn_blocking(move || {
-        let config = Config::load(flags)?;
-        let token = config.token()?;
-        Ok::<_, CliError>((config, token))
-    });
-    let (config, token) = read.await??;
-    let client = config.service_client(token.clone())?;
-    match client.with_retry(RetryPolicy::never()).check_token().await {
-        Err(error) if !error.is_retryable() => return Err(not_accepted(error.into(), &config)),
-        // The worker checks it again when it uses it.
-        _ => {}
-    }
-    let urls = |config: &Config| Ok::<_, CliError>((config.store_url()?, config.queue_url()?));
-    if client.endpoint() != worker.endpoint() || urls(&config)? != urls(old)? {
-        warn!("another endpoint, store or queue is used after a restart");
-    }
-    Ok(worker.reload(token, config.settings)?)
-}
-
-/// Logs an error that ends the worker, unless people read it on standard error.
-fn end(error: CliError, config: &Config) -> CliError {
-    let error = not_accepted(error, config);
-    if !log::is_for_programs() || error.message().is_empty() {
-        return error;
-    }
-    error!(
-        error = error.message(),
-        error.code = error.code(),
-        hint = error.hint,
-        "worker failed"
-    );
-    CliError::silent(error.exit())
-}
-
-/// Says where a token that the API rejects comes from.
-fn not_accepted(error: CliError, config: &Config) -> CliError {
-    let error = error.in_project(config);
-    let api = error.cause().and_then(hcc_core::Error::api);
-    if api.is_some_and(hcloud_api::Error::is_token_rejected) {
-        return error.context("Hetzner does not accept the API token");
-    }
-    error
 }

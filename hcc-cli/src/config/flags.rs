@@ -6,6 +6,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
 use super::key::{Key, Values};
+use crate::error::{CliError, Result};
 
 /// The settings on a command line, to be flattened into a parser of [`clap`].
 ///
@@ -21,7 +22,7 @@ pub struct Flags {
     /// Project: the table [profile.NAME] of the settings file
     #[arg(long, global = true, value_name = "NAME", env = "HCC_PROFILE")]
     #[arg(hide_env_values = true, hide_short_help = true)]
-    profile: Option<String>,
+    profile: Vec<String>,
 
     /// Change nothing, and print what would be changed
     #[arg(long, global = true)]
@@ -36,8 +37,34 @@ impl Flags {
         self.config.as_deref()
     }
 
-    pub(crate) fn profile(&self) -> Option<&str> {
-        self.profile.as_deref().filter(|name| !name.is_empty())
+    /// Returns the name of the profile.
+    ///
+    /// # Errors
+    ///
+    /// There are several, which only a worker accepts.
+    pub(crate) fn profile(&self) -> Result<Option<&str>> {
+        let mut profiles = self.profiles();
+        let profile = profiles.next();
+        if profiles.next().is_some() {
+            let message =
+                "--profile was given several times: only hcc worker serves several projects";
+            return Err(CliError::usage(message).hint("run the command once for each profile"));
+        }
+        Ok(profile)
+    }
+
+    /// Returns the names of all profiles.
+    pub(crate) fn profiles(&self) -> impl Iterator<Item = &str> {
+        let profiles = self.profile.iter().map(String::as_str);
+        profiles.filter(|name| !name.is_empty())
+    }
+
+    /// Selects another profile.
+    pub(crate) fn with_profile(self, profile: &str) -> Self {
+        Self {
+            profile: vec![profile.to_owned()],
+            ..self
+        }
     }
 
     pub(crate) fn dry_run(&self) -> bool {

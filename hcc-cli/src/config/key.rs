@@ -5,7 +5,7 @@ use std::fmt;
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use hcc_core::{ResourceKind, ServerName};
+use hcc_core::{ProjectName, ResourceKind, ServerName};
 use hcc_queue::QueueUrl;
 use hcc_store::StoreUrl;
 use hcloud_api::{Client, Labels};
@@ -59,6 +59,8 @@ keys! {
         "Context of the official CLI with the API token";
     Endpoint: "endpoint", "HCLOUD_ENDPOINT", Some("endpoint"), "URL",
         "Base URL of the API [default: Hetzner's]";
+    Project: "project", "HCC_PROJECT", Some("project"), "NAME",
+        "Name of the project in permissions, metrics and logs [default: that of the profile]";
     Location: "location", "HCC_LOCATION", None, "LOCATION",
         "Location of new servers [default: the cheapest for the type]";
     Type: "type", "HCC_TYPE", None, "TYPE",
@@ -84,6 +86,10 @@ keys! {
          [default: next to the records]";
     QueueCommand: "queue_command", "HCC_QUEUE_COMMAND", Some("queue-command"), "COMMAND",
         "Shell command that prints the URL of the database of the commands";
+    Accounts: "accounts", "HCC_ACCOUNTS", Some("accounts"), "URL",
+        "Database of the users of web services, if several projects share it [default: that of the records]";
+    AccountsCommand: "accounts_command", "HCC_ACCOUNTS_COMMAND", Some("accounts-command"), "COMMAND",
+        "Shell command that prints the URL of the database of the users";
     Records: "records", "HCC_RECORDS", Some("records"), "NAME",
         "MongoDB collection of the records [default: vms]";
     Commands: "commands", "HCC_COMMANDS", Some("commands"), "NAME",
@@ -115,12 +121,16 @@ impl Key {
     /// The settings that lead to the URL of the commands, as with the token.
     pub(crate) const QUEUE_SOURCES: [Self; 2] = [Self::QueueCommand, Self::Queue];
 
+    /// The settings that lead to the URL of the users, as with the token.
+    pub(crate) const ACCOUNTS_SOURCES: [Self; 2] = [Self::AccountsCommand, Self::Accounts];
+
     /// Returns the settings of which one place has only one: this one, and what replaces it.
     pub(crate) fn alternatives(self) -> &'static [Self] {
-        let groups: [&[Self]; 3] = [
+        let groups: [&[Self]; 4] = [
             &Self::TOKEN_SOURCES,
             &Self::STORE_SOURCES,
             &Self::QUEUE_SOURCES,
+            &Self::ACCOUNTS_SOURCES,
         ];
         let group = groups.into_iter().find(|group| group.contains(&self));
         group.unwrap_or_default()
@@ -152,16 +162,18 @@ impl Key {
 
     /// Whether it selects a project, or the database of one.
     pub(crate) fn selects_project(self) -> bool {
-        self == Self::Endpoint || !self.alternatives().is_empty()
+        matches!(self, Self::Endpoint | Self::Project) || !self.alternatives().is_empty()
     }
 
     /// Whether a value is a secret, or contains one.
     pub(crate) fn has_secret(self, value: &str) -> bool {
         match self {
             Self::Token => true,
-            Self::Store | Self::Queue if value.starts_with("sqlite:") => false,
+            Self::Store | Self::Queue | Self::Accounts if value.starts_with("sqlite:") => false,
             // In doubt, it is one.
-            Self::Store => value.parse().map_or(true, |url: StoreUrl| url.has_secret()),
+            Self::Store | Self::Accounts => {
+                value.parse().map_or(true, |url: StoreUrl| url.has_secret())
+            }
             Self::Queue => value.parse().map_or(true, |url: QueueUrl| url.has_secret()),
             _ => false,
         }
@@ -180,8 +192,10 @@ impl Key {
     pub(crate) fn redacted(self, value: &str) -> Option<String> {
         match self {
             Self::Token => None,
-            Self::Store | Self::Queue if value.starts_with("sqlite:") => Some(value.to_owned()),
-            Self::Store => Some(value.parse::<StoreUrl>().ok()?.to_string()),
+            Self::Store | Self::Queue | Self::Accounts if value.starts_with("sqlite:") => {
+                Some(value.to_owned())
+            }
+            Self::Store | Self::Accounts => Some(value.parse::<StoreUrl>().ok()?.to_string()),
             Self::Queue => Some(value.parse::<QueueUrl>().ok()?.to_string()),
             _ => Some(value.to_owned()),
         }
@@ -204,11 +218,12 @@ impl Key {
                 value.starts_with("https://") || value.starts_with("http://"),
                 "expected an http or https URL",
             ),
-            Self::Store | Self::Queue => {
+            Self::Project => valid(value.parse::<ProjectName>()),
+            Self::Store | Self::Queue | Self::Accounts => {
                 let url = resolve_in_url(value, None).map_err(|error| error.message())?;
                 match self {
-                    Self::Store => valid(url.parse::<StoreUrl>()),
-                    _ => valid(url.parse::<QueueUrl>()),
+                    Self::Queue => valid(url.parse::<QueueUrl>()),
+                    _ => valid(url.parse::<StoreUrl>()),
                 }
             }
             Self::Records | Self::Commands | Self::Signals | Self::Events => require(
@@ -282,6 +297,8 @@ mod tests {
             (Key::Store, "hcc.db", "sqlite:hcc.db"),
             (Key::Store, "sqlite:~mary/hcc.db", "sqlite:./~mary/hcc.db"),
             (Key::Queue, "redis", "redis://h"),
+            (Key::Accounts, "redis://h", "mongodb://h/db"),
+            (Key::Project, "a/b", "shop_2"),
             (Key::Records, "a$b", "vms"),
             (Key::SignalBytes, "0", "100000"),
             (Key::RecordPasswords, "maybe", "yes"),
@@ -304,6 +321,11 @@ mod tests {
             Key::Queue.redacted("redis://:pw@h/3").unwrap(),
             "redis://h/3"
         );
+        assert_eq!(
+            Key::Accounts.redacted("mongodb://mary:pw@h/db").unwrap(),
+            "mongodb://mary@h/db"
+        );
+        assert!(Key::Accounts.has_secret("mongodb://mary:pw@h/db"));
         assert_eq!(Key::Label.redacted("managed").unwrap(), "managed");
     }
 }

@@ -30,6 +30,7 @@ mod page;
 mod partial_rights;
 mod places;
 mod progress;
+mod projects;
 mod queue;
 mod reasons;
 mod safety;

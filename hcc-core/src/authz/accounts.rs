@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use hcc_store::{Accounts, AuditEntry, Record};
 
-use super::{Authorizer, Denied, Permission, Permissions};
+use super::{Authorizer, Denied, Permission, Permissions, ProjectScope};
 use crate::{Command, CommandEvent, CustomRequest, Error, Outcome, Request, Result};
 
 /// Allows what the permissions of the accounts in a database allow.
@@ -22,6 +22,7 @@ use crate::{Command, CommandEvent, CustomRequest, Error, Outcome, Request, Resul
 pub struct AccountAuthorizer {
     accounts: Arc<dyn Accounts>,
     requires_user: bool,
+    project: ProjectScope,
 }
 
 impl AccountAuthorizer {
@@ -30,7 +31,15 @@ impl AccountAuthorizer {
         Self {
             accounts,
             requires_user: false,
+            project: ProjectScope::default(),
         }
+    }
+
+    /// Checks permissions in this project instead of the unnamed one whose database stores the users.
+    /// Entries of the audit trail name it, unless the users are stored there.
+    #[must_use]
+    pub fn in_project(self, project: ProjectScope) -> Self {
+        Self { project, ..self }
     }
 
     /// Denies commands without a user.
@@ -42,7 +51,7 @@ impl AccountAuthorizer {
         }
     }
 
-    /// Returns the permissions of a user.
+    /// Returns the permissions of a user in the project.
     ///
     /// # Errors
     ///
@@ -53,7 +62,7 @@ impl AccountAuthorizer {
             None => format!("user {user:?} not found"),
             Some(user) if user.disabled => format!("user {} is disabled", user.name),
             Some(user) => match Permissions::of(&user) {
-                Ok(permissions) => return Ok(permissions),
+                Ok(permissions) => return Ok(permissions.in_project(&self.project)),
                 Err(error) => error.to_string(),
             },
         };
@@ -144,6 +153,7 @@ impl AccountAuthorizer {
             ip: None,
             what: verb.to_owned(),
             server,
+            project: self.project.other().map(ToString::to_string),
             outcome,
         };
         Ok(self.accounts.append(&entry).await?)
@@ -371,6 +381,38 @@ mod tests {
             let request = Request::new(command, "web".parse().unwrap()).by("mary");
             let denied = reason(&authorizer, &request).await;
             assert_eq!(denied, Some(format!("mary may not {message}")));
+        }
+    }
+
+    #[tokio::test]
+    async fn permissions_in_one_project_are_none_in_another() {
+        let grants = json!([
+            { "project": "a", "servers": "web", "may": ["kill"] },
+            { "servers": "web", "may": ["console"] },
+        ]);
+        let (home, accounts) = authorizer([("mary", json!({ "grants": grants }))]).await;
+        let other = |name: &str| ProjectScope::Other(name.parse().unwrap());
+        let denied = Some("mary may not kill web".to_owned());
+
+        for (project, kill_denied, audited) in [
+            (other("a"), None, None),
+            (other("b"), denied.clone(), Some("b")),
+            (ProjectScope::Home(None), denied, None),
+            (ProjectScope::Home(other("a").name().cloned()), None, None),
+        ] {
+            let authorizer = home.clone().in_project(project.clone());
+
+            let reason = reason(&authorizer, &kill(Some("mary"))).await;
+
+            assert_eq!(reason, kill_denied, "{project:?}");
+            let query = AuditQuery {
+                limit: 1,
+                ..AuditQuery::default()
+            };
+            let newest = accounts.audit(&query).await.unwrap().entries.pop();
+            if reason.is_some() {
+                assert_eq!(newest.unwrap().project.as_deref(), audited);
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{CreateLimits, NamePattern};
+use super::{CreateLimits, NamePattern, ProjectPattern, ProjectScope};
 use crate::{Command, ServerName};
 
 /// The permissions of a user. Whatever is not granted is denied.
@@ -60,6 +60,10 @@ pub struct Permissions {
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Grant {
+    /// The pattern for the names of the projects in which the grant holds; `None` is the project whose
+    /// database stores the users.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<ProjectPattern>,
     /// The pattern for server names.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub servers: Option<NamePattern>,
@@ -180,6 +184,17 @@ impl Permissions {
         })
     }
 
+    /// Returns the permissions in one project. Without this, grants that name a project do not hold.
+    #[must_use]
+    pub fn in_project(mut self, scope: &ProjectScope) -> Self {
+        self.grants
+            .retain(|grant| scope.is_in(grant.project.as_ref()));
+        for grant in &mut self.grants {
+            grant.project = None;
+        }
+        self
+    }
+
     /// Returns whether a command is allowed for a server, given its record if there is one.
     ///
     /// [`Command::SyncAll`], [`Command::Settag`] and [`Command::Deltag`] are for administrators.
@@ -222,7 +237,8 @@ impl Permissions {
             && permission != Permission::Create
             && self.grants.iter().any(|grant| {
                 let servers = grant.servers.as_ref();
-                grant.labels.is_some()
+                grant.project.is_none()
+                    && grant.labels.is_some()
                     && grant.includes(permission)
                     && servers.is_none_or(|servers| servers.matches(server.as_str()))
             })
@@ -261,6 +277,13 @@ impl Grant {
             permissions: permissions.into_iter().collect(),
             ..Self::default()
         }
+    }
+
+    /// Sets the pattern for the projects in which it holds.
+    #[must_use]
+    pub fn with_project(self, project: ProjectPattern) -> Self {
+        let project = Some(project);
+        Self { project, ..self }
     }
 
     /// Sets the pattern for server names.
@@ -305,7 +328,8 @@ impl Grant {
         let matches_name = (self.servers.as_ref()).is_none_or(|pattern| pattern.matches(server));
         let matches_labels =
             (self.labels.as_ref()).is_none_or(|selector| matches(selector, record));
-        (self.servers.is_some() || self.labels.is_some()) && matches_name && matches_labels
+        let is_limited = self.servers.is_some() || self.labels.is_some();
+        self.project.is_none() && is_limited && matches_name && matches_labels
     }
 }
 
@@ -621,6 +645,60 @@ mod tests {
     }
 
     #[test]
+    fn grants_hold_in_the_project_that_they_name_or_else_at_home() {
+        let scope = |home: bool, name: &str| match (home, name) {
+            (true, "") => ProjectScope::Home(None),
+            (true, name) => ProjectScope::Home(Some(name.parse().unwrap())),
+            (false, name) => ProjectScope::Other(name.parse().unwrap()),
+        };
+        let kill = "sync kill protect unprotect";
+        for (project, home, name, expected) in [
+            (None, true, "", kill),
+            (None, true, "a", kill),
+            (None, false, "a", ""),
+            (Some("a"), true, "a", kill),
+            (Some("a"), false, "a", kill),
+            (Some("a"), false, "b", ""),
+            (Some("a"), true, "", ""),
+            (Some("a*"), false, "ab", kill),
+            (Some("*"), false, "b", kill),
+            (Some("*"), true, "", kill),
+        ] {
+            for selector in [json!({ "servers": "web" }), json!({ "labels": "env" })] {
+                let mut document = selector;
+                document["may"] = json!(["kill"]);
+                if let Some(project) = project {
+                    document["project"] = json!(project);
+                }
+                let permissions = grant(document.clone()).in_project(&scope(home, name));
+                let mut record = Record::default();
+                record.name = "web".to_owned();
+                record.labels = Some([("env".to_owned(), String::new())].into());
+
+                let found = allowed(&permissions, "web", Some(&record));
+                assert_eq!(found, expected, "{document} {home} {name}");
+                assert_eq!(permissions.can_view(&record), !expected.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn grants_of_projects_do_not_hold_before_a_project_is_chosen() {
+        for project in ["*", "a"] {
+            let document = json!({ "project": project, "servers": "web", "may": ["kill"] });
+
+            assert_eq!(allowed(&grant(document), "web", None), "");
+        }
+    }
+
+    #[test]
+    fn admins_are_admins_in_every_project() {
+        let scope = ProjectScope::Other("b".parse().unwrap());
+
+        assert!(Permissions::admin().in_project(&scope).admin);
+    }
+
+    #[test]
     fn invalid_permissions_are_an_error() {
         for document in [
             json!("admin"),
@@ -633,6 +711,12 @@ mod tests {
             json!({ "grants": [{ "labels": " ", "may": ["view"] }] }),
             json!({ "grants": [{ "servers": "*", "may": ["everything"] }] }),
             json!({ "grants": [{ "servers": "*", "may": "view" }] }),
+            json!({ "grants": [{ "servers": "*", "may": ["view"], "project": 1 }] }),
+            json!({ "grants": [{ "servers": "*", "may": ["view"], "project": ["a"] }] }),
+            json!({ "grants": [{ "servers": "*", "may": ["view"], "project": "" }] }),
+            json!({ "grants": [{ "servers": "*", "may": ["view"], "project": "a b" }] }),
+            json!({ "grants": [{ "servers": "*", "may": ["view"], "projects": "a" }] }),
+            json!({ "project": "a", "grants": [] }),
         ] {
             let mut user = User::new("mary");
             user.rights = document.clone();
@@ -650,6 +734,7 @@ mod tests {
             "grants": [
                 { "servers": "web-*", "may": ["console", "power"] },
                 { "labels": "env=test", "may": ["view"] },
+                { "project": "shop_*", "servers": "*", "may": ["view"] },
             ],
             "waiting": 20,
         });

@@ -1,7 +1,6 @@
 //! Publishing what can be ordered.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use hcc_store::Accounts;
@@ -13,7 +12,7 @@ use tracing::warn;
 use super::context::WorkerContext;
 use super::status::Service;
 use crate::offered::{OfferedImage, OfferedIso, OfferedLocation, OfferedPlace, OfferedType};
-use crate::{Catalog, OfferedCatalog, Project, Result};
+use crate::{Catalog, OfferedCatalog, Project, ProjectScope, Result};
 
 /// Availability changes within minutes, but "is an indicator, not a guarantee".
 const INTERVAL: Duration = Duration::from_secs(15 * 60);
@@ -21,11 +20,11 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Publishes the catalog regularly, if there is a database for it.
 pub(super) async fn publish_catalog(context: &WorkerContext) -> Infallible {
-    let Some(accounts) = context.catalog.clone() else {
+    let Some((accounts, scope)) = context.catalog.clone() else {
         return std::future::pending().await;
     };
     loop {
-        let interval = match publish(&context.project(), &accounts).await {
+        let interval = match publish(&context.project(), &*accounts, &scope).await {
             Ok(true) => INTERVAL,
             Ok(false) => RETRY_INTERVAL,
             Err(error) => {
@@ -43,14 +42,14 @@ pub(super) async fn publish_catalog(context: &WorkerContext) -> Infallible {
 }
 
 /// Publishes the catalog, and returns whether there are users to publish it for.
-async fn publish(project: &Project, accounts: &Arc<dyn Accounts>) -> Result<bool> {
+async fn publish(project: &Project, accounts: &dyn Accounts, scope: &ProjectScope) -> Result<bool> {
     // Without users, no web service shows it.
     if accounts.users().await?.is_empty() {
         return Ok(false);
     }
     let catalog = json!(fetch(project).await?);
-    let published = accounts.put_setting(OfferedCatalog::SETTING, &catalog);
-    published.await?;
+    let setting = OfferedCatalog::setting(scope);
+    accounts.put_setting(&setting, &catalog).await?;
     Ok(true)
 }
 

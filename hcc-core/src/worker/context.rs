@@ -15,8 +15,8 @@ use super::config::WorkerConfig;
 use super::custom::CustomCommands;
 use super::status::{Service, StatusSender};
 use crate::{
-    Authorizer, Error, Event, Project, RecordEvent, Result, Scope, ServerName, SyncOutcome,
-    SyncedRecord,
+    Authorizer, Error, Event, Project, ProjectScope, RecordEvent, Result, Scope, ServerName,
+    SyncOutcome, SyncedRecord,
 };
 
 /// The status in the record of a server that no longer exists.
@@ -33,8 +33,8 @@ pub(super) struct WorkerContext {
     pub(super) queue: Queue,
     pub(super) config: WorkerConfig,
     pub(super) authorizer: Arc<dyn Authorizer>,
-    /// Where the catalog is published.
-    pub(super) catalog: Option<Arc<dyn Accounts>>,
+    /// Where the catalog is published, and as that of which project.
+    pub(super) catalog: Option<(Arc<dyn Accounts>, ProjectScope)>,
     /// What to do about an error.
     pub(super) hints: Hints,
     pub(super) custom: CustomCommands,

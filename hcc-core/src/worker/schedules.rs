@@ -1,16 +1,17 @@
 //! Schedules: pushing what is due, and carrying out each due time once.
 
-use std::convert::Infallible;
 use std::future::pending;
 use std::time::{Duration, SystemTime};
 
 use hcc_queue::{Lease, Received, Subscription};
 use hcc_store::{Missed, Schedule, ScheduleOutcome, Schedules};
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::backoff::RetryDelay;
 use super::context::WorkerContext;
 use super::failure::AttemptError;
+use super::is_permanent;
 use crate::schedule::{Due, SCHEDULES, creates, server};
 use crate::{DueTimes, Error, ErrorKind, Failure, InvalidSchedule, Outcome, Result};
 
@@ -25,15 +26,30 @@ const MAX_FAILED: usize = 20;
 /// Any number of workers do so at the same time. The command of a due time has the same id in all of
 /// them, so that pushing it again changes nothing, and what is pushed again after it was carried out is
 /// recognized by [`begin_due`](WorkerContext::begin_due).
-pub(super) async fn push_scheduled(context: &WorkerContext) -> Infallible {
+///
+/// # Errors
+///
+/// The store or the queue failed permanently.
+pub(super) async fn push_scheduled(
+    context: &WorkerContext,
+    stop: &CancellationToken,
+) -> Result<()> {
+    let pushed = stop.run_until_cancelled(push_until_error(context));
+    pushed.await.unwrap_or(Ok(()))
+}
+
+async fn push_until_error(context: &WorkerContext) -> Result<()> {
     let mut retry = RetryDelay::default();
     let mut signals = None;
     loop {
-        if signals.is_none() {
-            signals = context.queue.signals().subscribe().await.ok();
-        }
         let now = context.clock.now();
-        let wait = match context.push_due(now).await {
+        let pushed = async {
+            if signals.is_none() {
+                signals = Some(context.queue.signals().subscribe().await?);
+            }
+            context.push_due(now).await
+        };
+        let wait = match pushed.await {
             Ok(next) => {
                 retry.succeeded();
                 // What is still due cannot be carried out, such as a document that is damaged.
@@ -42,6 +58,7 @@ pub(super) async fn push_scheduled(context: &WorkerContext) -> Infallible {
                 next.map_or(POLL_INTERVAL, |next| next.min(POLL_INTERVAL))
             }
             Err(Error::Store(hcc_store::Error::Unsupported { .. })) => pending().await,
+            Err(error) if is_permanent(&error) => return Err(error),
             Err(error) => {
                 context.failed(&error);
                 retry.failed()
@@ -72,7 +89,7 @@ async fn changed(signals: &mut Option<Box<dyn Subscription<String>>>) {
     }
     // It subscribes again when it looks at the schedules next.
     *signals = None;
-    pending().await
+    pending::<()>().await;
 }
 
 /// What is to be done with a schedule.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use hcc_core::{
-    AccountAuthorizer, Command, CreateOptions, ErrorKind, OfferedCatalog, Power, Request,
+    AccountAuthorizer, Command, CreateOptions, ErrorKind, OfferedCatalog, Power, ProjectScope,
+    Request,
 };
 use hcc_store::{Accounts, AuditQuery, Memory, Patch, StoreExt, User};
 use hcloud_sim::Sim;
@@ -246,10 +247,12 @@ async fn outcomes_of_the_commands_of_users_are_in_the_audit_trail() {
 async fn catalog_is_published_for_web_services_with_users() {
     let fixture = Fixture::new().await;
     let accounts = Arc::new(fixture.accounts.clone());
-    let worker = fixture.harness.worker().with_catalog(accounts.clone());
+    let other = ProjectScope::Other("shop".parse().unwrap());
+    let worker = fixture.harness.worker();
+    let worker = worker.with_catalog(accounts.clone(), other.clone());
     let _worker = RunningWorker::start(worker);
 
-    let read = async || OfferedCatalog::read(&*accounts).await.unwrap();
+    let read = async || OfferedCatalog::read(&*accounts, &other).await.unwrap();
     let published = async || read().await.is_some();
     test_services::wait_until(published, true).await;
 
@@ -264,4 +267,6 @@ async fn catalog_is_published_for_web_services_with_users() {
     assert!(catalog.locations.iter().any(|it| it.name == "fsn1"));
     let iso = "debian-13.2.0-amd64-netinst.iso";
     assert!(catalog.isos.iter().any(|it| it.name == iso));
+    let home = OfferedCatalog::read(&*accounts, &ProjectScope::default()).await;
+    assert_eq!(home.unwrap(), None, "it is of another project");
 }

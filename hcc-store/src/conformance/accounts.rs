@@ -10,8 +10,8 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::{
-    Accounts, AuditCursor, AuditEntry, AuditQuery, RateLimit, SecondFactor, Session, SessionKey,
-    Sessions, Token, Tokens, User,
+    Accounts, AuditCursor, AuditEntry, AuditProject, AuditQuery, RateLimit, SecondFactor, Session,
+    SessionKey, Sessions, Token, Tokens, User,
 };
 
 /// A database under test: fresh and empty, and removed when dropped.
@@ -54,6 +54,7 @@ macro_rules! accounts_conformance {
             audit_is_read_newest_first
             audit_pages_are_complete_and_disjoint
             audit_is_filtered_by_user_and_server
+            audit_is_filtered_by_project
             unusual_strings_in_the_audit_are_stored_unchanged
             page_size_is_limited
             invalid_cursor_yields_an_empty_page
@@ -494,6 +495,38 @@ pub async fn audit_is_filtered_by_user_and_server(fixture: &dyn AccountsFixture)
     assert_eq!(read(Some("unknown"), None).await, "");
 }
 
+/// Servers of two projects may have the same name: their entries are told apart.
+pub async fn audit_is_filtered_by_project(fixture: &dyn AccountsFixture) {
+    let accounts = fixture.accounts().await;
+    for (what, project) in [("login", None), ("start", Some("a")), ("stop", Some("A"))] {
+        let entry = AuditEntry {
+            project: project.map(str::to_owned),
+            ..entry("mary", what, Some("web"))
+        };
+        accounts.append(&entry).await.unwrap();
+    }
+    let read = async |project: AuditProject| {
+        let query = AuditQuery {
+            server: Some("web".to_owned()),
+            project,
+            ..all()
+        };
+        let entries = accounts.audit(&query).await.unwrap().entries;
+        let read = entries.into_iter().map(|entry| {
+            let project = entry.project.unwrap_or("-".to_owned());
+            format!("{} {project}", entry.what)
+        });
+        read.collect::<Vec<_>>().join(", ")
+    };
+
+    let named = |name: &str| AuditProject::Named(name.to_owned());
+    assert_eq!(read(AuditProject::Home).await, "login -");
+    assert_eq!(read(named("a")).await, "start a");
+    assert_eq!(read(named("A")).await, "stop A");
+    assert_eq!(read(named("")).await, "");
+    assert_eq!(read(AuditProject::Any).await, "stop A, start a, login -");
+}
+
 /// User input is not interpreted as a part of a query.
 pub async fn unusual_strings_in_the_audit_are_stored_unchanged(fixture: &dyn AccountsFixture) {
     let accounts = fixture.accounts().await;
@@ -694,6 +727,7 @@ fn entry(by: &str, what: &str, server: Option<&str>) -> AuditEntry {
         ip: "192.0.2.1".parse().ok(),
         what: what.to_owned(),
         server: server.map(str::to_owned),
+        project: None,
         outcome: "ok".to_owned(),
     }
 }

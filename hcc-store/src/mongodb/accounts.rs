@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::time::{Duration, SystemTime};
 
 use ::mongodb::bson::oid::ObjectId;
-use ::mongodb::bson::{DateTime, Document, doc};
+use ::mongodb::bson::{Bson, DateTime, Document, doc};
 use ::mongodb::options::IndexOptions;
 use ::mongodb::{Collection, IndexModel};
 use async_trait::async_trait;
@@ -21,8 +21,8 @@ use super::{Mongodb, to_bson};
 use crate::accounts::{StoredUser, seconds};
 use crate::error::invalid_document;
 use crate::{
-    Accounts, AuditEntry, AuditPage, AuditQuery, RateLimit, Result, Session, SessionKey, Sessions,
-    Token, Tokens, User,
+    Accounts, AuditEntry, AuditPage, AuditProject, AuditQuery, RateLimit, Result, Session,
+    SessionKey, Sessions, Token, Tokens, User,
 };
 
 #[async_trait]
@@ -230,6 +230,15 @@ impl Accounts for Mongodb {
         }
         if let Some(server) = &query.server {
             filter.insert("server", server);
+        }
+        let project = match &query.project {
+            AuditProject::Any => None,
+            // Entries without the field match as well.
+            AuditProject::Home => Some(Bson::Null),
+            AuditProject::Named(name) => Some(name.into()),
+        };
+        if let Some(project) = project {
+            filter.insert("project", project);
         }
         if let Some(cursor) = &query.before {
             let lowest = ObjectId::from_bytes([0; 12]);

@@ -13,8 +13,8 @@ use super::schema::{LOCK_AUDIT, UNLOCK_AUDIT};
 use super::{Sqlite, corrupt};
 use crate::accounts::{StoredUser, seconds, time};
 use crate::{
-    Accounts, AuditEntry, AuditPage, AuditQuery, RateLimit, Result, Session, SessionKey, Sessions,
-    Token, Tokens, User,
+    Accounts, AuditEntry, AuditPage, AuditProject, AuditQuery, RateLimit, Result, Session,
+    SessionKey, Sessions, Token, Tokens, User,
 };
 
 /// Replaces each field of hcc as a whole, so that removed permissions are gone.
@@ -257,11 +257,16 @@ impl Accounts for Sqlite {
                 None => i64::MAX,
             };
             let limit = query.page_size() as i64 + 1;
+            let project = match &query.project {
+                AuditProject::Named(name) => Some(name),
+                AuditProject::Any | AuditProject::Home => None,
+            };
             let entries = connection
                 .prepare(&select_audit(&query))?
-                .query_and_then(params![query.by, query.server, before, limit], |row| {
-                    Ok((row.get::<_, i64>("id")?.to_string(), document(row)?))
-                })?
+                .query_and_then(
+                    params![query.by, query.server, before, limit, project],
+                    |row| Ok((row.get::<_, i64>("id")?.to_string(), document(row)?)),
+                )?
                 .collect::<Result<_, Fault>>()?;
             Ok(AuditPage::new(entries, query.page_size()))
         });
@@ -281,8 +286,13 @@ impl Sqlite {
 fn select_audit(query: &AuditQuery) -> String {
     let by = query.by.as_ref().map_or("?1 IS NULL", |_| "by = ?1");
     let server = (query.server.as_ref()).map_or("?2 IS NULL", |_| "server = ?2");
+    let project = match query.project {
+        AuditProject::Any => "?5 IS NULL",
+        AuditProject::Home | AuditProject::Named(_) => "doc ->> '$.project' IS ?5",
+    };
     format!(
-        "SELECT id, doc FROM audit WHERE {by} AND {server} AND id < ?3 ORDER BY id DESC LIMIT ?4"
+        "SELECT id, doc FROM audit WHERE {by} AND {server} AND {project} AND id < ?3 \
+         ORDER BY id DESC LIMIT ?4"
     )
 }
 

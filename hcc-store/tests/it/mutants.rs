@@ -7,9 +7,9 @@ use async_trait::async_trait;
 use hcc_store::conformance::accounts::{self, AccountsFixture};
 use hcc_store::conformance::{self, Fixture};
 use hcc_store::{
-    Accounts, Attachment, AuditEntry, AuditPage, AuditQuery, Changes, Fields, IfMissing, Memory,
-    Order, Precondition, RateLimit, Record, RecordStream, Result, Revision, Schedule, Schedules,
-    Session, SessionKey, Sessions, Store, Token, Tokens, User, Write,
+    Accounts, Attachment, AuditEntry, AuditPage, AuditProject, AuditQuery, Changes, Fields,
+    IfMissing, Memory, Order, Precondition, RateLimit, Record, RecordStream, Result, Revision,
+    Schedule, Schedules, Session, SessionKey, Sessions, Store, Token, Tokens, User, Write,
 };
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -41,6 +41,7 @@ enum Mistake {
     SettingsStay,
     AuditIsReadOldestFirst,
     AuditIsNotFiltered,
+    AuditOfAllProjects,
     AllEntriesArePruned,
 }
 
@@ -348,6 +349,9 @@ impl Accounts for Mutant {
         if self.has(Mistake::AuditIsNotFiltered) {
             query.by = None;
         }
+        if self.has(Mistake::AuditOfAllProjects) {
+            query.project = AuditProject::Any;
+        }
         let mut page = self.memory.audit(&query).await?;
         if self.has(Mistake::AuditIsReadOldestFirst) {
             page.entries.reverse();
@@ -403,5 +407,6 @@ mutants! { accounts;
     setting_that_stays: SettingsStay dies in settings_are_read_as_they_were_stored;
     oldest_entry_first: AuditIsReadOldestFirst dies in audit_is_read_newest_first;
     entries_of_all_users: AuditIsNotFiltered dies in audit_is_filtered_by_user_and_server;
+    entries_of_all_projects: AuditOfAllProjects dies in audit_is_filtered_by_project;
     entries_that_are_pruned_too_early: AllEntriesArePruned dies in old_entries_of_the_audit_are_pruned;
 }

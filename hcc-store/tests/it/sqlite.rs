@@ -165,6 +165,7 @@ async fn audit_trail_cannot_be_changed_by_accident() {
         ip: None,
         what: "login".to_owned(),
         server: None,
+        project: None,
         outcome: "ok".to_owned(),
     };
     directory.store().append(&entry).await.unwrap();

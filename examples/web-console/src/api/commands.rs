@@ -299,7 +299,7 @@ pub(crate) async fn submit(
         return Err(console.refuse(&auth, command.verb().wire(), &name).await);
     }
     let id = console.submit(&auth, Request::new(command, server)).await?;
-    let location = format!("{}/api/v1/commands/{id}", console.settings.base_path);
+    let location = format!("{}/commands/{id}", console.api_path());
     let submitted = SubmittedCommand {
         id: id.to_string(),
         verb: queued.verb,

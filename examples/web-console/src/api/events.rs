@@ -31,6 +31,10 @@ const CHECK_INTERVAL: Duration = Duration::from_secs(15);
 /// `removed` for a command, `record` for a server. After `missed`, read again what you need.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct EventData {
+    /// The project, if it has a name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "shop")]
+    project: Option<String>,
     /// The server.
     #[schema(example = "web-1")]
     server: String,
@@ -140,6 +144,7 @@ impl Subscriber {
             Event::Removed(event) | Event::Pulled(event) => ("removed", self.command(event)?),
             Event::Record(event) if self.can_view(&event.server) => {
                 let data = EventData {
+                    project: self.project(),
                     server: event.server.clone(),
                     command: None,
                     what: event.record.as_str().to_owned(),
@@ -156,11 +161,16 @@ impl Subscriber {
     fn command(&self, event: &CommandEvent) -> Option<EventData> {
         let is_visible = is_own(event.by.as_deref(), &self.auth) || self.can_view(&event.server);
         is_visible.then(|| EventData {
+            project: self.project(),
             server: event.server.clone(),
             command: Some(event.id.to_string()),
             what: event.cmd.clone(),
             message: event.err.clone(),
         })
+    }
+
+    fn project(&self) -> Option<String> {
+        self.console.project.name().map(ToString::to_string)
     }
 
     /// Whether the user may see this server. Records that were removed just now are still there.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
-use hcc_core::{Outcome, Verb};
+use hcc_core::{Outcome, ProjectScope, Verb};
 use hcc_store::Record;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -57,7 +57,10 @@ pub(crate) struct ServersPage {
 /// A server, as far as its record is known.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Server {
-    /// The name, which is unique.
+    /// The project, if it has a name.
+    #[schema(example = "shop")]
+    project: Option<String>,
+    /// The name, which is unique in the project.
     #[schema(example = "web-1")]
     name: String,
     /// The id at Hetzner.
@@ -149,7 +152,7 @@ pub(crate) struct Metrics {
 }
 
 impl Server {
-    pub(super) fn new(record: &Record, auth: &AuthUser) -> Self {
+    pub(super) fn new(record: &Record, auth: &AuthUser, project: &ProjectScope) -> Self {
         let screen = Button::of(Verb::Console);
         let mut verbs: Vec<_> = Button::all()
             .chain([screen])
@@ -162,6 +165,7 @@ impl Server {
         let location = record.dc.as_ref().and_then(|dc| dc.loc.as_ref());
         let image = record.image.as_ref();
         Self {
+            project: project.name().map(ToString::to_string),
             name: record.name.clone(),
             id: record.id,
             status: record.status.as_deref().unwrap_or("unknown").to_owned(),
@@ -218,7 +222,7 @@ pub(crate) async fn list(
         .servers_after(after)
         .filter(is_listed)
         .take(limit + 1)
-        .map(|server| Server::new(&server.record, &auth))
+        .map(|server| Server::new(&server.record, &auth, &console.project))
         .collect();
     let has_more = servers.len() > limit;
     servers.truncate(limit);
@@ -243,7 +247,7 @@ pub(crate) async fn one(
     Path(name): Path<String>,
 ) -> Result<Json<Server>, AppError> {
     let (_, record) = console.server(&auth, &name).await?;
-    Ok(Json(Server::new(&record, &auth)))
+    Ok(Json(Server::new(&record, &auth, &console.project)))
 }
 
 /// Returns the metrics of a server, which the command `metrics` reads.

@@ -20,6 +20,8 @@ const MAX_CHANGES: usize = 20_000;
 /// All servers and commands, and what changed when.
 #[derive(Debug)]
 pub(crate) struct State {
+    /// The name of the project, if there are several here; empty if this one has none.
+    project: Option<String>,
     /// Distinguishes the versions of this process from those of others.
     epoch: String,
     version: u64,
@@ -77,6 +79,9 @@ impl View {
 /// What a page has to show: everything, or what has changed.
 #[derive(Debug, Serialize)]
 pub(crate) struct Update<'a> {
+    /// The project that it is about, if there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project: Option<&'a str>,
     all: bool,
     /// Whether the page has missed changes and has to load again.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -102,6 +107,7 @@ struct Row<'a> {
 impl Default for State {
     fn default() -> Self {
         Self {
+            project: None,
             epoch: hex(&random::<4>()),
             version: 0,
             servers: BTreeMap::new(),
@@ -116,6 +122,11 @@ impl Default for State {
 }
 
 impl State {
+    /// Sets the name of the project, which updates carry from now on.
+    pub(crate) fn set_project(&mut self, name: &str) {
+        self.project = Some(name.to_owned());
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
         self.ready
     }
@@ -317,6 +328,7 @@ impl State {
     /// that is `None`.
     pub(crate) fn update(&self, since: Option<u64>, auth: &AuthUser, view: &View) -> Update<'_> {
         let mut update = Update {
+            project: self.project.as_deref(),
             all: since.is_none(),
             stale: false,
             servers: Vec::new(),

@@ -1,12 +1,14 @@
 //! Event streams, and polling for browsers that cannot use them.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use futures_util::future::select_all;
 use futures_util::stream::{Stream, unfold};
 use serde::Deserialize;
 use tokio::select;
@@ -14,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Interval, interval};
 use tracing::warn;
 
-use super::View;
+use super::{LiveUpdates, View};
 use crate::WebConsole;
 use crate::auth::AuthUser;
 use crate::error::AppError;
@@ -31,19 +33,28 @@ pub(crate) struct UpdateQuery {
     server: Option<String>,
 }
 
-/// Responds with what has changed since a version, or with everything.
+/// Responds with what has changed since a version, or with everything; a list if there are several
+/// projects.
 pub(crate) async fn poll(
     State(console): State<WebConsole>,
     auth: AuthUser,
     Query(query): Query<UpdateQuery>,
 ) -> Result<Response, AppError> {
-    console.refresh().await?;
-    let view = View::new(&auth, query.server);
-    let since = console.live.since(query.since.as_deref());
-    let (_, update) = console.live.render(since, &auth, &view);
-    let json = [(header::CONTENT_TYPE, "application/json")];
-    let update = update.as_deref().unwrap_or("null").to_owned();
-    Ok((json, update).into_response())
+    console.refresh_all().await?;
+    let shown = query.since.as_deref();
+    let updates = Followed::all(&console, &auth, &query.server, shown).map(|followed| {
+        let Followed {
+            seen, auth, view, ..
+        } = &followed;
+        let (_, update) = followed.live.render(*seen, auth, view);
+        update.as_deref().unwrap_or("null").to_owned()
+    });
+    let updates = updates.collect::<Vec<_>>().join(",");
+    let json = match console.has_several() {
+        true => format!("[{updates}]"),
+        false => updates,
+    };
+    Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response())
 }
 
 /// Streams what has changed since a version, or everything, and then what changes, until the session
@@ -54,21 +65,19 @@ pub(crate) async fn stream(
     Query(query): Query<UpdateQuery>,
     headers: HeaderMap,
 ) -> Result<Response, AppError> {
-    let live = &console.live.0;
     let held = console.live.hold(auth.name())?;
     // What browsers have seen before they connect again.
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let versions = live.versions.subscribe();
-    if let Err(error) = console.refresh().await {
+    let shown = last.or(query.since.as_deref());
+    let projects: Vec<_> = Followed::all(&console, &auth, &query.server, shown).collect();
+    if let Err(error) = console.refresh_all().await {
         // It shows what is known until the database is back.
         warn!(%error, "live updates interrupted");
     }
     let stream = Subscriber {
-        versions,
-        sessions: live.sessions.subscribe(),
+        projects,
+        sessions: console.live.sessions(),
         checks: interval(CHECK_INTERVAL),
-        seen: console.live.since(last.or(query.since.as_deref())),
-        view: View::new(&auth, query.server),
         auth,
         console,
         _held: held,
@@ -80,7 +89,75 @@ pub(crate) async fn stream(
     Ok((unbuffered, stream).into_response())
 }
 
-impl super::LiveUpdates {
+/// What a page shows of a project.
+struct Followed {
+    live: LiveUpdates,
+    /// The name of the project, if there are several.
+    project: Option<String>,
+    /// The user, with the permissions in the project.
+    auth: AuthUser,
+    view: View,
+    versions: watch::Receiver<u64>,
+    /// The version that the page shows.
+    seen: Option<u64>,
+}
+
+impl Followed {
+    /// Returns all projects of a page that shows a server, or all servers.
+    fn all(
+        console: &WebConsole,
+        auth: &AuthUser,
+        server: &Option<String>,
+        shown: Option<&str>,
+    ) -> impl Iterator<Item = Self> {
+        let has_several = console.has_several();
+        console.projects().map(move |project| {
+            let auth = auth.in_project(&project.project);
+            let name = has_several.then(|| project.project_name().to_owned());
+            let shown = shown.map(|shown| version_of(shown, name.as_deref()));
+            Self {
+                live: project.live.clone(),
+                view: View::new(&auth, server.clone()),
+                versions: project.live.versions(),
+                seen: project.live.since(shown),
+                project: name,
+                auth,
+            }
+        })
+    }
+
+    /// Returns what the page does not show yet.
+    fn update(&mut self) -> Option<Arc<str>> {
+        if !self.live.state().is_ready() {
+            return None;
+        }
+        self.versions.mark_unchanged();
+        let (version, update) = self.live.render(self.seen, &self.auth, &self.view);
+        self.seen = Some(version);
+        update
+    }
+
+    /// The version that the page shows, as it knows it.
+    fn shown(&self) -> String {
+        let version = self.live.state().shown(self.seen.unwrap_or(0));
+        match &self.project {
+            Some(name) => format!("{name}={version}"),
+            None => version,
+        }
+    }
+}
+
+/// Returns the version of one of several projects, or the only one: `a=5f-12 b=77-3`.
+fn version_of<'a>(shown: &'a str, project: Option<&str>) -> &'a str {
+    let Some(project) = project else {
+        return shown;
+    };
+    let mut versions = shown.split(' ').filter_map(|part| part.split_once('='));
+    let found = versions.find(|(name, _)| *name == project);
+    found.map_or("", |(_, version)| version)
+}
+
+impl LiveUpdates {
     /// Returns the version that a page shows; 0, which is always too old, if that is one of another
     /// process.
     fn since(&self, shown: Option<&str>) -> Option<u64> {
@@ -96,12 +173,9 @@ pub(crate) type Held = (OwnedSemaphorePermit, Place<String>);
 struct Subscriber {
     console: WebConsole,
     auth: AuthUser,
-    view: View,
-    versions: watch::Receiver<u64>,
+    projects: Vec<Followed>,
     sessions: watch::Receiver<()>,
     checks: Interval,
-    /// The version that the page shows.
-    seen: Option<u64>,
     _held: Held,
 }
 
@@ -116,13 +190,13 @@ impl Subscriber {
     /// Returns the next event; `None` when the session has ended.
     async fn next(&mut self) -> Option<Event> {
         loop {
-            if self.console.live.state().is_ready()
-                && let Some(event) = self.event()
-            {
+            if let Some(event) = self.event() {
                 return Some(event);
             }
+            let changes = self.projects.iter_mut();
+            let changes = changes.map(|project| Box::pin(project.versions.changed()));
             select! {
-                changed = self.versions.changed() => {
+                (changed, ..) = select_all(changes) => {
                     changed.ok()?;
                     continue;
                 }
@@ -136,12 +210,10 @@ impl Subscriber {
     }
 
     fn event(&mut self) -> Option<Event> {
-        self.versions.mark_unchanged();
-        let live = &self.console.live;
-        let (version, update) = live.render(self.seen, &self.auth, &self.view);
-        self.seen = Some(version);
-        let id = live.state().shown(version);
-        Some(Event::default().id(id).data(&*update?))
+        let update = self.projects.iter_mut().find_map(Followed::update)?;
+        let versions = self.projects.iter().map(Followed::shown);
+        let id = versions.collect::<Vec<_>>().join(" ");
+        Some(Event::default().id(id).data(&*update))
     }
 
     /// Returns whether the session is valid, with unchanged permissions. After

@@ -114,7 +114,7 @@ fn closed(mut schema: Value) -> Value {
 }
 
 /// Adds an API token of a user.
-async fn token(user: &TestClient, name: &str, rights: &str) -> String {
+pub(crate) async fn token(user: &TestClient, name: &str, rights: &str) -> String {
     let form = [
         ("do", "add"),
         ("name", name),

@@ -148,6 +148,8 @@ fn urls_with_passwords_are_refused_as_arguments() {
         &["--store=mongodb:mary:canary@127.0.0.1:9/db?x=http://y"],
         &["--queue", "redis://:canary@127.0.0.1:9"],
         &["user", "add", "mary", "--store=mongodb://mary:canary@h/db"],
+        &["--project", "lab=mongodb://mary:canary@h/db"],
+        &["--project=lab=sqlite:/hcc.db,redis://:canary@h"],
     ] {
         let run = Command::new(WEB_CONSOLE).args(arguments).output().unwrap();
 
@@ -155,5 +157,45 @@ fn urls_with_passwords_are_refused_as_arguments() {
         assert!(!run.status.success(), "{arguments:?}");
         assert!(text.contains("cannot be passed as an argument"), "{text}");
         assert!(!text.contains("canary"), "{text}");
+    }
+}
+
+#[test]
+fn projects_that_are_invalid_or_would_mix_are_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = |name: &str| format!("sqlite:{}/{name}/hcc.db", directory.path().display());
+    for (projects, reason) in [
+        (
+            "la/b=mongodb://mary:canary@h/db".to_owned(),
+            "expected NAME=STORE",
+        ),
+        (
+            "mongodb://mary:canary@h/db?a=b".to_owned(),
+            "expected NAME=STORE",
+        ),
+        ("lab".to_owned(), "expected NAME=STORE"),
+        (
+            format!("shop={}", store("lab")),
+            "two projects have the name shop",
+        ),
+        (
+            format!("lab={}", store("shop")),
+            "the records or the queue of another",
+        ),
+        (
+            format!("lab={} old={}", store("lab"), store("lab")),
+            "project old has the records",
+        ),
+    ] {
+        let run = Command::new(WEB_CONSOLE)
+            .args(["--listen", "127.0.0.1:0", "--project-name", "shop"])
+            .env("HCC_STORE", store("shop"))
+            .env("WEB_CONSOLE_PROJECTS", projects)
+            .output()
+            .unwrap();
+
+        let text = String::from_utf8(run.stderr).unwrap();
+        assert!(!run.status.success(), "{text}");
+        assert!(text.contains(reason) && !text.contains("canary"), "{text}");
     }
 }

@@ -151,6 +151,7 @@ async fn administrators_set_how_long_the_audit_trail_is_kept() {
         ip: None,
         what: "old".to_owned(),
         server: None,
+        project: None,
         outcome: "ok".to_owned(),
     };
     site.accounts.append(&old).await.unwrap();

@@ -25,6 +25,7 @@ mod monitor;
 mod oidc;
 mod operations;
 mod processes;
+mod projects;
 mod proxies;
 mod screens;
 mod second_factor;

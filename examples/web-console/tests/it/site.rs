@@ -65,6 +65,15 @@ impl Site {
     }
 
     pub(crate) async fn of(database: Database, set: impl FnOnce(&mut Settings)) -> Self {
+        Self::extended(database, set, |console| console).await
+    }
+
+    /// A web console to which more is added.
+    pub(crate) async fn extended(
+        database: Database,
+        set: impl FnOnce(&mut Settings),
+        extend: impl FnOnce(WebConsole) -> WebConsole,
+    ) -> Self {
         let Database {
             store,
             accounts,
@@ -77,7 +86,7 @@ impl Site {
         set(&mut settings);
         let origin = settings.origin.to_string();
         let frontend = Frontend::new(store.clone(), queue.clone());
-        let console = WebConsole::new(frontend, accounts.clone(), settings);
+        let console = extend(WebConsole::new(frontend, accounts.clone(), settings));
         let mut tasks = JoinSet::new();
         tasks.spawn(web_console::serve(Listener::Tcp(listener), console));
         Self {

@@ -21,7 +21,11 @@ pub(crate) struct EventStream {
 
 impl EventStream {
     pub(crate) async fn open(client: &TestClient) -> Self {
-        let response = client.request(Method::GET, "/events").send().await.unwrap();
+        Self::open_at(client, "/events").await
+    }
+
+    pub(crate) async fn open_at(client: &TestClient, path: &str) -> Self {
+        let response = client.request(Method::GET, path).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         Self {
             response,

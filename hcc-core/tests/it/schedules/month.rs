@@ -351,7 +351,7 @@ impl Drop for MortalWorker {
     }
 }
 
-/// A generator of random numbers (SplitMix64).
+/// A generator of random numbers (`SplitMix64`).
 struct Random(u64);
 
 impl Random {

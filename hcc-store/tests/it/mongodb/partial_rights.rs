@@ -111,6 +111,7 @@ async fn refused_accounts(store: &Mongodb) -> Vec<String> {
         ip: None,
         what: "login".to_owned(),
         server: None,
+        project: None,
         outcome: "ok".to_owned(),
     };
     collect(&mut refused, store.append(&entry).await);

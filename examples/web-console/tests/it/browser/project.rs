@@ -53,7 +53,7 @@ impl BrowserProject {
         let worker = Worker::new(project, queue)
             .with_config(config)
             .with_authorizer(Arc::new(AccountAuthorizer::new(accounts.clone())))
-            .with_catalog(accounts);
+            .with_catalog(accounts, hcc_core::ProjectScope::default());
         let screens = format!("ws://{}", sim.address());
         let site = Site::of(database, |settings| {
             settings.screens = screens;
