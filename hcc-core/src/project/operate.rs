@@ -121,7 +121,8 @@ impl Project {
     pub(crate) async fn rename_schedules(&self, old: &ServerName, new: &ServerName) -> Result<()> {
         loop {
             let schedules = match self.store.schedules(Schedules::Server(old.as_str())).await {
-                Err(hcc_store::Error::Unsupported { .. }) => return Ok(()),
+                // There are none, or another program keeps them.
+                Err(error) if error.is_permanent() => return Ok(()),
                 schedules => schedules?,
             };
             let mut is_complete = true;

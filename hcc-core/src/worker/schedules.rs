@@ -220,7 +220,8 @@ impl WorkerContext {
         let which = Schedules::Server(server);
         loop {
             let schedules = match self.store().schedules(which).await {
-                Err(hcc_store::Error::Unsupported { .. }) => return Ok(()),
+                // There are none, or another program keeps them.
+                Err(error) if error.is_permanent() => return Ok(()),
                 schedules => schedules?,
             };
             if is_recreated(&schedules) {
