@@ -82,6 +82,7 @@ enum Verb {
     Pull(cmd::queue::Pull),
     Next(cmd::queue::Next),
     Queue(cmd::queue::QueueCommand),
+    Schedule(cmd::schedule::ScheduleCommand),
     Events(cmd::signal::Events),
     Worker(cmd::worker::Worker),
     Action(cmd::action::ActionCommand),
@@ -138,7 +139,8 @@ impl Verb {
             | Self::Console(_)
             | Self::Notify(_)
             | Self::Push(_)
-            | Self::Queue(_) => DryRun::Prints,
+            | Self::Queue(_)
+            | Self::Schedule(_) => DryRun::Prints,
             Self::Pull(_) => DryRun::Refuses("pull"),
             Self::Next(_) => DryRun::Refuses("next"),
             Self::Worker(_) => DryRun::Refuses("a worker"),
@@ -210,6 +212,7 @@ impl Cli {
             Verb::Pull(verb) => verb.run(&config()?, out).await,
             Verb::Next(verb) => verb.run(&config()?, out).await,
             Verb::Queue(verb) => verb.run(&config()?, out).await,
+            Verb::Schedule(verb) => verb.run(&config()?, out).await,
             Verb::Events(verb) => verb.run(&config()?, out).await,
             Verb::Action(verb) => verb.run(&config()?, out).await,
             Verb::Api(verb) => verb.run(&config()?, out).await,

@@ -4,11 +4,13 @@
 //! that cannot be read are left out.
 
 use std::env;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use hcc_store::{Schedules, Store};
 use tokio::time::timeout;
 
 use crate::cli::Cli;
@@ -48,6 +50,7 @@ fn with_candidates(command: Command) -> Command {
 fn candidates(arg: &Arg) -> Option<ArgValueCandidates> {
     Some(match arg.get_id().as_str() {
         "name" | "names" | "server" => ArgValueCandidates::new(servers),
+        "schedules" => ArgValueCandidates::new(schedules),
         "type" | "server_type" => cached(Kind::Types),
         "image" | "image_flag" => cached(Kind::Images),
         "location" | "location_flag" => cached(Kind::Locations),
@@ -73,6 +76,15 @@ fn servers() -> Vec<CompletionCandidate> {
         .unwrap_or_default()
         .into_iter()
         .map(|(name, status)| candidate(name, status))
+        .collect()
+}
+
+/// The ids of schedules, and what they do.
+fn schedules() -> Vec<CompletionCandidate> {
+    let schedules = from_store(async |store| store.schedules(Schedules::All).await);
+    let schedules = schedules.unwrap_or_default().into_iter();
+    schedules
+        .map(|it| candidate(it.id, Some(format!("{} {}", it.cmd, it.server))))
         .collect()
 }
 
@@ -112,6 +124,13 @@ fn config() -> Result<Config> {
 }
 
 fn statuses() -> Result<Vec<(String, Option<String>)>> {
+    from_store(async |store| store.statuses().await)
+}
+
+/// Reads a list from the database, unless that takes too long.
+fn from_store<T>(
+    read: impl AsyncFnOnce(Arc<dyn Store>) -> hcc_store::Result<Vec<T>>,
+) -> Result<Vec<T>> {
     let config = config()?;
     if let Some((Key::StoreCommand, _)) = config.first_of(&Key::STORE_SOURCES) {
         // It may ask for a password.
@@ -121,8 +140,8 @@ fn statuses() -> Result<Vec<(String, Option<String>)>> {
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let statuses = async { Ok(config.store().await?.statuses().await?) };
-        let statuses = timeout(DATABASE_TIMEOUT, statuses).await;
-        statuses.unwrap_or(Ok(Vec::new()))
+        let read = async { Ok(read(config.store().await?).await?) };
+        let read = timeout(DATABASE_TIMEOUT, read).await;
+        read.unwrap_or(Ok(Vec::new()))
     })
 }

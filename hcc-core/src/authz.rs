@@ -9,9 +9,7 @@ mod permissions;
 mod project;
 
 pub use self::accounts::AccountAuthorizer;
-#[cfg(feature = "worker")]
-pub(crate) use self::authorizer::AllowAll;
-pub use self::authorizer::Authorizer;
+pub use self::authorizer::{AllowAll, Authorizer};
 pub use self::create_limits::CreateLimits;
 pub use self::denied::Denied;
 pub use self::pattern::{InvalidPattern, NamePattern};

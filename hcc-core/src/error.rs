@@ -7,7 +7,9 @@ use hcc_queue::CommandId;
 use hcloud_api::ErrorCode;
 use serde::{Deserialize, Serialize};
 
-use crate::{ApiReason, Denied, Failure, InvalidName, InvalidRequest, ServerName, Verb};
+use crate::{
+    ApiReason, Denied, Failure, InvalidName, InvalidRequest, InvalidSchedule, ServerName, Verb,
+};
 #[cfg(feature = "worker")]
 use crate::{OfferProblem, OfferReason, RefusedOrder};
 #[cfg(feature = "screen")]
@@ -194,6 +196,17 @@ pub enum Error {
     #[error(transparent)]
     Denied(#[from] Denied),
 
+    /// A schedule is invalid.
+    #[error(transparent)]
+    InvalidSchedule(#[from] InvalidSchedule),
+
+    /// Other programs have changed the schedule again and again meanwhile.
+    #[error("schedule {name} is being changed by other programs")]
+    ScheduleBusy {
+        /// The id.
+        name: String,
+    },
+
     /// A queued command is not a valid request.
     #[error(transparent)]
     InvalidRequest(#[from] InvalidRequest),
@@ -334,6 +347,7 @@ impl Error {
         match self {
             Self::InvalidName(_)
             | Self::InvalidRequest(_)
+            | Self::InvalidSchedule(_)
             | Self::InvalidArgument { .. }
             | Self::Prefix { .. } => ErrorKind::Usage,
             #[cfg(feature = "worker")]
@@ -355,7 +369,7 @@ impl Error {
             | Self::NotRunning { .. }
             | Self::Replaced { .. }
             | Self::CommandRemoved { .. } => ErrorKind::Conflict,
-            Self::BeingDeleted { .. } => ErrorKind::TryLater,
+            Self::BeingDeleted { .. } | Self::ScheduleBusy { .. } => ErrorKind::TryLater,
             #[cfg(feature = "worker")]
             Self::CreateUnconfirmed { .. } => ErrorKind::TryLater,
             Self::StillQueued { .. } => ErrorKind::TimedOut,
@@ -444,6 +458,8 @@ impl Error {
             Self::InvalidArgument { .. } => "invalid_argument",
             Self::Denied(_) => "denied",
             Self::InvalidRequest(_) => "invalid_request",
+            Self::InvalidSchedule(_) => "invalid_schedule",
+            Self::ScheduleBusy { .. } => "schedule_busy",
             Self::CommandFailed(failure) => &failure.code,
             Self::CommandRemoved { .. } => "removed",
             Self::OutcomeUnknown { .. } => "unknown",

@@ -1,5 +1,6 @@
 //! The side without a token: it accesses the database only.
 
+mod schedules;
 mod wait;
 mod workers;
 

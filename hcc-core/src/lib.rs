@@ -24,6 +24,7 @@ mod power;
 #[cfg(feature = "worker")]
 mod project;
 mod request;
+mod schedule;
 #[cfg(feature = "screen")]
 mod screen;
 #[cfg(feature = "worker")]
@@ -41,9 +42,9 @@ pub use hcloud_api;
 
 pub use api_reason::{ApiReason, InvalidField};
 pub use authz::{
-    AccountAuthorizer, Authorizer, CreateLimits, Denied, Grant, InvalidPattern, InvalidPermissions,
-    InvalidProjectName, InvalidProjectPattern, NamePattern, Permission, Permissions, ProjectName,
-    ProjectPattern, ProjectScope,
+    AccountAuthorizer, AllowAll, Authorizer, CreateLimits, Denied, Grant, InvalidPattern,
+    InvalidPermissions, InvalidProjectName, InvalidProjectPattern, NamePattern, Permission,
+    Permissions, ProjectName, ProjectPattern, ProjectScope,
 };
 pub use console::Console;
 pub use create_options::CreateOptions;
@@ -66,6 +67,7 @@ pub use project::{
     ServerSummary, SyncProgress, SyncedRecord,
 };
 pub use request::{Command, InvalidRequest, Request};
+pub use schedule::{DueTimes, InvalidSchedule, NewSchedule, scheduled_request};
 #[cfg(feature = "screen")]
 pub use screen::{
     Keystrokes, Layout, Screen, ScreenError, Screenshot, UnknownLayout, Untypable, ViewerOutcome,
@@ -75,4 +77,6 @@ pub use screen::{
 pub use settings::{Settings, location};
 pub use verb::{UnknownVerb, Verb};
 #[cfg(feature = "worker")]
-pub use worker::{Call, Service, Worker, WorkerConfig, WorkerHandle, WorkerPhase, WorkerStatus};
+pub use worker::{
+    Call, Clock, Service, Worker, WorkerConfig, WorkerHandle, WorkerPhase, WorkerStatus,
+};

@@ -41,6 +41,8 @@ pub use self::rescue::Rescue;
 pub use self::resize::Resize;
 pub use self::show::Show;
 pub use self::snapshot::Snapshot;
+#[cfg(feature = "worker")]
+pub(crate) use self::snapshot::{COMMAND, SCHEDULE, label_value};
 use crate::description::{Description, Form};
 use crate::{Command, Verb};
 

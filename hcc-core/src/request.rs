@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::Repetition;
 use crate::description::Form;
 use crate::operation::Operation;
+use crate::schedule::without_marker;
 use crate::{CreateOptions, InvalidName, Power, ServerName, UnknownVerb, Verb};
 
 /// The server name of a `sync` of all records, in the queue.
@@ -245,7 +246,7 @@ impl TryFrom<&hcc_queue::Command> for Request {
         let request = if verb == Verb::Sync && queued.server == EVERY_SERVER {
             Self::sync_all()
         } else {
-            let command = Command::read(verb, &queued.args)?;
+            let command = Command::read(verb, &without_marker(&queued.args))?;
             Self::new(command, queued.server.parse()?)
         };
         Ok(Self {

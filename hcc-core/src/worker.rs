@@ -4,6 +4,7 @@ mod action_poller;
 mod backoff;
 mod budget;
 mod catalog_publisher;
+mod clock;
 mod config;
 mod console_expiry;
 mod context;
@@ -16,6 +17,7 @@ mod heartbeat;
 mod in_flight;
 mod periodic_sync;
 mod refresher;
+mod schedules;
 mod status;
 mod status_watch;
 
@@ -33,6 +35,8 @@ use self::action_poller::ActionPoller;
 use self::backoff::RetryDelay;
 use self::budget::Budget;
 use self::catalog_publisher::publish_catalog;
+pub use self::clock::Clock;
+use self::clock::SystemClock;
 pub use self::config::WorkerConfig;
 use self::console_expiry::expire_consoles;
 use self::context::{Hints, WorkerContext};
@@ -45,10 +49,12 @@ use self::heartbeat::Heartbeats;
 use self::in_flight::InFlight;
 use self::periodic_sync::PeriodicSync;
 use self::refresher::RecordRefresher;
+use self::schedules::push_scheduled;
 use self::status::StatusSender;
 pub use self::status::{Service, WorkerPhase, WorkerStatus};
-use crate::authz::AllowAll;
-use crate::{Authorizer, CustomCommand, Error, Failure, Guard, Project, ProjectScope, Result};
+use crate::{
+    AllowAll, Authorizer, CustomCommand, Error, Failure, Guard, Project, ProjectScope, Result,
+};
 
 /// Executes the commands of a queue, and keeps the records up to date.
 ///
@@ -73,6 +79,7 @@ impl Worker {
             catalog: None,
             hints: Hints(Arc::new(|_| None)),
             custom: CustomCommands::default(),
+            clock: Arc::new(SystemClock),
         })
     }
 
@@ -80,6 +87,12 @@ impl Worker {
     #[must_use]
     pub fn with_config(self, config: WorkerConfig) -> Self {
         Self(WorkerContext { config, ..self.0 })
+    }
+
+    /// Returns the worker with another clock, by which schedules are due.
+    #[must_use]
+    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
+        Self(WorkerContext { clock, ..self.0 })
     }
 
     /// Returns the worker with an authorizer that checks each command before it is executed.
@@ -216,13 +229,14 @@ impl Worker {
                 stop.cancel();
                 ended
             };
-            let (ended, commands, sync) = tokio::join!(
+            let (ended, commands, sync, schedules) = tokio::join!(
                 until_shutdown,
                 async { stopped_by_error(run_commands(&context, handler, &stop).await).await },
                 async { stopped_by_error(periodic_sync.run(&stop).await).await },
+                async { stopped_by_error(push_scheduled(&context, &stop).await).await },
             );
             heartbeats.announce_shutdown().await;
-            ended.and(commands).and(sync)
+            ended.and(commands).and(sync).and(schedules)
         };
         tokio::select! {
             ended = work => ended,

@@ -57,6 +57,13 @@ pub trait Handler: Send + Sync + 'static {
     /// the grace period of a shutdown. If it panics, the attempt has failed.
     fn handle(&self, lease: Arc<Lease>) -> impl Future<Output = (Outcome, Self::Report)> + Send;
 
+    /// Returns whether the [maximum age](crate::Policy::max_age) of commands applies to this one. By
+    /// default it applies to all.
+    fn expires(&self, lease: &Lease) -> bool {
+        let _ = lease;
+        true
+    }
+
     /// Called instead of [`handle`](Self::handle) before a command is moved to the dead
     /// letters because it is invalid, too old or was attempted too often.
     fn refused(
@@ -377,7 +384,12 @@ impl<H: Handler> Runner<H> {
     }
 
     async fn attempt(&self, lease: &Arc<Lease>) -> Result<(Outcome, H::Report)> {
-        if let Some(reason) = self.queue.refusal(lease) {
+        let expired = || {
+            self.queue
+                .expiry(lease)
+                .filter(|_| self.handler.expires(lease))
+        };
+        if let Some(reason) = self.queue.defect(lease).or_else(expired) {
             return Ok(self.handler.refused(lease, &reason).await);
         }
         let handling = catch_panic(self.handler.handle(Arc::clone(lease)));

@@ -347,18 +347,24 @@ impl Queue {
     /// [`lease`](Self::lease) and [`Consumer::run`] check this; callers that lease from
     /// [`commands`](Self::commands) have to.
     pub fn refusal(&self, lease: &Lease) -> Option<String> {
-        let Policy {
-            attempts, max_age, ..
-        } = self.policy;
+        self.defect(lease).or_else(|| self.expiry(lease))
+    }
+
+    /// Returns why a command must not be executed whatever its age.
+    pub(crate) fn defect(&self, lease: &Lease) -> Option<String> {
+        let attempts = self.policy.attempts;
         if let Err(invalid) = lease.command.validate() {
-            Some(invalid.to_string())
-        } else if lease.attempt > attempts {
-            Some(format!("not completed in {attempts} attempts"))
-        } else {
-            let max_age = max_age.filter(|max_age| lease.age >= *max_age)?;
-            let (age, max_age) = (lease.age.as_secs(), max_age.as_secs());
-            Some(format!("expired: it waited {age} s (limit: {max_age} s)"))
+            return Some(invalid.to_string());
         }
+        (lease.attempt > attempts).then(|| format!("not completed in {attempts} attempts"))
+    }
+
+    /// Returns how old a command is, if it is too old.
+    pub(crate) fn expiry(&self, lease: &Lease) -> Option<String> {
+        let max_age = self.policy.max_age;
+        let max_age = max_age.filter(|max_age| lease.age >= *max_age)?;
+        let (age, max_age) = (lease.age.as_secs(), max_age.as_secs());
+        Some(format!("expired: it waited {age} s (limit: {max_age} s)"))
     }
 
     /// Extends a lease repeatedly; returns why it could not be extended any more.

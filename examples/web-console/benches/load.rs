@@ -130,12 +130,15 @@ impl Console {
     /// Logs in and returns the cookie.
     async fn log_in(&self, client: &Client) -> String {
         let form = [("name", "root"), ("password", PASSWORD)];
-        let login = client.post(format!("{}/login", self.origin)).form(&form);
-        let response = login
-            .header("sec-fetch-site", "same-origin")
-            .send()
-            .await
-            .unwrap();
+        let response = loop {
+            let login = client.post(format!("{}/login", self.origin)).form(&form);
+            let login = login.header("sec-fetch-site", "same-origin");
+            let response = login.send().await.unwrap();
+            // On a busy machine, checks of passwords queue up, and some are refused.
+            if response.status() != StatusCode::SERVICE_UNAVAILABLE {
+                break response;
+            }
+        };
         let cookie = response.headers()[SET_COOKIE].to_str().unwrap();
         cookie.split(';').next().unwrap().to_owned()
     }

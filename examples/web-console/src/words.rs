@@ -295,6 +295,70 @@ mod tests {
         }
     }
 
+    /// The console page has a catalogue of its own, for programs that serve only that page.
+    #[test]
+    fn console_page_has_the_same_words() {
+        /// Texts that mean something else there: keys, and typing.
+        const OTHERS: [&str; 3] = ["Reset", "Stop", "Type"];
+        let page = include_str!("../../../www/words.js");
+        let (page, _) = page.split_once("\n};").unwrap();
+        let mut same = 0;
+        for (english, german) in pairs(page) {
+            assert!(!german.is_empty(), "{english}");
+            assert_eq!(
+                english.matches('{').count(),
+                german.matches('{').count(),
+                "{english}"
+            );
+            if let Some(here) = GERMAN.texts.get(&english)
+                && !OTHERS.contains(&&*english)
+            {
+                assert_eq!(*here, german, "{english}");
+                same += 1;
+            }
+        }
+        assert!(same >= 5, "{same}");
+    }
+
+    /// All texts of the console page and its scripts are in its catalogue.
+    #[test]
+    fn console_page_has_only_texts_of_its_catalogue() {
+        let (catalogue, _) = include_str!("../../../www/words.js")
+            .split_once("\n};")
+            .unwrap();
+        let known: Vec<_> = pairs(catalogue).into_iter().map(|it| it.0).collect();
+        let script = include_str!("../../../www/l.js");
+        let calls = script.split("localize('").skip(1);
+        let mut texts: Vec<_> = calls.map(|it| it.split('\'').next().unwrap()).collect();
+        // What is on one line, between tags.
+        let page = include_str!("../../../www/l.html");
+        let (_, page) = page.split_once("<body").unwrap();
+        let pieces = page.split('>').skip(1);
+        texts.extend(pieces.map(|it| it.split('<').next().unwrap().trim()));
+        let labels = page.split("aria-label=\"").skip(1);
+        texts.extend(labels.map(|it| it.split('"').next().unwrap()));
+        let mut count = 0;
+        // Keys and commands are the same in both languages, and without scripts the page is English.
+        let english = [
+            "AltGr",
+            "Enter",
+            "Magic SysRq",
+            "hcc page",
+            "If this message stays, JavaScript is disabled, or the page was opened as a file. Serve it with:",
+        ];
+        let is_word = |text: &&str| {
+            text.split(|it: char| !it.is_alphabetic())
+                .any(|it| it.len() > 3)
+        };
+        for text in texts.into_iter().filter(is_word) {
+            let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            count += 1;
+            let is_known = known.contains(&text) || english.contains(&&*text);
+            assert!(is_known, "{text:?}");
+        }
+        assert!(count > 40, "{count}");
+    }
+
     /// All texts of the templates are in the catalogue.
     #[test]
     fn templates_have_only_texts_of_the_catalogue() {

@@ -42,8 +42,13 @@ const elements = new Map(
 // What the page shows: its version, of each project if there are several.
 const shown = document.querySelector('[data-version]')?.dataset.version ?? '';
 const versions = new Map(shown.includes('=') ? shown.split(' ').map((it) => it.split('=')) : [['', shown]]);
-const failed = new Map();
-const silent = new Map();
+// How many commands have failed, and whether no worker is running.
+const each = (name) => {
+  const values = (list?.dataset[name] ?? '').split(' ');
+  return new Map([...versions.keys()].map((project, at) => [project, values[at]]));
+};
+const failed = each('failed');
+const silent = each('silent');
 let stream;
 let failures = 0;
 let timer;
@@ -178,8 +183,8 @@ function show(update) {
   // The page of a server is about one project.
   const project = (list && update.project) || '';
   versions.set(project, update.version);
-  failed.set(project, update.failed);
-  silent.set(project, update.no_worker);
+  failed.set(project, `${update.failed}`);
+  silent.set(project, `${update.no_worker}`);
   const known = new Set(update.servers.map((server) => key(project, server.name)));
   const gone = update.all
     ? names.filter((name) => parts(name)[0] === project && !known.has(name))
@@ -192,10 +197,10 @@ function show(update) {
   if (gone.length > 0) names = names.filter((name) => elements.has(name));
   for (const server of update.servers) showServer(server, project);
   if (update.commands) showCommands(update.commands, project);
-  document.getElementById('silent').hidden = ![...silent.values()].includes(true);
+  document.getElementById('silent').hidden = ![...silent.values()].includes('true');
   if (only) showParts();
   if (!list) return;
-  const count = [...failed.values()].reduce((sum, it) => sum + it, 0);
+  const count = [...failed.values()].reduce((sum, it) => sum + Number(it), 0);
   const link = document.getElementById('failed');
   link.hidden = count === 0;
   link.querySelector('span').textContent = count;
@@ -208,6 +213,18 @@ function show(update) {
 const rendered = new Map();
 let isLoading = false;
 let isOutdated = false;
+
+/** Fetches a page, without running what is in it. The policy of the page allows no text to become HTML. */
+function load(address) {
+  const request = new XMLHttpRequest();
+  request.open('GET', address);
+  request.responseType = 'document';
+  return new Promise((resolve, reject) => {
+    request.addEventListener('load', () => resolve(request.status === 200 ? request.responseXML : undefined));
+    request.addEventListener('error', reject);
+    request.send();
+  });
+}
 
 /** Renders the details of the server again; parts that are the same stay as they are, with the focus. */
 async function showParts() {
@@ -222,9 +239,8 @@ async function showParts() {
 }
 
 async function loadParts() {
-  const response = await fetch(`${scope}servers/${encodeURIComponent(only)}/parts${location.search}`);
-  if (!response.ok || response.redirected) return;
-  const page = new DOMParser().parseFromString(await response.text(), 'text/html');
+  const page = await load(`${scope}servers/${encodeURIComponent(only)}/parts${location.search}`);
+  if (!page) return;
   const parts = document.getElementById('parts');
   for (const part of page.querySelectorAll('[data-part]')) {
     const name = part.dataset.part;
@@ -345,7 +361,7 @@ if (all) {
     const checked = boxes().filter((box) => box.checked).length;
     document.getElementById('selected').textContent = checked === 0
       ? t('Select servers to act on several at once.') : t('Selected: {}', checked);
-    for (const button of document.querySelectorAll('#bulk button')) button.hidden = checked === 0;
+    for (const it of document.querySelectorAll('#bulk button, #bulk details')) it.hidden = checked === 0;
     all.checked = checked > 0 && checked === boxes().length;
   };
   all.addEventListener('change', () => {

@@ -17,6 +17,7 @@ pub(crate) mod page;
 pub(crate) mod password;
 pub(crate) mod power;
 pub(crate) mod queue;
+pub(crate) mod schedule;
 pub(crate) mod setup;
 pub(crate) mod signal;
 pub(crate) mod ssh;

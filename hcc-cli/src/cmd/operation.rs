@@ -260,7 +260,7 @@ impl OperationCommand {
     }
 
     /// Separates the servers from the required arguments.
-    fn operation(&self) -> Result<(Vec<ServerName>, Operation)> {
+    pub(crate) fn operation(&self) -> Result<(Vec<ServerName>, Operation)> {
         let mut values: Vec<&str> = self.values.iter().map(String::as_str).collect();
         let mut args = self.optional.clone();
         if has_forms(self.verb.description()) {

@@ -399,7 +399,7 @@ impl Row for EntryDetails {
     }
 }
 
-fn object(text: &str) -> Result<Value> {
+pub(crate) fn object(text: &str) -> Result<Value> {
     match serde_json::from_str(text)? {
         value @ (Value::Object(_) | Value::Null) => Ok(value),
         _ => Err(CliError::usage("expected a JSON object")),

@@ -41,6 +41,8 @@ async fn bash_completes_known_names_without_a_request() {
     )
     .await;
     user.ok(&["sync", "--all"]).await;
+    user.ok(&["schedule", "add", "web1", "stop", "--at", "20:00"])
+        .await;
     for list in ["images", "types", "locations"] {
         user.ok(&[list]).await;
     }
@@ -53,6 +55,9 @@ async fn bash_completes_known_names_without_a_request() {
     assert!(images.contains(&"debian-13".to_owned()), "{images:?}");
     let locations = candidates(&user, "hcc create web3 --location ").await;
     assert!(locations.contains(&"fsn1".to_owned()), "{locations:?}");
+    let schedules = candidates(&user, "hcc schedule pause ").await;
+    assert_eq!(schedules.len(), 1);
+    assert_eq!(schedules[0].len(), 8, "{schedules:?}");
     assert_eq!(candidates(&user, "hcc conf").await, ["config"]);
     assert_eq!(candidates(&user, "hcc unm").await, ["unmanage"]);
     assert_eq!(candidates(&user, "hcc manage ").await, ["web1", "web2"]);

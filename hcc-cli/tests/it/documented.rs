@@ -81,6 +81,44 @@ async fn every_command_works_from_node_as_documented() {
     assert_eq!(run.out, blocks(node_part, "text"));
 }
 
+#[tokio::test]
+#[ignore = "needs MongoDB and the Python package pymongo"]
+async fn schedules_work_from_python_as_documented() {
+    let document = document("schedules.md");
+    let (python_part, _) = document.split_once("### From Node").unwrap();
+    let project = OnMongodb::start().await;
+    let functions = first_block(&self::document("python.md"), "python");
+    let service = functions + "\n" + &blocks(python_part, "python");
+    let service = project.user.write("service.py", &service);
+
+    let mut program = project.program(python());
+    program.arg(service);
+    let run = Run::of(program).await;
+
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert_eq!(run.out, blocks(python_part, "text"));
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB and the npm package mongodb"]
+async fn schedules_work_from_node_as_documented() {
+    let document = document("schedules.md");
+    let (_, node_part) = document.split_once("### From Node").unwrap();
+    let project = OnMongodb::start().await;
+    let functions = first_block(&self::document("node.md"), "js");
+    let service = functions + "\n" + &blocks(node_part, "js");
+    let service = project.user.write("service.mjs", &service);
+    let packages = Path::new(HERE).join("tests/node/node_modules");
+    symlink(packages, project.user.path("node_modules")).unwrap();
+
+    let mut program = project.program("node");
+    program.arg(service);
+    let run = Run::of(program).await;
+
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert_eq!(run.out, blocks(node_part, "text"));
+}
+
 /// Returns the first code block of a document in one language.
 fn first_block(document: &str, language: &str) -> String {
     let (_, rest) = document.split_once(&format!("```{language}\n")).unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hcc_queue::{Command, Queue, QueueUrl};
-use hcc_store::{Patch, Store, StoreExt, StoreUrl};
+use hcc_store::{Patch, Schedule, Schedules, Store, StoreExt, StoreUrl};
 use hcloud_sim::Sim;
 use secrecy::SecretString;
 use tokio::io::AsyncReadExt;
@@ -113,6 +113,14 @@ const CASES: &[(&str, Expected)] = &[
     ("queue retry --dead", Prints("would retry ")),
     ("queue drop ID", Prints("would remove ")),
     ("queue drop --dead", Prints("would remove ")),
+    (
+        "schedule add web1 stop --at 20:00",
+        Prints("would schedule web1: stop, next "),
+    ),
+    ("schedule list", Reads),
+    ("schedule pause SCHEDULE", Prints("would pause ")),
+    ("schedule resume PAUSED", Prints("would resume ")),
+    ("schedule remove SCHEDULE", Prints("would remove ")),
     ("events", Runs),
     ("worker", Refuses),
     ("action 1", Reads),
@@ -133,7 +141,7 @@ const CHANGE_NOTHING: &[&str] = &[
 ];
 
 /// A user with all that a verb could change: servers, records of them and of one that is gone, a
-/// waiting command, a dead letter, and settings.
+/// waiting command, a dead letter, schedules, and settings.
 struct Fixture {
     user: User,
     id: String,
@@ -155,6 +163,10 @@ impl Fixture {
             let patch = Patch::new().status("off").created(Some(&password), &[]);
             store.set(name, patch).await.unwrap();
         }
+        let mut schedule = Schedule::new("a7", "web1", "stop", "0 20 * * *");
+        assert!(store.put_schedule(&schedule).await.unwrap());
+        (schedule.id, schedule.paused) = ("b7".to_owned(), true);
+        assert!(store.put_schedule(&schedule).await.unwrap());
         let queue = queue(&user).await;
         let dead = queue.push(&Command::new("start", "web1")).await.unwrap();
         let lease = queue.lease().await.unwrap().unwrap();
@@ -174,6 +186,8 @@ impl Fixture {
         let word = |word: &str| match word {
             "ID" => self.id.clone(),
             "DEAD" => self.dead.clone(),
+            "SCHEDULE" => "a7".to_owned(),
+            "PAUSED" => "b7".to_owned(),
             _ => word.to_owned(),
         };
         line.split(' ').map(word).collect()
@@ -184,6 +198,8 @@ impl Fixture {
         let mut state = files(self.user.path("").as_path());
         let records = store(&self.user).await.list().await.unwrap();
         state.insert("records".to_owned(), format!("{records:#?}"));
+        let schedules = store(&self.user).await.schedules(Schedules::All).await;
+        state.insert("schedules".to_owned(), format!("{schedules:#?}"));
         let commands = queue(&self.user).await.list_all().await.unwrap();
         state.insert("commands".to_owned(), format!("{commands:#?}"));
         let changing = self.user.sim.requests().into_iter();

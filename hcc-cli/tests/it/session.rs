@@ -20,8 +20,15 @@ const VARYING: &[(&str, &str)] = &[
     (r#""id": \d+"#, r#""id": 100000001"#),
     // Ids of commands. The length of the prefixes in a table depends on the time.
     (r"\b6[0-9a-f]{23}\b", "6b0000000000000000000001"),
+    (r"(?m)^[0-9a-f]{8}(  web\d  | web\d: )", "5c000001$1"),
     (r"(?m)^6[0-9a-f]{7,22}  ", "6b0000000  "),
     (r"(?m)^ID +STATE", "ID         STATE"),
+    // Schedules, and when they are due next.
+    (r#""id": "[0-9a-f]{8}""#, r#""id": "5c000001""#),
+    (
+        r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) (\d\d:\d\d)",
+        "Thu 01 Jan $3",
+    ),
     (r"token=[A-Za-z0-9]{32}", "token=TOKEN"),
     (
         r#"(token=TOKEN#|"password": ")[A-Za-z0-9]{32}"#,

@@ -49,6 +49,7 @@ sessions! {
     records
     screens
     queue
+    schedules
     settings
     profiles
     doctor

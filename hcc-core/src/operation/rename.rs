@@ -79,6 +79,7 @@ mod meaning {
                 return Ok(Executed::noted("the server already had this name"));
             }
             on.project.record_new_name(on.name, &new).await?;
+            on.project.rename_schedules(on.name, &new).await?;
             if !store
                 .rename(on.name.as_str(), &self.to, id.number())
                 .await?

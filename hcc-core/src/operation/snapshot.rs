@@ -80,6 +80,9 @@ impl Default for Snapshot {
 }
 
 #[cfg(feature = "worker")]
+pub(crate) use self::meaning::{COMMAND, SCHEDULE, label_value};
+
+#[cfg(feature = "worker")]
 mod meaning {
     use hcloud_api::{CreateImage, Image, ImageType, Labels, ListImages};
 
@@ -88,7 +91,10 @@ mod meaning {
     use crate::{Error, Result, Verb};
 
     /// The key of the label with the id of the command that created a snapshot.
-    const COMMAND: &str = "hcc-command";
+    pub(crate) const COMMAND: &str = "hcc-command";
+
+    /// The key of the label with the id of the schedule that created a snapshot.
+    pub(crate) const SCHEDULE: &str = "hcc-schedule";
 
     impl Snapshot {
         pub(in crate::operation) async fn execute(&self, on: &Execution<'_>) -> Result<Executed> {
@@ -97,7 +103,10 @@ mod meaning {
                     description,
                     labels,
                 } => {
-                    let labels = Labels::try_from(labels.clone())?;
+                    let mut labels = Labels::try_from(labels.clone())?;
+                    if let Some(kept) = &on.delivery.schedule {
+                        labels = labels.with(SCHEDULE, label_value(&kept.schedule))?;
+                    }
                     let create = CreateImage {
                         description: description.clone(),
                         kind: Some(ImageType::Snapshot),
@@ -161,7 +170,7 @@ mod meaning {
     }
 
     /// Returns an id in the form of a label's value: other programs may have chosen it.
-    fn label_value(id: &str) -> String {
+    pub(crate) fn label_value(id: &str) -> String {
         let letters = id.chars().filter(char::is_ascii_alphanumeric);
         let letters: Vec<char> = letters.collect();
         letters[letters.len().saturating_sub(63)..].iter().collect()

@@ -12,6 +12,17 @@ pub(crate) struct Delivery {
     pub(crate) pushed: Timestamp,
     /// Whether an earlier delivery may have had an effect.
     pub(crate) is_repeated: bool,
+    /// The schedule that it comes from, if it does.
+    pub(crate) schedule: Option<Kept>,
+}
+
+/// What a schedule keeps of its snapshots.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    /// The id of the schedule.
+    pub(crate) schedule: String,
+    /// How many snapshots; `None` for all.
+    pub(crate) newest: Option<u32>,
 }
 
 impl Delivery {
@@ -20,6 +31,7 @@ impl Delivery {
             id: lease.command.id.clone(),
             pushed: Timestamp::now() - lease.age,
             is_repeated: lease.attempt > 1,
+            schedule: None,
         }
     }
 
@@ -29,6 +41,7 @@ impl Delivery {
             id: CommandId::random(),
             pushed: Timestamp::now(),
             is_repeated: false,
+            schedule: None,
         }
     }
 }

@@ -4,11 +4,14 @@ use std::collections::HashMap;
 
 use futures_util::TryStreamExt;
 use hcc_store::SavedImage;
-use hcloud_api::{ImageType, ListImages, ServerId};
+use hcloud_api::{ImageStatus, ImageType, ListImages, ServerId};
 
 use super::Project;
+use super::delivery::Kept;
 use super::snapshot::saved_image;
 use crate::Result;
+use crate::operation::{COMMAND, SCHEDULE, label_value};
+use crate::schedule::command_suffix;
 
 /// The snapshots and backups of servers.
 #[derive(Debug, Default)]
@@ -35,6 +38,42 @@ impl Project {
             }
         }
         Ok(saved)
+    }
+
+    /// Deletes the oldest snapshots of a schedule beyond the number that it keeps. Those that are not
+    /// available yet, or protected, are neither counted nor deleted.
+    ///
+    /// Safe to repeat.
+    pub(crate) async fn keep_newest(&self, kept: &Kept) -> Result<()> {
+        let Some(newest) = kept.newest else {
+            return Ok(());
+        };
+        let schedule = label_value(&kept.schedule);
+        let filter = ListImages {
+            kind: vec![ImageType::Snapshot],
+            label_selector: format!("{SCHEDULE}={schedule}").parse().ok(),
+            ..ListImages::default()
+        };
+        let images = self.api.images();
+        let mut snapshots = images.list(&filter).all().await?;
+        let suffix = command_suffix(&kept.schedule);
+        snapshots.retain(|image| {
+            // A label can be set by anyone; only commands of the schedule have such an id.
+            let command = image.labels.get(COMMAND).unwrap_or_default();
+            image.labels.get(SCHEDULE) == Some(&schedule)
+                && command.ends_with(&suffix)
+                && image.status == ImageStatus::Available
+                && !image.protection.delete
+        });
+        snapshots.sort_by_key(|image| (image.created, image.id));
+        let surplus = snapshots.len().saturating_sub(newest.max(1) as usize);
+        for image in &snapshots[..surplus] {
+            match images.delete(image.id).await {
+                Err(error) if error.is_not_found() => {}
+                deleted => drop(deleted?),
+            }
+        }
+        Ok(())
     }
 }
 

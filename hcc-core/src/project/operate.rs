@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use hcc_store::{Attachment, Patch, Record, StoreExt};
+use hcc_store::{Attachment, Patch, Record, Schedules, StoreExt};
 use hcloud_api::{Server, ServerId};
 use serde_json::json;
 
@@ -115,6 +115,24 @@ impl Project {
             .store
             .attach(kind, old.as_str(), &renamed, until)
             .await?)
+    }
+
+    /// Gives the schedules of a server its new name. Safe to repeat.
+    pub(crate) async fn rename_schedules(&self, old: &ServerName, new: &ServerName) -> Result<()> {
+        loop {
+            let schedules = match self.store.schedules(Schedules::Server(old.as_str())).await {
+                Err(hcc_store::Error::Unsupported { .. }) => return Ok(()),
+                schedules => schedules?,
+            };
+            let mut is_complete = true;
+            for mut schedule in schedules {
+                schedule.server = new.to_string();
+                is_complete &= self.store.put_schedule(&schedule).await?;
+            }
+            if is_complete {
+                return Ok(());
+            }
+        }
     }
 
     /// Keeps the reservation of a name for a server that is being renamed.

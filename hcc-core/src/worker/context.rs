@@ -10,6 +10,7 @@ use hcloud_api::ServerStatus;
 use tokio::sync::Notify;
 use tracing::debug;
 
+use super::clock::Clock;
 use super::config::WorkerConfig;
 use super::custom::CustomCommands;
 use super::status::{Service, StatusSender};
@@ -37,6 +38,8 @@ pub(super) struct WorkerContext {
     /// What to do about an error.
     pub(super) hints: Hints,
     pub(super) custom: CustomCommands,
+    /// The clock by which schedules are due.
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) status: StatusSender,
     /// Asks for a sync at once.
     pub(super) sync_now: Arc<Notify>,

@@ -198,6 +198,11 @@ impl Executor {
             store.attach(Attachment::Secret, id, &secret, until).await?;
         }
         self.wait(executed.actions.clone()).await?;
+        if let (Operation::Snapshot(Snapshot::Create { .. }), Some(kept)) =
+            (operation, &delivery.schedule)
+        {
+            project.keep_newest(kept).await?;
+        }
         let name = executed.renamed.as_ref().unwrap_or(server);
         project.record_executed(name, &executed).await?;
         if name != server {
@@ -437,11 +442,13 @@ impl Executor {
         let has_id = matches!(expected, ExpectedServer::Id(_));
         match (self.context.project().delete_expected(server, expected)).await {
             Ok(DeleteOutcome::Deleted(action)) => {
+                self.context.pause_schedules_of(server.as_str()).await?;
                 self.publish(server, SyncOutcome::Removed).await;
                 self.wait(action.into_iter().collect()).await?;
                 Ok(None)
             }
             Ok(DeleteOutcome::Gone) => {
+                self.context.pause_schedules_of(server.as_str()).await?;
                 self.publish(server, SyncOutcome::Removed).await;
                 Ok(GONE)
             }

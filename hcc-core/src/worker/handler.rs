@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hcc_queue::{Disposition, Error as QueueError, Handler, Lease, Outcome as Attempt, Reason};
-use hcc_store::{Attachment, Patch, StoreExt};
+use hcc_store::{Attachment, Patch, Schedule, StoreExt};
 use tracing::{Instrument, Span, error_span, info, warn};
 
 use super::budget::Budget;
@@ -14,7 +14,8 @@ use super::in_flight::InFlight;
 use super::status::Service;
 #[cfg(feature = "metrics")]
 use crate::Verb;
-use crate::project::delivery::Delivery;
+use crate::project::delivery::{Delivery, Kept};
+use crate::schedule::{Due, without_marker};
 use crate::{CommandEvent, Event, Failure, Outcome, Repetition, Request};
 
 /// How long a cancelled request may still take to arrive at Hetzner.
@@ -52,6 +53,11 @@ impl Handler for CommandHandler {
             self.conclude(&lease, attempted).await
         };
         handled.instrument(span(&lease)).await
+    }
+
+    fn expires(&self, lease: &Lease) -> bool {
+        // Its schedule says what happens to a command that comes late.
+        Due::of(&lease.command).is_none()
     }
 
     async fn refused(&self, lease: &Lease, reason: &str) -> (Attempt, Report) {
@@ -107,21 +113,48 @@ impl Handler for CommandHandler {
 
 impl CommandHandler {
     async fn attempt(&self, lease: &Lease) -> Result<Option<String>, AttemptError> {
-        let delivery = Delivery::of(lease);
+        let Some(due) = Due::of(&lease.command) else {
+            return self.execute(&lease.command, &Delivery::of(lease)).await;
+        };
         let context = &self.executor.context;
-        let Some(custom) = context.custom.get(&lease.command.verb) else {
-            let request = Request::try_from(&lease.command)?;
-            let note = self.executor.execute(&request, &delivery).await?;
+        let Some(schedule) = context.begin_due(&due, lease).await? else {
+            return Ok(Some("already carried out".to_owned()));
+        };
+        let command = hcc_queue::Command {
+            // The server may have been renamed.
+            server: schedule.server.clone(),
+            args: without_marker(&lease.command.args),
+            ..lease.command.clone()
+        };
+        let delivery = Delivery {
+            schedule: Some(kept(&schedule)),
+            ..Delivery::of(lease)
+        };
+        let note = self.execute(&command, &delivery).await?;
+        context
+            .end_due(&due, &Outcome::Done { note: note.clone() })
+            .await?;
+        Ok(note)
+    }
+
+    async fn execute(
+        &self,
+        command: &hcc_queue::Command,
+        delivery: &Delivery,
+    ) -> Result<Option<String>, AttemptError> {
+        let context = &self.executor.context;
+        let Some(custom) = context.custom.get(&command.verb) else {
+            let request = Request::try_from(command)?;
+            let note = self.executor.execute(&request, delivery).await?;
             return Ok(note.map(Into::into));
         };
-        if self.is_once(lease) && delivery.is_repeated {
+        let is_once = custom.repetition == Repetition::Once;
+        if is_once && delivery.is_repeated {
             return Err(AttemptError::permanent(REPEATED, OUTCOME_UNKNOWN));
         }
-        let executed = self
-            .executor
-            .execute_custom(custom, &lease.command, &delivery);
+        let executed = self.executor.execute_custom(custom, command, delivery);
         executed.await.map_err(|error| AttemptError {
-            is_transient: error.is_transient && !self.is_once(lease),
+            is_transient: error.is_transient && !is_once,
             ..error
         })
     }
@@ -188,9 +221,22 @@ impl CommandHandler {
         let event = CommandEvent::ended(&lease.command, outcome);
         let disposition = context.queue.disposition(lease, &attempt);
         if !matches!(disposition, Disposition::Retry(_)) {
+            self.end_due(lease, &event).await;
             self.record(&event).await;
         }
         (attempt, Some(event))
+    }
+
+    /// Notes the failure of a command in its schedule, if it comes from one; success was noted before.
+    async fn end_due(&self, lease: &Lease, event: &CommandEvent) {
+        let failed = event.outcome.as_ref().filter(|it| !it.is_done());
+        let Some((due, failed)) = Due::of(&lease.command).zip(failed) else {
+            return;
+        };
+        if let Err(error) = self.executor.context.end_due(&due, failed).await {
+            let error = &error as &dyn std::error::Error;
+            warn!(error, "outcome not noted in the schedule");
+        }
     }
 
     /// Writes the outcome of a command to the record of its server, if there is one, and tells the
@@ -260,6 +306,13 @@ impl CommandHandler {
             }
         };
         self.executor.context.publish(event).await;
+    }
+}
+
+fn kept(schedule: &Schedule) -> Kept {
+    Kept {
+        schedule: schedule.id.clone(),
+        newest: schedule.keep,
     }
 }
 

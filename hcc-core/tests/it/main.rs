@@ -13,6 +13,7 @@ mod operations;
 mod outcomes;
 mod permissions;
 mod scale;
+mod schedules;
 mod servers;
 mod setup;
 mod storm;

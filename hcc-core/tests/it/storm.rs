@@ -425,7 +425,7 @@ async fn clear(sim: &Sim) {
     }
 }
 
-async fn simulator() -> Sim {
+pub(crate) async fn simulator() -> Sim {
     let sim = Sim::builder().token(TOKEN).speed(100.0).rate_limit(None);
     sim.start().await.unwrap()
 }
@@ -436,7 +436,7 @@ fn number(name: &str) -> Option<usize> {
 }
 
 /// The databases of the records and of the queue.
-struct Databases {
+pub(crate) struct Databases {
     store: String,
     queue: String,
     _owner: Owner,
@@ -449,7 +449,7 @@ enum Owner {
 }
 
 impl Databases {
-    fn sqlite() -> Self {
+    pub(crate) fn sqlite() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let file = |name| format!("sqlite:{}/{name}.db", directory.path().display());
         Self {
@@ -461,7 +461,7 @@ impl Databases {
         }
     }
 
-    fn mongodb() -> Self {
+    pub(crate) fn mongodb() -> Self {
         let database = TestDatabase::new();
         Self {
             store: database.url.clone(),
@@ -472,15 +472,15 @@ impl Databases {
         }
     }
 
-    async fn store(&self) -> Arc<dyn Store> {
+    pub(crate) async fn store(&self) -> Arc<dyn Store> {
         store(&self.store).await
     }
 
-    async fn queue(&self) -> Queue {
+    pub(crate) async fn queue(&self) -> Queue {
         queue(&self.queue).await
     }
 
-    async fn worker(&self, endpoint: &str) -> Worker {
+    pub(crate) async fn worker(&self, endpoint: &str) -> Worker {
         worker(&self.store, &self.queue, endpoint).await
     }
 }
@@ -577,7 +577,7 @@ async fn queue(url: &str) -> Queue {
     })
 }
 
-fn client(endpoint: &str) -> Client {
+pub(crate) fn client(endpoint: &str) -> Client {
     Client::builder(TOKEN)
         .endpoint(endpoint)
         .timeout(Duration::from_secs(1))

@@ -14,6 +14,7 @@ use tracing::warn;
 
 use super::{Mongodb, to_bson};
 use crate::error::invalid_document;
+use crate::open::RECORDS;
 use crate::{Result, Schedule, Schedules};
 
 impl Mongodb {
@@ -83,7 +84,12 @@ impl Mongodb {
     }
 
     fn schedule_documents(&self) -> Collection<Document> {
-        self.server.database().collection("schedules")
+        // Records of another name are those of another project, which may share the database.
+        let name = match self.records.name() {
+            RECORDS => "schedules".to_owned(),
+            other => format!("{other}_schedules"),
+        };
+        self.server.database().collection(&name)
     }
 
     /// Creates the indexes by which the schedules of a server, and those that are due, are found.

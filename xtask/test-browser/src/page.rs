@@ -76,7 +76,9 @@ impl Browser {
 
     /// Returns by how many pixels the page is wider than the window.
     pub async fn overflow(&self) -> i64 {
-        let script = "return document.documentElement.scrollWidth - innerWidth";
+        let script = "
+            const { scrollWidth, clientWidth } = document.documentElement;
+            return scrollWidth - clientWidth;";
         let width = self.execute(script, vec![]).await.unwrap();
         width.as_i64().unwrap()
     }

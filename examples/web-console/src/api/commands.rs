@@ -63,9 +63,9 @@ pub(super) fn schema() -> Value {
 
 fn form_schema(verb: Verb, form: &Form) -> Value {
     let mut properties = Map::new();
-    let mut required: Vec<_> = form.arguments.iter().filter(|it| it.is_required).collect();
+    let required = form.arguments.iter().filter(|it| it.is_required);
+    let mut names: Vec<_> = required.map(|it| it.name).collect();
     let is_default = verb.description().forms[0].name == form.name;
-    let mut names: Vec<_> = required.drain(..).map(|it| it.name).collect();
     if !form.name.is_empty() {
         properties.insert(
             "do".to_owned(),
@@ -100,15 +100,12 @@ fn form_schema(verb: Verb, form: &Form) -> Value {
     if !names.is_empty() {
         schema["required"] = json!(["verb", "args"]);
     }
-    if !properties.is_empty() {
-        let mut args = json!({
-            "type": "object", "additionalProperties": false, "properties": properties,
-        });
-        if !names.is_empty() {
-            args["required"] = names.into();
-        }
-        schema["properties"]["args"] = args;
-    }
+    schema["properties"]["args"] = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "required": names,
+        "properties": properties,
+    });
     schema
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::StreamExt;
 use hcc_core::Verb;
 use hcc_core::testing::{FakeWorker, Reply};
-use hcc_store::{Attachment, Patch, StoreExt};
+use hcc_store::{Attachment, Patch, StoreExt, Tokens};
 use jsonschema::Validator;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -365,6 +365,24 @@ async fn only_valid_tokens_are_accepted() {
     ] {
         assert!(audit.iter().any(|it| it == entry), "{entry}: {audit:?}");
     }
+}
+
+#[tokio::test]
+async fn expired_token_is_not_valid() {
+    let site = Site::new().await;
+    let root = site.admin().await;
+    let program = Program::new(&site, &root, "").await;
+    let now = SystemTime::now();
+    let tokens = site.accounts.tokens("api", Some("root"), now).await;
+    let mut token = tokens.unwrap().remove(0);
+    let which = Tokens::Key(&token.key);
+    site.accounts.remove_tokens(which).await.unwrap();
+    token.until = Some(now);
+    site.accounts.put_token(&token).await.unwrap();
+
+    let (status, _) = program.get("get /servers", "/servers").await;
+
+    assert_eq!(status, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use hcc_store::Tokens;
 use reqwest::StatusCode;
 use reqwest::header::SET_COOKIE;
 use serde_json::json;
@@ -9,7 +10,7 @@ use serde_json::json;
 use crate::site::{Database, PASSWORD, Site, TestClient};
 
 /// Invites a user, and returns the path of the link.
-async fn invite(site: &Site, root: &TestClient, name: &str) -> String {
+pub(crate) async fn invite(site: &Site, root: &TestClient, name: &str) -> String {
     let form = [("do", "add"), ("name", name), ("rights", "web-*: power")];
     let page = root.post("/users/invitations", &form).await.text;
     let (_, rest) = page
@@ -78,6 +79,26 @@ async fn link_is_valid_once_and_for_seven_days() {
     let used = site.anonymous().get(&path).await;
     assert_eq!(used.status, StatusCode::GONE);
     assert_eq!(invitations(0).await, 0);
+}
+
+#[tokio::test]
+async fn expired_link_is_not_valid() {
+    let site = Site::new().await;
+    let root = site.admin().await;
+    let path = invite(&site, &root, "anna").await;
+    let now = SystemTime::now();
+    let invitations = site.accounts.tokens("invitation", None, now).await;
+    let mut invitation = invitations.unwrap().remove(0);
+    let which = Tokens::Key(&invitation.key);
+    site.accounts.remove_tokens(which).await.unwrap();
+    invitation.until = Some(now);
+    site.accounts.put_token(&invitation).await.unwrap();
+
+    let anonymous = site.anonymous();
+    assert_eq!(anonymous.get(&path).await.status, StatusCode::GONE);
+    let joined = anonymous.post_raw(&path, &[("password", PASSWORD)]).await;
+    assert_eq!(joined.status, StatusCode::GONE);
+    assert!(site.accounts.user("anna").await.unwrap().is_none());
 }
 
 #[tokio::test]

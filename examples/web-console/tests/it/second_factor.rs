@@ -10,10 +10,10 @@ use totp_rs::{Builder, Secret};
 
 use crate::site::{PASSWORD, Site, TestClient, TestResponse};
 
-const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+pub(crate) const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 
 /// The code that an app shows some steps of 30 seconds from now.
-fn code(secret: &str, steps: i64) -> String {
+pub(crate) fn code(secret: &str, steps: i64) -> String {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let time = since.unwrap().as_secs().checked_add_signed(steps * 30);
     let secret = Secret::try_from_base32(secret).unwrap();
@@ -22,7 +22,7 @@ fn code(secret: &str, steps: i64) -> String {
 }
 
 /// Adds a user with a second factor.
-async fn add_user(site: &Site, name: &str) {
+pub(crate) async fn add_user(site: &Site, name: &str) {
     site.add_user(name, json!({ "admin": true })).await;
     let mut user = site.accounts.user(name).await.unwrap().unwrap();
     user.second_factor = Some(SecondFactor {

@@ -53,6 +53,27 @@ async fn user_logs_in_stops_and_deletes_servers_without_a_mouse() {
         .await;
 
     browser.refresh().await.unwrap();
+    tab_to(&browser, "[data-server=web-2] th a").await;
+    press(&browser, ENTER).await;
+    browser.wait_for_text("h1", "web-2").await;
+    tab_to(&browser, "[href$='verb=snapshot%20create']").await;
+    press(&browser, ENTER).await;
+    browser.wait_for_text("h1", "Create snapshot: web-2").await;
+    tab_to(&browser, "[name='arg:description']").await;
+    press(&browser, &format!("by keyboard{ENTER}")).await;
+    let snapshots = "[data-part=snapshots]";
+    browser.wait_for_text(snapshots, "by keyboard").await;
+    tab_to(&browser, "[aria-label='Delete by keyboard']").await;
+    press(&browser, ENTER).await;
+    browser.wait_for_text("h1", "Delete snapshot web-2?").await;
+    browser.wait_for_text("main", "by keyboard").await;
+    tab_to(&browser, "button.grave").await;
+    press(&browser, ENTER).await;
+    browser
+        .wait_for_text(snapshots, "There are no snapshots")
+        .await;
+
+    browser.goto(&project.site.origin).await.unwrap();
     tab_to(&browser, "[data-server=web-1] [type=checkbox]").await;
     press(&browser, " ").await;
     browser.wait_for_text("#selected", "Selected: 1").await;

@@ -1,9 +1,23 @@
 //! Layout and accessibility of every page.
 
+use std::time::Duration;
+
+use hcc_core::operation::{Backup, Metrics, Passwd, Snapshot};
+use hcc_core::{Command, Frontend, Request};
 use test_browser::Chromium;
 
 use super::project::BrowserProject;
 use super::user::{accessibility_violations, log_in};
+use crate::invitations::invite;
+use crate::second_factor::{self, SECRET, code};
+use crate::site::PASSWORD;
+
+/// Saves pictures of the page, and checks its accessibility.
+async fn check(browser: &Chromium, name: &str) {
+    browser.element("h1").await;
+    browser.save_screenshots(name).await;
+    assert_eq!(accessibility_violations(browser).await, [""; 0], "{name}");
+}
 
 #[tokio::test]
 #[ignore = "needs Chromium, noVNC and axe-core"]
@@ -122,4 +136,102 @@ async fn every_page_is_responsive_and_accessible() {
         .unwrap();
     browser.wait_for_text("#status", "Connected to web-1").await;
     assert_eq!(accessibility_violations(&browser).await, [""; 0]);
+}
+
+/// The forms of operations, by the names of their pictures.
+const FORMS: &[(&str, &str)] = &[
+    ("resize", "resize"),
+    ("rebuild", "rebuild"),
+    ("rescue", "rescue+enable"),
+    ("rdns", "rdns+set"),
+    ("iso", "iso+attach"),
+    ("labels", "label+set"),
+    ("snapshot", "snapshot+create"),
+    ("snapshot-delete", "snapshot+delete"),
+    ("passwd", "passwd"),
+];
+
+#[tokio::test]
+#[ignore = "needs Chromium and axe-core"]
+async fn pages_of_operations_are_responsive_and_accessible() {
+    let project = BrowserProject::start().await;
+    let site = &project.site;
+    let frontend = Frontend::new(site.store.clone(), site.queue.clone());
+    for command in [
+        Command::from(Snapshot::default()),
+        Backup::default().into(),
+        Metrics::default().into(),
+        Passwd::default().into(),
+    ] {
+        let request = Request::new(command, "web-1".parse().unwrap()).by("root");
+        let done = frontend.submit_and_wait(&request, Duration::from_secs(60));
+        done.await.unwrap();
+    }
+    let browser = Chromium::start().await;
+    log_in(&browser, &site.origin).await;
+    for language in ["en", "de"] {
+        let account = format!("{}/account", site.origin);
+        browser.goto(&account).await.unwrap();
+        let choice = format!("[name=language][value={language}]");
+        browser.follow(&choice).await;
+        let server = format!("{}/servers/web-1", site.origin);
+        browser.goto(&server).await.unwrap();
+        browser.element("polyline").await;
+        check(&browser, &format!("operations-{language}")).await;
+        for (name, value) in FORMS {
+            let form = format!("{server}/form?verb={value}");
+            browser.goto(&form).await.unwrap();
+            check(&browser, &format!("operation-{name}-{language}")).await;
+        }
+    }
+    let server = format!("{}/servers/web-1", site.origin);
+    browser.goto(&server).await.unwrap();
+    browser.follow("[data-part=passwords] button").await;
+    browser.element("[data-copy]").await;
+    check(&browser, "root-password").await;
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and axe-core"]
+async fn pages_before_and_after_the_login_are_responsive_and_accessible() {
+    let project = BrowserProject::start().await;
+    let site = &project.site;
+    second_factor::add_user(site, "anna").await;
+    let root = site.log_in("root").await;
+    for language in ["en", "de"] {
+        let browser = Chromium::start().await;
+        let login = format!("{}/login", site.origin);
+        browser.goto(&login).await.unwrap();
+        let choice = format!("[name=language][value={language}]");
+        browser.follow(&choice).await;
+        let path = invite(site, &root, &format!("zoe-{language}")).await;
+        let link = format!("{}{path}", site.origin);
+        browser.goto(&link).await.unwrap();
+        check(&browser, &format!("join-{language}")).await;
+
+        browser.goto(&login).await.unwrap();
+        browser.fill("[name=name]", "anna").await;
+        browser.fill("[name=password]", PASSWORD).await;
+        browser.follow("button.main").await;
+        browser.element("[name=code]").await;
+        check(&browser, &format!("code-{language}")).await;
+        browser.fill("[name=code]", "000000").await;
+        browser.follow("button.main").await;
+        browser.element("[role=alert]").await;
+        check(&browser, &format!("code-wrong-{language}")).await;
+        // Each code is valid once; the next one is valid, too.
+        let step = i64::from(language == "de");
+        browser.fill("[name=code]", &code(SECRET, step)).await;
+        browser.follow("button.main").await;
+        let account = format!("{}/account", site.origin);
+        browser.goto(&account).await.unwrap();
+        check(&browser, &format!("account-second-factor-{language}")).await;
+        let second_factor = format!("{}/account/second-factor", site.origin);
+        browser.goto(&second_factor).await.unwrap();
+        check(&browser, &format!("second-factor-on-{language}")).await;
+        browser.fill("[name=password]", PASSWORD).await;
+        browser.follow("[value=codes]").await;
+        browser.element(".codes").await;
+        check(&browser, &format!("recovery-codes-{language}")).await;
+    }
 }
