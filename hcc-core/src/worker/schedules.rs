@@ -11,7 +11,6 @@ use tracing::{debug, info, warn};
 use super::backoff::RetryDelay;
 use super::context::WorkerContext;
 use super::failure::AttemptError;
-use super::is_permanent;
 use crate::schedule::{Due, SCHEDULES, creates, server};
 use crate::{DueTimes, Error, ErrorKind, Failure, InvalidSchedule, Outcome, Result};
 
@@ -29,7 +28,7 @@ const MAX_FAILED: usize = 20;
 ///
 /// # Errors
 ///
-/// The store or the queue failed permanently.
+/// The queue failed permanently.
 pub(super) async fn push_scheduled(
     context: &WorkerContext,
     stop: &CancellationToken,
@@ -58,7 +57,14 @@ async fn push_until_error(context: &WorkerContext) -> Result<()> {
                 next.map_or(POLL_INTERVAL, |next| next.min(POLL_INTERVAL))
             }
             Err(Error::Store(hcc_store::Error::Unsupported { .. })) => pending().await,
-            Err(error) if is_permanent(&error) => return Err(error),
+            Err(Error::Queue(error)) if error.is_permanent() => return Err(error.into()),
+            Err(Error::Store(error)) if error.is_permanent() => {
+                // The periodic sync decides whether the store can be used at all; an account of the
+                // database may have no access to schedules.
+                let error = &error as &dyn std::error::Error;
+                warn!(error, "schedules not read");
+                POLL_INTERVAL
+            }
             Err(error) => {
                 context.failed(&error);
                 retry.failed()

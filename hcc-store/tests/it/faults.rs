@@ -112,12 +112,12 @@ async fn database_of_another_program_is_refused_and_unchanged() {
 async fn newer_format_is_refused_with_both_numbers() {
     let directory = TestDir::new();
     directory.store().reserve("vm").await.unwrap();
-    let newer = "PRAGMA user_version = 7";
+    let newer = "PRAGMA user_version = 8";
     directory.connection().execute_batch(newer).unwrap();
 
     let error = directory.store().list().await.unwrap_err();
 
-    let (found, supported) = (7, 6);
+    let (found, supported) = (8, 7);
     assert_eq!(
         error.failure(),
         Some(Failure::UnsupportedFormat { found, supported })
