@@ -12,7 +12,7 @@ use serde::Deserialize;
 use crate::WebConsole;
 use crate::argument_fields::{Field, Input, Offers, Values, command, defaults, location};
 use crate::auth::{AuthUser, CsrfForm};
-use crate::button::{Button, Confirm};
+use crate::button::{Button, Confirm, Place};
 use crate::error::AppError;
 use crate::form::{Problem, refused};
 use crate::limits::COMMANDS;

@@ -48,6 +48,9 @@ struct ServersPage {
     failed: u64,
     no_worker: bool,
     version: String,
+    /// For each project, how many commands have failed and whether no worker is running.
+    failed_of: String,
+    silent_of: String,
     filter: ServerFilter,
     problem: Problem,
     /// The names of the projects, if there are several.
@@ -327,6 +330,10 @@ pub(crate) async fn list(
             false => version,
         }
     });
+    let failed_of = projects.iter().map(|it| it.state.failed().to_string());
+    let silent_of = projects
+        .iter()
+        .map(|it| it.project.live.no_worker().to_string());
     let names = console.projects().map(|it| it.project_name().to_owned());
     let page = ServersPage {
         bulk,
@@ -335,6 +342,8 @@ pub(crate) async fn list(
         failed: projects.iter().map(|it| it.state.failed()).sum(),
         no_worker: console.projects().any(|it| it.live.no_worker()),
         version: versions.collect::<Vec<_>>().join(" "),
+        failed_of: failed_of.collect::<Vec<_>>().join(" "),
+        silent_of: silent_of.collect::<Vec<_>>().join(" "),
         may_create: projects.iter().any(|it| it.auth.may_create()),
         projects: names.filter(|_| has_several).collect(),
         away,

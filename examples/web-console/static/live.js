@@ -42,8 +42,13 @@ const elements = new Map(
 // What the page shows: its version, of each project if there are several.
 const shown = document.querySelector('[data-version]')?.dataset.version ?? '';
 const versions = new Map(shown.includes('=') ? shown.split(' ').map((it) => it.split('=')) : [['', shown]]);
-const failed = new Map();
-const silent = new Map();
+// How many commands have failed, and whether no worker is running.
+const each = (name) => {
+  const values = (list?.dataset[name] ?? '').split(' ');
+  return new Map([...versions.keys()].map((project, at) => [project, values[at]]));
+};
+const failed = each('failed');
+const silent = each('silent');
 let stream;
 let failures = 0;
 let timer;
@@ -178,8 +183,8 @@ function show(update) {
   // The page of a server is about one project.
   const project = (list && update.project) || '';
   versions.set(project, update.version);
-  failed.set(project, update.failed);
-  silent.set(project, update.no_worker);
+  failed.set(project, `${update.failed}`);
+  silent.set(project, `${update.no_worker}`);
   const known = new Set(update.servers.map((server) => key(project, server.name)));
   const gone = update.all
     ? names.filter((name) => parts(name)[0] === project && !known.has(name))
@@ -192,10 +197,10 @@ function show(update) {
   if (gone.length > 0) names = names.filter((name) => elements.has(name));
   for (const server of update.servers) showServer(server, project);
   if (update.commands) showCommands(update.commands, project);
-  document.getElementById('silent').hidden = ![...silent.values()].includes(true);
+  document.getElementById('silent').hidden = ![...silent.values()].includes('true');
   if (only) showParts();
   if (!list) return;
-  const count = [...failed.values()].reduce((sum, it) => sum + it, 0);
+  const count = [...failed.values()].reduce((sum, it) => sum + Number(it), 0);
   const link = document.getElementById('failed');
   link.hidden = count === 0;
   link.querySelector('span').textContent = count;

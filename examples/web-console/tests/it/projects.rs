@@ -1,5 +1,7 @@
 //! Several projects in one web console, whose servers have the same names.
 
+use std::time::Duration;
+
 use hcc_core::{Frontend, ProjectScope};
 use hcc_queue::Queue;
 use hcc_store::{AuditQuery, Patch, StoreExt};
@@ -556,6 +558,23 @@ async fn open_list_follows_all_projects() {
     browser.click("#commands [value=drop]").await;
     let is_empty = async || projects.queued().await == ["", ""];
     test_services::wait_until(is_empty, true).await;
+
+    // An update of one project keeps what is known of the others.
+    for queue in [&projects.shop.queue, queue] {
+        let start = hcc_queue::Command::new("start", "web2");
+        queue.push(&start).await.unwrap();
+        let lease = queue.commands().lease(Duration::from_mins(1)).await;
+        let reason = hcc_queue::Reason::new("locked", Value::Null);
+        let buried = queue.commands().bury(lease.unwrap().unwrap(), &reason);
+        buried.await.unwrap();
+        record(queue, "web2").await;
+    }
+    browser.wait_for_text("#failed .number", "2").await;
+    browser.refresh().await.unwrap();
+    store.set("web2", Patch::new().status("off")).await.unwrap();
+    record(queue, "web2").await;
+    browser.wait_for_text(&status("lab/web2"), "off").await;
+    assert_eq!(browser.text("#failed .number").await, "2");
 
     // The page of a server is about its project.
     let page = format!("{}/projects/lab/servers/web1", projects.shop.origin);
