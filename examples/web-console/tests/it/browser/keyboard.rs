@@ -1,7 +1,7 @@
 //! The pages with the keyboard alone.
 
 use test_browser::{Browser, Chromium};
-use test_services::wait_until;
+use test_services::{retry, wait_until};
 
 use super::project::BrowserProject;
 use crate::site::PASSWORD;
@@ -14,8 +14,12 @@ const MAX_TABS: usize = 80;
 
 /// Types into the element that has the focus.
 async fn press(browser: &Browser, keys: &str) {
-    let focused = browser.active_element().await.unwrap();
-    focused.send_keys(keys).await.unwrap();
+    // A part of the page may be rendered again in between.
+    let pressed = retry(async || {
+        let focused = browser.active_element().await?;
+        focused.send_keys(keys).await
+    });
+    pressed.await.unwrap();
 }
 
 /// Moves the focus forward to an element, and checks that it can be seen there.
