@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use tokio::process::Command;
+
 use crate::on_mongodb::{OnMongodb, python};
 use crate::user::Run;
 
@@ -13,110 +15,91 @@ const HERE: &str = env!("CARGO_MANIFEST_DIR");
 #[ignore = "needs MongoDB and the Python package pymongo"]
 async fn python_service_works_as_documented() {
     let document = document("python.md");
-    let project = OnMongodb::start().await;
-    let service = project
-        .user
-        .write("service.py", &blocks(&document, "python"));
 
-    let mut program = project.program(python());
-    program.arg(service);
-    let run = Run::of(program).await;
+    let printed = python_prints(&blocks(&document, "python")).await;
 
-    assert_eq!(run.code, Some(0), "{}", run.err);
-    assert_eq!(masked(&run.out), masked(&blocks(&document, "text")));
+    assert_eq!(masked(&printed), masked(&blocks(&document, "text")));
 }
 
 #[tokio::test]
 #[ignore = "needs MongoDB and the npm package mongodb"]
 async fn node_service_works_as_documented() {
     let document = document("node.md");
-    let project = OnMongodb::start().await;
-    let service = project.user.write("service.mjs", &blocks(&document, "js"));
-    let packages = Path::new(HERE).join("tests/node/node_modules");
-    symlink(packages, project.user.path("node_modules")).unwrap();
 
-    let mut program = project.program("node");
-    program.arg(service);
-    let run = Run::of(program).await;
+    let printed = node_prints(&blocks(&document, "js")).await;
 
-    assert_eq!(run.code, Some(0), "{}", run.err);
-    assert_eq!(masked(&run.out), masked(&blocks(&document, "text")));
+    assert_eq!(masked(&printed), masked(&blocks(&document, "text")));
 }
 
 #[tokio::test]
 #[ignore = "needs MongoDB and the Python package pymongo"]
 async fn every_command_works_from_python_as_documented() {
-    let document = document("commands.md");
-    let (python_part, _) = document.split_once("## From Node").unwrap();
-    let project = OnMongodb::start().await;
-    let functions = first_block(&self::document("python.md"), "python");
-    let service = functions + "\n" + &blocks(python_part, "python");
-    let service = project.user.write("service.py", &service);
-
-    let mut program = project.program(python());
-    program.arg(service);
-    let run = Run::of(program).await;
-
-    assert_eq!(run.code, Some(0), "{}", run.err);
-    assert_eq!(run.out, blocks(python_part, "text"));
+    python_part_works_as_documented("commands.md").await;
 }
 
 #[tokio::test]
 #[ignore = "needs MongoDB and the npm package mongodb"]
 async fn every_command_works_from_node_as_documented() {
-    let document = document("commands.md");
-    let (_, node_part) = document.split_once("## From Node").unwrap();
-    let project = OnMongodb::start().await;
-    let functions = first_block(&self::document("node.md"), "js");
-    let service = functions + "\n" + &blocks(node_part, "js");
-    let service = project.user.write("service.mjs", &service);
-    let packages = Path::new(HERE).join("tests/node/node_modules");
-    symlink(packages, project.user.path("node_modules")).unwrap();
-
-    let mut program = project.program("node");
-    program.arg(service);
-    let run = Run::of(program).await;
-
-    assert_eq!(run.code, Some(0), "{}", run.err);
-    assert_eq!(run.out, blocks(node_part, "text"));
+    node_part_works_as_documented("commands.md").await;
 }
 
 #[tokio::test]
 #[ignore = "needs MongoDB and the Python package pymongo"]
 async fn schedules_work_from_python_as_documented() {
-    let document = document("schedules.md");
-    let (python_part, _) = document.split_once("### From Node").unwrap();
-    let project = OnMongodb::start().await;
-    let functions = first_block(&self::document("python.md"), "python");
-    let service = functions + "\n" + &blocks(python_part, "python");
-    let service = project.user.write("service.py", &service);
-
-    let mut program = project.program(python());
-    program.arg(service);
-    let run = Run::of(program).await;
-
-    assert_eq!(run.code, Some(0), "{}", run.err);
-    assert_eq!(run.out, blocks(python_part, "text"));
+    python_part_works_as_documented("schedules.md").await;
 }
 
 #[tokio::test]
 #[ignore = "needs MongoDB and the npm package mongodb"]
 async fn schedules_work_from_node_as_documented() {
-    let document = document("schedules.md");
-    let (_, node_part) = document.split_once("### From Node").unwrap();
-    let project = OnMongodb::start().await;
+    node_part_works_as_documented("schedules.md").await;
+}
+
+/// Runs what a document shows in Python, with the functions of `python.md`.
+async fn python_part_works_as_documented(name: &str) {
+    let document = document(name);
+    let (part, _) = document.split_once("# From Node\n").unwrap();
+    let functions = first_block(&self::document("python.md"), "python");
+
+    let printed = python_prints(&(functions + "\n" + &blocks(part, "python"))).await;
+
+    assert_eq!(printed, blocks(part, "text"));
+}
+
+/// Runs what a document shows for Node, with the functions of `node.md`.
+async fn node_part_works_as_documented(name: &str) {
+    let document = document(name);
+    let (_, part) = document.split_once("# From Node\n").unwrap();
     let functions = first_block(&self::document("node.md"), "js");
-    let service = functions + "\n" + &blocks(node_part, "js");
-    let service = project.user.write("service.mjs", &service);
+
+    let printed = node_prints(&(functions + "\n" + &blocks(part, "js"))).await;
+
+    assert_eq!(printed, blocks(part, "text"));
+}
+
+async fn python_prints(service: &str) -> String {
+    let project = OnMongodb::start().await;
+    let service = project.user.write("service.py", service);
+    let mut program = project.program(python());
+    program.arg(service);
+    output(program).await
+}
+
+async fn node_prints(service: &str) -> String {
+    let project = OnMongodb::start().await;
+    let service = project.user.write("service.mjs", service);
     let packages = Path::new(HERE).join("tests/node/node_modules");
     symlink(packages, project.user.path("node_modules")).unwrap();
-
     let mut program = project.program("node");
     program.arg(service);
-    let run = Run::of(program).await;
+    output(program).await
+}
 
+/// Runs a program, which must succeed, and returns what it prints.
+async fn output(program: Command) -> String {
+    let run = Run::of(program).await;
     assert_eq!(run.code, Some(0), "{}", run.err);
-    assert_eq!(run.out, blocks(node_part, "text"));
+    run.out
 }
 
 /// Returns the first code block of a document in one language.
