@@ -60,7 +60,7 @@ pub enum InvalidSchedule {
     },
 
     /// The due times never come, such as those of February 30.
-    #[error("invalid due times {cron:?}: there is no such time within four years")]
+    #[error("invalid due times {cron:?}: none within four years")]
     Never {
         /// The due times.
         cron: String,

@@ -203,7 +203,7 @@ pub(crate) async fn submit(
     Ok(Redirect::to(&page).into_response())
 }
 
-/// Submits a sync of all servers, of all projects: for admins, who may see all of them.
+/// Submits a sync of all servers, of all projects: only admins may see all of them.
 pub(crate) async fn sync_all(
     State(console): State<WebConsole>,
     CsrfForm(auth, ()): CsrfForm<()>,

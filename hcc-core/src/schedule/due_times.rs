@@ -41,7 +41,7 @@ impl DueTimes {
     ///
     /// # Errors
     ///
-    /// One of them is malformed, or there is no such time within four years.
+    /// One of them is malformed, or there is no due time within four years.
     pub fn parse(cron: &str, tz: &str) -> Result<Self, InvalidSchedule> {
         let unknown = |_| InvalidSchedule::TimeZone { tz: tz.to_owned() };
         let zone = match tz {
@@ -227,7 +227,7 @@ mod tests {
             (
                 "0 0 30 2 *",
                 "UTC",
-                "invalid due times \"0 0 30 2 *\": there is no such time within four years",
+                "invalid due times \"0 0 30 2 *\": none within four years",
             ),
             ("0 20 * * *", "Berlin", "unknown time zone \"Berlin\""),
         ] {
