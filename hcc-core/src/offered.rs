@@ -1,5 +1,7 @@
 //! What can be ordered, as a worker publishes it for web services without a token.
 
+use std::collections::BTreeMap;
+
 use hcc_store::Accounts;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +27,8 @@ pub struct OfferedCatalog {
     pub ssh_keys: Vec<String>,
     /// The ISO images, sorted by name.
     pub isos: Vec<OfferedIso>,
+    /// The name of the label of managed servers; empty if the worker has not reported it.
+    pub label: String,
 }
 
 /// A server type.
@@ -113,6 +117,11 @@ impl OfferedCatalog {
     pub async fn read(accounts: &dyn Accounts, project: &ProjectScope) -> Result<Option<Self>> {
         let stored = accounts.setting(&Self::setting(project)).await?;
         Ok(stored.and_then(|stored| serde_json::from_value(stored).ok()))
+    }
+
+    /// Returns whether a server with these labels is managed; `None` if the label is not known.
+    pub fn is_managed(&self, labels: &BTreeMap<String, String>) -> Option<bool> {
+        (!self.label.is_empty()).then(|| labels.contains_key(&self.label))
     }
 
     /// Returns the gross price per month of a type in a location; without one, the highest of all

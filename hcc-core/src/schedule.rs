@@ -3,6 +3,7 @@
 mod due_times;
 #[cfg(feature = "worker")]
 mod marker;
+mod words;
 
 use std::time::Duration;
 
@@ -66,6 +67,20 @@ pub enum InvalidSchedule {
         cron: String,
     },
 
+    /// The time of day is malformed.
+    #[error("invalid time {time:?}: expected HH:MM, such as 20:00")]
+    Time {
+        /// The time.
+        time: String,
+    },
+
+    /// A day of the week is unknown.
+    #[error("invalid day {day:?}: expected weekdays, weekends, or names such as mon,thu")]
+    Day {
+        /// The day.
+        day: String,
+    },
+
     /// The time zone is not in the IANA database.
     #[error("unknown time zone {tz:?}")]
     TimeZone {
@@ -114,6 +129,16 @@ impl NewSchedule {
             tz: tz.into(),
             ..self
         }
+    }
+
+    /// Checks everything but its permission and its server, as
+    /// [`add_schedule`](crate::Frontend::add_schedule) does.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn check(&self) -> Result<(), InvalidSchedule> {
+        DueTimes::of(&self.document("")?).map(drop)
     }
 
     /// Returns the document to be stored, without its next due time.

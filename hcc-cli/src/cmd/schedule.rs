@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Command as Parser, FromArgMatches, Subcommand};
 use hcc_core::{
-    AllowAll, ArgumentKind, Frontend, NewSchedule, Request, ServerName, Verb as CommandVerb,
+    AllowAll, ArgumentKind, DueTimes, Frontend, NewSchedule, Request, ServerName, Verb as CommandVerb,
 };
 use hcc_store::{Missed, Schedule};
 use jiff::Timestamp;
@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
 
-use self::when::{When, described};
+use self::when::When;
 use crate::cmd::args::line;
 use crate::cmd::operation::OperationCommand;
 use crate::cmd::queue::object;
@@ -382,7 +382,7 @@ impl Row for ScheduleRow {
             self.id.clone(),
             self.r#for.clone(),
             self.command(),
-            described(&self.cron),
+            DueTimes::describe(&self.cron),
             self.tz.clone(),
             self.next_due(),
             last,

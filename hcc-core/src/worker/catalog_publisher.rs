@@ -98,6 +98,7 @@ async fn fetch(project: &Project) -> Result<OfferedCatalog> {
             .collect(),
         ssh_keys: keys.into_iter().map(|key| key.name).collect(),
         isos,
+        label: project.settings.label.clone(),
     })
 }
 

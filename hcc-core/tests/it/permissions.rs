@@ -258,6 +258,9 @@ async fn catalog_is_published_for_web_services_with_users() {
 
     let catalog = read().await.unwrap();
     assert_eq!(catalog.currency, "EUR");
+    let labels = |name: &str| [(name.to_owned(), String::new())].into();
+    assert_eq!(catalog.is_managed(&labels("managed")), Some(true));
+    assert_eq!(catalog.is_managed(&labels("other")), Some(false));
     let cx23 = catalog.types.iter().find(|it| it.name == "cx23").unwrap();
     assert!(cx23.cores > 0 && cx23.memory > 0.0 && cx23.disk > 0);
     let cheapest = catalog.monthly("cx23", None).unwrap();
