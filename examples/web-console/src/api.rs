@@ -4,6 +4,7 @@
 mod commands;
 mod events;
 mod problem;
+mod schedules;
 mod servers;
 
 use std::time::{Duration, SystemTime};
@@ -122,6 +123,11 @@ pub(crate) fn router(path: &str) -> Router<WebConsole> {
         .routes(routes!(commands::one, commands::remove))
         .routes(routes!(commands::retry))
         .routes(routes!(commands::password))
+        .routes(routes!(schedules::list))
+        .routes(routes!(schedules::add))
+        .routes(routes!(schedules::one, schedules::remove))
+        .routes(routes!(schedules::pause))
+        .routes(routes!(schedules::resume))
         .routes(routes!(events::stream))
         .split_for_parts();
     let document = completed(&document);

@@ -23,7 +23,7 @@ use crate::passwords::Passwords;
 use crate::security::{self, BasePath, Origin};
 use crate::{
     account, api, audit, bulk, commands, create, invitations, login, monitor, oidc, page, passkeys,
-    root_password, screen, second_factor, server_parts, servers, tokens, users, words,
+    root_password, schedules, screen, second_factor, server_parts, servers, tokens, users, words,
 };
 
 /// More than any form needs.
@@ -151,6 +151,11 @@ fn project_routes(console: &WebConsole) -> Router<WebConsole> {
         .route("/servers/{name}/password", post(root_password::show))
         .route("/servers/{name}/parts", get(server_parts::parts))
         .route("/servers/{name}/form", get(commands::form))
+        .route(
+            "/servers/{name}/schedules",
+            get(schedules::form).post(schedules::add),
+        )
+        .route("/servers/{name}/schedules/{id}", post(schedules::change))
         .route("/servers/{name}", get(servers::one).post(commands::submit))
         .route(
             "/servers/{name}/screen",

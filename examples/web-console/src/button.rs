@@ -84,6 +84,17 @@ impl Button {
         POWER.iter().map(|verb| Self::of(*verb)).chain(further)
     }
 
+    /// The buttons for schedules: all but those that can be done only once.
+    pub(crate) fn scheduled() -> impl Iterator<Item = Self> {
+        Self::all().filter(|it| it.place() != Place::Image && it.verb != Verb::Rename)
+    }
+
+    /// Parses the value of a button for schedules.
+    pub(crate) fn parse_scheduled(value: &str) -> Option<Self> {
+        let button = Self::parse(value)?;
+        Self::scheduled().find(|it| it.value() == button.value())
+    }
+
     /// Parses the value of a button: a verb, and the form if it has several.
     pub(crate) fn parse(value: &str) -> Option<Self> {
         let (verb, form) = value.split_once(' ').unwrap_or((value, ""));

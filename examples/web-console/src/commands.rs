@@ -296,7 +296,7 @@ impl WebConsole {
     }
 
     /// Checks the limits of the user, as a worker does again.
-    async fn check_command(
+    pub(crate) async fn check_command(
         &self,
         auth: &AuthUser,
         command: Command,

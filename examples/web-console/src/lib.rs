@@ -31,6 +31,7 @@ mod projects;
 mod retention;
 mod root_password;
 mod saved_image;
+mod schedules;
 mod screen;
 mod second_factor;
 mod security;

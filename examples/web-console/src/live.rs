@@ -30,6 +30,9 @@ use crate::places::Places;
 /// The minimum time between two reads of the database.
 const MIN_REFRESH_INTERVAL: Duration = Duration::from_millis(100);
 
+/// The signal that schedules have changed.
+const SCHEDULES: &str = "schedules";
+
 /// The maximum time between two complete reads while pages are open: other programs may change
 /// records in a way that the database does not tell.
 const COMPLETE_INTERVAL: Duration = Duration::from_secs(30);
@@ -78,6 +81,8 @@ struct Reader {
     revision: Revision,
     began: Option<Instant>,
     completed: Option<Instant>,
+    /// Whether schedules may have changed since they were read.
+    missed_schedules: bool,
 }
 
 impl LiveUpdates {
@@ -230,9 +235,12 @@ impl WebConsole {
                     }
                     Received::Lagged => refresh_at = refresh_at.min(earliest),
                 },
-                // A command has been pushed.
+                // A command has been pushed, or a schedule has changed.
                 signal = signals.next() => {
-                    signal.map_err(hcc_core::Error::from)?;
+                    let signal = signal.map_err(hcc_core::Error::from)?;
+                    if matches!(signal, Received::Lagged) || signal == Received::Message(SCHEDULES.to_owned()) {
+                        self.live.0.reader.lock().await.missed_schedules = true;
+                    }
                     refresh_at = refresh_at.min(earliest);
                 }
                 () = sleep_until(refresh_at) => {
@@ -284,10 +292,18 @@ impl WebConsole {
             true => Revision::default(),
             false => reader.revision.clone(),
         };
-        let (changes, (commands, failed)) = tokio::try_join!(
+        let schedules = async {
+            match is_complete || reader.missed_schedules {
+                true => self.schedule_revisions().await.map(Some),
+                false => Ok(None),
+            }
+        };
+        let (changes, (commands, failed), schedules) = tokio::try_join!(
             self.frontend.record_changes(&revision, Fields::SUMMARY),
-            self.read_commands()
+            self.read_commands(),
+            schedules
         )?;
+        reader.missed_schedules = false;
         reader.revision = changes.revision.clone();
         reader.began = Some(began);
         if is_complete {
@@ -295,10 +311,16 @@ impl WebConsole {
         }
         let no_worker = self.live.no_worker();
         let mut state = self.live.state();
-        if state.apply(changes, commands, failed, no_worker) {
+        if state.apply(changes, commands, failed, no_worker, schedules) {
             self.live.0.versions.send_replace(state.version());
         }
         Ok(())
+    }
+
+    /// Returns the ids and revisions of all schedules.
+    async fn schedule_revisions(&self) -> Result<Vec<(String, u32)>, hcc_core::Error> {
+        let schedules = self.read_schedules(None).await?.unwrap_or_default();
+        Ok(schedules.into_iter().map(|it| (it.id, it.rev)).collect())
     }
 
     /// Returns the commands in the queue, with the newest of those that failed, and the number of all

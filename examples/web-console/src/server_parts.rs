@@ -5,7 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::IntoResponse;
 use hcc_core::{OfferedCatalog, ServerName, Verb};
 use hcc_queue::CommandId;
-use hcc_store::{AuditEntry, AuditQuery, Record};
+use hcc_store::{AuditEntry, AuditQuery, Record, Schedule};
 use serde::Deserialize;
 
 use crate::WebConsole;
@@ -15,6 +15,7 @@ use crate::error::AppError;
 use crate::metrics::{HEIGHT, Metrics, PERIODS, WIDTH};
 use crate::page::Html;
 use crate::saved_image::SavedView;
+use crate::schedules::{self, ScheduleView};
 use crate::view::ServerView;
 
 /// How many entries of the audit trail are shown.
@@ -28,7 +29,7 @@ pub(crate) struct PartsQuery {
     command: Option<String>,
 }
 
-/// Details, snapshots, backups, metrics and history of a server.
+/// Details, snapshots, backups, schedules, metrics and history of a server.
 #[derive(Template)]
 #[template(path = "server_parts.html")]
 pub(crate) struct ServerParts {
@@ -47,6 +48,9 @@ pub(crate) struct ServerParts {
     snapshots: Vec<SavedView>,
     backups: Vec<SavedView>,
     has_backups: bool,
+    /// `None` if the database has no schedules.
+    schedules: Option<Vec<ScheduleView>>,
+    may_schedule: bool,
     metrics: Option<Metrics>,
     history: Vec<AuditEntry>,
 }
@@ -91,11 +95,24 @@ impl WebConsole {
         query: PartsQuery,
     ) -> Result<ServerParts, AppError> {
         let catalog = OfferedCatalog::read(&*self.accounts, &self.project).await?;
-        let metrics = match record.name.parse::<ServerName>() {
-            Ok(name) => self.frontend.metrics(&name).await?,
-            Err(_) => None,
+        let (metrics, schedules) = match record.name.parse::<ServerName>() {
+            Ok(name) => (
+                self.frontend.metrics(&name).await?,
+                self.read_schedules(Some(&name)).await?,
+            ),
+            Err(_) => (None, None),
         };
-        let offered = |button: &Button| button.is_allowed(auth, record) && button.is_useful(record);
+        let schedule = |it: &Schedule| ScheduleView::new(it, record, auth);
+        let is_managed = catalog.as_ref().zip(record.labels.as_ref());
+        let is_managed = is_managed.and_then(|(catalog, labels)| catalog.is_managed(labels));
+        let offered = |button: &Button| {
+            let is_useful = match button.verb {
+                Verb::Settag => is_managed != Some(true),
+                Verb::Deltag => is_managed != Some(false),
+                _ => button.is_useful(record),
+            };
+            is_useful && button.is_allowed(auth, record)
+        };
         Ok(ServerParts {
             view: ServerView::new(record, String::new()),
             buttons: Button::all().filter(offered).collect(),
@@ -106,6 +123,8 @@ impl WebConsole {
             snapshots: SavedView::all(record.snapshots.as_ref()),
             backups: SavedView::all(record.backups.as_ref()),
             has_backups: record.window.is_some(),
+            schedules: schedules.map(|all| all.iter().map(schedule).collect()),
+            may_schedule: schedules::scheduled(auth, record).next().is_some(),
             metrics: metrics.as_ref().and_then(Metrics::read),
             history: self.history_of(&record.name).await?,
             auth: auth.clone(),

@@ -143,10 +143,12 @@ impl Catalogue {
         if let Some(text) = found {
             return text;
         }
-        match english.split_once(": ") {
-            Some((first, rest)) => format!("{}: {}", self.text(first), self.text(rest)),
-            None => english.to_owned(),
+        for separator in [": ", ", "] {
+            if let Some((first, rest)) = english.split_once(separator) {
+                return format!("{}{separator}{}", self.text(first), self.text(rest));
+            }
         }
+        english.to_owned()
     }
 }
 
@@ -248,6 +250,10 @@ mod tests {
             (
                 "Too many requests. Try again in 30 s.",
                 "Zu viele Anfragen. Versuchen Sie es in 30 s noch einmal.",
+            ),
+            (
+                "add schedule Stop: 07:30 Mon, Thu, Europe/Berlin",
+                "Zeitplan hinzugefügt: Herunterfahren: 07:30 Mo, Do, Europe/Berlin",
             ),
             ("Unknown to the catalogue", "Unknown to the catalogue"),
         ] {

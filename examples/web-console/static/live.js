@@ -253,7 +253,8 @@ async function loadParts() {
     else parts.append(part);
     showTimes(part);
     addCopyButtons(part);
-    if (focused) [...part.querySelectorAll('a, button')].find((it) => it.textContent === focused.textContent)?.focus();
+    const identity = (it) => it.dataset.key ?? it.textContent;
+    if (focused) [...part.querySelectorAll('a, button')].find((it) => identity(it) === identity(focused))?.focus();
   }
 }
 
@@ -444,6 +445,11 @@ if (cost) {
   for (const choice of [type, location]) choice.addEventListener('change', show);
   addEventListener('pageshow', show);
 }
+
+// A new schedule is due by the clock of the user.
+const zone = document.querySelector('input[data-zone]');
+if (zone) zone.defaultValue = Intl.DateTimeFormat().resolvedOptions().timeZone;
+document.getElementById('zones')?.append(...Intl.supportedValuesOf('timeZone').map((name) => new Option(name)));
 
 const form = document.querySelector('form[data-at-once]');
 if (form) {

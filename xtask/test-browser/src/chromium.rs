@@ -150,6 +150,12 @@ impl Chromium {
         self.devtools("Emulation.setEmulatedMedia", media).await;
     }
 
+    /// Emulates a time zone, such as `Europe/Berlin`.
+    pub async fn emulate_time_zone(&self, time_zone: &str) {
+        let params = json!({ "timezoneId": time_zone });
+        self.devtools("Emulation.setTimezoneOverride", params).await;
+    }
+
     /// Adds an authenticator for passkeys, whose user is always there.
     pub async fn add_authenticator(&self) {
         self.devtools("WebAuthn.enable", json!({})).await;

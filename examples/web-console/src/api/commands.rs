@@ -10,6 +10,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hcc_core::{ArgumentKind, Command, Form, Outcome, Request, ServerName, Verb};
 use hcc_queue::{CommandId, Entry, State as QueueState};
+use hcc_store::Record;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -280,30 +281,19 @@ pub(crate) async fn submit(
     State(console): State<WebConsole>,
     ApiUser(auth): ApiUser,
     Path(name): Path<String>,
-    Json(NewCommand { verb, args }): Json<NewCommand>,
+    Json(command): Json<NewCommand>,
 ) -> Result<Response, AppError> {
-    let mut queued = hcc_queue::Command::new(verb.clone(), name.clone());
-    queued.args = args;
-    let server: ServerName = name.parse().map_err(|_| AppError::NotFound)?;
-    let request = Request::try_from(&queued).map_err(|error| invalid(&error))?;
-    let command = request.command;
-    if matches!(command, Command::Console) {
-        let message = "Screens are opened in the browser.".to_owned();
-        return Err(AppError::Invalid(message));
+    let (request, record) = console.requested(&auth, &name, &command).await?;
+    if !auth.may_request(&request, record.as_ref()) {
+        let verb = request.command.verb().wire();
+        return Err(console.refuse(&auth, verb, &name).await);
     }
-    let record = match command.verb() {
-        Verb::Create => console.frontend.record(&server).await?,
-        _ => Some(console.server(&auth, &name).await?.1),
-    };
-    if !auth.may(&command, &server, record.as_ref()) {
-        return Err(console.refuse(&auth, command.verb().wire(), &name).await);
-    }
-    let id = console.submit(&auth, Request::new(command, server)).await?;
+    let id = console.submit(&auth, request).await?;
     let location = format!("{}/commands/{id}", console.api_path());
     let submitted = SubmittedCommand {
         id: id.to_string(),
-        verb: queued.verb,
-        server: queued.server,
+        verb: command.verb,
+        server: name,
         by: Some(auth.name().to_owned()),
         at: None,
         state: CommandState::Waiting,
@@ -314,7 +304,7 @@ pub(crate) async fn submit(
     Ok((StatusCode::ACCEPTED, location, Json(submitted)).into_response())
 }
 
-fn invalid(error: &(dyn std::error::Error + 'static)) -> AppError {
+pub(super) fn invalid(error: &(dyn std::error::Error + 'static)) -> AppError {
     let mut message = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -442,6 +432,28 @@ pub(crate) async fn password(
 }
 
 impl WebConsole {
+    /// Returns the request for a new command, with the record of its server.
+    pub(super) async fn requested(
+        &self,
+        auth: &AuthUser,
+        server: &str,
+        command: &NewCommand,
+    ) -> Result<(Request, Option<Record>), AppError> {
+        let mut queued = hcc_queue::Command::new(&*command.verb, server);
+        queued.args = command.args.clone();
+        let name: ServerName = server.parse().map_err(|_| AppError::NotFound)?;
+        let request = Request::try_from(&queued).map_err(|error| invalid(&error))?;
+        if matches!(request.command, Command::Console) {
+            let message = "Screens are opened in the browser.".to_owned();
+            return Err(AppError::Invalid(message));
+        }
+        let record = match request.command.verb() {
+            Verb::Create => self.frontend.record(&name).await?,
+            _ => Some(self.server(auth, server).await?.1),
+        };
+        Ok((request, record))
+    }
+
     /// Returns a command that the user may see.
     async fn find_command(
         &self,

@@ -32,6 +32,8 @@ pub(crate) struct State {
     /// How many commands have failed.
     failed: u64,
     no_worker: bool,
+    /// The ids and revisions of all schedules.
+    schedules: Vec<(String, u32)>,
     changes: VecDeque<Change>,
     /// Whether the database has been read.
     ready: bool,
@@ -115,6 +117,7 @@ impl Default for State {
             commands_changed: 0,
             failed: 0,
             no_worker: false,
+            schedules: Vec::new(),
             changes: VecDeque::new(),
             ready: false,
         }
@@ -223,6 +226,7 @@ impl State {
         commands: Vec<Entry>,
         failed: u64,
         no_worker: bool,
+        schedules: Option<Vec<(String, u32)>>,
     ) -> bool {
         let next = self.version + 1;
         let before = self.changes.back().map(|change| change.version);
@@ -262,11 +266,16 @@ impl State {
         if have_changed {
             self.commands_changed = next;
         }
+        let schedules = schedules.filter(|it| *it != self.schedules);
         let is_new = is_first
             || have_changed
+            || schedules.is_some()
             || no_worker != self.no_worker
             || self.changes.back().map(|change| change.version) != before;
         self.no_worker = no_worker;
+        if let Some(schedules) = schedules {
+            self.schedules = schedules;
+        }
         if is_new {
             self.version = next;
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::StreamExt;
 use hcc_core::Verb;
 use hcc_core::testing::{FakeWorker, Reply};
-use hcc_store::{Attachment, Patch, StoreExt, Tokens};
+use hcc_store::{Attachment, Patch, Schedule, StoreExt, Tokens};
 use jsonschema::Validator;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -179,6 +179,114 @@ async fn command_is_submitted_and_followed_to_its_end() {
     let asked = "root start web-1 asked with token test".to_owned();
     assert!(audit.contains(&asked), "{audit:?}");
     worker.shut_down().await;
+}
+
+#[tokio::test]
+async fn schedule_is_added_paused_resumed_and_removed() {
+    let site = Site::new().await;
+    add_server(&site, "web-1", "off").await;
+    let root = site.admin().await;
+    let program = Program::new(&site, &root, "").await;
+    let add = program.request(Method::POST, "/servers/web-1/schedules");
+    let body = json!({
+        "command": { "verb": "snapshot", "args": { "do": "create" } },
+        "cron": "0 3 * * *", "time_zone": "Europe/Berlin", "keep": 7, "missed": "once",
+    });
+
+    let response = send(add.json(&body)).await;
+    let added = program.check("post /servers/{name}/schedules", &response);
+
+    assert_eq!(response.status, StatusCode::CREATED, "{added}");
+    let path = response.location().strip_prefix("/api/v1").unwrap();
+    let one = async || program.get("get /schedules/{id}", path).await;
+    assert_eq!(one().await, (StatusCode::OK, added.clone()));
+    assert_eq!(added["by"], "root");
+    assert_eq!(
+        (&added["keep"], &added["missed"]),
+        (&json!(7), &json!("once"))
+    );
+    for (change, paused) in [("pause", true), ("resume", false)] {
+        let path = format!("{path}/{change}");
+        let request = program.request(Method::POST, &path);
+        let operation = format!("post /schedules/{{id}}/{change}");
+        let (status, _) = program.call(&operation, request).await;
+        assert_eq!(status, StatusCode::NO_CONTENT);
+        assert_eq!(one().await.1["paused"], paused);
+    }
+    for (query, count) in [("", 1), ("?server=web-1", 1), ("?server=web-2", 0)] {
+        let path = format!("/schedules{query}");
+        let (_, page) = program.get("get /schedules", &path).await;
+        assert_eq!(
+            page["schedules"].as_array().unwrap().len(),
+            count,
+            "{query}"
+        );
+    }
+    let remove = program.request(Method::DELETE, path);
+    let (status, _) = program.call("delete /schedules/{id}", remove).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    assert_eq!(one().await.0, StatusCode::NOT_FOUND);
+    let audit = site.audit().await;
+    let removed = "root remove schedule Create snapshot: 03:00 every day, Europe/Berlin web-1 asked \
+                   with token test";
+    assert_eq!(audit.last().unwrap(), removed);
+}
+
+#[tokio::test]
+async fn token_schedules_no_more_than_it_allows() {
+    let site = Site::new().await;
+    for name in ["web-1", "web-2", "db-1"] {
+        add_server(&site, name, "off").await;
+        let mut schedule = Schedule::new(name, name, "kill", "0 3 * * *");
+        schedule.args = json!({ "user_data": "secret" });
+        site.store.put_schedule(&schedule).await.unwrap();
+    }
+    let grant = json!({ "grants": [{ "servers": "web-*", "may": ["power", "kill"] }] });
+    site.add_user("anna", grant).await;
+    let anna = site.log_in("anna").await;
+    let program = Program::new(&site, &anna, "web-1: power\ndb-*: power").await;
+    let add = async |server: &str, body: Value| {
+        let path = format!("/servers/{server}/schedules");
+        let (status, problem) = program
+            .post("post /servers/{name}/schedules", &path, &body)
+            .await;
+        (status, problem["detail"].clone())
+    };
+    let daily = |verb: &str| json!({ "command": { "verb": verb }, "cron": "0 3 * * *" });
+
+    assert_eq!(add("web-1", daily("stop")).await.0, StatusCode::CREATED);
+    for (server, verb, status) in [
+        ("web-1", "kill", StatusCode::FORBIDDEN),
+        ("web-2", "stop", StatusCode::NOT_FOUND),
+        ("db-1", "stop", StatusCode::NOT_FOUND),
+        ("web-1", "console", StatusCode::UNPROCESSABLE_ENTITY),
+        ("web-1", "fly", StatusCode::UNPROCESSABLE_ENTITY),
+    ] {
+        assert_eq!(add(server, daily(verb)).await.0, status, "{server} {verb}");
+    }
+    let mut wrong = daily("stop");
+    wrong["time_zone"] = json!("Berlin");
+    let (status, detail) = add("web-1", wrong).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(detail, "unknown time zone \"Berlin\"");
+
+    let (_, page) = program.get("get /schedules", "/schedules").await;
+    let servers: Vec<_> = page["schedules"].as_array().unwrap().iter().collect();
+    assert!(servers.iter().all(|it| it["server"] == "web-1"), "{page}");
+    assert!(
+        servers.len() == 2 && !page.to_string().contains("secret"),
+        "{page}"
+    );
+    for (id, status) in [
+        ("web-1", StatusCode::FORBIDDEN),
+        ("web-2", StatusCode::NOT_FOUND),
+    ] {
+        let remove = program.request(Method::DELETE, &format!("/schedules/{id}"));
+        assert_eq!(
+            program.call("delete /schedules/{id}", remove).await.0,
+            status
+        );
+    }
 }
 
 #[tokio::test]

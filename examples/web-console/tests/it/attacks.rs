@@ -1,6 +1,6 @@
 //! Attacks that must fail.
 
-use hcc_store::{Patch, StoreExt};
+use hcc_store::{Patch, Schedules, StoreExt};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
@@ -45,15 +45,16 @@ async fn form_without_the_csrf_token_of_its_session_is_refused() {
     site.add_user("anna", json!({ "admin": true })).await;
     let (root, anna) = (site.admin().await, site.log_in("anna").await);
 
-    for fields in [
-        vec![("verb", "start")],
-        vec![("verb", "start"), ("csrf", "")],
-        vec![("verb", "start"), ("csrf", &anna.csrf)],
-    ] {
-        let response = root.post_raw("/servers/web", &fields).await;
-        assert!(response.status.is_client_error(), "{fields:?}");
+    for path in ["/servers/web", "/servers/web/schedules"] {
+        for token in [None, Some(""), Some(&*anna.csrf)] {
+            let mut fields = vec![("verb", "start"), ("at", "20:00")];
+            fields.extend(token.map(|token| ("csrf", token)));
+            let response = root.post_raw(path, &fields).await;
+            assert!(response.status.is_client_error(), "{fields:?}");
+        }
     }
     assert_eq!(site.queued().await, [""; 0]);
+    assert_eq!(site.store.schedules(Schedules::All).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -65,6 +66,7 @@ async fn get_requests_change_nothing() {
 
     for path in [
         "/servers/web?verb=start",
+        "/servers/web/schedules?verb=start&at=20:00",
         "/servers/web/screen",
         "/new?name=x",
         "/users?name=x",
@@ -74,7 +76,12 @@ async fn get_requests_change_nothing() {
     ] {
         assert_eq!(root.get(path).await.status, StatusCode::OK, "{path}");
     }
-    for path in ["/logout", "/sync", "/commands/1"] {
+    for path in [
+        "/logout",
+        "/sync",
+        "/commands/1",
+        "/servers/web/schedules/1",
+    ] {
         assert_eq!(
             root.get(path).await.status,
             StatusCode::METHOD_NOT_ALLOWED,

@@ -1,10 +1,11 @@
 //! German and English.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use hcc_core::operation::Operation;
 use hcc_core::testing::{FakeWorker, Reply};
-use hcc_store::{Patch, StoreExt};
+use hcc_store::{Patch, Schedule, ScheduleOutcome, StoreExt};
 use reqwest::header::{ACCEPT_LANGUAGE, COOKIE, SET_COOKIE};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -29,6 +30,7 @@ const SAME: &[&str] = &[
     "Deutsch",
     "English",
     "openapi.json",
+    "UTC",
     "root",
     "anna",
     "web-1",
@@ -116,6 +118,32 @@ async fn german_pages_have_no_english_left() {
         "metrics",
     ];
     let forms = forms.map(|value| format!("/servers/web-1/form?verb={value}"));
+    let schedules = "/servers/web-1/schedules";
+    for days in [
+        &[("at", "20:00")][..],
+        &[("at", "7:00"), ("day:mon", "on"), ("day:thu", "on")],
+    ] {
+        let form = [
+            &[
+                ("verb", "snapshot create"),
+                ("keep", "7"),
+                ("missed", "once"),
+            ][..],
+            days,
+        ];
+        root.post(schedules, &form.concat()).await;
+    }
+    let mut failed = Schedule::new("a7", "web-1", "stop", "15 * * * *");
+    failed.paused = true;
+    failed.why = Some("the server does not exist".to_owned());
+    failed.last = Some(ScheduleOutcome {
+        due: SystemTime::now(),
+        at: SystemTime::now(),
+        ok: false,
+        err: Some("skipped: no worker was running".to_owned()),
+        code: None,
+    });
+    site.store.put_schedule(&failed).await.unwrap();
     let examples: BTreeSet<_> = Operation::VERBS
         .iter()
         .flat_map(|verb| verb.description().forms)
@@ -131,6 +159,8 @@ async fn german_pages_have_no_english_left() {
         (&root, "/?q=nothing"),
         (&root, "/servers/web-1"),
         (&root, "/servers/db-1"),
+        (&root, schedules),
+        (&root, "/servers/web-1/schedules?verb=snapshot+create"),
         (&root, "/servers/web-1/screen"),
         (&root, "/new"),
         (&root, "/failed"),
@@ -161,8 +191,12 @@ async fn german_pages_have_no_english_left() {
         }
     }
     assert!(checked > 300, "{checked}");
-    for (verb, path) in [("kill", "/servers/web-1"), ("off", "/servers/web-1")] {
-        let form = [("verb", verb), ("csrf", &root.csrf)];
+    for (name, value, path) in [
+        ("verb", "kill", "/servers/web-1"),
+        ("verb", "off", "/servers/web-1"),
+        ("do", "remove", "/servers/web-1/schedules/a7"),
+    ] {
+        let form = [(name, value), ("csrf", &root.csrf)];
         let request = root.request(Method::POST, path).form(&form);
         let german = send(request.header(ACCEPT_LANGUAGE, "de")).await.text;
         assert!(german.contains("<html lang=\"de\""), "{german}");

@@ -27,6 +27,7 @@ mod operations;
 mod processes;
 mod projects;
 mod proxies;
+mod schedules;
 mod screens;
 mod second_factor;
 mod site;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hcc_core::{Frontend, ProjectScope};
 use hcc_queue::Queue;
-use hcc_store::{AuditQuery, Patch, StoreExt};
+use hcc_store::{AuditQuery, Patch, Schedules, StoreExt};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use test_browser::Chromium;
@@ -174,6 +174,35 @@ async fn commands_end_in_the_queue_of_their_project() {
         .find(|address| address.starts_with("/projects/lab/commands/"));
     root.post(removal.unwrap(), &[("do", "drop")]).await;
     assert_eq!(projects.queued().await, [&*shop, ""]);
+}
+
+#[tokio::test]
+async fn schedules_are_those_of_the_project() {
+    let projects = Projects::new().await;
+    let root = projects.shop.admin().await;
+    let page = "/projects/lab/servers/web1";
+    let form = [("verb", "stop"), ("at", "20:00")];
+    let schedules = format!("{page}/schedules");
+
+    let added = root.post(&schedules, &form).await;
+
+    assert_eq!(added.location(), page, "{}", added.text);
+    let stored = projects.lab.store.schedules(Schedules::All).await.unwrap();
+    assert_eq!(stored.len(), 1);
+    let shown = root.get(page).await.text;
+    let action = format!("action=\"{schedules}/{}\"", stored[0].id);
+    assert!(shown.contains(&action), "{shown}");
+    let shop = root.get("/projects/shop/servers/web1").await.text;
+    assert!(!shop.contains("20:00 every day"), "{shop}");
+    let other = format!("/projects/shop/servers/web1/schedules/{}", stored[0].id);
+    let removed = root
+        .post(&other, &[("do", "remove"), ("sure", "yes")])
+        .await;
+    assert_eq!(removed.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        projects.audit().await,
+        ["lab root add schedule Stop: 20:00 every day, UTC web1 asked"]
+    );
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! From the login to the screen of a server.
 
-use hcc_store::{Patch, StoreExt};
+use std::time::SystemTime;
+
+use hcc_store::{Patch, Schedules, StoreExt};
 use test_browser::Chromium;
 use test_services::wait_until;
 
@@ -214,4 +216,61 @@ async fn double_click_acts_once_and_the_history_shows_it_without_a_reload() {
     let audit = project.site.audit().await;
     let stops: Vec<_> = audit.iter().filter(|it| it.contains(" stop ")).collect();
     assert_eq!(stops, ["root stop web-1 asked", "root stop web-1 done"]);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium"]
+async fn schedule_in_the_time_zone_of_the_browser_is_carried_out_while_the_page_is_open() {
+    let project = BrowserProject::start().await;
+    let site = &project.site;
+    let browser = Chromium::start().await;
+    browser.emulate_time_zone("Asia/Tokyo").await;
+    log_in(&browser, &site.origin).await;
+    let server = format!("{}/servers/web-1", site.origin);
+    browser.goto(&server).await.unwrap();
+
+    browser.follow("[data-part=schedules] a").await;
+    let choose = "document.querySelector('[name=verb]').value = 'stop'";
+    browser.execute(choose, vec![]).await.unwrap();
+    browser.follow("main button.main").await;
+    let zones = "return document.getElementById('zones').options.length > 100";
+    assert_eq!(browser.execute(zones, vec![]).await.unwrap(), true);
+    let time = "document.querySelector('[name=at]').value = '20:00'";
+    browser.execute(time, vec![]).await.unwrap();
+    browser.click("[name='day:sat']").await;
+    browser.follow("main button.main").await;
+
+    browser
+        .wait_for_text("[data-part=schedules]", "20:00 Sat")
+        .await;
+    browser
+        .wait_for_text("[data-part=schedules]", "Asia/Tokyo")
+        .await;
+    browser.mark().await;
+    let stored = async || {
+        let all = site.store.schedules(Schedules::All).await.unwrap();
+        all.into_iter().next().expect("it was added")
+    };
+    browser.click("[data-part=schedules] [value=pause]").await;
+    browser
+        .wait_for_text("[data-part=schedules]", "paused")
+        .await;
+    browser.element("[value=resume]:focus").await;
+    browser.click("[data-part=schedules] [value=resume]").await;
+    browser.element("[data-part=schedules] [value=pause]").await;
+    let mut due = stored().await;
+    due.next = Some(SystemTime::now());
+    assert!(site.store.put_schedule(&due).await.unwrap());
+    let signals = site.queue.signals();
+    signals.send(&"schedules".to_owned()).await.unwrap();
+
+    browser.wait_for_text("[data-part=schedules]", "done").await;
+    browser.wait_for_text("[data-field=status]", "off").await;
+    assert!(browser.is_marked().await, "the page was not reloaded");
+    browser.follow("[data-part=schedules] [value=remove]").await;
+    browser.follow("button.grave").await;
+    browser
+        .wait_for_text("[data-part=schedules]", "Nothing is done")
+        .await;
+    assert_eq!(browser.console_errors().await, [""; 0]);
 }

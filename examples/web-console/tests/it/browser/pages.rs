@@ -1,9 +1,10 @@
 //! Layout and accessibility of every page.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use hcc_core::operation::{Backup, Metrics, Passwd, Snapshot};
 use hcc_core::{Command, Frontend, Request};
+use hcc_store::{Missed, Schedule, ScheduleOutcome};
 use test_browser::Chromium;
 
 use super::project::BrowserProject;
@@ -17,6 +18,16 @@ async fn check(browser: &Chromium, name: &str) {
     browser.element("h1").await;
     browser.save_screenshots(name).await;
     assert_eq!(accessibility_violations(browser).await, [""; 0], "{name}");
+}
+
+/// Saves pictures of a part of the page.
+async fn save_section(browser: &Chromium, id: &str) {
+    let script = "document.getElementById(arguments[0]).scrollIntoView()";
+    browser.execute(script, vec![id.into()]).await.unwrap();
+    let language = "return document.documentElement.lang";
+    let language = browser.execute(language, vec![]).await.unwrap();
+    let name = format!("{id}-{}", language.as_str().unwrap());
+    browser.save_screenshots(&name).await;
 }
 
 #[tokio::test]
@@ -35,6 +46,31 @@ async fn every_page_is_responsive_and_accessible() {
         ],
     )
     .await;
+    let schedules = "/servers/web-2/schedules";
+    for fields in [
+        &[("verb", "stop"), ("at", "20:00"), ("tz", "Europe/Berlin")][..],
+        &[
+            ("verb", "snapshot create"),
+            ("arg:description", "nightly"),
+            ("cron", "0 3 * * 1,4"),
+            ("keep", "7"),
+        ],
+    ] {
+        let added = root.post(schedules, fields).await;
+        assert_eq!(added.location(), "/servers/web-2");
+    }
+    let mut missed = Schedule::new("a7", "web-2", "reboot", "30 4 1 * *");
+    missed.missed = Missed::Once;
+    missed.paused = true;
+    missed.why = Some("the server does not exist".to_owned());
+    missed.last = Some(ScheduleOutcome {
+        due: SystemTime::now(),
+        at: SystemTime::now(),
+        ok: false,
+        err: Some("skipped: no worker was running".to_owned()),
+        code: Some("missed".to_owned()),
+    });
+    project.site.store.put_schedule(&missed).await.unwrap();
     let failing = hcc_queue::Command::new("start", "db-2");
     project.site.queue.push(&failing).await.unwrap();
     let browser = Chromium::start().await;
@@ -51,6 +87,8 @@ async fn every_page_is_responsive_and_accessible() {
     for (name, path) in [
         ("servers", "/"),
         ("server", "/servers/web-2"),
+        ("schedule-command", schedules),
+        ("schedule", "/servers/web-2/schedules?verb=snapshot+create"),
         ("create", "/new"),
         ("users", "/users"),
         ("user", "/users/anna"),
@@ -63,6 +101,9 @@ async fn every_page_is_responsive_and_accessible() {
         browser.element("h1").await;
         browser.save_screenshots(name).await;
         assert_eq!(accessibility_violations(&browser).await, [""; 0], "{path}");
+        if name == "server" {
+            save_section(&browser, "schedules").await;
+        }
     }
 
     browser
@@ -84,6 +125,16 @@ async fn every_page_is_responsive_and_accessible() {
             "token",
             "/account/tokens",
             "do=add&name=ci&days=30&rights=fly",
+        ),
+        (
+            "schedule-removal",
+            "/servers/web-2/schedules/a7",
+            "do=remove",
+        ),
+        (
+            "schedule-refused",
+            schedules,
+            "verb=stop&cron=never&tz=Berlin",
         ),
         ("invitation", "/users/invitations", "do=add&name=a+b"),
         ("refused", "/new", "name=we+b&user_data=x"),
@@ -115,6 +166,7 @@ async fn every_page_is_responsive_and_accessible() {
     for (name, path) in [
         ("german-servers", "/"),
         ("german-server", "/servers/web-2"),
+        ("german-schedule", "/servers/web-2/schedules?verb=kill"),
         ("german-create", "/new"),
         ("german-users", "/users"),
         ("german-user", "/users/anna"),
@@ -126,6 +178,9 @@ async fn every_page_is_responsive_and_accessible() {
         browser.element("h1").await;
         browser.save_screenshots(name).await;
         assert_eq!(accessibility_violations(&browser).await, [""; 0], "{path}");
+        if name == "german-server" {
+            save_section(&browser, "schedules").await;
+        }
     }
     browser.goto(&format!("{origin}/account")).await.unwrap();
     browser.follow("[name=language][value=en]").await;
@@ -179,10 +234,7 @@ async fn pages_of_operations_are_responsive_and_accessible() {
         browser.element("polyline").await;
         check(&browser, &format!("operations-{language}")).await;
         for part in ["snapshots", "metrics"] {
-            let script = "document.getElementById(arguments[0]).scrollIntoView()";
-            browser.execute(script, vec![part.into()]).await.unwrap();
-            let name = format!("operations-{part}-{language}");
-            browser.save_screenshots(&name).await;
+            save_section(&browser, part).await;
         }
         for (name, value) in FORMS {
             let form = format!("{server}/form?verb={value}");

@@ -32,6 +32,18 @@ async fn everything_but_the_screen_works_without_scripts() {
     wait_for_text(&browser, "h1 + .line", "running").await;
     wait_for_text(&browser, ".last", "Start: done").await;
 
+    browser.follow("[data-part=schedules] a").await;
+    browser.follow("main button.main").await;
+    browser.fill("[name=at]", "0800PM").await;
+    browser.follow("main button.main").await;
+    let schedules = browser.text("[data-part=schedules]").await;
+    assert!(schedules.contains("20:00 every day"), "{schedules}");
+    browser.follow("[value=pause]").await;
+    browser.follow("[data-part=schedules] [value=remove]").await;
+    browser.follow("button.grave").await;
+    let schedules = browser.text("[data-part=schedules]").await;
+    assert!(!schedules.contains("20:00"), "{schedules}");
+
     browser.follow("[value=kill]").await;
     assert_eq!(browser.text("h1").await, "Delete web-1?");
     browser.fill("[name=sure]", "web-1").await;
