@@ -45,7 +45,7 @@ pub(crate) struct ScheduleView {
     pub(crate) what: String,
     /// Its arguments, with their labels, and what else there is to know.
     pub(crate) details: Vec<String>,
-    pub(crate) when: String,
+    when: String,
     pub(crate) tz: String,
     pub(crate) next: String,
     pub(crate) last: String,
@@ -86,6 +86,12 @@ impl ScheduleView {
             may_change: may_change(auth, schedule, Some(record)),
         }
     }
+
+    /// When it is due, in the language of the request: days may be a list.
+    pub(crate) fn when(&self) -> String {
+        let parts = self.when.split(", ").map(crate::t);
+        parts.collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// The arguments of the command, with their labels, and the rules of the schedule.
@@ -117,7 +123,7 @@ fn details(schedule: &Schedule) -> Vec<String> {
         });
     let keep = schedule.keep.map(|keep| format!("keeps the newest {keep}"));
     let missed = schedule.missed == Missed::Once;
-    let missed = missed.then(|| "made up for if missed".to_owned());
+    let missed = missed.then(|| "carried out later if missed".to_owned());
     arguments.chain(keep).chain(missed).collect()
 }
 

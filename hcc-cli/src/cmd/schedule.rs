@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Command as Parser, FromArgMatches, Subcommand};
 use hcc_core::{
-    AllowAll, ArgumentKind, DueTimes, Frontend, NewSchedule, Request, ServerName, Verb as CommandVerb,
+    AllowAll, ArgumentKind, DueTimes, Frontend, NewSchedule, Request, ServerName,
+    Verb as CommandVerb,
 };
 use hcc_store::{Missed, Schedule};
 use jiff::Timestamp;

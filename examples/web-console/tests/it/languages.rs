@@ -191,6 +191,8 @@ async fn german_pages_have_no_english_left() {
         }
     }
     assert!(checked > 300, "{checked}");
+    let german = page(&root, "de", "/servers/web-1").await;
+    assert!(german.contains("07:00 Mo, Do"), "{german}");
     for (name, value, path) in [
         ("verb", "kill", "/servers/web-1"),
         ("verb", "off", "/servers/web-1"),
