@@ -1,10 +1,11 @@
 //! Schedules on the page of a server.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use hcc_store::{Patch, Schedule, ScheduleOutcome, Schedules, StoreExt};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::site::{Site, TestClient};
 use crate::streams::EventStream;
@@ -75,6 +76,10 @@ async fn schedule_is_added_paused_resumed_and_removed() {
     }
 
     let id = &*schedule.id;
+    site.add_server("db").await;
+    let other = format!("/servers/db/schedules/{id}");
+    let other = root.post(&other, &[("do", "pause")]).await;
+    assert_eq!(other.status, StatusCode::NOT_FOUND);
     assert_eq!(
         change(&root, id, &[("do", "pause")]).await,
         StatusCode::SEE_OTHER
@@ -301,15 +306,21 @@ async fn open_pages_are_told_of_changed_schedules() {
     let mut stream = EventStream::open_at(&root, "/events?server=web").await;
     assert_eq!(stream.next().await.unwrap()["all"], true);
 
+    // Without the signal, pages would be told within 30 seconds.
+    let mut next = async || {
+        let update = timeout(Duration::from_secs(15), stream.next()).await;
+        update.expect("a signal has reported the change").unwrap()
+    };
+
     root.post(PAGE, &EVENINGS).await;
-    let update = stream.next().await.unwrap();
+    let update = next().await;
     assert_eq!(update["all"], false, "{update}");
 
     // As another program does it.
     store(&site, "a7", "start", "root").await;
     let signals = site.queue.signals();
     signals.send(&"schedules".to_owned()).await.unwrap();
-    let update = stream.next().await.unwrap();
+    let update = next().await;
     assert_eq!(update["servers"], json!([]), "{update}");
 }
 
