@@ -238,7 +238,7 @@ impl WebConsole {
                 // A command has been pushed, or a schedule has changed.
                 signal = signals.next() => {
                     let signal = signal.map_err(hcc_core::Error::from)?;
-                    if matches!(signal, Received::Lagged) || signal == Received::Message(SCHEDULES.to_owned()) {
+                    if !matches!(&signal, Received::Message(signal) if signal != SCHEDULES) {
                         self.live.0.reader.lock().await.missed_schedules = true;
                     }
                     refresh_at = refresh_at.min(earliest);
