@@ -222,7 +222,7 @@ export const german = {
   'remove user {}': 'Benutzer {} entfernt',
   'invite {}': '{} eingeladen',
   'withdraw invitation of {}': 'Einladung von {} zurückgezogen',
-  'show root password': 'Root-Passwort angezeigt',
+  'root password': 'Root-Passwort angezeigt',
   'retry {}': '{} wiederholt',
   'drop {}': '{} entfernt',
   'keep the audit trail without a limit': 'Protokoll unbegrenzt aufbewahren',

@@ -296,7 +296,8 @@ pub(crate) async fn submit(
         _ => Some(console.server(&auth, &name).await?.1),
     };
     if !auth.may(&command, &server, record.as_ref()) {
-        return Err(console.refuse(&auth, command.verb().wire(), &name).await);
+        let what = command.verb().wire_with(command.form());
+        return Err(console.refuse(&auth, &what, &name).await);
     }
     let id = console.submit(&auth, Request::new(command, server)).await?;
     let location = format!("{}/commands/{id}", console.api_path());
@@ -495,8 +496,15 @@ impl WebConsole {
         how: &str,
         entry: &Entry,
     ) -> Result<(), AppError> {
-        let what = format!("{how} {}", entry.command.verb);
-        let server = Some(&*entry.command.server);
+        let hcc_queue::Command {
+            verb, args, server, ..
+        } = &entry.command;
+        let what = match verb.parse::<Verb>() {
+            Ok(verb) => verb.wire_with(verb.description().form(args)),
+            Err(_) => verb.clone(),
+        };
+        let what = format!("{how} {what}");
+        let server = Some(&**server);
         Ok(self.audit(auth, &what, server, &auth.asked()).await?)
     }
 }
