@@ -449,3 +449,40 @@ fn next_to(store: &str) -> anyhow::Result<QueueUrl> {
         None => Ok(store.parse()?),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn project_has_urls_with_several_hosts_and_collections() {
+        let host = "mongodb://mary:pw@a:27017,b/db?replicaSet=r";
+        let other = "redis://c/1";
+        for (text, queue, collections) in [
+            (host.to_owned(), host, "vms cmd msg evt"),
+            (format!("{host},{other}"), other, "vms cmd msg evt"),
+            (format!("{host},{host}"), host, "vms cmd msg evt"),
+            (
+                format!("{host},records=r,commands=c,signals=s,events=e"),
+                host,
+                "r c s e",
+            ),
+            (format!("{host},{other},records=r"), other, "r cmd msg evt"),
+        ] {
+            let (name, databases) = other_project(&format!("lab={text}")).unwrap();
+
+            assert_eq!(name.as_str(), "lab");
+            assert_eq!(databases.store, host.parse().unwrap(), "{text}");
+            assert_eq!(databases.queue, queue.parse().unwrap(), "{text}");
+            let Collections {
+                commands,
+                signals,
+                events,
+                ..
+            } = &databases.collections;
+            let records = databases.records.as_deref().unwrap_or("vms");
+            let found = format!("{records} {commands} {signals} {events}");
+            assert_eq!(found, collections, "{text}");
+        }
+    }
+}

@@ -29,5 +29,7 @@ mod projects;
 mod proxies;
 mod screens;
 mod second_factor;
+#[cfg(feature = "mongodb")]
+mod shared_database;
 mod site;
 mod streams;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hcc_queue::RawEvent;
 use hcc_store::{Patch, Precondition, StoreExt};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -25,7 +25,11 @@ impl EventStream {
     }
 
     pub(crate) async fn open_at(client: &TestClient, path: &str) -> Self {
-        let response = client.request(Method::GET, path).send().await.unwrap();
+        Self::of(client.request(Method::GET, path)).await
+    }
+
+    pub(crate) async fn of(request: RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         Self {
             response,
