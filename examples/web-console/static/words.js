@@ -223,8 +223,8 @@ export const german = {
   'invite {}': '{} eingeladen',
   'withdraw invitation of {}': 'Einladung von {} zurückgezogen',
   'root password': 'Root-Passwort angezeigt',
-  'retry {}': '{} wiederholt',
-  'drop {}': '{} entfernt',
+  'Retry: {}': '{} wiederholt',
+  'Remove: {}': '{} entfernt',
   'keep the audit trail without a limit': 'Protokoll unbegrenzt aufbewahren',
   'keep the audit trail {} days': 'Protokoll {} Tage aufbewahren',
 

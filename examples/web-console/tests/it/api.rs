@@ -28,7 +28,7 @@ impl Program {
         Self::with_token(site, token).await
     }
 
-    async fn with_token(site: &Site, token: String) -> Self {
+    pub(crate) async fn with_token(site: &Site, token: String) -> Self {
         let document = site.anonymous().get("/api/v1/openapi.json").await;
         assert_eq!(document.status, StatusCode::OK);
         Self {

@@ -498,10 +498,11 @@ async fn api_lists_the_servers_of_all_projects_that_the_user_may_see() {
     }
     let path = "/projects/-/servers?after=web1";
     let (status, problem) = both.get("get /projects/-/servers", path).await;
-    assert_eq!(status, StatusCode::BAD_REQUEST, "{problem}");
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
 
     let seen = "lab/web1 lab/web2 lab/web10";
-    assert_eq!(list(&Program::new(shop, &zoe, "").await, "").await.0, seen);
+    let hers = Program::new(shop, &zoe, "").await;
+    assert_eq!(list(&hers, "").await.0, seen);
     // The grants of a token limit its user in each project.
     for (user, rights, seen) in [
         (&root, "project lab web2: view", "lab/web2"),
@@ -510,18 +511,14 @@ async fn api_lists_the_servers_of_all_projects_that_the_user_may_see() {
         (&zoe, "project * web1: view", "lab/web1"),
         (&zoe, "web1: view", ""),
     ] {
-        let limited = Program::new(shop, user, rights).await;
+        let token = crate::api::token(user, rights, rights).await;
+        let limited = Program::with_token(shop, token).await;
         assert_eq!(list(&limited, "").await.0, seen, "{rights}");
     }
-    let (_, page) = Program::new(shop, &zoe, "")
-        .await
-        .get("get /projects/-/servers", "/projects/-/servers?q=web1")
-        .await;
-    let allowed = json!(["sync", "start", "stop", "reboot"]);
-    for verb in allowed.as_array().unwrap() {
-        let found = page["servers"][0]["allowed"].as_array().unwrap();
-        assert!(found.contains(verb), "{page}");
-    }
+    let path = "/projects/-/servers?limit=1";
+    let (_, page) = hers.get("get /projects/-/servers", path).await;
+    let allowed = page["servers"][0]["allowed"].as_array().unwrap();
+    assert!(allowed.contains(&json!("stop")), "{page}");
 }
 
 #[tokio::test]

@@ -76,14 +76,10 @@ impl BrowserProjects {
         let test = test.server("web-1", &[LABEL]).server("web-2", &[LABEL]);
         let [shop_sim, lab_sim] = [start(servers()).await, start(test).await];
         let scope = ProjectScope::Home(Some(shop));
-        let mut tasks = JoinSet::new();
-        for (sim, database, scope) in [
-            (&shop_sim, &home, scope.clone()),
-            (&lab_sim, &other, ProjectScope::Other(lab)),
-        ] {
-            let worker = worker(sim, database, &accounts, scope).await;
-            tasks.spawn(worker.run(std::future::pending()));
-        }
+        let workers = [
+            worker(&shop_sim, &home, &accounts, scope.clone()).await,
+            worker(&lab_sim, &other, &accounts, ProjectScope::Other(lab)).await,
+        ];
         let screens = [&shop_sim, &lab_sim].map(|sim| format!("ws://{}", sim.address()));
         let frontend = Frontend::new(other.store, other.queue);
         let site = Site::extended(
@@ -96,6 +92,10 @@ impl BrowserProjects {
         )
         .await;
         site.add_user("root", json!({ "admin": true })).await;
+        let mut tasks = JoinSet::new();
+        for worker in workers {
+            tasks.spawn(worker.run(std::future::pending()));
+        }
         Self {
             shop: shop_sim,
             lab: lab_sim,

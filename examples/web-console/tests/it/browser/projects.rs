@@ -1,6 +1,6 @@
 //! Two projects in one web console, with servers of the same names.
 
-use hcc_store::{AuditQuery, StoreExt};
+use hcc_store::AuditQuery;
 use test_browser::Chromium;
 
 use super::project::BrowserProjects;
@@ -41,6 +41,7 @@ async fn buttons_on_the_page_of_a_server_act_in_its_project_only() {
 
     open("a[href$='verb=rebuild']").await;
     browser.wait_for_text(".lost", "lab").await;
+    browser.click("[value='debian-13']").await;
     browser.fill("[name=sure]", "web-1").await;
     browser.follow("button.grave").await;
     browser.wait_for_text("#history", "Rebuild\tdone").await;
@@ -57,7 +58,9 @@ async fn buttons_on_the_page_of_a_server_act_in_its_project_only() {
 
     let changes = [&projects.shop, &projects.lab].map(|sim| {
         let requests = sim.requests().into_iter();
-        let changes = requests.filter(|request| request.method != "GET");
+        // A worker checks its token with a change of a server that does not exist.
+        let changes =
+            requests.filter(|request| request.method != "GET" && !request.path.ends_with("/0"));
         let changes = changes.map(|request| {
             let parts = request.path.split('/');
             let parts = parts.filter(|part| part.parse::<u64>().is_err());
@@ -70,12 +73,12 @@ async fn buttons_on_the_page_of_a_server_act_in_its_project_only() {
     assert_eq!(
         lab,
         [
-            "POST /servers/actions/shutdown",
-            "POST /servers/actions/poweron",
-            "POST /servers/actions/create_image",
-            "PUT /servers",
-            "POST /servers/actions/rebuild",
-            "POST /servers/actions/reset_password",
+            "POST /v1/servers/actions/shutdown",
+            "POST /v1/servers/actions/poweron",
+            "POST /v1/servers/actions/create_image",
+            "PUT /v1/servers",
+            "POST /v1/servers/actions/rebuild",
+            "POST /v1/servers/actions/reset_password",
         ]
     );
     let query = AuditQuery {
