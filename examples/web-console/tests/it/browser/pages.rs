@@ -159,6 +159,9 @@ async fn pages_of_several_projects_are_responsive_and_accessible() {
         browser.goto(&account).await.unwrap();
         let choice = format!("[name=language][value={language}]");
         browser.follow(&choice).await;
+        browser.goto(origin).await.unwrap();
+        // Buttons for several servers appear when some are selected.
+        browser.element("#bulk button[hidden]").await;
         for (name, path) in [
             ("servers", "/"),
             ("server", "/projects/lab/servers/web-1"),
