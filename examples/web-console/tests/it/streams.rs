@@ -39,6 +39,11 @@ impl EventStream {
 
     /// The next update; `None` when the stream has ended.
     pub(crate) async fn next(&mut self) -> Option<Value> {
+        let update = timeout(TIMEOUT, self.receive()).await;
+        update.expect("an event arrives in time")
+    }
+
+    async fn receive(&mut self) -> Option<Value> {
         loop {
             if let Some((event, rest)) = self.received.split_once("\n\n") {
                 let data = event.lines().find_map(|line| line.strip_prefix("data: "));
@@ -50,10 +55,8 @@ impl EventStream {
                     None => continue,
                 }
             }
-            let chunk = timeout(TIMEOUT, self.response.chunk())
-                .await
-                .expect("an event arrives in time");
-            self.received += std::str::from_utf8(&chunk.unwrap()?).unwrap();
+            let chunk = self.response.chunk().await.unwrap()?;
+            self.received += std::str::from_utf8(&chunk).unwrap();
         }
     }
 
