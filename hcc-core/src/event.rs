@@ -9,7 +9,7 @@ use serde_with::{
     skip_serializing_none,
 };
 
-use crate::Outcome;
+use crate::{Outcome, Verb};
 
 /// An event of the queue.
 ///
@@ -51,6 +51,10 @@ pub struct CommandEvent {
     pub id: CommandId,
     /// The verb, as it was pushed: `off` or its alias `force`.
     pub cmd: String,
+    /// The form of the command if it has several, such as `delete` of `snapshot`; older releases do not
+    /// report it.
+    #[serde(default)]
+    pub form: Option<String>,
     /// The server name.
     #[serde(rename = "for")]
     pub server: String,
@@ -167,6 +171,7 @@ impl CommandEvent {
         Self {
             id: command.id.clone(),
             cmd: command.verb.clone(),
+            form: form(command),
             server: command.server.clone(),
             by: command.by.clone(),
             ok: false,
@@ -206,6 +211,13 @@ impl CommandEvent {
             outcome: self.outcome.as_ref().map(Outcome::to_value),
         }
     }
+}
+
+/// Returns the form of a command that has several.
+fn form(command: &hcc_queue::Command) -> Option<String> {
+    let verb: Verb = command.verb.parse().ok()?;
+    let form = verb.description().form(&command.args).name;
+    (!form.is_empty()).then(|| form.to_owned())
 }
 
 impl SyncOutcome {
@@ -253,6 +265,7 @@ mod tests {
             r#"{"evt":"done","for":"web1","id":"7","at":1.5,"cmd":"start","ok":true}"#,
             r#"{"evt":"delayed","for":"web1","id":"7","after":2.0,"at":1.5,"by":"anna","cmd":"off","code":"locked","err":"server is locked","ok":false}"#,
             r#"{"evt":"failed","for":"web1","id":"7","at":1.5,"cmd":"off","code":"locked","err":"server is locked","ok":false,"outcome":{"code":"locked","end":"failed","kind":"try_later","message":"server is locked"}}"#,
+            r#"{"evt":"done","for":"web1","id":"7","at":1.5,"cmd":"snapshot","form":"delete","ok":true}"#,
             r#"{"evt":"removed","for":"web1","id":"7","at":1.5,"cmd":"off","err":"removed by anna","ok":false,"outcome":{"by":"anna","end":"removed"},"user":"anna"}"#,
             r#"{"evt":"record","for":"web1","record":"updated"}"#,
             r#"{"evt":"synced","at":1.5,"worker":"w"}"#,

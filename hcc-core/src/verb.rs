@@ -257,6 +257,14 @@ impl Verb {
         self.description().wire
     }
 
+    /// Returns the name in the queue, with that of the form if the command has several:
+    /// `snapshot delete`.
+    pub fn wire_with(self, form: &Form) -> String {
+        format!("{} {}", self.wire(), form.name)
+            .trim_end()
+            .to_owned()
+    }
+
     /// Returns the name for people, as on the command line: `force` and `create`.
     pub fn name(self) -> &'static str {
         self.description().name

@@ -363,7 +363,7 @@ pub struct AuditEntry {
     pub by: Option<String>,
     /// The address of the user.
     pub ip: Option<IpAddr>,
-    /// The operation, such as `login` or `kill`.
+    /// The operation, such as `login`, `kill` or `snapshot delete`.
     pub what: String,
     /// The server.
     pub server: Option<String>,

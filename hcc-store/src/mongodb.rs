@@ -149,7 +149,17 @@ impl Mongodb {
     }
 
     fn attachments(&self, kind: Attachment) -> Collection<Document> {
-        self.server.database().collection(kind.table())
+        self.of_project(kind.table())
+    }
+
+    /// Returns a collection that belongs to the records.
+    fn of_project(&self, name: &str) -> Collection<Document> {
+        let database = self.server.database();
+        match self.records.name() {
+            RECORDS => database.collection(name),
+            // They are those of another project, which may share the database.
+            records => database.collection(&format!("{records}_{name}")),
+        }
     }
 
     /// Returns the documents that match, in the order of insertion if all do.

@@ -14,10 +14,9 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::routing::get;
 use axum::{Json, Router};
-use hcc_core::Permissions;
 use hcc_store::{Session, SessionKey};
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 use tracing::Span;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -28,7 +27,7 @@ use utoipa_axum::routes;
 use self::problem::Problem;
 pub(crate) use self::problem::{Failed, problem};
 use crate::WebConsole;
-use crate::auth::{AuthUser, permissions_of};
+use crate::auth::{AuthUser, limit_of, permissions_of};
 use crate::error::AppError;
 use crate::limits::{API_FAILURES_FROM, API_REQUESTS};
 use crate::peer::Peer;
@@ -44,7 +43,7 @@ const USE_INTERVAL: Duration = Duration::from_mins(1);
 #[openapi(
     info(
         title = "web-console",
-        description = "Servers of a Hetzner Cloud project, and commands for them."
+        description = "Servers of Hetzner Cloud projects, and commands for them."
     ),
     servers((url = "/api/v1")),
     components(schemas(Problem)),
@@ -111,7 +110,10 @@ pub(crate) fn router(path: &str) -> Router<WebConsole> {
     }
     let router = OpenApiRouter::with_openapi(document);
     let router = match path {
-        "" => router.routes(routes!(projects)),
+        "" => router
+            .routes(routes!(projects))
+            .routes(routes!(servers::list_all))
+            .routes(routes!(events::stream_all)),
         _ => router,
     };
     let (router, document) = router
@@ -203,28 +205,20 @@ impl WebConsole {
         let Some(user) = user.filter(|user| !user.disabled) else {
             return Ok(None);
         };
-        let limit = match token.data.is_null() {
-            true => None,
-            // A limit that cannot be read allows nothing.
-            false => {
-                let limit = Permissions::deserialize(&token.data).unwrap_or_default();
-                Some(limit.in_project(&self.project))
-            }
-        };
         if token.used.is_none_or(|used| now > used + USE_INTERVAL) {
             self.accounts.use_token(&key, now).await?;
         }
         Ok(Some(AuthUser {
             project: self.page_project().to_owned(),
             permissions: permissions_of(&user).in_project(&self.project),
-            limit,
+            limit: limit_of(&token).map(|limit| limit.in_project(&self.project)),
             session: Session {
                 key,
                 user: user.name.clone(),
                 since: token.since,
                 until: token.until.unwrap_or(now + USE_INTERVAL),
             },
-            token: Some(token.name),
+            token: Some(token),
             user,
             peer,
             csrf: String::new(),

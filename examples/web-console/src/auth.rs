@@ -3,7 +3,7 @@
 use axum::extract::{Form, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use hcc_core::{Command, Grant, Permission, Permissions, ProjectScope, ServerName};
-use hcc_store::{Record, Session, SessionKey, User};
+use hcc_store::{Record, Session, SessionKey, Token, User};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -26,8 +26,8 @@ pub(crate) struct AuthUser {
     pub(crate) permissions: Permissions,
     /// What an API token allows of that, if it does not allow everything.
     pub(crate) limit: Option<Permissions>,
-    /// The name of the API token, if it is not a browser.
-    pub(crate) token: Option<String>,
+    /// The API token, if it is not a browser.
+    pub(crate) token: Option<Token>,
     pub(crate) session: Session,
     pub(crate) peer: Peer,
     /// The token in the user's forms, which other sites cannot know.
@@ -66,11 +66,12 @@ impl AuthUser {
         &self.user.name
     }
 
-    /// Returns the user with the permissions in another project. Only browsers show several: the limit of
-    /// an API token is that in the project of its request.
+    /// Returns the user with the permissions in another project.
     pub(crate) fn in_project(&self, project: &ProjectScope) -> Self {
+        let limit = self.token.as_ref().and_then(limit_of);
         Self {
             permissions: permissions_of(&self.user).in_project(project),
+            limit: limit.map(|limit| limit.in_project(project)),
             ..self.clone()
         }
     }
@@ -78,7 +79,7 @@ impl AuthUser {
     /// How the audit trail says that the user has requested something.
     pub(crate) fn asked(&self) -> String {
         match &self.token {
-            Some(token) => format!("{ASKED_WITH_TOKEN}{token}"),
+            Some(token) => format!("{ASKED_WITH_TOKEN}{}", token.name),
             None => "asked".to_owned(),
         }
     }
@@ -156,6 +157,13 @@ pub(crate) fn permissions_of(user: &User) -> Permissions {
         warn!(%error, user = user.name, "malformed permissions ignored");
         Permissions::default()
     })
+}
+
+/// Returns what an API token allows, unless that is everything that its user may do.
+pub(crate) fn limit_of(token: &Token) -> Option<Permissions> {
+    // A limit that cannot be read allows nothing.
+    let limit = || Permissions::deserialize(&token.data).unwrap_or_default();
+    (!token.data.is_null()).then(limit)
 }
 
 /// Derives a token that belongs to one session and does not reveal its key.

@@ -108,11 +108,7 @@ impl Button {
 
     /// The value, as forms submit it.
     pub(crate) fn value(&self) -> String {
-        let (verb, form) = (self.verb.wire(), self.form.name);
-        match form {
-            "" => verb.to_owned(),
-            form => format!("{verb} {form}"),
-        }
+        self.verb.wire_with(self.form)
     }
 
     /// The label, and what cannot be undone.

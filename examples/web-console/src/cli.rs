@@ -6,11 +6,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::{env, iter};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use axum::http::HeaderName;
 use clap::{Args, Parser, Subcommand};
 use hcc_core::{Frontend, ProjectName, ProjectScope};
-use hcc_queue::QueueUrl;
+use hcc_queue::{Collections, QueueUrl};
 use hcc_store::{Accounts, StoreUrl};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::runtime::Runtime;
@@ -87,7 +87,8 @@ pub(crate) struct Database {
     )]
     project_name: Option<ProjectName>,
 
-    /// Another project: NAME=STORE, or NAME=STORE,QUEUE; can be repeated. Users stay in --store
+    /// Another project: NAME=STORE, or NAME=STORE,QUEUE; can be repeated. Users stay in --store. If it shares a MongoDB
+    /// database, its collections follow: ,records=NAME,commands=NAME,signals=NAME,events=NAME
     #[arg(
         long,
         global = true,
@@ -99,27 +100,109 @@ pub(crate) struct Database {
     project: Vec<SecretString>,
 }
 
-/// A project whose users are in the database of another one.
-struct OtherProject {
-    name: ProjectName,
+/// The records and the queue of a project, which it shares with no other.
+struct ProjectDatabases {
     store: StoreUrl,
     queue: QueueUrl,
+    /// The collection of the records in MongoDB, if it has another name than usual.
+    records: Option<String>,
+    /// Those of the queue.
+    collections: Collections,
 }
 
-impl OtherProject {
-    /// Parses `NAME=STORE` or `NAME=STORE,QUEUE`. Errors do not quote it, as it may hold a password.
+/// Parses another project: `NAME=STORE` or `NAME=STORE,QUEUE`, with collections after that. Errors do not
+/// quote it, as it may hold a password.
+fn other_project(text: &str) -> anyhow::Result<(ProjectName, ProjectDatabases)> {
+    let parts = text.split_once('=');
+    let parts = parts.and_then(|(name, rest)| Some((name.parse::<ProjectName>().ok()?, rest)));
+    let (name, rest) = parts.context(
+        "invalid project: expected NAME=STORE or NAME=STORE,QUEUE, and a name of letters, digits, '-', \
+         '_' and '.'",
+    )?;
+    let databases = ProjectDatabases::parse(rest);
+    let databases = databases.with_context(|| format!("invalid project {name}"))?;
+    Ok((name, databases))
+}
+
+impl ProjectDatabases {
+    fn new(store: StoreUrl, queue: QueueUrl) -> Self {
+        Self {
+            store,
+            queue,
+            records: None,
+            collections: Collections::default(),
+        }
+    }
+
     fn parse(text: &str) -> anyhow::Result<Self> {
-        let parts = text.split_once('=');
-        let parts = parts.and_then(|(name, urls)| Some((name.parse().ok()?, urls)));
-        let (name, urls) = parts.context(
-            "invalid project: expected NAME=STORE or NAME=STORE,QUEUE, and a name of letters, digits, \
-             '-', '_' and '.'",
-        )?;
-        let (store, queue) = match urls.split_once(',') {
-            Some((store, queue)) => (store.parse()?, queue.parse()?),
-            None => (urls.parse()?, next_to(urls)?),
+        let mut urls: Vec<String> = Vec::new();
+        let mut names = Vec::new();
+        for part in text.split(',') {
+            match (part.split_once('='), urls.last_mut()) {
+                (Some((key, name)), Some(_)) if key.bytes().all(|it| it.is_ascii_lowercase()) => {
+                    names.push((key, name));
+                }
+                // Another host of the same URL.
+                (_, Some(url)) if names.is_empty() && part.parse::<QueueUrl>().is_err() => {
+                    *url = format!("{url},{part}");
+                }
+                _ => urls.push(part.to_owned()),
+            }
+        }
+        let mut databases = match &*urls {
+            [store] => Self::new(store.parse()?, next_to(store)?),
+            [store, queue] => Self::new(store.parse()?, queue.parse()?),
+            _ => bail!("expected a STORE and at most one QUEUE"),
         };
-        Ok(Self { name, store, queue })
+        for (key, name) in names {
+            let collections = &mut databases.collections;
+            let collection = match key {
+                "records" => databases.records.get_or_insert_default(),
+                "commands" => &mut collections.commands,
+                "signals" => &mut collections.signals,
+                "events" => &mut collections.events,
+                _ => bail!(
+                    "after its URLs, expected records=NAME, commands=NAME, signals=NAME or events=NAME"
+                ),
+            };
+            ensure!(
+                !name.is_empty(),
+                "the name of the collection of the {key} is missing"
+            );
+            name.clone_into(collection);
+        }
+        Ok(databases)
+    }
+
+    /// What no other project may have.
+    fn exclusive(&self) -> [String; 4] {
+        let of = |url: String, collection: &str| match url.starts_with("mongodb") {
+            true => format!("{url}, collection {collection}"),
+            false => url,
+        };
+        let Collections {
+            commands,
+            signals,
+            events,
+            ..
+        } = &self.collections;
+        let records = self.records.as_deref().unwrap_or("vms");
+        let in_queue = |collection| of(self.queue.to_string(), collection);
+        [
+            of(self.store.to_string(), records),
+            in_queue(commands),
+            in_queue(signals),
+            in_queue(events),
+        ]
+    }
+
+    async fn open(&self) -> anyhow::Result<Frontend> {
+        let store = match &self.records {
+            Some(collection) => hcc_store::open_in(&self.store, collection).await?,
+            None => hcc_store::open(&self.store).await?,
+        };
+        let queue = hcc_queue::open_with(&self.queue, &self.collections).await?;
+        Ok(Frontend::new(store, queue))
     }
 }
 
@@ -319,22 +402,20 @@ impl Site {
 impl Database {
     /// Opens the databases of the first project, and those of the others.
     async fn open(&self) -> anyhow::Result<(Frontend, Vec<(ProjectName, Frontend)>)> {
-        let mut urls = vec![(self.store()?.to_string(), self.queue()?.to_string())];
+        let home = ProjectDatabases::new(self.store()?, self.queue()?);
+        let mut used = Vec::from(home.exclusive());
         let mut names: Vec<_> = self.project_name.iter().cloned().collect();
-        let home = frontend(&self.store()?, &self.queue()?).await?;
+        let home = home.open().await?;
         let mut others = Vec::new();
         for project in &self.project {
-            let OtherProject { name, store, queue } = OtherProject::parse(project.expose_secret())?;
-            let (records, commands) = (store.to_string(), queue.to_string());
+            let (name, databases) = other_project(project.expose_secret())?;
             ensure!(!names.contains(&name), "two projects have the name {name}");
-            ensure!(
-                !urls
-                    .iter()
-                    .any(|(other, others)| *other == records || *others == commands),
-                "project {name} has the records or the queue of another one: {records}, {commands}"
-            );
-            others.push((name.clone(), frontend(&store, &queue).await?));
-            urls.push((records, commands));
+            let exclusive = databases.exclusive();
+            if let Some(shared) = exclusive.iter().find(|it| used.contains(it)) {
+                bail!("project {name} has the records or the queue of another one: {shared}");
+            }
+            used.extend(exclusive);
+            others.push((name.clone(), databases.open().await?));
             names.push(name);
         }
         Ok((home, others))
@@ -369,8 +450,39 @@ fn next_to(store: &str) -> anyhow::Result<QueueUrl> {
     }
 }
 
-async fn frontend(store: &StoreUrl, queue: &QueueUrl) -> anyhow::Result<Frontend> {
-    let store = hcc_store::open(store).await?;
-    let queue = hcc_queue::open(queue).await?;
-    Ok(Frontend::new(store, queue))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn project_has_urls_with_several_hosts_and_collections() {
+        let host = "mongodb://mary:pw@a:27017,b/db?replicaSet=r";
+        let other = "redis://c/1";
+        for (text, queue, collections) in [
+            (host.to_owned(), host, "vms cmd msg evt"),
+            (format!("{host},{other}"), other, "vms cmd msg evt"),
+            (format!("{host},{host}"), host, "vms cmd msg evt"),
+            (
+                format!("{host},records=r,commands=c,signals=s,events=e"),
+                host,
+                "r c s e",
+            ),
+            (format!("{host},{other},records=r"), other, "r cmd msg evt"),
+        ] {
+            let (name, databases) = other_project(&format!("lab={text}")).unwrap();
+
+            assert_eq!(name.as_str(), "lab");
+            assert_eq!(databases.store, host.parse().unwrap(), "{text}");
+            assert_eq!(databases.queue, queue.parse().unwrap(), "{text}");
+            let Collections {
+                commands,
+                signals,
+                events,
+                ..
+            } = &databases.collections;
+            let records = databases.records.as_deref().unwrap_or("vms");
+            let found = format!("{records} {commands} {signals} {events}");
+            assert_eq!(found, collections, "{text}");
+        }
+    }
 }

@@ -167,7 +167,7 @@ pub(crate) async fn submit(
     let (server, record) = console.server(&auth, &name).await?;
     let button = Button::parse(&verb).ok_or(AppError::NotFound)?;
     if !button.is_allowed(&auth, &record) {
-        return Err(console.refuse(&auth, button.verb.wire(), &name).await);
+        return Err(console.refuse(&auth, &button.value(), &name).await);
     }
     let checked = match command(button, &values) {
         Ok(command) => console.check_command(&auth, command, &record).await?,
@@ -348,9 +348,10 @@ impl WebConsole {
             }
         }
         let request = request.by(auth.name());
-        let verb = request.command.verb().wire();
+        let command = &request.command;
+        let what = command.verb().wire_with(command.form());
         let server = request.server.as_ref().map(ServerName::as_str);
-        self.audit(auth, verb, server, &auth.asked()).await?;
+        self.audit(auth, &what, server, &auth.asked()).await?;
         Ok(self.frontend.submit(&request).await?)
     }
 }

@@ -177,8 +177,12 @@ pub(crate) fn audited(outcome: &str) -> String {
 /// What an entry of the audit trail is about, in words.
 pub(crate) fn audited_action(what: &str) -> String {
     let (first, rest) = what.split_once(' ').unwrap_or((what, ""));
-    match first.parse::<Verb>() {
-        Ok(_) if rest.is_empty() => label_of(first, None),
+    match (first, Button::parse(what)) {
+        ("retry", _) => format!("Retry: {}", audited_action(rest)),
+        ("drop", _) => format!("Remove: {}", audited_action(rest)),
+        (_, Some(button)) if !rest.is_empty() => button.label(),
+        // Entries of older releases name no form.
+        _ if what.parse::<Verb>().is_ok() => label_of(what, None),
         _ => what.to_owned(),
     }
 }

@@ -370,6 +370,8 @@ if (all) {
     count();
   });
   list.addEventListener('change', count);
+  // It has been shown already if the texts were loaded.
+  count();
   addEventListener('pageshow', count);
 }
 

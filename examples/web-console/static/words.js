@@ -222,9 +222,9 @@ export const german = {
   'remove user {}': 'Benutzer {} entfernt',
   'invite {}': '{} eingeladen',
   'withdraw invitation of {}': 'Einladung von {} zurückgezogen',
-  'show root password': 'Root-Passwort angezeigt',
-  'retry {}': '{} wiederholt',
-  'drop {}': '{} entfernt',
+  'root password': 'Root-Passwort angezeigt',
+  'Retry: {}': '{} wiederholt',
+  'Remove: {}': '{} entfernt',
   'keep the audit trail without a limit': 'Protokoll unbegrenzt aufbewahren',
   'keep the audit trail {} days': 'Protokoll {} Tage aufbewahren',
 

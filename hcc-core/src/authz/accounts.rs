@@ -131,9 +131,9 @@ impl AccountAuthorizer {
         checked: Result<(), Denied>,
     ) -> Result<()> {
         if checked.is_err() {
-            let (verb, outcome) = (request.command.verb().wire(), "denied".to_owned());
+            let (what, outcome) = (audited(&request.command), "denied".to_owned());
             let server = request.server.as_ref().map(ToString::to_string);
-            self.audit(Some(by.to_owned()), verb, server, outcome)
+            self.audit(Some(by.to_owned()), what, server, outcome)
                 .await?;
         }
         Ok(checked?)
@@ -143,7 +143,7 @@ impl AccountAuthorizer {
     async fn audit(
         &self,
         by: Option<String>,
-        verb: &str,
+        what: String,
         server: Option<String>,
         outcome: String,
     ) -> Result<()> {
@@ -151,13 +151,18 @@ impl AccountAuthorizer {
             at: SystemTime::now(),
             by,
             ip: None,
-            what: verb.to_owned(),
+            what,
             server,
             project: self.project.other().map(ToString::to_string),
             outcome,
         };
         Ok(self.accounts.append(&entry).await?)
     }
+}
+
+/// What the audit log calls a command.
+fn audited(command: &Command) -> String {
+    command.verb().wire_with(command.form())
 }
 
 fn denied(by: Option<&str>, phrase: &str, server: &str) -> Error {
@@ -171,8 +176,8 @@ impl Authorizer for AccountAuthorizer {
         let decided = self.decide(request, record).await;
         if let Err(Error::Denied(_)) = decided {
             let server = request.server.as_ref().map(ToString::to_string);
-            let (verb, outcome) = (request.command.verb().wire(), "denied".to_owned());
-            self.audit(request.by.clone(), verb, server, outcome)
+            let (what, outcome) = (audited(&request.command), "denied".to_owned());
+            self.audit(request.by.clone(), what, server, outcome)
                 .await?;
         }
         decided
@@ -186,8 +191,8 @@ impl Authorizer for AccountAuthorizer {
         let decided = self.decide_custom(request, record).await;
         if let Err(Error::Denied(_)) = decided {
             let (by, server) = (request.by.map(Into::into), request.server.to_string());
-            self.audit(by, request.verb, Some(server), "denied".to_owned())
-                .await?;
+            let (verb, outcome) = (request.verb.to_owned(), "denied".to_owned());
+            self.audit(by, verb, Some(server), outcome).await?;
         }
         decided
     }
@@ -294,8 +299,9 @@ impl Authorizer for AccountAuthorizer {
             return Ok(());
         }
         let server = Some(event.server.clone()).filter(|server| !server.is_empty());
-        self.audit(event.by.clone(), &event.cmd, server, outcome)
-            .await
+        let form = event.form.as_deref().unwrap_or_default();
+        let what = format!("{} {form}", event.cmd).trim_end().to_owned();
+        self.audit(event.by.clone(), what, server, outcome).await
     }
 
     async fn needs_labels(&self, request: &Request) -> Result<bool> {

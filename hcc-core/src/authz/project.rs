@@ -149,7 +149,7 @@ mod tests {
         }
         let too_long = "a".repeat(64);
         for name in [
-            "", ".", "..", "-a", "_a", "a b", "a/b", "a*", "ä", "a\n", "a\"", &too_long,
+            "", ".", "..", "-", "-a", "_a", "a b", "a/b", "a*", "ä", "a\n", "a\"", &too_long,
         ] {
             assert!(name.parse::<ProjectName>().is_err(), "{name:?}");
         }

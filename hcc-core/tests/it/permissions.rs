@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hcc_core::operation::Snapshot;
 use hcc_core::{
     AccountAuthorizer, Command, CreateOptions, ErrorKind, OfferedCatalog, Power, ProjectScope,
     Request,
@@ -223,11 +224,15 @@ async fn outcomes_of_the_commands_of_users_are_in_the_audit_trail() {
     let fixture = Fixture::new().await;
     let _worker = fixture.start_worker();
 
-    fixture.push(Command::Console, "mary").await.unwrap();
-    fixture
-        .push(Command::Kill { id: None }, "mary")
-        .await
-        .unwrap_err();
+    let delete = Snapshot::Delete {
+        image: "newest".to_owned(),
+    };
+    for allowed in [Command::Console, Snapshot::List {}.into()] {
+        fixture.push(allowed, "mary").await.unwrap();
+    }
+    for denied in [Command::Kill { id: None }, delete.into()] {
+        fixture.push(denied, "mary").await.unwrap_err();
+    }
     fixture.harness.push("sync", "web1").await.unwrap();
 
     let query = AuditQuery {
@@ -240,7 +245,15 @@ async fn outcomes_of_the_commands_of_users_are_in_the_audit_trail() {
         format!("{by} {} {server} {}", entry.what, entry.outcome)
     });
     let entries: Vec<_> = entries.collect();
-    assert_eq!(entries, ["mary console web1 done", "mary kill web1 denied"]);
+    assert_eq!(
+        entries,
+        [
+            "mary console web1 done",
+            "mary snapshot list web1 done",
+            "mary kill web1 denied",
+            "mary snapshot delete web1 denied",
+        ]
+    );
 }
 
 #[tokio::test]

@@ -14,7 +14,6 @@ use tracing::warn;
 
 use super::{Mongodb, to_bson};
 use crate::error::invalid_document;
-use crate::open::RECORDS;
 use crate::{Result, Schedule, Schedules};
 
 impl Mongodb {
@@ -84,12 +83,7 @@ impl Mongodb {
     }
 
     fn schedule_documents(&self) -> Collection<Document> {
-        // Records of another name are those of another project, which may share the database.
-        let name = match self.records.name() {
-            RECORDS => "schedules".to_owned(),
-            other => format!("{other}_schedules"),
-        };
-        self.server.database().collection(&name)
+        self.of_project("schedules")
     }
 
     /// Creates the indexes by which the schedules of a server, and those that are due, are found.

@@ -4,16 +4,16 @@ mod partial_rights;
 mod replica_set;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use async_trait::async_trait;
 use hcc_store::conformance::Fixture;
 use hcc_store::conformance::accounts::AccountsFixture;
 use hcc_store::{
-    Accounts, Error, Failure, Fields, IfMissing, Mongodb, Patch, Revision, Store, StoreExt,
-    StoreUrl, User, Write,
+    Accounts, Attachment, Error, Failure, Fields, IfMissing, Mongodb, Patch, Revision, Store,
+    StoreExt, StoreUrl, User, Write,
 };
-use hcc_store::{accounts_conformance, conformance, open, open_accounts};
+use hcc_store::{accounts_conformance, conformance, open, open_accounts, open_in};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Decimal128, Document, doc};
 use mongodb::{Client, Collection, Database};
@@ -22,6 +22,27 @@ use test_services::Mongod;
 
 conformance!(Fresh::new().await, #[ignore = "needs MongoDB"]);
 accounts_conformance!(Fresh::new().await, #[ignore = "needs MongoDB"]);
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn records_of_another_collection_have_attachments_of_their_own() {
+    let fresh = Fresh::new().await;
+    let shop = fresh.store().await;
+    let lab = open_in(&fresh.url, "lab_vms").await.unwrap();
+    let until = SystemTime::now() + Duration::from_secs(600);
+
+    for kind in Attachment::ALL {
+        let of = |project: &str| Value::from(format!("{kind:?} of {project}"));
+        shop.attach(kind, "web", &of("shop"), until).await.unwrap();
+        assert_eq!(lab.attachment(kind, "web").await.unwrap(), None);
+        lab.attach(kind, "web", &of("lab"), until).await.unwrap();
+
+        for (project, store) in [("shop", &shop), ("lab", &lab)] {
+            let taken = store.take_attachment(kind, "web").await.unwrap();
+            assert_eq!(taken, Some(of(project)));
+        }
+    }
+}
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]

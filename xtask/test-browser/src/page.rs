@@ -2,6 +2,7 @@
 
 use fantoccini::Locator;
 use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
 use serde_json::Value;
 use test_services::retry;
 
@@ -45,13 +46,28 @@ impl Browser {
 
     /// Waits for an element and clicks it.
     pub async fn click(&self, css: &str) {
-        self.element(css).await.click().await.unwrap();
+        self.clicked(css).await;
+    }
+
+    /// Clicks an element and returns it; the page may replace it before.
+    async fn clicked(&self, css: &str) -> Element {
+        let clicked = retry(async || {
+            let element = self.find(Locator::Css(css)).await?;
+            element.click().await?;
+            Ok::<_, CmdError>(element)
+        });
+        match clicked.await {
+            Ok(element) => element,
+            Err(error) => {
+                self.save_screenshot("not-clicked").await;
+                panic!("{css} not clicked: {error}");
+            }
+        }
     }
 
     /// Clicks a link or button and waits until another page has replaced this one.
     pub async fn follow(&self, css: &str) {
-        let link = self.element(css).await;
-        link.clone().click().await.unwrap();
+        let link = self.clicked(css).await;
         // Elements of a page that has been replaced return errors.
         let left = async || match link.tag_name().await {
             Ok(tag) => Err(tag),

@@ -285,8 +285,8 @@ pub(crate) async fn submit(
 ) -> Result<Response, AppError> {
     let (request, record) = console.requested(&auth, &name, &command).await?;
     if !auth.may_request(&request, record.as_ref()) {
-        let verb = request.command.verb().wire();
-        return Err(console.refuse(&auth, verb, &name).await);
+        let what = request.command.verb().wire_with(request.command.form());
+        return Err(console.refuse(&auth, &what, &name).await);
     }
     let id = console.submit(&auth, request).await?;
     let location = format!("{}/commands/{id}", console.api_path());
@@ -507,8 +507,15 @@ impl WebConsole {
         how: &str,
         entry: &Entry,
     ) -> Result<(), AppError> {
-        let what = format!("{how} {}", entry.command.verb);
-        let server = Some(&*entry.command.server);
+        let hcc_queue::Command {
+            verb, args, server, ..
+        } = &entry.command;
+        let what = match verb.parse::<Verb>() {
+            Ok(verb) => verb.wire_with(verb.description().form(args)),
+            Err(_) => verb.clone(),
+        };
+        let what = format!("{how} {what}");
+        let server = Some(&**server);
         Ok(self.audit(auth, &what, server, &auth.asked()).await?)
     }
 }

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::response::sse::{Event as Message, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
+use futures_util::future::select_all;
 use futures_util::stream::{Stream, unfold};
 use hcc_core::{CommandEvent, Event};
 use serde::Serialize;
@@ -62,35 +63,76 @@ pub(crate) async fn stream(
     State(console): State<WebConsole>,
     ApiUser(auth): ApiUser,
 ) -> Result<Response, AppError> {
-    let held = console.live.hold(auth.name())?;
-    let subscriber = Subscriber {
-        events: console.live.events(),
-        _versions: console.live.versions(),
-        sessions: console.live.sessions(),
-        checks: interval(CHECK_INTERVAL),
-        console,
-        auth,
-        _held: held,
-    };
-    subscriber.console.refresh().await?;
-    let stream = Sse::new(subscriber.into_stream());
-    let stream = stream.keep_alive(KeepAlive::new().interval(CHECK_INTERVAL));
-    let unbuffered = [("x-accel-buffering", HeaderValue::from_static("no"))];
-    Ok((unbuffered, stream).into_response())
+    let subscriber = Subscriber::new([&console], &console, auth)?;
+    console.refresh().await?;
+    Ok(subscriber.respond())
+}
+
+/// Streams the events of servers and commands of all projects that you may see, as server-sent events.
+#[utoipa::path(
+    get,
+    path = "/projects/-/events",
+    tag = "projects",
+    responses((status = OK, body = EventData, content_type = "text/event-stream")),
+)]
+pub(crate) async fn stream_all(
+    State(console): State<WebConsole>,
+    ApiUser(auth): ApiUser,
+) -> Result<Response, AppError> {
+    let subscriber = Subscriber::new(console.projects(), &console, auth)?;
+    console.refresh_all().await?;
+    Ok(subscriber.respond())
 }
 
 struct Subscriber {
+    projects: Vec<Followed>,
     console: WebConsole,
     auth: AuthUser,
-    events: broadcast::Receiver<Arc<Event>>,
-    /// Keeps the state up to date, which says whose servers they are.
-    _versions: watch::Receiver<u64>,
     sessions: watch::Receiver<()>,
     checks: Interval,
     _held: Held,
 }
 
+/// A project whose events are streamed.
+struct Followed {
+    console: WebConsole,
+    /// The user, with the permissions in the project.
+    auth: AuthUser,
+    events: broadcast::Receiver<Arc<Event>>,
+    /// Keeps the state up to date, which says whose servers they are.
+    _versions: watch::Receiver<u64>,
+}
+
 impl Subscriber {
+    fn new<'a>(
+        projects: impl IntoIterator<Item = &'a WebConsole>,
+        console: &WebConsole,
+        auth: AuthUser,
+    ) -> Result<Self, AppError> {
+        let held = console.live.hold(auth.name())?;
+        let projects = projects.into_iter().map(|project| Followed {
+            auth: auth.in_project(&project.project),
+            events: project.live.events(),
+            _versions: project.live.versions(),
+            console: project.clone(),
+        });
+        Ok(Self {
+            projects: projects.collect(),
+            sessions: console.live.sessions(),
+            checks: interval(CHECK_INTERVAL),
+            console: console.clone(),
+            auth,
+            _held: held,
+        })
+    }
+
+    fn respond(self) -> Response {
+        let stream = Sse::new(self.into_stream());
+        let stream = stream.keep_alive(KeepAlive::new().interval(CHECK_INTERVAL));
+        let unbuffered = [("x-accel-buffering", HeaderValue::from_static("no"))];
+        (unbuffered, stream).into_response()
+    }
+
     fn into_stream(self) -> impl Stream<Item = Result<Message, Infallible>> {
         unfold(self, async |mut subscriber| {
             let event = subscriber.next().await?;
@@ -101,17 +143,10 @@ impl Subscriber {
     /// Returns the next event; `None` when the token is not valid any more.
     async fn next(&mut self) -> Option<Message> {
         loop {
+            let messages = self.projects.iter_mut();
+            let messages = messages.map(|project| Box::pin(project.next()));
             select! {
-                event = self.events.recv() => match event {
-                    Ok(event) => match self.message(&event) {
-                        Some(message) => return Some(message),
-                        None => continue,
-                    },
-                    Err(RecvError::Lagged(_)) => {
-                        return Some(Message::default().event("missed").data("{}"));
-                    }
-                    Err(RecvError::Closed) => return None,
-                },
+                (message, ..) = select_all(messages) => return message,
                 _ = self.sessions.changed() => {}
                 _ = self.checks.tick() => {}
             }
@@ -132,6 +167,25 @@ impl Subscriber {
             }
             // Without the database nothing new is reported either.
             _ => true,
+        }
+    }
+}
+
+impl Followed {
+    /// Returns the next event that the user may see; `None` if there will be none.
+    async fn next(&mut self) -> Option<Message> {
+        loop {
+            match self.events.recv().await {
+                Ok(event) => {
+                    if let Some(message) = self.message(&event) {
+                        return Some(message);
+                    }
+                }
+                Err(RecvError::Lagged(_)) => {
+                    return Some(Message::default().event("missed").data("{}"));
+                }
+                Err(RecvError::Closed) => return None,
+            }
         }
     }
 

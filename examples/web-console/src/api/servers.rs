@@ -3,6 +3,8 @@
 #![expect(unused_qualifications, reason = "the macro of utoipa writes them")]
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -45,6 +47,9 @@ pub(crate) struct ServersQuery {
     after: Option<String>,
 }
 
+/// The place of a server in a list: its name, then its project.
+type Position = (Natural, String);
+
 /// A page of the list of servers.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ServersPage {
@@ -52,6 +57,19 @@ pub(crate) struct ServersPage {
     servers: Vec<Server>,
     /// The last server, if more follow it.
     next: Option<String>,
+}
+
+/// A page of the list of servers of all projects.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AllServersPage {
+    /// The servers, in the order in which people number them; those of one name in the order of their
+    /// projects.
+    servers: Vec<Server>,
+    /// The last server, if more follow it.
+    #[schema(example = "shop/web-1")]
+    next: Option<String>,
+    /// The projects whose databases do not respond: their servers are shown as they were.
+    away: Vec<String>,
 }
 
 /// A server, as far as its record is known.
@@ -209,28 +227,87 @@ pub(crate) async fn list(
     Query(query): Query<ServersQuery>,
 ) -> Result<Json<ServersPage>, AppError> {
     console.refresh().await?;
-    let filter = ServerFilter::new(query.q, query.status, query.label);
-    let matches = filter
-        .matcher()
-        .map_err(|problem| AppError::Invalid(problem.message().to_owned()))?;
-    let limit = query.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
     let after = query.after.as_deref().map(Natural::from);
-    let state = console.live.state();
-    let is_listed =
-        |server: &&std::sync::Arc<live::Server>| auth.can_view(&server.record) && matches(server);
-    let mut servers: Vec<_> = state
-        .servers_after(after)
-        .filter(is_listed)
-        .take(limit + 1)
-        .map(|server| Server::new(&server.record, &auth, &console.project))
-        .collect();
-    let has_more = servers.len() > limit;
-    servers.truncate(limit);
+    let after = after.map(|name| (name, console.project_name().to_owned()));
+    let (servers, has_more) = query.page([&console], &auth, after.as_ref())?;
     let last = servers.last().filter(|_| has_more);
     Ok(Json(ServersPage {
         next: last.map(|server| server.name.clone()),
         servers,
     }))
+}
+
+/// Lists the servers that you may see, of all projects.
+#[utoipa::path(
+    get,
+    path = "/projects/-/servers",
+    tag = "projects",
+    params(ServersQuery),
+    responses((status = OK, body = AllServersPage)),
+)]
+pub(crate) async fn list_all(
+    State(console): State<WebConsole>,
+    ApiUser(auth): ApiUser,
+    Query(query): Query<ServersQuery>,
+) -> Result<Json<AllServersPage>, AppError> {
+    let away = console.refresh_all().await?;
+    let after = match &query.after {
+        None => None,
+        Some(after) => match after.split_once('/') {
+            Some((project, server)) => Some((Natural::from(server), project.to_owned())),
+            None => {
+                let message = "expected `next` of the page before in `after`";
+                return Err(AppError::Invalid(message.to_owned()));
+            }
+        },
+    };
+    let (servers, has_more) = query.page(console.projects(), &auth, after.as_ref())?;
+    let last = servers.last().filter(|_| has_more);
+    let position = |last: &Server| {
+        let project = last.project.as_deref().unwrap_or_default();
+        format!("{project}/{}", last.name)
+    };
+    Ok(Json(AllServersPage {
+        next: last.map(position),
+        servers,
+        away,
+    }))
+}
+
+impl ServersQuery {
+    /// Returns a page of the servers of these projects, and whether more follow.
+    fn page<'a>(
+        &self,
+        projects: impl IntoIterator<Item = &'a WebConsole>,
+        auth: &AuthUser,
+        after: Option<&Position>,
+    ) -> Result<(Vec<Server>, bool), AppError> {
+        let filter = ServerFilter::new(self.q.clone(), self.status.clone(), self.label.clone());
+        let matches = filter
+            .matcher()
+            .map_err(|problem| AppError::Invalid(problem.message().to_owned()))?;
+        let limit = self.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
+        let mut servers = Vec::new();
+        for console in projects {
+            let auth = auth.in_project(&console.project);
+            let start = match after {
+                None => Bound::Unbounded,
+                Some((name, project)) if console.project_name() > project.as_str() => {
+                    Bound::Included(name)
+                }
+                Some((name, _)) => Bound::Excluded(name),
+            };
+            let is_listed =
+                |server: &&Arc<live::Server>| auth.can_view(&server.record) && matches(server);
+            let state = console.live.state();
+            let listed = state.servers_from(start).filter(is_listed).take(limit + 1);
+            servers.extend(listed.map(|it| Server::new(&it.record, &auth, &console.project)));
+        }
+        servers.sort_by_cached_key(|it| (Natural::from(&*it.name), it.project.clone()));
+        let has_more = servers.len() > limit;
+        servers.truncate(limit);
+        Ok((servers, has_more))
+    }
 }
 
 /// Returns one server.

@@ -159,12 +159,11 @@ impl State {
         self.servers.values()
     }
 
-    /// The servers that follow another one, or all.
-    pub(crate) fn servers_after(
+    /// The servers from a name on.
+    pub(crate) fn servers_from(
         &self,
-        after: Option<Natural>,
+        start: Bound<&Natural>,
     ) -> impl Iterator<Item = &Arc<Server>> {
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let servers = self.servers.range((start, Bound::Unbounded));
         servers.map(|(_, server)| server)
     }

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use crate::site::{Site, TestClient, TestResponse, client, send};
 
 /// A program with an API token, which checks every response against the description.
-struct Program {
+pub(crate) struct Program {
     origin: String,
     token: String,
     document: Value,
@@ -23,12 +23,12 @@ struct Program {
 
 impl Program {
     /// A program with a new token of this user.
-    async fn new(site: &Site, user: &TestClient, rights: &str) -> Self {
+    pub(crate) async fn new(site: &Site, user: &TestClient, rights: &str) -> Self {
         let token = token(user, "test", rights).await;
         Self::with_token(site, token).await
     }
 
-    async fn with_token(site: &Site, token: String) -> Self {
+    pub(crate) async fn with_token(site: &Site, token: String) -> Self {
         let document = site.anonymous().get("/api/v1/openapi.json").await;
         assert_eq!(document.status, StatusCode::OK);
         Self {
@@ -38,7 +38,7 @@ impl Program {
         }
     }
 
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = format!("{}/api/v1{path}", self.origin);
         client().request(method, url).bearer_auth(&self.token)
     }
@@ -50,7 +50,7 @@ impl Program {
         (response.status, value)
     }
 
-    async fn get(&self, operation: &str, path: &str) -> (StatusCode, Value) {
+    pub(crate) async fn get(&self, operation: &str, path: &str) -> (StatusCode, Value) {
         self.call(operation, self.request(Method::GET, path)).await
     }
 
@@ -83,7 +83,7 @@ impl Program {
         value
     }
 
-    fn validator(&self, schema: &Value) -> Validator {
+    pub(crate) fn validator(&self, schema: &Value) -> Validator {
         let schema = json!({ "allOf": [schema], "components": self.document["components"] });
         // Fields that the description lacks are errors, too.
         jsonschema::validator_for(&closed(schema)).unwrap()

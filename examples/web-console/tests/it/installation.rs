@@ -122,7 +122,7 @@ fn hcc(sim: &Sim, urls: &DatabaseUrls) -> Command {
 }
 
 /// A program of another crate, built with the workspace.
-fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     let path = Path::new(WEB_CONSOLE).with_file_name(name);
     assert!(path.exists(), "{name} is missing: cargo build -p hcc-cli");
     path
@@ -160,6 +160,9 @@ fn urls_with_passwords_are_refused_as_arguments() {
     }
 }
 
+/// The URL of a database that no test opens.
+const MONGODB: &str = "mongodb://mary:canary@127.0.0.1:9/db";
+
 #[test]
 fn projects_that_are_invalid_or_would_mix_are_refused() {
     let directory = tempfile::tempdir().unwrap();
@@ -185,6 +188,19 @@ fn projects_that_are_invalid_or_would_mix_are_refused() {
         (
             format!("lab={} old={}", store("lab"), store("lab")),
             "project old has the records",
+        ),
+        (
+            format!("lab={MONGODB} old={MONGODB},records=old,commands=old,signals=old"),
+            "collection evt",
+        ),
+        (format!("lab={MONGODB},record=lab"), "expected records=NAME"),
+        (
+            format!("lab={MONGODB},records="),
+            "of the records is missing",
+        ),
+        (
+            format!("lab={MONGODB},redis://:canary@h,redis://:canary@i"),
+            "at most one QUEUE",
         ),
     ] {
         let run = Command::new(WEB_CONSOLE)

@@ -30,5 +30,7 @@ mod proxies;
 mod schedules;
 mod screens;
 mod second_factor;
+#[cfg(feature = "mongodb")]
+mod shared_database;
 mod site;
 mod streams;

@@ -9,10 +9,10 @@ use hcc_store::{
     Attachment, DataCentre, Patch, Protection, SavedImage, ServerSnapshot, ServerType, StoreExt,
     Traffic,
 };
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::site::{Site, TestClient};
+use crate::site::{Site, TestClient, send};
 
 fn grant(may: &[&str]) -> Value {
     json!({ "grants": [{ "servers": "*", "may": may }] })
@@ -446,4 +446,77 @@ async fn outcomes_and_the_history_name_operations_in_words() {
     submit(&root, &[("verb", "backup enable")]).await;
     let page = root.get("/servers/web").await.text;
     assert!(page.contains("Enable backups: waiting"), "{page}");
+}
+
+#[tokio::test]
+async fn audit_trail_names_the_form_of_a_command() {
+    let site = site().await;
+    let root = site.admin().await;
+    site.add_user("anna", grant(&["view"])).await;
+    let delete = [
+        ("verb", "snapshot delete"),
+        ("arg:image", "7"),
+        ("sure", "yes"),
+    ];
+    submit(&root, &delete).await;
+    submit(&root, &[("verb", "passwd"), ("sure", "yes")]).await;
+    submit(&site.log_in("anna").await, &delete).await;
+    let command = site.queue.list_all().await.unwrap().remove(0).command;
+    let path = format!("/commands/{}", command.id);
+    root.post(&path, &[("do", "drop")]).await;
+    // As an earlier release stored it.
+    let old = json!({
+        "at": 1_790_000_000.5, "by": "root", "ip": null, "what": "snapshot", "server": "web", "outcome": "asked",
+    });
+    let old = serde_json::from_value(old).unwrap();
+    site.accounts.append(&old).await.unwrap();
+
+    let audit = site.audit().await;
+    let about_web = audit.iter().filter(|it| it.contains(" web "));
+    let about_web: Vec<_> = about_web.collect();
+    assert_eq!(
+        about_web,
+        [
+            "root snapshot delete web asked",
+            "root passwd web asked",
+            "anna snapshot delete web not_permitted",
+            "root drop snapshot delete web asked",
+            "root snapshot web asked",
+        ]
+    );
+    for (language, actions) in [
+        (
+            "en",
+            [
+                "Snapshots",
+                "Remove: Delete snapshot",
+                "Delete snapshot",
+                "New root password",
+                "Delete snapshot",
+            ],
+        ),
+        (
+            "de",
+            [
+                "Snapshots",
+                "Snapshot löschen entfernt",
+                "Snapshot löschen",
+                "Neues Root-Passwort",
+                "Snapshot löschen",
+            ],
+        ),
+    ] {
+        for path in ["/audit?server=web", "/servers/web"] {
+            let request = root.request(Method::GET, path);
+            let request = request.header("accept-language", language);
+            let page = send(request).await.text;
+            let label = match language {
+                "en" => "<td data-label=\"Action\">",
+                _ => "<td data-label=\"Vorgang\">",
+            };
+            let cells = page.split(label).skip(1);
+            let shown: Vec<_> = cells.map(|it| it.split('<').next().unwrap()).collect();
+            assert_eq!(shown, actions, "{path}");
+        }
+    }
 }

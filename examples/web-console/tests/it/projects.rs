@@ -9,6 +9,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use test_browser::Chromium;
 
+use crate::api::Program;
 use crate::browser::user::log_in_as;
 use crate::site::{Database, PASSWORD, Site, TestClient, client, send};
 use crate::streams::EventStream;
@@ -474,6 +475,125 @@ async fn api_of_each_project_is_below_its_path() {
 }
 
 #[tokio::test]
+async fn api_lists_the_servers_of_all_projects_that_the_user_may_see() {
+    let projects = Projects::new().await;
+    let Projects { shop, lab } = &projects;
+    for store in [&shop.store, &lab.store] {
+        let patch = Patch::new().status("off");
+        store.set("web10", patch).await.unwrap();
+    }
+    lab.store.set("db1", Patch::new()).await.unwrap();
+    let root = shop.admin().await;
+    let lab_only = json!([{ "project": "lab", "servers": "web*", "may": ["power"] }]);
+    let zoe = projects.user("zoe", lab_only).await;
+    let both = Program::new(shop, &root, "").await;
+    let list = async |program: &Program, query: &str| {
+        let path = format!("/projects/-/servers?{query}");
+        let (status, page) = program.get("get /projects/-/servers", &path).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        assert_eq!(page["away"], json!([]));
+        let names = page["servers"].as_array().unwrap().iter().map(|it| {
+            let field = |name: &str| it[name].as_str().unwrap();
+            format!("{}/{}", field("project"), field("name"))
+        });
+        (names.collect::<Vec<_>>().join(" "), page["next"].clone())
+    };
+
+    let all = "lab/db1 lab/web1 shop/web1 lab/web2 shop/web2 lab/web10 shop/web10";
+    assert_eq!(list(&both, "").await, (all.to_owned(), Value::Null));
+    // Each page begins where the one before has ended, also between servers of one name.
+    for limit in 1..=8 {
+        let (mut seen, mut query) = (Vec::new(), format!("limit={limit}"));
+        loop {
+            let (servers, next) = list(&both, &query).await;
+            assert!(servers.split(' ').count() <= limit, "{servers}");
+            seen.push(servers);
+            let Some(next) = next.as_str() else {
+                break;
+            };
+            query = format!("limit={limit}&after={next}");
+        }
+        assert_eq!(seen.join(" "), all, "{limit}");
+    }
+    for (query, expected) in [
+        ("q=web&status=off", "lab/web10 shop/web10"),
+        (
+            "after=none/web1",
+            "shop/web1 lab/web2 shop/web2 lab/web10 shop/web10",
+        ),
+        ("after=shop/zz", ""),
+    ] {
+        assert_eq!(list(&both, query).await.0, expected, "{query}");
+    }
+    let path = "/projects/-/servers?after=web1";
+    let (status, problem) = both.get("get /projects/-/servers", path).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{problem}");
+
+    let seen = "lab/web1 lab/web2 lab/web10";
+    let hers = Program::new(shop, &zoe, "").await;
+    assert_eq!(list(&hers, "").await.0, seen);
+    // The grants of a token limit its user in each project.
+    for (user, rights, seen) in [
+        (&root, "project lab web2: view", "lab/web2"),
+        (&root, "web1: view", "shop/web1"),
+        (&root, "project * web1: view", "lab/web1 shop/web1"),
+        (&zoe, "project * web1: view", "lab/web1"),
+        (&zoe, "web1: view", ""),
+    ] {
+        let token = crate::api::token(user, rights, rights).await;
+        let limited = Program::with_token(shop, token).await;
+        assert_eq!(list(&limited, "").await.0, seen, "{rights}");
+    }
+    let path = "/projects/-/servers?limit=1";
+    let (_, page) = hers.get("get /projects/-/servers", path).await;
+    let allowed = page["servers"][0]["allowed"].as_array().unwrap();
+    assert!(allowed.contains(&json!("stop")), "{page}");
+}
+
+#[tokio::test]
+async fn api_streams_the_events_of_all_projects_that_the_user_may_see() {
+    let projects = Projects::new().await;
+    let root = projects.shop.admin().await;
+    let lab_only = json!([{ "project": "lab", "servers": "web1", "may": ["view"] }]);
+    let zoe = projects.user("zoe", lab_only).await;
+    let both = Program::new(&projects.shop, &root, "").await;
+    let limited = Program::new(&projects.shop, &zoe, "").await;
+    let open = async |program: &Program, path: &str| {
+        EventStream::of(program.request(Method::GET, path)).await
+    };
+    let mut streams = [
+        open(&both, "/projects/-/events").await,
+        open(&limited, "/projects/-/events").await,
+        open(&both, "/events").await,
+    ];
+
+    for server in ["web2", "web1"] {
+        for queue in [&projects.shop.queue, &projects.lab.queue] {
+            let event = json!({ "evt": "record", "for": server, "record": "updated" });
+            let event: hcc_queue::RawEvent = serde_json::from_value(event).unwrap();
+            queue.events().send(&event).await.unwrap();
+        }
+    }
+
+    let validator = both.validator(&json!({ "$ref": "#/components/schemas/EventData" }));
+    for (stream, expected) in streams.iter_mut().zip([
+        &["lab/web1", "lab/web2", "shop/web1", "shop/web2"][..],
+        &["lab/web1"],
+        &["shop/web1", "shop/web2"],
+    ]) {
+        let mut seen = Vec::new();
+        while seen.len() < expected.len() {
+            let data = stream.next().await.unwrap();
+            assert!(validator.is_valid(&data), "{data}");
+            let field = |name: &str| data[name].as_str().unwrap();
+            seen.push(format!("{}/{}", field("project"), field("server")));
+        }
+        seen.sort();
+        assert_eq!(seen, expected);
+    }
+}
+
+#[tokio::test]
 async fn saved_grants_keep_their_project_and_their_time() {
     let projects = Projects::new().await;
     let root = projects.shop.admin().await;
@@ -517,8 +637,17 @@ async fn project_whose_database_is_away_leaves_the_others_alone() {
 
     let list = root.get("/").await;
     let stopped = root.post("/servers/web1", &[("verb", "stop")]).await;
+    let path = "/projects/-/servers";
+    let program = Program::new(&site, &root, "").await;
+    let (_, all) = program.get("get /projects/-/servers", path).await;
 
     assert_eq!(list.status, StatusCode::OK);
+    assert_eq!(all["away"], json!(["lab"]));
+    let web1 = &all["servers"][0];
+    assert_eq!(
+        (&web1["project"], &web1["name"]),
+        (&Value::Null, &json!("web1"))
+    );
     // The first project has no name, and keeps its addresses.
     assert!(
         list.text.contains("href=\"/servers/web1\""),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hcc_queue::RawEvent;
 use hcc_store::{Patch, Precondition, StoreExt};
-use reqwest::{Method, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -25,7 +25,11 @@ impl EventStream {
     }
 
     pub(crate) async fn open_at(client: &TestClient, path: &str) -> Self {
-        let response = client.request(Method::GET, path).send().await.unwrap();
+        Self::of(client.request(Method::GET, path)).await
+    }
+
+    pub(crate) async fn of(request: RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
         assert_eq!(response.status(), StatusCode::OK);
         Self {
             response,
@@ -35,6 +39,11 @@ impl EventStream {
 
     /// The next update; `None` when the stream has ended.
     pub(crate) async fn next(&mut self) -> Option<Value> {
+        let update = timeout(TIMEOUT, self.receive()).await;
+        update.expect("an event arrives in time")
+    }
+
+    async fn receive(&mut self) -> Option<Value> {
         loop {
             if let Some((event, rest)) = self.received.split_once("\n\n") {
                 let data = event.lines().find_map(|line| line.strip_prefix("data: "));
@@ -46,10 +55,8 @@ impl EventStream {
                     None => continue,
                 }
             }
-            let chunk = timeout(TIMEOUT, self.response.chunk())
-                .await
-                .expect("an event arrives in time");
-            self.received += std::str::from_utf8(&chunk.unwrap()?).unwrap();
+            let chunk = self.response.chunk().await.unwrap()?;
+            self.received += std::str::from_utf8(&chunk).unwrap();
         }
     }
 

@@ -9,6 +9,7 @@ mod pages;
 mod passkeys;
 mod plain;
 mod project;
+mod projects;
 mod scale;
 mod screens;
 pub(crate) mod user;

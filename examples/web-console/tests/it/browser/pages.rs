@@ -7,7 +7,7 @@ use hcc_core::{Command, Frontend, Request};
 use hcc_store::{Missed, Schedule, ScheduleOutcome};
 use test_browser::Chromium;
 
-use super::project::BrowserProject;
+use super::project::{BrowserProject, BrowserProjects};
 use super::user::{accessibility_violations, log_in};
 use crate::invitations::invite;
 use crate::second_factor::{self, SECRET, code};
@@ -191,6 +191,43 @@ async fn every_page_is_responsive_and_accessible() {
         .unwrap();
     browser.wait_for_text("#status", "Connected to web-1").await;
     assert_eq!(accessibility_violations(&browser).await, [""; 0]);
+}
+
+#[tokio::test]
+#[ignore = "needs Chromium and axe-core"]
+async fn pages_of_several_projects_are_responsive_and_accessible() {
+    let projects = BrowserProjects::start().await;
+    let origin = &projects.site.origin;
+    let root = projects.site.log_in("root").await;
+    for project in ["shop", "lab"] {
+        let path = format!("/projects/{project}/servers/web-1");
+        root.post(&path, &[("verb", "stop")]).await;
+    }
+    let browser = Chromium::start().await;
+    log_in(&browser, origin).await;
+    for project in ["shop", "lab"] {
+        let status = format!("[data-server='{project}/web-1'] [data-field=status]");
+        browser.wait_for_text(&status, "off").await;
+    }
+    for language in ["en", "de"] {
+        let account = format!("{origin}/account");
+        browser.goto(&account).await.unwrap();
+        let choice = format!("[name=language][value={language}]");
+        browser.follow(&choice).await;
+        browser.goto(origin).await.unwrap();
+        // Buttons for several servers appear when some are selected.
+        browser.element("#bulk button[hidden]").await;
+        for (name, path) in [
+            ("servers", "/"),
+            ("server", "/projects/lab/servers/web-1"),
+            ("delete", "/projects/lab/servers/web-1/form?verb=kill"),
+            ("new", "/new"),
+            ("audit", "/audit"),
+        ] {
+            browser.goto(&format!("{origin}{path}")).await.unwrap();
+            check(&browser, &format!("projects-{name}-{language}")).await;
+        }
+    }
 }
 
 /// The forms of operations, by the names of their pictures.

@@ -24,7 +24,7 @@ pub(crate) async fn log_in_as(browser: &Browser, origin: &str, name: &str, passw
     browser.follow("button.main").await;
 }
 
-/// Violations of accessibility rules, in light and in dark colors.
+/// Violations of accessibility rules, on a desktop and a phone, in light and in dark colors.
 pub(super) async fn accessibility_violations(browser: &Chromium) -> Vec<String> {
     let axe = fs::read_to_string(AXE).expect("npm ci has been run in tests/axe");
     browser.execute(&axe, vec![]).await.unwrap();
@@ -33,11 +33,14 @@ pub(super) async fn accessibility_violations(browser: &Chromium) -> Vec<String> 
         axe.run().then(({ violations }) => done(violations
             .map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)));";
     let mut found = Vec::new();
-    for scheme in ["light", "dark"] {
-        browser.emulate(1280, 800, scheme).await;
-        let violations = browser.execute_async(script, vec![]).await.unwrap();
-        let violations: Vec<String> = serde_json::from_value(violations).unwrap();
-        found.extend(violations.into_iter().map(|it| format!("{scheme}: {it}")));
+    for (width, height) in [(390, 844), (1280, 800)] {
+        for scheme in ["light", "dark"] {
+            browser.emulate(width, height, scheme).await;
+            let violations = browser.execute_async(script, vec![]).await.unwrap();
+            let violations: Vec<String> = serde_json::from_value(violations).unwrap();
+            let violations = violations.into_iter();
+            found.extend(violations.map(|it| format!("{width} pixels, {scheme}: {it}")));
+        }
     }
     found
 }
