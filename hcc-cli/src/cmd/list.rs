@@ -38,7 +38,7 @@ pub(crate) struct List {
 
     /// Print it again every 5 seconds, or as given, such as 30s, also after a temporary failure
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true)]
-    #[arg(default_missing_value = "5s", value_parser = duration::parse)]
+    #[arg(default_missing_value = "5s", value_parser = watch_interval)]
     watch: Option<Duration>,
 }
 
@@ -47,17 +47,16 @@ Examples:
   hcc list -l env=prod --sort age
   hcc list --cached -o columns=name,status,ip4";
 
+/// Hetzner allows 3,600 requests per hour.
+const MIN_WATCH_INTERVAL: Duration = Duration::from_secs(1);
+
 impl List {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let Some(interval) = self.watch else {
             return self.print(config, &out).await;
         };
-        let is_screen = out.is_plain() && stdout().is_terminal();
         let watch = async {
             loop {
-                if is_screen {
-                    console::Term::stdout().clear_screen()?;
-                }
                 match self.print(config, &out).await {
                     Err(error) if error.exit() == Exit::TryLater => {
                         report(Err(error), &out);
@@ -92,11 +91,27 @@ impl List {
             ready(selector.is_none_or(|selector| selector.matches_with(|key| row.label(key))))
         };
         let rows = rows.try_filter(is_selected);
-        let Some(column) = &self.sort else {
+        if self.sort.is_none() && self.watch.is_none() {
             return out.streamed(rows).await;
-        };
-        let rows: Vec<R> = rows.try_collect().await?;
-        out.rows(&sorted(rows, column)?)
+        }
+        let mut rows: Vec<R> = rows.try_collect().await?;
+        if let Some(column) = &self.sort {
+            rows = sorted(rows, column)?;
+        }
+        // Not earlier: what was printed before is read meanwhile.
+        if self.watch.is_some() && out.is_plain() && stdout().is_terminal() {
+            console::Term::stdout().clear_screen()?;
+        }
+        out.rows(&rows)
+    }
+}
+
+/// Parses how often the list is printed.
+fn watch_interval(interval: &str) -> Result<Duration> {
+    let interval = duration::parse(interval)?;
+    match interval < MIN_WATCH_INTERVAL {
+        true => Err(CliError::usage("expected at least 1s")),
+        false => Ok(interval),
     }
 }
 

@@ -1,6 +1,9 @@
 //! `hcc ssh`: a shell on a server.
 
+use std::io;
 use std::net::Ipv6Addr;
+#[cfg(unix)]
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use hcc_core::{Error, Guard};
@@ -68,15 +71,8 @@ impl Ssh {
         ssh.args(&self.options)
             .arg(format!("{}@{address}", self.user))
             .args(&self.command);
-        let status = ssh.status().map_err(|error| {
-            CliError::new(Exit::Failed, "no_ssh", "cannot run ssh").source(error)
-        })?;
-        match status.code() {
-            Some(0) => Ok(()),
-            // The exit code of the command is what scripts look at.
-            Some(code) => std::process::exit(code),
-            None => Err(CliError::interrupted()),
-        }
+        let error = become_program(ssh);
+        Err(CliError::new(Exit::Failed, "no_ssh", "cannot run ssh").source(error))
     }
 
     fn address(&self, record: &Record) -> Option<String> {
@@ -88,6 +84,21 @@ impl Ssh {
             Some(ip4) if !self.ipv6 => Some(ip4.clone()),
             _ => first_of(record.ip6.as_deref()?),
         }
+    }
+}
+
+/// Runs a program in place of this one, so that it receives the signals, and its exit code is the one that
+/// scripts look at. Returns only if it cannot be run.
+#[cfg(unix)]
+fn become_program(mut program: Command) -> io::Error {
+    program.exec()
+}
+
+#[cfg(not(unix))]
+fn become_program(mut program: Command) -> io::Error {
+    match program.status() {
+        Ok(status) => std::process::exit(status.code().unwrap_or(1)),
+        Err(error) => error,
     }
 }
 

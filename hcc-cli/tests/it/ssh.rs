@@ -99,3 +99,15 @@ async fn unknown_server_starts_nothing() {
 
     assert_eq!((run.failure().0, run.out.as_str()), (3, ""));
 }
+
+#[tokio::test]
+async fn ssh_takes_the_place_of_the_process() {
+    let user = owner_of_web1().await;
+    set_mode(&user.write("bin/ssh", "#!/bin/sh\necho $$\n"), 0o755);
+
+    let run = Run::of(user.bash(r#"PATH="$HOME/bin:$PATH"; echo $$; exec hcc ssh web1"#)).await;
+
+    let ids: Vec<_> = run.out.lines().collect();
+    assert_eq!(ids.len(), 2, "{run:?}");
+    assert_eq!(ids[0], ids[1]);
+}

@@ -18,7 +18,7 @@ async fn changes_appear_until_ctrl_c() {
     let create = user.command(&["create", "web2", "--wait"]);
     let mut create = create.into_std();
 
-    let (rest, code) = Terminal::with(&user, &["list", "--watch=50ms"], move |terminal| {
+    let (rest, code) = Terminal::with(&user, &["list", "--watch=1s"], move |terminal| {
         terminal.see("web1");
         assert!(create.status().unwrap().success());
         terminal.see("web2");
@@ -34,14 +34,7 @@ async fn changes_appear_until_ctrl_c() {
 #[tokio::test]
 async fn a_temporary_failure_is_reported_and_does_not_end_it() {
     let user = owner_of_web1().await;
-    let args = [
-        "list",
-        "--watch=50ms",
-        "-o",
-        "noheader",
-        "-o",
-        "columns=name",
-    ];
+    let args = ["list", "--watch=1s", "-o", "noheader", "-o", "columns=name"];
     let mut list = user.command(&args).spawn().unwrap();
     let mut names = BufReader::new(list.stdout.take().unwrap()).lines();
     let mut errors = BufReader::new(list.stderr.take().unwrap()).lines();
@@ -68,10 +61,23 @@ async fn a_temporary_failure_is_reported_and_does_not_end_it() {
 #[tokio::test]
 async fn a_lasting_failure_ends_it() {
     let user = owner_of_web1().await;
-    let mut list = user.command(&["list", "--watch=50ms"]);
+    let mut list = user.command(&["list", "--watch=1s"]);
     list.env("HCLOUD_TOKEN", "revoked");
 
     let run = Run::of(list).await;
 
     assert_eq!(run.failure().0, 5);
+}
+
+#[tokio::test]
+async fn interval_is_at_least_a_second() {
+    let user = owner_of_web1().await;
+
+    for interval in ["0", "0s", "999ms", "-5s"] {
+        let run = user.hcc(&["list", &format!("--watch={interval}")]).await;
+
+        let (code, text) = run.failure();
+        assert_eq!(code, 2, "{text}");
+        assert!(text.contains("expected"), "{text}");
+    }
 }
