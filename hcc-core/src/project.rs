@@ -10,6 +10,7 @@ mod guard;
 pub(crate) mod images;
 mod labels;
 mod list;
+pub(crate) mod names;
 mod offers;
 mod operate;
 mod power;

@@ -15,6 +15,7 @@ mod handle;
 mod handler;
 mod heartbeat;
 mod in_flight;
+mod order;
 mod periodic_sync;
 mod refresher;
 mod schedules;

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::consumer::Slot;
 use crate::{Page, PageCursor, Presence, Result};
 
 /// Commands in a database, shared by any number of processes.
@@ -101,11 +102,17 @@ pub trait Commands: Debug + Send + Sync {
     /// The cost does not depend on the length of the queue.
     async fn get(&self, id: &CommandId) -> Result<Option<Entry>>;
 
-    /// Returns whether a server has a command in the queue: waiting, delayed or leased,
-    /// but not dead.
+    /// Returns the first command of a server in their order, which is leased or the next one to be;
+    /// `None` if the server has none but dead letters.
     ///
     /// The cost does not depend on the length of the queue.
-    async fn pending(&self, server: &str) -> Result<bool>;
+    async fn first(&self, server: &str) -> Result<Option<Entry>>;
+
+    /// Returns whether a server has a command in the queue: waiting, delayed or leased,
+    /// but not dead.
+    async fn pending(&self, server: &str) -> Result<bool> {
+        Ok(self.first(server).await?.is_some())
+    }
 
     /// Counts the commands by state.
     ///
@@ -343,6 +350,8 @@ pub struct Lease {
     pub attempt: u32,
     /// How long the command had been in the queue.
     pub age: Duration,
+    /// Its place in a [`Consumer::run`](crate::Consumer::run).
+    pub(crate) slot: Option<Slot>,
 }
 
 impl Lease {
@@ -353,15 +362,31 @@ impl Lease {
             token,
             attempt,
             age,
+            slot: None,
+        }
+    }
+
+    /// Waits for something before a handler executes the command. Meanwhile it does not count as
+    /// one of those that a [`Consumer`](crate::Consumer::run) executes at a time, so that it can wait for
+    /// another command.
+    ///
+    /// The lease is renewed as always.
+    pub async fn idle<T>(&self, wait: impl Future<Output = T>) -> T {
+        match &self.slot {
+            Some(slot) => slot.free_during(wait).await,
+            None => wait.await,
         }
     }
 
     /// The same lease, for callers that settle it at most once.
     pub(crate) fn copy(&self) -> Self {
-        Self {
-            command: self.command.clone(),
-            ..*self
-        }
+        let Self {
+            token,
+            attempt,
+            age,
+            ..
+        } = *self;
+        Self::new(self.command.clone(), token, attempt, age)
     }
 }
 

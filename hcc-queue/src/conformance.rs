@@ -78,12 +78,14 @@ macro_rules! conformance {
             delayed_push_is_never_a_duplicate
             commands_are_counted_by_state
             server_has_pending_commands_until_they_end
+            first_command_of_a_server_is_found
             pages_have_every_entry_once_and_in_order
             dead_letters_are_counted_and_paged_from_the_newest
             expired_dead_letters_are_deleted
             consumer_deletes_expired_dead_letters
             outcome_decides_what_happens_to_a_command
             handlers_run_concurrently_and_in_order
+            idle_handler_leaves_its_place_to_others
             handler_that_panics_has_failed
             handler_is_dropped_when_its_lease_is_lost
             running_handlers_finish_after_shutdown
@@ -889,6 +891,35 @@ pub async fn server_has_pending_commands_until_they_end(fixture: &dyn Fixture) {
     assert!(!pending().await);
 }
 
+/// The first command of a server stays the first while it is leased or delayed.
+pub async fn first_command_of_a_server_is_found(fixture: &dyn Fixture) {
+    let queue = fixture.queue().await;
+    let commands = queue.commands();
+    let first = async || commands.first("vm").await.unwrap();
+    push(&queue, "stop", "other").await;
+    commands.ack(leased(&queue, HOUR).await).await.unwrap();
+    assert_eq!(first().await, None);
+    push(&queue, "stop", "vm").await;
+    push(&queue, "start", "vm").await;
+    let is_stop = |first: Option<Entry>| first.unwrap().command.verb == "stop";
+
+    let waiting = first().await;
+    let lease = leased(&queue, HOUR).await;
+    let held = first().await;
+    commands.release(lease, HOUR, "locked").await.unwrap();
+    let delayed = first().await;
+    commands
+        .remove(&delayed.as_ref().unwrap().command.id)
+        .await
+        .unwrap();
+    let next = first().await.unwrap();
+
+    assert!(matches!(held.as_ref().unwrap().state, State::Leased(_)));
+    assert!(is_stop(waiting) && is_stop(held) && is_stop(delayed));
+    assert_eq!(next.command.verb, "start");
+    assert_eq!(next.state, State::Waiting);
+}
+
 /// Pages of any size are parts of one list.
 pub async fn pages_have_every_entry_once_and_in_order(fixture: &dyn Fixture) {
     let queue = fixture.queue().await;
@@ -1070,6 +1101,41 @@ pub async fn handlers_run_concurrently_and_in_order(fixture: &dyn Fixture) {
     let done = done.lock().unwrap();
     assert_eq!(done.len(), SERVERS);
     assert!(done.values().all(|verbs| *verbs == ["one", "two", "three"]));
+}
+
+/// A handler that waits for another command does not prevent it from running.
+pub async fn idle_handler_leaves_its_place_to_others(fixture: &dyn Fixture) {
+    let queue = without_polling(fixture).await;
+    push(&queue, "first", "a").await;
+    push(&queue, "second", "b").await;
+    push(&queue, "third", "c").await;
+    let order: Arc<Mutex<Vec<String>>> = Arc::default();
+    let is_second_done = Arc::new(Notify::new());
+    let handler = {
+        let order = Arc::clone(&order);
+        move |lease: Arc<Lease>| {
+            let (order, is_second_done) = (Arc::clone(&order), Arc::clone(&is_second_done));
+            async move {
+                match verb(&lease) {
+                    "first" => lease.idle(is_second_done.notified()).await,
+                    "second" => is_second_done.notify_one(),
+                    _ => {}
+                }
+                order.lock().unwrap().push(verb(&lease).to_owned());
+                Outcome::Done
+            }
+        }
+    };
+
+    let mut consumer = queue.consumer().await.unwrap();
+    soon(consumer.run(1, handler, until_empty(&queue)))
+        .await
+        .unwrap();
+
+    let order = order.lock().unwrap().clone();
+    let at = |verb| order.iter().position(|it| it == verb).unwrap();
+    assert_eq!(order.len(), 3);
+    assert!(at("second") < at("first"), "{order:?}");
 }
 
 /// A panic is a failed attempt, and the worker goes on.

@@ -5,12 +5,12 @@ use std::fmt;
 use std::future::{pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 use tracing::{debug, error, info, warn};
@@ -198,7 +198,8 @@ impl Consumer {
         }
     }
 
-    /// Executes commands until `shutdown`, at most `concurrency` at a time.
+    /// Executes commands until `shutdown`, at most `concurrency` at a time, without those that are
+    /// [idle](Lease::idle).
     ///
     /// - Commands of one server run one after the other, in their order; those of different
     ///   servers run concurrently, each in a task of its own.
@@ -250,16 +251,19 @@ impl Consumer {
         cancel: &watch::Sender<bool>,
     ) -> Result<()> {
         let mut jobs = JoinSet::new();
+        let slots = Arc::new(Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS)));
         let mut shutdown = pin!(shutdown);
         let mut backoff = MIN_BACKOFF;
         let ended = loop {
-            let filled = runner.fill(&mut jobs, concurrency).await;
-            let is_full = jobs.len() >= concurrency;
+            let filled = runner.fill(&mut jobs, &slots).await;
+            let is_full = slots.available_permits() == 0;
             let woken = async {
                 filled?;
                 if is_full {
                     self.expire_dead().await?;
-                    pending().await
+                    // Until a handler ends, or is idle.
+                    drop(slots.acquire().await);
+                    Ok(())
                 } else {
                     self.wait().await
                 }
@@ -326,6 +330,34 @@ impl fmt::Debug for Consumer {
     }
 }
 
+/// The place of a command among those that a consumer executes at the same time.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    slots: Arc<Semaphore>,
+    permit: Mutex<Option<OwnedSemaphorePermit>>,
+}
+
+impl Slot {
+    fn new(permit: OwnedSemaphorePermit) -> Self {
+        Self {
+            slots: Arc::clone(permit.semaphore()),
+            permit: Mutex::new(Some(permit)),
+        }
+    }
+
+    fn set(&self, permit: Option<OwnedSemaphorePermit>) {
+        *self.permit.lock().unwrap_or_else(PoisonError::into_inner) = permit;
+    }
+
+    /// Frees the slot while something is awaited.
+    pub(crate) async fn free_during<T>(&self, wait: impl Future<Output = T>) -> T {
+        self.set(None);
+        let output = wait.await;
+        self.set(Arc::clone(&self.slots).acquire_owned().await.ok());
+        output
+    }
+}
+
 /// What the jobs of one [`Consumer::run`] share.
 struct Runner<H> {
     /// Of this worker, for its leases.
@@ -338,12 +370,13 @@ struct Runner<H> {
 
 impl<H: Handler> Runner<H> {
     /// Starts jobs until none is due or all slots are in use.
-    async fn fill(self: &Arc<Self>, jobs: &mut JoinSet<()>, concurrency: usize) -> Result<()> {
-        while jobs.len() < concurrency {
+    async fn fill(self: &Arc<Self>, jobs: &mut JoinSet<()>, slots: &Arc<Semaphore>) -> Result<()> {
+        while let Ok(permit) = Arc::clone(slots).try_acquire_owned() {
             let leased = self.presence.lease(self.queue.policy().lease).await?;
-            let Some(lease) = leased else {
+            let Some(mut lease) = leased else {
                 break;
             };
+            lease.slot = Some(Slot::new(permit));
             jobs.spawn(Arc::clone(self).execute(lease));
         }
         Ok(())
@@ -381,6 +414,10 @@ impl<H: Handler> Runner<H> {
                 .settled(&lease, H::Report::default(), Err(lost)),
         };
         settled.await;
+        // The handler may have kept the lease.
+        if let Some(slot) = &lease.slot {
+            slot.set(None);
+        }
     }
 
     async fn attempt(&self, lease: &Arc<Lease>) -> Result<(Outcome, H::Report)> {

@@ -57,8 +57,8 @@ impl Commands for DryRunCommands {
         self.0.get(id).await
     }
 
-    async fn pending(&self, server: &str) -> Result<bool> {
-        self.0.pending(server).await
+    async fn first(&self, server: &str) -> Result<Option<Entry>> {
+        self.0.first(server).await
     }
 
     async fn counts(&self) -> Result<Counts> {

@@ -317,9 +317,10 @@ impl Commands for Memory {
         Ok(queue.find(is_it).or_else(|| dead.find(is_it)))
     }
 
-    async fn pending(&self, server: &str) -> Result<bool> {
+    async fn first(&self, server: &str) -> Result<Option<Entry>> {
         let rows = self.rows();
-        Ok(rows.queue.iter().any(|row| row.command.server == server))
+        let first = rows.queue.iter().find(|row| row.command.server == server);
+        Ok(first.map(|row| row.entry(row.state())))
     }
 
     async fn counts(&self) -> Result<Counts> {

@@ -145,8 +145,9 @@ impl Commands for Redis {
         Ok(row.map(entry))
     }
 
-    async fn pending(&self, server: &str) -> Result<bool> {
-        self.0.call("pending", server).await
+    async fn first(&self, server: &str) -> Result<Option<Entry>> {
+        let row: Option<Row> = self.0.call("first", server).await?;
+        Ok(row.map(entry))
     }
 
     async fn counts(&self) -> Result<Counts> {

@@ -350,11 +350,13 @@ impl Commands for Sqlite {
         .await
     }
 
-    async fn pending(&self, server: &str) -> Result<bool> {
+    async fn first(&self, server: &str) -> Result<Option<Entry>> {
         let server = server.to_owned();
         self.read(move |connection| {
-            let sql = "SELECT 1 FROM cmd WHERE \"for\" = ?1";
-            Ok(connection.prepare_cached(sql)?.exists([server])?)
+            let sql = format!("{COMMANDS} WHERE \"for\" = ?1 ORDER BY seq LIMIT 1");
+            let mut find = connection.prepare_cached(&sql)?;
+            let found = find.query_row([server], entry).optional()?;
+            Ok(found.map(|(_, entry)| entry))
         })
         .await
     }

@@ -314,9 +314,10 @@ impl Commands for JsonCommands {
         Ok(entry.or_else(|| Some(dead()?.entry(State::Dead))))
     }
 
-    async fn pending(&self, server: &str) -> Result<bool> {
+    async fn first(&self, server: &str) -> Result<Option<Entry>> {
         let rows = self.file.read().await?;
-        Ok(rows.queue.iter().any(|row| row.server == server))
+        let first = rows.queue.iter().find(|row| row.server == server);
+        Ok(first.map(|row| row.entry(row.state())))
     }
 
     async fn counts(&self) -> Result<Counts> {

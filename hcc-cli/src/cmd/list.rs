@@ -73,24 +73,24 @@ impl List {
         if self.cached {
             let store = config.store().await?;
             let records = store.stream(Order::Inserted, CACHED);
-            return self.rows(records.map_ok(Cached::from), out).await;
+            let selected = records.map_ok(Cached::from).try_filter(|record| {
+                let label = |key: &str| record.labels.get(key).map(String::as_str);
+                let selector = self.selector.as_ref();
+                ready(selector.is_none_or(|selector| selector.matches_with(label)))
+            });
+            return self.rows(selected, out).await;
         }
         let project = config.project(Guard::Managed).await?;
-        let pages = project.list_pages();
+        let pages = project.list_pages(self.selector.as_ref());
         let servers = pages.map_ok(|page| stream::iter(page.into_iter().map(Ok::<_, Error>)));
         self.rows(servers.try_flatten(), out).await
     }
 
     async fn rows<R, E>(&self, rows: impl Stream<Item = Result<R, E>>, out: &Output) -> Result<()>
     where
-        R: Row + Labelled,
+        R: Row,
         CliError: From<E>,
     {
-        let is_selected = |row: &R| {
-            let selector = self.selector.as_ref();
-            ready(selector.is_none_or(|selector| selector.matches_with(|key| row.label(key))))
-        };
-        let rows = rows.try_filter(is_selected);
         if self.sort.is_none() && self.watch.is_none() {
             return out.streamed(rows).await;
         }
@@ -112,24 +112,6 @@ fn watch_interval(interval: &str) -> Result<Duration> {
     match interval < MIN_WATCH_INTERVAL {
         true => Err(CliError::usage("expected at least 1s")),
         false => Ok(interval),
-    }
-}
-
-/// What has labels.
-trait Labelled {
-    /// The value of a label.
-    fn label(&self, key: &str) -> Option<&str>;
-}
-
-impl Labelled for ServerSummary {
-    fn label(&self, key: &str) -> Option<&str> {
-        self.remote.as_ref()?.labels.get(key)
-    }
-}
-
-impl Labelled for Cached {
-    fn label(&self, key: &str) -> Option<&str> {
-        self.labels.get(key).map(String::as_str)
     }
 }
 

@@ -3,7 +3,7 @@
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 use hcc_store::{Fields, Order};
-use hcloud_api::{Labels, ListServers, ListedPage, Server};
+use hcloud_api::{LabelSelector, Labels, ListServers, ListedPage, Server};
 use indexmap::IndexMap;
 use serde::Serialize;
 
@@ -80,20 +80,34 @@ impl Project {
     ///
     /// The request to Hetzner fails, or the records cannot be read.
     pub async fn list(&self) -> Result<Vec<ServerSummary>> {
-        self.list_pages().try_concat().await
+        self.list_pages(None).try_concat().await
     }
 
     /// Returns the same in parts, so that few of them are in memory at a time.
-    pub fn list_pages(&self) -> BoxStream<'_, Result<Vec<ServerSummary>>> {
-        let lister = async {
+    ///
+    /// With a selector, only those with these labels; a record without a server has none. Hetzner
+    /// selects the servers, unless records without one may be selected as well.
+    pub fn list_pages(
+        &self,
+        selector: Option<&LabelSelector>,
+    ) -> BoxStream<'_, Result<Vec<ServerSummary>>> {
+        let selector = selector.cloned();
+        let lister = async move {
             let mut records = self.store.stream(Order::Inserted, Fields::Only(&["id"]));
             let mut unseen = IndexMap::new();
             while let Some(record) = records.try_next().await? {
                 unseen.insert(record.name, Recorded::Unseen(record.id));
             }
-            let servers = self.api.servers().list(&ListServers::default()).pages();
+            let selects_unlabelled = |it: &LabelSelector| it.matches(&Labels::new());
+            let is_complete = selector.as_ref().is_none_or(selects_unlabelled);
+            let filter = ListServers {
+                label_selector: selector.clone().filter(|_| !is_complete),
+                ..ListServers::default()
+            };
             let lister = Lister {
-                servers,
+                servers: self.api.servers().list(&filter).pages(),
+                selector: selector.filter(|_| is_complete),
+                is_complete,
                 records: unseen,
                 unreadable: Unreadable::default(),
                 listed: 0,
@@ -110,6 +124,10 @@ const RECORDS_PER_PART: usize = 1000;
 /// Lists servers, then records without one.
 struct Lister {
     servers: BoxStream<'static, hcloud_api::Result<ListedPage<Server>>>,
+    /// What is listed of the servers, unless Hetzner has selected them.
+    selector: Option<LabelSelector>,
+    /// Whether all servers are listed, so that the others have only a record.
+    is_complete: bool,
     records: IndexMap<String, Recorded>,
     unreadable: Unreadable,
     /// How many records were checked after all servers.
@@ -128,9 +146,17 @@ impl Lister {
     async fn next(mut self) -> Result<Option<(Vec<ServerSummary>, Self)>> {
         if let Some(page) = self.servers.try_next().await? {
             self.unreadable.extend(page.skipped());
-            let servers = page.items.into_iter();
-            let servers = servers.map(|server| self.server(server)).collect();
+            let mut servers = Vec::new();
+            for server in page.items {
+                let is_selected = |it: &LabelSelector| it.matches(&server.labels);
+                let is_selected = self.selector.as_ref().is_none_or(is_selected);
+                let server = self.server(server);
+                servers.extend(is_selected.then_some(server));
+            }
             return Ok(Some((servers, self)));
+        }
+        if !self.is_complete {
+            return Ok(None);
         }
         let end = self.records.len().min(self.listed + RECORDS_PER_PART);
         let range = self.records.get_range(self.listed..end);

@@ -15,9 +15,6 @@ use crate::{Error, Result, Scope, ServerName};
 /// How long an operation waits for actions between its steps.
 const STEP_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
-/// How long commands that were pushed for the former name of a server are executed.
-const RENAMED_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
-
 impl Project {
     /// Executes an operation. The returned actions are usually still running; when they have ended,
     /// call [`conclude`](Self::conclude).
@@ -101,20 +98,6 @@ impl Project {
             }
         }
         Ok(())
-    }
-
-    /// Notes the new name of a server, for commands that were pushed for the former one.
-    pub(crate) async fn record_new_name(&self, old: &ServerName, new: &ServerName) -> Result<()> {
-        let now = SystemTime::now();
-        let at = now
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        let renamed = json!({ "name": new.as_str(), "at": at.as_secs_f64() });
-        let (kind, until) = (Attachment::Renamed, now + RENAMED_TTL);
-        Ok(self
-            .store
-            .attach(kind, old.as_str(), &renamed, until)
-            .await?)
     }
 
     /// Gives the schedules of a server its new name. Safe to repeat.

@@ -62,16 +62,6 @@ impl Executor {
             return Ok(None);
         };
         let record = context.store().get(server.as_str()).await?;
-        if record.is_none() {
-            if let Some(new) = self.new_name(request, server, delivery).await? {
-                let server = Some(new);
-                let request = Request {
-                    server,
-                    ..request.clone()
-                };
-                return Box::pin(self.execute(&request, delivery)).await;
-            }
-        }
         self.authorize(request, server, record.as_ref()).await?;
         match &request.command {
             Command::Sync | Command::SyncAll => self.sync(server, record.is_some()).await?,
@@ -111,34 +101,6 @@ impl Executor {
             }
         }
         Ok(None)
-    }
-
-    /// Returns the name that a server was given after this command had been pushed for its former
-    /// one.
-    async fn new_name(
-        &self,
-        request: &Request,
-        server: &ServerName,
-        delivery: &Delivery,
-    ) -> Result<Option<ServerName>, AttemptError> {
-        if matches!(
-            request.command,
-            Command::Create(_) | Command::Operation(Operation::Rename(_))
-        ) {
-            return Ok(None);
-        }
-        let store = self.context.store();
-        let renamed = store
-            .attachment(Attachment::Renamed, server.as_str())
-            .await?;
-        let Some(renamed) = renamed else {
-            return Ok(None);
-        };
-        let was_before = renamed["at"]
-            .as_f64()
-            .is_some_and(|at| delivery.pushed.as_millisecond() as f64 / 1000.0 <= at);
-        let name = renamed["name"].as_str().filter(|_| was_before);
-        Ok(name.and_then(|name| name.parse().ok()))
     }
 
     /// Creates a server with its backups and protection.
@@ -287,7 +249,7 @@ impl Executor {
     }
 
     /// Asks the authorizer, with the labels that the server has now if they matter.
-    async fn authorize(
+    pub(super) async fn authorize(
         &self,
         request: &Request,
         server: &ServerName,

@@ -14,9 +14,10 @@ use super::in_flight::InFlight;
 use super::status::Service;
 #[cfg(feature = "metrics")]
 use crate::Verb;
+use crate::operation::Operation;
 use crate::project::delivery::{Delivery, Kept};
 use crate::schedule::{Due, without_marker};
-use crate::{CommandEvent, Event, Failure, Outcome, Repetition, Request};
+use crate::{Command, CommandEvent, Event, Failure, Outcome, Repetition, Request};
 
 /// How long a cancelled request may still take to arrive at Hetzner.
 const IN_FLIGHT_TTL: Duration = Duration::from_secs(60);
@@ -41,12 +42,17 @@ impl Handler for CommandHandler {
     type Report = Report;
 
     async fn handle(&self, lease: Arc<Lease>) -> (Attempt, Report) {
-        let _budget = self.budget.begin().await;
-        let _in_flight = self.in_flight.start(&lease.command);
+        let delivery = Delivery::of(&lease);
         let handled = async {
+            let server = match self.executor.wait_for_turn(&lease, &delivery).await {
+                Ok(server) => server,
+                Err(error) => return self.conclude(&lease, Err(error)).await,
+            };
+            let _budget = self.budget.begin().await;
+            let _in_flight = self.in_flight.start(&lease.command);
             #[cfg(feature = "metrics")]
             let began = tokio::time::Instant::now();
-            let attempted = self.attempt(&lease).await;
+            let attempted = self.attempt(&lease, server, delivery).await;
             #[cfg(feature = "metrics")]
             crate::metrics::record_duration(self.label(&lease), began.elapsed());
             self.note_services(&attempted);
@@ -112,9 +118,18 @@ impl Handler for CommandHandler {
 }
 
 impl CommandHandler {
-    async fn attempt(&self, lease: &Lease) -> Result<Option<String>, AttemptError> {
+    async fn attempt(
+        &self,
+        lease: &Lease,
+        server: String,
+        delivery: Delivery,
+    ) -> Result<Option<String>, AttemptError> {
         let Some(due) = Due::of(&lease.command) else {
-            return self.execute(&lease.command, &Delivery::of(lease)).await;
+            let command = hcc_queue::Command {
+                server,
+                ..lease.command.clone()
+            };
+            return self.execute(&command, &delivery).await;
         };
         let context = &self.executor.context;
         let Some(schedule) = context.begin_due(&due, lease).await? else {
@@ -128,7 +143,7 @@ impl CommandHandler {
         };
         let delivery = Delivery {
             schedule: Some(kept(&schedule)),
-            ..Delivery::of(lease)
+            ..delivery
         };
         let note = self.execute(&command, &delivery).await?;
         context
@@ -222,6 +237,7 @@ impl CommandHandler {
         let disposition = context.queue.disposition(lease, &attempt);
         if !matches!(disposition, Disposition::Retry(_)) {
             self.end_due(lease, &event).await;
+            self.end_rename(lease, &event).await;
             self.record(&event).await;
         }
         (attempt, Some(event))
@@ -236,6 +252,27 @@ impl CommandHandler {
         if let Err(error) = self.executor.context.end_due(&due, failed).await {
             let error = &error as &dyn std::error::Error;
             warn!(error, "outcome not noted in the schedule");
+        }
+    }
+
+    /// Forgets that a server is being renamed if that has failed.
+    async fn end_rename(&self, lease: &Lease, event: &CommandEvent) {
+        if event.outcome.as_ref().is_none_or(Outcome::is_done) {
+            return;
+        }
+        let Ok(Request {
+            server: Some(server),
+            command: Command::Operation(Operation::Rename(rename)),
+            ..
+        }) = Request::try_from(&lease.command)
+        else {
+            return;
+        };
+        let Ok(new) = rename.to.parse() else { return };
+        let project = self.executor.context.project();
+        if let Err(error) = project.forget_rename(&server, &new).await {
+            let error = &error as &dyn std::error::Error;
+            warn!(error, "rename not forgotten");
         }
     }
 

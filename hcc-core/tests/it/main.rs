@@ -12,6 +12,7 @@ mod once;
 mod operations;
 mod outcomes;
 mod permissions;
+mod renames;
 mod scale;
 mod schedules;
 mod servers;

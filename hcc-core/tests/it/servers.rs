@@ -1,7 +1,9 @@
 //! Power, labels, console and deletion.
 
+use futures_util::TryStreamExt;
 use hcc_core::{DeleteOutcome, Error, ErrorKind, Guard, Power, Presence};
 use hcc_store::{Patch, Store, StoreExt};
+use hcloud_api::{LabelSelector, ListServers};
 use hcloud_sim::Sim;
 use secrecy::ExposeSecret;
 
@@ -190,6 +192,60 @@ async fn refused_deletion_keeps_the_record() {
         (ErrorKind::Refused, "protected")
     );
     assert!(setup.record("web1").await.is_some());
+}
+
+#[tokio::test]
+async fn servers_are_selected_by_hetzner_if_records_cannot_be_selected() {
+    let labels: [(&str, &[(&str, &str)]); 4] = [
+        ("prod", &[("env", "prod")]),
+        ("test", &[("env", "test")]),
+        ("none", &[]),
+        ("old", &[("env", "prod"), ("old", "1")]),
+    ];
+    let sim = labels.iter().fold(Sim::builder(), |sim, (name, labels)| {
+        sim.server(*name, labels)
+    });
+    let setup = TestProject::new(sim).await;
+    setup.store.reserve("record").await.unwrap();
+    for (selector, expected, by_hetzner) in [
+        ("env", &["prod", "test", "old"][..], true),
+        ("!env", &["none", "record"], false),
+        ("env=prod", &["prod", "old"], true),
+        ("env==prod", &["prod", "old"], true),
+        ("env!=prod", &["test", "none", "record"], false),
+        ("env in (test,none)", &["test"], true),
+        (
+            "env notin (test,none)",
+            &["prod", "none", "old", "record"],
+            false,
+        ),
+        ("env=prod,!old", &["prod"], true),
+        ("env,env!=test", &["prod", "old"], true),
+    ] {
+        setup.sim.clear_requests();
+        let selected: LabelSelector = selector.parse().unwrap();
+
+        let pages = setup.project.list_pages(Some(&selected));
+        let listed: Vec<_> = pages.try_concat().await.unwrap();
+
+        let names: Vec<_> = listed.iter().map(|server| &*server.name).collect();
+        assert_eq!(names, expected, "{selector}");
+        let requests = setup.sim.requests();
+        let queries = requests.iter().filter_map(|request| request.query.as_ref());
+        let is_sent = queries
+            .into_iter()
+            .any(|query| query.contains("label_selector="));
+        assert_eq!(is_sent, by_hetzner, "{requests:?}");
+        // Hetzner selects the same servers.
+        let filter = ListServers {
+            label_selector: Some(selected),
+            ..ListServers::default()
+        };
+        let servers = setup.api().servers().list(&filter).all().await.unwrap();
+        let of_api: Vec<_> = servers.iter().map(|server| &*server.name).collect();
+        let remote = expected.iter().filter(|name| **name != "record");
+        assert_eq!(of_api, remote.copied().collect::<Vec<_>>(), "{selector}");
+    }
 }
 
 #[tokio::test]

@@ -118,6 +118,25 @@ async fn kill_at_any_step_repeats_no_operation_and_loses_no_outcome() {
     }
 }
 
+#[tokio::test]
+async fn kills_keep_the_order_of_commands_for_renamed_servers() {
+    renames_in_a_storm(
+        Databases::sqlite,
+        "kills_keep_the_order_of_commands_for_renamed_servers",
+    )
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn kills_keep_the_order_of_commands_for_renamed_servers_in_mongodb() {
+    renames_in_a_storm(
+        Databases::mongodb,
+        "kills_keep_the_order_of_commands_for_renamed_servers_in_mongodb",
+    )
+    .await;
+}
+
 /// A command whose repetition would do harm.
 struct Once {
     verb: &'static str,
@@ -159,19 +178,11 @@ const OPERATION_FAULTS: &[&str] = &[
 impl Once {
     /// Creates a server with a record, and pushes the command for it.
     async fn push(&self, databases: &Databases, sim: &Sim, name: &str) -> Pushed {
-        let api = client(sim.endpoint());
-        let create = CreateServer {
-            labels: Labels::new().with("managed", "1").unwrap(),
-            ..CreateServer::new(name, "cx23", "debian-13")
-        };
-        let created = api.servers().create(&create).await.unwrap();
-        api.wait(created.actions()).await.unwrap();
-        let project = Project::new(api, databases.store().await, Settings::default());
-        project.sync(&Scope::All, false).await.unwrap();
+        let server = create_managed(databases, sim, name).await;
         let mut command = Command::new(self.verb, name);
         command.args = serde_json::from_str(self.args).unwrap();
         let id = databases.queue().await.push(&command).await.unwrap();
-        let (name, server) = (name.to_owned(), created.server.id);
+        let name = name.to_owned();
         Pushed { id, name, server }
     }
 
@@ -214,6 +225,20 @@ impl Once {
         assert_eq!(images, if self.verb == "snapshot" { count } else { 0 });
         is_done
     }
+}
+
+/// Creates a server with a record.
+async fn create_managed(databases: &Databases, sim: &Sim, name: &str) -> ServerId {
+    let api = client(sim.endpoint());
+    let create = CreateServer {
+        labels: Labels::new().with("managed", "1").unwrap(),
+        ..CreateServer::new(name, "cx23", "debian-13")
+    };
+    let created = api.servers().create(&create).await.unwrap();
+    api.wait(created.actions()).await.unwrap();
+    let project = Project::new(api, databases.store().await, Settings::default());
+    project.sync(&Scope::All, false).await.unwrap();
+    created.server.id
 }
 
 struct Pushed {
@@ -291,6 +316,81 @@ async fn operation_killed_at_each_step(operation: &Once, test: &str) -> usize {
         }
     }
     kills
+}
+
+/// Each round renames a server twice, and kills two workers meanwhile.
+async fn renames_in_a_storm(databases: impl FnOnce() -> Databases, test: &str) {
+    if run_as_worker().await {
+        return;
+    }
+    let databases = databases();
+    let rounds = number("HCC_STORM_ROUNDS").unwrap_or(10);
+    let sim = simulator().await;
+    let (queue, store) = (databases.queue().await, databases.store().await);
+    let mut all = Vec::new();
+
+    for round in 0..rounds {
+        let [a, b, c] = ["a", "b", "c"].map(|name| format!("{name}{round}"));
+        let server = create_managed(&databases, &sim, &a).await;
+        let mut ids = Vec::new();
+        let mut push = async |verb: &str, server: &str, args| {
+            let mut command = Command::new(verb, server);
+            command.args = args;
+            ids.push(queue.push(&command).await.unwrap());
+        };
+        sim.add_fault("latency=10ms".parse().unwrap());
+        push("rename", &a, json!({ "to": b, "id": server.number() })).await;
+        push("off", &a, json!(null)).await;
+        push("start", &a, json!(null)).await;
+        let workers = [(); 2].map(|()| WorkerProcess::spawn(&databases, &sim, test, None));
+        while store.get(&b).await.unwrap().is_none() {
+            sleep(Duration::from_millis(1)).await;
+        }
+        push("rescue", &b, json!({ "do": "enable" })).await;
+        push("rename", &b, json!({ "to": c, "id": server.number() })).await;
+        push("rescue", &b, json!({ "do": "disable" })).await;
+        let requests = sim.requests().len() + round * 3;
+        let is_left = async || queue.commands().counts().await.unwrap().waiting > 0;
+        while sim.requests().len() < requests && is_left().await {
+            sleep(Duration::from_millis(1)).await;
+        }
+        drop(workers);
+        sim.clear_faults();
+        all.push((server, c, ids));
+    }
+
+    let last = RunningWorker::start(databases.worker(sim.endpoint()).await);
+    let frontend = Frontend::new(store, queue);
+    let api = client(sim.endpoint());
+    for (server, name, ids) in all {
+        for id in ids {
+            match frontend.wait(&id, MINUTE).await {
+                // A worker was killed before it reported the end, and later commands replaced `last`.
+                Ok(_) | Err(hcc_core::Error::OutcomeUnknown { .. }) => {}
+                Err(error) => panic!("{name}: {error}"),
+            }
+        }
+        assert_eq!(api.servers().get(server).await.unwrap().name, name);
+        let actions = api.servers().actions_for(server);
+        let mut actions = actions.list(&ListActions::default()).all().await.unwrap();
+        actions.sort_by_key(|action| action.id);
+        let mut order: Vec<_> = actions.into_iter().map(|action| action.command).collect();
+        // A command that was delivered again may have been repeated.
+        order.dedup();
+        assert_eq!(
+            order,
+            [
+                "create_server",
+                "start_server",
+                "stop_server",
+                "start_server",
+                "enable_rescue",
+                "disable_rescue"
+            ],
+            "{name}"
+        );
+    }
+    last.stop().await;
 }
 
 /// Creates a server; every other one falls back to a type or a location with the capacity.

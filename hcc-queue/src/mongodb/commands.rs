@@ -500,11 +500,15 @@ impl Commands for Documents {
         Ok(found.first().and_then(|found| document::entry(found)))
     }
 
-    async fn pending(&self, server: &str) -> Result<bool> {
-        let pending = doc! { "for": { "$eq": server }, "dead": { "$ne": true } };
-        let find = self.commands.find_one(pending);
-        let find = find.projection(doc! { "_id": 1 });
-        Ok(self.server.answer(find).await?.is_some())
+    async fn first(&self, server: &str) -> Result<Option<Entry>> {
+        let stages = [
+            doc! { "$match": { "for": { "$eq": server }, "dead": { "$ne": true } } },
+            doc! { "$sort": in_turn() },
+            doc! { "$limit": 1 },
+            doc! { "$replaceWith": { "now": "$$NOW", "command": "$$ROOT" } },
+        ];
+        let found = self.aggregate(stages).await?;
+        Ok(found.first().and_then(|found| document::entry(found)))
     }
 
     async fn counts(&self) -> Result<Counts> {

@@ -216,9 +216,10 @@ function calls.get(id)
   return call('EXISTS', of(id)) == 1 and row(id)
 end
 
-function calls.pending(server)
+function calls.first(server)
   import()
-  return call('EXISTS', lane(server))
+  local id = first(lane(server))
+  return id and row(id)
 end
 
 -- All, delayed, leased and dead.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use hcc_queue::conformance::{self, Fixture};
 use hcc_queue::{
     Channel, Command, CommandId, Commands, Counts, Entry, Error, Lease, Memory, Page, PageCursor,
-    Presence, Pushed, Queue, RawEvent, Reason, Received, Result, Subscription,
+    Presence, Pushed, Queue, RawEvent, Reason, Received, Result, State, Subscription,
 };
 use tokio::runtime::Runtime;
 use tokio::time::sleep;
@@ -22,6 +22,7 @@ enum Mistake {
     ExtensionIsIgnored,
     BusyServerDelaysLeases,
     NothingIsPending,
+    NewestIsFirst,
     NumbersAreDoubles,
     DeadLettersStay,
     LagNeverEnds,
@@ -148,8 +149,16 @@ impl Commands for Mutant {
         self.commands().get(id).await
     }
 
-    async fn pending(&self, server: &str) -> Result<bool> {
-        Ok(!self.has(Mistake::NothingIsPending) && self.commands().pending(server).await?)
+    async fn first(&self, server: &str) -> Result<Option<Entry>> {
+        if self.has(Mistake::NothingIsPending) {
+            return Ok(None);
+        }
+        if self.has(Mistake::NewestIsFirst) {
+            let entries = self.commands().list(None, 100).await?.entries;
+            let mut newest = entries.into_iter().rev();
+            return Ok(newest.find(|it| it.command.server == server && it.state != State::Dead));
+        }
+        self.commands().first(server).await
     }
 
     async fn counts(&self) -> Result<Counts> {
@@ -276,6 +285,7 @@ mutants! {
     extension_without_effect: ExtensionIsIgnored dies in extended_lease_excludes_others;
     lease_that_a_busy_server_delays: BusyServerDelaysLeases dies in busy_server_does_not_slow_down_the_others;
     commands_that_are_not_pending: NothingIsPending dies in server_has_pending_commands_until_they_end;
+    newest_command_as_the_first: NewestIsFirst dies in first_command_of_a_server_is_found;
     numbers_as_doubles: NumbersAreDoubles dies in numbers_arrive_exactly;
     dead_letters_for_good: DeadLettersStay dies in expired_dead_letters_are_deleted;
     lag_without_end: LagNeverEnds dies in slow_subscriber_receives_lagged;

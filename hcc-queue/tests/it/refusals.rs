@@ -173,7 +173,7 @@ async fn refused(queue: &Queue, leases: Vec<Lease>) -> Vec<String> {
     collect(&mut refused, queue.list_all().await);
     collect(&mut refused, queue.commands().counts().await);
     collect(&mut refused, queue.commands().next_due().await);
-    collect(&mut refused, queue.commands().pending("web1").await);
+    collect(&mut refused, queue.commands().first("web1").await);
     collect(&mut refused, queue.commands().get(&command.id).await);
     collect(&mut refused, queue.commands().delete_dead(later).await);
     collect(&mut refused, queue.retry(&command.id).await);

@@ -171,8 +171,8 @@ impl Commands for Recorded {
         self.0.commands().next_due().await
     }
 
-    async fn pending(&self, server: &str) -> Result<bool> {
-        self.0.commands().pending(server).await
+    async fn first(&self, server: &str) -> Result<Option<Entry>> {
+        self.0.commands().first(server).await
     }
 
     async fn counts(&self) -> Result<Counts> {
