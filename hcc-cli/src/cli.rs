@@ -1,9 +1,5 @@
 //! The command line: verbs and flags.
 
-use std::env;
-use std::ffi::OsString;
-
-use clap::parser::ValueSource;
 use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
@@ -155,21 +151,6 @@ impl Verb {
 }
 
 impl Cli {
-    /// Parses the arguments of this process.
-    ///
-    /// # Errors
-    ///
-    /// They are invalid, or a request for help.
-    pub(crate) fn of_args() -> Result<Self, clap::Error> {
-        let mut cli = Self::try_parse()?;
-        // Of a flag before and after the verb, clap keeps the one after it.
-        let profiles = all_profiles(Self::command(), env::args_os().collect());
-        if !profiles.is_empty() {
-            cli.flags = cli.flags.with_profiles(profiles);
-        }
-        Ok(cli)
-    }
-
     pub(crate) fn output(&self) -> Output {
         Output::new(&self.output)
             .with_dry_run(self.flags.dry_run())
@@ -247,38 +228,4 @@ impl Cli {
 fn version(out: &Output) -> Result<()> {
     let version = env!("CARGO_PKG_VERSION");
     out.result(format!("hcc {version}"), &json!({ "version": version }))
-}
-
-/// Returns the profiles on a valid command line, wherever they are.
-fn all_profiles(mut command: clap::Command, mut args: Vec<OsString>) -> Vec<String> {
-    const PROFILE: &str = "profile";
-    command.build();
-    let mut profiles = Vec::new();
-    loop {
-        let level = if command.has_subcommands() {
-            // What follows a subcommand is not parsed.
-            clap::Command::new("hcc")
-                .disable_help_flag(true)
-                .args(command.get_arguments().cloned())
-                .allow_external_subcommands(true)
-        } else {
-            command.clone()
-        };
-        let Ok(matches) = level.try_get_matches_from(args) else {
-            return profiles;
-        };
-        if matches.value_source(PROFILE) == Some(ValueSource::CommandLine) {
-            let given = matches.get_many::<String>(PROFILE);
-            profiles.extend(given.into_iter().flatten().cloned());
-        }
-        let Some((verb, rest)) = matches.subcommand() else {
-            return profiles;
-        };
-        let Some(next) = command.find_subcommand(verb) else {
-            return profiles;
-        };
-        let rest = rest.get_many::<OsString>("").into_iter().flatten();
-        args = [verb.into()].into_iter().chain(rest.cloned()).collect();
-        command = next.clone();
-    }
 }

@@ -61,12 +61,10 @@ impl Flags {
 
     /// Selects another profile.
     pub(crate) fn with_profile(self, profile: &str) -> Self {
-        self.with_profiles(vec![profile.to_owned()])
-    }
-
-    /// Selects other profiles.
-    pub(crate) fn with_profiles(self, profile: Vec<String>) -> Self {
-        Self { profile, ..self }
+        Self {
+            profile: vec![profile.to_owned()],
+            ..self
+        }
     }
 
     pub(crate) fn dry_run(&self) -> bool {

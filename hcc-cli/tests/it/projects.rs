@@ -392,39 +392,6 @@ async fn other_verbs_act_on_one_project() {
 }
 
 #[tokio::test]
-async fn profiles_count_wherever_they_are_given() {
-    let projects = Projects::new().await;
-    let several = "only hcc worker serves several";
-    for (args, refused) in [
-        (&["--profile", "a", "list", "--profile", "b"][..], several),
-        (
-            &["config", "--profile=a", "list", "--profile", "b"],
-            several,
-        ),
-        (
-            &["--quiet", "--profile", "a", "worker", "--profile=a"],
-            "profile a was given twice",
-        ),
-    ] {
-        let run = Run::of(projects.user.command_without_token(args)).await;
-
-        let (code, line) = run.failure();
-        assert_eq!(code, 2, "{args:?}: {line}");
-        assert!(line.contains(refused), "{args:?}: {line}");
-    }
-    let mut both = projects.user.command_without_token(&["--profile", "a"]);
-    both.args(["worker", "--profile", "b"]);
-    let both = both
-        .env_remove("HCLOUD_ENDPOINT")
-        .env("HCC_PROFILE", "unused");
-    projects
-        .started(std::mem::replace(both, Command::new("true")))
-        .await
-        .stop()
-        .await;
-}
-
-#[tokio::test]
 async fn permissions_for_one_project_are_refused_in_the_other() {
     let projects = Projects::new().await;
     let users = projects.store("a");
