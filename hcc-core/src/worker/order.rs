@@ -89,10 +89,11 @@ impl Turn<'_> {
         let former = project.names(&server).await?.former;
         let former = former.into_iter().map(|former| (former.name, former.at));
         for (name, until) in former.chain([(server.clone(), None)]) {
-            if name != *own
-                && let Some(first) = self.first(&name).await?
-                && self.is_after(&first, until)
-            {
+            if name == *own {
+                continue;
+            }
+            let first = self.first(&name).await?;
+            if let Some(first) = first.filter(|first| self.is_after(first, until)) {
                 return Ok(Some(first));
             }
         }
