@@ -124,7 +124,7 @@ impl Table {
             }
             if Some(position) != last {
                 let rest = self.widths[column].saturating_sub(measure_text_width(&text));
-                write!(out, "{:rest$}{GAP}", "")?;
+                write!(out, "{}{GAP}", " ".repeat(rest))?;
             }
         }
         writeln!(out)
@@ -172,6 +172,19 @@ mod tests {
 
         assert_eq!(widths.iter().sum::<usize>() + 3 * GAP.len(), 57);
         assert_eq!(widths, [4, 20, 20, 7]);
+    }
+
+    #[test]
+    fn long_texts_are_written_whole() {
+        let mut table = Table::new(vec!["name", "status"]);
+        let long = "x".repeat(70_000);
+        table.push([long.clone(), "off".to_owned()]);
+        table.push(["web1".to_owned(), "off".to_owned()]);
+        let mut out = Vec::new();
+
+        table.write(&mut out, false).unwrap();
+
+        assert!(String::from_utf8(out).unwrap().contains(&long));
     }
 
     #[test]
