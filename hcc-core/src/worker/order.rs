@@ -158,16 +158,17 @@ impl Turn<'_> {
         }
         let record = context.store.get(to).await?;
         let is_free = record.is_none_or(|record| Precondition::Reserved.allows(&record));
+        if !is_free {
+            // The rename fails, or was completed by an earlier delivery.
+            return Ok(None);
+        }
         let record = context.store.get(server).await?;
         let request = Request {
             server: Some(old.clone()),
             ..request.clone()
         };
         let authorized = self.executor.authorize(&request, &old, record.as_ref());
-        if !is_free || authorized.await.is_err() {
-            // The rename fails, or was completed by an earlier delivery.
-            return Ok(None);
-        }
+        authorized.await?;
         context.project().note_rename(&old, &new).await?;
         let Some(first) = self.first(to).await? else {
             return Ok(None);

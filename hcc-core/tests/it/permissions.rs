@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hcc_core::operation::Snapshot;
+use hcc_core::operation::{Rename, Snapshot};
 use hcc_core::{
     AccountAuthorizer, Command, CreateOptions, ErrorKind, OfferedCatalog, Power, ProjectScope,
     Request,
@@ -230,7 +230,8 @@ async fn outcomes_of_the_commands_of_users_are_in_the_audit_trail() {
     for allowed in [Command::Console, Snapshot::List {}.into()] {
         fixture.push(allowed, "mary").await.unwrap();
     }
-    for denied in [Command::Kill { id: None }, delete.into()] {
+    let rename = Rename::new("web2").into();
+    for denied in [Command::Kill { id: None }, delete.into(), rename] {
         fixture.push(denied, "mary").await.unwrap_err();
     }
     fixture.harness.push("sync", "web1").await.unwrap();
@@ -252,6 +253,7 @@ async fn outcomes_of_the_commands_of_users_are_in_the_audit_trail() {
             "mary snapshot list web1 done",
             "mary kill web1 denied",
             "mary snapshot delete web1 denied",
+            "mary rename web1 denied",
         ]
     );
 }
