@@ -18,7 +18,8 @@ pub enum Delay {
     /// The rate limit is reached. Requests are sent as fast as the limit allows.
     #[non_exhaustive]
     RateLimited {
-        /// When the API expects to have the whole budget again, or else when the request is sent.
+        /// When the API expects to have the whole budget again, or else until when it asks to wait,
+        /// if it says so.
         until: Option<SystemTime>,
         /// How long the request is retried before it fails.
         gives_up_in: Duration,

@@ -44,6 +44,12 @@ pub enum Error {
         path: String,
         /// The response's status.
         status: StatusCode,
+        /// What the response says if it is JSON of another form, such as `{"message": "…"}` or
+        /// problem details ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)); without secrets of
+        /// the request.
+        message: Option<String>,
+        /// How long the response asks to wait.
+        retry_after: Option<Duration>,
         /// Hetzner's id of this response, for support requests.
         correlation_id: Option<String>,
     },
@@ -230,8 +236,12 @@ impl fmt::Display for Error {
                 method,
                 path,
                 status,
+                message,
                 ..
-            } => write!(f, "{method} {path} returned {status} without an API error"),
+            } => {
+                write!(f, "{method} {path} returned {status} without an API error")?;
+                message.iter().try_for_each(|text| write!(f, ": {text}"))
+            }
             Self::Decode {
                 method,
                 path,
@@ -400,6 +410,17 @@ impl Error {
         }
     }
 
+    /// Returns how long an error response asks to wait before the next request, by its header
+    /// `Retry-After`. The client does so if its [`RetryPolicy`](crate::RetryPolicy) allows another
+    /// attempt then.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Api { source, .. } => source.retry_after,
+            Self::Gateway { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// Returns Hetzner's id of the response, which their support asks for.
     pub fn correlation_id(&self) -> Option<&str> {
         match self {
@@ -520,6 +541,8 @@ pub struct ApiError {
     pub message: String,
     /// Details that depend on the code.
     pub details: ErrorDetails,
+    /// How long the response asks to wait before the next request.
+    pub retry_after: Option<Duration>,
     /// Hetzner's id of this response, for support requests.
     pub correlation_id: Option<String>,
 }
@@ -608,10 +631,53 @@ impl ApiError {
             status,
             code: error.code,
             message: error.message.as_ref().map(text).unwrap_or_default(),
+            retry_after: None,
             correlation_id: correlation_id.or(in_body),
             details: error.details,
         })
     }
+}
+
+/// Returns what an error body of another form than the API's says.
+pub(crate) fn message_of(body: &[u8], secrets: &Secrets) -> Option<String> {
+    const MAX_CHARACTERS: usize = 500;
+
+    let mut body = serde_json::from_slice(body).ok()?;
+    secrets.redact(&mut body);
+    let texts = texts(&body).join("; ");
+    let mut lines = texts.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = lines.char_indices().nth(MAX_CHARACTERS) {
+        lines.truncate(end);
+        lines.push('…');
+    }
+    Some(lines).filter(|text| !text.is_empty())
+}
+
+/// Returns the texts of the fields that are meant for people.
+fn texts(error: &Value) -> Vec<String> {
+    const FIELDS: [&str; 8] = [
+        "error",
+        "errors",
+        "title",
+        "message",
+        "msg",
+        "detail",
+        "description",
+        "error_description",
+    ];
+    let mut found: Vec<String> = match error {
+        Value::String(text) => vec![text.trim().to_owned()],
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(fields) => FIELDS
+            .iter()
+            .filter_map(|name| fields.get(*name))
+            .flat_map(texts)
+            .collect(),
+        _ => Vec::new(),
+    };
+    found.retain(|text| !text.is_empty());
+    found.dedup();
+    found
 }
 
 impl ErrorDetails {

@@ -142,6 +142,7 @@ pub fn api_error(status: StatusCode, code: ErrorCode, message: impl Into<String>
         code,
         message: message.into(),
         details: ErrorDetails::default(),
+        retry_after: None,
         correlation_id: None,
     }
 }

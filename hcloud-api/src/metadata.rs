@@ -162,6 +162,8 @@ impl Metadata {
                 method: Method::GET,
                 path: path.to_owned(),
                 status,
+                message: None,
+                retry_after: None,
                 correlation_id: None,
             });
         }

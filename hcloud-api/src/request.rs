@@ -5,8 +5,9 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
+use jiff::fmt::rfc2822::DateTimeParser;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Response, Url};
 use serde::Serialize;
@@ -17,6 +18,7 @@ use tracing::{Instrument, Level, debug, debug_span, enabled, info, trace, warn};
 
 use crate::delay::{SLOW_RESPONSE, Shown};
 use crate::envelope;
+use crate::error::message_of;
 use crate::lenient::{self, Mode};
 use crate::pagination::Listing;
 use crate::rate_limit::{Budget, Permit};
@@ -208,7 +210,7 @@ impl Request {
             };
             permit = pacer.permit(delay);
             if error.status() == Some(StatusCode::TOO_MANY_REQUESTS) {
-                self.report_rate_limit(permit.at(), &retries);
+                self.report_rate_limit(permit.at(), error.retry_after(), &retries);
             }
             if !retries.allow_attempt_at(permit.at()) {
                 return Err(error);
@@ -280,7 +282,7 @@ impl Request {
                 body,
             });
         }
-        Err(self.error_response(status, correlation_id, &body))
+        Err(self.error_response(status, &headers, &body))
     }
 
     /// Reports once that the API does not respond.
@@ -312,7 +314,7 @@ impl Request {
         const SHORT: Duration = Duration::from_secs(2);
 
         if permit.pacing() > SHORT {
-            self.report_rate_limit(permit.at(), retries);
+            self.report_rate_limit(permit.at(), None, retries);
         }
     }
 
@@ -324,7 +326,7 @@ impl Request {
         }
     }
 
-    fn report_rate_limit(&self, next: Instant, retries: &Retries) {
+    fn report_rate_limit(&self, next: Instant, retry_after: Option<Duration>, retries: &Retries) {
         let pacer = self.client.shared.pacers.of(self.budget);
         if !pacer.limited.begin() {
             return;
@@ -332,7 +334,7 @@ impl Request {
         let now = SystemTime::now();
         let retry_in = next.saturating_duration_since(Instant::now());
         let resets_at = pacer.limit().resets_at.filter(|resets_at| *resets_at > now);
-        let until = resets_at.or_else(|| now.checked_add(retry_in));
+        let until = resets_at.or_else(|| now.checked_add(retry_after?));
         warn!(
             until = until.map(Shown).map(display),
             retry_in_ms = retry_in.as_millis() as u64,
@@ -412,24 +414,25 @@ impl Request {
         }
     }
 
-    fn error_response(
-        &self,
-        status: StatusCode,
-        correlation_id: Option<String>,
-        body: &[u8],
-    ) -> Error {
+    fn error_response(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
         let (method, path) = (self.method.clone(), self.path.clone());
         let secrets = Secrets::of(self.body.as_deref());
+        let (correlation_id, retry_after) = (correlation_id(headers), retry_after(headers));
         match ApiError::read(status, correlation_id.clone(), body, &secrets) {
             Some(error) => Error::Api {
                 method,
                 path,
-                source: Box::new(error),
+                source: Box::new(ApiError {
+                    retry_after,
+                    ..error
+                }),
             },
             None => Error::Gateway {
                 method,
                 path,
                 status,
+                message: message_of(body, &secrets),
+                retry_after,
                 correlation_id,
             },
         }
@@ -480,6 +483,24 @@ fn push_parameter(query: &mut Vec<(String, String)>, name: String, value: Value)
 fn correlation_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get("x-correlation-id")?.to_str().ok()?;
     Some(id.to_owned())
+}
+
+/// Reads the header `Retry-After`: a number of seconds, or a time.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    /// Bounds what is added to the present time.
+    const YEAR: Duration = Duration::from_secs(365 * 86_400);
+
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match value.parse::<f64>() {
+        Ok(seconds) if seconds.is_sign_negative() => Duration::ZERO,
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).unwrap_or(YEAR),
+        Err(_) => {
+            let time = DateTimeParser::new().parse_timestamp(value).ok()?;
+            let wait = SystemTime::from(time).duration_since(SystemTime::now());
+            wait.unwrap_or_default()
+        }
+    };
+    Some(wait.min(YEAR))
 }
 
 /// A success response.

@@ -19,6 +19,9 @@ use crate::{Error, ErrorCode};
 /// | `locked` | only with [`wait_for_locks`] | only with [`wait_for_locks`] |
 /// | anything else | no | no |
 ///
+/// A response with the header `Retry-After` delays the next attempt by at least that long; if it
+/// could begin only after the deadline, there is none.
+///
 /// A `DELETE` that is retried after a timeout may return `not_found`, because the first attempt
 /// succeeded.
 ///
@@ -146,13 +149,14 @@ pub(crate) struct Retries {
 impl Retries {
     /// Returns the delay before the request is retried; `None` if it is not.
     pub(crate) fn delay_after(&mut self, method: &Method, error: &Error) -> Option<Duration> {
+        let asked = error.retry_after().unwrap_or_default();
         if error.status() == Some(StatusCode::TOO_MANY_REQUESTS) {
             self.rate_limited += 1;
-            return Some(self.delay(self.rate_limited));
+            return Some(self.delay(self.rate_limited).max(asked));
         }
         self.failures += 1;
         (self.failures < self.policy.attempts && self.policy.allows(method, error))
-            .then(|| self.delay(self.failures))
+            .then(|| self.delay(self.failures).max(asked))
     }
 
     /// Returns whether an attempt may begin at this time.

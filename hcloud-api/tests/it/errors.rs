@@ -1,6 +1,9 @@
 use std::error::Error as _;
 
-use hcloud_api::{Client, Error, ErrorCode, Labels, LocationId, RetryPolicy, StatusCode};
+use hcloud_api::{
+    Client, CreateServer, Error, ErrorCode, Labels, LocationId, RetryPolicy, StatusCode,
+};
+use serde_json::json;
 use wiremock::{MockServer, ResponseTemplate};
 
 use crate::api::{TOKEN, body, client, refusal, respond};
@@ -201,6 +204,72 @@ async fn html_with_an_error_status_is_a_gateway_error() {
         assert_eq!(error.status().unwrap().as_u16(), status);
         assert_eq!(error.is_retryable(), status >= 500);
     }
+}
+
+#[tokio::test]
+async fn words_of_other_error_bodies_are_kept() {
+    let cases = [
+        (r#"{"error": "no such tenant"}"#, "no such tenant"),
+        (r#"{"error": {"message": "no", "code": 7}}"#, "no"),
+        (r#"{"error": {"message": "no code"}}"#, "no code"),
+        (
+            r#"{"message": "quota\n exceeded", "request": 1}"#,
+            "quota exceeded",
+        ),
+        (
+            r#"{"errors": ["first", {"detail": "second"}]}"#,
+            "first; second",
+        ),
+        (r#"[{"message": "in a list"}]"#, "in a list"),
+        (
+            r#"{"type": "about:blank", "title": "Forbidden", "status": 403, "detail": "by policy"}"#,
+            "Forbidden; by policy",
+        ),
+        (r#""only text""#, "only text"),
+    ];
+    for (response, message) in cases {
+        let page = ResponseTemplate::new(403).set_body_raw(response, "application/problem+json");
+
+        let error = error_of(page).await;
+
+        let text = "GET /locations/1 returned 403 Forbidden without an API error";
+        assert_eq!(error.to_string(), format!("{text}: {message}"));
+        assert_eq!(error.code(), None, "{response}");
+    }
+}
+
+#[tokio::test]
+async fn bodies_without_words_add_nothing_to_an_error() {
+    for response in [
+        "{}",
+        "[]",
+        "null",
+        r#"{"error": null}"#,
+        r#"{"token": "secret"}"#,
+        "cut {",
+    ] {
+        let error = error_of(ResponseTemplate::new(500).set_body_string(response)).await;
+
+        let text = "GET /locations/1 returned 500 Internal Server Error without an API error";
+        assert_eq!(error.to_string(), text, "{response}");
+    }
+}
+
+#[tokio::test]
+async fn words_of_other_error_bodies_are_bounded_and_without_secrets_of_the_request() {
+    let api = MockServer::start().await;
+    let secret = "runcmd: [echo s3cret-password-of-the-server]";
+    let message = format!("bad value {secret} {}", "long ".repeat(200));
+    let refused = ResponseTemplate::new(400).set_body_json(json!({ "error": message }));
+    respond(&api, "POST", "/servers", [refused]).await;
+    let mut request = CreateServer::new("web1", "cx23", "debian-13");
+    request.user_data = Some(secret.into());
+
+    let error = client(&api).servers().create(&request).await.unwrap_err();
+
+    let text = error.to_string();
+    assert!(text.contains("bad value [redacted] long"), "{text}");
+    assert!(text.ends_with('…') && text.len() < 700, "{text}");
 }
 
 #[tokio::test]
