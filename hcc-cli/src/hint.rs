@@ -3,11 +3,12 @@
 use std::error::Error as StdError;
 use std::iter;
 
-use hcc_core::hcloud_api::{self, ErrorCode, Method};
+use hcc_core::hcloud_api::{self, ErrorCode, Method, StatusCode};
 use hcc_core::{Error, OfferProblem, OfferReason, ResourceKind, ScreenError};
 use hcc_store::Failure;
 
 use crate::config::{Config, Key, Source, TokenSource, hcloud};
+use crate::duration::short;
 
 /// Returns the hint for an error, which may name where a setting comes from.
 pub(crate) fn in_project(error: &Error, config: &Config) -> Option<String> {
@@ -90,10 +91,20 @@ fn of_connection(error: &hcloud_api::Error, config: &Config) -> Option<String> {
         Api::Connect { .. } | Api::Timeout { .. } => {
             format!("{address}; check the network, and whether HTTPS_PROXY is needed")
         }
-        Api::Transport { .. } | Api::Gateway { .. } | Api::Decode { .. } if is_plain => {
+        Api::Transport { .. } if is_plain => format!("{address}; does it need https://?"),
+        // A server of HTTPS answers in its own words, and others redirect.
+        Api::Gateway {
+            status,
+            message: None,
+            ..
+        } if is_plain && (status.is_redirection() || *status == StatusCode::BAD_REQUEST) => {
             format!("{address}; does it need https://?")
         }
-        Api::Transport { .. } | Api::Gateway { .. } if origin_is_set(config) => address,
+        Api::Transport { .. } | Api::Gateway { .. } | Api::Decode { .. }
+            if origin_is_set(config) =>
+        {
+            address
+        }
         _ => return None,
     })
 }
@@ -164,6 +175,9 @@ fn of_missing(problems: &[OfferProblem]) -> Option<String> {
 }
 
 fn of_api(error: &hcloud_api::Error) -> Option<String> {
+    if let Some(wait) = error.retry_after().filter(|wait| !wait.is_zero()) {
+        return Some(format!("the API asks to wait for {}", short(wait)));
+    }
     let hint = match error.code()? {
         ErrorCode::ResourceUnavailable | ErrorCode::PlacementError if is_creation(error) => {
             "try another location or type; hcc types lists them"

@@ -209,11 +209,11 @@ impl Request {
                 return Err(error);
             };
             permit = pacer.permit(delay);
-            if error.status() == Some(StatusCode::TOO_MANY_REQUESTS) {
-                self.report_rate_limit(permit.at(), error.retry_after(), &retries);
-            }
             if !retries.allow_attempt_at(permit.at()) {
                 return Err(error);
+            }
+            if error.status() == Some(StatusCode::TOO_MANY_REQUESTS) {
+                self.report_rate_limit(permit.at(), error.retry_after(), &retries);
             }
             debug!(error = &error as &dyn std::error::Error, "retry scheduled");
         }

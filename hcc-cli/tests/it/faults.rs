@@ -6,11 +6,14 @@ use std::time::Duration;
 use hcloud_sim::Sim;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::user::{Run, User};
 
@@ -320,6 +323,46 @@ async fn addresses_that_speak_another_protocol_are_explained() {
     );
     let hint = "check it, and that it can be reached";
     assert!(unreachable.contains(hint), "{unreachable}");
+}
+
+#[tokio::test]
+async fn words_of_a_proxy_are_shown_without_advice_that_does_not_fit() {
+    let user = User::of(Sim::builder()).await;
+    let proxy = MockServer::start().await;
+    let refused = ResponseTemplate::new(403).set_body_raw(
+        r#"{"title": "Blocked", "detail": "by policy"}"#,
+        "application/problem+json",
+    );
+    Mock::given(any()).respond_with(refused).mount(&proxy).await;
+    let mut list = user.command(&["list"]);
+    list.env("HCLOUD_ENDPOINT", proxy.uri());
+
+    let run = Run::of(list).await;
+
+    let (_, text) = run.failure();
+    assert!(
+        text.contains("403 Forbidden without an API error: Blocked; by policy"),
+        "{text}"
+    );
+    assert!(!text.contains("https://"), "{text}");
+}
+
+#[tokio::test]
+async fn time_that_the_api_asks_to_wait_is_shown() {
+    let user = User::of(Sim::builder()).await;
+    let api = MockServer::start().await;
+    let busy = ResponseTemplate::new(429)
+        .insert_header("retry-after", "7200")
+        .set_body_json(json!({"error": {"code": "rate_limit_exceeded", "message": "limit"}}));
+    Mock::given(any()).respond_with(busy).mount(&api).await;
+    let mut list = user.command(&["list"]);
+    list.env("HCLOUD_ENDPOINT", api.uri());
+
+    let run = Run::of(list).await;
+
+    let (code, text) = run.failure();
+    assert_eq!(code, 6);
+    assert!(text.contains("the API asks to wait for 2h"), "{text}");
 }
 
 #[tokio::test]
