@@ -12,6 +12,7 @@ use futures_util::future::select_all;
 use futures_util::stream::{Stream, unfold};
 use hcc_core::{CommandEvent, Event};
 use serde::Serialize;
+use serde_json::json;
 use tokio::select;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
@@ -29,7 +30,8 @@ use crate::view::is_own;
 const CHECK_INTERVAL: Duration = Duration::from_secs(15);
 
 /// The data of an event, whose name says what has happened: `done`, `failed`, `delayed`, `retried` or
-/// `removed` for a command, `record` for a server. After `missed`, read again what you need.
+/// `removed` for a command, `record` for a server. After `missed`, which has only the project, read
+/// again what you need.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct EventData {
     /// The project, if it has a name.
@@ -182,7 +184,8 @@ impl Followed {
                     }
                 }
                 Err(RecvError::Lagged(_)) => {
-                    return Some(Message::default().event("missed").data("{}"));
+                    let missed = json!({ "project": self.project() });
+                    return Some(message("missed", missed));
                 }
                 Err(RecvError::Closed) => return None,
             }
@@ -208,8 +211,7 @@ impl Followed {
             }
             _ => return None,
         };
-        let message = Message::default().event(name).json_data(data);
-        Some(message.expect("its keys are strings"))
+        Some(message(name, data))
     }
 
     fn command(&self, event: &CommandEvent) -> Option<EventData> {
@@ -233,4 +235,9 @@ impl Followed {
         let known = state.record(server);
         known.is_some_and(|record| self.auth.can_view(record)) || self.auth.is_admin()
     }
+}
+
+fn message(name: &str, data: impl Serialize) -> Message {
+    let message = Message::default().event(name).json_data(data);
+    message.expect("its keys are strings")
 }
