@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::future::pending;
+use std::io::Write;
 use std::process::{Child, Command as Process, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -580,19 +581,19 @@ impl Databases {
         queue(&self.queue).await
     }
 
-    pub(crate) async fn worker(&self, endpoint: &str) -> Worker {
+    async fn worker(&self, endpoint: &str) -> Worker {
         worker(&self.store, &self.queue, endpoint).await
     }
 }
 
 /// A worker process, which is killed when this is dropped.
-struct WorkerProcess(Child);
+pub(crate) struct WorkerProcess(Child);
 
 impl WorkerProcess {
     /// Starts a worker. With `at`, strace kills it at that call of that kind.
     fn spawn(databases: &Databases, sim: &Sim, test: &str, at: Option<(&str, usize)>) -> Self {
         let this = env::current_exe().unwrap();
-        let mut worker = match at {
+        let worker = match at {
             None => Process::new(this),
             Some((call, number)) => {
                 let mut strace = Process::new("strace");
@@ -605,8 +606,19 @@ impl WorkerProcess {
                 strace
             }
         };
+        Self::start(worker, databases, sim, &format!("storm::{test}"))
+    }
+
+    /// Starts a worker in a test, which reads lines from its standard input.
+    pub(crate) fn with_input(databases: &Databases, sim: &Sim, test: &str) -> Self {
+        let mut worker = Process::new(env::current_exe().unwrap());
+        worker.stdin(Stdio::piped());
+        Self::start(worker, databases, sim, test)
+    }
+
+    fn start(mut worker: Process, databases: &Databases, sim: &Sim, test: &str) -> Self {
         worker
-            .arg(format!("storm::{test}"))
+            .arg(test)
             .args(["--exact", "--include-ignored", "--nocapture"])
             .env(STORE, &databases.store)
             .env(QUEUE, &databases.queue)
@@ -614,6 +626,17 @@ impl WorkerProcess {
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         Self(worker.spawn().expect("strace is installed"))
+    }
+
+    pub(crate) fn send(&mut self, line: &str) {
+        let input = self.0.stdin.as_mut().unwrap();
+        // It may have been killed.
+        let _ = writeln!(input, "{line}");
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
     }
 
     /// Returns whether the worker was killed before it had completed the command.
@@ -644,12 +667,19 @@ impl Drop for WorkerProcess {
 
 /// Runs a worker until it is killed, if this process was started for that.
 async fn run_as_worker() -> bool {
-    let [Ok(store), Ok(queue), Ok(endpoint)] = [STORE, QUEUE, ENDPOINT].map(env::var) else {
+    let Some(worker) = worker_of_process().await else {
         return false;
     };
-    let worker = worker(&store, &queue, &endpoint).await;
     worker.run(pending()).await.unwrap();
     true
+}
+
+/// Returns the worker that this process was started for, if it was.
+pub(crate) async fn worker_of_process() -> Option<Worker> {
+    let [Ok(store), Ok(queue), Ok(endpoint)] = [STORE, QUEUE, ENDPOINT].map(env::var) else {
+        return None;
+    };
+    Some(worker(&store, &queue, &endpoint).await)
 }
 
 async fn worker(store_url: &str, queue_url: &str, endpoint: &str) -> Worker {

@@ -1,15 +1,13 @@
 //! A month over a change of daylight saving, with workers that are killed at random.
 //!
-//! The times are those of a test clock, so that the month takes seconds. A killed worker is dropped at
-//! one of its await points, together with the jobs that it has started: what it has not stored by then
-//! is lost.
+//! The times are those of a test clock, so that the month takes seconds. Each worker is a process: the
+//! test binary, started again by the test.
 
+use std::collections::BTreeMap;
+use std::env;
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
-use std::time::{Duration, SystemTime};
-use std::{collections::BTreeMap, env, pin::Pin};
+use std::time::{Duration, Instant, SystemTime};
 
 use hcc_core::{Project, Scope, Settings, WorkerConfig};
 use hcc_store::{Schedule, Schedules, Store};
@@ -17,29 +15,48 @@ use hcloud_sim::Sim;
 use jiff::Timestamp;
 use jiff::civil::{Date, Weekday, date};
 use jiff::tz::TimeZone;
-use tokio::task::JoinHandle;
+use tokio::io::{AsyncBufReadExt, BufReader, stdin};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::{TestClock, actions};
 use crate::harness::MINUTE;
-use crate::storm::{Databases, client, simulator};
+use crate::storm::{Databases, WorkerProcess, client, simulator, worker_of_process};
 
 const WORKERS: usize = 3;
 
 #[tokio::test]
 async fn each_due_time_of_a_month_is_carried_out_once_when_the_clock_is_set_back() {
-    month(Databases::sqlite(), date(2026, 10, 5), 31, 7).await;
+    month(
+        Databases::sqlite,
+        "each_due_time_of_a_month_is_carried_out_once_when_the_clock_is_set_back",
+        date(2026, 10, 5),
+        7,
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn each_due_time_of_a_month_is_carried_out_once_when_the_clock_is_set_forward() {
-    month(Databases::sqlite(), date(2027, 3, 8), 31, 8).await;
+    month(
+        Databases::sqlite,
+        "each_due_time_of_a_month_is_carried_out_once_when_the_clock_is_set_forward",
+        date(2027, 3, 8),
+        8,
+    )
+    .await;
 }
 
 #[tokio::test]
 #[ignore = "needs MongoDB"]
 async fn each_due_time_of_a_month_is_carried_out_once_in_mongodb() {
-    month(Databases::mongodb(), date(2027, 3, 8), 31, 9).await;
+    month(
+        Databases::mongodb,
+        "each_due_time_of_a_month_is_carried_out_once_in_mongodb",
+        date(2027, 3, 8),
+        9,
+    )
+    .await;
 }
 
 /// A schedule, and what the simulator counts for it.
@@ -134,7 +151,14 @@ impl Watched {
     }
 }
 
-async fn month(databases: Databases, first: Date, days: usize, seed: u64) {
+/// The number of days.
+const DAYS: usize = 31;
+
+async fn month(databases: impl FnOnce() -> Databases, test: &str, first: Date, seed: u64) {
+    if run_as_worker().await {
+        return;
+    }
+    let databases = databases();
     let seed = env::var("HCC_STORM_SEED").map_or(seed, |it| it.parse().unwrap());
     let mut random = Random(seed);
     let sim = simulator().await;
@@ -148,20 +172,20 @@ async fn month(databases: Databases, first: Date, days: usize, seed: u64) {
         assert!(store.put_schedule(&schedule).await.unwrap());
     }
     let start = WATCHED[2].due(first).unwrap() - Duration::from_secs(3600);
-    let clock = TestClock(tokio::sync::watch::Sender::new(start));
     let mut workers = Workers {
         databases: &databases,
         sim: &sim,
-        clock: &clock,
+        test: format!("schedules::month::{test}"),
+        now: start,
         running: Vec::new(),
         condemned: 0,
         killed: 0,
     };
-    workers.replace_killed().await;
+    workers.replace_killed();
     wait(&mut workers, &*store, |it| it.next.is_some()).await;
 
     let mut due_times: BTreeMap<SystemTime, Vec<&Watched>> = BTreeMap::new();
-    for day in first.series(jiff::Span::new().days(1)).take(days) {
+    for day in first.series(jiff::Span::new().days(1)).take(DAYS) {
         for watched in WATCHED {
             if let Some(due) = watched.due(day) {
                 due_times.entry(due).or_default().push(watched);
@@ -175,10 +199,11 @@ async fn month(databases: Databases, first: Date, days: usize, seed: u64) {
         before.insert(watched.id, actions);
     }
     for (due, watched) in &due_times {
-        for worker in &workers.running {
-            if random.below(3) == 0 {
+        for worker in &mut workers.running {
+            if worker.dies_at.is_none() && random.below(3) == 0 {
                 workers.condemned += 1;
-                worker.kill_after(random.below(80));
+                let delay = Duration::from_micros(random.below(60_000) as u64);
+                worker.dies_at = Some(Instant::now() + delay);
             }
         }
         // A repeated reboot looks for an action of the same second or later, and days pass faster here.
@@ -187,7 +212,7 @@ async fn month(databases: Databases, first: Date, days: usize, seed: u64) {
             sleep(Duration::from_millis(5)).await;
         }
         let delay = [0, 0, 1, 200][random.below(4)];
-        clock.set(*due + Duration::from_secs(delay as u64));
+        workers.set_clock(*due + Duration::from_secs(delay as u64));
 
         let is_due = |it: &Schedule| watched.iter().any(|watched| watched.id == it.id);
         wait(&mut workers, &*store, |it| {
@@ -210,11 +235,11 @@ async fn month(databases: Databases, first: Date, days: usize, seed: u64) {
     }
 
     // What is left in the queue changes nothing any more.
-    workers.replace_killed().await;
+    workers.replace_killed();
     let queue = databases.queue().await;
     timeout(MINUTE, async {
         while !queue.list_all().await.unwrap().is_empty() {
-            workers.replace_killed().await;
+            workers.replace_killed();
             sleep(Duration::from_millis(5)).await;
         }
     })
@@ -233,7 +258,7 @@ async fn month(databases: Databases, first: Date, days: usize, seed: u64) {
     });
     assert_eq!(images.all().await.unwrap().len(), 7);
     println!("{total} due times, {} workers killed", workers.killed);
-    assert!(workers.killed > days / 2);
+    assert!(workers.killed > DAYS / 2);
 }
 
 /// Compares what the simulator has counted.
@@ -275,7 +300,7 @@ async fn wait(workers: &mut Workers<'_>, store: &dyn Store, is_wanted: impl Fn(&
             if schedules.iter().all(&is_wanted) {
                 return;
             }
-            workers.replace_killed().await;
+            workers.replace_killed();
             sleep(Duration::from_millis(2)).await;
         }
     };
@@ -285,7 +310,8 @@ async fn wait(workers: &mut Workers<'_>, store: &dyn Store, is_wanted: impl Fn(&
 struct Workers<'a> {
     databases: &'a Databases,
     sim: &'a Sim,
-    clock: &'a TestClock,
+    test: String,
+    now: SystemTime,
     running: Vec<MortalWorker>,
     /// How many were told to die.
     condemned: usize,
@@ -293,62 +319,67 @@ struct Workers<'a> {
 }
 
 impl Workers<'_> {
-    async fn replace_killed(&mut self) {
+    fn set_clock(&mut self, time: SystemTime) {
+        self.now = time;
+        for worker in &mut self.running {
+            worker.process.send(&line(time));
+        }
+    }
+
+    /// Kills those whose time has come, and starts others.
+    fn replace_killed(&mut self) {
         let before = self.running.len();
-        self.running.retain(|worker| !worker.run.is_finished());
+        self.running.retain_mut(|worker| {
+            let is_dead = worker.dies_at.is_some_and(|time| time <= Instant::now());
+            if is_dead {
+                worker.process.kill();
+            }
+            !is_dead
+        });
         self.killed += before - self.running.len();
         while self.running.len() < WORKERS {
-            let mut config = WorkerConfig::default();
-            config.sync_interval = 60 * MINUTE;
-            let worker = self.databases.worker(self.sim.endpoint()).await;
-            let worker = worker
-                .with_config(config)
-                .with_clock(Arc::new(self.clock.clone()));
-            self.running.push(MortalWorker::start(async {
-                worker.run(pending()).await.unwrap();
-            }));
+            let mut process = WorkerProcess::with_input(self.databases, self.sim, &self.test);
+            process.send(&line(self.now));
+            self.running.push(MortalWorker {
+                process,
+                dies_at: None,
+            });
         }
     }
 }
 
-/// A worker that can be killed.
+fn line(time: SystemTime) -> String {
+    Timestamp::try_from(time).unwrap().to_string()
+}
+
+/// A worker process that may have a time to be killed at.
 struct MortalWorker {
-    run: JoinHandle<()>,
-    /// How often it is polled until it is dropped.
-    polls: Arc<AtomicUsize>,
+    process: WorkerProcess,
+    dies_at: Option<Instant>,
 }
 
-impl MortalWorker {
-    fn start(run: impl Future<Output = ()> + Send + 'static) -> Self {
-        let polls = Arc::new(AtomicUsize::new(usize::MAX));
-        let mut run = Some(Box::pin(run));
-        let left = polls.clone();
-        let run = std::future::poll_fn(move |context: &mut Context<'_>| {
-            let polled =
-                left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |it| it.checked_sub(1));
-            match (polled, &mut run) {
-                (Ok(_), Some(run)) => Pin::as_mut(run).poll(context),
-                _ => {
-                    run = None;
-                    Poll::Ready(())
-                }
-            }
-        });
-        Self {
-            run: tokio::spawn(run),
-            polls,
-        }
+/// Runs a worker until it is killed, if this process was started for that. Its clock is set by lines of
+/// its standard input.
+async fn run_as_worker() -> bool {
+    let Some(worker) = worker_of_process().await else {
+        return false;
+    };
+    let mut lines = BufReader::new(stdin()).lines();
+    let mut next = async move || {
+        let line = lines.next_line().await.unwrap()?;
+        Some(line.parse::<Timestamp>().unwrap().into())
+    };
+    let clock = TestClock(watch::Sender::new(next().await.unwrap()));
+    let mut config = WorkerConfig::default();
+    config.sync_interval = 60 * MINUTE;
+    let worker = worker
+        .with_config(config)
+        .with_clock(Arc::new(clock.clone()));
+    tokio::spawn(worker.run(pending()));
+    while let Some(time) = next().await {
+        clock.set(time);
     }
-
-    fn kill_after(&self, polls: usize) {
-        self.polls.store(polls, Ordering::SeqCst);
-    }
-}
-
-impl Drop for MortalWorker {
-    fn drop(&mut self) {
-        self.run.abort();
-    }
+    true
 }
 
 /// A generator of random numbers (`SplitMix64`).
