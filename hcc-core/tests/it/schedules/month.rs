@@ -202,7 +202,7 @@ async fn month(databases: impl FnOnce() -> Databases, test: &str, first: Date, s
         for worker in &mut workers.running {
             if worker.dies_at.is_none() && random.below(3) == 0 {
                 workers.condemned += 1;
-                let delay = Duration::from_micros(random.below(60_000) as u64);
+                let delay = Duration::from_micros(random.below(30_000) as u64);
                 worker.dies_at = Some(Instant::now() + delay);
             }
         }
