@@ -69,7 +69,7 @@ async fn user_logs_in_stops_and_deletes_servers_without_a_mouse() {
     browser.wait_for_text(snapshots, "by keyboard").await;
     tab_to(&browser, "[aria-label='Delete by keyboard']").await;
     press(&browser, ENTER).await;
-    browser.wait_for_text("h1", "Delete snapshot web-2?").await;
+    browser.wait_for_text("h1", "Delete snapshot: web-2").await;
     browser.wait_for_text("main", "by keyboard").await;
     tab_to(&browser, "button.grave").await;
     press(&browser, ENTER).await;
