@@ -113,13 +113,13 @@ impl Turn<'_> {
         let context = &self.executor.context;
         let names = context.project().names(server).await?;
         let new = names.new_name(self.delivery.pushed);
-        let (Some(request), Some(new)) = (&self.request, new) else {
+        let Some(new) = new else {
             return Ok(None);
         };
-        let stays = match &request.command {
-            Command::Create(_) => true,
+        let stays = match self.request.as_ref().map(|request| &request.command) {
+            Some(Command::Create(_)) => true,
             // It was this one, which may not have ended.
-            Command::Operation(Operation::Rename(rename)) => rename.to == new.as_str(),
+            Some(Command::Operation(Operation::Rename(rename))) => rename.to == new.as_str(),
             _ => false,
         };
         if stays {

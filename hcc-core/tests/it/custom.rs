@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use hcc_core::operation::Rename;
 use hcc_core::{
-    AccountAuthorizer, Call, CustomCommand, ErrorKind, Failure, Permission, Repetition,
+    AccountAuthorizer, Call, CustomCommand, ErrorKind, Failure, Permission, Repetition, Request,
 };
 use hcc_queue::{CommandId, State};
 use hcc_store::{Accounts, Memory, User};
@@ -101,6 +102,28 @@ async fn server_is_rebuilt_from_its_newest_backup() {
     assert_eq!(rebuilt.image.unwrap().id, backup.image.id);
     let last = harness.setup.record("web1").await.unwrap().last.unwrap();
     assert_eq!((last.cmd.as_str(), last.ok), ("rebuild-from-backup", true));
+}
+
+#[tokio::test]
+async fn command_follows_a_server_that_is_renamed() {
+    let harness = harness().await;
+    let scope = hcc_core::Scope::All;
+    harness.setup.project.sync(&scope, false).await.unwrap();
+    let rename = Request::new(Rename::new("web2").into(), name("web1"));
+    let renamed = harness.frontend.submit(&rename).await.unwrap();
+    let id = submit(&harness, &Flaky::<false> { failures: 0 }, None).await;
+    let _worker = RunningWorker::start(
+        harness
+            .worker()
+            .with_command(flaky::<false>(&Arc::default())),
+    );
+
+    harness.frontend.wait(&renamed, MINUTE).await.unwrap();
+    let note = harness.frontend.wait(&id, MINUTE).await.unwrap();
+
+    assert_eq!(note.as_deref(), Some("after 0 failures"));
+    let last = harness.setup.record("web2").await.unwrap().last.unwrap();
+    assert_eq!((last.cmd.as_str(), last.ok), ("flaky", true));
 }
 
 #[tokio::test]

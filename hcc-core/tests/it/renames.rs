@@ -141,12 +141,15 @@ async fn commands_keep_their_order_when_a_server_is_renamed_twice() {
 #[tokio::test]
 async fn rename_waits_for_earlier_commands_for_the_new_name() {
     let harness = harness().await;
-    let create = submit(&harness, "b", create()).await;
+    let creator = worker(&harness, 1);
+    harness.run(create(), "b").await.unwrap();
+    creator.stop().await;
+    let force = submit(&harness, "b", Command::Power(Power::Force)).await;
     let kill = submit(&harness, "b", Command::Kill { id: None }).await;
     let rename = submit(&harness, "a", Rename::new("b")).await;
     let _worker = worker(&harness, 8);
 
-    for id in [create, kill, rename] {
+    for id in [force, kill, rename] {
         harness.frontend.wait(&id, MINUTE).await.unwrap();
     }
 
