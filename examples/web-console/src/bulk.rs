@@ -141,10 +141,14 @@ pub(crate) async fn submit(
         ..
     } in chosen
     {
-        match project
-            .push(&auth, Request::new(command.clone(), server))
-            .await
-        {
+        let command = match project.check_snapshots(&auth, command.clone()).await? {
+            Ok(command) => command,
+            Err(problem) => {
+                others.push((key, problem.message().to_owned()));
+                continue;
+            }
+        };
+        match project.push(&auth, Request::new(command, server)).await {
             Ok(_) => submitted += 1,
             Err(error) => others.push((key, error.message())),
         }
