@@ -238,6 +238,26 @@ async fn type_that_is_not_offered_in_a_location_is_passed_over() {
 }
 
 #[tokio::test]
+async fn location_without_an_available_type_is_passed_over() {
+    let setup = TestProject::new(Sim::builder().record_bodies(true)).await;
+    let types = setup.project.server_types().await.unwrap();
+    let mut cx23 = types.into_iter().find(|it| it.name == "cx23").unwrap();
+    cx23.locations.retain(|at| at.name == "nbg1");
+    let catalog = json!({ "server_types": [cx23] });
+    setup.fault(&format!("status=200 GET /v1/server_types {catalog}"));
+    let options = |locations: &str| CreateOptions::default().with_location(locations);
+
+    setup.fault("error=resource_unavailable POST /v1/servers x1");
+    let sold_out = setup.create(&options("nbg1,hel1,fsn1")).await.unwrap_err();
+    let nowhere = setup.create(&options("hel1,fsn1")).await.unwrap_err();
+    setup.create(&options("fsn1,nbg1")).await.unwrap();
+
+    assert_eq!(sold_out.code(), "resource_unavailable");
+    assert!(matches!(nowhere, Error::NoTypeAvailable { .. }));
+    assert_eq!(setup.orders(), ["cx23 nbg1", "cx23 nbg1"]);
+}
+
+#[tokio::test]
 async fn list_without_a_name_makes_no_request() {
     let settings = Settings::default()
         .with_location(" , ")
