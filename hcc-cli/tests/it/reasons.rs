@@ -291,8 +291,25 @@ async fn each_name_of_a_list_is_checked_like_a_single_one() {
         assert_eq!(run.code, Some(exit), "{key} {value}: {run:?}");
         assert!(run.err.contains(message), "{key} {value}: {run:?}");
     }
+    for (types, locations, exit, message) in [
+        ("cx23,cpx22", "fsn1,nbg1", 0, ""),
+        (
+            "cx23,cx24",
+            "fsn1",
+            3,
+            "server type \"cx24\" from --type not found",
+        ),
+        ("cax11", "fsn1,ash", 4, "from --type is not offered in ash"),
+        (",", "fsn1", 2, "it must not be empty (from --type)"),
+    ] {
+        let args = ["setup", "--yes", "--type", types, "--location", locations];
+        let run = user.hcc(&args).await;
+
+        assert_eq!(run.code, Some(exit), "{types} {locations}: {run:?}");
+        assert!(run.err.contains(message), "{types} {locations}: {run:?}");
+    }
     let get = user.ok(&["config", "get", "type"]).await;
-    assert_eq!(get, "cx23, cpx22\n");
+    assert_eq!(get, "cx23,cpx22\n");
     for (variable, check, found) in [
         ("cx23,cpx22", "ok", "cx23, cpx22, fsn1, nbg1 can be ordered"),
         ("cx23,cx24", "warning", "\"cx24\" from HCC_TYPE not found"),
