@@ -1,6 +1,7 @@
 //! The command line: verbs and flags.
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
 
@@ -150,7 +151,29 @@ impl Verb {
     }
 }
 
+/// The id of the flag that counts wherever it is given.
+const PROFILE: &str = "profile";
+
 impl Cli {
+    /// Parses the arguments of this process.
+    ///
+    /// # Errors
+    ///
+    /// They are invalid, or a request for help.
+    pub(crate) fn of_args() -> Result<Self, clap::Error> {
+        // Of a global flag before and after the verb, clap keeps the one after it.
+        let command = Self::command().mut_arg(PROFILE, |arg| arg.global(false));
+        let profile = command.get_arguments().find(|arg| arg.get_id() == PROFILE);
+        let profile = profile.expect("it was changed").clone();
+        let matches = with_flag(command, &profile).try_get_matches()?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        let profiles = given_profiles(&matches);
+        if !profiles.is_empty() {
+            cli.flags = cli.flags.with_profiles(profiles);
+        }
+        Ok(cli)
+    }
+
     pub(crate) fn output(&self) -> Output {
         Output::new(&self.output)
             .with_dry_run(self.flags.dry_run())
@@ -223,6 +246,25 @@ impl Cli {
             Verb::Worker(verb) => verb.run(flags).await,
         }
     }
+}
+
+/// Adds a flag to all verbs.
+fn with_flag(command: Command, flag: &Arg) -> Command {
+    command.mut_subcommands(|verb| with_flag(verb.arg(flag), flag))
+}
+
+/// Returns the profiles on the command line, before and after the verb.
+fn given_profiles(matches: &ArgMatches) -> Vec<String> {
+    let mut profiles = Vec::new();
+    let mut level = Some(matches);
+    while let Some(matches) = level {
+        if matches.value_source(PROFILE) == Some(ValueSource::CommandLine) {
+            let given = matches.get_many::<String>(PROFILE);
+            profiles.extend(given.into_iter().flatten().cloned());
+        }
+        level = matches.subcommand().map(|(_, matches)| matches);
+    }
+    profiles
 }
 
 fn version(out: &Output) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use hcc_core::{CreateOptions, Frontend, Settings};
+use hcc_core::{CreateOptions, Frontend, Settings, choices};
 use hcloud_api::{Client, ErrorCode, Ping, RateLimit, RetryPolicy};
 use serde::Serialize;
 use tokio::time::timeout;
@@ -191,10 +191,11 @@ async fn defaults(config: &Config) -> Option<Finding> {
         ..
     } = &config.settings;
     let names = [server_type, image, location].map(Option::as_deref);
-    let names: Vec<_> = names.into_iter().flatten().collect();
-    if names.is_empty() {
+    let set: Vec<_> = names.into_iter().flatten().collect();
+    if set.is_empty() {
         return None;
     }
+    let names: Vec<_> = set.into_iter().flat_map(choices).collect();
     let checked = in_time(async {
         let project = config.project_without_records()?;
         Ok(project.check_offers(&CreateOptions::default()).await?)

@@ -37,14 +37,14 @@ mod suggestion;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 pub use self::error::{CliError, Exit, Result};
 
 /// Runs `hcc` with the arguments of the process.
 pub fn main() -> ExitCode {
     complete::complete();
-    let cli = match cli::Cli::try_parse() {
+    let cli = match cli::Cli::of_args() {
         Ok(cli) => cli,
         Err(error) => return report::report_usage(&error, cli::Cli::command()),
     };

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 /// The options of a new server. Those that are unset are taken from the settings of the worker.
@@ -21,12 +22,13 @@ use serde_json::{Map, Value, json};
 pub struct CreateOptions {
     /// The server type, such as `cx23`; or several, separated by commas, of which the first available
     /// one is taken.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "names_of")]
     pub server_type: Option<String>,
     /// The image, such as `debian-13`.
     pub image: Option<String>,
     /// The location, such as `fsn1`; or several, separated by commas, of which the first one with the
     /// capacity is taken.
+    #[serde(deserialize_with = "names_of")]
     pub location: Option<String>,
     /// Names or ids of SSH keys of the project. A server with SSH keys has no root password.
     pub ssh_keys: Vec<String>,
@@ -99,32 +101,6 @@ impl CreateOptions {
         }
     }
 
-    /// Returns the options with each combination of type and location, in the order of preference.
-    #[cfg(feature = "worker")]
-    pub(crate) fn choices(&self) -> Vec<Self> {
-        let each = |list: &Option<String>| -> Vec<Option<String>> {
-            let Some(list) = list else {
-                return vec![None];
-            };
-            list.split(',')
-                .map(|name| Some(name.trim().to_owned()))
-                .collect()
-        };
-        let locations = each(&self.location);
-        let types = each(&self.server_type).into_iter();
-        let choices = types.flat_map(|server_type| {
-            let locations = locations.iter().cloned();
-            locations.map(move |location| (server_type.clone(), location))
-        });
-        choices
-            .map(|(server_type, location)| Self {
-                server_type,
-                location,
-                ..self.clone()
-            })
-            .collect()
-    }
-
     /// Returns the arguments of a queued command, without unset options.
     pub(crate) fn args(&self) -> Value {
         let user_data = self.user_data.as_ref().map(ExposeSecret::expose_secret);
@@ -154,6 +130,80 @@ impl CreateOptions {
             Value::Null
         } else {
             Value::Object(args)
+        }
+    }
+}
+
+/// Returns the names in a list of types or locations, in the order of preference: they are separated by
+/// commas, and empty ones are left out.
+///
+/// ```
+/// let names: Vec<_> = hcc_core::choices("cx23, cpx22,").collect();
+/// assert_eq!(names, ["cx23", "cpx22"]);
+/// ```
+pub fn choices(list: &str) -> impl Iterator<Item = &str> {
+    let names = list.split(',').map(str::trim);
+    names.filter(|name| !name.is_empty())
+}
+
+/// Reads names as a string, separated by commas, or as an array.
+fn names_of<'de, D: Deserializer<'de>>(input: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a name or several")]
+    enum Names {
+        One(String),
+        Several(Vec<String>),
+    }
+
+    let list = match Option::deserialize(input)? {
+        None => return Ok(None),
+        Some(Names::One(list)) => list,
+        Some(Names::Several(names)) => names.join(","),
+    };
+    let names: Vec<_> = choices(&list).collect();
+    if names.is_empty() {
+        return Err(D::Error::custom("expected a name or several"));
+    }
+    Ok(Some(names.join(",")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_names_are_read_from_strings_and_arrays() {
+        for (value, names) in [
+            (json!(null), None),
+            (json!("cx23"), Some("cx23")),
+            (json!(" cx23 ,cpx22,,"), Some("cx23,cpx22")),
+            (json!(["cx23", " cpx22"]), Some("cx23,cpx22")),
+            (json!(["cx23,cpx22", ""]), Some("cx23,cpx22")),
+        ] {
+            let args = json!({ "type": value, "location": value });
+            let read = CreateOptions::read(&args).unwrap();
+
+            assert_eq!(read.server_type.as_deref(), names, "{value}");
+            assert_eq!(read.location.as_deref(), names, "{value}");
+        }
+    }
+
+    #[test]
+    fn lists_without_a_name_are_invalid() {
+        for value in [
+            json!(""),
+            json!(" , "),
+            json!([]),
+            json!([""]),
+            json!(23),
+            json!([1]),
+            json!({ "a": 1 }),
+        ] {
+            for field in ["type", "location"] {
+                let error = CreateOptions::read(&json!({ field: value })).unwrap_err();
+
+                assert_eq!(error.to_string(), "expected a name or several", "{value}");
+            }
         }
     }
 }

@@ -47,7 +47,7 @@ pub use authz::{
     Permissions, ProjectName, ProjectPattern, ProjectScope,
 };
 pub use console::Console;
-pub use create_options::CreateOptions;
+pub use create_options::{CreateOptions, choices};
 pub use custom::{CustomCommand, CustomRequest, Repetition};
 pub use description::{Argument, ArgumentKind, Description, Form};
 pub use error::{Difference, Error, ErrorKind, ResourceKind, Result};
@@ -56,6 +56,7 @@ pub use frontend::{Frontend, Listener, Waiter, WorkerTracker};
 pub use name::{InvalidName, ServerName};
 pub use offered::{
     OfferedCatalog, OfferedImage, OfferedIso, OfferedLocation, OfferedPlace, OfferedType,
+    PricedPlace,
 };
 pub use operation::Operation;
 pub use outcome::{Failure, Outcome};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hcc_store::Accounts;
 use serde::{Deserialize, Serialize};
 
-use crate::{ProjectScope, Result};
+use crate::{CreateOptions, ProjectScope, Result, choices};
 
 /// What servers can be created from, with prices.
 ///
@@ -61,6 +61,28 @@ pub struct OfferedPlace {
     pub monthly: String,
     /// Whether servers could be ordered when the catalog was read.
     pub available: bool,
+}
+
+/// A server type in a location, with its price.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct PricedPlace {
+    /// The name of the server type.
+    pub server_type: String,
+    /// The name of the location; `None` if Hetzner chooses it.
+    pub location: Option<String>,
+    /// The gross price per month, the highest one if Hetzner chooses the location; `None` if it is unknown.
+    pub monthly: Option<f64>,
+}
+
+impl PricedPlace {
+    /// Creates a type without a location and a price.
+    pub fn new(server_type: impl Into<String>) -> Self {
+        Self {
+            server_type: server_type.into(),
+            ..Self::default()
+        }
+    }
 }
 
 /// An image.
@@ -122,6 +144,26 @@ impl OfferedCatalog {
     /// Returns whether a server with these labels is managed; `None` if the label is not known.
     pub fn is_managed(&self, labels: &BTreeMap<String, String>) -> Option<bool> {
         (!self.label.is_empty()).then(|| labels.contains_key(&self.label))
+    }
+
+    /// Returns where a server with these options can be created.
+    pub fn places(&self, options: &CreateOptions) -> Vec<PricedPlace> {
+        let includes = |list: &Option<String>, name: &str| {
+            let list = list.as_deref();
+            list.is_none_or(|list| choices(list).any(|choice| choice == name))
+        };
+        let types = self.types.iter();
+        let types = types.filter(|it| includes(&options.server_type, &it.name));
+        let places = types.flat_map(|it| {
+            let places = it.places.iter().filter(|place| place.available);
+            let places = places.filter(|place| includes(&options.location, &place.location));
+            places.map(|place| PricedPlace {
+                server_type: it.name.clone(),
+                location: Some(place.location.clone()),
+                monthly: place.monthly.parse().ok(),
+            })
+        });
+        places.collect()
     }
 
     /// Returns the gross price per month of a type in a location; without one, the highest of all

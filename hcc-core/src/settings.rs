@@ -14,9 +14,11 @@ use crate::ResourceKind;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The location of new servers, such as `fsn1`. If unset, Hetzner chooses.
+    /// The location of new servers, such as `fsn1`, or several, as in
+    /// [`CreateOptions`](crate::CreateOptions::location). If unset, the cheapest one for the type.
     pub location: Option<String>,
-    /// The type of new servers, such as `cx23`. If unset, the cheapest available one.
+    /// The type of new servers, such as `cx23`, or several, as in
+    /// [`CreateOptions`](crate::CreateOptions::server_type). If unset, the cheapest available one.
     pub server_type: Option<String>,
     /// The image of new servers. If unset, the newest Debian.
     pub image: Option<String>,

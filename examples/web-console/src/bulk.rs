@@ -1,5 +1,8 @@
 //! One command for several servers, with one confirmation.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -133,6 +136,8 @@ pub(crate) async fn submit(
 
     console.count(BULKS, auth.name()).await?;
     let mut submitted = 0;
+    // What the limit of a project says, since all its records are read for that.
+    let mut refusals = BTreeMap::new();
     for Chosen {
         project,
         auth,
@@ -141,10 +146,19 @@ pub(crate) async fn submit(
         ..
     } in chosen
     {
-        match project
-            .push(&auth, Request::new(command.clone(), server))
-            .await
-        {
+        let refusal = match refusals.entry(project.project_name().to_owned()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let checked = project.check_snapshots(&auth, command.clone()).await?;
+                unknown.insert(checked.err())
+            }
+        };
+        if let Some(problem) = refusal {
+            others.push((key, problem.message().to_owned()));
+            continue;
+        }
+        let request = Request::new(command.clone(), server);
+        match project.push(&auth, request).await {
             Ok(_) => submitted += 1,
             Err(error) => others.push((key, error.message())),
         }

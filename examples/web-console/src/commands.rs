@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use hcc_core::operation::Operation;
+use hcc_core::operation::{Operation, Snapshot};
 use hcc_core::{Command, OfferedCatalog, Request, ServerName, Verb};
 use hcc_queue::{CommandId, Entry, PageCursor};
 use hcc_store::{Fields, Record};
@@ -173,6 +173,10 @@ pub(crate) async fn submit(
         Ok(command) => console.check_command(&auth, command, &record).await?,
         Err(problem) => Err(problem),
     };
+    let checked = match checked {
+        Ok(command) => console.check_snapshots(&auth, command).await?,
+        Err(problem) => Err(problem),
+    };
     let command = match checked {
         Ok(command) => command,
         Err(problem) => {
@@ -320,6 +324,35 @@ impl WebConsole {
             Err(denied) => {
                 let message = format!("Not allowed: {}.", denied.reason);
                 Err(Problem::new("type", message))
+            }
+        })
+    }
+
+    /// Checks the limit of the user's snapshots, as a worker does again.
+    pub(crate) async fn check_snapshots(
+        &self,
+        auth: &AuthUser,
+        command: Command,
+    ) -> Result<Result<Command, Problem>, AppError> {
+        let permissions = &auth.permissions;
+        let Command::Operation(Operation::Snapshot(Snapshot::Create { .. })) = &command else {
+            return Ok(Ok(command));
+        };
+        if permissions.snapshots.is_none() {
+            return Ok(Ok(command));
+        }
+        let is_counted = |record: &&Record| {
+            let name = record.name.parse();
+            name.is_ok_and(|name| permissions.allows(&command, &name, Some(record)))
+        };
+        let records = self.frontend.records().await?;
+        let counted = records.iter().filter(is_counted);
+        let existing = counted.flat_map(|record| &record.snapshots).map(Vec::len);
+        Ok(match permissions.check_snapshot(existing.sum()) {
+            Ok(()) => Ok(command),
+            Err(denied) => {
+                let message = format!("Not allowed: {}.", denied.reason);
+                Err(Problem::new("description", message))
             }
         })
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
-use hcc_core::{Command, CreateOptions, OfferedCatalog, OfferedType, Request, ServerName};
+use hcc_core::{Command, CreateOptions, OfferedCatalog, OfferedType, Request, ServerName, choices};
 use hcc_store::Record;
 use serde::Deserialize;
 
@@ -204,20 +204,17 @@ impl WebConsole {
             return Ok(Err(Problem::new("name", message)));
         }
         let options = form.options();
-        let server_type = options.server_type.as_deref();
         if let Some(catalog) = catalog {
             let problem = not_offered(catalog, &options);
             if problem.is_some() {
                 return Ok(Err(problem));
             }
-            // The worker chooses the type otherwise, and checks again.
+            // The worker chooses one of the places, and checks again.
             if auth.permissions.create_limits().is_some() {
-                let monthly =
-                    server_type.and_then(|it| catalog.monthly(it, options.location.as_deref()));
+                let places = catalog.places(&options);
                 let records = self.frontend.records().await?;
-                let permissions = &auth.permissions;
-                let checked = permissions.check_create(&name, server_type, monthly, &records);
-                if let Err(denied) = checked {
+                let allowed = auth.permissions.allowed_places(&name, places, &records);
+                if let Err(denied) = allowed {
                     let message = format!("Not allowed: {}.", denied.reason);
                     return Ok(Err(Problem::new("type", message)));
                 }
@@ -231,29 +228,30 @@ impl WebConsole {
 fn not_offered(catalog: &OfferedCatalog, options: &CreateOptions) -> Problem {
     let locations: BTreeSet<_> = catalog.locations.iter().map(|it| &*it.name).collect();
     let images: BTreeSet<_> = catalog.images.iter().map(|it| &*it.name).collect();
-    let is_unknown = |known: &BTreeSet<&str>, value: &Option<String>| {
-        // Ids, as of snapshots, are valid, too.
-        let value = value.as_deref().filter(|it| it.parse::<u64>().is_err());
-        value.is_some_and(|value| !known.contains(value))
+    let types: BTreeSet<_> = catalog.types.iter().map(|it| &*it.name).collect();
+    // Ids, as of snapshots, are valid, too.
+    let is_id = |it: &str| it.parse::<u64>().is_ok();
+    let all = |list: &str, is_known: &dyn Fn(&str) -> bool| {
+        let mut names = choices(list).peekable();
+        names.peek().is_some() && names.all(is_known)
     };
-    if is_unknown(&locations, &options.location) {
+    let location = options.location.as_deref();
+    if location.is_some_and(|list| !all(list, &|it| is_id(it) || locations.contains(it))) {
         return Problem::new("location", "This location does not exist.");
     }
-    if is_unknown(&images, &options.image) {
+    let image = options.image.as_deref();
+    if image.is_some_and(|it| !is_id(it) && !images.contains(it)) {
         return Problem::new("image", "This image does not exist.");
     }
     let Some(server_type) = options.server_type.as_deref() else {
         return Problem::default();
     };
-    let Some(found) = catalog.types.iter().find(|it| it.name == server_type) else {
+    if !all(server_type, &|it| types.contains(it)) {
         return Problem::new("type", "This type does not exist, or is not sold any more.");
-    };
-    let wanted = options.location.as_deref();
-    let mut places = found.places.iter();
-    if places.any(|place| place.available && wanted.is_none_or(|it| it == place.location)) {
-        Problem::default()
-    } else {
-        Problem::new("type", "This type is sold out there at the moment.")
+    }
+    match catalog.places(options).is_empty() {
+        false => Problem::default(),
+        true => Problem::new("type", "This type is sold out there at the moment."),
     }
 }
 

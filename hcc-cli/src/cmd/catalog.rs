@@ -1,5 +1,6 @@
 //! `hcc images locations types`: what new servers are created from.
 
+use hcc_core::{choices, location};
 use hcloud_api::{Image, ImageType, ListImages, Location, Price, ServerType};
 use serde::Serialize;
 
@@ -24,7 +25,7 @@ pub(crate) struct Locations {}
 /// List the types of servers, with price and availability
 #[derive(Debug, clap::Args)]
 pub(crate) struct Types {
-    /// Only in this location
+    /// Only in this location, or in several, separated by commas
     #[arg(id = "location_flag", long = "location", value_name = "LOCATION")]
     location: Option<String>,
 }
@@ -165,8 +166,10 @@ impl Types {
         let rows = types
             .iter()
             .flat_map(|server_type| TypeRow::all(server_type, &currency));
-        let location = self.location.as_deref().map(hcc_core::location);
-        let rows = rows.filter(|row| location.is_none_or(|location| row.location == location));
+        let locations = self.location.as_deref();
+        let rows = rows.filter(|row| {
+            locations.is_none_or(|list| choices(list).any(|it| location(it) == row.location))
+        });
         out.rows(&rows.collect::<Vec<_>>())
     }
 }

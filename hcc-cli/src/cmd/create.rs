@@ -93,7 +93,8 @@ const EXIT_CODES: &str = "\
 Example:
   hcc create web1 --type cx23,cx33 --location fsn1,nbg1 --ssh-key laptop --label env=prod
 
-Several types and locations, separated by commas, are tried in this order.
+Several types and locations, separated by commas, are tried in this order. They can be defaults, too:
+  hcc config set type cx23,cx33
 
 Exit codes: 0 created, or it exists as requested; 2 invalid input; 3 a type, image, location or key
 does not exist; 4 the name belongs to a server that is not managed or differs, or a limit is reached;

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stdin, stdout};
 use std::path::PathBuf;
 use std::{env, fmt};
 
-use hcc_core::{Catalog, Settings};
+use hcc_core::{Catalog, Settings, choices};
 use hcloud_api::{ServerType, TypePrice};
 use indexmap::IndexSet;
 use inquire::validator::Validation;
@@ -175,14 +175,18 @@ fn ask_image(config: &mut Config, catalog: &Catalog) -> Result<()> {
     let Settings {
         server_type, image, ..
     } = &config.settings;
-    let server_type = catalog
-        .types
-        .iter()
-        .find(|known| Some(&known.name) == server_type.as_ref());
+    let is_set = |known: &&ServerType| {
+        let mut names = choices(server_type.as_deref().unwrap_or_default());
+        names.any(|name| name == known.name)
+    };
+    let types: Vec<_> = catalog.types.iter().filter(is_set).collect();
     let images = catalog
         .images
         .iter()
-        .filter(|image| server_type.is_none_or(|of| image.architecture == of.architecture))
+        .filter(|image| {
+            let mut types = types.iter();
+            types.all(|it| it.architecture == image.architecture)
+        })
         .filter_map(|image| Some(Choice::new(image.name.as_deref()?, &image.description)))
         .collect::<IndexSet<_>>();
     let default = "the newest Debian";
@@ -278,8 +282,10 @@ fn pick(
     Ok(picked.name)
 }
 
-fn describe(server_type: &ServerType, location: Option<&str>, currency: &str) -> String {
-    let is_here = |price: &&TypePrice| location.is_none_or(|name| price.location == name);
+fn describe(server_type: &ServerType, locations: Option<&str>, currency: &str) -> String {
+    let is_here = |price: &&TypePrice| {
+        locations.is_none_or(|list| choices(list).any(|name| price.location == name))
+    };
     let price = server_type
         .prices
         .iter()

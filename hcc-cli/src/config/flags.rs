@@ -61,10 +61,12 @@ impl Flags {
 
     /// Selects another profile.
     pub(crate) fn with_profile(self, profile: &str) -> Self {
-        Self {
-            profile: vec![profile.to_owned()],
-            ..self
-        }
+        self.with_profiles(vec![profile.to_owned()])
+    }
+
+    /// Selects other profiles.
+    pub(crate) fn with_profiles(self, profile: Vec<String>) -> Self {
+        Self { profile, ..self }
     }
 
     pub(crate) fn dry_run(&self) -> bool {

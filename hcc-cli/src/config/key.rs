@@ -5,7 +5,7 @@ use std::fmt;
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use hcc_core::{ProjectName, ResourceKind, ServerName};
+use hcc_core::{ProjectName, ResourceKind, ServerName, choices};
 use hcc_queue::QueueUrl;
 use hcc_store::StoreUrl;
 use hcloud_api::{Client, Labels};
@@ -62,9 +62,11 @@ keys! {
     Project: "project", "HCC_PROJECT", Some("project"), "NAME",
         "Name of the project in permissions, metrics and logs [default: that of the profile]";
     Location: "location", "HCC_LOCATION", None, "LOCATION",
-        "Location of new servers [default: the cheapest for the type]";
+        "Location of new servers, or several, separated by commas: the first with capacity \
+         [default: the cheapest for the type]";
     Type: "type", "HCC_TYPE", None, "TYPE",
-        "Type of new servers [default: the cheapest available]";
+        "Type of new servers, or several, separated by commas: the first available one \
+         [default: the cheapest available]";
     Image: "image", "HCC_IMAGE", None, "IMAGE",
         "Image of new servers [default: the newest Debian]";
     SshKeys: "ssh_keys", "HCC_SSH_KEYS", None, "KEYS",
@@ -208,7 +210,15 @@ impl Key {
         match self {
             Self::Token => valid(Client::new(value)),
             Self::Endpoint => valid(Client::builder("token").endpoint(value).build()),
-            Self::Location | Self::Type | Self::Image => require(
+            Self::Location | Self::Type => {
+                let mut names = choices(value).peekable();
+                require(names.peek().is_some(), "it must not be empty")?;
+                require(
+                    !names.any(|name| name.contains(char::is_whitespace)),
+                    "names are separated by commas, and contain no spaces",
+                )
+            }
+            Self::Image => require(
                 !value.contains(char::is_whitespace),
                 "it must not contain spaces",
             ),
@@ -291,6 +301,9 @@ mod tests {
             (Key::Token, "two words", "abc123"),
             (Key::Endpoint, "api.hetzner.cloud", "http://127.0.0.1:80/v1"),
             (Key::Location, " ", "fsn1"),
+            (Key::Location, ",", "fsn1, nbg1,"),
+            (Key::Type, "cx23 cpx22", "cx23,cpx22"),
+            (Key::Image, "debian-13, debian-12", "debian-13"),
             (Key::Label, "hetzner.cloud/x", "managed"),
             (Key::Prefix, "m_", "m-"),
             (Key::Console, "javascript:1", "https://example.org/l.html"),

@@ -134,6 +134,51 @@ async fn sold_out_types_and_locations_fall_back_in_the_order_given() {
 }
 
 #[tokio::test]
+async fn lists_of_settings_and_variables_fall_back_like_those_of_flags() {
+    for (settings, variables, args, fallback) in [
+        (
+            &[("type", "cx23,cpx22"), ("location", "fsn1,nbg1")][..],
+            &[][..],
+            &[][..],
+            ("cpx22", "fsn1"),
+        ),
+        (
+            &[("type", "cx33")],
+            &[("HCC_TYPE", "cx23, cpx22,"), ("HCC_LOCATION", "fsn1,nbg1")],
+            &[],
+            ("cpx22", "fsn1"),
+        ),
+        (
+            &[("type", "cx23,cpx22,cax11")],
+            &[],
+            &["--location", "nbg1"],
+            ("cax11", "nbg1"),
+        ),
+        (
+            &[("location", "fsn1,nbg1,hel1")],
+            &[],
+            &["--type", "cpx22"],
+            ("cpx22", "hel1"),
+        ),
+    ] {
+        let user = user().await;
+        for (key, value) in settings {
+            user.ok(&["config", "set", key, value]).await;
+        }
+        user.fault("error=resource_unavailable POST /v1/servers x2");
+        let mut create = user.command(&["create", "web1", "--wait"]);
+        create.args(args).envs(variables.iter().copied());
+
+        let run = Run::of(create).await;
+
+        assert_eq!(run.code, Some(0), "{run:?}");
+        let server = server(&user, "web1").await;
+        let found = (&server["server_type"]["name"], &server["location"]["name"]);
+        assert_eq!(found, (&json!(fallback.0), &json!(fallback.1)), "{run:?}");
+    }
+}
+
+#[tokio::test]
 async fn default_keys_of_the_official_cli_are_given_to_new_servers() {
     let user = user().await;
     let key = json!({ "name": "laptop", "public_key": KEY });

@@ -392,6 +392,59 @@ async fn other_verbs_act_on_one_project() {
 }
 
 #[tokio::test]
+async fn profiles_count_before_and_after_the_verb() {
+    let projects = Projects::new().await;
+    let several = "only hcc worker serves several";
+    let twice = "profile a was given twice";
+    for (args, refused) in [
+        (&["--profile", "a", "list", "--profile", "b"][..], several),
+        (&["--profile", "a", "list", "--profile", "a"], several),
+        (
+            &["config", "--profile=a", "list", "--profile", "b"],
+            several,
+        ),
+        (
+            &["--profile", "a", "config", "--profile", "b", "list"],
+            several,
+        ),
+        (
+            &["--profile=a", "api", "GET", "/servers", "--profile", "b"],
+            several,
+        ),
+        (
+            &["--quiet", "--profile", "a", "worker", "--profile=a"],
+            twice,
+        ),
+        (
+            &["--profile", "a", "worker", "--all-profiles"],
+            "--all-profiles was given with a profile",
+        ),
+    ] {
+        let run = Run::of(projects.user.command_without_token(args)).await;
+
+        let (code, line) = run.failure();
+        assert_eq!(code, 2, "{args:?}: {line}");
+        assert!(line.contains(refused), "{args:?}: {line}");
+    }
+    let worker = |args: &[&str]| {
+        let mut worker = projects.user.command_without_token(args);
+        worker
+            .env_remove("HCLOUD_ENDPOINT")
+            .env("HCC_PROFILE", "unused");
+        worker
+    };
+    let both = worker(&["--profile", "a", "worker", "--profile", "b"]);
+    projects.started(both).await.stop().await;
+    for args in [
+        &["--profile", "a", "list", "-o", "columns=name"][..],
+        &["list", "--profile", "a", "-o", "columns=name"],
+    ] {
+        let run = Run::of(worker(args)).await;
+        assert!(run.out.contains("web1"), "{args:?}: {run:?}");
+    }
+}
+
+#[tokio::test]
 async fn permissions_for_one_project_are_refused_in_the_other() {
     let projects = Projects::new().await;
     let users = projects.store("a");

@@ -265,6 +265,80 @@ async fn setting_that_cannot_be_ordered_is_refused_and_others_are_warned_of() {
 }
 
 #[tokio::test]
+async fn each_name_of_a_list_is_checked_like_a_single_one() {
+    let user = User::of(Sim::builder()).await;
+    user.ok(&["types"]).await;
+    let set = async |key, value| user.hcc(&["config", "set", key, value]).await;
+
+    for (key, value, exit, message) in [
+        ("type", "cx23, cpx22", 0, ""),
+        ("location", "fsn1,nbg1,", 0, ""),
+        ("type", "cx23,cx24", 3, "server type \"cx24\" not found"),
+        ("type", "cx23,cx24", 3, "did you mean cx22?"),
+        ("type", "cx22,cx23", 4, "server type \"cx22\" is deprecated"),
+        ("location", "fsn1,mars1", 3, "location \"mars1\" not found"),
+        ("location", "fsn1,ash", 4, "is not offered in ash, only in"),
+        (
+            "type",
+            " , ",
+            2,
+            "invalid value for type: it must not be empty",
+        ),
+        ("type", "cx23 cpx22", 2, "names are separated by commas"),
+    ] {
+        let run = set(key, value).await;
+
+        assert_eq!(run.code, Some(exit), "{key} {value}: {run:?}");
+        assert!(run.err.contains(message), "{key} {value}: {run:?}");
+    }
+    for (types, locations, exit, message) in [
+        ("cx23,cpx22", "fsn1,nbg1", 0, ""),
+        (
+            "cx23,cx24",
+            "fsn1",
+            3,
+            "server type \"cx24\" from --type not found",
+        ),
+        ("cax11", "fsn1,ash", 4, "from --type is not offered in ash"),
+        (",", "fsn1", 2, "it must not be empty (from --type)"),
+    ] {
+        let args = ["setup", "--yes", "--type", types, "--location", locations];
+        let run = user.hcc(&args).await;
+
+        assert_eq!(run.code, Some(exit), "{types} {locations}: {run:?}");
+        assert!(run.err.contains(message), "{types} {locations}: {run:?}");
+    }
+    let get = user.ok(&["config", "get", "type"]).await;
+    assert_eq!(get, "cx23,cpx22\n");
+    for (variable, check, found) in [
+        ("cx23,cpx22", "ok", "cx23, cpx22, fsn1, nbg1 can be ordered"),
+        ("cx23,cx24", "warning", "\"cx24\" from HCC_TYPE not found"),
+        (",", "failed", "server type \",\" from HCC_TYPE not found"),
+    ] {
+        let mut doctor = user.command(&["doctor", "-o", "json"]);
+        doctor.env("HCC_TYPE", variable);
+
+        let run = Run::of(doctor).await;
+
+        let findings: Value = serde_json::from_str(&run.out).unwrap();
+        let mut findings = findings.as_array().unwrap().iter();
+        let defaults = findings.find(|it| it["about"] == "defaults").unwrap();
+        assert_eq!(defaults["check"], check, "{variable}: {defaults}");
+        let text = defaults["finding"].as_str().unwrap();
+        assert!(text.contains(found), "{variable}: {text}");
+    }
+    let mut create = user.command(&["create", "web1"]);
+    create.env("HCC_IMAGE", "nonsense");
+    let create = Run::of(create).await;
+    let (code, text) = create.failure();
+    assert_eq!(code, 3);
+    assert!(
+        text.starts_with("hcc: image \"nonsense\" from HCC_IMAGE not found"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
 async fn hint_names_the_source_of_the_token() {
     let user = User::of(Sim::builder()).await;
     let wrong = user.write("token", "canary-token-wrong");

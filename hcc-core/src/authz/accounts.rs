@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use hcc_store::{Accounts, AuditEntry, Record};
 
 use super::{Authorizer, Denied, Permission, Permissions, ProjectScope};
-use crate::{Command, CommandEvent, CustomRequest, Error, Outcome, Request, Result};
+use crate::{Command, CommandEvent, CustomRequest, Error, Outcome, PricedPlace, Request, Result};
 
 /// Allows what the permissions of the accounts in a database allow.
 ///
@@ -124,12 +124,12 @@ impl AccountAuthorizer {
     }
 
     /// Adds a denial to the audit log.
-    async fn audited(
+    async fn audited<T>(
         &self,
         request: &Request,
         by: &str,
-        checked: Result<(), Denied>,
-    ) -> Result<()> {
+        checked: Result<T, Denied>,
+    ) -> Result<T> {
         if checked.is_err() {
             let (what, outcome) = (audited(&request.command), "denied".to_owned());
             let server = request.server.as_ref().map(ToString::to_string);
@@ -212,19 +212,18 @@ impl Authorizer for AccountAuthorizer {
     async fn check_create(
         &self,
         request: &Request,
-        server_type: Option<&str>,
-        monthly: Option<f64>,
+        places: Vec<PricedPlace>,
         records: &[Record],
-    ) -> Result<()> {
+    ) -> Result<Vec<PricedPlace>> {
         let (Some(by), Some(server)) = (&request.by, &request.server) else {
-            return Ok(());
+            return Ok(places);
         };
         let permissions = self.permissions(by).await?;
-        let checked = match &request.command {
-            Command::Operation(_) => {
-                permissions.check_resize(server, server_type, monthly, records)
-            }
-            _ => permissions.check_create(server, server_type, monthly, records),
+        let checked = match (&request.command, &*places) {
+            (Command::Operation(_), [place]) => permissions
+                .check_resize(server, Some(&place.server_type), place.monthly, records)
+                .map(|()| places),
+            _ => permissions.allowed_places(server, places, records),
         };
         self.audited(request, by, checked).await
     }

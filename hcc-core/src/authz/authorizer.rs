@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use hcc_store::Record;
 
 use super::Denied;
-use crate::{CommandEvent, CustomRequest, Request, Result};
+use crate::{CommandEvent, CustomRequest, PricedPlace, Request, Result};
 
 /// Decides which requests are allowed.
 ///
@@ -63,21 +63,20 @@ pub trait Authorizer: Debug + Send + Sync {
         Ok(false)
     }
 
-    /// Checks a request to create a server of this type, or to change a server to it, with its gross price per month and the
-    /// records of all servers.
+    /// Returns in which of these places a request may create a server, given the records of all servers;
+    /// for a request to change the type of a server, there is one place. By default all of them.
     ///
     /// # Errors
     ///
-    /// As [`check`](Self::check).
+    /// As [`check`](Self::check), if no place is left.
     async fn check_create(
         &self,
         request: &Request,
-        server_type: Option<&str>,
-        monthly: Option<f64>,
+        places: Vec<PricedPlace>,
         records: &[Record],
-    ) -> Result<()> {
-        let _ = (request, server_type, monthly, records);
-        Ok(())
+    ) -> Result<Vec<PricedPlace>> {
+        let _ = (request, records);
+        Ok(places)
     }
 
     /// Returns the servers whose snapshots count for the limit of a request to create a snapshot;

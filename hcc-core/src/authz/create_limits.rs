@@ -6,7 +6,7 @@ use hcc_store::{Price, Record};
 use serde::{Deserialize, Serialize};
 
 use super::{Denied, Permission, Permissions};
-use crate::ServerName;
+use crate::{PricedPlace, ServerName};
 
 /// Limits of the servers that a user may create.
 ///
@@ -54,7 +54,40 @@ impl Permissions {
         monthly: Option<f64>,
         records: &[Record],
     ) -> Result<(), Denied> {
-        self.check_order(server, server_type, monthly, records, true)
+        let Some(share) = self.share(server, records) else {
+            return Ok(());
+        };
+        share.check_number()?;
+        share.check_order(server_type, monthly)
+    }
+
+    /// Returns in which of these places the limits allow one more server, given all records, like
+    /// [`check_create`](Self::check_create).
+    ///
+    /// # Errors
+    ///
+    /// The limit that would be exceeded in the first place, if there is no other one.
+    pub fn allowed_places(
+        &self,
+        server: &ServerName,
+        mut places: Vec<PricedPlace>,
+        records: &[Record],
+    ) -> Result<Vec<PricedPlace>, Denied> {
+        let Some(share) = self.share(server, records) else {
+            return Ok(places);
+        };
+        share.check_number()?;
+        let mut denied = None;
+        places.retain(|place| {
+            let checked = share.check_order(Some(&place.server_type), place.monthly);
+            let is_allowed = checked.is_ok();
+            denied = denied.take().or(checked.err());
+            is_allowed
+        });
+        match denied {
+            Some(denied) if places.is_empty() => Err(denied),
+            _ => Ok(places),
+        }
     }
 
     /// Checks the limits for a server that is changed to this type and gross price per month, given
@@ -70,7 +103,10 @@ impl Permissions {
         monthly: Option<f64>,
         records: &[Record],
     ) -> Result<(), Denied> {
-        self.check_order(server, server_type, monthly, records, false)
+        let Some(share) = self.share(server, records) else {
+            return Ok(());
+        };
+        share.check_order(server_type, monthly)
     }
 
     /// Checks the limit of snapshots for one more, given the number of those that exist.
@@ -89,17 +125,43 @@ impl Permissions {
         }
     }
 
-    fn check_order(
-        &self,
-        server: &ServerName,
-        server_type: Option<&str>,
-        monthly: Option<f64>,
-        records: &[Record],
-        is_new: bool,
-    ) -> Result<(), Denied> {
-        let Some(limits) = self.create_limits() else {
-            return Ok(());
+    /// Returns what counts for the limits in addition to a server; `None` if nothing is limited.
+    fn share(&self, server: &ServerName, records: &[Record]) -> Option<Share<'_>> {
+        let limits = self.create_limits()?;
+        let is_counted = |record: &&Record| {
+            record.name != server.as_str() && self.has(Permission::Create, &record.name, None)
         };
+        let counted: Vec<_> = records.iter().filter(is_counted).collect();
+        Some(Share {
+            limits,
+            servers: counted.len(),
+            // The sum of nothing is -0.
+            monthly: counted.into_iter().map(price).sum::<f64>() + 0.0,
+        })
+    }
+}
+
+/// What a user has of what is limited.
+struct Share<'a> {
+    limits: &'a CreateLimits,
+    servers: usize,
+    monthly: f64,
+}
+
+impl Share<'_> {
+    fn check_number(&self) -> Result<(), Denied> {
+        let have = self.servers;
+        match self.limits.servers {
+            Some(max) if have >= max => {
+                let reason = format!("at most {max} servers are allowed, and there are {have}");
+                Err(Denied::new(reason))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_order(&self, server_type: Option<&str>, monthly: Option<f64>) -> Result<(), Denied> {
+        let limits = self.limits;
         if !limits.types.is_empty() {
             let types: Vec<_> = limits.types.iter().map(String::as_str).collect();
             let types = types.join(", ");
@@ -112,17 +174,8 @@ impl Permissions {
                 Some(_) => {}
             }
         }
-        let is_counted = |record: &&Record| {
-            record.name != server.as_str() && self.has(Permission::Create, &record.name, None)
-        };
-        let counted: Vec<_> = records.iter().filter(is_counted).collect();
-        let have = counted.len();
-        if let Some(max) = limits.servers.filter(|max| is_new && have >= *max) {
-            let reason = format!("at most {max} servers are allowed, and there are {have}");
-            return Err(Denied::new(reason));
-        }
         if let Some(max) = limits.monthly {
-            let before: f64 = counted.into_iter().map(price).sum();
+            let before = self.monthly;
             let unknown = || Denied::new("the price of the server is unknown");
             let after = before + monthly.ok_or_else(unknown)?;
             if after > f64::from(max) {

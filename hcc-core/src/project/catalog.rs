@@ -9,8 +9,8 @@ use hcloud_api::{
 };
 
 use super::Project;
-use super::offers::{NamedResource, OfferProblem, OfferReason, Selection};
-use crate::{Error, ResourceKind, Result};
+use super::offers::{NamedResource, Selection, not_found};
+use crate::{CreateOptions, Error, PricedPlace, ResourceKind, Result};
 
 impl Project {
     /// Returns the images that servers can be created from, sorted by name.
@@ -74,7 +74,7 @@ impl Project {
             location: location.cloned(),
             ..Selection::default()
         };
-        let problems = self.problems(&selection).await?;
+        let problems = self.problems(&[selection]).await?;
         if problems.is_empty() {
             let location = name.map(str::to_owned);
             return Err(Error::NoTypeAvailable { location });
@@ -90,38 +90,65 @@ impl Project {
         server_type: Option<&str>,
         location: Option<&str>,
     ) -> Result<Vec<Choice>> {
-        let is_requested = |known: &&ServerType| {
-            server_type.is_none_or(|wanted| {
-                known.name == wanted || wanted.parse() == Ok(known.id.number())
-            })
-        };
         let types = self.server_types().await?;
-        let mut by_type: Vec<Vec<(f64, Choice)>> = types
-            .iter()
-            .filter(is_requested)
-            .map(|server_type| choices(server_type, location).collect())
-            .filter(|places: &Vec<_>| !places.is_empty())
-            .collect();
-        for places in &mut by_type {
-            places.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        let is_requested = |known: &&ServerType| {
+            server_type.is_none_or(|wanted| is_named(&known.name, known.id.number(), wanted))
+        };
+        let places = places_of(types.iter().filter(is_requested), location);
+        Ok(places.into_iter().map(|(_, place)| place).collect())
+    }
+
+    /// Returns where [`create`](Self::create) may create a server with these options, in the order in
+    /// which it tries that, with the prices; at least one place.
+    ///
+    /// # Errors
+    ///
+    /// A type or location does not exist, nothing can be ordered, or the request to Hetzner fails.
+    pub(crate) async fn priced_places(&self, options: &CreateOptions) -> Result<Vec<PricedPlace>> {
+        let selections = self.selections(options)?;
+        let types = self.server_types().await?;
+        let mut priced = Vec::new();
+        for selection in &selections {
+            let location = match &selection.location {
+                Some(wanted) => Some(location_of(&types, wanted)?),
+                None => None,
+            };
+            let Some(wanted) = &selection.server_type else {
+                priced.extend(places_of(&types, location).into_iter().map(with_price));
+                continue;
+            };
+            let mut named = types.iter();
+            let found = named.find(|it| is_named(&it.name, it.id.number(), &wanted.name));
+            let found = found.ok_or_else(|| not_found(wanted.clone()))?;
+            let places = match location {
+                Some(_) => Vec::new(),
+                None => places_of([found], None),
+            };
+            if places.is_empty() {
+                // Hetzner is asked all the same, for the reason.
+                let prices = found.prices.iter();
+                let prices = prices.filter(|it| location.is_none_or(|name| it.location == name));
+                let price = prices.map(monthly).max_by(f64::total_cmp);
+                let place = Choice::new(&found.name, location);
+                priced.push(with_price((price.unwrap_or(f64::INFINITY), place)));
+            } else {
+                priced.extend(places.into_iter().map(with_price));
+            }
         }
-        by_type.sort_by(|a, b| a[0].0.total_cmp(&b[0].0));
-        let places = by_type.into_iter().flatten();
-        Ok(places.map(|(_, place)| place).collect())
+        if priced.is_empty() {
+            let location = selections[0].location.as_ref();
+            self.cheapest(location).await?;
+            let location = location.map(|location| location.name.clone());
+            return Err(Error::NoTypeAvailable { location });
+        }
+        Ok(priced)
     }
 
     /// Returns the default image: the newest Debian for the server type.
     pub(crate) async fn newest_debian(&self, server_type: &NamedResource) -> Result<String> {
-        let not_offered = |resource: NamedResource| Error::NotOffered {
-            problems: vec![OfferProblem {
-                resource,
-                reason: OfferReason::NotFound,
-            }],
-            source: None,
-        };
         let types = self.api.server_types();
         let Some(found) = types.resolve(&id_or_name(&server_type.name)).await? else {
-            return Err(not_offered(server_type.clone()));
+            return Err(not_found(server_type.clone()));
         };
         let images = self.images().await?;
         images
@@ -131,7 +158,7 @@ impl Project {
             .filter_map(|image| Some((debian_version(image.name.as_deref()?)?, image.name?)))
             .max()
             .map(|(_, name)| name)
-            .ok_or_else(|| not_offered(NamedResource::new(ResourceKind::Image, "debian")))
+            .ok_or_else(|| not_found(NamedResource::new(ResourceKind::Image, "debian")))
     }
 }
 
@@ -199,6 +226,45 @@ fn choices<'a>(
             let price = monthly(server_type.price(&offered.name)?);
             Some((price, Choice::new(&server_type.name, Some(&offered.name))))
         })
+}
+
+/// Returns where servers of these types can be created, with prices: the cheapest type first, and all
+/// locations of a type together.
+fn places_of<'a>(
+    types: impl IntoIterator<Item = &'a ServerType>,
+    location: Option<&str>,
+) -> Vec<(f64, Choice)> {
+    let mut by_type: Vec<Vec<_>> = types
+        .into_iter()
+        .map(|server_type| choices(server_type, location).collect())
+        .filter(|places: &Vec<_>| !places.is_empty())
+        .collect();
+    for places in &mut by_type {
+        places.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    }
+    by_type.sort_by(|a, b| a[0].0.total_cmp(&b[0].0));
+    by_type.into_iter().flatten().collect()
+}
+
+/// Returns the own name of a location.
+fn location_of<'a>(types: &'a [ServerType], wanted: &NamedResource) -> Result<&'a str> {
+    let mut locations = types.iter().flat_map(|it| &it.locations);
+    let found = locations.find(|it| is_named(&it.name, it.id.number(), &wanted.name));
+    let found = found.ok_or_else(|| not_found(wanted.clone()))?;
+    Ok(&found.name)
+}
+
+/// Whether a resource has this name or id.
+fn is_named(name: &str, id: u64, wanted: &str) -> bool {
+    name.eq_ignore_ascii_case(wanted) || wanted.parse() == Ok(id)
+}
+
+fn with_price((price, place): (f64, Choice)) -> PricedPlace {
+    PricedPlace {
+        server_type: place.server_type,
+        location: place.location,
+        monthly: Some(price).filter(|price| price.is_finite()),
+    }
 }
 
 fn lowest(server_type: &ServerType) -> f64 {

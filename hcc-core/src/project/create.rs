@@ -12,9 +12,9 @@ use tracing::warn;
 use super::Project;
 use super::catalog::{Choice, id_or_name};
 use super::guard::check_prefix;
-use super::offers::NamedResource;
+use super::offers::{NamedResource, Selection};
 use super::snapshot::{actions, snapshot};
-use crate::{CreateOptions, Error, ResourceKind, Result, ServerName};
+use crate::{CreateOptions, Error, PricedPlace, ResourceKind, Result, ServerName};
 
 /// The outcome of a creation.
 #[derive(Clone, Debug)]
@@ -65,7 +65,8 @@ impl Project {
     /// record.
     ///
     /// If the type is sold out, the next cheapest location is tried, unless one is requested; then
-    /// the next cheapest type, unless one is requested.
+    /// the next cheapest type, unless one is requested. Of several requested types and locations, all
+    /// locations are tried with a type before the next type.
     ///
     /// # Errors
     ///
@@ -103,15 +104,43 @@ impl Project {
         &self,
         name: &ServerName,
         options: &CreateOptions,
+        progress: impl FnMut(CreateProgress) + Send,
+    ) -> Result<CreateOutcome> {
+        let choices = self.selections(options)?;
+        self.create_first(name, options, choices, progress).await
+    }
+
+    /// Does the same as [`create`](Self::create), in the first of these places that is not sold out.
+    pub(crate) async fn create_in(
+        &self,
+        name: &ServerName,
+        options: &CreateOptions,
+        places: &[PricedPlace],
+    ) -> Result<CreateOutcome> {
+        let selections = self.selections(options)?;
+        let places = places.iter().take(MAX_PLACES * selections.len());
+        let choices = places.map(|place| {
+            let selection = selections[0].clone();
+            selection.at(&place.server_type, place.location.as_deref())
+        });
+        let choices = choices.collect();
+        self.create_first(name, options, choices, |_| {}).await
+    }
+
+    /// Creates a server of the first of these choices that Hetzner can provide.
+    async fn create_first(
+        &self,
+        name: &ServerName,
+        options: &CreateOptions,
+        choices: Vec<Selection>,
         mut progress: impl FnMut(CreateProgress) + Send,
     ) -> Result<CreateOutcome> {
         check_prefix(name, &self.settings)?;
         if let Some(server) = self.find(name).await? {
             return Box::pin(self.adopt(name, &server, options)).await;
         }
-        let mut choices = options.choices().into_iter();
-        let mut options = choices.next().unwrap_or_default();
-        let mut request = self.request(name, &options).await?;
+        let mut choices = choices.into_iter();
+        let (mut choice, mut request) = self.next_choice(name, options, &mut choices).await?;
 
         // The records must be writable before money is spent: the response has the only copy of
         // the root password.
@@ -127,24 +156,47 @@ impl Project {
                 Ok(created) => return self.record(name, created).await,
                 Err(error) => error,
             };
-            if error.is_out_of_capacity() {
-                let next = self.next_request(name, &options, &request, &mut alternatives);
+            let is_sold_out = error.is_out_of_capacity();
+            if is_sold_out {
+                let next = self.next_request(name, options, &choice, &request, &mut alternatives);
                 if let Some(next) = next.await {
                     request = next;
                     continue;
                 }
-                if let Some(choice) = choices.next() {
-                    let next = self.request(name, &choice).await;
-                    if next.is_err() {
-                        self.release(name).await;
+            }
+            if choices.len() > 0 && (is_sold_out || error.may_succeed_elsewhere()) {
+                match self.next_choice(name, options, &mut choices).await {
+                    Ok(next) => {
+                        (choice, request) = next;
+                        alternatives = None;
+                        continue;
                     }
-                    request = next?;
-                    (options, alternatives) = (choice, None);
-                    continue;
+                    // Hetzner's error says more.
+                    Err(Error::NoTypeAvailable { .. }) => {}
+                    Err(error) => {
+                        self.release(name).await;
+                        return Err(error);
+                    }
                 }
             }
-            let resolved = self.resolve_failure(name, &options, &request, error);
+            let resolved = self.resolve_failure(name, options, &choice, &request, error);
             return Box::pin(resolved).await;
+        }
+    }
+
+    /// Returns the next choice for which there is something to request, and the request.
+    async fn next_choice(
+        &self,
+        name: &ServerName,
+        options: &CreateOptions,
+        choices: &mut vec::IntoIter<Selection>,
+    ) -> Result<(Selection, CreateServer)> {
+        loop {
+            let choice = choices.next().expect("there is another choice");
+            match self.request(name, options, &choice).await {
+                Err(Error::NoTypeAvailable { .. }) if choices.len() > 0 => {}
+                request => return Ok((choice, request?)),
+            }
         }
     }
 
@@ -154,8 +206,8 @@ impl Project {
     ///
     /// A requested resource does not exist, or the request to Hetzner fails.
     pub async fn quote(&self, name: &ServerName, options: &CreateOptions) -> Result<Quote> {
-        let first = options.choices().into_iter().next().unwrap_or_default();
-        let request = self.request(name, &first).await?;
+        let first = self.selections(options)?.swap_remove(0);
+        let request = self.request(name, options, &first).await?;
         let server_type = request.server_type.to_string();
         let location = request.location.as_ref().map(ToString::to_string);
         let server_types = self.api.server_types();
@@ -211,16 +263,21 @@ impl Project {
     /// Returns the request to Hetzner, with defaults for unset options.
     ///
     /// The future is boxed, since it is part of several large ones.
-    async fn request(&self, name: &ServerName, options: &CreateOptions) -> Result<CreateServer> {
-        Box::pin(self.resolved_request(name, options)).await
+    async fn request(
+        &self,
+        name: &ServerName,
+        options: &CreateOptions,
+        selection: &Selection,
+    ) -> Result<CreateServer> {
+        Box::pin(self.resolved_request(name, options, selection.clone())).await
     }
 
     async fn resolved_request(
         &self,
         name: &ServerName,
         options: &CreateOptions,
+        selection: Selection,
     ) -> Result<CreateServer> {
-        let selection = self.selection(options);
         let choice = match &selection.server_type {
             Some(wanted) => match &selection.location {
                 Some(location) => Choice::new(&wanted.name, Some(&location.name)),
@@ -313,10 +370,10 @@ impl Project {
         &self,
         name: &ServerName,
         options: &CreateOptions,
+        selection: &Selection,
         sold_out: &CreateServer,
         places: &mut Option<vec::IntoIter<Choice>>,
     ) -> Option<CreateServer> {
-        let selection = self.selection(options);
         let server_type = selection.server_type.as_ref().map(|it| it.name.as_str());
         let location = selection.location.as_ref().map(|it| it.name.as_str());
         if server_type.is_some() && location.is_some() {
@@ -328,13 +385,11 @@ impl Project {
             *places = Some(found.into_iter());
         }
         for place in places.as_mut()? {
-            let options = CreateOptions {
-                server_type: Some(place.server_type),
-                location: place.location,
-                ..options.clone()
-            };
+            let selection = selection
+                .clone()
+                .at(&place.server_type, place.location.as_deref());
             // The image may not exist for the architecture of the type.
-            if let Ok(request) = self.request(name, &options).await {
+            if let Ok(request) = self.request(name, options, &selection).await {
                 let offer = (&request.server_type, &request.location);
                 if offer != (&sold_out.server_type, &sold_out.location) {
                     return Some(request);
@@ -396,6 +451,7 @@ impl Project {
         &self,
         name: &ServerName,
         options: &CreateOptions,
+        choice: &Selection,
         request: &CreateServer,
         error: hcloud_api::Error,
     ) -> Result<CreateOutcome> {
@@ -421,7 +477,7 @@ impl Project {
             let (name, source) = (name.clone(), Box::new(error));
             return Err(Error::CreateUnconfirmed { name, source });
         }
-        let mut selection = self.selection(options);
+        let mut selection = choice.clone();
         let sent = request.server_type.to_string();
         let sent = NamedResource::new(ResourceKind::ServerType, &sent);
         selection.server_type.get_or_insert(sent);

@@ -1,7 +1,7 @@
 //! What Hetzner offers, compared with what is to be ordered.
 
 use std::error::Error as StdError;
-use std::fmt;
+use std::{fmt, slice};
 
 use hcloud_api::{
     ApiError, Architecture, Deprecation, ErrorCode, Image, ListImages, ServerType,
@@ -11,7 +11,7 @@ use tokio::try_join;
 
 use super::Project;
 use super::catalog::id_or_name;
-use crate::{CreateOptions, Error, ResourceKind, Result};
+use crate::{CreateOptions, Error, ResourceKind, Result, choices};
 
 /// Why a server cannot be ordered as requested, or soon cannot.
 ///
@@ -169,6 +169,19 @@ pub(crate) struct Selection {
     pub(crate) ssh_keys: Vec<NamedResource>,
 }
 
+impl Selection {
+    /// Selects another type and location.
+    pub(crate) fn at(self, server_type: &str, location: Option<&str>) -> Self {
+        let server_type = NamedResource::new(ResourceKind::ServerType, server_type);
+        let location = location.map(|name| NamedResource::new(ResourceKind::Location, name));
+        Self {
+            server_type: Some(server_type),
+            location,
+            ..self
+        }
+    }
+}
+
 impl NamedResource {
     pub(crate) fn new(kind: ResourceKind, name: &str) -> Self {
         Self {
@@ -181,18 +194,25 @@ impl NamedResource {
 
 impl Project {
     /// Compares an order with what Hetzner offers, and returns all problems. Unset options are taken
-    /// from the settings.
+    /// from the settings. Of several types or locations, each must be orderable with one of the others,
+    /// but one combination is enough that is not sold out.
     ///
     /// Hetzner may refuse an order without a problem, for other reasons.
     ///
     /// # Errors
     ///
-    /// The request to Hetzner fails.
+    /// The request to Hetzner fails, or a list of types or locations has no name.
     pub async fn check_offers(&self, options: &CreateOptions) -> Result<Vec<OfferProblem>> {
-        self.problems(&self.selection(options)).await
+        self.problems(&self.selections(options)?).await
     }
 
-    pub(crate) fn selection(&self, options: &CreateOptions) -> Selection {
+    /// Returns the order with each combination of type and location, in the order of preference; at
+    /// least one. Unset options are taken from the settings.
+    ///
+    /// # Errors
+    ///
+    /// A list of types or locations has no name.
+    pub(crate) fn selections(&self, options: &CreateOptions) -> Result<Vec<Selection>> {
         let settings = &self.settings;
         let named = |kind, option: &Option<String>, setting: &Option<String>| {
             let origin = || settings.origin(kind).map(str::to_owned);
@@ -201,80 +221,97 @@ impl Project {
                 (None, Some(name)) => (name, origin()),
                 (None, None) => return None,
             };
-            let name = match kind {
-                ResourceKind::Location => crate::location(name),
-                _ => name,
-            };
             Some(NamedResource {
                 origin,
                 ..NamedResource::new(kind, name)
             })
         };
+        let types = each(named(
+            ResourceKind::ServerType,
+            &options.server_type,
+            &settings.server_type,
+        ))?;
+        let locations = each(named(
+            ResourceKind::Location,
+            &options.location,
+            &settings.location,
+        ))?;
+        let image = named(ResourceKind::Image, &options.image, &settings.image);
         let keys = options.ssh_keys.iter();
-        Selection {
-            server_type: named(
-                ResourceKind::ServerType,
-                &options.server_type,
-                &settings.server_type,
-            ),
-            image: named(ResourceKind::Image, &options.image, &settings.image),
-            location: named(
-                ResourceKind::Location,
-                &options.location,
-                &settings.location,
-            ),
-            ssh_keys: keys
-                .map(|key| NamedResource::new(ResourceKind::SshKey, key))
-                .collect(),
-        }
+        let keys = keys.map(|key| NamedResource::new(ResourceKind::SshKey, key));
+        let ssh_keys: Vec<_> = keys.collect();
+        let selection =
+            |server_type: &Option<NamedResource>, location: &Option<NamedResource>| Selection {
+                server_type: server_type.clone(),
+                image: image.clone(),
+                location: location.clone(),
+                ssh_keys: ssh_keys.clone(),
+            };
+        let selections = types.iter().flat_map(|server_type| {
+            let locations = locations.iter();
+            locations.map(|location| selection(server_type, location))
+        });
+        Ok(selections.collect())
     }
 
-    /// Returns what is wrong with an order.
-    pub(crate) async fn problems(&self, selection: &Selection) -> Result<Vec<OfferProblem>> {
-        let (server_type, (location, no_location), images, no_keys) = try_join!(
-            self.find_type(selection.server_type.as_ref()),
-            self.find_location(selection.location.as_ref()),
-            self.find_images(selection.image.as_ref()),
-            self.find_missing_keys(&selection.ssh_keys),
+    /// Returns what is wrong with an order, given its combinations of type and location.
+    pub(crate) async fn problems(&self, selections: &[Selection]) -> Result<Vec<OfferProblem>> {
+        let order = &selections[0];
+        let (types, locations, images, no_keys) = try_join!(
+            self.find_types(distinct(selections, |it| it.server_type.as_ref())),
+            self.find_locations(distinct(selections, |it| it.location.as_ref())),
+            self.find_images(order.image.as_ref()),
+            self.find_missing_keys(&order.ssh_keys),
         )?;
-        let mut problems = Vec::from_iter(no_location);
-        match (&selection.server_type, &server_type) {
-            (Some(wanted), None) => problems.push(OfferProblem::new(wanted, OfferReason::NotFound)),
-            (Some(wanted), Some(found)) => {
-                let reason = type_reason(found, location.as_deref());
+        let checked = selections.iter().map(|selection| {
+            let mut problems = Vec::new();
+            let location = find(&locations, selection.location.as_ref());
+            if let (Some(wanted), None) = (&selection.location, location) {
+                problems.push(OfferProblem::new(wanted, OfferReason::NotFound));
+            }
+            let server_type = find(&types, selection.server_type.as_ref());
+            if let Some(wanted) = &selection.server_type {
+                let reason = match server_type {
+                    None => Some(OfferReason::NotFound),
+                    Some(found) => type_reason(found, location.map(String::as_str)),
+                };
                 problems.extend(reason.map(|reason| OfferProblem::new(wanted, reason)));
             }
-            (None, _) => {}
-        }
-        if let Some(wanted) = &selection.image {
-            let reason = image_reason(&images, server_type.as_ref());
-            problems.extend(reason.map(|reason| OfferProblem::new(wanted, reason)));
-        }
+            if let Some(wanted) = &selection.image {
+                let reason = image_reason(&images, server_type);
+                problems.extend(reason.map(|reason| OfferProblem::new(wanted, reason)));
+            }
+            (selection, problems)
+        });
+        let mut problems = of_alternatives(&checked.collect::<Vec<_>>());
         problems.extend(no_keys);
         Ok(problems)
     }
 
-    async fn find_type(&self, wanted: Option<&NamedResource>) -> Result<Option<ServerType>> {
-        let Some(wanted) = wanted else {
-            return Ok(None);
-        };
-        let types = self.api.server_types();
-        Ok(types.resolve(&id_or_name(&wanted.name)).await?)
+    async fn find_types<'a>(
+        &self,
+        wanted: Vec<&'a NamedResource>,
+    ) -> Result<Found<'a, ServerType>> {
+        let mut found = Vec::new();
+        for wanted in wanted {
+            let types = self.api.server_types();
+            found.push((wanted, types.resolve(&id_or_name(&wanted.name)).await?));
+        }
+        Ok(found)
     }
 
-    /// Returns the location's own name, or that it does not exist.
-    async fn find_location(
+    /// Returns the locations' own names.
+    async fn find_locations<'a>(
         &self,
-        wanted: Option<&NamedResource>,
-    ) -> Result<(Option<String>, Option<OfferProblem>)> {
-        let Some(wanted) = wanted else {
-            return Ok((None, None));
-        };
-        let locations = self.api.locations();
-        Ok(match locations.resolve(&id_or_name(&wanted.name)).await? {
-            Some(location) => (Some(location.name), None),
-            None => (None, Some(OfferProblem::new(wanted, OfferReason::NotFound))),
-        })
+        wanted: Vec<&'a NamedResource>,
+    ) -> Result<Found<'a, String>> {
+        let mut found = Vec::new();
+        for wanted in wanted {
+            let locations = self.api.locations();
+            let location = locations.resolve(&id_or_name(&wanted.name)).await?;
+            found.push((wanted, location.map(|location| location.name)));
+        }
+        Ok(found)
     }
 
     /// Returns all images of a name, of which there is one for each architecture, or that of an id.
@@ -315,7 +352,8 @@ impl Project {
             return error.into();
         };
         // Without an explanation there still is the error.
-        let problems = self.problems(selection).await.unwrap_or_default();
+        let problems = self.problems(slice::from_ref(selection)).await;
+        let problems = problems.unwrap_or_default();
         let is_cause = |problem: &OfferProblem| {
             problem.reason == OfferReason::NotFound && names(refusal, problem.resource.kind)
         };
@@ -327,6 +365,88 @@ impl Project {
             return error.into();
         }
         Error::CreateRefused(Box::new(RefusedOrder { problems, error }))
+    }
+}
+
+/// What exists of the resources of an order.
+type Found<'a, T> = Vec<(&'a NamedResource, Option<T>)>;
+
+fn find<'a, T>(all: &'a Found<'_, T>, wanted: Option<&NamedResource>) -> Option<&'a T> {
+    let (_, found) = all.iter().find(|(known, _)| Some(*known) == wanted)?;
+    found.as_ref()
+}
+
+/// Returns the resources of one kind, each once.
+fn distinct(
+    selections: &[Selection],
+    of: impl Fn(&Selection) -> Option<&NamedResource>,
+) -> Vec<&NamedResource> {
+    let mut distinct = Vec::new();
+    for resource in selections.iter().filter_map(of) {
+        if !distinct.contains(&resource) {
+            distinct.push(resource);
+        }
+    }
+    distinct
+}
+
+/// Returns the error that a resource does not exist.
+pub(crate) fn not_found(resource: NamedResource) -> Error {
+    let reason = OfferReason::NotFound;
+    Error::NotOffered {
+        problems: vec![OfferProblem { resource, reason }],
+        source: None,
+    }
+}
+
+/// Returns the resources in a list.
+fn each(list: Option<NamedResource>) -> Result<Vec<Option<NamedResource>>> {
+    let Some(list) = list else {
+        return Ok(vec![None]);
+    };
+    let named = choices(&list.name).map(|name| {
+        let name = match list.kind {
+            ResourceKind::Location => crate::location(name),
+            _ => name,
+        };
+        Some(NamedResource {
+            name: name.to_owned(),
+            ..list.clone()
+        })
+    });
+    let named: Vec<_> = named.collect();
+    if named.is_empty() {
+        return Err(not_found(list));
+    }
+    Ok(named)
+}
+
+/// Returns the problems of an order of which one combination of type and location is enough.
+fn of_alternatives(checked: &[(&Selection, Vec<OfferProblem>)]) -> Vec<OfferProblem> {
+    if let [(_, problems)] = checked {
+        return problems.clone();
+    }
+    let is_never_orderable = |is_included: &dyn Fn(&Selection) -> bool| {
+        let mut included = checked.iter().filter(|(it, _)| is_included(it));
+        included.all(|(_, problems)| problems.iter().any(OfferProblem::is_permanent))
+    };
+    let mut all = Vec::new();
+    for (selection, problems) in checked {
+        let is_useless = is_never_orderable(&|it| it.server_type == selection.server_type)
+            || is_never_orderable(&|it| it.location == selection.location);
+        for problem in problems {
+            let is_ending = matches!(problem.reason, OfferReason::Ending { .. });
+            if (is_useless || is_ending) && !all.contains(problem) {
+                all.push(problem.clone());
+            }
+        }
+    }
+    let is_orderable =
+        |problems: &Vec<OfferProblem>| problems.iter().all(|problem| all.contains(problem));
+    match checked.iter().any(|(_, problems)| is_orderable(problems)) {
+        true => all,
+        // Everything is sold out.
+        false => checked[0].1.clone(),
     }
 }
 

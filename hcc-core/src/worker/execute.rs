@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hcc_store::{Attachment, Record};
-use hcloud_api::{Action, Decimal, ImageId, Server, ServerStatus};
+use hcloud_api::{Action, ImageId, Server, ServerStatus};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use tokio::sync::{Mutex, MutexGuard, Notify};
@@ -25,7 +25,7 @@ use crate::project::delivery::Delivery;
 use crate::project::id_or_name;
 use crate::{
     Command, CreateOptions, CreateOutcome, CustomRequest, DeleteOutcome, Error, InvalidRequest,
-    Power, Request, ServerName, SyncOutcome,
+    Power, PricedPlace, Request, ServerName, SyncOutcome,
 };
 
 /// How long a command waits for an action at Hetzner.
@@ -79,12 +79,13 @@ impl Executor {
             }
             Command::Create(options) => {
                 if !context.authorizer.limits_create(request).await? {
-                    return Box::pin(self.create_complete(server, options, delivery)).await;
+                    return Box::pin(self.create_complete(server, options, None, delivery)).await;
                 }
                 // Two commands must not fill the same room.
                 let _creating = self.creating.lock().await;
-                let options = self.within_limits(request, server, options).await?;
-                return Box::pin(self.create_complete(server, &options, delivery)).await;
+                let places = self.within_limits(request, options).await?;
+                let create = self.create_complete(server, options, Some(&places), delivery);
+                return Box::pin(create).await;
             }
             Command::Settag => {
                 let project = context.project();
@@ -103,14 +104,15 @@ impl Executor {
         Ok(None)
     }
 
-    /// Creates a server with its backups and protection.
+    /// Creates a server with its backups and protection, in one of these places if there are any.
     async fn create_complete(
         &self,
         server: &ServerName,
         options: &CreateOptions,
+        places: Option<&[PricedPlace]>,
         delivery: &Delivery,
     ) -> Result<Note, AttemptError> {
-        let note = self.create(server, options, delivery).await?;
+        let note = self.create(server, options, places, delivery).await?;
         if options.backups || options.protect {
             let started = self.context.project().complete(server, options).await?;
             self.wait(started).await?;
@@ -208,9 +210,15 @@ impl Executor {
                         it.price(location)?.price_monthly.gross.as_ref()?.to_f64()
                     });
                 let name = found_type.as_ref().map(|found| &*found.name);
+                let place = PricedPlace {
+                    location: location.map(str::to_owned),
+                    monthly,
+                    ..PricedPlace::new(name.unwrap_or(&resize.r#type))
+                };
                 let records = context.store().list().await?;
-                let checked = authorizer.check_create(request, name, monthly, &records);
-                checked.await?;
+                authorizer
+                    .check_create(request, vec![place], &records)
+                    .await?;
                 Ok(Some(guard))
             }
             Operation::Snapshot(Snapshot::Create { .. }) => {
@@ -335,11 +343,15 @@ impl Executor {
         &self,
         server: &ServerName,
         options: &CreateOptions,
+        places: Option<&[PricedPlace]>,
         delivery: &Delivery,
     ) -> Result<Note, AttemptError> {
         let project = self.context.project();
         let note = loop {
-            let outcome = project.create(server, options).await?;
+            let outcome = match places {
+                Some(places) => project.create_in(server, options, places).await?,
+                None => project.create(server, options).await?,
+            };
             self.publish(server, SyncOutcome::Adopted).await;
             match outcome {
                 CreateOutcome::Created(actions) => {
@@ -359,26 +371,17 @@ impl Executor {
         Ok(note)
     }
 
-    /// Checks the limits of the user for a new server; returns its options with type and location,
-    /// which must not change any more.
+    /// Returns where a new server may be created within the limits of the user.
     async fn within_limits(
         &self,
         request: &Request,
-        server: &ServerName,
         options: &CreateOptions,
-    ) -> Result<CreateOptions, AttemptError> {
+    ) -> Result<Vec<PricedPlace>, AttemptError> {
         let context = &self.context;
-        let quote = context.project().quote(server, options).await?;
-        let monthly = quote
-            .price
-            .as_ref()
-            .and_then(|it| it.price_monthly.gross.as_ref());
-        let monthly = monthly.and_then(Decimal::to_f64);
-        let server_type = quote.options.server_type.as_deref();
+        let places = context.project().priced_places(options).await?;
         let records = context.store().list().await?;
-        let checked = (context.authorizer).check_create(request, server_type, monthly, &records);
-        checked.await?;
-        Ok(quote.options)
+        let allowed = context.authorizer.check_create(request, places, &records);
+        Ok(allowed.await?)
     }
 
     /// Says so if the root password of an adopted server was lost.

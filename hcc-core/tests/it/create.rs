@@ -1,10 +1,12 @@
 //! At most one server of a name, and no record of a failed creation.
 
-use hcc_core::{CreateOptions, CreateOutcome, Error, ErrorKind, Settings};
+use hcc_core::{CreateOptions, CreateOutcome, Error, ErrorKind, ResourceKind, Settings};
 use hcc_store::{Stage, Store};
 use hcloud_sim::Sim;
 use secrecy::ExposeSecret;
+use serde_json::{Value, json};
 
+use crate::harness::{Harness, MINUTE};
 use crate::setup::{TOKEN, TestProject, actions, name};
 
 #[tokio::test]
@@ -144,6 +146,157 @@ async fn fallback_to_a_missing_type_leaves_no_record() {
     let error = create.unwrap_err().to_string();
     assert_eq!(error, "server type \"nonsense\" not found");
     assert!(setup.record("web1").await.is_none());
+}
+
+#[tokio::test]
+async fn types_and_locations_of_options_and_settings_are_tried_in_order() {
+    let options = CreateOptions::default;
+    let settings = Settings::default;
+    for (settings, options, ordered) in [
+        (
+            settings()
+                .with_server_type("cx23, cpx22,")
+                .with_location("fsn1-dc14,nbg1"),
+            options(),
+            ["cx23 fsn1", "cx23 nbg1", "cpx22 fsn1"],
+        ),
+        (
+            settings().with_server_type("cx23,cpx22,cax11"),
+            options().with_location("hel1"),
+            ["cx23 hel1", "cpx22 hel1", "cax11 hel1"],
+        ),
+        (
+            settings().with_location("fsn1,nbg1,hel1"),
+            options().with_server_type(" cpx22"),
+            ["cpx22 fsn1", "cpx22 nbg1", "cpx22 hel1"],
+        ),
+        (
+            settings().with_server_type("cax11").with_location("ash"),
+            options()
+                .with_server_type("cx23,,cpx22")
+                .with_location("fsn1 , nbg1"),
+            ["cx23 fsn1", "cx23 nbg1", "cpx22 fsn1"],
+        ),
+    ] {
+        let setup = TestProject::with_settings(Sim::builder().record_bodies(true), settings).await;
+        setup.fault("error=resource_unavailable POST /v1/servers x2");
+
+        let quote = setup.project.quote(&name("web1"), &options).await.unwrap();
+        // The last one may be sold out.
+        let _ = setup.project.create(&name("web1"), &options).await;
+
+        assert_eq!(setup.orders(), ordered);
+        let (first, _) = ordered[0].split_once(' ').unwrap();
+        assert_eq!(quote.options.server_type.as_deref(), Some(first));
+    }
+}
+
+#[tokio::test]
+async fn queued_commands_have_lists_as_strings_or_arrays() {
+    let harness = Harness::new(Sim::builder().record_bodies(true)).await;
+    let _worker = harness.start_worker();
+    let push = async |server: &str, args: Value| {
+        let mut command = hcc_queue::Command::new("new", server);
+        command.args = args;
+        let id = harness.queue.push(&command).await.unwrap();
+        harness.frontend.wait(&id, MINUTE).await
+    };
+    for (number, args) in [
+        json!({ "type": ["cx23", "cpx22"], "location": ["hel1", "nbg1"] }),
+        json!({ "type": "cx23, cpx22", "location": "hel1 ,nbg1," }),
+        json!({ "type": [" cx23", "cpx22,"], "location": "hel1,nbg1" }),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        harness.setup.sim.clear_requests();
+        harness
+            .setup
+            .fault("error=resource_unavailable POST /v1/servers x3");
+
+        push(&format!("web{number}"), args.clone()).await.unwrap();
+
+        let ordered = ["cx23 hel1", "cx23 nbg1", "cpx22 hel1", "cpx22 nbg1"];
+        assert_eq!(harness.setup.orders(), ordered, "{args}");
+    }
+    let error = push("web9", json!({ "type": "," })).await.unwrap_err();
+    let message = "invalid arguments of create: expected a name or several";
+    assert_eq!(error.to_string(), message);
+}
+
+#[tokio::test]
+async fn type_that_is_not_offered_in_a_location_is_passed_over() {
+    let setup = TestProject::new(Sim::builder().record_bodies(true)).await;
+    let options = CreateOptions::default()
+        .with_server_type("cx22,cax11")
+        .with_location("ash,fsn1");
+
+    setup.project.create(&name("web1"), &options).await.unwrap();
+
+    let ordered = ["cx22 ash", "cx22 fsn1", "cax11 ash", "cax11 fsn1"];
+    assert_eq!(setup.orders(), ordered);
+}
+
+#[tokio::test]
+async fn location_without_an_available_type_is_passed_over() {
+    let setup = TestProject::new(Sim::builder().record_bodies(true)).await;
+    let types = setup.project.server_types().await.unwrap();
+    let mut cx23 = types.into_iter().find(|it| it.name == "cx23").unwrap();
+    cx23.locations.retain(|at| at.name == "nbg1");
+    let catalog = json!({ "server_types": [cx23] });
+    setup.fault(&format!("status=200 GET /v1/server_types {catalog}"));
+    let options = |locations: &str| CreateOptions::default().with_location(locations);
+
+    setup.fault("error=resource_unavailable POST /v1/servers x1");
+    let sold_out = setup.create(&options("nbg1,hel1,fsn1")).await.unwrap_err();
+    let nowhere = setup.create(&options("hel1,fsn1")).await.unwrap_err();
+    setup.create(&options("fsn1,nbg1")).await.unwrap();
+
+    assert_eq!(sold_out.code(), "resource_unavailable");
+    assert!(matches!(nowhere, Error::NoTypeAvailable { .. }));
+    assert_eq!(setup.orders(), ["cx23 nbg1", "cx23 nbg1"]);
+}
+
+#[tokio::test]
+async fn list_without_a_name_makes_no_request() {
+    let settings = Settings::default()
+        .with_location(" , ")
+        .with_origin(ResourceKind::Location, "HCC_LOCATION");
+    let setup = TestProject::with_settings(Sim::builder(), settings).await;
+    let options = CreateOptions::default;
+
+    for (options, message) in [
+        (options(), "location \" , \" from HCC_LOCATION not found"),
+        (
+            options().with_server_type(",").with_location("fsn1"),
+            "server type \",\" not found",
+        ),
+        (
+            options().with_server_type("").with_location("fsn1"),
+            "server type \"\" not found",
+        ),
+    ] {
+        let error = setup.create(&options).await.unwrap_err();
+
+        assert_eq!(error.to_string(), message);
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(setup.requests().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn missing_image_is_named_although_the_settings_are_lists() {
+    let settings = Settings::default()
+        .with_server_type("cx23,cpx22")
+        .with_location("fsn1,nbg1")
+        .with_image("nonsense")
+        .with_origin(ResourceKind::Image, "HCC_IMAGE");
+    let setup = TestProject::with_settings(Sim::builder(), settings).await;
+
+    let error = setup.create(&CreateOptions::default()).await.unwrap_err();
+
+    let message = "image \"nonsense\" from HCC_IMAGE not found";
+    assert_eq!(error.to_string(), message);
 }
 
 /// After any single fault, a repeated creation ends with one server.

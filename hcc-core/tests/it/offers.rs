@@ -243,6 +243,43 @@ async fn settings_are_compared_with_the_offers() {
 }
 
 #[tokio::test]
+async fn each_type_and_location_of_a_list_must_be_orderable() {
+    for (types, locations, problems) in [
+        ("cx23,cpx22", "fsn1,nbg1", &[][..]),
+        // One of them is enough.
+        ("cax11, cx23", "hel1", &[]),
+        ("cax11,cpx11", "fsn1,ash", &[]),
+        ("cx23,cx99", "fsn1", &["server type \"cx99\" not found"]),
+        ("cx23", "fsn1,mars1", &["location \"mars1\" not found"]),
+        (
+            "cx22,cx23",
+            "fsn1",
+            &["server type \"cx22\" is deprecated; it cannot be ordered in fsn1 since 2026-01-01"],
+        ),
+        (
+            "cax11",
+            "fsn1,ash",
+            &["server type \"cax11\" is not offered in ash, only in fsn1, nbg1, hel1"],
+        ),
+        (
+            "cax11,cax21",
+            "hel1",
+            &["server type \"cax11\" is sold out in hel1; available in fsn1, nbg1"],
+        ),
+    ] {
+        let settings = Settings::default()
+            .with_server_type(types)
+            .with_location(locations);
+        let setup = TestProject::with_settings(Sim::builder(), settings).await;
+
+        let found = setup.project.check_offers(&CreateOptions::default()).await;
+
+        let found: Vec<_> = found.unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(found, problems, "{types} {locations}");
+    }
+}
+
+#[tokio::test]
 async fn image_for_another_architecture_is_a_problem() {
     let setup = TestProject::new(Sim::builder()).await;
     let images = setup.project.images().await.unwrap();

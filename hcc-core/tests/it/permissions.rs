@@ -22,7 +22,9 @@ struct Fixture {
 
 impl Fixture {
     async fn new() -> Self {
-        let sim = Sim::builder().server("web1", &[("managed", "1")]);
+        let sim = Sim::builder()
+            .server("web1", &[("managed", "1")])
+            .record_bodies(true);
         let harness = Harness::new(sim).await;
         let scope = hcc_core::Scope::All;
         harness.setup.project.sync(&scope, false).await.unwrap();
@@ -217,6 +219,204 @@ async fn limits_of_creation_hold_for_commands_that_are_pushed_at_once() {
         "denied: type cx33 is not one of those allowed: cx23"
     );
     assert_eq!(fixture.harness.setup.servers("test4").await, 0);
+}
+
+/// Lets a user with limits create `test1`; returns the types and locations that were requested, and the
+/// audit trail.
+async fn create_within(
+    limits: Value,
+    [types, locations]: [&str; 2],
+    faults: &[&str],
+) -> (hcc_core::Result<Option<String>>, Vec<String>, Vec<String>) {
+    let fixture = Fixture::new().await;
+    let grants = json!([{ "servers": "test*", "may": ["create"] }]);
+    let rights = json!({ "grants": grants, "create": limits });
+    fixture.add("eve", rights).await;
+    let setup = &fixture.harness.setup;
+    for fault in faults {
+        setup.fault(fault);
+    }
+    let mut options = CreateOptions::default().with_image("debian-13");
+    let given = |list: &str| Some(list.to_owned()).filter(|list| !list.is_empty());
+    (options.server_type, options.location) = (given(types), given(locations));
+    let _worker = fixture.start_worker();
+
+    let create = Request::new(Command::Create(options), name("test1")).by("eve");
+    let frontend = &fixture.harness.frontend;
+    let ended = frontend.submit_and_wait(&create, MINUTE).await;
+
+    let query = AuditQuery {
+        limit: 100,
+        ..AuditQuery::default()
+    };
+    let audit = fixture.accounts.audit(&query).await.unwrap().entries;
+    let audit = audit.into_iter().map(|entry| entry.outcome).collect();
+    (ended, setup.orders(), audit)
+}
+
+const SOLD_OUT: &str = "error=resource_unavailable POST /v1/servers x1";
+
+#[tokio::test]
+async fn sold_out_types_and_locations_fall_back_to_those_within_the_limits() {
+    for (limits, choices, sold_out, ordered) in [
+        (
+            json!({ "types": ["cx23", "cpx22"], "servers": 1 }),
+            ["cx23,cpx22", "fsn1"],
+            1,
+            &["cx23 fsn1", "cpx22 fsn1"][..],
+        ),
+        (
+            json!({ "types": ["cpx22"] }),
+            ["cx23,cpx22", "fsn1,nbg1"],
+            1,
+            &["cpx22 fsn1", "cpx22 nbg1"],
+        ),
+        (
+            json!({ "monthly": 5 }),
+            ["cpx22, cx23", "fsn1-dc14"],
+            0,
+            &["cx23 fsn1"],
+        ),
+        (
+            json!({ "monthly": 6 }),
+            ["cpx11", "sin,ash"],
+            0,
+            &["cpx11 ash"],
+        ),
+        // What is not requested is chosen within the limits.
+        (json!({ "types": ["cpx22"] }), ["", ""], 0, &["cpx22 fsn1"]),
+        (
+            json!({ "types": ["cax11"] }),
+            ["", "hel1,nbg1"],
+            0,
+            &["cax11 nbg1"],
+        ),
+        (
+            json!({ "monthly": 5 }),
+            ["", ""],
+            3,
+            &["cx23 fsn1", "cx23 nbg1", "cx23 hel1", "cax11 fsn1"],
+        ),
+        (
+            json!({ "monthly": 6 }),
+            ["cpx11,cx23", ""],
+            2,
+            &["cpx11 ash", "cpx11 hil", "cx23 fsn1"],
+        ),
+    ] {
+        let faults = vec![SOLD_OUT; sold_out];
+
+        let (ended, orders, audit) = create_within(limits.clone(), choices, &faults).await;
+
+        ended.unwrap();
+        assert_eq!(orders, ordered, "{limits} {choices:?}");
+        assert_eq!(audit, ["done"], "{limits} {choices:?}");
+    }
+}
+
+#[tokio::test]
+async fn creation_is_denied_once_if_the_limits_forbid_all_types_and_locations() {
+    for (limits, choices, reason) in [
+        (
+            json!({ "types": ["cax11"] }),
+            ["cx23,cpx22", "fsn1,nbg1"],
+            "type cx23 is not one of those allowed: cax11",
+        ),
+        (
+            json!({ "monthly": 5, "types": ["cpx22"] }),
+            ["cx23,cpx22", ""],
+            "type cx23 is not one of those allowed: cpx22",
+        ),
+        (
+            json!({ "monthly": 4 }),
+            ["", ""],
+            "at most 4 a month are allowed, and it would be 4.15 instead of 0.00",
+        ),
+        (
+            json!({ "servers": 0 }),
+            ["cx23,cpx22", ""],
+            "at most 0 servers are allowed, and there are 0",
+        ),
+        (
+            json!({ "monthly": 100 }),
+            ["cx23", "ash,hil"],
+            "the price of the server is unknown",
+        ),
+    ] {
+        let (ended, orders, audit) = create_within(limits.clone(), choices, &[]).await;
+
+        let error = ended.unwrap_err();
+        assert_eq!(error.to_string(), format!("denied: {reason}"), "{limits}");
+        assert_eq!(orders, [""; 0], "{limits}");
+        assert_eq!(audit, ["denied"], "{limits}");
+    }
+}
+
+#[tokio::test]
+async fn limits_are_not_exceeded_if_all_that_they_allow_is_sold_out() {
+    let sold_out = "error=resource_unavailable POST /v1/servers";
+    for (limits, choices) in [
+        (json!({ "monthly": 5 }), ["", ""]),
+        (json!({ "monthly": 5 }), ["cx23,cpx22", ""]),
+        (json!({ "types": ["cx23"] }), ["", "fsn1,nbg1"]),
+        (json!({ "types": ["cx23"] }), ["cpx22,cx23", "fsn1,nbg1"]),
+    ] {
+        let (ended, orders, audit) = create_within(limits.clone(), choices, &[sold_out]).await;
+
+        let error = ended.unwrap_err();
+        assert_eq!(error.code(), "resource_unavailable", "{limits} {choices:?}");
+        let is_allowed = |order: &String| order.starts_with("cx23 ") || order.starts_with("cax11 ");
+        assert!(orders.iter().all(is_allowed), "{limits} {orders:?}");
+        assert!(!audit.contains(&"denied".to_owned()), "{audit:?}");
+    }
+}
+
+#[tokio::test]
+async fn misspelt_types_and_locations_are_named_whatever_the_limits_are() {
+    for (limits, choices, message) in [
+        (
+            json!({ "monthly": 50 }),
+            ["cx99,cx23", "fsn1"],
+            "server type \"cx99\" not found",
+        ),
+        (
+            json!({ "types": ["cx23"] }),
+            ["", "mars1,fsn1"],
+            "location \"mars1\" not found",
+        ),
+    ] {
+        let (ended, orders, _) = create_within(limits, choices, &[]).await;
+
+        assert_eq!(ended.unwrap_err().to_string(), message);
+        assert_eq!(orders, [""; 0]);
+    }
+}
+
+#[tokio::test]
+async fn limits_cost_one_request_for_the_prices() {
+    let mut requests = Vec::new();
+    for limits in [json!(null), json!({ "monthly": 50 })] {
+        let fixture = Fixture::new().await;
+        let grants = json!([{ "servers": "test*", "may": ["create"] }]);
+        let rights = json!({ "grants": grants, "create": limits });
+        fixture.add("eve", rights).await;
+        let options = CreateOptions::default()
+            .with_server_type("cx23,cpx22")
+            .with_location("fsn1,nbg1")
+            .with_image("debian-13");
+        let _worker = fixture.start_worker();
+
+        let create = Request::new(Command::Create(options), name("test1")).by("eve");
+        let frontend = &fixture.harness.frontend;
+        frontend.submit_and_wait(&create, MINUTE).await.unwrap();
+
+        let offers = ["server_types", "locations", "pricing"];
+        let mut sent = fixture.harness.setup.requests();
+        sent.retain(|request| offers.iter().any(|offer| request.contains(offer)));
+        requests.push(sent);
+    }
+
+    assert_eq!(requests, [vec![], vec!["GET /v1/server_types".to_owned()]]);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use hcc_core::{CreateOptions, CreateOutcome, Project, ServerName, Settings};
 use hcc_store::{Memory, Record, Store};
 use hcloud_api::{Action, Client, ClientBuilder, ListServers};
 use hcloud_sim::{Builder, Sim};
+use serde_json::Value;
 
 use crate::harness::MINUTE;
 
@@ -92,6 +93,19 @@ impl TestProject {
             .iter()
             .map(|request| format!("{} {}", request.method, request.path))
             .filter(|request| request != "PUT /v1/servers/0")
+            .collect()
+    }
+
+    /// Returns the types and locations that were requested, if the simulator records bodies.
+    pub(crate) fn orders(&self) -> Vec<String> {
+        let requests = self.sim.requests().into_iter();
+        let created = requests.filter(|it| it.method == "POST" && it.path == "/v1/servers");
+        created
+            .map(|request| {
+                let body: Value = serde_json::from_str(&request.body.unwrap()).unwrap();
+                let field = |name: &str| body[name].as_str().unwrap().to_owned();
+                format!("{} {}", field("server_type"), field("location"))
+            })
             .collect()
     }
 }

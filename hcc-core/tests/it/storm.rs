@@ -10,9 +10,9 @@ use std::process::{Child, Command as Process, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hcc_core::{Frontend, Project, Scope, Settings, Worker, WorkerConfig};
+use hcc_core::{AccountAuthorizer, Frontend, Project, Scope, Settings, Worker, WorkerConfig};
 use hcc_queue::{Command, CommandId, Policy, Queue, State};
-use hcc_store::{Stage, Store};
+use hcc_store::{Accounts, Stage, Store, User};
 use hcloud_api::{
     Client, CreateServer, Labels, ListActions, ListImages, ListServers, Server, ServerId,
 };
@@ -394,12 +394,14 @@ async fn renames_in_a_storm(databases: impl FnOnce() -> Databases, test: &str) {
     last.stop().await;
 }
 
-/// Creates a server; every other one falls back to a type or a location with the capacity.
+/// Creates a server; two of three fall back to a type or a location with the capacity, one of them
+/// within the limits of a user.
 fn create(name: &str, number: usize) -> Command {
     let mut create = Command::new("new", name);
-    if number % 2 == 1 {
+    if number % 3 > 0 {
         create.args = json!({ "type": "cx23,cpx22", "location": "fsn1,nbg1" });
     }
+    create.by = (number % 3 == 2).then(|| "eve".to_owned());
     create
 }
 
@@ -410,6 +412,7 @@ async fn kill_after_requests(databases: impl FnOnce() -> Databases, test: &str) 
         return;
     }
     let databases = databases();
+    databases.add_limited_user().await;
     let rounds = number("HCC_STORM_ROUNDS").unwrap_or(2 * FAULTS.len());
     let sim = simulator().await;
     let queue = databases.queue().await;
@@ -451,6 +454,7 @@ async fn kill_at_each_step(databases: impl Fn() -> Databases, test: &str) {
         let steps = (first..).step_by(stride);
         for (step, fault) in steps.zip(FAULTS.iter().cycle()) {
             let databases = databases();
+            databases.add_limited_user().await;
             let name = format!("{call}-{step}");
             let queue = databases.queue().await;
             queue.push(&create(&name, step)).await.unwrap();
@@ -500,6 +504,10 @@ async fn finish(databases: &Databases, sim: &Sim) -> Summary {
     let mut records = BTreeMap::new();
     for record in frontend.records().await.unwrap() {
         assert_eq!(record.stage, Some(Stage::Created), "{}", record.name);
+        if record.last.is_some_and(|last| last.by.is_some()) {
+            let server_type = record.r#type.and_then(|it| it.name);
+            assert_eq!(server_type.as_deref(), Some("cpx22"), "{}", record.name);
+        }
         records.insert(record.name, record.id.unwrap());
     }
     assert_eq!(records, servers);
@@ -571,6 +579,17 @@ impl Databases {
                 _database: database,
             },
         }
+    }
+
+    /// Adds a user who may create servers of the type cpx22 only.
+    async fn add_limited_user(&self) {
+        let grants = json!([{ "servers": "*", "may": ["create"] }]);
+        let user = User {
+            rights: json!({ "grants": grants, "create": { "types": ["cpx22"] } }),
+            ..User::new("eve")
+        };
+        let accounts = accounts(&self.store).await;
+        assert!(accounts.put_user(&user).await.unwrap());
     }
 
     pub(crate) async fn store(&self) -> Arc<dyn Store> {
@@ -689,7 +708,16 @@ async fn worker(store_url: &str, queue_url: &str, endpoint: &str) -> Worker {
     let project = Project::new(client(endpoint), store(store_url).await, settings);
     let mut config = WorkerConfig::default();
     config.sync_interval = Duration::from_millis(50);
-    Worker::new(project, queue(queue_url).await).with_config(config)
+    let authorizer = AccountAuthorizer::new(accounts(store_url).await);
+    Worker::new(project, queue(queue_url).await)
+        .with_config(config)
+        .with_authorizer(Arc::new(authorizer))
+}
+
+async fn accounts(url: &str) -> Arc<dyn Accounts> {
+    hcc_store::open_accounts(&url.parse().unwrap())
+        .await
+        .unwrap()
 }
 
 async fn store(url: &str) -> Arc<dyn Store> {

@@ -363,6 +363,28 @@ async fn token_allows_no_more_than_its_user_and_its_own_grants() {
 }
 
 #[tokio::test]
+async fn types_and_locations_of_a_new_server_may_be_several() {
+    let site = Site::new().await;
+    let root = site.admin().await;
+    let program = Program::new(&site, &root, "").await;
+    let args = json!({ "type": ["cx23", "cpx22"], "location": "fsn1, nbg1" });
+    let create = json!({ "verb": "new", "args": args });
+    let schedule = json!({ "command": create, "cron": "0 8 * * *" });
+
+    let command = program.request(Method::POST, "/servers/web-1/commands");
+    let command = send(command.json(&create)).await;
+    let added = program.request(Method::POST, "/servers/web-1/schedules");
+    let added = send(added.json(&schedule)).await;
+
+    assert_eq!(command.status, StatusCode::ACCEPTED, "{}", command.text);
+    let expected = json!({ "type": "cx23,cpx22", "location": "fsn1,nbg1" });
+    let queued = site.queue.list_all().await.unwrap().remove(0).command;
+    assert_eq!(queued.args, expected);
+    let added = program.check("post /servers/{name}/schedules", &added);
+    assert_eq!(added["args"], expected);
+}
+
+#[tokio::test]
 async fn errors_are_problems_with_a_code() {
     let site = Site::new().await;
     add_server(&site, "web-1", "off").await;
@@ -382,6 +404,12 @@ async fn errors_are_problems_with_a_code() {
         (post(r#"{"verb":"explode"}"#), 422, "invalid"),
         (post(r#"{"verb":"console"}"#), 422, "invalid"),
         (post(r#"{"verb":"new","args":{"type":7}}"#), 422, "invalid"),
+        (post(r#"{"verb":"new","args":{"type":[]}}"#), 422, "invalid"),
+        (
+            post(r#"{"verb":"new","args":{"location":" ,"}}"#),
+            422,
+            "invalid",
+        ),
         (
             program.request(Method::POST, submit).body("x"),
             415,

@@ -160,15 +160,9 @@ async fn limits_of_a_user_are_checked_and_shown() {
     let page = anna.get("/new").await.text;
     assert!(page.contains("2 servers and 10 EUR a month"), "{page}");
     assert!(!page.contains("cx33"), "{page}");
-    for (server_type, problem) in [
-        ("cx33", "type cx33 is not one of those allowed: cx23"),
-        ("", "choose one of the types cx23"),
-    ] {
-        let page = anna
-            .post("/new", &form("test-1", server_type, "fsn1"))
-            .await;
-        assert!(page.text.contains(problem), "{}", page.text);
-    }
+    let page = anna.post("/new", &form("test-1", "cx33", "fsn1")).await;
+    let problem = "type cx33 is not one of those allowed: cx23";
+    assert!(page.text.contains(problem), "{}", page.text);
     assert_eq!(
         anna.post("/new", &form("test-1", "cx23", "fsn1"))
             .await
@@ -181,6 +175,58 @@ async fn limits_of_a_user_are_checked_and_shown() {
     let page = anna.post("/new", &form("test-3", "cx23", "fsn1")).await;
     assert!(page.text.contains("at most 2 servers"), "{}", page.text);
     assert_eq!(site.queued().await, ["anna new test-1"]);
+}
+
+#[tokio::test]
+async fn one_type_and_location_within_the_limits_is_enough() {
+    let site = site().await;
+    let grants = json!([{ "servers": "*", "may": ["create"] }]);
+    let refused = StatusCode::UNPROCESSABLE_ENTITY;
+    for (number, (limits, server_type, location, status)) in [
+        (
+            json!({ "types": ["cx33"] }),
+            "cx23,cx33",
+            "fsn1",
+            StatusCode::SEE_OTHER,
+        ),
+        (
+            json!({ "monthly": 5 }),
+            "cx33, cx23,",
+            "hel1,fsn1",
+            StatusCode::SEE_OTHER,
+        ),
+        // The worker chooses what is within the limits.
+        (json!({ "types": ["cx33"] }), "", "", StatusCode::SEE_OTHER),
+        (json!({ "monthly": 5 }), "", "fsn1", StatusCode::SEE_OTHER),
+        (
+            json!({ "monthly": 5, "types": ["cx33"] }),
+            "cx23,cx33",
+            "fsn1",
+            refused,
+        ),
+        (json!({ "monthly": 4 }), "", "", refused),
+        (json!({ "types": ["cax11"] }), "", "fsn1", refused),
+        (json!({ "servers": 0 }), "cx23,cx33", "", refused),
+        (json!({ "servers": 9 }), "cx23,cx99", "", refused),
+        (json!({ "servers": 9 }), "cx23", "fsn1,mars", refused),
+        (json!({ "servers": 9 }), ",", "fsn1", refused),
+        (json!({ "servers": 9 }), "", ",", refused),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (user, server) = (format!("user{number}"), format!("web-{number}"));
+        site.add_user(&user, json!({ "grants": grants, "create": limits }))
+            .await;
+        let client = site.log_in(&user).await;
+
+        let page = client
+            .post("/new", &form(&server, server_type, location))
+            .await;
+
+        assert_eq!(page.status, status, "{limits} {server_type} {location}");
+    }
+    assert_eq!(site.queued().await.len(), 4);
 }
 
 #[tokio::test]

@@ -366,6 +366,58 @@ async fn metrics_are_shown_as_graphs() {
 }
 
 #[tokio::test]
+async fn limit_of_snapshots_is_checked_before_one_is_created() {
+    let site = site().await;
+    site.add_server("db").await;
+    let limited = |servers: &str, max: usize| {
+        let grants = json!([{ "servers": servers, "may": ["snapshot"] }]);
+        json!({ "grants": grants, "snapshots": max })
+    };
+    for (name, permissions) in [
+        ("full", limited("*", 2)),
+        ("room", limited("*", 3)),
+        // Those of servers of others do not count.
+        ("other", limited("db", 1)),
+        ("admin", json!({ "admin": true, "snapshots": 0 })),
+    ] {
+        site.add_user(name, permissions).await;
+    }
+    let create = |client: TestClient, path: &'static str| async move {
+        let fields = [
+            ("verb", "snapshot create"),
+            ("sure", "yes"),
+            ("server:db", "on"),
+        ];
+        client.post(path, &fields).await
+    };
+    let problem = "Not allowed: at most 2 snapshots are allowed, and there are 2.";
+
+    for path in ["/servers/web", "/servers"] {
+        let refused = create(site.log_in("full").await, path).await;
+        assert!(refused.text.contains(problem), "{path}: {}", refused.text);
+    }
+    assert_eq!(site.queued().await, [""; 0]);
+    create(site.log_in("room").await, "/servers/web")
+        .await
+        .location();
+    create(site.log_in("admin").await, "/servers")
+        .await
+        .location();
+    create(site.log_in("other").await, "/servers/db")
+        .await
+        .location();
+
+    let queued = site.queued().await;
+    for expected in [
+        "room snapshot web",
+        "admin snapshot db",
+        "other snapshot db",
+    ] {
+        assert!(queued.iter().any(|it| it == expected), "{queued:?}");
+    }
+}
+
+#[tokio::test]
 async fn operations_with_arguments_are_submitted_for_several_servers() {
     let site = site().await;
     site.add_server("db").await;

@@ -5,9 +5,9 @@
 /// Properties of new servers, for `create` and `setup`.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Defaults {
-    /// Type of new servers [env: HCC_TYPE]
+    /// Type of new servers, or several, separated by commas [env: HCC_TYPE]
     #[arg(long = "type", value_name = "TYPE")]
-    #[arg(long_help = "Type of new servers\n\n[env: HCC_TYPE]")]
+    #[arg(long_help = "Type of new servers, or several, separated by commas\n\n[env: HCC_TYPE]")]
     pub(crate) server_type: Option<String>,
 
     /// Image of new servers [env: HCC_IMAGE]
@@ -15,8 +15,10 @@ pub(crate) struct Defaults {
     #[arg(long_help = "Image of new servers\n\n[env: HCC_IMAGE]")]
     pub(crate) image: Option<String>,
 
-    /// Location of new servers [env: HCC_LOCATION]
+    /// Location of new servers, or several, separated by commas [env: HCC_LOCATION]
     #[arg(id = "location_flag", long = "location", value_name = "LOCATION")]
-    #[arg(long_help = "Location of new servers\n\n[env: HCC_LOCATION]")]
+    #[arg(
+        long_help = "Location of new servers, or several, separated by commas\n\n[env: HCC_LOCATION]"
+    )]
     pub(crate) location: Option<String>,
 }
