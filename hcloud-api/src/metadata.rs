@@ -162,6 +162,7 @@ impl Metadata {
                 method: Method::GET,
                 path: path.to_owned(),
                 status,
+                salvage: None,
                 correlation_id: None,
             });
         }
