@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, stdin};
 
 use hcc_core::{DeleteOutcome, Error, Project, ServerName};
-use hcloud_api::{Decimal, Server};
+use hcloud_api::{Action, Decimal, Server, ServerId};
 
 use crate::cmd::action::Done;
 use crate::cmd::args::{Confirmation, Targets, Waiting, for_each, retry_while_busy};
@@ -16,6 +16,7 @@ use crate::price::with_currency;
 
 /// Delete servers and their records
 #[derive(Debug, clap::Args)]
+#[command(after_help = RECORDS)]
 pub(crate) struct Kill {
     #[command(flatten)]
     targets: Targets,
@@ -31,6 +32,10 @@ pub(crate) struct Kill {
     #[command(flatten)]
     confirmation: Confirmation,
 }
+
+const RECORDS: &str = "\
+The record is removed when the server is gone; also in scripts, kill waits for that. With --no-wait the
+record is kept, and removed by the next sync that finds the server gone.";
 
 impl Kill {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
@@ -66,15 +71,33 @@ impl Kill {
             }
             outcome => Ok(outcome?),
         };
-        let actions = match retry_while_busy(name, self.waiting.timeout(), request).await? {
-            DeleteOutcome::Deleted(action) => action.into_iter().collect(),
-            _ => Vec::new(),
-        };
-        let actions = self.waiting.wait(project, actions).await?;
+        let mut actions = Vec::new();
+        let deleted = retry_while_busy(name, self.waiting.timeout(), request).await?;
+        if let DeleteOutcome::Deleted { id, action, .. } = deleted {
+            actions = self.wait(project, name, id, action).await?;
+        }
         eprint!("{}", block(&left));
         // In a dry run, only a record that is left gets this far.
         let change = format!("remove the record of {name}");
         out.done_to(change, &Done::new(name, &actions))
+    }
+
+    /// Waits until the server is gone, and removes its record.
+    async fn wait(
+        &self,
+        project: &Project,
+        name: &ServerName,
+        id: ServerId,
+        action: Option<Action>,
+    ) -> Result<Vec<Action>> {
+        let actions: Vec<_> = action.iter().cloned().collect();
+        let Some(timeout) = self.waiting.timeout_before_request() else {
+            return Ok(actions);
+        };
+        let actions = self.waiting.wait_within(timeout, project, actions).await?;
+        let conclude = async || Ok(project.conclude_kill(name, id, action.as_ref()).await?);
+        retry_while_busy(name, Some(timeout), conclude).await?;
+        Ok(actions)
     }
 }
 

@@ -248,13 +248,19 @@ impl OperationCommand {
                 note: executed.note.as_deref(),
                 password: executed.password.as_ref().map(|it| it.expose_secret()),
             };
-            match &executed.data {
-                Some(data) => print(data, self.verb, out)?,
-                None => report.print(out)?,
+            let is_urgent = report.password.is_some();
+            if is_urgent {
+                report.print(out)?;
             }
-            actions?;
+            if let Err(error) = actions {
+                return Err(error);
+            }
             project.conclude(name, &executed).await?;
-            Ok(())
+            match &executed.data {
+                Some(data) => print(data, self.verb, out),
+                None if is_urgent => Ok(()),
+                None => report.print(out),
+            }
         })
         .await
     }
