@@ -118,7 +118,9 @@ impl FromStr for Fault {
         };
         let is_json = |word: &&str| starts_json(word) || matches!(*word, "null" | "true" | "false");
         let json = text.split_whitespace().find(is_json);
-        let json = json.map_or(text.len(), |word| word.as_ptr().addr() - text.as_ptr().addr());
+        let json = json.map_or(text.len(), |word| {
+            word.as_ptr().addr() - text.as_ptr().addr()
+        });
         let (words, json) = text.split_at(json);
         let json: Option<Value> = match json {
             "" => None,
@@ -353,7 +355,14 @@ mod tests {
 
     #[test]
     fn odd_value_may_be_any_json() {
-        for value in [json!({}), json!([1]), json!("x y"), json!(-1), json!(null), json!(true)] {
+        for value in [
+            json!({}),
+            json!([1]),
+            json!("x y"),
+            json!(-1),
+            json!(null),
+            json!(true),
+        ] {
             let faults = faults(&[&format!("odd=/servers/0/id GET x1 {value}")]);
             let odd = Kind::Odd("/servers/0/id".to_owned(), value);
 

@@ -9,8 +9,8 @@ use hcc_core::{
     CreateOptions, CreateOutcome, CreateProgress, Difference, Error, Guard, Project, Quote,
     ServerName,
 };
-use hcloud_api::Action;
 use hcc_store::NoPassword;
+use hcloud_api::Action;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 

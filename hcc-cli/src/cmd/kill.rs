@@ -1,15 +1,16 @@
 //! `hcc kill`: deletes a server.
 
 use std::io::{IsTerminal, stdin};
+use std::time::Duration;
 
-use hcc_core::{DeleteOutcome, Error, Project, ServerName};
+use hcc_core::{DeleteOutcome, Error, ErrorKind, Project, ServerName};
 use hcloud_api::{Action, Decimal, Server, ServerId};
 
 use crate::cmd::action::Done;
 use crate::cmd::args::{Confirmation, Targets, Waiting, for_each, retry_while_busy};
 use crate::config::Config;
 use crate::duration::age;
-use crate::error::Result;
+use crate::error::{CliError, Result};
 use crate::output::Output;
 use crate::output::next_steps::block;
 use crate::price::with_currency;
@@ -34,8 +35,11 @@ pub(crate) struct Kill {
 }
 
 const RECORDS: &str = "\
-The record is removed when the server is gone; also in scripts, kill waits for that. With --no-wait the
-record is kept, and removed by the next sync that finds the server gone.";
+The record is removed when the server is gone. In scripts, kill waits up to 10 seconds for that, unless
+they pass --no-wait or --wait; a record that is left is removed by the next sync after that.";
+
+/// How long scripts wait by default, which is enough for most deletions.
+const SCRIPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Kill {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
@@ -90,15 +94,33 @@ impl Kill {
         id: ServerId,
         action: Option<Action>,
     ) -> Result<Vec<Action>> {
-        let actions: Vec<_> = action.iter().cloned().collect();
-        let Some(timeout) = self.waiting.timeout_before_request() else {
-            return Ok(actions);
+        let started: Vec<_> = action.iter().cloned().collect();
+        let requested = self.waiting.timeout();
+        let by_default = self
+            .waiting
+            .timeout_before_request()
+            .map(|_| SCRIPT_TIMEOUT);
+        let Some(timeout) = requested.or(by_default) else {
+            return Ok(started);
         };
-        let actions = self.waiting.wait_within(timeout, project, actions).await?;
-        let conclude = async || Ok(project.conclude_kill(name, id, action.as_ref()).await?);
-        retry_while_busy(name, Some(timeout), conclude).await?;
-        Ok(actions)
+        let conclude = async || {
+            let waiting = self.waiting.wait_within(timeout, project, started.clone());
+            let actions = waiting.await?;
+            project.conclude_kill(name, id, action.as_ref()).await?;
+            Ok(actions)
+        };
+        match retry_while_busy(name, requested, conclude).await {
+            // A script that did not ask to wait continues.
+            Err(error) if requested.is_none() && is_pending(&error) => Ok(started),
+            concluded => concluded,
+        }
     }
+}
+
+/// Whether the deletion goes on.
+fn is_pending(error: &CliError) -> bool {
+    let cause = error.cause().map(Error::kind);
+    matches!(cause, Some(ErrorKind::TimedOut | ErrorKind::TryLater))
 }
 
 /// What would be deleted, for people to read before they confirm.

@@ -424,16 +424,22 @@ async fn password_that_is_unknown_has_its_reason() {
 #[tokio::test]
 async fn request_for_a_password_is_no_success_without_one() {
     let user = User::of(Sim::builder().server("web1", MANAGED)).await;
-    for args in [&["passwd", "web1", "--yes"][..], &["rescue", "enable", "web1"]] {
+    for args in [
+        &["passwd", "web1", "--yes"][..],
+        &["rescue", "enable", "web1"],
+    ] {
         for odd in ["null", "\"\"", "{}"] {
             user.fault(&format!("odd=/root_password POST {odd}"));
 
             let run = user.hcc(&[args, &["--wait"]].concat()).await;
             user.sim.clear_faults();
 
-            let (code, line) = run.failure();
-            assert_eq!((code, run.out.as_str()), (1, ""), "{args:?} {odd}: {line}");
-            assert!(line.contains("was accepted, but"), "{line}");
+            assert_eq!(
+                (run.code, &*run.out),
+                (Some(1), ""),
+                "{args:?} {odd}: {run:?}"
+            );
+            assert!(run.err.contains("was accepted, but"), "{run:?}");
         }
     }
 }
@@ -471,9 +477,8 @@ async fn list_of_which_nothing_can_be_decoded_is_a_failure() {
     for args in [&["list"][..], &["sync"], &["sync", "--all", "--prune"]] {
         let run = user.hcc(args).await;
 
-        let (code, line) = run.failure();
-        assert_eq!(code, 1, "{args:?}");
-        assert!(line.ends_with("(bad_answer)"), "{line}");
+        assert_eq!(run.code, Some(1), "{args:?} {run:?}");
+        assert!(run.err.contains("(bad_answer)"), "{run:?}");
     }
 }
 

@@ -103,11 +103,7 @@ impl Execution<'_> {
 
     /// Returns whether a field of the server has a value that says that there is nothing to do. A value
     /// that is missing or odd, and decoded as the default, may be any.
-    pub(super) async fn shows(
-        &self,
-        field: &str,
-        is_off: impl Fn(&Value) -> bool,
-    ) -> Result<bool> {
+    pub(super) async fn shows(&self, field: &str, is_off: impl Fn(&Value) -> bool) -> Result<bool> {
         let path = format!("/servers/{}", self.server.id);
         let request = self.project.api.request(Method::GET, path);
         let response: Value = request.send().await?;

@@ -62,7 +62,9 @@ mod meaning {
         let protection = on.server.protection;
         let is_set = |value: &Value| {
             let fields = ["delete", "rebuild"].into_iter();
-            fields.map(|it| value.get(it)).all(|it| it == Some(&Value::Bool(is_protected)))
+            fields
+                .map(|it| value.get(it))
+                .all(|it| it == Some(&Value::Bool(is_protected)))
         };
         if (protection.delete, protection.rebuild) == (is_protected, is_protected)
             && on.shows("protection", is_set).await?

@@ -9,9 +9,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use hcc_store::{
     Fields, IfMissing, Order, Patch, Precondition, Record, ServerSnapshot, Stage, Traffic, Write,
 };
-use hcloud_api::{
-    ListServers, ListedPage, Progress, Server, ServerId, ServerStatus, SkippedItem,
-};
+use hcloud_api::{ListServers, ListedPage, Progress, Server, ServerId, ServerStatus, SkippedItem};
 use indexmap::IndexMap;
 use serde::Serialize;
 
@@ -614,7 +612,9 @@ impl Unreadable {
         for SkippedItem { id, name, .. } in page.skipped() {
             self.skipped += 1;
             let id = id.as_ref().and_then(|id| id.parse::<ServerId>().ok());
-            let name = name.as_ref().filter(|name| name.parse::<ServerName>().is_ok());
+            let name = name
+                .as_ref()
+                .filter(|name| name.parse::<ServerName>().is_ok());
             self.ids.extend(id.map(ServerId::number));
             self.names.extend(name.cloned());
             self.has_nameless |= name.is_none();
@@ -669,9 +669,7 @@ impl Unreadable {
 
     /// Returns whether an item may be one of these servers.
     fn may_be_any_of<'a>(&self, mut ids: impl Iterator<Item = &'a u64>) -> bool {
-        self.has_unknown
-            || !self.names_without_id.is_empty()
-            || ids.any(|id| self.ids.contains(id))
+        self.has_unknown || !self.names_without_id.is_empty() || ids.any(|id| self.ids.contains(id))
     }
 }
 
@@ -753,7 +751,8 @@ impl Project {
             };
             let rename = &mut renames[at];
             let between: ServerName = format!("renamed-{}", rename.id).parse()?;
-            if rename.old == between || !self.follow_rename(&rename.old, &between, rename.id).await?
+            if rename.old == between
+                || !self.follow_rename(&rename.old, &between, rename.id).await?
             {
                 write(&rename.old.clone(), renames.swap_remove(at).change);
                 continue;

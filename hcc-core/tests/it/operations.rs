@@ -412,7 +412,9 @@ async fn server_is_started_again_after_any_failure_of_the_change() {
         let resize = Resize::new("cx33").with_restart();
 
         let project = &harness.setup.project;
-        let direct = project.operate(&name("web1"), &Operation::Resize(resize.clone())).await;
+        let direct = project
+            .operate(&name("web1"), &Operation::Resize(resize.clone()))
+            .await;
         assert!(direct.is_err(), "{fault}");
         assert_eq!(status(&harness).await, ServerStatus::Running);
 
@@ -448,7 +450,9 @@ async fn server_that_a_crashed_worker_has_stopped_is_started_again() {
         if was_running {
             stop().await;
         }
-        harness.setup.fault("error=invalid_input POST /v1/servers/*/actions/change_type");
+        harness
+            .setup
+            .fault("error=invalid_input POST /v1/servers/*/actions/change_type");
 
         let _worker = harness.start_worker();
         harness.frontend.wait(&id, MINUTE).await.unwrap_err();
@@ -480,7 +484,9 @@ async fn operation_without_the_password_that_it_is_for_is_no_success() {
             assert_eq!(record.pw.is_none(), action == "reset_password", "{fault}");
         }
         let harness = harness().await;
-        harness.setup.fault(&format!("odd=/root_password POST {odd}"));
+        harness
+            .setup
+            .fault(&format!("odd=/root_password POST {odd}"));
         let _worker = harness.start_worker();
 
         let note = harness.run(Rebuild::new("debian-13").into(), "web1").await;
@@ -493,7 +499,9 @@ async fn operation_without_the_password_that_it_is_for_is_no_success() {
 #[tokio::test]
 async fn password_of_a_rebuild_is_found_in_a_damaged_response() {
     let harness = harness().await;
-    harness.setup.fault("malformed POST /v1/servers/*/actions/rebuild");
+    harness
+        .setup
+        .fault("malformed POST /v1/servers/*/actions/rebuild");
     let _worker = harness.start_worker();
     let request = Request::new(Rebuild::new("debian-13").into(), name("web1")).by("anna");
     let id = harness.frontend.submit(&request).await.unwrap();
@@ -535,12 +543,24 @@ async fn request_is_sent_unless_the_server_shows_that_there_is_nothing_to_do() {
             "disable_backup",
             &["22", "[]", "{}", "true", "\"\""],
         ),
-        (Iso::Detach {}.into(), "iso", "detach_iso", &["\"x\"", "5", "[]", "true", "{}"]),
+        (
+            Iso::Detach {}.into(),
+            "iso",
+            "detach_iso",
+            &["\"x\"", "5", "[]", "true", "{}"],
+        ),
         (
             Unprotect::default().into(),
             "protection",
             "change_protection",
-            &["\"yes\"", "1", "[]", "{}", "null", r#"{"delete": "true", "rebuild": 1}"#],
+            &[
+                "\"yes\"",
+                "1",
+                "[]",
+                "{}",
+                "null",
+                r#"{"delete": "true", "rebuild": 1}"#,
+            ],
         ),
     ];
     for (command, field, action, odd) in off {
@@ -550,8 +570,12 @@ async fn request_is_sent_unless_the_server_shows_that_there_is_nothing_to_do() {
         assert_eq!(posts(&harness, action), 0, "{action}");
         for (sent, odd) in odd.iter().enumerate() {
             harness.setup.sim.clear_faults();
-            harness.setup.fault(&format!("odd=/servers/0/{field} GET /v1/servers {odd}"));
-            harness.setup.fault(&format!("odd=/server/{field} GET /v1/servers/* {odd}"));
+            harness
+                .setup
+                .fault(&format!("odd=/servers/0/{field} GET /v1/servers {odd}"));
+            harness
+                .setup
+                .fault(&format!("odd=/server/{field} GET /v1/servers/* {odd}"));
 
             // Hetzner decides whether it can be done.
             let _ = harness.run(command.clone(), "web1").await;
