@@ -35,8 +35,8 @@ pub(crate) struct Kill {
 }
 
 const RECORDS: &str = "\
-The record is removed when the server is gone. In scripts, kill waits up to 10 seconds for that, unless
-they pass --no-wait or --wait; a record that is left is removed by the next sync after that.";
+The record is removed when the server is gone. In scripts, kill waits up to 10 seconds for that,
+or as --wait says, or not at all with --no-wait; the next sync removes a record that is left.";
 
 /// How long scripts wait by default, which is enough for most deletions.
 const SCRIPT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -112,7 +112,10 @@ impl Kill {
         match retry_while_busy(name, requested, conclude).await {
             // A script that did not ask to wait continues.
             Err(error) if requested.is_none() && is_pending(&error) => Ok(started),
-            concluded => concluded,
+            concluded => {
+                let actions = concluded?;
+                Ok(requested.map_or(started, |_| actions))
+            }
         }
     }
 }
