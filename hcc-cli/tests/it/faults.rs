@@ -7,6 +7,7 @@ use hcloud_sim::Sim;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -495,10 +496,15 @@ async fn root_password_that_cannot_be_recorded_is_printed_once() {
     // What a program does that writes for too long.
     let lock = std::fs::File::open(directory).unwrap();
     flock(&lock, FlockOperation::LockExclusive).unwrap();
-    let run: Run = create.unwrap().wait_with_output().await.unwrap().into();
+    let mut create = create.unwrap();
+    let mut out = BufReader::new(create.stdout.take().unwrap());
+    let mut password = String::new();
+    out.read_line(&mut password).await.unwrap();
+    drop(lock);
+    let run: Run = create.wait_with_output().await.unwrap().into();
 
     assert_eq!(run.code, Some(1), "{run:?}");
-    assert_eq!(run.out.lines().count(), 1, "{run:?}");
     assert!(run.err.contains("(unrecorded)"), "{run:?}");
-    assert!(!run.err.contains(run.out.trim()), "{run:?}");
+    let password = password.trim();
+    assert!(!password.is_empty() && !run.err.contains(password));
 }

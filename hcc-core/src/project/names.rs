@@ -177,7 +177,7 @@ impl Project {
     pub(super) async fn new_name(&self, id: u64) -> Result<Option<ServerName>> {
         let found = self.api.servers().try_get(ServerId::new(id)).await?;
         let name = found.map(|server| server.name.parse());
-        Ok(name.transpose().map_err(Error::from)?)
+        name.transpose().map_err(Error::from)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use hcc_store::{Attachment, Patch, Record, Schedules, StoreExt};
+use hcc_store::{Attachment, NoPassword, Patch, Record, Schedules, StoreExt};
 use hcloud_api::{Server, ServerId};
 use serde_json::json;
 
@@ -87,7 +87,11 @@ impl Project {
         let password = password.filter(|_| self.settings.record_passwords);
         if executed.replaces_password || password.is_some() {
             let patch = Patch::new().root_password(password);
-            if self.store.get(name.as_str()).await?.is_some() {
+            let has_keys = |it: &Record| it.nopw == Some(NoPassword::Keys);
+            let record = self.store.get(name.as_str()).await?;
+            // A server with SSH keys still has no password.
+            let record = record.filter(|it| executed.password.is_some() || !has_keys(it));
+            if record.is_some() {
                 self.persist(name.as_str(), patch).await?;
             }
         }

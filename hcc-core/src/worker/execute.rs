@@ -398,7 +398,8 @@ impl Executor {
         options: &CreateOptions,
     ) -> Result<Note, AttemptError> {
         let record = self.context.store().get(server.as_str()).await?;
-        let has_password = record.is_some_and(|record| record.pw.is_some());
+        let is_known = |it: Record| it.pw.is_some() || it.nopw == Some(NoPassword::Keys);
+        let has_password = record.is_some_and(is_known);
         let defaults = self.context.project().settings.ssh_keys;
         let is_lost = options.ssh_keys.is_empty() && defaults.is_empty() && !has_password;
         Ok(is_lost.then_some("the server already existed; its root password is unknown".into()))

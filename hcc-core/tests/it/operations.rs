@@ -437,7 +437,8 @@ async fn failed_resize_leaves_a_server_as_it_was_before() {
     for was_running in [true, false] {
         let harness = harness().await;
         let stop = async || {
-            let stopped = harness.setup.project.power(&name("web1"), Power::Force);
+            let web1 = name("web1");
+            let stopped = harness.setup.project.power(&web1, Power::Force);
             let stopped = stopped.await.unwrap();
             harness.setup.wait(vec![stopped]).await.unwrap();
         };
