@@ -137,6 +137,8 @@ pub(crate) fn of(error: &Error) -> Option<String> {
             format!("run hcc create {name} again; it is safe to repeat")
         }
         Error::Unrecorded { name, .. } => format!("run hcc sync {name} to record it"),
+        Error::Renamed { new, .. } => format!("use {new}; hcc sync renames the record"),
+        Error::NoPassword { name } => format!("run hcc passwd {name} to set another one"),
         Error::Screen(ScreenError::Lost(_)) => "a server that is off has no screen".to_owned(),
         Error::Untypable(_) => "pass --layout for another keyboard layout".to_owned(),
         Error::CommandFailed(failure) => return failure.hint.clone(),

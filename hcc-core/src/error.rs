@@ -5,6 +5,7 @@ use std::fmt;
 use hcc_queue::CommandId;
 #[cfg(feature = "worker")]
 use hcloud_api::ErrorCode;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -110,6 +111,19 @@ pub enum Error {
         records: usize,
     },
 
+    /// Another program has renamed the server, whose record follows at the next sync.
+    #[error("server {name} was renamed to {new}")]
+    Renamed {
+        /// The requested name, of the record.
+        name: ServerName,
+        /// The name of the server.
+        new: ServerName,
+    },
+
+    /// None of the servers in a list could be decoded.
+    #[error("none of the servers in the response could be decoded")]
+    NothingReadable,
+
     /// A managed server of this name exists, but is not what was requested.
     #[error("server {name} exists but is not what was requested: {}", list(.differences))]
     Differs {
@@ -140,12 +154,25 @@ pub enum Error {
     },
 
     /// The server was created, but its record could not be written.
-    #[error("server {name} was created but not recorded")]
+    #[error(
+        "server {name} was created but not recorded{}",
+        if .password.is_some() { "; nothing else has its root password" } else { "" }
+    )]
     Unrecorded {
         /// The new server.
         name: ServerName,
+        /// Its root password.
+        password: Option<SecretString>,
         /// Why it was not recorded.
         source: hcc_store::Error,
+    },
+
+    /// A request that sets a new root password was accepted, but the response does not have it. The
+    /// old one is not valid any more.
+    #[error("the request for server {name} was accepted, but the response has no root password")]
+    NoPassword {
+        /// The server.
+        name: ServerName,
     },
 
     /// A server that was created after the request has the requested name.
@@ -353,6 +380,7 @@ impl Error {
             #[cfg(feature = "worker")]
             Self::InvalidLabel(_) => ErrorKind::Usage,
             Self::NoSuchServer { .. }
+            | Self::Renamed { .. }
             | Self::NoSuchResource { .. }
             | Self::NoTypeAvailable { .. } => ErrorKind::NotFound,
             #[cfg(feature = "worker")]
@@ -386,6 +414,8 @@ impl Error {
             Self::Store(_)
             | Self::Queue(_)
             | Self::Unrecorded { .. }
+            | Self::NoPassword { .. }
+            | Self::NothingReadable
             | Self::RestartUnconfirmed { .. }
             | Self::Unconfirmed { .. }
             | Self::OutcomeUnknown { .. } => ErrorKind::Failed,
@@ -438,6 +468,8 @@ impl Error {
             Self::InvalidLabel(_) => "invalid_label",
             Self::Prefix { .. } => "prefix_missing",
             Self::NoSuchServer { .. } => "no_such_server",
+            Self::Renamed { .. } => "renamed",
+            Self::NothingReadable => "bad_answer",
             Self::NoTypeAvailable { .. } => "not_offered",
             #[cfg(feature = "worker")]
             Self::NotOffered { .. } => "not_offered",
@@ -452,6 +484,7 @@ impl Error {
             #[cfg(feature = "worker")]
             Self::CreateUnconfirmed { .. } => "uncertain",
             Self::Unrecorded { .. } => "unrecorded",
+            Self::NoPassword { .. } => "no_password",
             Self::Replaced { .. } => "replaced",
             Self::RestartUnconfirmed { .. } | Self::Unconfirmed { .. } => "unclear",
             Self::NoSuchResource { .. } => "no_such_resource",

@@ -121,8 +121,11 @@ pub enum SyncOutcome {
     Missing,
     /// The server does not exist; the record was removed.
     Removed,
-    /// The server exists, but the response about it could not be decoded; the record was kept.
+    /// The server exists, or may exist, but the response about it could not be decoded or was not
+    /// complete; the record was kept.
     Unreadable,
+    /// The server was renamed by another program; the record has its new name.
+    Renamed,
     /// There is neither a server nor a record of this name.
     Unknown,
 }
@@ -229,6 +232,7 @@ impl SyncOutcome {
             Self::Missing => "missing",
             Self::Removed => "removed",
             Self::Unreadable => "unreadable",
+            Self::Renamed => "renamed",
             Self::Unknown => "unknown",
         }
     }

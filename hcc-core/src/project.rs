@@ -13,6 +13,7 @@ mod list;
 pub(crate) mod names;
 mod offers;
 mod operate;
+mod persist;
 mod power;
 mod snapshot;
 mod sync;
@@ -53,6 +54,8 @@ pub struct Project {
     pub(crate) guard: Guard,
     /// About how many records there are; 0 if unknown.
     recorded: Arc<AtomicU64>,
+    /// How long writes of what cannot be requested again are repeated.
+    record_timeout: Duration,
 }
 
 impl Project {
@@ -64,6 +67,7 @@ impl Project {
             settings,
             guard: Guard::Managed,
             recorded: Arc::default(),
+            record_timeout: persist::RECORD_TIMEOUT,
         }
     }
 

@@ -44,8 +44,8 @@ pub use open::open_accounts;
 pub use open::{open, open_in};
 pub use patch::{Patch, ServerSnapshot};
 pub use record::{
-    Action, DataCentre, ExtraFields, Image, Iso, Location, Outcome, Price, PrivateAddress,
-    Protection, Record, Resource, SavedImage, ServerType, Stage, Traffic,
+    Action, DataCentre, ExtraFields, Image, Iso, Location, NoPassword, Outcome, Price,
+    PrivateAddress, Protection, Record, Resource, SavedImage, ServerType, Stage, Traffic,
 };
 pub use schedule::{Missed, Schedule, ScheduleOutcome, Schedules};
 #[cfg(feature = "sqlite")]

@@ -12,8 +12,8 @@ use serde_with::{SerializeAs, serde_as};
 use crate::document::merge_fields;
 use crate::record::Seconds;
 use crate::{
-    Action, DataCentre, Image, Iso, Outcome, PrivateAddress, Protection, SavedImage, ServerType,
-    Stage, Traffic,
+    Action, DataCentre, Image, Iso, NoPassword, Outcome, PrivateAddress, Protection, SavedImage,
+    ServerType, Stage, Traffic,
 };
 
 /// Fields of a record and their new values; all other fields keep theirs.
@@ -121,7 +121,18 @@ impl Patch {
     /// Sets the root password; `None` if it is not known any more.
     #[must_use]
     pub fn root_password(self, pw: Option<&SecretString>) -> Self {
-        self.set("pw", pw.map(ExposeSecret::expose_secret).into())
+        match pw {
+            Some(pw) => self.set("pw", pw.expose_secret().into()),
+            None => self
+                .set("pw", Value::Null)
+                .no_password(&NoPassword::Replaced),
+        }
+    }
+
+    /// Sets why there is no root password.
+    #[must_use]
+    pub fn no_password(self, why: &NoPassword) -> Self {
+        self.set("nopw", value(why))
     }
 
     /// Sets the name, for [`Store::rename`](crate::Store::rename) of a backend.

@@ -74,6 +74,8 @@ pub struct Record {
     pub backups: Option<Vec<SavedImage>>,
     /// The root password; a server created with SSH keys has none.
     pub pw: Option<SecretString>,
+    /// Why there is no root password, if that is known; without a meaning if there is one.
+    pub nopw: Option<NoPassword>,
     /// The actions started by the creation.
     pub act: Option<Vec<Action>>,
     /// The WebSocket URL of the last console, which contains a token.
@@ -129,6 +131,7 @@ impl Record {
             snapshots: take(d, "snapshots"),
             backups: take(d, "backups"),
             pw: take(d, "pw"),
+            nopw: take(d, "nopw"),
             act: take(d, "act"),
             url: take(d, "url"),
             auth: take(d, "auth"),
@@ -177,6 +180,7 @@ impl Record {
         set("snapshots", to_value(&self.snapshots));
         set("backups", to_value(&self.backups));
         set("pw", secret(&self.pw));
+        set("nopw", to_value(&self.nopw));
         set("act", to_value(&self.act));
         set("url", secret(&self.url));
         set("auth", secret(&self.auth));
@@ -271,6 +275,44 @@ impl FromStr for Stage {
         Ok(match stage {
             "new" => Self::New,
             "created" => Self::Created,
+            other => Self::Unknown(other.to_owned()),
+        })
+    }
+}
+
+/// Why a record has no root password.
+#[derive(Clone, Debug, PartialEq, Eq, SerializeDisplay, DeserializeFromStr)]
+#[non_exhaustive]
+pub enum NoPassword {
+    /// The server was created with SSH keys.
+    Keys,
+    /// The response to its creation was lost, or had no password.
+    Lost,
+    /// It was replaced by one that is not recorded.
+    Replaced,
+    /// A value written by another program.
+    Unknown(String),
+}
+
+impl fmt::Display for NoPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Keys => "keys",
+            Self::Lost => "lost",
+            Self::Replaced => "replaced",
+            Self::Unknown(why) => why,
+        })
+    }
+}
+
+impl FromStr for NoPassword {
+    type Err = Infallible;
+
+    fn from_str(why: &str) -> Result<Self, Infallible> {
+        Ok(match why {
+            "keys" => Self::Keys,
+            "lost" => Self::Lost,
+            "replaced" => Self::Replaced,
             other => Self::Unknown(other.to_owned()),
         })
     }

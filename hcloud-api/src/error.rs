@@ -50,6 +50,9 @@ pub enum Error {
         message: Option<String>,
         /// How long the response asks to wait.
         retry_after: Option<Duration>,
+        /// What cannot be requested again, if the response has it all the same; see
+        /// [`Error::salvage`].
+        salvage: Option<Box<Salvage>>,
         /// Hetzner's id of this response, for support requests.
         correlation_id: Option<String>,
     },
@@ -436,7 +439,7 @@ impl Error {
     /// the actions of what was created, and passwords.
     pub fn salvage(&self) -> Option<&Salvage> {
         match self {
-            Self::Decode { salvage, .. } => salvage.as_deref(),
+            Self::Decode { salvage, .. } | Self::Gateway { salvage, .. } => salvage.as_deref(),
             _ => None,
         }
     }

@@ -164,6 +164,7 @@ impl Metadata {
                 status,
                 message: None,
                 retry_after: None,
+                salvage: None,
                 correlation_id: None,
             });
         }

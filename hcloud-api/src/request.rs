@@ -10,6 +10,7 @@ use http::{Method, StatusCode};
 use jiff::fmt::rfc2822::DateTimeParser;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Response, Url};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::{self, DeserializeOwned};
 use serde_json::Value;
@@ -25,6 +26,7 @@ use crate::rate_limit::{Budget, Permit};
 use crate::redact::Secrets;
 use crate::retry::Retries;
 use crate::route::route;
+use crate::salvage::{self, HasRootPassword};
 use crate::shape;
 use crate::token::Version;
 use crate::{
@@ -126,6 +128,25 @@ impl Request {
             |body| serde_json::from_slice(body),
             |response, mode, deviations| lenient::decode(response, "", mode, deviations),
         )
+    }
+
+    /// Returns the whole response, with the root password from wherever it is; an empty one is none.
+    pub(crate) async fn whole_with_password<T>(self) -> Result<T>
+    where
+        T: DeserializeOwned + HasRootPassword,
+    {
+        let success = self.send().await?;
+        let body = success.body.clone();
+        let mut whole: T = success.decode(
+            |body| serde_json::from_slice(body),
+            |response, mode, deviations| lenient::decode(response, "", mode, deviations),
+        )?;
+        let password = whole.root_password();
+        let is_known = |it: &SecretString| !it.expose_secret().is_empty();
+        if !password.as_ref().is_some_and(is_known) {
+            *password = Salvage::of_body(&body).root_password;
+        }
+        Ok(whole)
     }
 
     /// Returns all resources of a list without pages.
@@ -269,8 +290,10 @@ impl Request {
         let headers = response.headers().clone();
         let correlation_id = correlation_id(&headers);
         debug!(status = status.as_u16(), correlation_id, "response");
-        let body = response.bytes().await;
-        let body: Vec<u8> = body.map_err(|error| self.transport_error(error))?.into();
+        let body = match body(response).await {
+            Ok(body) => body,
+            Err((part, error)) => return Err(self.interrupted(&part, correlation_id, error)),
+        };
         self.trace_body("response body", &body);
         if status.is_success() {
             return Ok(Success {
@@ -283,6 +306,27 @@ impl Request {
             });
         }
         Err(self.error_response(status, &headers, &body))
+    }
+
+    /// Returns the error of a response that ended too early, with what cannot be requested again.
+    fn interrupted(
+        &self,
+        part: &[u8],
+        correlation_id: Option<String>,
+        error: reqwest::Error,
+    ) -> Error {
+        let salvage = Salvage::of_body(part);
+        if !salvage.has_secret() {
+            return self.transport_error(error);
+        }
+        Error::Decode {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            field: String::new(),
+            salvage: Some(Box::new(salvage)),
+            correlation_id,
+            source: de::Error::custom("the response is incomplete"),
+        }
     }
 
     /// Reports once that the API does not respond.
@@ -433,6 +477,9 @@ impl Request {
                 status,
                 message: message_of(body, &secrets),
                 retry_after,
+                salvage: Some(Salvage::of_body(body))
+                    .filter(Salvage::has_secret)
+                    .map(Box::new),
                 correlation_id,
             },
         }
@@ -477,6 +524,18 @@ fn push_parameter(query: &mut Vec<(String, String)>, name: String, value: Value)
             }
         }
         other => query.push((name, other.to_string())),
+    }
+}
+
+/// Reads a body, or what arrives of it.
+async fn body(mut response: Response) -> Result<Vec<u8>, (Vec<u8>, reqwest::Error)> {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(body),
+            Err(error) => return Err((body, error)),
+        }
     }
 }
 
@@ -557,8 +616,8 @@ impl Success {
             Ok(decoded) => return Ok(decoded),
             Err(source) => source,
         };
-        let Ok(response) = serde_json::from_slice(&self.body) else {
-            return Err(self.decode_error(String::new(), source, None));
+        let Some(response) = salvage::read(&self.body) else {
+            return Err(self.decode_error(String::new(), source));
         };
         let mut deviations = Vec::new();
         match odd(&response, mode, &mut deviations) {
@@ -566,10 +625,10 @@ impl Success {
                 self.report(&deviations);
                 Ok(decoded)
             }
-            Ok(_) => Err(self.decode_error(String::new(), source, Some(&response))),
+            Ok(_) => Err(self.decode_error(String::new(), source)),
             Err(Deviation { path, problem, .. }) => {
                 let source = de::Error::custom(problem);
-                Err(self.decode_error(path, source, Some(&response)))
+                Err(self.decode_error(path, source))
             }
         }
     }
@@ -610,17 +669,12 @@ impl Success {
         }
     }
 
-    fn decode_error(
-        self,
-        field: String,
-        source: serde_json::Error,
-        response: Option<&Value>,
-    ) -> Error {
+    fn decode_error(self, field: String, source: serde_json::Error) -> Error {
         Error::Decode {
             method: self.method,
             path: self.path,
             field,
-            salvage: response.map(|response| Salvage::of(response).into()),
+            salvage: Some(Salvage::of_body(&self.body).into()),
             correlation_id: self.correlation_id,
             source,
         }

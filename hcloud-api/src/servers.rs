@@ -13,6 +13,7 @@ use crate::crud::found;
 use crate::dns_ptr::ChangeDnsPtr;
 use crate::number::Integer;
 use crate::request::Request;
+use crate::salvage::HasRootPassword;
 use crate::secret::Secret;
 use crate::wrapped::InFirewall;
 use crate::{
@@ -81,7 +82,8 @@ impl<'a> Servers<'a> {
     /// [`ErrorCode::ResourceUnavailable`](crate::ErrorCode::ResourceUnavailable) if the type is
     /// sold out in the location; another location or type may have capacity.
     pub async fn create(self, server: &CreateServer) -> Result<ServerCreated> {
-        self.0.post("/servers").json(server).whole().await
+        let create = self.0.post("/servers").json(server);
+        create.whole_with_password().await
     }
 
     /// Creates a server in the first of these locations that Hetzner can provide it in:
@@ -224,7 +226,7 @@ impl<'a> Servers<'a> {
     ///
     /// The server must run Linux with the QEMU guest agent.
     pub async fn reset_password(self, id: ServerId) -> Result<RootAccess> {
-        self.act(id, "reset_password").whole().await
+        self.act(id, "reset_password").whole_with_password().await
     }
 
     /// Enables the rescue system for the next boot.
@@ -232,7 +234,8 @@ impl<'a> Servers<'a> {
     /// This does not restart the server. The rescue system is disabled again after one boot, or after
     /// 60 minutes.
     pub async fn enable_rescue(self, id: ServerId, rescue: &EnableRescue) -> Result<RootAccess> {
-        self.act(id, "enable_rescue").json(rescue).whole().await
+        let enable = self.act(id, "enable_rescue").json(rescue);
+        enable.whole_with_password().await
     }
 
     /// Disables the rescue system, so that the next boot starts from the disk.
@@ -244,7 +247,8 @@ impl<'a> Servers<'a> {
     ///
     /// A running server is switched off first.
     pub async fn rebuild(self, id: ServerId, rebuild: &RebuildServer) -> Result<RootAccess> {
-        self.act(id, "rebuild").json(rebuild).whole().await
+        let rebuild = self.act(id, "rebuild").json(rebuild);
+        rebuild.whole_with_password().await
     }
 
     /// Copies the disk of a server into a new image.
@@ -678,6 +682,12 @@ impl ServerCreated {
     }
 }
 
+impl HasRootPassword for ServerCreated {
+    fn root_password(&mut self) -> &mut Option<SecretString> {
+        &mut self.root_password
+    }
+}
+
 /// An update of a server; absent fields stay unchanged.
 #[skip_serializing_none]
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -718,6 +728,12 @@ pub struct RootAccess {
     pub root_password: Option<SecretString>,
     /// The action after which the password is valid.
     pub action: Option<Action>,
+}
+
+impl HasRootPassword for RootAccess {
+    fn root_password(&mut self) -> &mut Option<SecretString> {
+        &mut self.root_password
+    }
 }
 
 /// The rescue system to enable, and its SSH keys.

@@ -6,14 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::errors::ApiError;
 
 /// A fault to inject: its kind, and the requests that it affects.
 ///
 /// As a string: a kind, then in any order a method, a path with `*` as a wildcard, and a number of times. JSON at the
-/// end is the body of a response with a status.
+/// end is the body of a response with a status, or an odd value.
 ///
 /// ```
 /// # use hcloud_sim::Fault;
@@ -36,7 +36,7 @@ use crate::errors::ApiError;
 /// | `truncate` | truncates the JSON of the response |
 /// | `malformed` | responds with invalid JSON |
 /// | `html` | responds with an HTML page with status 200 |
-/// | `odd=/server/name` | executes the request, and replaces the value at this JSON Pointer in the response by `{}` |
+/// | `odd=/server/name` | executes the request, and replaces the value at this JSON Pointer in the response by `{}`, or by the JSON |
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
     word: String,
@@ -63,7 +63,7 @@ pub(crate) enum Kind {
     Truncate,
     Malformed,
     Html,
-    Odd(String),
+    Odd(String, Value),
 }
 
 /// A request extension: what happens to the actions that the request starts.
@@ -113,8 +113,16 @@ impl FromStr for Fault {
             text: text.into(),
             word: word.into(),
         };
-        let (words, json) = text.split_at(text.find('{').unwrap_or(text.len()));
-        let json = match json {
+        let starts_json = |word: &str| {
+            word.starts_with(['{', '[', '"', '-']) || word.starts_with(|c: char| c.is_ascii_digit())
+        };
+        let is_json = |word: &&str| starts_json(word) || matches!(*word, "null" | "true" | "false");
+        let json = text.split_whitespace().find(is_json);
+        let json = json.map_or(text.len(), |word| {
+            word.as_ptr().addr() - text.as_ptr().addr()
+        });
+        let (words, json) = text.split_at(json);
+        let json: Option<Value> = match json {
             "" => None,
             json => Some(serde_json::from_str(json).map_err(|_| refuse(json))?),
         };
@@ -129,10 +137,11 @@ impl FromStr for Fault {
             json,
         };
         if let Some(json) = &fault.json {
-            let Kind::Status(status) = fault.kind else {
-                return Err(refuse(kind));
+            fault.kind = match fault.kind {
+                Kind::Status(status) => Kind::Response(status, Box::new(json.clone())),
+                Kind::Odd(pointer, _) => Kind::Odd(pointer, json.clone()),
+                _ => return Err(refuse(kind)),
             };
-            fault.kind = Kind::Response(status, Box::new(json.clone()));
         }
         for word in words {
             if word.starts_with(['/', '*']) {
@@ -177,7 +186,7 @@ impl Kind {
             "slow-action" => return Some(Self::SlowAction(parse_duration(value).ok()?)),
             "status" => return Some(Self::Status(value.parse().ok()?)),
             "error" => return Some(Self::Error(Box::new(ApiError::with_code(value)?))),
-            "odd" if value.starts_with('/') => return Some(Self::Odd(value.into())),
+            "odd" if value.starts_with('/') => return Some(Self::Odd(value.into(), json!({}))),
             "rate-limit" => Self::RateLimit,
             "drop" => Self::Drop,
             "drop-after" => Self::DropAfter,
@@ -342,6 +351,23 @@ mod tests {
                 Box::new(body)
             ))
         );
+    }
+
+    #[test]
+    fn odd_value_may_be_any_json() {
+        for value in [
+            json!({}),
+            json!([1]),
+            json!("x y"),
+            json!(-1),
+            json!(null),
+            json!(true),
+        ] {
+            let faults = faults(&[&format!("odd=/servers/0/id GET x1 {value}")]);
+            let odd = Kind::Odd("/servers/0/id".to_owned(), value);
+
+            assert_eq!(faults.take(&Method::GET, "/").1, Some(odd));
+        }
     }
 
     #[test]

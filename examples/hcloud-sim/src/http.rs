@@ -18,7 +18,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -391,20 +391,20 @@ async fn handle_with_faults(
             respond(map_body(response, |body| body[..body.len() / 2].to_vec()).await)
         }
         Some(Kind::Malformed) => respond(map_body(response, |body| [b"{]", body].concat()).await),
-        Some(Kind::Odd(pointer)) => {
-            respond(map_body(response, |body| with_odd_value(body, &pointer)).await)
+        Some(Kind::Odd(pointer, odd)) => {
+            respond(map_body(response, |body| with_odd_value(body, &pointer, &odd)).await)
         }
         _ => respond(response),
     }
 }
 
 /// Replaces a value in a response, if there is one.
-fn with_odd_value(body: &[u8], pointer: &str) -> Vec<u8> {
+fn with_odd_value(body: &[u8], pointer: &str, odd: &Value) -> Vec<u8> {
     let Ok(mut response) = serde_json::from_slice::<Value>(body) else {
         return body.to_vec();
     };
     if let Some(value) = response.pointer_mut(pointer) {
-        *value = json!({});
+        *value = odd.clone();
     }
     response.to_string().into_bytes()
 }

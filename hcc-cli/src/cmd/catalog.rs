@@ -161,7 +161,9 @@ impl Row for LocationRow {
 impl Types {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let project = config.project_without_records()?;
-        let (types, currency) = tokio::try_join!(project.server_types(), project.currency())?;
+        let (types, currency) = tokio::join!(project.server_types(), project.currency());
+        // Without the price list, the types are listed all the same.
+        let (types, currency) = (types?, currency.unwrap_or_default());
         completion_cache::store_types(config, &types);
         let rows = types
             .iter()

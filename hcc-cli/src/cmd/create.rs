@@ -9,8 +9,9 @@ use hcc_core::{
     CreateOptions, CreateOutcome, CreateProgress, Difference, Error, Guard, Project, Quote,
     ServerName,
 };
+use hcc_store::NoPassword;
 use hcloud_api::Action;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
 use crate::cmd::action::Done;
@@ -89,6 +90,9 @@ pub(crate) struct Create {
 /// How long `--backups` and `--protect` wait for a creation, even if nothing else does.
 const COMPLETION_TIMEOUT: Duration = Duration::from_secs(300);
 
+/// How long the record of a new server is written again while the database is unavailable.
+const RECORD_TIMEOUT: Duration = Duration::from_secs(30);
+
 const EXIT_CODES: &str = "\
 Example:
   hcc create web1 --type cx23,cx33 --location fsn1,nbg1 --ssh-key laptop --label env=prod
@@ -105,6 +109,7 @@ impl Create {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let options = self.options()?;
         let project = config.project(Guard::Managed).await?;
+        let project = project.with_record_timeout(RECORD_TIMEOUT);
         if stderr().is_terminal() {
             let quote = project.quote(&self.name, &options).await?;
             eprintln!("hcc: {}", describe(&self.name, &quote));
@@ -118,7 +123,18 @@ impl Create {
                 differences,
             })?;
         }
+        if let Err(error) = &actions
+            && let Some(Error::Unrecorded {
+                password: Some(password),
+                ..
+            }) = error.cause()
+        {
+            // Nothing else has it.
+            let password = password.expose_secret();
+            out.result(password, &Unrecorded { password })?;
+        }
         let mut actions = actions?;
+        self.warn_of_lost_password(&project).await?;
         if options.backups || options.protect {
             if self.waiting.timeout().is_none() {
                 // Hetzner refuses both until the server exists.
@@ -154,6 +170,20 @@ impl Create {
         options.backups = self.backups;
         options.protect = self.protect;
         Ok(options)
+    }
+
+    /// Says so if the response to the creation had no root password.
+    async fn warn_of_lost_password(&self, project: &Project) -> Result<()> {
+        let name = &self.name;
+        let record = project.store().get(name.as_str()).await;
+        let record = record.map_err(Error::from)?;
+        if record.is_some_and(|it| it.pw.is_none() && it.nopw == Some(NoPassword::Lost)) {
+            eprintln!(
+                "hcc: the response to the creation of {name} was lost or had no root password; \
+                 run hcc passwd {name} to set a new one"
+            );
+        }
+        Ok(())
     }
 
     /// Creates the server, or brings an existing one to what was requested.
@@ -192,6 +222,12 @@ impl Create {
             }
         }
     }
+}
+
+/// The root password of a server that could not be recorded.
+#[derive(Serialize)]
+struct Unrecorded<'a> {
+    password: &'a str,
 }
 
 /// A server that is not what was requested, for programs.

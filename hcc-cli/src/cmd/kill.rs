@@ -1,21 +1,23 @@
 //! `hcc kill`: deletes a server.
 
 use std::io::{IsTerminal, stdin};
+use std::time::Duration;
 
-use hcc_core::{DeleteOutcome, Error, Project, ServerName};
-use hcloud_api::{Decimal, Server};
+use hcc_core::{DeleteOutcome, Error, ErrorKind, Project, ServerName};
+use hcloud_api::{Action, Decimal, Server, ServerId};
 
 use crate::cmd::action::Done;
 use crate::cmd::args::{Confirmation, Targets, Waiting, for_each, retry_while_busy};
 use crate::config::Config;
 use crate::duration::age;
-use crate::error::Result;
+use crate::error::{CliError, Result};
 use crate::output::Output;
 use crate::output::next_steps::block;
 use crate::price::with_currency;
 
 /// Delete servers and their records
 #[derive(Debug, clap::Args)]
+#[command(after_help = RECORDS)]
 pub(crate) struct Kill {
     #[command(flatten)]
     targets: Targets,
@@ -31,6 +33,13 @@ pub(crate) struct Kill {
     #[command(flatten)]
     confirmation: Confirmation,
 }
+
+const RECORDS: &str = "\
+The record is removed when the server is gone. In scripts, kill waits up to 10 seconds for that,
+or as --wait says, or not at all with --no-wait; the next sync removes a record that is left.";
+
+/// How long scripts wait by default, which is enough for most deletions.
+const SCRIPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Kill {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
@@ -66,16 +75,55 @@ impl Kill {
             }
             outcome => Ok(outcome?),
         };
-        let actions = match retry_while_busy(name, self.waiting.timeout(), request).await? {
-            DeleteOutcome::Deleted(action) => action.into_iter().collect(),
-            _ => Vec::new(),
-        };
-        let actions = self.waiting.wait(project, actions).await?;
+        let mut actions = Vec::new();
+        let deleted = retry_while_busy(name, self.waiting.timeout(), request).await?;
+        if let DeleteOutcome::Deleted { id, action, .. } = deleted {
+            actions = self.wait(project, name, id, action).await?;
+        }
         eprint!("{}", block(&left));
         // In a dry run, only a record that is left gets this far.
         let change = format!("remove the record of {name}");
         out.done_to(change, &Done::new(name, &actions))
     }
+
+    /// Waits until the server is gone, and removes its record.
+    async fn wait(
+        &self,
+        project: &Project,
+        name: &ServerName,
+        id: ServerId,
+        action: Option<Action>,
+    ) -> Result<Vec<Action>> {
+        let started: Vec<_> = action.iter().cloned().collect();
+        let requested = self.waiting.timeout();
+        let by_default = self
+            .waiting
+            .timeout_before_request()
+            .map(|_| SCRIPT_TIMEOUT);
+        let Some(timeout) = requested.or(by_default) else {
+            return Ok(started);
+        };
+        let conclude = async || {
+            let waiting = self.waiting.wait_within(timeout, project, started.clone());
+            let actions = waiting.await?;
+            project.conclude_kill(name, id, action.as_ref()).await?;
+            Ok(actions)
+        };
+        match retry_while_busy(name, requested, conclude).await {
+            // A script that did not ask to wait continues.
+            Err(error) if requested.is_none() && is_pending(&error) => Ok(started),
+            concluded => {
+                let actions = concluded?;
+                Ok(requested.map_or(started, |_| actions))
+            }
+        }
+    }
+}
+
+/// Whether the deletion goes on.
+fn is_pending(error: &CliError) -> bool {
+    let cause = error.cause().map(Error::kind);
+    matches!(cause, Some(ErrorKind::TimedOut | ErrorKind::TryLater))
 }
 
 /// What would be deleted, for people to read before they confirm.

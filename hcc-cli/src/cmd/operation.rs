@@ -241,20 +241,27 @@ impl OperationCommand {
             let mut executed = retry_while_busy(name, timeout, execute).await?;
             let started = std::mem::take(&mut executed.actions);
             // A password that nothing else has is printed even if the wait fails.
-            let actions = self.waiting.wait(&project, started.clone()).await;
-            let done = actions.as_deref().unwrap_or(&started);
+            let waited = self.waiting.wait(&project, started.clone()).await;
+            let (done, failed) = match waited {
+                Ok(done) => (done, None),
+                Err(error) => (started, Some(error)),
+            };
             let report = Report {
-                done: Done::new(name, done),
+                done: Done::new(name, &done),
                 note: executed.note.as_deref(),
                 password: executed.password.as_ref().map(|it| it.expose_secret()),
             };
-            match &executed.data {
-                Some(data) => print(data, self.verb, out)?,
-                None => report.print(out)?,
+            let is_urgent = report.password.is_some();
+            if is_urgent {
+                report.print(out)?;
             }
-            actions?;
+            failed.map_or(Ok(()), Err)?;
             project.conclude(name, &executed).await?;
-            Ok(())
+            match &executed.data {
+                Some(data) => print(data, self.verb, out),
+                None if is_urgent => Ok(()),
+                None => report.print(out),
+            }
         })
         .await
     }

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use hcloud_sim::Sim;
 use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -408,4 +410,144 @@ async fn https() -> (String, String) {
         }
     });
     (format!("https://localhost:{port}/v1"), cert.pem())
+}
+
+#[tokio::test]
+async fn kill_removes_the_record_when_the_server_is_gone() {
+    let user = User::of(Sim::builder()).await;
+    user.ok(&["create", "web1", "--wait"]).await;
+    let password = user.ok(&["password", "web1"]).await;
+
+    user.fault("fail-action DELETE");
+    let failed = user.hcc(&["kill", "web1", "--yes"]).await;
+    user.sim.clear_faults();
+
+    assert_eq!(failed.failure().0, 1, "{failed:?}");
+    assert_eq!(failed.out, "");
+    assert_eq!(user.ok(&["password", "web1"]).await, password);
+    user.ok(&["kill", "web1", "--yes", "--no-wait"]).await;
+    assert_eq!(user.ok(&["password", "web1"]).await, password);
+    let list = || user.ok(&["list", "-o", "jsonl"]);
+    while list().await.contains(r#""status""#) {}
+    user.ok(&["sync"]).await;
+    assert_eq!(list().await, "");
+}
+
+#[tokio::test]
+async fn kill_in_a_script_leaves_no_record() {
+    let user = User::of(Sim::builder()).await;
+    user.ok(&["create", "web1", "--wait"]).await;
+
+    assert_eq!(user.ok(&["kill", "web1", "--yes"]).await, "ok\n");
+
+    assert_eq!(user.ok(&["list", "-o", "jsonl"]).await, "");
+}
+
+#[tokio::test]
+async fn password_that_is_unknown_has_its_reason() {
+    let user = User::of(Sim::builder()).await;
+    user.fault("drop-after POST /v1/servers x1");
+
+    let created = user.hcc(&["create", "web1", "--wait"]).await;
+    let password = user.hcc(&["password", "web1"]).await;
+
+    assert_eq!(created.code, Some(0), "{created:?}");
+    let hint = "run hcc passwd web1 to set a new one";
+    assert!(created.err.contains(hint), "{created:?}");
+    let (code, line) = password.failure();
+    assert_eq!(code, 1);
+    assert_eq!(
+        line,
+        format!(
+            "hcc: the root password of server web1 is unknown: the response to its creation was \
+             lost or had none (no_password)\nhint: {hint}"
+        )
+    );
+}
+
+#[tokio::test]
+async fn request_for_a_password_is_no_success_without_one() {
+    let user = User::of(Sim::builder().server("web1", MANAGED)).await;
+    for args in [
+        &["passwd", "web1", "--yes"][..],
+        &["rescue", "enable", "web1"],
+    ] {
+        for odd in ["null", "\"\"", "{}"] {
+            user.fault(&format!("odd=/root_password POST {odd}"));
+
+            let run = user.hcc(&[args, &["--wait"]].concat()).await;
+            user.sim.clear_faults();
+
+            assert_eq!(
+                (run.code, &*run.out),
+                (Some(1), ""),
+                "{args:?} {odd}: {run:?}"
+            );
+            assert!(run.err.contains("was accepted, but"), "{run:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn types_without_readable_prices_are_listed() {
+    let user = User::of(Sim::builder()).await;
+    let all = user.ok(&["types"]).await.lines().count();
+    for fault in [
+        "odd=/pricing GET /v1/pricing null",
+        "odd=/pricing GET /v1/pricing []",
+        "status=404 GET /v1/pricing",
+        "odd=/server_types/0/prices GET /v1/server_types null",
+        "odd=/server_types/0/prices GET /v1/server_types",
+        "odd=/server_types/0/prices GET /v1/server_types 5",
+        "odd=/server_types/0/prices/0 GET /v1/server_types null",
+        "odd=/server_types/0/prices/0/location GET /v1/server_types null",
+        "odd=/server_types/0/prices/0/price_monthly GET /v1/server_types []",
+    ] {
+        user.sim.clear_faults();
+        user.fault(fault);
+
+        let types = user.ok(&["types"]).await;
+
+        assert_eq!(types.lines().count(), all, "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn list_of_which_nothing_can_be_decoded_is_a_failure() {
+    let user = User::of(Sim::builder().server("web1", MANAGED)).await;
+    user.ok(&["sync", "--all"]).await;
+    user.fault("odd=/servers/0/id GET /v1/servers");
+
+    for args in [&["list"][..], &["sync"], &["sync", "--all", "--prune"]] {
+        let run = user.hcc(args).await;
+
+        assert_eq!(run.code, Some(1), "{args:?} {run:?}");
+        assert!(run.err.contains("(bad_answer)"), "{run:?}");
+    }
+}
+
+#[tokio::test]
+async fn root_password_that_cannot_be_recorded_is_printed_once() {
+    let user = User::of(Sim::builder()).await;
+    let store = user.write("locked/none", "");
+    let directory = store.parent().unwrap();
+    let url = format!("sqlite:{}", directory.join("records.db").display());
+    user.fault("latency=700ms POST /v1/servers");
+    let create = user.command(&["create", "web1", "--store", &url]).spawn();
+    requested(&user).await;
+
+    // What a program does that writes for too long.
+    let lock = std::fs::File::open(directory).unwrap();
+    flock(&lock, FlockOperation::LockExclusive).unwrap();
+    let mut create = create.unwrap();
+    let mut out = BufReader::new(create.stdout.take().unwrap());
+    let mut password = String::new();
+    out.read_line(&mut password).await.unwrap();
+    drop(lock);
+    let run: Run = create.wait_with_output().await.unwrap().into();
+
+    assert_eq!(run.code, Some(1), "{run:?}");
+    assert!(run.err.contains("(unrecorded)"), "{run:?}");
+    let password = password.trim();
+    assert!(!password.is_empty() && !run.err.contains(password));
 }

@@ -59,6 +59,7 @@ impl Default for Backup {
 #[cfg(feature = "worker")]
 mod meaning {
     use hcloud_api::ImageType;
+    use serde_json::Value;
 
     use super::Backup;
     use crate::Result;
@@ -67,12 +68,17 @@ mod meaning {
     impl Backup {
         pub(in crate::operation) async fn execute(&self, on: &Execution<'_>) -> Result<Executed> {
             let servers = on.project.api.servers();
-            let is_enabled = on.server.backup_window.is_some();
+            let window = on.server.backup_window.as_ref();
+            let is_enabled = window.is_some_and(|window| !window.is_empty());
             match self {
                 Self::Enable {} if is_enabled => {
                     Ok(Executed::noted("backups were already enabled"))
                 }
-                Self::Disable {} if !is_enabled => Ok(Executed::noted("backups were not enabled")),
+                Self::Disable {}
+                    if !is_enabled && on.shows("backup_window", Value::is_null).await? =>
+                {
+                    Ok(Executed::noted("backups were not enabled"))
+                }
                 Self::Enable {} => Ok(servers.enable_backup(on.server.id).await?.into()),
                 Self::Disable {} => {
                     let disabled = servers.disable_backup(on.server.id).await?;

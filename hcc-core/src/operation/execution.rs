@@ -4,7 +4,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::time::Duration;
 
-use hcloud_api::{Action, RootAccess, Server};
+use hcloud_api::{Action, Method, RootAccess, Server};
 use secrecy::SecretString;
 use serde_json::Value;
 
@@ -44,6 +44,8 @@ pub struct Executed {
     pub renamed: Option<ServerName>,
     /// Whether the recorded root password is not valid any more.
     pub(crate) replaces_password: bool,
+    /// Whether the response lacks the password that was requested.
+    pub(crate) lacks_password: bool,
     /// Whether its snapshots or backups may have changed.
     pub(crate) changes_images: bool,
 }
@@ -99,6 +101,16 @@ impl Execution<'_> {
         self.project.started_since(id, since, is_wanted).await
     }
 
+    /// Returns whether a field of the server has a value that says that there is nothing to do. A value
+    /// that is missing or odd, and decoded as the default, may be any.
+    pub(super) async fn shows(&self, field: &str, is_off: impl Fn(&Value) -> bool) -> Result<bool> {
+        let path = format!("/servers/{}", self.server.id);
+        let request = self.project.api.request(Method::GET, path);
+        let response: Value = request.send().await?;
+        let value = response.get("server").and_then(|server| server.get(field));
+        Ok(value.is_some_and(is_off))
+    }
+
     /// Shuts the server down, and cuts its power after the timeout.
     pub(super) async fn shut_down(&self, timeout: Duration) -> Result<()> {
         let id = self.server.id;
@@ -150,6 +162,27 @@ impl Executed {
             replaces_password,
             ..self
         }
+    }
+
+    /// Requires a password: the operation is for nothing else.
+    pub(super) fn requiring_password(self) -> Self {
+        let lacks_password = self.password.is_none();
+        Self {
+            lacks_password,
+            ..self
+        }
+    }
+
+    /// Checks that a password which was requested is known.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoPassword`].
+    pub(crate) fn require_password(&self, name: &ServerName) -> Result<()> {
+        if self.lacks_password {
+            return Err(Error::NoPassword { name: name.clone() });
+        }
+        Ok(())
     }
 
     pub(super) fn renamed(self, name: ServerName) -> Self {

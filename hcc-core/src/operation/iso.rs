@@ -48,6 +48,7 @@ impl Default for Iso {
 #[cfg(feature = "worker")]
 mod meaning {
     use hcloud_api::{IdOrName, IsoId};
+    use serde_json::Value;
 
     use super::Iso;
     use crate::operation::{Executed, Execution};
@@ -59,7 +60,7 @@ mod meaning {
             let servers = on.project.api.servers();
             let attached = on.server.iso.as_ref();
             let Self::Attach { iso: name } = self else {
-                if attached.is_none() {
+                if attached.is_none() && on.shows("iso", Value::is_null).await? {
                     return Ok(Executed::noted("no ISO image was attached"));
                 }
                 return Ok(servers.detach_iso(on.server.id).await?.into());

@@ -34,7 +34,9 @@ mod meaning {
     impl Passwd {
         pub(in crate::operation) async fn execute(&self, on: &Execution<'_>) -> Result<Executed> {
             let reset = on.project.api.servers().reset_password(on.server.id);
-            Ok(Executed::from(reset.await?).replacing_password())
+            Ok(Executed::from(reset.await?)
+                .replacing_password()
+                .requiring_password())
         }
     }
 }

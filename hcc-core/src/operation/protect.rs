@@ -40,6 +40,7 @@ impl Unprotect {
 #[cfg(feature = "worker")]
 mod meaning {
     use hcloud_api::ChangeServerProtection;
+    use serde_json::Value;
 
     use super::{Protect, Unprotect};
     use crate::Result;
@@ -59,7 +60,15 @@ mod meaning {
 
     async fn set_protection(on: &Execution<'_>, is_protected: bool) -> Result<Executed> {
         let protection = on.server.protection;
-        if (protection.delete, protection.rebuild) == (is_protected, is_protected) {
+        let is_set = |value: &Value| {
+            let fields = ["delete", "rebuild"].into_iter();
+            fields
+                .map(|it| value.get(it))
+                .all(|it| it == Some(&Value::Bool(is_protected)))
+        };
+        if (protection.delete, protection.rebuild) == (is_protected, is_protected)
+            && on.shows("protection", is_set).await?
+        {
             return Ok(Executed::noted(if is_protected {
                 "the server was already protected"
             } else {

@@ -56,14 +56,31 @@ mod meaning {
         pub(in crate::operation) async fn execute(&self, on: &Execution<'_>) -> Result<Executed> {
             let servers = on.project.api.servers();
             let rebuild = RebuildServer::new(id_or_name(&self.image));
+            let mut salvaged = None;
             let sent = on.once("rebuild_server", async || {
-                servers.rebuild(on.server.id, &rebuild).await
+                let rebuilt = servers.rebuild(on.server.id, &rebuild).await;
+                let salvage = rebuilt.as_ref().err().and_then(hcloud_api::Error::salvage);
+                salvaged = salvage.and_then(|salvage| salvage.root_password.clone());
+                rebuilt
             });
-            Ok(match sent.await? {
-                Sent::Now(access) => Executed::from(access).replacing_password(),
-                Sent::Before(action) => Executed::from(action)
-                    .replacing_password()
-                    .with_note("the root password was lost; set another one with passwd"),
+            let (executed, unknown) = match sent.await? {
+                Sent::Now(access) => (
+                    Executed::from(access),
+                    "the response has no root password, as of a server with SSH keys",
+                ),
+                Sent::Before(action) => (
+                    Executed::from(action),
+                    "the root password was lost; set another one with passwd",
+                ),
+            };
+            let password = executed.password.or(salvaged);
+            let executed = Executed {
+                password,
+                ..executed
+            };
+            Ok(match &executed.password {
+                Some(_) => executed.replacing_password(),
+                None => executed.replacing_password().with_note(unknown),
             })
         }
     }

@@ -55,6 +55,7 @@ impl Default for Rescue {
 #[cfg(feature = "worker")]
 mod meaning {
     use hcloud_api::EnableRescue;
+    use serde_json::Value;
 
     use super::Rescue;
     use crate::operation::{Executed, Execution};
@@ -65,7 +66,8 @@ mod meaning {
         pub(in crate::operation) async fn execute(&self, on: &Execution<'_>) -> Result<Executed> {
             let servers = on.project.api.servers();
             let Self::Enable { ssh_keys } = self else {
-                if !on.server.rescue_enabled {
+                let is_off = |value: &Value| value == &Value::Bool(false);
+                if !on.server.rescue_enabled && on.shows("rescue_enabled", is_off).await? {
                     return Ok(Executed::noted("the rescue system was not enabled"));
                 }
                 return Ok(servers.disable_rescue(on.server.id).await?.into());
@@ -80,7 +82,14 @@ mod meaning {
                 })?;
                 rescue.ssh_keys.push(key.id);
             }
-            Ok(servers.enable_rescue(on.server.id, &rescue).await?.into())
+            let enabled = servers.enable_rescue(on.server.id, &rescue).await?;
+            let executed = Executed::from(enabled);
+            Ok(match executed.password {
+                None if !ssh_keys.is_empty() => {
+                    executed.with_note("the response has no root password; log in with an SSH key")
+                }
+                _ => executed.requiring_password(),
+            })
         }
     }
 }

@@ -67,17 +67,15 @@ mod meaning {
     use hcloud_api::{ChangeServerType, ServerStatus};
 
     use super::Resize;
-    use crate::Result;
     use crate::operation::{Executed, Execution};
     use crate::project::id_or_name;
+    use crate::{Error, ErrorKind, Failure, Power, Result};
 
     /// How long the operating system may take to shut down before the power is cut.
     const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(60);
 
     impl Resize {
         pub(in crate::operation) async fn execute(&self, on: &Execution<'_>) -> Result<Executed> {
-            let servers = on.project.api.servers();
-            let id = on.server.id;
             let current = on.server.server_type.as_ref();
             let has_type = current.is_some_and(|current| {
                 current.name == self.r#type || current.id.to_string() == self.r#type
@@ -86,32 +84,69 @@ mod meaning {
             if has_type && !(self.restart && is_off) {
                 return Ok(Executed::noted("the server already had this type"));
             }
-            let mut changed = Ok(());
-            if !has_type {
-                if self.restart && !is_off {
-                    on.shut_down(SHUTDOWN_TIMEOUT).await?;
-                }
-                let change = ChangeServerType {
-                    upgrade_disk: self.disk,
-                    ..ChangeServerType::new(id_or_name(&self.r#type))
-                };
-                changed = match servers.change_type(id, &change).await {
-                    Ok(action) => on.wait(vec![action]).await,
-                    Err(error) => Err(error.into()),
-                };
+            if has_type {
+                on.start().await?;
+                return Ok(Executed::default());
             }
-            if !self.restart {
+            let is_stopped = is_off && on.has_been_stopped().await?;
+            let changed = self.change(on, is_off).await;
+            if !self.restart || (changed.is_err() && is_off && !is_stopped) {
                 return changed.map(|()| Executed::default());
             }
             // A server that could not be changed is started as well.
-            match &changed {
-                Err(error) if error.kind() == crate::ErrorKind::TryLater => {}
-                _ => {
-                    let started = servers.power_on(id).await?;
-                    on.wait(vec![started]).await?;
-                }
+            on.start_unless_running().await?;
+            changed.map_err(final_error)?;
+            Ok(Executed::default())
+        }
+
+        async fn change(&self, on: &Execution<'_>, is_off: bool) -> Result<()> {
+            if self.restart && !is_off {
+                on.shut_down(SHUTDOWN_TIMEOUT).await?;
             }
-            changed.map(|()| Executed::default())
+            let change = ChangeServerType {
+                upgrade_disk: self.disk,
+                ..ChangeServerType::new(id_or_name(&self.r#type))
+            };
+            let servers = on.project.api.servers();
+            let action = servers.change_type(on.server.id, &change).await?;
+            on.wait(vec![action]).await
+        }
+    }
+
+    /// Returns the error of a change that must not be repeated, since each attempt would shut the server
+    /// down again.
+    fn final_error(error: Error) -> Error {
+        let failure = Failure::from(&error);
+        match error.kind() {
+            ErrorKind::TryLater | ErrorKind::TimedOut => Error::CommandFailed(Box::new(Failure {
+                kind: ErrorKind::Failed,
+                ..failure
+            })),
+            _ => error,
+        }
+    }
+
+    impl Execution<'_> {
+        async fn start(&self) -> Result<()> {
+            let started = self.project.switch(self.server.id, Power::Start).await?;
+            self.wait(vec![started]).await
+        }
+
+        async fn start_unless_running(&self) -> Result<()> {
+            let server = self.project.api.servers().get(self.server.id).await?;
+            match server.status {
+                ServerStatus::Running => Ok(()),
+                _ => self.start().await,
+            }
+        }
+
+        /// Returns whether an earlier delivery has switched the server off.
+        async fn has_been_stopped(&self) -> Result<bool> {
+            if !self.delivery.is_repeated {
+                return Ok(false);
+            }
+            let shutdown = self.started("shutdown_server", |_| true).await?;
+            Ok(shutdown.is_some() || self.started("stop_server", |_| true).await?.is_some())
         }
     }
 }

@@ -50,13 +50,18 @@ impl Project {
         Ok(types)
     }
 
-    /// Returns the currency of all prices, such as `EUR`.
+    /// Returns the currency of all prices, such as `EUR`; empty if the price list cannot be decoded.
     ///
     /// # Errors
     ///
     /// The request to Hetzner fails.
     pub async fn currency(&self) -> Result<String> {
-        Ok(self.api.pricing().await?.currency)
+        match self.api.pricing().await {
+            Ok(pricing) => Ok(pricing.currency),
+            // The price list is odd; prices are still known of the types.
+            Err(hcloud_api::Error::Decode { .. }) => Ok(String::new()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Returns the default server type: the cheapest one available, with its location.

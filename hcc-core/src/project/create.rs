@@ -2,11 +2,12 @@
 
 use std::vec;
 
-use hcc_store::{Patch, Precondition, Stage, StoreExt};
+use hcc_store::{NoPassword, Patch, Precondition, Stage, StoreExt};
 use hcloud_api::{
     Action, ChangeServerProtection, CreatePublicNet, CreateServer, ErrorCode, IdOrName, Labels,
     Salvage, ServerCreated, SshKeyId, TypePrice,
 };
+use secrecy::SecretString;
 use tracing::warn;
 
 use super::Project;
@@ -144,7 +145,10 @@ impl Project {
 
         // The records must be writable before money is spent: the response has the only copy of
         // the root password.
-        self.store.reserve(name.as_str()).await?;
+        if !self.store.reserve(name.as_str()).await? {
+            self.vacate(name).await?;
+            self.store.reserve(name.as_str()).await?;
+        }
         let mut alternatives = None;
         loop {
             let location = request.location.as_ref().map(ToString::to_string);
@@ -153,7 +157,7 @@ impl Project {
                 location,
             });
             let error = match self.api.servers().create(&request).await {
-                Ok(created) => return self.record(name, created).await,
+                Ok(created) => return self.record(name, &request, created).await,
                 Err(error) => error,
             };
             let is_sold_out = error.is_out_of_capacity();
@@ -399,36 +403,70 @@ impl Project {
         None
     }
 
-    async fn record(&self, name: &ServerName, created: ServerCreated) -> Result<CreateOutcome> {
+    async fn record(
+        &self,
+        name: &ServerName,
+        request: &CreateServer,
+        created: ServerCreated,
+    ) -> Result<CreateOutcome> {
         let running: Vec<Action> = created.actions().cloned().collect();
         let patch = Patch::new()
             .snapshot(&snapshot(&created.server))
-            .stage(Stage::Created)
-            .created(created.root_password.as_ref(), &actions(&running));
-        match self.store.set(name.as_str(), patch).await {
-            Ok(()) => Ok(CreateOutcome::Created(running)),
-            Err(source) => Err(Error::Unrecorded {
-                name: name.clone(),
-                source,
-            }),
+            .stage(Stage::Created);
+        let password = created.root_password;
+        self.record_created(name, request, patch, password, &running)
+            .await?;
+        Ok(CreateOutcome::Created(running))
+    }
+
+    /// Records the root password of a new server, or why there is none, and its actions.
+    async fn record_created(
+        &self,
+        name: &ServerName,
+        request: &CreateServer,
+        patch: Patch,
+        password: Option<SecretString>,
+        running: &[Action],
+    ) -> Result<()> {
+        let mut patch = patch.created(password.as_ref(), &actions(running));
+        if password.is_none() {
+            patch = patch.no_password(&reason(request));
         }
+        let recorded = self.persist(name.as_str(), patch).await;
+        recorded.map_err(|source| Error::Unrecorded {
+            name: name.clone(),
+            password,
+            source,
+        })
+    }
+
+    /// Notes why a server has no root password whose creation got no readable response.
+    async fn note_lost_password(&self, name: &ServerName, request: &CreateServer) -> Result<()> {
+        let record = self.store.get(name.as_str()).await?;
+        if record.is_some_and(|record| record.pw.is_none()) {
+            let patch = Patch::new().no_password(&reason(request));
+            self.store.update(name.as_str(), patch).await?;
+        }
+        Ok(())
     }
 
     /// Records a server whose response could not be decoded: the password first, which cannot be
     /// requested again.
-    async fn record_salvage(&self, name: &ServerName, salvage: &Salvage) -> Result<CreateOutcome> {
+    async fn record_salvage(
+        &self,
+        name: &ServerName,
+        request: &CreateServer,
+        salvage: &Salvage,
+    ) -> Result<CreateOutcome> {
         let started = self.api.actions().list(&salvage.actions).await;
         let known = started.as_deref().unwrap_or_default();
-        let mut patch = Patch::new()
-            .stage(Stage::Created)
-            .created(salvage.root_password.as_ref(), &actions(known));
+        let mut patch = Patch::new().stage(Stage::Created);
         if let Some(id) = salvage.id {
             patch = patch.id(id);
         }
-        if let Err(source) = self.store.set(name.as_str(), patch).await {
-            let name = name.clone();
-            return Err(Error::Unrecorded { name, source });
-        }
+        let password = salvage.root_password.clone();
+        self.record_created(name, request, patch, password, known)
+            .await?;
         if let Ok(Some(server)) = self.find(name).await {
             let patch = Patch::new().snapshot(&snapshot(&server));
             if let Err(error) = self.store.set(name.as_str(), patch).await {
@@ -458,7 +496,11 @@ impl Project {
         let identifies =
             |salvage: &&Salvage| salvage.id.is_some() || salvage.root_password.is_some();
         if let Some(salvage) = error.salvage().filter(identifies) {
-            return self.record_salvage(name, salvage).await;
+            let recorded = self.record_salvage(name, request, salvage).await;
+            if recorded.is_err() || !salvage.actions.is_empty() {
+                return recorded;
+            }
+            // Its actions are unknown, so the server shows whether it is ready.
         }
         let is_taken = error.code() == Some(&ErrorCode::UniquenessError);
         let may_exist = is_taken || error.may_have_taken_effect();
@@ -466,6 +508,9 @@ impl Project {
         if may_exist {
             if let Ok(Some(server)) = self.find(name).await {
                 adopted = Some(self.adopt(name, &server, options).await);
+                if !is_taken {
+                    self.note_lost_password(name, request).await?;
+                }
             }
         }
         // An adopted server has a record, which is no reservation.
@@ -482,6 +527,14 @@ impl Project {
         let sent = NamedResource::new(ResourceKind::ServerType, &sent);
         selection.server_type.get_or_insert(sent);
         Err(self.explain(&selection, error).await)
+    }
+}
+
+/// Returns why a server has no root password if the response has none.
+fn reason(request: &CreateServer) -> NoPassword {
+    match request.ssh_keys.as_slice() {
+        [] => NoPassword::Lost,
+        _ => NoPassword::Keys,
     }
 }
 

@@ -1,7 +1,10 @@
 //! `kill`: deleting a server.
 
-use hcc_store::Precondition;
+use std::time::{Duration, SystemTime};
+
+use hcc_store::{Attachment, Patch, Precondition, StoreExt};
 use hcloud_api::{Action, ActionStatus, ListActions, Server, ServerId, ServerStatus, Timestamp};
+use serde_json::json;
 
 use super::Project;
 use super::sync::ProjectPresence;
@@ -11,14 +14,29 @@ use crate::{Error, Result, ServerName};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum DeleteOutcome {
-    /// The server was deleted; the action may still be running.
-    Deleted(Option<Action>),
+    /// The deletion was requested. Its record is kept until [`Project::conclude_kill`], since the
+    /// action may fail.
+    #[non_exhaustive]
+    Deleted {
+        /// The id of the server.
+        id: ServerId,
+        /// The action, which may still be running; `None` if there is none to wait for.
+        action: Option<Action>,
+    },
     /// The server did not exist; only its record was removed.
     Gone,
 }
 
+/// How long a deletion is remembered, so that the record can still be removed after the server.
+const DELETION_TTL: Duration = Duration::from_secs(24 * 3600);
+
+/// The status in the record of a server whose deletion was requested.
+pub(super) const DELETING: &str = "deleting";
+
 impl Project {
-    /// Deletes a server and its record.
+    /// Deletes a server. Its record has the only copy of its root password, and is removed by
+    /// [`conclude_kill`](Self::conclude_kill) when the action has succeeded, or else by the next
+    /// `kill` or sync of the name that finds the server gone.
     ///
     /// The name is resolved once and the server is deleted by its id, so that a new server of the
     /// same name is never deleted.
@@ -39,6 +57,7 @@ impl Project {
         expected: ExpectedServer,
     ) -> Result<DeleteOutcome> {
         let Some(server) = self.find(name).await? else {
+            self.refuse_renamed(name).await?;
             self.require_same_project(name, expected).await?;
             return self.remove_gone(name, expected).await;
         };
@@ -46,14 +65,58 @@ impl Project {
         if !expected.matches(&server) {
             return self.refuse_replaced(name, expected).await;
         }
+        self.note_deletion(server.id).await?;
         let action = if server.status == ServerStatus::Deleting {
             self.running_deletion(server.id).await?
         } else {
-            self.api.servers().delete(server.id).await?
+            match self.api.servers().delete(server.id).await {
+                // An earlier attempt of the request, or another program, has deleted it.
+                Err(error) if error.is_not_found() => None,
+                action => action?,
+            }
         };
-        let only = Precondition::Id(server.id.number());
+        let deleting = Patch::new().status(DELETING);
+        self.store.update(name.as_str(), deleting).await?;
+        let id = server.id;
+        Ok(DeleteOutcome::Deleted { id, action })
+    }
+
+    /// Removes the record of a server whose deletion was requested by [`kill`](Self::kill). Call it
+    /// when the action, if there is one, has succeeded. Safe to repeat.
+    ///
+    /// # Errors
+    ///
+    /// The records are unavailable. Without an action: [`Error::BeingDeleted`] if the server still
+    /// exists, or the request to Hetzner fails.
+    pub async fn conclude_kill(
+        &self,
+        name: &ServerName,
+        id: ServerId,
+        action: Option<&Action>,
+    ) -> Result<()> {
+        if action.is_none() && self.exists(id.number()).await? {
+            return Err(Error::BeingDeleted { name: name.clone() });
+        }
+        let only = Precondition::Id(id.number());
         self.store.remove(name.as_str(), only).await?;
-        Ok(DeleteOutcome::Deleted(action))
+        Ok(())
+    }
+
+    /// Notes that a server of this project is being deleted.
+    async fn note_deletion(&self, id: ServerId) -> Result<()> {
+        let until = SystemTime::now() + DELETION_TTL;
+        let (key, nothing) = (deletion_key(id.number()), json!({}));
+        let noted = self
+            .store
+            .attach(Attachment::Decision, &key, &nothing, until);
+        Ok(noted.await?)
+    }
+
+    /// Returns whether the deletion of a server with this id was requested within the last day.
+    pub(super) async fn is_deletion_noted(&self, id: u64) -> Result<bool> {
+        let key = deletion_key(id);
+        let noted = self.store.attachment(Attachment::Decision, &key);
+        Ok(noted.await?.is_some())
     }
 
     /// Returns the action of a deletion that another program has started, if it still runs.
@@ -87,6 +150,21 @@ impl Project {
         Ok(removed.await?)
     }
 
+    /// Refuses to remove the record of a server that has another name now.
+    async fn refuse_renamed(&self, name: &ServerName) -> Result<()> {
+        let record = self.store.get(name.as_str()).await?;
+        let Some(id) = record.and_then(|record| record.id) else {
+            return Ok(());
+        };
+        match self.new_name(id).await? {
+            Some(new) if new != *name => Err(Error::Renamed {
+                name: name.clone(),
+                new,
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Checks that the project has a recorded server, before the record of one that it does not have
     /// is removed.
     ///
@@ -98,7 +176,10 @@ impl Project {
         expected: ExpectedServer,
     ) -> Result<()> {
         let record = self.store.get(name.as_str()).await?;
-        if record.is_none_or(|record| record.id.is_none()) {
+        let Some(id) = record.and_then(|record| record.id) else {
+            return Ok(());
+        };
+        if self.is_deletion_noted(id).await? {
             return Ok(());
         }
         let ids = self.known_ids().await?;
@@ -119,7 +200,7 @@ impl Project {
         expected: ExpectedServer,
     ) -> Result<DeleteOutcome> {
         let only = match expected {
-            ExpectedServer::Id(id) => Precondition::Id(id),
+            ExpectedServer::Id(id) | ExpectedServer::Before(_, Some(id)) => Precondition::Id(id),
             _ => Precondition::Any,
         };
         if self.store.remove(name.as_str(), only).await? {
@@ -175,4 +256,8 @@ impl ExpectedServer {
             }
         }
     }
+}
+
+fn deletion_key(id: u64) -> String {
+    format!("deletion of {id}")
 }

@@ -145,7 +145,7 @@ enum Recorded {
 impl Lister {
     async fn next(mut self) -> Result<Option<(Vec<ServerSummary>, Self)>> {
         if let Some(page) = self.servers.try_next().await? {
-            self.unreadable.extend(page.skipped());
+            self.unreadable.add(&page);
             let mut servers = Vec::new();
             for server in page.items {
                 let is_selected = |it: &LabelSelector| it.matches(&server.labels);
@@ -155,6 +155,7 @@ impl Lister {
             }
             return Ok(Some((servers, self)));
         }
+        self.unreadable.require_any()?;
         if !self.is_complete {
             return Ok(None);
         }

@@ -2,16 +2,19 @@
 
 use std::time::{Duration, SystemTime};
 
-use hcc_store::Attachment;
-use hcloud_api::Timestamp;
+use hcc_store::{Attachment, Precondition};
+use hcloud_api::{ServerId, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Project;
-use crate::{Result, ServerName};
+use crate::{Error, Result, ServerName};
 
 /// How long commands that were pushed for the former name of a server are executed.
 const RENAMED_TTL: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// How many records make way for each other.
+const MAX_RENAMED: usize = 100;
 
 /// What is known about a name: a document of [`Attachment::Renamed`].
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -117,6 +120,64 @@ impl Project {
         of_old.name = Some(new.to_string());
         of_old.at = at;
         self.set_names(old.as_str(), &of_old).await
+    }
+
+    /// Gives the record of a server that was renamed by another program its new name. Safe to repeat.
+    ///
+    /// Returns `false`, and changes nothing, if the new name has another record.
+    pub(crate) async fn follow_rename(
+        &self,
+        old: &ServerName,
+        new: &ServerName,
+        id: u64,
+    ) -> Result<bool> {
+        let record = self.store.get(new.as_str()).await?;
+        if record.is_some_and(|record| !Precondition::Reserved.allows(&record)) {
+            return Ok(false);
+        }
+        self.record_new_name(old, new).await?;
+        self.rename_schedules(old, new).await?;
+        let renamed = self.store.rename(old.as_str(), new.as_str(), id);
+        Ok(renamed.await?)
+    }
+
+    /// Makes a name free of the record of a server that does not have it any more: of one that was
+    /// renamed by another program, or deleted by [`kill`](Self::kill).
+    pub(super) async fn vacate(&self, name: &ServerName) -> Result<()> {
+        let mut renamed = Vec::new();
+        let mut name = name.clone();
+        while renamed.len() < MAX_RENAMED {
+            let record = self.store.get(name.as_str()).await?;
+            let Some(id) = record.and_then(|record| record.id) else {
+                break;
+            };
+            let Some(new) = self.new_name(id).await? else {
+                if self.is_deletion_noted(id).await? {
+                    let only = Precondition::Id(id);
+                    self.store.remove(name.as_str(), only).await?;
+                }
+                break;
+            };
+            if new == name {
+                break;
+            }
+            renamed.push((name, new.clone(), id));
+            // The server that had this name before may have been renamed as well.
+            name = new;
+        }
+        for (name, new, id) in renamed.into_iter().rev() {
+            if !self.follow_rename(&name, &new, id).await? {
+                return Err(Error::Renamed { name, new });
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the name that the server with this id has now.
+    pub(super) async fn new_name(&self, id: u64) -> Result<Option<ServerName>> {
+        let found = self.api.servers().try_get(ServerId::new(id)).await?;
+        let name = found.map(|server| server.name.parse());
+        name.transpose().map_err(Error::from)
     }
 }
 

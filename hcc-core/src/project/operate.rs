@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use hcc_store::{Attachment, Patch, Record, Schedules, StoreExt};
+use hcc_store::{Attachment, NoPassword, Patch, Record, Schedules, StoreExt};
 use hcloud_api::{Server, ServerId};
 use serde_json::json;
 
@@ -47,13 +47,14 @@ impl Project {
     ///
     /// # Errors
     ///
-    /// The record cannot be written, or a request to Hetzner fails.
+    /// The record cannot be written, or a request to Hetzner fails. [`Error::NoPassword`] if a new root
+    /// password was requested, and the response did not have it.
     pub async fn conclude(&self, name: &ServerName, executed: &Executed) -> Result<()> {
         let name = executed.renamed.as_ref().unwrap_or(name);
         self.record_executed(name, executed).await?;
         self.sync(&Scope::Recorded(vec![name.clone()]), false)
             .await?;
-        Ok(())
+        executed.require_password(name)
     }
 
     /// Returns what a record of the server would be now, without the fields that only the records have;
@@ -86,7 +87,13 @@ impl Project {
         let password = password.filter(|_| self.settings.record_passwords);
         if executed.replaces_password || password.is_some() {
             let patch = Patch::new().root_password(password);
-            self.store.update(name.as_str(), patch).await?;
+            let has_keys = |it: &Record| it.nopw == Some(NoPassword::Keys);
+            let record = self.store.get(name.as_str()).await?;
+            // A server with SSH keys still has no password.
+            let record = record.filter(|it| executed.password.is_some() || !has_keys(it));
+            if record.is_some() {
+                self.persist(name.as_str(), patch).await?;
+            }
         }
         if executed.changes_images {
             let record = self.store.get(name.as_str()).await?;

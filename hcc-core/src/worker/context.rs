@@ -113,7 +113,12 @@ impl WorkerContext {
     pub(super) async fn sync(&self, scope: &Scope) -> Result<Vec<SyncedRecord>> {
         let synced = self.project().sync(scope, false).await?;
         for one in synced.iter().filter(|one| one.changed) {
-            self.publish_record(&one.name, one.record).await;
+            let record = match one.record {
+                // As after a command that renames.
+                SyncOutcome::Renamed => SyncOutcome::Removed,
+                record => record,
+            };
+            self.publish_record(&one.name, record).await;
         }
         Ok(synced)
     }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use hcc_store::{Attachment, Record};
+use hcc_store::{NoPassword, Record};
 use hcloud_api::{Action, ImageId, Server, ServerStatus};
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -25,7 +25,7 @@ use crate::project::delivery::Delivery;
 use crate::project::id_or_name;
 use crate::{
     Command, CreateOptions, CreateOutcome, CustomRequest, DeleteOutcome, Error, InvalidRequest,
-    Power, PricedPlace, Request, ServerName, SyncOutcome,
+    Power, PricedPlace, Request, Scope, ServerName, SyncOutcome,
 };
 
 /// How long a command waits for an action at Hetzner.
@@ -158,8 +158,7 @@ impl Executor {
                 "by": request.by,
             });
             let (id, until) = (delivery.id.as_str(), SystemTime::now() + SECRET_TTL);
-            let store = context.store();
-            store.attach(Attachment::Secret, id, &secret, until).await?;
+            project.persist_secret(id, &secret, until).await?;
         }
         self.wait(executed.actions.clone()).await?;
         if let (Operation::Snapshot(Snapshot::Create { .. }), Some(kept)) =
@@ -179,6 +178,7 @@ impl Executor {
             // The next periodic sync updates the record.
             warn!(server = %name, error = error.failure.message, "record not synced");
         }
+        executed.require_password(name)?;
         Ok(executed.note.map(Into::into))
     }
 
@@ -356,10 +356,11 @@ impl Executor {
             match outcome {
                 CreateOutcome::Created(actions) => {
                     self.wait(actions).await?;
-                    break None;
+                    break self.lost_password_note(server).await?;
                 }
                 CreateOutcome::Adopted => {
-                    let note = self.password_note(server, options).await?;
+                    let lost = self.lost_password_note(server).await?;
+                    let note = lost.or(self.password_note(server, options).await?);
                     // An earlier delivery may have created it.
                     let existed = (!delivery.is_repeated).then_some("the server already existed");
                     break note.or(existed.map(Into::into));
@@ -384,6 +385,15 @@ impl Executor {
         Ok(allowed.await?)
     }
 
+    /// Says so if the response to the creation of a server had no root password.
+    async fn lost_password_note(&self, server: &ServerName) -> Result<Note, AttemptError> {
+        const LOST: &str = "the response to the creation was lost or had no root password; set \
+                            another one with passwd";
+        let record = self.context.store().get(server.as_str()).await?;
+        let is_lost = |it: &Record| it.pw.is_none() && it.nopw == Some(NoPassword::Lost);
+        Ok(record.filter(is_lost).map(|_| LOST.into()))
+    }
+
     /// Says so if the root password of an adopted server was lost.
     async fn password_note(
         &self,
@@ -391,7 +401,8 @@ impl Executor {
         options: &CreateOptions,
     ) -> Result<Note, AttemptError> {
         let record = self.context.store().get(server.as_str()).await?;
-        let has_password = record.is_some_and(|record| record.pw.is_some());
+        let is_known = |it: Record| it.pw.is_some() || it.nopw == Some(NoPassword::Keys);
+        let has_password = record.is_some_and(is_known);
         let defaults = self.context.project().settings.ssh_keys;
         let is_lost = options.ssh_keys.is_empty() && defaults.is_empty() && !has_password;
         Ok(is_lost.then_some("the server already existed; its root password is unknown".into()))
@@ -406,10 +417,15 @@ impl Executor {
         const GONE: Note = Some(Cow::Borrowed("the server was already deleted"));
         let has_id = matches!(expected, ExpectedServer::Id(_));
         match (self.context.project().delete_expected(server, expected)).await {
-            Ok(DeleteOutcome::Deleted(action)) => {
+            Ok(DeleteOutcome::Deleted { id, action }) => {
+                if let Err(error) = self.wait(action.iter().cloned().collect()).await {
+                    self.restore_status(server).await;
+                    return Err(error);
+                }
                 self.context.pause_schedules_of(server.as_str()).await?;
+                let project = self.context.project();
+                project.conclude_kill(server, id, action.as_ref()).await?;
                 self.publish(server, SyncOutcome::Removed).await;
-                self.wait(action.into_iter().collect()).await?;
                 Ok(None)
             }
             Ok(DeleteOutcome::Gone) => {
@@ -418,8 +434,21 @@ impl Executor {
                 Ok(GONE)
             }
             // An earlier delivery or another program deleted it.
-            Err(Error::NoSuchServer { .. }) if has_id || delivery.is_repeated => Ok(GONE),
+            Err(Error::NoSuchServer { .. }) if has_id || delivery.is_repeated => {
+                self.context.pause_schedules_of(server.as_str()).await?;
+                Ok(GONE)
+            }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Updates the record of a server whose deletion has failed.
+    async fn restore_status(&self, server: &ServerName) {
+        let scope = Scope::Recorded(vec![server.clone()]);
+        if let Err(error) = self.context.sync(&scope).await {
+            // The next periodic sync updates the record.
+            let error = &error as &dyn std::error::Error;
+            warn!(%server, error, "record not synced");
         }
     }
 

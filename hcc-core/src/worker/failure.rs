@@ -90,8 +90,10 @@ fn is_transient(error: &Error) -> bool {
         ErrorKind::TryLater | ErrorKind::TimedOut | ErrorKind::NotSetUp => true,
         ErrorKind::Failed => match error {
             // The next attempt adopts a server that was created but not recorded.
-            Error::Unrecorded { .. } | Error::Store(_) => true,
+            Error::Unrecorded { password, .. } => password.is_none(),
+            Error::Store(_) => true,
             // A proxy on the way to Hetzner has corrupted a response.
+            Error::NothingReadable => true,
             Error::Api(error) => matches!(**error, hcloud_api::Error::Decode { .. }),
             _ => false,
         },

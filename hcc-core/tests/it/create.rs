@@ -1,12 +1,21 @@
 //! At most one server of a name, and no record of a failed creation.
 
-use hcc_core::{CreateOptions, CreateOutcome, Error, ErrorKind, ResourceKind, Settings};
-use hcc_store::{Stage, Store};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use hcc_core::{
+    Command, CreateOptions, CreateOutcome, Error, ErrorKind, Project, ResourceKind, Settings,
+    Worker,
+};
+use hcc_store::{NoPassword, Stage, Store};
+use hcloud_api::CreateSshKey;
 use hcloud_sim::Sim;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use crate::harness::{Harness, MINUTE};
+use crate::harness::{Harness, MINUTE, RunningWorker};
+use crate::scale::Counted;
 use crate::setup::{TOKEN, TestProject, actions, name};
 
 #[tokio::test]
@@ -474,4 +483,140 @@ async fn type_without_a_location_is_created_where_it_is_the_cheapest() {
         let location = record.dc.unwrap().loc.unwrap().name.unwrap();
         assert_eq!(location, cheapest, "{server_type}");
     }
+}
+
+/// Returns a project whose records fail to be written this many times from now on.
+fn with_failing_records(setup: &TestProject, failures: u64) -> Project {
+    let store = Arc::new(Counted::new(setup.store.clone()));
+    store.failures.store(failures, Relaxed);
+    Project::new(setup.api(), store, Settings::default())
+}
+
+#[tokio::test]
+async fn root_password_is_recorded_when_the_records_are_available_again() {
+    for fault in ["", "odd=/server/name POST /v1/servers"] {
+        let setup = TestProject::new(Sim::builder()).await;
+        let project = with_failing_records(&setup, 2);
+        if !fault.is_empty() {
+            setup.fault(fault);
+        }
+
+        let options = CreateOptions::default();
+        project.create(&name("web1"), &options).await.unwrap();
+
+        assert!(setup.record("web1").await.unwrap().pw.is_some(), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn root_password_that_cannot_be_recorded_is_in_the_error() {
+    let setup = TestProject::new(Sim::builder()).await;
+    let project = with_failing_records(&setup, u64::MAX).with_record_timeout(Duration::ZERO);
+
+    let options = CreateOptions::default();
+    let error = project.create(&name("web1"), &options).await.unwrap_err();
+
+    let Error::Unrecorded { password, .. } = &error else {
+        panic!("{error:?}");
+    };
+    let password = password.as_ref().unwrap().expose_secret();
+    assert!(!password.is_empty() && !format!("{error:?} {error}").contains(password));
+    assert_eq!(
+        error.to_string(),
+        "server web1 was created but not recorded; nothing else has its root password"
+    );
+}
+
+#[tokio::test]
+async fn creation_whose_root_password_is_lost_is_no_success() {
+    let setup = TestProject::new(Sim::builder()).await;
+    let harness = Harness::with_project(setup);
+    let project = with_failing_records(&harness.setup, 1).with_record_timeout(Duration::ZERO);
+    let worker = Worker::new(project, harness.queue.clone());
+    let _worker = RunningWorker::start(worker);
+
+    let create = Command::Create(CreateOptions::default());
+    let error = harness.run(create, "web1").await.unwrap_err();
+
+    assert_eq!(error.code(), "unrecorded");
+    assert_eq!(harness.setup.servers("web1").await, 1);
+}
+
+#[tokio::test]
+async fn record_says_why_there_is_no_root_password() {
+    let key = CreateSshKey {
+        name: "laptop".to_owned(),
+        public_key:
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4Yb6pPpzHSnPhUhYIfGXE2oAUn4HZcE1NUeSeKM1kO \
+                     me"
+            .to_owned(),
+        labels: hcloud_api::Labels::new(),
+    };
+    for (fault, lost) in [
+        ("", None),
+        ("drop-after POST /v1/servers x1", Some(NoPassword::Lost)),
+        ("hang-after POST /v1/servers x1", Some(NoPassword::Lost)),
+        (
+            "odd=/root_password POST /v1/servers",
+            Some(NoPassword::Lost),
+        ),
+        (
+            "odd=/root_password POST /v1/servers \"\"",
+            Some(NoPassword::Lost),
+        ),
+        (
+            "odd=/root_password POST /v1/servers null",
+            Some(NoPassword::Lost),
+        ),
+    ] {
+        for has_key in [false, true] {
+            let setup = TestProject::new(Sim::builder()).await;
+            setup.api().ssh_keys().create(&key).await.unwrap();
+            if !fault.is_empty() {
+                setup.fault(fault);
+            }
+            let mut options = CreateOptions::default();
+            options.ssh_keys = vec!["laptop".to_owned(); usize::from(has_key)];
+
+            setup.create(&options).await.unwrap();
+
+            let record = setup.record("web1").await.unwrap();
+            let expected = match has_key {
+                true => Some(NoPassword::Keys),
+                false => lost.clone(),
+            };
+            assert_eq!(record.nopw, expected, "{fault} {has_key}");
+            assert_eq!(record.pw.is_none(), expected.is_some(), "{fault} {has_key}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn outcome_of_a_creation_says_that_the_root_password_is_unknown() {
+    for fault in [
+        "drop-after POST /v1/servers x1",
+        "odd=/root_password POST /v1/servers null",
+    ] {
+        let harness = Harness::new(Sim::builder()).await;
+        harness.setup.fault(fault);
+        let _worker = harness.start_worker();
+
+        let create = Command::Create(CreateOptions::default());
+        let note = harness.run(create, "web1").await.unwrap();
+
+        let note = note.unwrap_or_default();
+        assert!(note.contains("had no root password"), "{fault}: {note}");
+    }
+}
+
+#[tokio::test]
+async fn salvaged_creation_without_actions_is_waited_for() {
+    let setup = TestProject::new(Sim::builder()).await;
+    setup.fault("malformed POST /v1/servers x1");
+
+    let created = setup.create(&CreateOptions::default()).await.unwrap();
+
+    assert!(!matches!(created, CreateOutcome::Created(_)), "{created:?}");
+    let record = setup.record("web1").await.unwrap();
+    assert!(record.pw.is_some() && record.id.is_some());
 }

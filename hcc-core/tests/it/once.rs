@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use hcc_core::{Command, Power, Request, Scope};
+use hcc_core::{Command, ErrorKind, Power, Request, Scope};
+use hcc_store::{Patch, StoreExt};
 use hcloud_api::{CreateServer, Labels};
 use hcloud_sim::Sim;
 
@@ -176,6 +177,24 @@ async fn kill_succeeds_if_a_crashed_worker_has_deleted_the_server() {
         harness.setup.record("web1").await.is_none(),
         "no record without a server"
     );
+}
+
+#[tokio::test]
+async fn failed_deletion_is_no_success_and_keeps_the_record() {
+    let harness = harness_with_web1().await;
+    let password = Patch::new().root_password(Some(&"secret".into()));
+    harness.setup.store.set("web1", password).await.unwrap();
+    harness.setup.fault("fail-action DELETE");
+    let _worker = harness.start_worker();
+
+    let kill = Command::Kill { id: None };
+    let error = harness.run(kill, "web1").await.unwrap_err();
+
+    assert_eq!(error.kind(), ErrorKind::Failed, "{error:?}");
+    let record = harness.setup.record("web1").await.unwrap();
+    assert!(record.pw.is_some());
+    assert_eq!(record.status.as_deref(), Some("running"));
+    assert_eq!(harness.setup.servers("web1").await, 1);
 }
 
 #[tokio::test]

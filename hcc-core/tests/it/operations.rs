@@ -1,11 +1,15 @@
 //! Operations on existing servers: what they do, and what a repetition of them does.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use hcc_core::operation::{Backup, Metrics, Operation, Passwd, Rebuild, Rename, Resize, Snapshot};
+use hcc_core::operation::{
+    Backup, Iso, Metrics, Operation, Passwd, Rebuild, Rename, Rescue, Resize, Snapshot, Unprotect,
+};
 use hcc_core::{
-    AccountAuthorizer, Argument, Command, ErrorKind, Project, Request, Scope, Settings, Verb,
+    AccountAuthorizer, Argument, Command, ErrorKind, Power, Project, Request, Scope, Settings,
+    Verb, Worker,
 };
 use hcc_queue::CommandId;
 use hcc_store::{Accounts, Memory, Patch, Store, StoreExt, User};
@@ -14,6 +18,7 @@ use hcloud_sim::Sim;
 use serde_json::{Value, json};
 
 use crate::harness::{Harness, MINUTE, RunningWorker};
+use crate::scale::Counted;
 use crate::setup::{TestProject, name};
 
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
@@ -394,6 +399,196 @@ async fn server_that_cannot_be_resized_is_started_again() {
 }
 
 #[tokio::test]
+async fn server_is_started_again_after_any_failure_of_the_change() {
+    for fault in [
+        "status=503 POST /v1/servers/*/actions/change_type",
+        "status=422 POST /v1/servers/*/actions/change_type",
+        "error=locked POST /v1/servers/*/actions/change_type",
+        "error=resource_unavailable POST /v1/servers/*/actions/change_type",
+        "drop POST /v1/servers/*/actions/change_type",
+    ] {
+        let harness = harness().await;
+        harness.setup.fault(fault);
+        let resize = Resize::new("cx33").with_restart();
+
+        let project = &harness.setup.project;
+        let direct = project
+            .operate(&name("web1"), &Operation::Resize(resize.clone()))
+            .await;
+        assert!(direct.is_err(), "{fault}");
+        assert_eq!(status(&harness).await, ServerStatus::Running);
+
+        let _worker = harness.start_worker();
+        let failed = harness.run(resize.into(), "web1").await;
+
+        assert!(failed.is_err(), "{fault}");
+        assert_eq!(status(&harness).await, ServerStatus::Running);
+        assert_eq!(posts(&harness, "/actions/shutdown"), 2, "{fault}");
+    }
+}
+
+/// Returns the status of web1.
+async fn status(harness: &Harness) -> ServerStatus {
+    server(harness, "web1").await.status
+}
+
+#[tokio::test]
+async fn failed_resize_leaves_a_server_as_it_was_before() {
+    for was_running in [true, false] {
+        let harness = harness().await;
+        let stop = async || {
+            let web1 = name("web1");
+            let stopped = harness.setup.project.power(&web1, Power::Force);
+            let stopped = stopped.await.unwrap();
+            harness.setup.wait(vec![stopped]).await.unwrap();
+        };
+        harness
+            .setup
+            .fault("error=invalid_input POST /v1/servers/*/actions/change_type");
+        let resize = Resize::new("cx33").with_restart();
+        let id = if was_running {
+            // A worker that has crashed after that.
+            let id = submit_and_lose(&harness, resize).await;
+            stop().await;
+            id
+        } else {
+            stop().await;
+            let request = Request::new(resize.into(), name("web1"));
+            harness.frontend.submit(&request).await.unwrap()
+        };
+
+        let _worker = harness.start_worker();
+        harness.frontend.wait(&id, MINUTE).await.unwrap_err();
+
+        let status = server(&harness, "web1").await.status;
+        assert_eq!(status == ServerStatus::Running, was_running, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn operation_without_the_password_that_it_is_for_is_no_success() {
+    for odd in ["null", "\"\"", "{}", "[]", "true"] {
+        for (command, action) in [
+            (Command::from(Passwd::default()), "reset_password"),
+            (Rescue::default().into(), "enable_rescue"),
+        ] {
+            let harness = harness().await;
+            let old = Patch::new().root_password(Some(&"old".into()));
+            harness.setup.store.set("web1", old).await.unwrap();
+            let fault = format!("odd=/root_password POST /v1/servers/*/actions/{action} {odd}");
+            harness.setup.fault(&fault);
+            let _worker = harness.start_worker();
+
+            let error = harness.run(command, "web1").await.unwrap_err();
+
+            assert_eq!(error.code(), "no_password", "{fault}");
+            assert_eq!(posts(&harness, action), 1, "{fault}");
+            let record = harness.setup.record("web1").await.unwrap();
+            assert_eq!(record.pw.is_none(), action == "reset_password", "{fault}");
+        }
+        let harness = harness().await;
+        harness
+            .setup
+            .fault(&format!("odd=/root_password POST {odd}"));
+        let _worker = harness.start_worker();
+
+        let note = harness.run(Rebuild::new("debian-13").into(), "web1").await;
+
+        let note = note.unwrap().unwrap_or_default();
+        assert!(note.contains("no root password"), "{odd}: {note}");
+    }
+}
+
+#[tokio::test]
+async fn password_of_a_rebuild_is_found_in_a_damaged_response() {
+    let harness = harness().await;
+    harness
+        .setup
+        .fault("malformed POST /v1/servers/*/actions/rebuild");
+    let _worker = harness.start_worker();
+    let request = Request::new(Rebuild::new("debian-13").into(), name("web1")).by("anna");
+    let id = harness.frontend.submit(&request).await.unwrap();
+
+    let note = harness.frontend.wait(&id, MINUTE).await.unwrap();
+
+    let password = harness.frontend.take_password(&id, Some("anna")).await;
+    assert!(password.unwrap().is_some(), "{note:?}");
+}
+
+#[tokio::test]
+async fn new_password_is_handed_over_when_the_records_are_available_again() {
+    let harness = harness().await;
+    let store = Arc::new(Counted::new(harness.setup.store.clone()));
+    let project = Project::new(harness.setup.api(), store.clone(), Settings::default());
+    let _worker = RunningWorker::start(Worker::new(project, harness.queue.clone()));
+    store.failures.store(2, Relaxed);
+    let request = Request::new(Rebuild::new("debian-13").into(), name("web1")).by("anna");
+    let id = harness.frontend.submit(&request).await.unwrap();
+
+    harness.frontend.wait(&id, MINUTE).await.unwrap();
+
+    let password = harness.frontend.take_password(&id, Some("anna")).await;
+    assert!(password.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn request_is_sent_unless_the_server_shows_that_there_is_nothing_to_do() {
+    let off: [(Command, &str, &str, &[&str]); 4] = [
+        (
+            Rescue::Disable {}.into(),
+            "rescue_enabled",
+            "disable_rescue",
+            &["\"true\"", "1", "[]", "{}", "null"],
+        ),
+        (
+            Backup::Disable {}.into(),
+            "backup_window",
+            "disable_backup",
+            &["22", "[]", "{}", "true", "\"\""],
+        ),
+        (
+            Iso::Detach {}.into(),
+            "iso",
+            "detach_iso",
+            &["\"x\"", "5", "[]", "true", "{}"],
+        ),
+        (
+            Unprotect::default().into(),
+            "protection",
+            "change_protection",
+            &[
+                "\"yes\"",
+                "1",
+                "[]",
+                "{}",
+                "null",
+                r#"{"delete": "true", "rebuild": 1}"#,
+            ],
+        ),
+    ];
+    for (command, field, action, odd) in off {
+        let harness = harness().await;
+        let _worker = harness.start_worker();
+        harness.run(command.clone(), "web1").await.unwrap();
+        assert_eq!(posts(&harness, action), 0, "{action}");
+        for (sent, odd) in odd.iter().enumerate() {
+            harness.setup.sim.clear_faults();
+            harness
+                .setup
+                .fault(&format!("odd=/servers/0/{field} GET /v1/servers {odd}"));
+            harness
+                .setup
+                .fault(&format!("odd=/server/{field} GET /v1/servers/* {odd}"));
+
+            // Hetzner decides whether it can be done.
+            let _ = harness.run(command.clone(), "web1").await;
+
+            assert_eq!(posts(&harness, action), sent + 1, "{field} {odd}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn resize_that_was_done_is_not_repeated() {
     let harness = harness().await;
     let _worker = harness.start_worker();
@@ -415,7 +610,7 @@ async fn record_and_commands_follow_a_renamed_server() {
         frontend.submit(&request).await.unwrap()
     };
     let rename = submit(Rename::new("db1").into()).await;
-    let stop = submit(Command::Power(hcc_core::Power::Force)).await;
+    let stop = submit(Command::Power(Power::Force)).await;
     let before = harness.setup.record("web1").await.unwrap();
 
     let _worker = harness.start_worker();

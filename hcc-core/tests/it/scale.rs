@@ -9,8 +9,8 @@ use futures_util::TryStreamExt;
 use hcc_core::{Command, Frontend, Power, Project, Request, Scope, Settings, SyncProgress, Worker};
 use hcc_queue::Queue;
 use hcc_store::{
-    Attachment, Changes, Fields, Memory, Precondition, Record, RecordStream, Result, Revision,
-    Sqlite, Store, Write,
+    Attachment, Changes, DatabaseError, Failure, Fields, Memory, Precondition, Record,
+    RecordStream, Result, Revision, Sqlite, Store, StoreUrl, Write,
 };
 use hcloud_sim::Sim;
 use serde_json::Value;
@@ -22,11 +22,13 @@ const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 
 /// Records that count what is read and written.
 #[derive(Debug)]
-struct Counted {
+pub(crate) struct Counted {
     store: Arc<dyn Store>,
     calls: AtomicU64,
     read: Arc<AtomicU64>,
     written: AtomicU64,
+    /// How many of the next writes fail.
+    pub(crate) failures: AtomicU64,
 }
 
 /// Calls, and records read and written.
@@ -38,12 +40,21 @@ struct Counts {
 }
 
 impl Counted {
-    fn new(store: Arc<dyn Store>) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store,
             calls: AtomicU64::default(),
             read: Arc::default(),
             written: AtomicU64::default(),
+            failures: AtomicU64::default(),
+        }
+    }
+
+    fn fail(&self) -> Result<()> {
+        let left = |left: u64| left.checked_sub(1);
+        match self.failures.fetch_update(Relaxed, Relaxed, left) {
+            Ok(_) => Err(DatabaseError::new(StoreUrl::sqlite("busy"), Failure::Busy).into()),
+            Err(_) => Ok(()),
         }
     }
 
@@ -107,6 +118,7 @@ impl Store for Counted {
     }
 
     async fn write(&self, writes: &[Write]) -> Result<usize> {
+        self.fail()?;
         self.written.fetch_add(writes.len() as u64, Relaxed);
         self.called().write(writes).await
     }
@@ -126,6 +138,9 @@ impl Store for Counted {
         document: &Value,
         until: SystemTime,
     ) -> Result<()> {
+        if kind == Attachment::Secret {
+            self.fail()?;
+        }
         self.called().attach(kind, key, document, until).await
     }
 

@@ -1,13 +1,16 @@
 //! Power, labels, console and deletion.
 
 use futures_util::TryStreamExt;
-use hcc_core::{DeleteOutcome, Error, ErrorKind, Guard, Power, Presence};
+use hcc_core::{
+    CreateOptions, DeleteOutcome, Error, ErrorKind, Guard, Power, Presence, Scope, SyncOutcome,
+    SyncedRecord,
+};
 use hcc_store::{Patch, Store, StoreExt};
 use hcloud_api::{LabelSelector, ListServers};
 use hcloud_sim::Sim;
 use secrecy::ExposeSecret;
 
-use crate::setup::{TestProject, name};
+use crate::setup::{TestProject, actions, name};
 
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 
@@ -157,11 +160,98 @@ async fn killed_server_is_removed_from_hetzner_and_the_records() {
     let setup = TestProject::new(Sim::builder().server("web1", MANAGED)).await;
     setup.project.manage(&name("web1")).await.unwrap();
 
-    let outcome = setup.project.kill(&name("web1")).await.unwrap();
+    kill_and_conclude(&setup).await.unwrap();
 
-    assert!(matches!(outcome, DeleteOutcome::Deleted(Some(_))));
     assert!(setup.record("web1").await.is_none());
     assert_eq!(setup.servers("web1").await, 0);
+}
+
+/// Deletes web1, waits for its action, and concludes.
+async fn kill_and_conclude(setup: &TestProject) -> hcc_core::Result<()> {
+    let web1 = name("web1");
+    let killed = setup.project.kill(&web1).await?;
+    let DeleteOutcome::Deleted { id, action, .. } = killed else {
+        panic!("{killed:?}");
+    };
+    let record = setup.record("web1").await.unwrap();
+    assert_eq!(record.status.as_deref(), Some("deleting"));
+    setup.wait(action.iter().cloned().collect()).await?;
+    let project = &setup.project;
+    project.conclude_kill(&web1, id, action.as_ref()).await
+}
+
+#[tokio::test]
+async fn record_is_kept_until_the_server_is_gone() {
+    for fault in ["fail-action DELETE", "odd=/action DELETE x1"] {
+        let setup = TestProject::new(Sim::builder()).await;
+        let created = setup.create(&CreateOptions::default()).await.unwrap();
+        setup.wait(actions(created)).await.unwrap();
+        setup.fault(fault);
+
+        let killed = kill_and_conclude(&setup).await;
+
+        if fault.starts_with("fail") {
+            let error = killed.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Failed, "{error:?}");
+        }
+        if setup.servers("web1").await == 1 {
+            assert!(setup.record("web1").await.unwrap().pw.is_some(), "{fault}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn record_of_a_killed_server_is_removed_by_a_later_kill_or_sync() {
+    for is_synced in [false, true] {
+        // Both are gone, as with the token of another project.
+        let setup = TestProject::new(Sim::builder().servers(2, MANAGED)).await;
+        setup.project.sync(&Scope::All, false).await.unwrap();
+        for vm in ["server-1", "server-2"] {
+            let killed = setup.project.kill(&name(vm)).await.unwrap();
+            let DeleteOutcome::Deleted { action, .. } = killed else {
+                panic!("{killed:?}");
+            };
+            setup.wait(action.into_iter().collect()).await.unwrap();
+            assert!(setup.record(vm).await.is_some());
+        }
+
+        if is_synced {
+            let synced = setup.project.sync(&Scope::Known, false).await.unwrap();
+            let is_removed = |it: &SyncedRecord| it.record == SyncOutcome::Removed;
+            assert!(synced.iter().all(is_removed), "{synced:?}");
+        } else {
+            for vm in ["server-1", "server-2"] {
+                setup.project.kill(&name(vm)).await.unwrap();
+            }
+        }
+
+        assert!(setup.store.list().await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn new_server_has_nothing_of_a_killed_one_whose_record_was_left() {
+    let setup = TestProject::new(Sim::builder().server("web1", MANAGED)).await;
+    setup.project.sync(&Scope::All, false).await.unwrap();
+    let window = Patch::new().root_password(Some(&"old".into()));
+    setup.store.set("web1", window).await.unwrap();
+    let killed = setup.project.kill(&name("web1")).await.unwrap();
+    let DeleteOutcome::Deleted { id, action, .. } = killed else {
+        panic!("{killed:?}");
+    };
+    setup.wait(action.into_iter().collect()).await.unwrap();
+    setup.fault("error=resource_limit_exceeded POST /v1/servers x1");
+
+    setup.create(&CreateOptions::default()).await.unwrap_err();
+    assert!(
+        setup.record("web1").await.is_none(),
+        "it is free for another creation"
+    );
+    setup.create(&CreateOptions::default()).await.unwrap();
+
+    let record = setup.record("web1").await.unwrap();
+    assert_ne!(record.id, Some(id.number()));
+    assert_ne!(record.pw.unwrap().expose_secret(), "old");
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! Updates of the records from Hetzner.
 
-use hcc_core::{Scope, SyncOutcome, SyncProgress};
+use hcc_core::{CreateOptions, Scope, SyncOutcome, SyncProgress};
 use hcc_store::{Patch, Stage, Store, StoreExt};
+use hcloud_api::UpdateServer;
 use hcloud_sim::Sim;
+use secrecy::ExposeSecret;
 
 use crate::setup::{TestProject, name};
 
@@ -292,4 +294,207 @@ async fn names_of_gone_servers_are_removed_if_the_project_has_another_one() {
     assert_eq!(outcomes(&synced), [("web2", SyncOutcome::Removed)]);
     let left = setup.store.list().await.unwrap();
     assert_eq!(left.len(), 1);
+}
+
+/// A project with three servers, the passwords of which are recorded.
+async fn three_servers() -> TestProject {
+    let setup = TestProject::new(Sim::builder().servers(3, MANAGED)).await;
+    setup.project.sync(&Scope::All, false).await.unwrap();
+    for vm in ["server-1", "server-2", "server-3"] {
+        let password = Patch::new().root_password(Some(&vm.into()));
+        setup.store.set(vm, password).await.unwrap();
+    }
+    setup
+}
+
+async fn names(setup: &TestProject) -> Vec<String> {
+    let records = setup.store.list().await.unwrap();
+    records.into_iter().map(|record| record.name).collect()
+}
+
+#[tokio::test]
+async fn list_that_may_be_cut_removes_no_record_of_an_existing_server() {
+    for (fault, servers) in [
+        ("odd=/meta GET /v1/servers null", 120),
+        ("odd=/meta GET /v1/servers", 120),
+        ("odd=/meta/pagination GET /v1/servers null", 120),
+        ("odd=/meta/pagination GET /v1/servers", 120),
+        ("odd=/meta/pagination/total_entries GET /v1/servers null", 3),
+        (r#"odd=/servers GET /v1/servers []"#, 3),
+        ("odd=/meta/pagination/next_page GET /v1/servers null", 120),
+    ] {
+        let sim = Sim::builder().servers(servers, MANAGED);
+        let setup = TestProject::with_long_timeout(sim).await;
+        setup.project.sync(&Scope::All, false).await.unwrap();
+        setup.store.set("gone", Patch::new().id(900)).await.unwrap();
+        setup.fault(fault);
+
+        let synced = setup.project.sync(&Scope::All, true).await;
+        let marked = setup.project.sync(&Scope::All, false).await;
+
+        for synced in [synced, marked].into_iter().flatten() {
+            let is_lost = |it: &&hcc_core::SyncedRecord| {
+                let is_missing = [SyncOutcome::Missing, SyncOutcome::Removed].contains(&it.record);
+                is_missing && it.name != "gone"
+            };
+            assert!(!synced.iter().any(|it| is_lost(&it)), "{fault}: {synced:?}");
+        }
+        let left = names(&setup).await;
+        assert!(left.len() >= servers, "{fault}: {left:?}");
+    }
+}
+
+#[tokio::test]
+async fn server_that_a_cut_list_lacks_is_requested_by_its_id() {
+    let setup = three_servers().await;
+    setup.store.set("gone", Patch::new().id(900)).await.unwrap();
+    setup.fault("odd=/servers GET /v1/servers []");
+
+    let synced = setup.project.sync(&Scope::Known, true).await.unwrap();
+
+    let updated = |vm| (vm, SyncOutcome::Updated);
+    assert_eq!(
+        outcomes(&synced),
+        [
+            updated("server-1"),
+            updated("server-2"),
+            updated("server-3"),
+            ("gone", SyncOutcome::Removed)
+        ]
+    );
+}
+
+#[tokio::test]
+async fn server_with_an_odd_identity_keeps_its_record() {
+    let odd = [
+        "\"x\"", "\"\"", "-1", "1.5", "1e30", "true", "null", "[]", "0", "{}",
+    ];
+    for odd in odd {
+        let both = format!(r#"{{ "id": {odd}, "name": {odd} }}"#);
+        for (pointer, odd) in [
+            ("/servers/0/id", odd),
+            ("/servers/0/name", odd),
+            ("/servers/0", &both),
+        ] {
+            let setup = three_servers().await;
+            setup.fault(&format!("odd={pointer} GET /v1/servers {odd}"));
+
+            setup.project.sync(&Scope::All, true).await.unwrap();
+
+            let left = names(&setup).await;
+            assert!(left.len() >= 3, "{pointer} {odd}: {left:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn list_of_which_nothing_can_be_decoded_is_an_error() {
+    let setup = TestProject::new(Sim::builder().server("web1", MANAGED)).await;
+    setup.project.sync(&Scope::All, false).await.unwrap();
+    setup.fault("odd=/servers/0/id GET /v1/servers");
+
+    let synced = setup.project.sync(&Scope::All, true).await.unwrap_err();
+    let listed = setup.project.list().await.unwrap_err();
+
+    assert_eq!(synced.code(), "bad_answer");
+    assert_eq!(listed.code(), "bad_answer");
+    assert_eq!(names(&setup).await, ["web1"]);
+}
+
+async fn rename_at_hetzner(setup: &TestProject, old: &str, new: &str) {
+    let api = setup.api();
+    let id = api.servers().find(old).await.unwrap().unwrap().id;
+    let change = UpdateServer {
+        name: Some(new.to_owned()),
+        ..UpdateServer::default()
+    };
+    api.servers().update(id, &change).await.unwrap();
+}
+
+/// Returns the password in a record, which is the first name of the server.
+async fn password(setup: &TestProject, vm: &str) -> Option<String> {
+    let record = setup.record(vm).await?;
+    Some(record.pw?.expose_secret().to_owned())
+}
+
+#[tokio::test]
+async fn record_follows_a_server_that_was_renamed() {
+    for scope in [
+        Scope::All,
+        Scope::Known,
+        Scope::Names(vec![name("server-1")]),
+        Scope::Names(vec![name("server-1"), name("web1")]),
+    ] {
+        for prune in [false, true] {
+            let setup = three_servers().await;
+            rename_at_hetzner(&setup, "server-1", "web1").await;
+
+            let synced = setup.project.sync(&scope, prune).await.unwrap();
+
+            let expected = [
+                ("server-1", SyncOutcome::Renamed),
+                ("web1", SyncOutcome::Updated),
+            ];
+            let found = outcomes(&synced);
+            assert!(expected.iter().all(|it| found.contains(it)), "{found:?}");
+            assert_eq!(found.iter().filter(|(vm, _)| *vm == "web1").count(), 1);
+            assert_eq!(password(&setup, "web1").await.unwrap(), "server-1");
+            assert!(setup.record("server-1").await.is_none());
+            assert_eq!(names(&setup).await.len(), 3);
+        }
+    }
+}
+
+#[tokio::test]
+async fn records_follow_servers_that_exchanged_their_names() {
+    let setup = three_servers().await;
+    for (old, new) in [
+        ("server-1", "other"),
+        ("server-2", "server-1"),
+        ("server-3", "server-2"),
+        ("other", "server-3"),
+    ] {
+        rename_at_hetzner(&setup, old, new).await;
+    }
+
+    setup.project.sync(&Scope::All, true).await.unwrap();
+
+    for (now, first) in [
+        ("server-1", "server-2"),
+        ("server-2", "server-3"),
+        ("server-3", "server-1"),
+    ] {
+        assert_eq!(password(&setup, now).await.as_deref(), Some(first));
+    }
+    assert_eq!(names(&setup).await.len(), 3);
+}
+
+#[tokio::test]
+async fn former_name_of_a_server_can_have_another_one() {
+    let setup = three_servers().await;
+    rename_at_hetzner(&setup, "server-1", "web1").await;
+    rename_at_hetzner(&setup, "server-2", "server-1").await;
+
+    let (reused, options) = (name("server-2"), CreateOptions::default());
+    setup.project.create(&reused, &options).await.unwrap();
+    let killed = setup.project.kill(&name("web9")).await.unwrap_err();
+    setup.project.sync(&Scope::All, true).await.unwrap();
+
+    assert_eq!(killed.code(), "no_such_server");
+    assert_eq!(password(&setup, "web1").await.unwrap(), "server-1");
+    assert_eq!(password(&setup, "server-1").await.unwrap(), "server-2");
+    let new = password(&setup, "server-2").await.unwrap();
+    assert!(!new.starts_with("server"));
+    assert_eq!(names(&setup).await.len(), 4);
+}
+
+#[tokio::test]
+async fn kill_by_the_former_name_of_a_server_is_refused() {
+    let setup = three_servers().await;
+    rename_at_hetzner(&setup, "server-1", "web1").await;
+
+    let error = setup.project.kill(&name("server-1")).await.unwrap_err();
+
+    assert_eq!(error.to_string(), "server server-1 was renamed to web1");
+    assert!(password(&setup, "server-1").await.is_some());
 }

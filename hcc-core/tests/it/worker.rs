@@ -708,6 +708,6 @@ async fn create_notes_that_the_root_password_is_lost() {
     assert!(last.ok);
     assert_eq!(
         last.err.unwrap(),
-        "the server already existed; its root password is unknown"
+        "the response to the creation was lost or had no root password; set another one with passwd"
     );
 }

@@ -1,8 +1,11 @@
 use std::sync::{Arc, Mutex};
 
-use hcloud_api::{CreateServer, Error, ExposeSecret, Listed, Server, ServerId};
+use hcloud_api::{Client, CreateServer, Error, ExposeSecret, Listed, Server, ServerId};
 use serde_json::{Value, json};
-use wiremock::MockServer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use wiremock::matchers::path;
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::api::{body, builder, client, respond};
 
@@ -210,6 +213,94 @@ async fn a_root_password_of_digits_may_be_a_number() {
 
         assert_eq!(password.unwrap().expose_secret(), "12345678901");
     }
+}
+
+/// Responds to a creation, and returns what is known of the root password.
+async fn root_password_of(status: u16, response: &[u8]) -> Option<String> {
+    let api = MockServer::start().await;
+    let response = ResponseTemplate::new(status).set_body_bytes(response);
+    let create = Mock::given(path("/servers")).respond_with(response);
+    create.mount(&api).await;
+
+    let new = CreateServer::new("web-1", "cx23", "debian-13");
+    let password = match client(&api).servers().create(&new).await {
+        Ok(created) => created.root_password,
+        Err(error) => {
+            assert!(error.may_have_taken_effect(), "{error:?}");
+            assert!(!format!("{error:?} {error}").contains("Canary"));
+            error.salvage().and_then(|it| it.root_password.clone())
+        }
+    };
+    password.map(|password| password.expose_secret().to_owned())
+}
+
+#[tokio::test]
+async fn root_password_is_found_in_damaged_responses() {
+    let response = created(|response| response["root_password"] = json!("Canary\"Pass"));
+    let value: Value = serde_json::from_str(&response).unwrap();
+    let cut = |response: &str| response.rfind('}').map(|end| response[..end].to_owned());
+    let mut not_utf8 = response.clone().into_bytes();
+    let name = response.find("Debian").unwrap();
+    not_utf8[name] = 0xff;
+    let moved = created(|response| {
+        response["server"]["root_password"] = json!("Canary\"Pass");
+        response["root_password"] = Value::Null;
+    });
+    for damaged in [
+        format!("\u{feff}{response}").into_bytes(),
+        format!("{{]{response}").into_bytes(),
+        format!("<html>{response}</html>").into_bytes(),
+        cut(&response).unwrap().into_bytes(),
+        not_utf8,
+        json!({ "data": value }).to_string().into_bytes(),
+        json!([value]).to_string().into_bytes(),
+        json!({ "body": response }).to_string().into_bytes(),
+        json!(response).to_string().into_bytes(),
+        moved.into_bytes(),
+    ] {
+        for status in [201, 502] {
+            let password = root_password_of(status, &damaged).await;
+            let shown = String::from_utf8_lossy(&damaged);
+            assert_eq!(password.as_deref(), Some("Canary\"Pass"), "{shown}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn root_password_that_is_not_complete_is_none() {
+    let response = created(|response| response["root_password"] = json!("Canary"));
+    let end = response.find("Canary").unwrap() + 3;
+    let empty = created(|response| response["root_password"] = json!(""));
+    let odd = created(|response| response["root_password"] = json!([1]));
+
+    for response in [&response[..end], &empty, &odd] {
+        assert_eq!(root_password_of(201, response.as_bytes()).await, None);
+    }
+}
+
+#[tokio::test]
+async fn root_password_is_found_in_a_response_that_breaks_off() {
+    let response = created(|response| response["root_password"] = json!("Canary"));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read(&mut [0; 4096]).await.unwrap();
+        let head = "HTTP/1.1 201 Created\r\ncontent-length: 99999\r\n\r\n";
+        let response = format!("{head}{response}");
+        stream.write_all(response.as_bytes()).await.unwrap();
+    };
+    let client = Client::builder("token").endpoint(format!("http://{address}"));
+    let client = client.build().unwrap();
+    let new = CreateServer::new("web-1", "cx23", "debian-13");
+
+    let servers = client.servers();
+    let (created, ()) = tokio::join!(servers.create(&new), server);
+
+    let error = created.unwrap_err();
+    let salvage = error.salvage().unwrap();
+    let password = salvage.root_password.as_ref().unwrap();
+    assert_eq!(password.expose_secret(), "Canary");
 }
 
 #[tokio::test]

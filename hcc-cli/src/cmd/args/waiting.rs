@@ -41,9 +41,19 @@ impl Waiting {
         project: &Project,
         actions: Vec<Action>,
     ) -> Result<Vec<Action>> {
-        let Some(timeout) = self.timeout() else {
-            return Ok(actions);
-        };
+        match self.timeout() {
+            Some(timeout) => self.wait_within(timeout, project, actions).await,
+            None => Ok(actions),
+        }
+    }
+
+    /// Waits for the actions; returns their latest states.
+    pub(crate) async fn wait_within(
+        &self,
+        timeout: Duration,
+        project: &Project,
+        actions: Vec<Action>,
+    ) -> Result<Vec<Action>> {
         let mut bars = ActionBars::default();
         let wait = project.wait(actions.clone(), timeout, |action| bars.update(action));
         let waited = cancel_on_signal(async { Ok(wait.await?) }).await;
