@@ -118,6 +118,8 @@ fn print(error: &CliError, json: bool) -> ExitCode {
         message: &'a str,
         hint: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         api: Option<&'a ApiReason>,
     }
 
@@ -131,6 +133,7 @@ fn print(error: &CliError, json: bool) -> ExitCode {
             code,
             message,
             hint,
+            name: error.subject.as_deref(),
             api: api.as_ref(),
         },
     };
@@ -145,9 +148,11 @@ fn print(error: &CliError, json: bool) -> ExitCode {
         details @ [_, _, ..] if summary != message => (&*summary, details),
         _ => (message, [].as_slice()),
     };
+    let subject = error.subject.as_ref();
+    let subject = subject.map_or_else(String::new, |subject| format!("{subject}: "));
     match code {
-        "" => eprintln!("hcc: {message}"),
-        code => eprintln!("hcc: {message} ({code})"),
+        "" => eprintln!("hcc: {subject}{message}"),
+        code => eprintln!("hcc: {subject}{message} ({code})"),
     }
     for line in details {
         eprintln!("  {line}");

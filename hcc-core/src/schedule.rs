@@ -183,7 +183,11 @@ pub(crate) fn queued(schedule: &Schedule) -> hcc_queue::Command {
 
 /// Returns the arguments of a queued command without the due time.
 pub(crate) fn without_marker(args: &Value) -> Value {
-    let Some(object) = args.as_object().filter(|it| it.contains_key(MARKER)) else {
+    let is_marker = |it: &Value| it["id"].is_string() && it["due"].is_number();
+    let marked = args
+        .as_object()
+        .filter(|it| it.get(MARKER).is_some_and(is_marker));
+    let Some(object) = marked else {
         return args.clone();
     };
     let mut object = object.clone();

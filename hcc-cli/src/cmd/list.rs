@@ -149,7 +149,9 @@ impl Row for ServerSummary {
         "age", "labels",
     ];
     const HIDDEN: &'static [&'static str] = &["created"];
-    const DROP_IF_NARROW: &'static [&'static str] = &["ip6", "image", "location"];
+    const DROP_IF_NARROW: &'static [&'static str] = &[
+        "ip6", "labels", "image", "location", "known", "age", "type", "ip4", "status",
+    ];
 
     fn cells(&self) -> Vec<String> {
         let mut cells = vec![self.name.clone(), self.known.as_str().to_owned()];
@@ -222,7 +224,9 @@ impl Row for Cached {
         "age", "labels",
     ];
     const HIDDEN: &'static [&'static str] = &["created"];
-    const DROP_IF_NARROW: &'static [&'static str] = &["ip6", "image", "location"];
+    const DROP_IF_NARROW: &'static [&'static str] = &[
+        "ip6", "labels", "image", "location", "age", "type", "ip4", "synced", "status",
+    ];
 
     fn cells(&self) -> Vec<String> {
         let synced = self.synced.map(|at| format!("{} ago", age(at)));

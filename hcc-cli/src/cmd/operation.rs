@@ -17,6 +17,7 @@ use crate::cmd::args::{Confirmation, Selection, Waiting, for_each, retry_while_b
 use crate::config::Config;
 use crate::error::{CliError, Result};
 use crate::output::{Output, Row};
+use crate::platform::signals::cancel_on_signal;
 use crate::price::{rounded, with_currency};
 
 /// An operation on servers.
@@ -237,24 +238,37 @@ impl OperationCommand {
                 let question = format!("{} ({name})?", self.form.about);
                 confirmation.ask(config, &question)?;
             }
-            let execute = async || Ok(project.operate(name, &operation).await?);
-            let mut executed = retry_while_busy(name, timeout, execute).await?;
-            let started = std::mem::take(&mut executed.actions);
-            // A password that nothing else has is printed even if the wait fails.
-            let actions = self.waiting.wait(&project, started.clone()).await;
-            let done = actions.as_deref().unwrap_or(&started);
-            let report = Report {
-                done: Done::new(name, done),
-                note: executed.note.as_deref(),
-                password: executed.password.as_ref().map(|it| it.expose_secret()),
+            let execute = async || {
+                let operate = async { Ok(project.operate(name, &operation).await?) };
+                let executed = cancel_on_signal(operate).await;
+                executed.map_err(|error| interrupted(error, self.verb, name))
             };
-            match &executed.data {
-                Some(data) => print(data, self.verb, out)?,
-                None => report.print(out)?,
+            let mut executed = retry_while_busy(name, timeout, execute).await?;
+            if let Some(data) = &executed.data {
+                print(data, self.verb, out)?;
             }
-            actions?;
-            project.conclude(name, &executed).await?;
-            Ok(())
+            let started = std::mem::take(&mut executed.actions);
+            let password = executed.password.as_ref().map(|it| it.expose_secret());
+            let report = |actions| Report {
+                done: Done::new(name, actions),
+                note: executed.note.as_deref(),
+                password,
+            };
+            let waited = async {
+                let actions = self.waiting.wait(&project, started.clone()).await?;
+                let conclude = async { Ok(project.conclude(name, &executed).await?) };
+                cancel_on_signal(conclude).await?;
+                Ok(actions)
+            };
+            match waited.await {
+                Ok(actions) if executed.data.is_none() => report(&actions).print(out),
+                // Nothing else has the password.
+                Err(error) if password.is_some() => {
+                    report(&started).print(out)?;
+                    Err(error)
+                }
+                waited => waited.map(drop),
+            }
         })
         .await
     }
@@ -307,6 +321,16 @@ impl OperationCommand {
     }
 }
 
+/// Says after an interruption that what Hetzner has begun goes on, without the steps that follow.
+fn interrupted(error: CliError, verb: Verb, name: &ServerName) -> CliError {
+    if !error.exit().is_by_signal() {
+        return error;
+    }
+    let message = format!("interrupted, but what {verb} has begun goes on at Hetzner");
+    CliError::new(error.exit(), "interrupted", message)
+        .hint(format!("run hcc show {name} to see its state"))
+}
+
 /// What an operation has done, for programs.
 #[serde_with::skip_serializing_none]
 #[derive(Serialize)]
@@ -347,6 +371,7 @@ fn print(data: &Value, verb: Verb, out: &Output) -> Result<()> {
 
 impl Row for SavedImage {
     const COLUMNS: &'static [&'static str] = &["id", "name", "stat", "size", "created", "labels"];
+    const DROP_IF_NARROW: &'static [&'static str] = &["labels", "stat", "size", "created"];
 
     fn cells(&self) -> Vec<String> {
         let labels = self.labels.iter();
@@ -378,6 +403,7 @@ struct SeriesRow {
 
 impl Row for SeriesRow {
     const COLUMNS: &'static [&'static str] = &["series", "samples", "lowest", "highest", "newest"];
+    const DROP_IF_NARROW: &'static [&'static str] = &["samples", "lowest", "highest"];
 }
 
 fn samples(data: &Value) -> Vec<SeriesRow> {

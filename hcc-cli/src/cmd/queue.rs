@@ -3,7 +3,7 @@
 use std::env;
 use std::time::Duration;
 
-use hcc_core::{Frontend, Outcome};
+use hcc_core::{Error, Frontend, InvalidRequest, Outcome, Request};
 use hcc_queue::{Command, CommandId, Entry, State};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
@@ -105,6 +105,12 @@ impl Push {
         let mut command = Command::new(self.verb, self.server);
         command.args = self.args;
         command.by = self.by;
+        if let Err(
+            invalid @ (InvalidRequest::Arguments { .. } | InvalidRequest::UnknownArgument { .. }),
+        ) = Request::try_from(&command)
+        {
+            return Err(Error::from(invalid).into());
+        }
         let change = format!("push {} {}", command.verb, command.server);
         let frontend = Frontend::new(config.store().await?, config.queue().await?);
         let timeout = self.wait.filter(|_| !config.is_dry_run());
@@ -348,6 +354,7 @@ impl Row for EntryRow {
     const COLUMNS: &'static [&'static str] = &[
         "id", "state", "cmd", "for", "age", "attempts", "by", "why", "args",
     ];
+    const DROP_IF_NARROW: &'static [&'static str] = &["args", "attempts", "by", "age", "why"];
 
     fn cells(&self) -> Vec<String> {
         let Pushed {

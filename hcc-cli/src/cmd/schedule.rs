@@ -367,7 +367,7 @@ impl Row for ScheduleRow {
         "id", "for", "command", "when", "tz", "next", "last", "by", "missed", "keep", "cron",
     ];
     const HIDDEN: &'static [&'static str] = &["by", "missed", "keep", "cron"];
-    const DROP_IF_NARROW: &'static [&'static str] = &["last", "tz"];
+    const DROP_IF_NARROW: &'static [&'static str] = &["last", "tz", "when", "next"];
 
     fn cells(&self) -> Vec<String> {
         let last = match &self.last {

@@ -147,3 +147,45 @@ async fn closed_stdout_is_not_a_failure() {
 
     assert_eq!((run.code, run.err.as_str()), (Some(0), ""));
 }
+
+#[tokio::test]
+async fn failures_of_several_servers_name_each_of_them() {
+    let user = User::of(
+        Sim::builder()
+            .server("web1", MANAGED)
+            .server("web2", MANAGED),
+    )
+    .await;
+    for (args, code) in [
+        (&["delete"][..], "declined"),
+        (&["start", "--wait"], "action_failed"),
+        (&["protect", "--wait"], "action_failed"),
+        (&["manage"], "unauthorized"),
+    ] {
+        user.sim.clear_faults();
+        user.fault(match code {
+            "unauthorized" => "error=unauthorized PUT",
+            _ => "fail-action POST",
+        });
+        let args = [args, &["web1", "web2"]].concat();
+
+        let text = user.hcc(&args).await;
+        let json = user.hcc(&[&args[..], &["-o", "json"]].concat()).await;
+
+        let lines = text.err.lines().filter(|line| line.starts_with("hcc: "));
+        let lines: Vec<_> = lines.collect();
+        assert!(lines[0].starts_with("hcc: web1: "), "{text:?}");
+        assert!(lines[1].starts_with("hcc: web2: "), "{text:?}");
+        let errors = json.err.lines();
+        let errors = errors.map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let errors: Vec<_> = errors.map(|it| it["error"].clone()).collect();
+        assert_eq!(errors.len(), 2, "{json:?}");
+        for (error, name) in errors.iter().zip(["web1", "web2"]) {
+            assert_eq!(
+                (&error["name"], &error["code"]),
+                (&name.into(), &code.into())
+            );
+        }
+        assert_eq!((text.out, json.out), (String::new(), String::new()));
+    }
+}
