@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::{Map, Value, json};
 
 #[cfg(feature = "worker")]
@@ -137,6 +138,10 @@ impl Command {
 
     pub(crate) fn read(verb: Verb, args: &Value) -> Result<Self, InvalidRequest> {
         let arguments = |source| InvalidRequest::Arguments { verb, source };
+        if !matches!(args, Value::Null | Value::Object(_)) {
+            let source = serde_json::Error::custom("they are not an object");
+            return Err(arguments(source));
+        }
         refuse_unknown(verb, args)?;
         Ok(match verb {
             Verb::Kill => Self::Kill {

@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::config::Config;
-use crate::duration::{self, age};
+use crate::duration::{self, age, rfc3339};
 use crate::error::{CliError, Exit, Result};
 use crate::output::{Output, Row};
 use crate::platform::signals::cancel_on_signal;
@@ -211,7 +211,7 @@ impl From<Record> for Cached {
             image: record.image.and_then(|image| image.name.or(image.desc)),
             ip4: record.ip4,
             ip6: record.ip6,
-            created: record.created,
+            created: record.created.as_deref().map(rfc3339),
             labels: record.labels.unwrap_or_default(),
             synced: record.synced.and_then(timestamp),
         }

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::cmd::action::Done;
 use crate::cmd::args::{Confirmation, Selection, Waiting, for_each, retry_while_busy};
 use crate::config::Config;
+use crate::duration::{rfc3339, rfc3339_of};
 use crate::error::{CliError, Result};
 use crate::output::{Output, Row};
 use crate::platform::signals::cancel_on_signal;
@@ -191,9 +192,15 @@ fn flag(argument: &Argument) -> Arg {
         }
         ArgumentKind::Number => arg
             .value_name("NUMBER")
-            .value_parser(clap::value_parser!(u64)),
+            .allow_negative_numbers(true)
+            .value_parser(number),
         _ => arg.value_name(&*argument.flag().to_uppercase().leak()),
     }
+}
+
+fn number(text: &str) -> Result<u64> {
+    let number = text.parse();
+    number.map_err(|_| CliError::usage("expected a whole number"))
 }
 
 /// Returns the id of a flag. One that is also the flag of a setting replaces it, and its values
@@ -243,9 +250,11 @@ impl OperationCommand {
                 let executed = cancel_on_signal(operate).await;
                 executed.map_err(|error| interrupted(error, self.verb, name))
             };
+            let mut has_data = false;
             let mut executed = retry_while_busy(name, timeout, execute).await?;
-            if let Some(data) = &executed.data {
-                print(data, self.verb, out)?;
+            if let Some(data) = executed.data.take() {
+                has_data = true;
+                print(&with_times(data), self.verb, out)?;
             }
             let started = std::mem::take(&mut executed.actions);
             let password = executed.password.as_ref().map(|it| it.expose_secret());
@@ -261,7 +270,7 @@ impl OperationCommand {
                 Ok(actions)
             };
             match waited.await {
-                Ok(actions) if executed.data.is_none() => report(&actions).print(out),
+                Ok(actions) if !has_data => report(&actions).print(out),
                 // Nothing else has the password.
                 Err(error) if password.is_some() => {
                     report(&started).print(out)?;
@@ -290,8 +299,14 @@ impl OperationCommand {
             };
             let first = match argument.kind {
                 ArgumentKind::Map => {
-                    let is_pair = |value: &&&str| value.contains('=');
-                    values.len() - values.iter().rev().take_while(is_pair).count()
+                    let is_pair = |value: &&str| value.contains('=');
+                    let first = values.iter().position(is_pair).unwrap_or(values.len());
+                    if let Some(other) = values[first..].iter().find(|value| !is_pair(value)) {
+                        let message =
+                            format!("invalid {} {other:?}: expected KEY=VALUE", argument.flag());
+                        return Err(CliError::usage(message));
+                    }
+                    first
                 }
                 ArgumentKind::List => servers,
                 _ => values.len().saturating_sub(1).max(servers),
@@ -354,6 +369,51 @@ impl Report<'_> {
             None => out.done(self),
         }
     }
+}
+
+/// Formats the times in what an operation has read, which are those of records.
+fn with_times(data: Value) -> Value {
+    const TIMES: [&str; 7] = ["created", "synced", "ts", "at", "due", "start", "end"];
+
+    let time = |value: Value| match &value {
+        Value::String(text) => rfc3339(text).into(),
+        Value::Number(seconds) => match seconds.as_f64().and_then(rfc3339_of) {
+            Some(time) => time.into(),
+            None => value,
+        },
+        _ => value,
+    };
+    let sample = |sample: Value| match sample {
+        Value::Array(mut pair) => {
+            let at = pair.first_mut().map(Value::take);
+            pair.splice(..1.min(pair.len()), at.map(time))
+                .for_each(drop);
+            Value::Array(pair)
+        }
+        other => other,
+    };
+    let Value::Object(fields) = data else {
+        return match data {
+            Value::Array(values) => values.into_iter().map(with_times).collect(),
+            other => other,
+        };
+    };
+    let fields = fields.into_iter().map(|(name, value)| {
+        let value = match (&*name, value) {
+            (name, value) if TIMES.contains(&name) => time(value),
+            ("labels", value) => value,
+            ("series", Value::Object(series)) => {
+                let series = series.into_iter().map(|(name, samples)| match samples {
+                    Value::Array(samples) => (name, samples.into_iter().map(sample).collect()),
+                    other => (name, other),
+                });
+                Value::Object(series.collect())
+            }
+            (_, value) => with_times(value),
+        };
+        (name, value)
+    });
+    Value::Object(fields.collect())
 }
 
 /// Prints what an operation has read.

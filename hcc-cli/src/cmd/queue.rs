@@ -152,7 +152,12 @@ fn user() -> String {
 impl Pull {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let queue = config.queue().await?.with_user(user());
-        match queue.pull().await? {
+        let mut refused = Refused::default();
+        let pulled = queue
+            .pull_with(|command, reason| refused.add(command, reason))
+            .await;
+        refused.report();
+        match pulled? {
             Some(command) => print(&command, &out),
             None => Err(CliError::silent(Exit::Failed)),
         }
@@ -164,10 +169,44 @@ impl Next {
         let queue = config.queue().await?.with_user(user());
         let mut consumer = queue.consumer().await?;
         self.marks.begin();
+        let report = |command: &Command, reason: &str| {
+            let mut refused = Refused::default();
+            refused.add(command, reason);
+            refused.report();
+        };
         tokio::select! {
-            command = self.marks.during(consumer.pull()) => print(&command?, &out),
+            command = self.marks.during(consumer.pull_with(report)) => print(&command?, &out),
             () = stdout_closed() => Ok(()),
         }
+    }
+}
+
+/// The commands that were moved to the dead letters instead of being pulled.
+#[derive(Default)]
+struct Refused {
+    count: usize,
+    /// The first one, and why.
+    first: Option<String>,
+}
+
+impl Refused {
+    fn add(&mut self, command: &Command, reason: &str) {
+        self.count += 1;
+        let Command { verb, server, .. } = command;
+        self.first
+            .get_or_insert_with(|| format!("{verb} {server}: {reason}"));
+    }
+
+    fn report(&self) {
+        let Some(first) = &self.first else {
+            return;
+        };
+        let commands = match self.count {
+            1 => format!("1 command moved to the dead letters: {first}"),
+            count => format!("{count} commands moved to the dead letters, such as {first}"),
+        };
+        eprintln!("hcc: {}", commands.replace(char::is_control, " "));
+        eprintln!("hint: run hcc queue list");
     }
 }
 
