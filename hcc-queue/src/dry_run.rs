@@ -251,6 +251,9 @@ mod tests {
 
         let mut late = dry.signals().subscribe().await.unwrap();
         queue.signals().send(&"b".to_owned()).await.unwrap();
-        assert_eq!(late.next().await.unwrap(), Received::Message("b".to_owned()));
+        assert_eq!(
+            late.next().await.unwrap(),
+            Received::Message("b".to_owned())
+        );
     }
 }

@@ -63,9 +63,15 @@ async fn odd_schedules_are_listed_and_removed(user: &User, store: Option<&str>) 
     service.line("command succeeded").await;
     assert_eq!(service.stop().await, Some(0));
     let skipped = service.seen.lines();
-    let skipped: Vec<_> = skipped.filter(|it| it.contains("malformed schedule skipped")).collect();
+    let skipped: Vec<_> = skipped
+        .filter(|it| it.contains("malformed schedule skipped"))
+        .collect();
     assert!(!skipped.is_empty(), "{}", service.seen);
-    assert!(skipped.iter().all(|it| it.contains("field=") && it.contains("reason=")));
+    assert!(
+        skipped
+            .iter()
+            .all(|it| it.contains("field=") && it.contains("reason="))
+    );
 
     let listed = hcc(&["schedule", "list", "-o", "json"]).await;
     let table = hcc(&["schedule", "list"]).await;
@@ -82,11 +88,25 @@ async fn odd_schedules_are_listed_and_removed(user: &User, store: Option<&str>) 
         let paused = hcc(&["schedule", "pause", &id]).await;
         let (code, text) = paused.failure();
         assert_eq!(code, 4, "{text}");
-        assert!(text.contains(&format!("{id} is malformed: {field}: ")), "{text}");
-        assert!(text.contains(&format!("run hcc schedule remove {id}")), "{text}");
+        assert!(
+            text.contains(&format!("{id} is malformed: {field}: ")),
+            "{text}"
+        );
+        assert!(
+            text.contains(&format!("run hcc schedule remove {id}")),
+            "{text}"
+        );
         assert_eq!(hcc(&["schedule", "remove", &id]).await.code, Some(0));
     }
-    let left = hcc(&["schedule", "list", "-o", "columns=id,last", "-o", "noheader"]).await;
+    let left = hcc(&[
+        "schedule",
+        "list",
+        "-o",
+        "columns=id,last",
+        "-o",
+        "noheader",
+    ])
+    .await;
     assert_eq!(left.out, "good  ok\n");
 }
 
@@ -159,9 +179,19 @@ cmd.insert_one({'cmd': 'stop', 'for': 'web1', 'by': 7})";
     assert_eq!((pulled.code, &*pulled.out), (Some(1), ""));
     for field in ["cmd", "for", "by"] {
         let line = format!("dead   its field \"{field}\" is not a string");
-        assert!(listed.out.contains(line.trim_start_matches("dead   ")), "{listed:?}");
+        assert!(
+            listed.out.contains(line.trim_start_matches("dead   ")),
+            "{listed:?}"
+        );
     }
-    assert_eq!(listed.out.lines().filter(|it| it.starts_with("dead")).count(), 3);
+    assert_eq!(
+        listed
+            .out
+            .lines()
+            .filter(|it| it.starts_with("dead"))
+            .count(),
+        3
+    );
 }
 
 #[tokio::test]
@@ -177,7 +207,8 @@ async fn pull_says_how_many_commands_have_expired() {
     let none = user.hcc(&["pull"]).await;
 
     assert_eq!((none.code, &*none.out), (Some(1), ""));
-    let start = "hcc: 2 commands moved to the dead letters, such as start web1: expired: it waited ";
+    let start =
+        "hcc: 2 commands moved to the dead letters, such as start web1: expired: it waited ";
     assert!(none.err.starts_with(start), "{none:?}");
     assert!(none.err.contains("hint: run hcc queue list"), "{none:?}");
 
@@ -187,5 +218,8 @@ async fn pull_says_how_many_commands_have_expired() {
     user.ok(&["push", "stop", "web1"]).await;
     let one = user.hcc(&["pull"]).await;
     assert_eq!((one.code, &*one.out), (Some(0), "stop web1\n"));
-    assert!(one.err.starts_with("hcc: 1 command moved to the dead letters: start web1: expired: "));
+    assert!(
+        one.err
+            .starts_with("hcc: 1 command moved to the dead letters: start web1: expired: ")
+    );
 }

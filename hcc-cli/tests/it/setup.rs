@@ -130,7 +130,10 @@ async fn failures_in_scripts_say_how_to_pass_a_token() {
         let (code, text) = run.failure();
         assert_eq!(code, 5);
         assert!(!text.contains("run hcc setup"), "{text}");
-        assert!(text.contains("in HCLOUD_TOKEN, or the name of a file with --token-file"), "{text}");
+        assert!(
+            text.contains("in HCLOUD_TOKEN, or the name of a file with --token-file"),
+            "{text}"
+        );
     }
     assert!(!wrong.failure().1.contains("run hcc setup"), "{wrong:?}");
 }

@@ -250,7 +250,13 @@ async fn invalid_arguments_are_named() {
             "hcc: unknown argument \"force\" of stop: it has none (invalid_request)",
         ),
         (
-            &["push", "create", "web2", "--args", r#"{ "imge": "debian-13" }"#],
+            &[
+                "push",
+                "create",
+                "web2",
+                "--args",
+                r#"{ "imge": "debian-13" }"#,
+            ],
             "hcc: unknown argument \"imge\" of create: did you mean \"image\"? known: type, image, \
              location, ssh_keys, user_data, labels, networks, firewalls, volumes, placement_group, \
              without_ipv4, backups, protect (invalid_request)",
@@ -267,14 +273,39 @@ async fn schedules_of_what_does_not_exist_are_refused() {
     let user = User::of(Sim::builder().server("web1", MANAGED)).await;
     user.ok(&["sync", "--all"]).await;
     for (words, args, code, message) in [
-        (&["stop"][..], r#"{ "force": true }"#, 2, "unknown argument \"force\" of stop"),
-        (&["create"], r#"{ "type": "cx99" }"#, 3, "server type \"cx99\" not found"),
-        (&["create"], r#"{ "location": "mars" }"#, 3, "location \"mars\" not found"),
-        (&["rebuild", "debian-1"], "", 3, "image \"debian-1\" not found"),
+        (
+            &["stop"][..],
+            r#"{ "force": true }"#,
+            2,
+            "unknown argument \"force\" of stop",
+        ),
+        (
+            &["create"],
+            r#"{ "type": "cx99" }"#,
+            3,
+            "server type \"cx99\" not found",
+        ),
+        (
+            &["create"],
+            r#"{ "location": "mars" }"#,
+            3,
+            "location \"mars\" not found",
+        ),
+        (
+            &["rebuild", "debian-1"],
+            "",
+            3,
+            "image \"debian-1\" not found",
+        ),
         (&["resize", "cx99"], "", 3, "server type \"cx99\" not found"),
         (&["rename", "web2"], "", 2, "rename cannot be scheduled"),
         (&["console"], "", 2, "console cannot be scheduled"),
-        (&["metrics"], r#"{ "range": 0 }"#, 2, "range 0: expected 60 to 2592000 seconds"),
+        (
+            &["metrics"],
+            r#"{ "range": 0 }"#,
+            2,
+            "range 0: expected 60 to 2592000 seconds",
+        ),
     ] {
         let mut add = [&["schedule", "add", "web1"], words, &["--at", "20:00"]].concat();
         if !args.is_empty() {
@@ -289,7 +320,9 @@ async fn schedules_of_what_does_not_exist_are_refused() {
     }
     assert_eq!(user.ok(&["schedule", "list", "-o", "json"]).await, "[]\n");
     let args = r#"{ "type": "cx23", "image": "debian-13", "location": "fsn1" }"#;
-    let add = ["schedule", "add", "web1", "create", "--at", "20:00", "--args", args];
+    let add = [
+        "schedule", "add", "web1", "create", "--at", "20:00", "--args", args,
+    ];
     user.ok(&add).await;
 }
 
@@ -299,11 +332,15 @@ async fn times_for_programs_have_one_format() {
     user.ok(&["sync", "--all"]).await;
     user.ok(&["snapshot", "create", "web1", "--wait"]).await;
     user.ok(&["push", "sync", "web1"]).await;
-    user.ok(&["schedule", "add", "web1", "stop", "--at", "20:00"]).await;
+    user.ok(&["schedule", "add", "web1", "stop", "--at", "20:00"])
+        .await;
     for (args, pointers) in [
         (&["list"][..], &["/0/created"][..]),
         (&["list", "--cached"], &["/0/created", "/0/synced"]),
-        (&["show", "web1"], &["/created", "/synced", "/snapshots/0/created"]),
+        (
+            &["show", "web1"],
+            &["/created", "/synced", "/snapshots/0/created"],
+        ),
         (&["snapshot", "list", "web1"], &["/0/created"]),
         (&["images", "--type", "snapshot"], &["/0/created"]),
         (&["metrics", "web1"], &["/start", "/end", "/series/cpu/0/0"]),
@@ -315,7 +352,10 @@ async fn times_for_programs_have_one_format() {
         for pointer in pointers {
             let time = json.pointer(pointer).and_then(Value::as_str);
             let time = time.unwrap_or_else(|| panic!("{args:?} {pointer}: {json}"));
-            assert!(time.contains('T') && time.ends_with('Z'), "{args:?}: {time}");
+            assert!(
+                time.contains('T') && time.ends_with('Z'),
+                "{args:?}: {time}"
+            );
             assert!(time.parse::<jiff::Timestamp>().is_ok(), "{args:?}: {time}");
         }
     }
@@ -329,7 +369,10 @@ async fn servers_that_are_gone_are_not_suggested() {
     let path = user.path(".local/share/hcc/hcc.db");
     let url: StoreUrl = format!("sqlite:{}", path.display()).parse().unwrap();
     let store = hcc_store::open(&url).await.unwrap();
-    store.set("web1", Patch::new().status("deleted")).await.unwrap();
+    store
+        .set("web1", Patch::new().status("deleted"))
+        .await
+        .unwrap();
 
     let gone = user.hcc(&["start", "wbe1"]).await;
 

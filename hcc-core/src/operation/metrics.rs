@@ -170,18 +170,34 @@ mod tests {
     fn periods_that_make_no_sense_are_refused() {
         let read = |args| Verb::Metrics.operation(&args);
         for (args, reason) in [
-            (json!({ "range": 0 }), "range 0: expected 60 to 2592000 seconds"),
-            (json!({ "range": 59 }), "range 59: expected 60 to 2592000 seconds"),
-            (json!({ "range": u64::MAX }), "expected 60 to 2592000 seconds"),
+            (
+                json!({ "range": 0 }),
+                "range 0: expected 60 to 2592000 seconds",
+            ),
+            (
+                json!({ "range": 59 }),
+                "range 59: expected 60 to 2592000 seconds",
+            ),
+            (
+                json!({ "range": u64::MAX }),
+                "expected 60 to 2592000 seconds",
+            ),
             (json!({ "range": -5 }), "invalid value: integer `-5`"),
-            (json!({ "step": 0 }), "step 0: expected 1 to 2592000 seconds"),
+            (
+                json!({ "step": 0 }),
+                "step 0: expected 1 to 2592000 seconds",
+            ),
             (json!({ "step": u64::MAX }), "expected 1 to 2592000 seconds"),
         ] {
             let error = crate::Error::from(read(args).unwrap_err());
             let source = std::error::Error::source(&error).unwrap().to_string();
             assert!(source.contains(reason), "{source}");
         }
-        for args in [json!({}), json!({ "range": 60, "step": 1 }), json!({ "range": 2_592_000 })] {
+        for args in [
+            json!({}),
+            json!({ "range": 60, "step": 1 }),
+            json!({ "range": 2_592_000 }),
+        ] {
             assert!(read(args).is_ok());
         }
     }

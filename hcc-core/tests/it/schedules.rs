@@ -534,7 +534,11 @@ async fn invalid_schedule_of_another_program_is_paused_with_the_reason() {
         assert!(paused.why.unwrap().starts_with("invalid due times"));
     }
     for (id, args, reason) in [
-        ("c7", json!({ "force": true }), "unknown argument \"force\" of reboot"),
+        (
+            "c7",
+            json!({ "force": true }),
+            "unknown argument \"force\" of reboot",
+        ),
         ("d7", json!([]), "invalid arguments of reboot"),
     ] {
         bench.hourly(id, "reboot", args).await;
@@ -636,7 +640,10 @@ async fn schedules_of_a_server_are_limited() {
         frontend.add_schedule(&schedule, &AllowAll).await.unwrap();
     }
 
-    let error = frontend.add_schedule(&schedule, &AllowAll).await.unwrap_err();
+    let error = frontend
+        .add_schedule(&schedule, &AllowAll)
+        .await
+        .unwrap_err();
 
     assert_eq!(
         error.to_string(),
@@ -645,7 +652,10 @@ async fn schedules_of_a_server_are_limited() {
     assert_eq!(error.code(), "schedule_limit");
     let listed = frontend.schedules(None).await.unwrap();
     assert_eq!(listed.len(), 100);
-    frontend.remove_schedule(&listed[0].id, None, &AllowAll).await.unwrap();
+    frontend
+        .remove_schedule(&listed[0].id, None, &AllowAll)
+        .await
+        .unwrap();
     frontend.add_schedule(&schedule, &AllowAll).await.unwrap();
 }
 
@@ -655,9 +665,15 @@ async fn invalid_schedule_of_another_program_can_be_paused_and_removed() {
     let frontend = &bench.harness.frontend;
     bench.hourly("a7", "explode", Value::Null).await;
 
-    let paused = frontend.pause_schedule("a7", None, &AllowAll).await.unwrap();
+    let paused = frontend
+        .pause_schedule("a7", None, &AllowAll)
+        .await
+        .unwrap();
     assert!(paused.paused);
-    frontend.remove_schedule("a7", None, &AllowAll).await.unwrap();
+    frontend
+        .remove_schedule("a7", None, &AllowAll)
+        .await
+        .unwrap();
 
     assert_eq!(frontend.schedules(None).await.unwrap(), []);
 }

@@ -64,7 +64,9 @@ async fn malformed_schedules_are_reported_and_do_not_hide_others() {
         expected.push((id, field.to_owned(), reason.to_owned()));
     };
     for (number, (fields, field, reason)) in MALFORMED_SCHEDULES.iter().enumerate() {
-        let fields = fields.replace("-Infinity", "\"-\"").replace("NaN", "\"NaN\"");
+        let fields = fields
+            .replace("-Infinity", "\"-\"")
+            .replace("NaN", "\"NaN\"");
         let fields: Value = serde_json::from_str(&format!("{{ {fields} }}")).unwrap();
         let mut fields: Document = serde_json::from_value(fields).unwrap();
         for (text, number) in [("NaN", f64::NAN), ("-", f64::NEG_INFINITY)] {
