@@ -171,6 +171,10 @@ fn refuse_unknown(verb: Verb, args: &Value) -> Result<(), InvalidRequest> {
 
     let description = verb.description();
     let form = description.form(args);
+    if args.get("do").is_some_and(|name| name != form.name) && !form.name.is_empty() {
+        // That the form is unknown says more.
+        return Ok(());
+    }
     let mut known: Vec<_> = form.arguments.iter().map(|it| it.name).collect();
     if !form.name.is_empty() {
         known.insert(0, "do");
@@ -436,6 +440,12 @@ mod tests {
                 json!({ "do": "delete", "imgae": "7" }),
                 "unknown argument \"imgae\" of snapshot delete: did you mean \"image\"? known: \
                  do, image",
+            ),
+            (
+                "snapshot",
+                "web1",
+                json!({ "do": "delte", "image": "7" }),
+                "invalid arguments of snapshot",
             ),
             (
                 "kill",

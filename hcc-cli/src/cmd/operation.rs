@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use hcc_core::operation::Operation;
-use hcc_core::{Argument, ArgumentKind, Description, Form, ServerName, Verb};
+use hcc_core::{Argument, ArgumentKind, Description, Form, Permission, ServerName, Verb};
 use hcc_store::SavedImage;
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -248,7 +248,10 @@ impl OperationCommand {
             let execute = async || {
                 let operate = async { Ok(project.operate(name, &operation).await?) };
                 let executed = cancel_on_signal(operate).await;
-                executed.map_err(|error| interrupted(error, self.verb, name))
+                match self.form.permission {
+                    Some(Permission::View) => executed,
+                    _ => executed.map_err(|error| interrupted(error, self.verb, name)),
+                }
             };
             let mut has_data = false;
             let mut executed = retry_while_busy(name, timeout, execute).await?;

@@ -10,8 +10,8 @@ const GAP: &str = "  ";
 /// The width that no column is narrowed below.
 const MIN_WIDTH: usize = 6;
 
-/// The columns that are never narrowed: a part of a name or an id cannot be used.
-const WHOLE: [&str; 4] = ["name", "id", "for", "server"];
+/// The columns that are never narrowed: a part of a name, an id or a word is of no use.
+const WHOLE: [&str; 6] = ["name", "id", "for", "server", "state", "cmd"];
 
 /// The columns of free text, which are narrowed before others are dropped, and the width that they keep.
 const TEXTS: [&str; 6] = ["desc", "why", "args", "labels", "command", "last"];

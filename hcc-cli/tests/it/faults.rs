@@ -365,6 +365,55 @@ async fn interrupted_wait_says_what_goes_on() {
     }
 }
 
+#[tokio::test]
+async fn signal_after_a_wait_ends_the_verb() {
+    let user = User::of(
+        Sim::builder()
+            .server("web1", MANAGED)
+            .server("web2", MANAGED),
+    )
+    .await;
+    let id = user.id("web2").await;
+    user.fault(&format!("latency=30s POST /v1/servers/{id}/*"));
+    let child = user.command(&["reboot", "web1", "web2", "--wait"]).spawn();
+    let child = child.unwrap();
+    let pid = Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
+    let requested = async {
+        while user.requests("POST", "/reboot") < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), requested)
+        .await
+        .unwrap();
+
+    kill_process(pid, Signal::INT).unwrap();
+    let run: Run = child.wait_with_output().await.unwrap().into();
+
+    assert_eq!((run.code, &*run.out), (Some(130), "web1: ok\n"), "{run:?}");
+}
+
+#[tokio::test]
+async fn interrupted_reading_leaves_nothing_that_goes_on() {
+    let user = User::of(Sim::builder().server("web1", MANAGED)).await;
+    user.fault("latency=30s GET /v1/servers*");
+    let child = user.command(&["show", "web1"]).spawn().unwrap();
+    let pid = Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
+    let requested = async {
+        while user.requests("GET", "/servers") == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), requested)
+        .await
+        .unwrap();
+
+    kill_process(pid, Signal::TERM).unwrap();
+    let run: Run = child.wait_with_output().await.unwrap().into();
+
+    assert_eq!(run.failure(), (143, "hcc: interrupted (interrupted)"));
+}
+
 /// Runs `hcc list` with another endpoint.
 async fn list_at(user: &User, endpoint: &str) -> String {
     let mut list = user.command(&["list"]);
