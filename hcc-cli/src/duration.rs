@@ -11,6 +11,18 @@ pub(crate) fn age(at: Timestamp) -> String {
     short(Timestamp::now().duration_since(at).unsigned_abs())
 }
 
+/// Formats a time of a record as in all output for programs: RFC 3339, in UTC.
+pub(crate) fn rfc3339(text: &str) -> String {
+    let time = text.parse::<Timestamp>();
+    time.map_or_else(|_| text.to_owned(), |time| time.to_string())
+}
+
+/// Does the same with seconds since the epoch; `None` if they are out of range.
+pub(crate) fn rfc3339_of(seconds: f64) -> Option<String> {
+    let time = Timestamp::from_microsecond((seconds * 1e6).round() as i64);
+    Some(time.ok()?.to_string())
+}
+
 /// Formats a time of the next hours, such as `14:05 UTC (in 12m)`.
 pub(crate) fn hour(at: SystemTime) -> String {
     let left = at.duration_since(SystemTime::now()).unwrap_or_default();
@@ -57,6 +69,18 @@ mod tests {
             [Some(90), Some(30), Some(5400), Some(120), Some(2_592_000)]
         );
         assert_eq!(["", "soon", "-5s", "-1d", "d"].map(seconds), [None; 5]);
+    }
+
+    #[test]
+    fn times_of_records_have_one_format() {
+        assert_eq!(rfc3339("2026-11-22 14:21:09+00:00"), "2026-11-22T14:21:09Z");
+        assert_eq!(rfc3339("yesterday"), "yesterday");
+        let of = |seconds| rfc3339_of(seconds);
+        assert_eq!(
+            of(1_795_357_269.25).as_deref(),
+            Some("2026-11-22T14:21:09.25Z")
+        );
+        assert_eq!([f64::INFINITY, 1e300].map(of), [None, None]);
     }
 
     #[test]

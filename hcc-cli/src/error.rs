@@ -25,8 +25,19 @@ pub enum Exit {
     NotSetUp = 5,
     TryLater = 6,
     TimedOut = 7,
+    /// The code that shells report for a program that was ended by SIGHUP.
+    HungUp = 129,
     /// The code that shells report for a program that was ended by Ctrl-C.
     Interrupted = 130,
+    /// The code that shells report for a program that was ended by SIGTERM.
+    Terminated = 143,
+}
+
+impl Exit {
+    /// Whether a signal ended the program.
+    pub(crate) fn is_by_signal(self) -> bool {
+        matches!(self, Self::HungUp | Self::Interrupted | Self::Terminated)
+    }
 }
 
 /// Why a verb failed.
@@ -36,6 +47,8 @@ pub struct CliError {
     code: Cow<'static, str>,
     message: String,
     pub(crate) hint: Option<String>,
+    /// The server that it is about, if there are several.
+    pub(crate) subject: Option<String>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -47,6 +60,7 @@ impl CliError {
             code: code.into(),
             message: message.into(),
             hint: None,
+            subject: None,
             source: None,
         }
     }
@@ -73,9 +87,9 @@ impl CliError {
         Self::new(exit, "", "")
     }
 
-    /// The verb was ended by Ctrl-C.
-    pub(crate) fn interrupted() -> Self {
-        Self::new(Exit::Interrupted, "interrupted", "interrupted")
+    /// The verb was ended by a signal.
+    pub(crate) fn interrupted(exit: Exit) -> Self {
+        Self::new(exit, "interrupted", "interrupted")
     }
 
     /// An error with the message of its source.
@@ -98,6 +112,13 @@ impl CliError {
     #[must_use]
     pub(crate) fn hint_if(mut self, hint: Option<String>) -> Self {
         self.hint = hint;
+        self
+    }
+
+    /// Names the server that it is about, where there are several.
+    #[must_use]
+    pub(crate) fn about(mut self, subject: impl fmt::Display) -> Self {
+        self.subject = Some(subject.to_string());
         self
     }
 

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use hcc_core::{CreateOptions, Frontend, Settings, choices};
+use hcc_core::{CreateOptions, Event, Frontend, Settings, choices};
+use hcc_queue::RawEvent;
 use hcloud_api::{Client, ErrorCode, Ping, RateLimit, RetryPolicy};
 use serde::Serialize;
 use tokio::time::timeout;
@@ -279,15 +280,18 @@ pub async fn queue(config: &Config) -> Finding {
 
 /// Waits for the heartbeat of a worker.
 pub async fn worker(config: &Config) -> Finding {
-    let open = in_time(async { Ok(Frontend::new(config.store().await?, config.queue().await?)) });
-    let heartbeat = match open.await {
-        Ok(frontend) => frontend
-            .worker(HEARTBEAT_TIMEOUT)
-            .await
-            .map_err(CliError::from),
-        Err(error) => Err(error),
+    let open = in_time(async {
+        // A subscription would create files.
+        let queue = config.queue().await?.dry_run();
+        let has_run = queue.events().recent().await?.iter().any(is_heartbeat);
+        Ok((Frontend::new(config.store().await?, queue), has_run))
+    });
+    let (frontend, has_run) = match open.await {
+        Ok(opened) => opened,
+        Err(error) => return Finding::failed("worker", error),
     };
-    match heartbeat {
+    let heartbeat = frontend.worker(HEARTBEAT_TIMEOUT).await;
+    match heartbeat.map_err(CliError::from) {
         Ok(Some(heartbeat)) => {
             let (version, held) = (heartbeat.version, heartbeat.holds.len());
             let found = format!("{version} is running, {held} commands in progress");
@@ -295,11 +299,18 @@ pub async fn worker(config: &Config) -> Finding {
         }
         Ok(None) => Finding::warning(
             "worker",
-            format!("no heartbeat for {} s", HEARTBEAT_TIMEOUT.as_secs()),
+            match has_run {
+                true => format!("no heartbeat for {} s", HEARTBEAT_TIMEOUT.as_secs()),
+                false => "none has run yet".to_owned(),
+            },
             "start one with hcc worker; only the queue needs it",
         ),
         Err(error) => Finding::failed("worker", error),
     }
+}
+
+fn is_heartbeat(event: &RawEvent) -> bool {
+    matches!(Event::from(event.clone()), Event::Worker(_))
 }
 
 async fn in_time<T>(check: impl Future<Output = Result<T>>) -> Result<T> {

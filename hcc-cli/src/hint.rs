@@ -116,6 +116,9 @@ fn origin_is_set(config: &Config) -> bool {
 /// Returns the hint for an error, if there is one clear next step.
 pub(crate) fn of(error: &Error) -> Option<String> {
     Some(match error {
+        Error::MalformedSchedule { name, .. } => {
+            format!("run hcc schedule remove {name} to remove it")
+        }
         Error::NotManaged { name, .. } => format!("run hcc settag {name} to manage it"),
         Error::NameTaken { name } => format!("run hcc settag {name} to manage it"),
         Error::BeingDeleted { .. } => {

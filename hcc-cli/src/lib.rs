@@ -56,7 +56,7 @@ pub fn main() -> ExitCode {
     runtime.block_on(async {
         tokio::select! {
             biased;
-            code = platform::signals::end_of_first_process() => code,
+            code = platform::signals::end_by_signal() => code,
             result = cli.run(out.clone()) => report::report(result, &out),
         }
     })

@@ -215,7 +215,7 @@ impl Output {
                 for (name, cell) in R::COLUMNS.iter().zip(row.cells()) {
                     table.push([(*name).to_owned(), cell]);
                 }
-                print(&table.fitted(&[]), false)
+                print(&table, false)
             }
             _ => self.document(row),
         }

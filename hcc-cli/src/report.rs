@@ -18,6 +18,7 @@ use crate::duration::{hour, short};
 use crate::error::{CliError, Exit, Result};
 use crate::hint;
 use crate::output::Output;
+use crate::suggestion::of_official;
 
 /// Reports how a verb ended.
 pub(crate) fn report(outcome: Result<()>, out: &Output) -> ExitCode {
@@ -118,6 +119,8 @@ fn print(error: &CliError, json: bool) -> ExitCode {
         message: &'a str,
         hint: Option<&'a str>,
         #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<&'a str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         api: Option<&'a ApiReason>,
     }
 
@@ -131,6 +134,7 @@ fn print(error: &CliError, json: bool) -> ExitCode {
             code,
             message,
             hint,
+            name: error.subject.as_deref(),
             api: api.as_ref(),
         },
     };
@@ -145,9 +149,13 @@ fn print(error: &CliError, json: bool) -> ExitCode {
         details @ [_, _, ..] if summary != message => (&*summary, details),
         _ => (message, [].as_slice()),
     };
+    let subject = error.subject.as_ref();
+    let is_unnamed = |name: &&String| !format!("{message} ").contains(&format!("server {name} "));
+    let subject = subject.filter(is_unnamed);
+    let subject = subject.map_or_else(String::new, |name| format!("{name}: "));
     match code {
-        "" => eprintln!("hcc: {message}"),
-        code => eprintln!("hcc: {message} ({code})"),
+        "" => eprintln!("hcc: {subject}{message}"),
+        code => eprintln!("hcc: {subject}{message} ({code})"),
     }
     for line in details {
         eprintln!("  {line}");
@@ -199,6 +207,13 @@ fn mistake(error: &clap::Error) -> String {
 /// Similar names, the possible values, or the usage of the verb.
 fn advice(error: &clap::Error, mut program: Command) -> Option<String> {
     let part = |kind| error.get(kind).map(ToString::to_string);
+    if let Some(resource) = part(ContextKind::InvalidSubcommand) {
+        let mut words = env::args().skip_while(|word| *word != resource).skip(1);
+        let command = words.find(|word| !word.starts_with('-'));
+        if let Some(verb) = of_official(&resource, command.as_deref()) {
+            return Some(format!("did you mean {verb}?"));
+        }
+    }
     let similar = [
         ContextKind::SuggestedSubcommand,
         ContextKind::SuggestedArg,

@@ -19,7 +19,8 @@ pub(crate) async fn suggest(error: CliError, config: &Config) -> CliError {
             let statuses = async { config.store().await.ok()?.statuses().await.ok() };
             let statuses = timeout(DATABASE_TIMEOUT, statuses).await.ok().flatten();
             let names = statuses.unwrap_or_default().into_iter();
-            nearest(name.as_str(), names.map(|(name, _)| name))
+            let existing = names.filter(|(_, status)| status.as_deref() != Some("deleted"));
+            nearest(name.as_str(), existing.map(|(name, _)| name))
         }
         Some(Error::NotOffered { problems, .. }) => problems
             .iter()
@@ -44,6 +45,52 @@ pub(crate) async fn suggest(error: CliError, config: &Config) -> CliError {
         None => format!("did you mean {similar}?"),
     };
     error.hint(hint)
+}
+
+/// Returns the verb for a command of the official CLI, such as `server delete`.
+pub(crate) fn of_official(resource: &str, command: Option<&str>) -> Option<&'static str> {
+    Some(match (resource, command) {
+        ("server" | "servers", command) => match command {
+            Some("create") => "create",
+            Some("delete") => "delete",
+            Some("describe" | "ip") => "show",
+            Some("poweron") => "start",
+            Some("poweroff") => "force",
+            Some("shutdown") => "stop",
+            Some("reboot") => "reboot",
+            Some("reset") => "reset",
+            Some("ssh") => "ssh",
+            Some("metrics") => "metrics",
+            Some("rebuild") => "rebuild",
+            Some("change-type") => "resize",
+            Some("update") => "rename",
+            Some("reset-password") => "passwd",
+            Some("request-console") => "console",
+            Some("create-image") => "snapshot create",
+            Some("enable-backup") => "backup enable",
+            Some("disable-backup") => "backup disable",
+            Some("enable-rescue") => "rescue enable",
+            Some("disable-rescue") => "rescue disable",
+            Some("enable-protection") => "protect",
+            Some("disable-protection") => "unprotect",
+            Some("attach-iso") => "iso attach",
+            Some("detach-iso") => "iso detach",
+            Some("add-label") => "label set",
+            Some("remove-label") => "label remove",
+            Some("set-rdns") => "rdns set",
+            _ => "list",
+        },
+        ("image", _) => "images",
+        ("location" | "datacenter", _) => "locations",
+        ("server-type", _) => "types",
+        ("context", _) => "config",
+        (
+            "certificate" | "firewall" | "floating-ip" | "load-balancer" | "network"
+            | "placement-group" | "primary-ip" | "ssh-key" | "storage-box" | "volume" | "zone",
+            _,
+        ) => "api",
+        _ => return None,
+    })
 }
 
 /// Returns the most similar name, if it differs in few letters only.

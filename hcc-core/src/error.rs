@@ -234,6 +234,26 @@ pub enum Error {
         name: String,
     },
 
+    /// Another program has stored a schedule with a malformed field.
+    #[error("schedule {name} is malformed: {field}: {reason}")]
+    MalformedSchedule {
+        /// The id.
+        name: String,
+        /// The field.
+        field: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+
+    /// A server has as many schedules as it may have.
+    #[error("server {name} has {max} schedules already, which is the limit")]
+    ScheduleLimit {
+        /// The server.
+        name: ServerName,
+        /// The limit.
+        max: usize,
+    },
+
     /// A queued command is not a valid request.
     #[error(transparent)]
     InvalidRequest(#[from] InvalidRequest),
@@ -396,6 +416,8 @@ impl Error {
             | Self::Differs { .. }
             | Self::NotRunning { .. }
             | Self::Replaced { .. }
+            | Self::MalformedSchedule { .. }
+            | Self::ScheduleLimit { .. }
             | Self::CommandRemoved { .. } => ErrorKind::Conflict,
             Self::BeingDeleted { .. } | Self::ScheduleBusy { .. } => ErrorKind::TryLater,
             #[cfg(feature = "worker")]
@@ -493,6 +515,8 @@ impl Error {
             Self::InvalidRequest(_) => "invalid_request",
             Self::InvalidSchedule(_) => "invalid_schedule",
             Self::ScheduleBusy { .. } => "schedule_busy",
+            Self::MalformedSchedule { .. } => "malformed_schedule",
+            Self::ScheduleLimit { .. } => "schedule_limit",
             Self::CommandFailed(failure) => &failure.code,
             Self::CommandRemoved { .. } => "removed",
             Self::OutcomeUnknown { .. } => "unknown",

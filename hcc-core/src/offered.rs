@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use hcc_store::Accounts;
 use serde::{Deserialize, Serialize};
 
-use crate::{CreateOptions, ProjectScope, Result, choices};
+use crate::operation::{Iso, Operation, Rebuild, Rescue, Resize};
+use crate::{Command, CreateOptions, Error, ProjectScope, ResourceKind, Result, choices, location};
 
 /// What servers can be created from, with prices.
 ///
@@ -166,6 +167,65 @@ impl OfferedCatalog {
         places.collect()
     }
 
+    /// Checks that everything exists that a command names; ids are taken as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchResource`].
+    pub fn check(&self, command: &Command) -> Result<()> {
+        match command {
+            Command::Create(options) => {
+                self.check_names(ResourceKind::ServerType, &options.server_type)?;
+                self.check_names(ResourceKind::Location, &options.location)?;
+                self.check_names(ResourceKind::Image, &options.image)?;
+                self.check_names(ResourceKind::SshKey, &options.ssh_keys)
+            }
+            Command::Operation(operation) => match operation {
+                Operation::Rebuild(Rebuild { image, .. }) => {
+                    self.check_names(ResourceKind::Image, [image])
+                }
+                Operation::Resize(Resize { r#type, .. }) => {
+                    self.check_names(ResourceKind::ServerType, [r#type])
+                }
+                Operation::Rescue(Rescue::Enable { ssh_keys }) => {
+                    self.check_names(ResourceKind::SshKey, ssh_keys)
+                }
+                Operation::Iso(Iso::Attach { iso }) => {
+                    let is_known = self.isos.iter().any(|it| it.name == *iso) || is_id(iso);
+                    is_known
+                        .then_some(())
+                        .ok_or_else(|| missing("ISO image", iso))
+                }
+                _ => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    fn check_names<'a>(
+        &self,
+        kind: ResourceKind,
+        lists: impl IntoIterator<Item = &'a String>,
+    ) -> Result<()> {
+        let is_known = |name: &str| match kind {
+            ResourceKind::ServerType => self.types.iter().any(|it| it.name == name),
+            ResourceKind::Image => self.images.iter().any(|it| it.name == name),
+            ResourceKind::Location => {
+                let location = location(name);
+                self.locations.iter().any(|it| it.name == location)
+            }
+            ResourceKind::SshKey => self.ssh_keys.iter().any(|it| it == name),
+        };
+        let mut names = lists.into_iter().flat_map(|list| match kind {
+            ResourceKind::ServerType | ResourceKind::Location => choices(list).collect(),
+            _ => vec![list.as_str()],
+        });
+        match names.find(|name| !is_known(name) && !is_id(name)) {
+            Some(name) => Err(missing(&kind.to_string(), name)),
+            None => Ok(()),
+        }
+    }
+
     /// Returns the gross price per month of a type in a location; without one, the highest of all
     /// locations where it is available.
     pub fn monthly(&self, server_type: &str, location: Option<&str>) -> Option<f64> {
@@ -176,5 +236,89 @@ impl OfferedCatalog {
         });
         let prices = places.filter_map(|place| place.monthly.parse().ok());
         prices.max_by(f64::total_cmp)
+    }
+}
+
+fn is_id(name: &str) -> bool {
+    name.parse::<u64>().is_ok()
+}
+
+fn missing(kind: &str, name: &str) -> Error {
+    Error::NoSuchResource {
+        kind: kind.to_owned(),
+        name: format!("{name:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::Verb;
+
+    #[test]
+    fn names_that_do_not_exist_are_found() {
+        let catalog = json!({
+            "types": [{ "name": "cx23" }, { "name": "cx33" }],
+            "images": [{ "name": "debian-13" }],
+            "locations": [{ "name": "fsn1" }],
+            "ssh_keys": ["laptop, old"],
+            "isos": [{ "name": "debian.iso" }],
+        });
+        let catalog: OfferedCatalog = serde_json::from_value(catalog).unwrap();
+        let check = |verb: Verb, args| {
+            let command = Command::read(verb, &args).unwrap();
+            catalog.check(&command).map_err(|error| error.to_string())
+        };
+        let missing = |what: &str| Err(format!("{what} not found"));
+
+        for (verb, args, expected) in [
+            (Verb::Stop, json!(null), Ok(())),
+            (Verb::Create, json!({}), Ok(())),
+            (
+                Verb::Create,
+                json!({ "type": "cx23, cx33", "image": "debian-13", "location": "fsn1-dc14" }),
+                Ok(()),
+            ),
+            (
+                Verb::Create,
+                json!({ "type": "cx23,cx99" }),
+                missing("server type \"cx99\""),
+            ),
+            (
+                Verb::Create,
+                json!({ "image": "debian-1" }),
+                missing("image \"debian-1\""),
+            ),
+            (
+                Verb::Create,
+                json!({ "location": "mars" }),
+                missing("location \"mars\""),
+            ),
+            (
+                Verb::Create,
+                json!({ "ssh_keys": ["laptop, old", "7", "x"] }),
+                missing("SSH key \"x\""),
+            ),
+            (Verb::Rebuild, json!({ "image": "4711" }), Ok(())),
+            (
+                Verb::Rebuild,
+                json!({ "image": "nonsense" }),
+                missing("image \"nonsense\""),
+            ),
+            (
+                Verb::Resize,
+                json!({ "type": "cx99" }),
+                missing("server type \"cx99\""),
+            ),
+            (
+                Verb::Iso,
+                json!({ "do": "attach", "iso": "x.iso" }),
+                missing("ISO image \"x.iso\""),
+            ),
+        ] {
+            assert_eq!(check(verb, args.clone()), expected, "{verb} {args}");
+        }
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::de::Error as _;
+use serde_json::{Map, Value, json};
 
 #[cfg(feature = "worker")]
 use crate::Repetition;
@@ -85,6 +86,17 @@ pub enum InvalidRequest {
         source: serde_json::Error,
     },
 
+    /// An argument is unknown to the command.
+    #[error("unknown argument {argument:?} of {form}: {}", advice(argument, known))]
+    UnknownArgument {
+        /// The name of the command, with that of its form.
+        form: String,
+        /// The argument, shortened if it is long.
+        argument: String,
+        /// The arguments that it has.
+        known: Vec<&'static str>,
+    },
+
     /// The arguments are invalid for a [`CustomCommand`](crate::CustomCommand).
     #[error("invalid arguments of {verb}")]
     CustomArguments {
@@ -126,6 +138,11 @@ impl Command {
 
     pub(crate) fn read(verb: Verb, args: &Value) -> Result<Self, InvalidRequest> {
         let arguments = |source| InvalidRequest::Arguments { verb, source };
+        if !matches!(args, Value::Null | Value::Object(_)) {
+            let source = serde_json::Error::custom("they are not an object");
+            return Err(arguments(source));
+        }
+        refuse_unknown(verb, args)?;
         Ok(match verb {
             Verb::Kill => Self::Kill {
                 id: expected_id(args).map_err(arguments)?,
@@ -146,6 +163,59 @@ impl Command {
             _ => Value::Null,
         }
     }
+}
+
+/// Checks that the command has all of these arguments.
+fn refuse_unknown(verb: Verb, args: &Value) -> Result<(), InvalidRequest> {
+    const MAX_LENGTH: usize = 60;
+
+    let description = verb.description();
+    let form = description.form(args);
+    if args.get("do").is_some_and(|name| name != form.name) && !form.name.is_empty() {
+        // That the form is unknown says more.
+        return Ok(());
+    }
+    let mut known: Vec<_> = form.arguments.iter().map(|it| it.name).collect();
+    if !form.name.is_empty() {
+        known.insert(0, "do");
+    }
+    let is_known = |name: &str| known.contains(&name) || (verb, name) == (Verb::Rename, "id");
+    let mut names = args.as_object().into_iter().flat_map(Map::keys);
+    match names.find(|name| !is_known(name)) {
+        None => Ok(()),
+        Some(argument) => Err(InvalidRequest::UnknownArgument {
+            form: format!("{verb} {}", form.name).trim_end().to_owned(),
+            argument: argument.chars().take(MAX_LENGTH).collect(),
+            known,
+        }),
+    }
+}
+
+/// Says which arguments there are, and which of them is similar.
+fn advice(argument: &str, known: &[&str]) -> String {
+    if known.is_empty() {
+        return "it has none".to_owned();
+    }
+    let distances = known.iter().map(|name| (distance(argument, name), name));
+    let similar = distances.filter(|(distance, _)| *distance <= argument.len().div_ceil(3));
+    let similar = similar
+        .min()
+        .map(|(_, name)| format!("did you mean {name:?}? "));
+    format!("{}known: {}", similar.unwrap_or_default(), known.join(", "))
+}
+
+/// Returns how many letters have to be inserted, removed or replaced.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (line, letter) in one.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], line + 1);
+        for (column, expected) in other.bytes().enumerate() {
+            let replaced = diagonal + usize::from(letter != expected);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[other.len()]
 }
 
 /// Reads the arguments of a queued `kill`.
@@ -243,10 +313,10 @@ impl TryFrom<&hcc_queue::Command> for Request {
 
     fn try_from(queued: &hcc_queue::Command) -> Result<Self, InvalidRequest> {
         let verb = queued.verb.parse()?;
+        let command = Command::read(verb, &without_marker(&queued.args))?;
         let request = if verb == Verb::Sync && queued.server == EVERY_SERVER {
             Self::sync_all()
         } else {
-            let command = Command::read(verb, &without_marker(&queued.args))?;
             Self::new(command, queued.server.parse()?)
         };
         Ok(Self {
@@ -336,7 +406,46 @@ mod tests {
                 "new",
                 "web1",
                 json!({ "typ": "cx23" }),
-                "invalid arguments of create",
+                "unknown argument \"typ\" of create: did you mean \"type\"? known: type, image, \
+                 location, ssh_keys, user_data, labels, networks, firewalls, volumes, \
+                 placement_group, without_ipv4, backups, protect",
+            ),
+            (
+                "start",
+                "web1",
+                json!({ "force": true }),
+                "unknown argument \"force\" of start: it has none",
+            ),
+            (
+                "sync",
+                "*",
+                json!({ "all": true }),
+                "unknown argument \"all\" of sync: it has none",
+            ),
+            (
+                "stop",
+                "web1",
+                json!({ "schedule": "daily" }),
+                "unknown argument \"schedule\" of stop: it has none",
+            ),
+            (
+                "kill",
+                "web1",
+                json!({ "id": 42, "wait": true }),
+                "unknown argument \"wait\" of kill: known: id",
+            ),
+            (
+                "snapshot",
+                "web1",
+                json!({ "do": "delete", "imgae": "7" }),
+                "unknown argument \"imgae\" of snapshot delete: did you mean \"image\"? known: \
+                 do, image",
+            ),
+            (
+                "snapshot",
+                "web1",
+                json!({ "do": "delte", "image": "7" }),
+                "invalid arguments of snapshot",
             ),
             (
                 "kill",
@@ -348,6 +457,33 @@ mod tests {
             let error = read(verb, server, args).unwrap_err();
 
             assert_eq!(error.to_string(), reason);
+        }
+    }
+
+    #[test]
+    fn arguments_that_are_not_described_are_refused() {
+        for verb in Verb::ALL {
+            for form in verb.description().forms {
+                let mut args = form.example_args(|argument| argument.is_required);
+                assert!(read(verb.wire(), "web1", args.clone()).is_ok(), "{verb}");
+                args["misspelt"] = true.into();
+
+                let error = read(verb.wire(), "web1", args).unwrap_err();
+
+                let is_unknown = matches!(error, InvalidRequest::UnknownArgument { .. });
+                assert!(is_unknown, "{verb}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn documents_of_other_programs_have_no_arguments() {
+        for verb in [
+            "sync", "start", "stop", "console", "kill", "reset", "reboot", "new", "off",
+        ] {
+            for args in [Value::Null, json!({})] {
+                assert!(read(verb, "m-vm1", args).is_ok(), "{verb}");
+            }
         }
     }
 

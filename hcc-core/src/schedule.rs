@@ -103,6 +103,15 @@ pub enum InvalidSchedule {
     #[error("invalid number of snapshots to keep 0: at least 1")]
     KeepNone,
 
+    /// The command takes effect once, so that further due times would be in vain.
+    #[error("{form} cannot be scheduled: {reason}")]
+    Once {
+        /// The name of the command, with that of its form.
+        form: String,
+        /// Why it takes effect once.
+        reason: &'static str,
+    },
+
     /// The command is invalid.
     #[error(transparent)]
     Request(#[from] InvalidRequest),
@@ -154,6 +163,9 @@ impl NewSchedule {
         schedule.grace = self.grace;
         schedule.keep = self.keep;
         check_keep(&schedule, &self.request.command)?;
+        check_repeatable(&self.request.command)?;
+        // What was built by a program is held to the same rules as a document.
+        scheduled_request(&schedule)?;
         Ok(schedule)
     }
 }
@@ -183,7 +195,11 @@ pub(crate) fn queued(schedule: &Schedule) -> hcc_queue::Command {
 
 /// Returns the arguments of a queued command without the due time.
 pub(crate) fn without_marker(args: &Value) -> Value {
-    let Some(object) = args.as_object().filter(|it| it.contains_key(MARKER)) else {
+    let is_marker = |it: &Value| it["id"].is_string() && it["due"].is_number();
+    let marked = args
+        .as_object()
+        .filter(|it| it.get(MARKER).is_some_and(is_marker));
+    let Some(object) = marked else {
         return args.clone();
     };
     let mut object = object.clone();
@@ -211,6 +227,20 @@ fn check_keep(schedule: &Schedule, command: &Command) -> Result<(), InvalidSched
             verb: command.verb(),
         }),
     }
+}
+
+/// Whether it makes sense to carry out a command again and again.
+fn check_repeatable(command: &Command) -> Result<(), InvalidSchedule> {
+    let form = command.form().name;
+    let reason = match (command.verb(), form) {
+        (Verb::Rename, _) => "a server gets another name once",
+        (Verb::Console, _) => "its link is valid for one minute",
+        (Verb::Snapshot | Verb::Backup, "delete") => "an image is deleted once",
+        _ => return Ok(()),
+    };
+    let form = format!("{} {form}", command.verb());
+    let form = form.trim_end().to_owned();
+    Err(InvalidSchedule::Once { form, reason })
 }
 
 /// Returns the server of a schedule.

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::description::{Argument, ArgumentKind, Description, Form};
 use crate::operation::Operation;
-use crate::{InvalidRequest, Permission};
+use crate::{Command, InvalidRequest, Permission};
 
 /// The name of a command.
 ///
@@ -245,10 +245,9 @@ impl Verb {
     ///
     /// The arguments are invalid, or the command is not an operation.
     pub fn operation(self, args: &Value) -> Result<Operation, InvalidRequest> {
-        match Operation::read(self, args) {
-            Some(Ok(operation)) => Ok(operation),
-            Some(Err(source)) => Err(InvalidRequest::Arguments { verb: self, source }),
-            None => Err(UnknownVerb(self.name().to_owned()).into()),
+        match Command::read(self, args)? {
+            Command::Operation(operation) => Ok(operation),
+            _ => Err(UnknownVerb(self.name().to_owned()).into()),
         }
     }
 

@@ -1346,9 +1346,19 @@ pub async fn expired_command_is_a_dead_letter(fixture: &dyn Fixture) {
     });
 
     assert!(strict.lease().await.unwrap().is_none());
-    let entries = entries(&strict).await;
-    assert_eq!(entries[0].state, State::Dead);
-    assert!(entries[0].reason.as_ref().unwrap().contains("waited"));
+    let dead = entries(&strict).await;
+    assert_eq!(dead[0].state, State::Dead);
+    assert!(dead[0].reason.as_ref().unwrap().contains("waited"));
+
+    push(&strict, "stop", "vm").await;
+    let mut refused = Vec::new();
+    let pulled = strict.pull_with(|command, reason| {
+        refused.push((command.verb.clone(), reason.to_owned()));
+    });
+    assert_eq!(pulled.await.unwrap(), None);
+    assert_eq!(refused.len(), 1);
+    assert_eq!(refused[0].0, "stop");
+    assert!(refused[0].1.contains("waited"));
 }
 
 /// A command that crashes its workers is not retried indefinitely.

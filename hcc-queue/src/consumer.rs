@@ -165,8 +165,17 @@ impl Consumer {
 
     /// Waits for the next command and takes it out of the queue, see [`Queue::pull`].
     pub async fn pull(&mut self) -> Result<Command> {
+        self.pull_with(|_, _| {}).await
+    }
+
+    /// Does the same, and reports each command that is moved to the dead letters instead, with the
+    /// reason.
+    pub async fn pull_with(
+        &mut self,
+        mut on_refused: impl FnMut(&Command, &str) + Send,
+    ) -> Result<Command> {
         loop {
-            if let Some(command) = self.queue.pull().await? {
+            if let Some(command) = self.queue.pull_with(&mut on_refused).await? {
                 return Ok(command);
             }
             self.wait().await?;

@@ -1,14 +1,16 @@
 //! The parts of a queue that changes nothing.
 
+use std::collections::VecDeque;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::sleep;
 
 use crate::{
     Channel, Command, CommandId, Commands, Counts, Entry, Lease, Page, PageCursor, Presence,
-    Pushed, Reason, Result, State, Subscription,
+    Pushed, Reason, Received, Result, State, Subscription,
 };
 
 /// Reads commands from others and drops all changes. Nothing can be leased.
@@ -124,7 +126,7 @@ impl Presence for DryRunPresence {
 pub(crate) struct DryRunChannel<T>(pub(crate) Arc<dyn Channel<T>>);
 
 #[async_trait]
-impl<T: Debug + Send + Sync> Channel<T> for DryRunChannel<T> {
+impl<T: Debug + Send + Sync + 'static> Channel<T> for DryRunChannel<T> {
     async fn init(&self) -> Result<()> {
         Ok(())
     }
@@ -134,11 +136,60 @@ impl<T: Debug + Send + Sync> Channel<T> for DryRunChannel<T> {
     }
 
     async fn subscribe(&self) -> Result<Box<dyn Subscription<T>>> {
-        self.0.subscribe().await
+        let subscription = Later::new(Arc::clone(&self.0)).await?;
+        Ok(Box::new(subscription))
     }
 
     async fn recent(&self) -> Result<Vec<T>> {
         self.0.recent().await
+    }
+}
+
+/// How often a channel without messages is polled.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A subscription that creates nothing, such as files: it begins when the channel has messages.
+struct Later<T> {
+    channel: Arc<dyn Channel<T>>,
+    subscription: Option<Box<dyn Subscription<T>>>,
+    /// What arrived before it began.
+    received: VecDeque<Received<T>>,
+}
+
+impl<T: Send + Sync + 'static> Later<T> {
+    async fn new(channel: Arc<dyn Channel<T>>) -> Result<Self> {
+        let has_messages = !channel.recent().await?.is_empty();
+        Ok(Self {
+            subscription: match has_messages {
+                true => Some(channel.subscribe().await?),
+                false => None,
+            },
+            channel,
+            received: VecDeque::new(),
+        })
+    }
+}
+
+#[async_trait]
+impl<T: Send + Sync + 'static> Subscription<T> for Later<T> {
+    async fn next(&mut self) -> Result<Received<T>> {
+        loop {
+            if let Some(received) = self.received.pop_front() {
+                return Ok(received);
+            }
+            if let Some(subscription) = &mut self.subscription {
+                return subscription.next().await;
+            }
+            let messages = self.channel.recent().await?;
+            if messages.is_empty() {
+                sleep(POLL_INTERVAL).await;
+                continue;
+            }
+            self.subscription = Some(self.channel.subscribe().await?);
+            self.received = messages.into_iter().map(Received::Message).collect();
+            // There may be others by now.
+            self.received.push_back(Received::Lagged);
+        }
     }
 }
 
@@ -183,5 +234,26 @@ mod tests {
             entries.iter().map(state).collect()
         };
         assert_eq!(states(&after), states(&before));
+    }
+
+    #[tokio::test]
+    async fn subscription_begins_when_there_are_messages() {
+        let queue = Memory::default().queue();
+        let dry = queue.clone().dry_run();
+        let mut early = dry.signals().subscribe().await.unwrap();
+        let first = tokio::spawn(async move {
+            let first = early.next().await.unwrap();
+            (first, early.next().await.unwrap())
+        });
+        queue.signals().send(&"a".to_owned()).await.unwrap();
+        let received = (Received::Message("a".to_owned()), Received::Lagged);
+        assert_eq!(first.await.unwrap(), received);
+
+        let mut late = dry.signals().subscribe().await.unwrap();
+        queue.signals().send(&"b".to_owned()).await.unwrap();
+        assert_eq!(
+            late.next().await.unwrap(),
+            Received::Message("b".to_owned())
+        );
     }
 }

@@ -194,6 +194,13 @@ impl Queue {
     /// Commands that are [invalid](Command::validate), too old or were attempted too often
     /// are moved to the dead letters.
     pub async fn lease(&self) -> Result<Option<Lease>> {
+        self.lease_with(|_, _| {}).await
+    }
+
+    async fn lease_with(
+        &self,
+        mut on_refused: impl FnMut(&Command, &str) + Send,
+    ) -> Result<Option<Lease>> {
         while let Some(lease) = self.commands.lease(self.policy.lease).await? {
             let Some(reason) = self.refusal(&lease) else {
                 return Ok(Some(lease));
@@ -205,6 +212,7 @@ impl Queue {
                 reason,
                 "command moved to the dead letters"
             );
+            on_refused(&lease.command, &reason);
             unless_lost(self.commands.bury(lease, &reason.into()).await)?;
         }
         Ok(None)
@@ -215,7 +223,16 @@ impl Queue {
     ///
     /// Concurrent calls never return the same command. The event `pulled` reports it.
     pub async fn pull(&self) -> Result<Option<Command>> {
-        while let Some(lease) = self.lease().await? {
+        self.pull_with(|_, _| {}).await
+    }
+
+    /// Does the same, and reports each command that is moved to the dead letters instead, with the
+    /// reason.
+    pub async fn pull_with(
+        &self,
+        mut on_refused: impl FnMut(&Command, &str) + Send,
+    ) -> Result<Option<Command>> {
+        while let Some(lease) = self.lease_with(&mut on_refused).await? {
             let command = lease.command.clone();
             if unless_lost(self.commands.ack(lease).await)? {
                 self.notify().await;

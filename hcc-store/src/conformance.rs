@@ -1082,7 +1082,8 @@ pub async fn schedules_are_found_by_id_server_and_due_time(fixture: &dyn Fixture
     let mut paused = Schedule::new("c7", "web2", "start", "0 7 * * *");
     paused.paused = true;
     paused.why = Some("the server was deleted".to_owned());
-    assert_eq!(store.next_schedule().await.unwrap(), None);
+    let next = async |after| store.next_schedule(after).await.unwrap();
+    assert_eq!(next(SystemTime::UNIX_EPOCH).await, None);
     for schedule in [&stop, &nightly, &paused] {
         assert!(store.put_schedule(schedule).await.unwrap());
     }
@@ -1098,16 +1099,16 @@ pub async fn schedules_are_found_by_id_server_and_due_time(fixture: &dyn Fixture
     assert_eq!(found(Schedules::Server("web1")).await, ["a7", "b7"]);
     let due = at(1_795_362_000);
     assert_eq!(found(Schedules::DueBy(due)).await, ["a7"]);
-    assert_eq!(store.next_schedule().await.unwrap(), Some(due));
+    let next = async |after| store.next_schedule(after).await.unwrap();
+    assert_eq!(next(SystemTime::UNIX_EPOCH).await, Some(due));
+    assert_eq!(next(due).await, Some(at(1_795_362_001)));
+    assert_eq!(next(at(1_795_362_001)).await, None);
+    assert_eq!(store.malformed_schedules().await.unwrap(), []);
     let read = store.schedules(Schedules::Id("b7")).await.unwrap();
     assert_eq!(read, [nightly.next_revision()]);
 
     let unplanned = Schedule::new("d7", "web2", "start", "0 7 * * *");
     assert!(store.put_schedule(&unplanned).await.unwrap());
-    assert_eq!(
-        store.next_schedule().await.unwrap(),
-        Some(SystemTime::UNIX_EPOCH)
-    );
     assert_eq!(found(Schedules::DueBy(due)).await, ["a7", "d7"]);
 }
 

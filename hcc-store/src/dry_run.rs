@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use crate::{
-    Attachment, Changes, Fields, IfMissing, Order, Precondition, Record, RecordStream, Result,
-    Revision, Schedule, Schedules, Store, Write,
+    Attachment, Changes, Fields, IfMissing, MalformedSchedule, Order, Precondition, Record,
+    RecordStream, Result, Revision, Schedule, Schedules, Store, Write,
 };
 
 /// A view of another store that reads from it and drops all writes, for dry runs.
@@ -97,8 +97,12 @@ impl Store for DryRun {
         self.0.schedules(which).await
     }
 
-    async fn next_schedule(&self) -> Result<Option<SystemTime>> {
-        self.0.next_schedule().await
+    async fn malformed_schedules(&self) -> Result<Vec<MalformedSchedule>> {
+        self.0.malformed_schedules().await
+    }
+
+    async fn next_schedule(&self, after: SystemTime) -> Result<Option<SystemTime>> {
+        self.0.next_schedule(after).await
     }
 
     async fn put_schedule(&self, schedule: &Schedule) -> Result<bool> {
@@ -107,7 +111,9 @@ impl Store for DryRun {
     }
 
     async fn remove_schedule(&self, id: &str) -> Result<bool> {
-        Ok(!self.0.schedules(Schedules::Id(id)).await?.is_empty())
+        let malformed = self.0.malformed_schedules().await?;
+        let exists = !self.0.schedules(Schedules::Id(id)).await?.is_empty();
+        Ok(exists || malformed.iter().any(|it| it.id == id))
     }
 
     async fn version(&self) -> Result<String> {

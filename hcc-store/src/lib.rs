@@ -47,7 +47,7 @@ pub use record::{
     Action, DataCentre, ExtraFields, Image, Iso, Location, NoPassword, Outcome, Price,
     PrivateAddress, Protection, Record, Resource, SavedImage, ServerType, Stage, Traffic,
 };
-pub use schedule::{Missed, Schedule, ScheduleOutcome, Schedules};
+pub use schedule::{MalformedSchedule, Missed, Schedule, ScheduleOutcome, Schedules};
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
 pub use store::{Attachment, IfMissing, Order, Precondition, RecordStream, Store, StoreExt, Write};

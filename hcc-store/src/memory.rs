@@ -287,8 +287,10 @@ impl Store for Memory {
         Ok(found.cloned().collect())
     }
 
-    async fn next_schedule(&self) -> Result<Option<SystemTime>> {
-        Ok(self.scheduled().values().filter_map(Schedule::due).min())
+    async fn next_schedule(&self, after: SystemTime) -> Result<Option<SystemTime>> {
+        let schedules = self.scheduled();
+        let due = schedules.values().filter_map(Schedule::due);
+        Ok(due.filter(|due| *due > after).min())
     }
 
     async fn put_schedule(&self, schedule: &Schedule) -> Result<bool> {

@@ -26,8 +26,8 @@ use crate::document::is_replaced_whole;
 use crate::open::RECORDS;
 use crate::record::UPDATED;
 use crate::{
-    Attachment, Changes, Error, Fields, IfMissing, Order, Precondition, Record, RecordStream,
-    Result, Revision, Schedule, Schedules, Stage, Store, StoreUrl, Write,
+    Attachment, Changes, Error, Fields, IfMissing, MalformedSchedule, Order, Precondition, Record,
+    RecordStream, Result, Revision, Schedule, Schedules, Stage, Store, StoreUrl, Write,
 };
 
 /// The number of records in one command or batch: at most some MB.
@@ -410,8 +410,12 @@ impl Store for Mongodb {
         self.read_schedules(which).await
     }
 
-    async fn next_schedule(&self) -> Result<Option<SystemTime>> {
-        self.earliest_schedule().await
+    async fn malformed_schedules(&self) -> Result<Vec<MalformedSchedule>> {
+        self.read_malformed_schedules().await
+    }
+
+    async fn next_schedule(&self, after: SystemTime) -> Result<Option<SystemTime>> {
+        self.earliest_schedule(after).await
     }
 
     async fn put_schedule(&self, schedule: &Schedule) -> Result<bool> {

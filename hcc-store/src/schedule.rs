@@ -71,6 +71,21 @@ pub struct Schedule {
     pub extra: Map<String, Value>,
 }
 
+/// A schedule of another program whose document is malformed, so that it is not carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct MalformedSchedule {
+    /// The id; as JSON if it is not a string.
+    pub id: String,
+    /// The server, if the document names one; `for` in the database.
+    #[serde(rename = "for")]
+    pub server: Option<String>,
+    /// The first field that is malformed or missing; empty if the document is not valid JSON.
+    pub field: String,
+    /// What is wrong with it, such as `expected a string, not null`.
+    pub reason: String,
+}
+
 /// What happens if due times of a [`Schedule`] have passed while no worker ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -172,6 +187,79 @@ impl Schedule {
         }
     }
 }
+
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+impl MalformedSchedule {
+    /// Decodes the document of a schedule.
+    pub(crate) fn decode(id: String, document: Value) -> Result<Schedule, Self> {
+        Schedule::deserialize(&document).map_err(|_| {
+            let server = document["for"].as_str().map(str::to_owned);
+            let (field, reason) = defect(&document);
+            Self {
+                id,
+                server,
+                field,
+                reason,
+            }
+        })
+    }
+
+    /// A schedule of a document that is not valid JSON.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn no_json(id: String) -> Self {
+        Self {
+            id,
+            server: None,
+            field: String::new(),
+            reason: "the document is not valid JSON".to_owned(),
+        }
+    }
+}
+
+/// Returns the first field that is malformed or missing, and what is wrong with it.
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+fn defect(document: &Value) -> (String, String) {
+    const REQUIRED: [&str; 3] = ["for", "cmd", "cron"];
+
+    let is_malformed = |(field, value): &(&String, &Value)| {
+        let mut alone = serde_json::json!({ "id": "", "for": "", "cmd": "", "cron": "" });
+        alone[field.as_str()] = (*value).clone();
+        Schedule::deserialize(alone).is_err()
+    };
+    let fields = || document.as_object().into_iter().flatten();
+    if let Some(field) = REQUIRED.into_iter().find(|it| document.get(it).is_none()) {
+        return (field.to_owned(), "it is missing".to_owned());
+    }
+    let (field, value) = match fields().find(is_malformed) {
+        Some((field, value)) => (field.clone(), value),
+        None => (String::new(), document),
+    };
+    let expected = match &*field {
+        "missed" => "skip or once",
+        "paused" => "true or false",
+        "grace" | "next" | "done" => "a number of seconds",
+        "keep" | "rev" => "a whole number",
+        "failed" => "a list of numbers",
+        "last" => "an object with due, at and ok",
+        _ => "a string",
+    };
+    let actual = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) if expected.contains("number") => "one that is out of range",
+        Value::Number(_) => "a number",
+        Value::String(text) if NOT_FINITE.contains(&&**text) => text,
+        Value::String(_) if field == "missed" => "another string",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    };
+    (field, format!("expected {expected}, not {actual}"))
+}
+
+/// The numbers that JSON lacks, as other programs write them.
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+pub(crate) const NOT_FINITE: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
 
 /// Without the arguments, which may be secret.
 impl fmt::Debug for Schedule {

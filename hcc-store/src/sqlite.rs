@@ -27,8 +27,8 @@ use tracing::warn;
 use self::schema::{MAX_AGE, SCHEMA};
 use crate::error::invalid_document;
 use crate::{
-    Attachment, Changes, Fields, IfMissing, Order, Patch, Precondition, Record, RecordStream,
-    Result, Revision, Schedule, Schedules, Stage, Store, Write,
+    Attachment, Changes, Fields, IfMissing, MalformedSchedule, Order, Patch, Precondition, Record,
+    RecordStream, Result, Revision, Schedule, Schedules, Stage, Store, Write,
 };
 
 /// How many records one transaction reads or writes, so that other calls and processes wait only for
@@ -294,8 +294,12 @@ impl Store for Sqlite {
         self.read_schedules(which).await
     }
 
-    async fn next_schedule(&self) -> Result<Option<SystemTime>> {
-        self.earliest_schedule().await
+    async fn malformed_schedules(&self) -> Result<Vec<MalformedSchedule>> {
+        self.read_malformed_schedules().await
+    }
+
+    async fn next_schedule(&self, after: SystemTime) -> Result<Option<SystemTime>> {
+        self.earliest_schedule(after).await
     }
 
     async fn put_schedule(&self, schedule: &Schedule) -> Result<bool> {

@@ -9,7 +9,10 @@ use futures_core::Stream;
 use futures_util::TryStreamExt;
 use serde_json::Value;
 
-use crate::{Changes, Error, Fields, Patch, Record, Result, Revision, Schedule, Schedules, Stage};
+use crate::{
+    Changes, Error, Fields, MalformedSchedule, Patch, Record, Result, Revision, Schedule,
+    Schedules, Stage,
+};
 
 /// Records that are read while the stream is polled; see [`Store::stream`].
 pub type RecordStream<'a> = Pin<Box<dyn Stream<Item = Result<Record>> + Send + 'a>>;
@@ -125,13 +128,20 @@ pub trait Store: Debug + Send + Sync {
         Err(Error::Unsupported { what: "schedules" })
     }
 
-    /// Returns when the next schedule is [due](Schedule::due). The cost does not depend on the number of
-    /// schedules.
+    /// Returns the schedules whose documents are malformed, which [`schedules`](Self::schedules) leaves
+    /// out; none by default. They can be [removed](Self::remove_schedule).
+    async fn malformed_schedules(&self) -> Result<Vec<MalformedSchedule>> {
+        Ok(Vec::new())
+    }
+
+    /// Returns when the next schedule is [due](Schedule::due) after this time. The cost does not depend
+    /// on the number of schedules.
     ///
     /// # Errors
     ///
     /// As [`schedules`](Self::schedules).
-    async fn next_schedule(&self) -> Result<Option<SystemTime>> {
+    async fn next_schedule(&self, after: SystemTime) -> Result<Option<SystemTime>> {
+        let _ = after;
         Err(Error::Unsupported { what: "schedules" })
     }
 

@@ -47,7 +47,7 @@ pub enum Error {
         /// What the response says if it is JSON of another form, such as `{"message": "…"}` or
         /// problem details ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)); without secrets of
         /// the request.
-        message: Option<String>,
+        message: Option<Box<str>>,
         /// How long the response asks to wait.
         retry_after: Option<Duration>,
         /// What cannot be requested again, if the response has it all the same; see
@@ -642,7 +642,7 @@ impl ApiError {
 }
 
 /// Returns what an error body of another form than the API's says.
-pub(crate) fn message_of(body: &[u8], secrets: &Secrets) -> Option<String> {
+pub(crate) fn message_of(body: &[u8], secrets: &Secrets) -> Option<Box<str>> {
     const MAX_CHARACTERS: usize = 500;
 
     let mut body = serde_json::from_slice(body).ok()?;
@@ -653,7 +653,7 @@ pub(crate) fn message_of(body: &[u8], secrets: &Secrets) -> Option<String> {
         lines.truncate(end);
         lines.push('…');
     }
-    Some(lines).filter(|text| !text.is_empty())
+    (!lines.is_empty()).then(|| lines.into())
 }
 
 /// Returns the texts of the fields that are meant for people.

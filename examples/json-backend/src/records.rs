@@ -313,9 +313,10 @@ impl Store for JsonStore {
         Ok(schedules.filter(|it| which.include(it)).collect())
     }
 
-    async fn next_schedule(&self) -> Result<Option<SystemTime>> {
+    async fn next_schedule(&self, after: SystemTime) -> Result<Option<SystemTime>> {
         let schedules = self.0.read().await?.schedules;
-        Ok(schedules.values().filter_map(Schedule::due).min())
+        let due = schedules.values().filter_map(Schedule::due);
+        Ok(due.filter(|due| *due > after).min())
     }
 
     async fn put_schedule(&self, schedule: &Schedule) -> Result<bool> {

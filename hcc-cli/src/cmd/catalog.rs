@@ -92,7 +92,8 @@ impl Row for SavedRow {
     const COLUMNS: &'static [&'static str] = &[
         "id", "type", "name", "desc", "server", "size", "created", "arch",
     ];
-    const DROP_IF_NARROW: &'static [&'static str] = &["arch", "name"];
+    const DROP_IF_NARROW: &'static [&'static str] =
+        &["arch", "name", "created", "size", "server", "type"];
 }
 
 #[derive(Serialize)]
@@ -120,6 +121,7 @@ impl From<Image> for ImageRow {
 
 impl Row for ImageRow {
     const COLUMNS: &'static [&'static str] = &["name", "arch", "desc", "os", "v", "id"];
+    const DROP_IF_NARROW: &'static [&'static str] = &["v", "os", "desc", "arch"];
 }
 
 impl Locations {
@@ -156,6 +158,7 @@ impl From<Location> for LocationRow {
 
 impl Row for LocationRow {
     const COLUMNS: &'static [&'static str] = &["name", "desc", "city", "country", "zone", "id"];
+    const DROP_IF_NARROW: &'static [&'static str] = &["desc", "zone", "country", "city"];
 }
 
 impl Types {
@@ -242,7 +245,9 @@ impl Row for TypeRow {
         "available",
         "ends",
     ];
-    const DROP_IF_NARROW: &'static [&'static str] = &["cpu", "arch", "currency"];
+    const DROP_IF_NARROW: &'static [&'static str] = &[
+        "cpu", "arch", "ends", "hourly", "disk", "currency", "cores", "memory",
+    ];
 
     fn cells(&self) -> Vec<String> {
         vec![

@@ -15,12 +15,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
 use crate::cmd::action::Done;
-use crate::cmd::args::{Defaults, Waiting, retry_while_busy};
+use crate::cmd::args::{Defaults, Waiting, goes_on, retry_while_busy};
 use crate::config::Config;
 use crate::error::{Context, Result};
 use crate::output::Output;
 use crate::output::next_steps::{self, Next};
-use crate::platform::signals::finish;
+use crate::platform::signals::{cancel_on_signal, finish};
 use crate::price::with_currency;
 
 /// Create a server; idempotent: a name is never created twice
@@ -138,9 +138,9 @@ impl Create {
         if options.backups || options.protect {
             if self.waiting.timeout().is_none() {
                 // Hetzner refuses both until the server exists.
-                project
-                    .wait(actions.clone(), COMPLETION_TIMEOUT, |_| {})
-                    .await?;
+                let wait = project.wait(actions.clone(), COMPLETION_TIMEOUT, |_| {});
+                let waited = cancel_on_signal(async { Ok(wait.await?) }).await;
+                waited.map_err(|error| goes_on(error, &actions))?;
             }
             let complete = async || Ok(project.complete(&self.name, &options).await?);
             let timeout = self.waiting.timeout_before_request();

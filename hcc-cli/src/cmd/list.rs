@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::config::Config;
-use crate::duration::{self, age};
+use crate::duration::{self, age, rfc3339};
 use crate::error::{CliError, Exit, Result};
 use crate::output::{Output, Row};
 use crate::platform::signals::cancel_on_signal;
@@ -149,7 +149,9 @@ impl Row for ServerSummary {
         "age", "labels",
     ];
     const HIDDEN: &'static [&'static str] = &["created"];
-    const DROP_IF_NARROW: &'static [&'static str] = &["ip6", "image", "location"];
+    const DROP_IF_NARROW: &'static [&'static str] = &[
+        "ip6", "labels", "image", "location", "known", "age", "type", "ip4", "status",
+    ];
 
     fn cells(&self) -> Vec<String> {
         let mut cells = vec![self.name.clone(), self.known.as_str().to_owned()];
@@ -209,7 +211,7 @@ impl From<Record> for Cached {
             image: record.image.and_then(|image| image.name.or(image.desc)),
             ip4: record.ip4,
             ip6: record.ip6,
-            created: record.created,
+            created: record.created.as_deref().map(rfc3339),
             labels: record.labels.unwrap_or_default(),
             synced: record.synced.and_then(timestamp),
         }
@@ -222,7 +224,9 @@ impl Row for Cached {
         "age", "labels",
     ];
     const HIDDEN: &'static [&'static str] = &["created"];
-    const DROP_IF_NARROW: &'static [&'static str] = &["ip6", "image", "location"];
+    const DROP_IF_NARROW: &'static [&'static str] = &[
+        "ip6", "labels", "image", "location", "age", "type", "ip4", "synced", "status",
+    ];
 
     fn cells(&self) -> Vec<String> {
         let synced = self.synced.map(|at| format!("{} ago", age(at)));

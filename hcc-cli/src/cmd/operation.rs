@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use hcc_core::operation::Operation;
-use hcc_core::{Argument, ArgumentKind, Description, Form, ServerName, Verb};
+use hcc_core::{Argument, ArgumentKind, Description, Form, Permission, ServerName, Verb};
 use hcc_store::SavedImage;
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -15,8 +15,10 @@ use serde_json::{Map, Value, json};
 use crate::cmd::action::Done;
 use crate::cmd::args::{Confirmation, Selection, Waiting, for_each, retry_while_busy};
 use crate::config::Config;
+use crate::duration::{rfc3339, rfc3339_of};
 use crate::error::{CliError, Result};
 use crate::output::{Output, Row};
+use crate::platform::signals::cancel_on_signal;
 use crate::price::{rounded, with_currency};
 
 /// An operation on servers.
@@ -190,9 +192,15 @@ fn flag(argument: &Argument) -> Arg {
         }
         ArgumentKind::Number => arg
             .value_name("NUMBER")
-            .value_parser(clap::value_parser!(u64)),
+            .allow_negative_numbers(true)
+            .value_parser(number),
         _ => arg.value_name(&*argument.flag().to_uppercase().leak()),
     }
+}
+
+fn number(text: &str) -> Result<u64> {
+    let number = text.parse();
+    number.map_err(|_| CliError::usage("expected a whole number"))
 }
 
 /// Returns the id of a flag. One that is also the flag of a setting replaces it, and its values
@@ -237,30 +245,41 @@ impl OperationCommand {
                 let question = format!("{} ({name})?", self.form.about);
                 confirmation.ask(config, &question)?;
             }
-            let execute = async || Ok(project.operate(name, &operation).await?);
+            let execute = async || {
+                let operate = async { Ok(project.operate(name, &operation).await?) };
+                let executed = cancel_on_signal(operate).await;
+                match self.form.permission {
+                    Some(Permission::View) => executed,
+                    _ => executed.map_err(|error| interrupted(error, self.verb, name)),
+                }
+            };
+            let mut has_data = false;
             let mut executed = retry_while_busy(name, timeout, execute).await?;
-            let started = std::mem::take(&mut executed.actions);
-            // A password that nothing else has is printed even if the wait fails.
-            let waited = self.waiting.wait(&project, started.clone()).await;
-            let (done, failed) = match waited {
-                Ok(done) => (done, None),
-                Err(error) => (started, Some(error)),
-            };
-            let report = Report {
-                done: Done::new(name, &done),
-                note: executed.note.as_deref(),
-                password: executed.password.as_ref().map(|it| it.expose_secret()),
-            };
-            let is_urgent = report.password.is_some();
-            if is_urgent {
-                report.print(out)?;
+            if let Some(data) = executed.data.take() {
+                has_data = true;
+                print(&with_times(data), self.verb, out)?;
             }
-            failed.map_or(Ok(()), Err)?;
-            project.conclude(name, &executed).await?;
-            match &executed.data {
-                Some(data) => print(data, self.verb, out),
-                None if is_urgent => Ok(()),
-                None => report.print(out),
+            let started = std::mem::take(&mut executed.actions);
+            let password = executed.password.as_ref().map(|it| it.expose_secret());
+            let report = |actions| Report {
+                done: Done::new(name, actions),
+                note: executed.note.as_deref(),
+                password,
+            };
+            let waited = async {
+                let actions = self.waiting.wait(&project, started.clone()).await?;
+                let conclude = async { Ok(project.conclude(name, &executed).await?) };
+                cancel_on_signal(conclude).await?;
+                Ok(actions)
+            };
+            match waited.await {
+                Ok(actions) if !has_data => report(&actions).print(out),
+                // Nothing else has the password.
+                Err(error) if password.is_some() => {
+                    report(&started).print(out)?;
+                    Err(error)
+                }
+                waited => waited.map(drop),
             }
         })
         .await
@@ -283,8 +302,14 @@ impl OperationCommand {
             };
             let first = match argument.kind {
                 ArgumentKind::Map => {
-                    let is_pair = |value: &&&str| value.contains('=');
-                    values.len() - values.iter().rev().take_while(is_pair).count()
+                    let is_pair = |value: &&str| value.contains('=');
+                    let first = values.iter().position(is_pair).unwrap_or(values.len());
+                    if let Some(other) = values[first..].iter().find(|value| !is_pair(value)) {
+                        let message =
+                            format!("invalid {} {other:?}: expected KEY=VALUE", argument.flag());
+                        return Err(CliError::usage(message));
+                    }
+                    first
                 }
                 ArgumentKind::List => servers,
                 _ => values.len().saturating_sub(1).max(servers),
@@ -314,6 +339,16 @@ impl OperationCommand {
     }
 }
 
+/// Says after an interruption that what Hetzner has begun goes on, without the steps that follow.
+fn interrupted(error: CliError, verb: Verb, name: &ServerName) -> CliError {
+    if !error.exit().is_by_signal() {
+        return error;
+    }
+    let message = format!("interrupted, but what {verb} has begun goes on at Hetzner");
+    CliError::new(error.exit(), "interrupted", message)
+        .hint(format!("run hcc show {name} to see its state"))
+}
+
 /// What an operation has done, for programs.
 #[serde_with::skip_serializing_none]
 #[derive(Serialize)]
@@ -339,6 +374,51 @@ impl Report<'_> {
     }
 }
 
+/// Formats the times in what an operation has read, which are those of records.
+fn with_times(data: Value) -> Value {
+    const TIMES: [&str; 7] = ["created", "synced", "ts", "at", "due", "start", "end"];
+
+    let time = |value: Value| match &value {
+        Value::String(text) => rfc3339(text).into(),
+        Value::Number(seconds) => match seconds.as_f64().and_then(rfc3339_of) {
+            Some(time) => time.into(),
+            None => value,
+        },
+        _ => value,
+    };
+    let sample = |sample: Value| match sample {
+        Value::Array(mut pair) => {
+            let at = pair.first_mut().map(Value::take);
+            pair.splice(..1.min(pair.len()), at.map(time))
+                .for_each(drop);
+            Value::Array(pair)
+        }
+        other => other,
+    };
+    let Value::Object(fields) = data else {
+        return match data {
+            Value::Array(values) => values.into_iter().map(with_times).collect(),
+            other => other,
+        };
+    };
+    let fields = fields.into_iter().map(|(name, value)| {
+        let value = match (&*name, value) {
+            (name, value) if TIMES.contains(&name) => time(value),
+            ("labels", value) => value,
+            ("series", Value::Object(series)) => {
+                let series = series.into_iter().map(|(name, samples)| match samples {
+                    Value::Array(samples) => (name, samples.into_iter().map(sample).collect()),
+                    other => (name, other),
+                });
+                Value::Object(series.collect())
+            }
+            (_, value) => with_times(value),
+        };
+        (name, value)
+    });
+    Value::Object(fields.collect())
+}
+
 /// Prints what an operation has read.
 fn print(data: &Value, verb: Verb, out: &Output) -> Result<()> {
     match verb {
@@ -354,6 +434,7 @@ fn print(data: &Value, verb: Verb, out: &Output) -> Result<()> {
 
 impl Row for SavedImage {
     const COLUMNS: &'static [&'static str] = &["id", "name", "stat", "size", "created", "labels"];
+    const DROP_IF_NARROW: &'static [&'static str] = &["labels", "stat", "size", "created"];
 
     fn cells(&self) -> Vec<String> {
         let labels = self.labels.iter();
@@ -385,6 +466,7 @@ struct SeriesRow {
 
 impl Row for SeriesRow {
     const COLUMNS: &'static [&'static str] = &["series", "samples", "lowest", "highest", "newest"];
+    const DROP_IF_NARROW: &'static [&'static str] = &["samples", "lowest", "highest"];
 }
 
 fn samples(data: &Value) -> Vec<SeriesRow> {

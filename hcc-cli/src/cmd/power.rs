@@ -6,13 +6,14 @@ use hcc_core::{Power, Project, ServerName};
 use hcloud_api::Action;
 
 use crate::cmd::action::Done;
-use crate::cmd::args::{Confirmation, Targets, Waiting, for_each, retry_while_busy};
+use crate::cmd::args::{Confirmation, Targets, Waiting, for_each, goes_on, retry_while_busy};
 use crate::config::Config;
 use crate::duration;
 use crate::error::Result;
 use crate::output::Output;
 use crate::output::next_steps::{self, Next};
 use crate::output::progress::spinner;
+use crate::platform::signals::cancel_on_signal;
 
 /// Power on servers
 #[derive(Debug, clap::Args)]
@@ -85,9 +86,10 @@ impl Stop {
             let stop = self.change.request(&project, name, Power::Stop).await?;
             let mut actions = vec![stop];
             let spinner = spinner(format!("waiting for {name} to shut down"));
-            let is_off = project.is_off_within(name, timeout).await;
+            let is_off = async { Ok(project.is_off_within(name, timeout).await?) };
+            let is_off = cancel_on_signal(is_off).await;
             spinner.finish_and_clear();
-            if !is_off? {
+            if !is_off.map_err(|error| goes_on(error, &actions))? {
                 eprintln!("hcc: {name} did not shut down in time; powering it off");
                 actions.push(self.change.request(&project, name, Power::Force).await?);
             }

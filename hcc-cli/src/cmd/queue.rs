@@ -3,7 +3,7 @@
 use std::env;
 use std::time::Duration;
 
-use hcc_core::{Frontend, Outcome};
+use hcc_core::{Error, Frontend, InvalidRequest, Outcome, Request};
 use hcc_queue::{Command, CommandId, Entry, State};
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
@@ -105,6 +105,12 @@ impl Push {
         let mut command = Command::new(self.verb, self.server);
         command.args = self.args;
         command.by = self.by;
+        if let Err(
+            invalid @ (InvalidRequest::Arguments { .. } | InvalidRequest::UnknownArgument { .. }),
+        ) = Request::try_from(&command)
+        {
+            return Err(Error::from(invalid).into());
+        }
         let change = format!("push {} {}", command.verb, command.server);
         let frontend = Frontend::new(config.store().await?, config.queue().await?);
         let timeout = self.wait.filter(|_| !config.is_dry_run());
@@ -146,7 +152,12 @@ fn user() -> String {
 impl Pull {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
         let queue = config.queue().await?.with_user(user());
-        match queue.pull().await? {
+        let mut refused = Refused::default();
+        let pulled = queue
+            .pull_with(|command, reason| refused.add(command, reason))
+            .await;
+        refused.report();
+        match pulled? {
             Some(command) => print(&command, &out),
             None => Err(CliError::silent(Exit::Failed)),
         }
@@ -158,10 +169,44 @@ impl Next {
         let queue = config.queue().await?.with_user(user());
         let mut consumer = queue.consumer().await?;
         self.marks.begin();
+        let report = |command: &Command, reason: &str| {
+            let mut refused = Refused::default();
+            refused.add(command, reason);
+            refused.report();
+        };
         tokio::select! {
-            command = self.marks.during(consumer.pull()) => print(&command?, &out),
+            command = self.marks.during(consumer.pull_with(report)) => print(&command?, &out),
             () = stdout_closed() => Ok(()),
         }
+    }
+}
+
+/// The commands that were moved to the dead letters instead of being pulled.
+#[derive(Default)]
+struct Refused {
+    count: usize,
+    /// The first one, and why.
+    first: Option<String>,
+}
+
+impl Refused {
+    fn add(&mut self, command: &Command, reason: &str) {
+        self.count += 1;
+        let Command { verb, server, .. } = command;
+        self.first
+            .get_or_insert_with(|| format!("{verb} {server}: {reason}"));
+    }
+
+    fn report(&self) {
+        let Some(first) = &self.first else {
+            return;
+        };
+        let commands = match self.count {
+            1 => format!("1 command moved to the dead letters: {first}"),
+            count => format!("{count} commands moved to the dead letters, such as {first}"),
+        };
+        eprintln!("hcc: {}", commands.replace(char::is_control, " "));
+        eprintln!("hint: run hcc queue list");
     }
 }
 
@@ -348,6 +393,7 @@ impl Row for EntryRow {
     const COLUMNS: &'static [&'static str] = &[
         "id", "state", "cmd", "for", "age", "attempts", "by", "why", "args",
     ];
+    const DROP_IF_NARROW: &'static [&'static str] = &["args", "attempts", "by", "age", "why"];
 
     fn cells(&self) -> Vec<String> {
         let Pushed {

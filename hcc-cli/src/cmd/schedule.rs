@@ -6,14 +6,15 @@ use std::time::{Duration, SystemTime};
 
 use clap::{Command as Parser, FromArgMatches, Subcommand};
 use hcc_core::{
-    AllowAll, ArgumentKind, DueTimes, Frontend, NewSchedule, Request, ServerName,
-    Verb as CommandVerb,
+    AllowAll, ArgumentKind, Command, DueTimes, Frontend, NewSchedule, OfferedCatalog, Request,
+    ServerName, Verb as CommandVerb,
 };
-use hcc_store::{Missed, Schedule};
+use hcc_store::{MalformedSchedule, Missed, Schedule};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use self::when::When;
 use crate::cmd::args::line;
@@ -85,6 +86,9 @@ struct Add {
     by: Option<String>,
 }
 
+/// How long Hetzner may take to report what can be ordered.
+const CATALOG_TIMEOUT: Duration = Duration::from_secs(5);
+
 const USAGE: &str =
     "hcc schedule add [OPTIONS] NAME COMMAND… (--at HH:MM | --every PERIOD | --cron FIELDS)";
 
@@ -116,7 +120,10 @@ impl ScheduleCommand {
         let frontend = Frontend::new(config.store().await?, config.queue().await?);
         match self.verb {
             Verb::Add(add) => {
-                let added = frontend.add_schedule(&add.schedule()?, &AllowAll).await?;
+                let schedule = add.schedule()?;
+                schedule.check().map_err(hcc_core::Error::from)?;
+                check_offers(config, &schedule.request.command).await?;
+                let added = frontend.add_schedule(&schedule, &AllowAll).await?;
                 let row = ScheduleRow::from(&added);
                 let summary = format!("{}: {}, next {}", row.r#for, row.command(), row.next_due());
                 match config.is_dry_run() {
@@ -126,8 +133,11 @@ impl ScheduleCommand {
             }
             Verb::List(List { name }) => {
                 let schedules = frontend.schedules(name.as_ref()).await?;
-                let rows: Vec<_> = schedules.iter().map(ScheduleRow::from).collect();
-                out.rows(&rows)
+                let malformed = frontend.malformed_schedules(name.as_ref()).await?;
+                let schedules = schedules.iter().map(ScheduleRow::from);
+                let rows = schedules.map(|row| Listed::Schedule(Box::new(row)));
+                let malformed = malformed.into_iter().map(Listed::from);
+                out.rows(&rows.chain(malformed).collect::<Vec<_>>())
             }
             Verb::Pause(ids) => {
                 let ids = ids.find(&frontend).await?;
@@ -158,13 +168,16 @@ impl Ids {
     /// Returns the whole ids.
     async fn find(&self, frontend: &Frontend) -> Result<Vec<String>> {
         let schedules = frontend.schedules(None).await?;
+        let malformed = frontend.malformed_schedules(None).await?;
+        let ids = schedules.into_iter().map(|it| it.id);
+        let ids: Vec<_> = ids.chain(malformed.into_iter().map(|it| it.id)).collect();
         let find = |id: &String| {
-            if schedules.iter().any(|schedule| schedule.id == *id) {
+            if ids.contains(id) {
                 return Ok(id.clone());
             }
-            let mut found = schedules.iter().filter(|it| it.id.starts_with(id));
+            let mut found = ids.iter().filter(|it| it.starts_with(id));
             match (found.next(), found.next()) {
-                (Some(schedule), None) => Ok(schedule.id.clone()),
+                (Some(id), None) => Ok(id.clone()),
                 (Some(_), Some(_)) => {
                     let message = format!("the schedule id {id} is ambiguous");
                     Err(CliError::new(Exit::Usage, "ambiguous", message))
@@ -235,6 +248,34 @@ impl Add {
         let (_, operation) = parsed.map_err(invalid)?.operation()?;
         Ok(Request::new(operation.into(), self.name.clone()))
     }
+}
+
+/// Checks that everything exists that a command names, if that can be found out.
+async fn check_offers(config: &Config, command: &Command) -> Result<()> {
+    let names_nothing = OfferedCatalog::default().check(command).is_ok();
+    if names_nothing {
+        return Ok(());
+    }
+    match catalog(config).await {
+        Some(catalog) => Ok(catalog.check(command)?),
+        None => Ok(()),
+    }
+}
+
+/// Returns what can be ordered, as a worker has published it, or else as Hetzner reports it.
+async fn catalog(config: &Config) -> Option<OfferedCatalog> {
+    let published = async {
+        let (users, project) = config.accounts().ok()?;
+        let accounts = hcc_store::open_accounts(&users).await.ok()?;
+        OfferedCatalog::read(&*accounts, &project).await.ok()?
+    };
+    if let Some(catalog) = published.await {
+        return Some(catalog);
+    }
+    config.token_source().ok()??;
+    let project = config.project_without_records().ok()?;
+    let fetched = timeout(CATALOG_TIMEOUT, OfferedCatalog::fetch(&project));
+    fetched.await.ok()?.ok()
 }
 
 fn local_time_zone() -> String {
@@ -362,13 +403,64 @@ fn words(value: &Value) -> String {
     }
 }
 
-impl Row for ScheduleRow {
+/// A schedule in a list.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Listed {
+    Schedule(Box<ScheduleRow>),
+    Malformed {
+        id: String,
+        r#for: Option<String>,
+        malformed: Malformed,
+    },
+}
+
+/// What is wrong with a schedule that another program has stored.
+#[derive(Serialize)]
+struct Malformed {
+    field: String,
+    reason: String,
+}
+
+impl From<MalformedSchedule> for Listed {
+    fn from(schedule: MalformedSchedule) -> Self {
+        Self::Malformed {
+            id: schedule.id,
+            r#for: schedule.server,
+            malformed: Malformed {
+                field: schedule.field,
+                reason: schedule.reason,
+            },
+        }
+    }
+}
+
+impl Row for Listed {
     const COLUMNS: &'static [&'static str] = &[
         "id", "for", "command", "when", "tz", "next", "last", "by", "missed", "keep", "cron",
     ];
     const HIDDEN: &'static [&'static str] = &["by", "missed", "keep", "cron"];
-    const DROP_IF_NARROW: &'static [&'static str] = &["last", "tz"];
+    const DROP_IF_NARROW: &'static [&'static str] = &["last", "tz", "when", "next"];
 
+    fn cells(&self) -> Vec<String> {
+        match self {
+            Self::Schedule(row) => row.cells(),
+            Self::Malformed {
+                id,
+                r#for,
+                malformed: Malformed { field, reason },
+            } => {
+                let found = [field.as_str(), reason].join(": ");
+                let found = format!("malformed: {}", found.trim_start_matches(": "));
+                let mut cells = vec![id.clone(), r#for.clone().unwrap_or_default(), found];
+                cells.resize(Self::COLUMNS.len(), String::new());
+                cells
+            }
+        }
+    }
+}
+
+impl ScheduleRow {
     fn cells(&self) -> Vec<String> {
         let last = match &self.last {
             None => String::new(),

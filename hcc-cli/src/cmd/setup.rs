@@ -38,7 +38,19 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    pub(crate) async fn run(self, mut config: Config, out: Output) -> Result<()> {
+    pub(crate) async fn run(self, config: Config, out: Output) -> Result<()> {
+        let done = self.set_up(config, out).await;
+        done.map_err(|error| match &error.hint {
+            Some(hint) => {
+                let hint = hint.replace("run hcc setup to set another one", ANOTHER_TOKEN);
+                let hint = hint.replace("run hcc setup", TOKEN);
+                error.hint(hint)
+            }
+            None => error,
+        })
+    }
+
+    async fn set_up(self, mut config: Config, out: Output) -> Result<()> {
         if let Some(path) = self.import {
             import(path, &mut config)?;
         }
@@ -61,9 +73,24 @@ impl Setup {
         };
         // What the user has seen and kept is not refused.
         check_offers(&config.persisted(), |_| !is_interactive).await?;
+        warn_if_read_only(&config).await;
         save(&config, &out)?;
         completion_cache::store_all(&config.persisted(), &catalog);
         Ok(())
+    }
+}
+
+/// What to do about a token, instead of running this verb again.
+const TOKEN: &str = "pass a token in HCLOUD_TOKEN, or the name of a file with --token-file";
+const ANOTHER_TOKEN: &str =
+    "pass another one in HCLOUD_TOKEN, or the name of a file with --token-file";
+
+/// Says that servers cannot be changed with the token, if that is so.
+async fn warn_if_read_only(config: &Config) {
+    let may_write = async { Ok(config.persisted().client()?.may_write().await?) };
+    let may_write: Result<bool> = may_write.await;
+    if matches!(may_write, Ok(false)) {
+        eprintln!("hcc: warning: the token is read-only: servers can be listed, but not changed");
     }
 }
 

@@ -106,7 +106,7 @@ impl Worker {
         let mut second = ShutdownSignals::listen(Hangup::Reloads)?;
         let cancelled = async {
             second.next().await;
-            second.next().await;
+            second.next().await
         };
         let monitor = match self.metrics {
             Some(address) => Some(Monitor::listen(address, projects.clone()).await?),
@@ -121,7 +121,7 @@ impl Worker {
         };
         tokio::select! {
             ended = serve(&projects, recorder) => ended,
-            () = cancelled => Err(CliError::interrupted()),
+            exit = cancelled => Err(CliError::interrupted(exit)),
             served = served => match served? {},
             never = report(&projects, &changed) => match never {},
             never = systemd::keep_watchdog_alive() => match never {},
@@ -239,7 +239,7 @@ async fn serve(projects: &[Arc<Served>], recorder: Option<Recorder>) -> Result<(
                     }
                 }
             },
-            () = shutdown.next(), if !*stop.borrow() => {
+            _ = shutdown.next(), if !*stop.borrow() => {
                 info!("shutting down");
                 systemd::stopping();
                 stop.send_replace(true);

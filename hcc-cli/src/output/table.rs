@@ -10,12 +10,26 @@ const GAP: &str = "  ";
 /// The width that no column is narrowed below.
 const MIN_WIDTH: usize = 6;
 
+/// The columns that are never narrowed: a part of a name, an id or a word is of no use.
+const WHOLE: [&str; 6] = ["name", "id", "for", "server", "state", "cmd"];
+
+/// The columns of free text, which are narrowed before others are dropped, and the width that they keep.
+const TEXTS: [&str; 6] = ["desc", "why", "args", "labels", "command", "last"];
+const MIN_TEXT_WIDTH: usize = 24;
+
+/// The widest cells that others are aligned with, unless the table is fitted to a terminal.
+const MAX_ALIGNED: usize = 60;
+
 /// Rows of cells under the names of their columns.
 ///
 /// The cells are in one string, so that tables of many rows fit into memory.
 pub(crate) struct Table {
     columns: Vec<&'static str>,
+    /// The widths of the widest cells.
     widths: Vec<usize>,
+    /// The widths to which cells are filled up; longer cells are written whole unless it is fitted.
+    aligned: Vec<usize>,
+    is_fitted: bool,
     /// The positions of the columns that are written.
     shown: Vec<usize>,
     text: String,
@@ -25,8 +39,11 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(columns: Vec<&'static str>) -> Self {
+        let widths: Vec<_> = columns.iter().map(|name| name.len()).collect();
         Self {
-            widths: columns.iter().map(|name| name.len()).collect(),
+            aligned: widths.clone(),
+            widths,
+            is_fitted: false,
             shown: (0..columns.len()).collect(),
             columns,
             text: String::new(),
@@ -35,8 +52,13 @@ impl Table {
     }
 
     pub(crate) fn push(&mut self, cells: impl IntoIterator<Item = String>) {
-        for (cell, width) in cells.into_iter().zip(&mut self.widths) {
-            *width = measure_text_width(&cell).max(*width);
+        let widths = self.widths.iter_mut().zip(&mut self.aligned);
+        for (cell, (widest, aligned)) in cells.into_iter().zip(widths) {
+            let width = measure_text_width(&cell);
+            *widest = width.max(*widest);
+            if width <= MAX_ALIGNED {
+                *aligned = width.max(*aligned);
+            }
             // A value must not move the cursor.
             let printed = cell.chars().map(|c| if c.is_control() { ' ' } else { c });
             self.text.extend(printed);
@@ -57,7 +79,7 @@ impl Table {
     }
 
     /// Fits the table to the terminal, if there is one: drops optional columns in their order, then
-    /// narrows the widest ones.
+    /// narrows texts and the widest of the other columns.
     pub(crate) fn fitted(mut self, optional: &[&str]) -> Self {
         if let Some((_, columns)) = Term::stdout().size_checked() {
             self.fit(columns.into(), optional);
@@ -66,17 +88,30 @@ impl Table {
     }
 
     fn fit(&mut self, limit: usize, optional: &[&str]) {
-        for name in optional {
-            if line_width(&self.shown_widths()) <= limit {
-                return;
+        let mut optional = optional.iter();
+        let mut widths = loop {
+            let mut widths = self.shown_widths();
+            let texts = self.are_shown(|name| TEXTS.contains(&name));
+            narrow(&mut widths, &texts, MIN_TEXT_WIDTH, limit);
+            match optional.next() {
+                Some(name) if line_width(&widths) > limit => {
+                    self.shown.retain(|&column| self.columns[column] != *name);
+                }
+                _ => break widths,
             }
-            self.shown.retain(|&column| self.columns[column] != *name);
-        }
-        let mut widths = self.shown_widths();
-        narrow(&mut widths, limit);
+        };
+        let others = self.are_shown(|name| !WHOLE.contains(&name));
+        narrow(&mut widths, &others, MIN_WIDTH, limit);
         for (&column, width) in self.shown.iter().zip(widths) {
-            self.widths[column] = width;
+            self.aligned[column] = width;
         }
+        self.is_fitted = true;
+    }
+
+    /// Returns for each column that is shown whether its name is one of these.
+    fn are_shown(&self, is_one: impl Fn(&str) -> bool) -> Vec<bool> {
+        let shown = self.shown.iter();
+        shown.map(|&column| is_one(self.columns[column])).collect()
     }
 
     fn shown_widths(&self) -> Vec<usize> {
@@ -117,13 +152,17 @@ impl Table {
         let shown = last.map_or(&[][..], |last| &self.shown[..=last]);
         for (position, &column) in shown.iter().enumerate() {
             let cell = cells[column];
-            let text = truncate_str(cell, self.widths[column], "…");
+            let width = self.aligned[column];
+            let text = match self.is_fitted {
+                true => truncate_str(cell, width, "…"),
+                false => cell.into(),
+            };
             match style(self.columns[column], cell) {
                 Some(style) => write!(out, "{}", style.apply_to(&text))?,
                 None => write!(out, "{text}")?,
             }
             if Some(position) != last {
-                let rest = self.widths[column].saturating_sub(measure_text_width(&text));
+                let rest = width.saturating_sub(measure_text_width(&text));
                 write!(out, "{}{GAP}", " ".repeat(rest))?;
             }
         }
@@ -150,11 +189,12 @@ fn line_width(widths: &[usize]) -> usize {
     widths.iter().sum::<usize>() + gaps
 }
 
-/// Narrows the widest columns until a line fits.
-fn narrow(widths: &mut [usize], limit: usize) {
+/// Narrows the widest of some columns until a line fits.
+fn narrow(widths: &mut [usize], of: &[bool], min: usize, limit: usize) {
     while line_width(widths) > limit {
-        match widths.iter_mut().max() {
-            Some(widest) if *widest > MIN_WIDTH => *widest -= 1,
+        let some = widths.iter_mut().zip(of).filter(|(_, is_one)| **is_one);
+        match some.map(|(width, _)| width).max() {
+            Some(widest) if *widest > min => *widest -= 1,
             _ => return,
         }
     }
@@ -168,7 +208,7 @@ mod tests {
     fn widest_columns_are_narrowed_to_fit() {
         let mut widths = [4, 30, 20, 7];
 
-        narrow(&mut widths, 57);
+        narrow(&mut widths, &[true; 4], MIN_WIDTH, 57);
 
         assert_eq!(widths.iter().sum::<usize>() + 3 * GAP.len(), 57);
         assert_eq!(widths, [4, 20, 20, 7]);
@@ -184,14 +224,15 @@ mod tests {
 
         table.write(&mut out, false).unwrap();
 
-        assert!(String::from_utf8(out).unwrap().contains(&long));
+        let text = String::from_utf8(out).unwrap();
+        assert_eq!(text, format!("{long}  off\nweb1  off\n"));
     }
 
     #[test]
     fn columns_keep_a_minimal_width() {
         let mut widths = [4, 30, 20];
 
-        narrow(&mut widths, 1);
+        narrow(&mut widths, &[true; 3], MIN_WIDTH, 1);
 
         assert_eq!(widths, [4, MIN_WIDTH, MIN_WIDTH]);
     }
@@ -211,6 +252,44 @@ mod tests {
         assert_eq!(fitted(26), "web1  x86   shared  0.0067\n");
         assert_eq!(fitted(25), "web1  x86   0.0067\n");
         assert_eq!(fitted(17), "web1  0.0067\n");
+    }
+
+    #[test]
+    fn names_and_ids_are_never_cut() {
+        let name = "web".repeat(20);
+        let rows = [
+            [&*name, "4294967296", "off", "env=prod"],
+            ["web1", "7", "running", ""],
+        ];
+        let fitted = |limit| {
+            let mut table = Table::new(vec!["name", "id", "status", "labels"]);
+            let cells = |row: [&str; 4]| row.map(str::to_owned);
+            rows.into_iter().for_each(|row| table.push(cells(row)));
+            table.fit(limit, &["labels"]);
+            let mut out = Vec::new();
+            table.write(&mut out, true).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+
+        for limit in [10, 40, 60, 80, 120] {
+            let text = fitted(limit);
+            assert!(text.contains(&format!("{name}  4294967296  off")), "{text}");
+            assert_eq!(text.contains("LABELS"), limit > 88, "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_are_narrowed_before_other_columns_are_dropped() {
+        let mut table = Table::new(vec!["name", "ip6", "labels"]);
+        table.push(["web1", "2001:db8::1", &"x".repeat(200)].map(str::to_owned));
+
+        table.fit(60, &["ip6", "labels"]);
+
+        let mut out = Vec::new();
+        table.write(&mut out, false).unwrap();
+        let labels = "x".repeat(60 - "web1  2001:db8::1  …".chars().count());
+        let line = format!("web1  2001:db8::1  {labels}…\n");
+        assert_eq!(String::from_utf8(out).unwrap(), line);
     }
 
     #[test]

@@ -3,38 +3,48 @@
 use std::future::pending;
 use std::io;
 use std::pin::pin;
-use std::process::{self, ExitCode};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::error::{CliError, Result};
+use tokio::sync::Notify;
 
-/// Whether the signals that end a process are caught, so that they do not end it by themselves.
-static IS_CAUGHT: AtomicBool = AtomicBool::new(false);
+use crate::error::{CliError, Exit, Result};
 
-/// Waits for a signal that would end any other process, but that the kernel does not deliver to
-/// the first process of a container; returns the exit code.
-pub(crate) async fn end_of_first_process() -> ExitCode {
-    const FIRST: u32 = 1;
+/// How many [`ShutdownSignals`] catch the signals that end a process.
+static CATCHING: AtomicUsize = AtomicUsize::new(0);
+
+/// Reports the first [`ShutdownSignals`].
+static CAUGHT: Notify = Notify::const_new();
+
+/// Waits for a signal that nothing else catches and that does not end the process by itself:
+/// it was caught earlier, or the kernel does not deliver it to the first process of a container.
+/// Returns the exit code.
+pub(crate) async fn end_by_signal() -> ExitCode {
     #[cfg(unix)]
-    if process::id() == FIRST {
+    {
         use tokio::signal::unix::{SignalKind, signal};
 
-        let next = async |kind: SignalKind| {
+        const FIRST: u32 = 1;
+        if std::process::id() != FIRST {
+            CAUGHT.notified().await;
+        }
+        let next = async |kind: SignalKind, exit: Exit| {
             let Ok(mut received) = signal(kind) else {
                 return pending().await;
             };
             loop {
                 received.recv().await;
-                if !IS_CAUGHT.load(Ordering::Relaxed) {
-                    return ExitCode::from(128 + kind.as_raw_value() as u8);
+                if CATCHING.load(Ordering::Relaxed) == 0 {
+                    return exit.into();
                 }
             }
         };
-        return tokio::select! {
-            code = next(SignalKind::interrupt()) => code,
-            code = next(SignalKind::terminate()) => code,
-        };
+        tokio::select! {
+            code = next(SignalKind::interrupt(), Exit::Interrupted) => code,
+            code = next(SignalKind::terminate(), Exit::Terminated) => code,
+        }
     }
+    #[cfg(windows)]
     pending().await
 }
 
@@ -60,9 +70,8 @@ pub(crate) struct ShutdownSignals {
 impl ShutdownSignals {
     /// Catches them from now on: they no longer end the process by themselves.
     pub(crate) fn listen(hangup: Hangup) -> io::Result<Self> {
-        IS_CAUGHT.store(true, Ordering::Relaxed);
         #[cfg(unix)]
-        {
+        let caught = {
             use tokio::signal::unix::{SignalKind, signal};
 
             let signals = [
@@ -70,29 +79,41 @@ impl ShutdownSignals {
                 signal(SignalKind::terminate())?,
             ];
             let hangups = Hangups::listen(hangup)?;
-            Ok(Self { signals, hangups })
-        }
+            Self { signals, hangups }
+        };
         #[cfg(windows)]
-        {
+        let caught = {
             let _ = hangup;
             let signal = tokio::signal::windows::ctrl_c()?;
-            Ok(Self { signal })
-        }
+            Self { signal }
+        };
+        CATCHING.fetch_add(1, Ordering::Relaxed);
+        CAUGHT.notify_one();
+        Ok(caught)
     }
 
-    /// Waits for the next one.
-    pub(crate) async fn next(&mut self) {
+    /// Waits for the next one, and returns the exit code of a program that it ends.
+    pub(crate) async fn next(&mut self) -> Exit {
         #[cfg(unix)]
         {
             let [interrupt, terminate] = &mut self.signals;
             tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                () = self.hangups.end() => {}
+                _ = interrupt.recv() => Exit::Interrupted,
+                _ = terminate.recv() => Exit::Terminated,
+                () = self.hangups.end() => Exit::HungUp,
             }
         }
         #[cfg(windows)]
-        self.signal.recv().await;
+        {
+            self.signal.recv().await;
+            Exit::Interrupted
+        }
+    }
+}
+
+impl Drop for ShutdownSignals {
+    fn drop(&mut self) {
+        CATCHING.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -184,23 +205,21 @@ fn is_ignored_by_parent(kind: tokio::signal::unix::SignalKind) -> bool {
 pub(crate) async fn finish<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let mut work = pin!(work);
     let mut signals = ShutdownSignals::listen(Hangup::Ends)?;
-    tokio::select! {
+    let exit = tokio::select! {
         outcome = &mut work => return outcome,
-        () = signals.next() => {}
-    }
+        exit = signals.next() => exit,
+    };
     eprintln!("hcc: finishing the request in progress; press Ctrl-C again to cancel it");
     cancel_on_signal(work)
         .await
-        .and(Err(CliError::interrupted()))
+        .and(Err(CliError::interrupted(exit)))
 }
 
 /// Drops `work` when Ctrl-C is pressed, SIGTERM arrives or the terminal is closed.
-///
-/// Needed after [`finish`]: signals no longer end the process by themselves.
 pub(crate) async fn cancel_on_signal<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let mut signals = ShutdownSignals::listen(Hangup::Ends)?;
     tokio::select! {
         outcome = work => outcome,
-        () = signals.next() => Err(CliError::interrupted()),
+        exit = signals.next() => Err(CliError::interrupted(exit)),
     }
 }

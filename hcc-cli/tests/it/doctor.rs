@@ -107,7 +107,7 @@ async fn text_output_has_a_line_for_each_finding_and_hints() {
         "{}",
         run.out
     );
-    let last = "warning  worker    no heartbeat for 11 s\n                   hint: start one with \
+    let last = "warning  worker    none has run yet\n                   hint: start one with \
                 hcc worker; only the queue needs it\n";
     assert!(run.out.ends_with(last), "{}", run.out);
 }
@@ -122,4 +122,27 @@ async fn invalid_settings_are_a_finding() {
     let (check, finding) = found(&run)("settings");
     assert_eq!((run.code, check.as_str()), (Some(5), "failed"));
     assert!(finding.contains("locatoin"), "{finding}");
+}
+
+#[tokio::test]
+async fn nothing_is_created_and_a_worker_that_never_ran_is_named() {
+    let user = User::of(Sim::builder()).await;
+    let new = User::of(Sim::builder()).await;
+    user.ok(&["push", "sync", "web1"]).await;
+    let live = user.path(".local/share/hcc/queue.db-live");
+    std::fs::remove_dir_all(&live).unwrap();
+
+    let (plain, dry, first) = tokio::join!(
+        user.hcc(&["doctor", "-o", "json"]),
+        user.hcc(&["--dry-run", "doctor", "-o", "json"]),
+        new.hcc(&["doctor", "-o", "json"]),
+    );
+
+    for run in [plain, dry, first] {
+        let (check, text) = found(&run)("worker");
+        assert_eq!(check, "warning");
+        assert!(text.starts_with("none has run yet"), "{text}");
+    }
+    assert!(!live.exists());
+    assert!(!new.path(".local").exists());
 }

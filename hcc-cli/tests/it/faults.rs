@@ -262,35 +262,161 @@ async fn requested(user: &User) {
         .unwrap();
 }
 
-#[tokio::test]
-async fn interrupted_wait_says_what_goes_on() {
-    let user = User::of(Sim::builder().server("web1", MANAGED)).await;
-    user.fault("latency=30s GET /v1/actions*");
-    let child = user.command(&["reset", "web1", "--yes", "--wait"]).spawn();
-    let child = child.unwrap();
+/// Commands that start an action, with the action.
+const ACTIONS: &[(&[&str], &str)] = &[
+    (&["start", "off1"], "start_server"),
+    (&["stop", "web1"], "shutdown_server"),
+    (&["reset", "web1"], "reset_server"),
+    (&["kill", "web1"], "delete_server"),
+    (&["snapshot", "create", "web1"], "create_image"),
+    (&["backup", "enable", "web1"], "enable_backup"),
+    (
+        &["iso", "attach", "web1", "debian-13.2.0-amd64-netinst.iso"],
+        "attach_iso",
+    ),
+    (&["protect", "web1"], "change_protection"),
+    (
+        &["rdns", "set", "web1", "IP", "web1.example.org"],
+        "change_dns_ptr",
+    ),
+    (&["rescue", "disable", "rescue1"], "disable_rescue"),
+    (&["resize", "off1", "cx33"], "change_server_type"),
+    (&["rebuild", "web1", "debian-13"], "rebuild_server"),
+];
+
+/// Servers for all of [`ACTIONS`].
+async fn user_with_servers() -> User {
+    let user = User::of(
+        Sim::builder()
+            .server("web1", MANAGED)
+            .server("off1", MANAGED)
+            .server("rescue1", MANAGED),
+    )
+    .await;
+    user.ok(&["force", "off1", "--yes", "--wait"]).await;
+    user.ok(&["rescue", "enable", "rescue1", "--wait"]).await;
+    user
+}
+
+/// Runs one of [`ACTIONS`] until it ends, or until its wait is interrupted by a signal.
+async fn run_action(user: &User, args: &[&str], signal: Option<Signal>) -> Run {
+    let mut args = [args, &["--wait"]].concat();
+    let shown = user
+        .ok(&["show", "web1", "-o", "columns=ip4", "-o", "noheader"])
+        .await;
+    let ip = args.iter_mut().filter(|arg| **arg == "IP");
+    ip.for_each(|arg| *arg = shown.trim());
+    let mut hcc = user.command(&args);
+    hcc.env("HCC_YES", "1");
+    let child = hcc.spawn().unwrap();
+    let Some(signal) = signal else {
+        return child.wait_with_output().await.unwrap().into();
+    };
     let pid = Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
+    let before = user.requests("GET", "/actions");
     let polled = async {
-        while user.requests("GET", "/actions") == 0 {
+        while user.requests("GET", "/actions") == before {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(20), polled)
         .await
         .unwrap();
+    kill_process(pid, signal).unwrap();
+    child.wait_with_output().await.unwrap().into()
+}
+
+#[tokio::test]
+async fn success_is_reported_after_the_action_has_succeeded_only() {
+    for (args, action) in ACTIONS {
+        let user = user_with_servers().await;
+        user.fault("fail-action POST");
+        user.fault("fail-action DELETE");
+
+        let run = run_action(&user, args, None).await;
+
+        assert_eq!(run.code, Some(1), "{args:?}: {run:?}");
+        assert!(run.err.contains(action), "{args:?}: {run:?}");
+        let has_password = args[0] == "rebuild";
+        assert_ne!(run.out.is_empty(), has_password, "{args:?}: {run:?}");
+        assert!(!run.out.contains("ok"), "{args:?}: {run:?}");
+    }
+}
+
+#[tokio::test]
+async fn interrupted_wait_says_what_goes_on() {
+    let signals = [(Signal::INT, 130), (Signal::TERM, 143)];
+    for (args, action) in ACTIONS {
+        for (signal, expected) in signals {
+            let user = user_with_servers().await;
+            user.fault("latency=30s GET /v1/actions*");
+
+            let run = run_action(&user, args, Some(signal)).await;
+
+            let (code, text) = run.failure();
+            assert_eq!(code, expected, "{text}");
+            let (what, hint) = match args[0] {
+                // It waits before its next step.
+                "resize" => ("what resize has begun", "hint: run hcc show off1 "),
+                _ => (*action, "hint: run hcc action "),
+            };
+            let message = format!("hcc: interrupted, but {what} goes on at Hetzner (interrupted)");
+            assert!(text.starts_with(&message), "{text}");
+            assert!(text.contains(hint), "{text}");
+            let has_password = args[0] == "rebuild";
+            assert_ne!(run.out.is_empty(), has_password, "{args:?}: {run:?}");
+            assert!(!run.out.contains("ok"), "{args:?}: {run:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn signal_after_a_wait_ends_the_verb() {
+    let user = User::of(
+        Sim::builder()
+            .server("web1", MANAGED)
+            .server("web2", MANAGED),
+    )
+    .await;
+    let id = user.id("web2").await;
+    user.fault(&format!("latency=30s POST /v1/servers/{id}/*"));
+    let child = user.command(&["reboot", "web1", "web2", "--wait"]).spawn();
+    let child = child.unwrap();
+    let pid = Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
+    let requested = async {
+        while user.requests("POST", "/reboot") < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), requested)
+        .await
+        .unwrap();
 
     kill_process(pid, Signal::INT).unwrap();
     let run: Run = child.wait_with_output().await.unwrap().into();
 
-    let (code, text) = run.failure();
-    assert_eq!(code, 130);
-    assert!(
-        text.starts_with("hcc: interrupted, but reset_server goes on at Hetzner (interrupted)"),
-        "{text}"
-    );
-    assert!(
-        text.contains("hint: run hcc action ") && text.contains(" --wait"),
-        "{text}"
-    );
+    assert_eq!((run.code, &*run.out), (Some(130), "web1: ok\n"), "{run:?}");
+}
+
+#[tokio::test]
+async fn interrupted_reading_leaves_nothing_that_goes_on() {
+    let user = User::of(Sim::builder().server("web1", MANAGED)).await;
+    user.fault("latency=30s GET /v1/servers*");
+    let child = user.command(&["show", "web1"]).spawn().unwrap();
+    let pid = Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
+    let requested = async {
+        while user.requests("GET", "/servers") == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), requested)
+        .await
+        .unwrap();
+
+    kill_process(pid, Signal::TERM).unwrap();
+    let run: Run = child.wait_with_output().await.unwrap().into();
+
+    assert_eq!(run.failure(), (143, "hcc: interrupted (interrupted)"));
 }
 
 /// Runs `hcc list` with another endpoint.

@@ -22,6 +22,8 @@ mod life;
 mod matrix;
 mod migration;
 #[cfg(feature = "mongodb")]
+mod odd_documents;
+#[cfg(feature = "mongodb")]
 mod on_mongodb;
 mod output;
 mod packaging;

@@ -56,8 +56,8 @@ impl Projects {
     async fn started(&self, command: Command) -> Service {
         let mut service = Service::start(command);
         // In any order.
-        service.line("worker started queue=").await;
-        service.line("worker started queue=").await;
+        service.line("serving the queue queue=").await;
+        service.line("serving the queue queue=").await;
         service
     }
 
@@ -136,7 +136,7 @@ async fn project_that_fails_leaves_the_others_alone_until_a_reload_serves_it_aga
     let address = service.line("serving metrics").await;
     let (_, address) = address.rsplit_once("address=").unwrap();
     for _ in 0..2 {
-        service.line("worker started queue=").await;
+        service.line("serving the queue queue=").await;
     }
 
     projects.other.replace_token("new-canary-token");
@@ -161,7 +161,7 @@ async fn project_that_fails_leaves_the_others_alone_until_a_reload_serves_it_aga
     projects.user.write("token_b", "new-canary-token");
     service.signal(Signal::HUP);
     service
-        .line(r#"project{project="b"}: worker started queue="#)
+        .line(r#"project{project="b"}: serving the queue queue="#)
         .await;
     service.line("command succeeded").await;
     assert_eq!(projects.shutdowns(), [1, 1]);
@@ -216,7 +216,7 @@ async fn metrics_have_a_label_with_the_project() {
     let address = service.line("serving metrics").await;
     let (_, address) = address.rsplit_once("address=").unwrap();
     for _ in 0..2 {
-        service.line("worker started queue=").await;
+        service.line("serving the queue queue=").await;
     }
     projects.ok("b", &["push", "stop", "web1", "--wait"]).await;
     projects.ok("b", &["push", "dance", "web1"]).await;
@@ -267,7 +267,7 @@ async fn json_lines_name_the_project() {
     command.env("HCC_LOG_FORMAT", "json");
     let mut service = Service::start(command);
     for _ in 0..2 {
-        service.line(r#""worker started","queue""#).await;
+        service.line(r#""serving the queue","queue""#).await;
     }
     projects.ok("b", &["push", "stop", "web1", "--wait"]).await;
 

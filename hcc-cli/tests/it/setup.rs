@@ -5,7 +5,7 @@ use std::fs;
 use hcloud_sim::Sim;
 
 use crate::terminal::{CTRL_C, DOWN, ESCAPE, RETURN, Terminal};
-use crate::user::{TOKEN, User};
+use crate::user::{Run, TOKEN, User};
 
 const CONFIG: &str = ".config/hcc/config.toml";
 
@@ -108,4 +108,46 @@ async fn mistyped_token_is_asked_for_again_and_not_printed() {
     .await;
 
     assert!(!user.path(CONFIG).exists());
+}
+
+#[tokio::test]
+async fn failures_in_scripts_say_how_to_pass_a_token() {
+    let user = User::of(Sim::builder()).await;
+    let none = user.command_without_token(&["setup"]);
+    let mut wrong = user.command_without_token(&["setup"]);
+    wrong.env("HCLOUD_TOKEN", "canary-token-wrong");
+    let mut stored = user.command_without_token(&["setup"]);
+    user.write(CONFIG, "token = \"canary-token-old\"\n");
+    stored.env("HCC_CONFIG", user.path(CONFIG));
+
+    let runs = [Run::of(stored).await, {
+        fs::remove_file(user.path(CONFIG)).unwrap();
+        Run::of(none).await
+    }];
+    let wrong = Run::of(wrong).await;
+
+    for run in runs {
+        let (code, text) = run.failure();
+        assert_eq!(code, 5);
+        assert!(!text.contains("run hcc setup"), "{text}");
+        assert!(
+            text.contains("in HCLOUD_TOKEN, or the name of a file with --token-file"),
+            "{text}"
+        );
+    }
+    assert!(!wrong.failure().1.contains("run hcc setup"), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn read_only_token_is_set_up_with_a_warning() {
+    let user = User::of(Sim::builder().read_only_token("canary-reads")).await;
+    let mut reads = user.command_without_token(&["setup"]);
+    reads.env("HCLOUD_TOKEN", "canary-reads");
+
+    let reads = Run::of(reads).await;
+    let writes = user.hcc(&["setup"]).await;
+
+    assert_eq!(reads.code, Some(0), "{reads:?}");
+    let warning = "hcc: warning: the token is read-only: servers can be listed, but not changed\n";
+    assert_eq!((&*reads.err, &*writes.err), (warning, ""));
 }

@@ -3,14 +3,17 @@
 use std::time::SystemTime;
 
 use hcc_queue::CommandId;
-use hcc_store::{Schedule, Schedules};
+use hcc_store::{MalformedSchedule, Schedule, Schedules};
 
 use super::Frontend;
 use crate::schedule::{SCHEDULES, creates, scheduled_request, server};
-use crate::{Authorizer, DueTimes, Error, NewSchedule, Result, ServerName};
+use crate::{Authorizer, DueTimes, Error, NewSchedule, Request, Result, ServerName};
 
 /// How often a change is attempted again if other programs change the schedule at the same time.
 const MAX_ATTEMPTS: usize = 20;
+
+/// How many schedules a server may have.
+const MAX_SCHEDULES: usize = 100;
 
 impl Frontend {
     /// Returns the schedules of a server, or all of them, by server and next due time.
@@ -28,18 +31,45 @@ impl Frontend {
         Ok(schedules)
     }
 
+    /// Returns the schedules of a server, or all of them, whose documents are malformed: other
+    /// programs have stored them, and workers do not carry them out.
+    ///
+    /// # Errors
+    ///
+    /// The records cannot be read.
+    pub async fn malformed_schedules(
+        &self,
+        server: Option<&ServerName>,
+    ) -> Result<Vec<MalformedSchedule>> {
+        let mut malformed = self.store.malformed_schedules().await?;
+        let server = server.map(ServerName::as_str);
+        malformed.retain(|it| server.is_none() || it.server.as_deref() == server);
+        Ok(malformed)
+    }
+
     /// Returns the schedule of this id.
     ///
     /// # Errors
     ///
-    /// It does not exist, or the records cannot be read.
+    /// It does not exist, it is malformed, or the records cannot be read.
     pub async fn schedule(&self, id: &str) -> Result<Schedule> {
         let found = self.store.schedules(Schedules::Id(id)).await?;
-        let missing = || Error::NoSuchResource {
-            kind: "schedule".to_owned(),
-            name: id.to_owned(),
-        };
-        found.into_iter().next().ok_or_else(missing)
+        if let Some(schedule) = found.into_iter().next() {
+            return Ok(schedule);
+        }
+        let name = id.to_owned();
+        let malformed = self.store.malformed_schedules().await?;
+        Err(match malformed.into_iter().find(|it| it.id == id) {
+            Some(MalformedSchedule { field, reason, .. }) => Error::MalformedSchedule {
+                name,
+                field,
+                reason,
+            },
+            None => Error::NoSuchResource {
+                kind: "schedule".to_owned(),
+                name,
+            },
+        })
     }
 
     /// Adds a schedule, whose first due time is after now, if the authorizer allows its command to its
@@ -48,7 +78,7 @@ impl Frontend {
     /// # Errors
     ///
     /// [`InvalidSchedule`](crate::InvalidSchedule), [`Denied`](crate::Denied), the server has no
-    /// record, or the records cannot be written.
+    /// record, or 100 schedules already, or the records cannot be written.
     pub async fn add_schedule(
         &self,
         schedule: &NewSchedule,
@@ -61,6 +91,11 @@ impl Frontend {
         if !creates(&document) && self.store.get(&document.server).await?.is_none() {
             let name = server(&document)?;
             return Err(Error::NoSuchServer { name });
+        }
+        let others = self.store.schedules(Schedules::Server(&document.server));
+        if others.await?.len() >= MAX_SCHEDULES {
+            let (name, max) = (server(&document)?, MAX_SCHEDULES);
+            return Err(Error::ScheduleLimit { name, max });
         }
         while !self.store.put_schedule(&document).await? {
             document.id = random_id();
@@ -115,6 +150,8 @@ impl Frontend {
     /// Removes a schedule, if the authorizer allows its command to this user. A command that is due
     /// already and waits in the queue is not carried out.
     ///
+    /// Only administrators may remove a malformed one.
+    ///
     /// # Errors
     ///
     /// As [`pause_schedule`](Self::pause_schedule).
@@ -124,8 +161,10 @@ impl Frontend {
         by: Option<&str>,
         authorizer: &dyn Authorizer,
     ) -> Result<()> {
-        let schedule = self.schedule(id).await?;
-        self.check_schedule(&schedule, by, authorizer).await?;
+        match self.schedule(id).await {
+            Err(Error::MalformedSchedule { .. }) => check_admin(by, authorizer).await?,
+            schedule => self.check_schedule(&schedule?, by, authorizer).await?,
+        }
         self.store.remove_schedule(id).await?;
         self.notify_schedules().await;
         Ok(())
@@ -155,14 +194,17 @@ impl Frontend {
         Err(Error::ScheduleBusy { name })
     }
 
-    /// Asks the authorizer about the command of a schedule, in the name of this user.
+    /// Asks the authorizer about the command of a schedule, in the name of this user: one that another
+    /// program has stored may be invalid.
     async fn check_schedule(
         &self,
         schedule: &Schedule,
         by: Option<&str>,
         authorizer: &dyn Authorizer,
     ) -> Result<()> {
-        let mut request = scheduled_request(schedule)?;
+        let Ok(mut request) = scheduled_request(schedule) else {
+            return check_admin(by, authorizer).await;
+        };
         request.by = by.map(Into::into);
         let record = self.store.get(&schedule.server).await?;
         authorizer.check(&request, record.as_ref()).await
@@ -172,6 +214,13 @@ impl Frontend {
         // It may be lost: workers also look at the schedules once a minute.
         let _ = self.queue.signals().send(&SCHEDULES.to_owned()).await;
     }
+}
+
+/// Asks the authorizer about what only administrators may do.
+async fn check_admin(by: Option<&str>, authorizer: &dyn Authorizer) -> Result<()> {
+    let mut request = Request::sync_all();
+    request.by = by.map(Into::into);
+    authorizer.check(&request, None).await
 }
 
 /// Returns 32 random bits as hexadecimal digits, which people can type.

@@ -1,6 +1,9 @@
 //! `metrics`: how busy a server was.
 
-use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Permission;
 use crate::description::{Argument, ArgumentKind, Description, Form};
@@ -14,11 +17,13 @@ pub struct Metrics {
     /// `cpu`, `disk` and `network`; all of them if empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub types: Vec<String>,
-    /// The period until now, in seconds; an hour if `None`.
+    /// The period until now, in seconds: from a minute to 30 days; an hour if `None`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "range")]
     pub range: Option<u64>,
     /// The interval between samples, in seconds; if `None`, one that gives at most 200 samples.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "step")]
     pub step: Option<u64>,
 }
 
@@ -51,6 +56,34 @@ impl Metrics {
     .phrase("see the metrics of");
 }
 
+/// The shortest period: a sample is an average of some seconds.
+const MIN_RANGE: u64 = 60;
+
+/// The longest period that the API has samples of: 30 days.
+const MAX_RANGE: u64 = 30 * 24 * 3600;
+
+fn range<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    limited(deserializer, "range", MIN_RANGE..=MAX_RANGE)
+}
+
+fn step<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    limited(deserializer, "step", 1..=MAX_RANGE)
+}
+
+fn limited<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    argument: &str,
+    limits: RangeInclusive<u64>,
+) -> Result<Option<u64>, D::Error> {
+    let seconds = Option::<u64>::deserialize(deserializer)?;
+    if let Some(seconds) = seconds.filter(|it| !limits.contains(it)) {
+        let (min, max) = limits.into_inner();
+        let message = format!("{argument} {seconds}: expected {min} to {max} seconds");
+        return Err(D::Error::custom(message));
+    }
+    Ok(seconds)
+}
+
 #[cfg(feature = "worker")]
 mod meaning {
     use std::collections::BTreeMap;
@@ -60,14 +93,11 @@ mod meaning {
     use hcloud_api::{ServerMetric, ServerMetricsQuery, Timestamp};
     use serde_json::json;
 
-    use super::Metrics;
+    use super::{MAX_RANGE, MIN_RANGE, Metrics};
     use crate::operation::{Executed, Execution};
     use crate::{Error, Result};
 
     const DEFAULT_RANGE: u64 = 3600;
-
-    /// The longest period that the API has samples of: 30 days.
-    const MAX_RANGE: u64 = 30 * 24 * 3600;
 
     /// How many samples of a series are kept.
     const MAX_SAMPLES: u64 = 500;
@@ -77,7 +107,10 @@ mod meaning {
 
     impl Metrics {
         pub(in crate::operation) async fn execute(&self, on: &Execution<'_>) -> Result<Executed> {
-            let range = self.range.unwrap_or(DEFAULT_RANGE).clamp(60, MAX_RANGE);
+            let range = self
+                .range
+                .unwrap_or(DEFAULT_RANGE)
+                .clamp(MIN_RANGE, MAX_RANGE);
             let end = Timestamp::now();
             let start = end - Duration::from_secs(range);
             let mut query = ServerMetricsQuery::new(self.kinds()?, start, end);
@@ -123,6 +156,49 @@ mod meaning {
                 })
             };
             self.types.iter().map(kind).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::Verb;
+
+    #[test]
+    fn periods_that_make_no_sense_are_refused() {
+        let read = |args| Verb::Metrics.operation(&args);
+        for (args, reason) in [
+            (
+                json!({ "range": 0 }),
+                "range 0: expected 60 to 2592000 seconds",
+            ),
+            (
+                json!({ "range": 59 }),
+                "range 59: expected 60 to 2592000 seconds",
+            ),
+            (
+                json!({ "range": u64::MAX }),
+                "expected 60 to 2592000 seconds",
+            ),
+            (json!({ "range": -5 }), "invalid value: integer `-5`"),
+            (
+                json!({ "step": 0 }),
+                "step 0: expected 1 to 2592000 seconds",
+            ),
+            (json!({ "step": u64::MAX }), "expected 1 to 2592000 seconds"),
+        ] {
+            let error = crate::Error::from(read(args).unwrap_err());
+            let source = std::error::Error::source(&error).unwrap().to_string();
+            assert!(source.contains(reason), "{source}");
+        }
+        for args in [
+            json!({}),
+            json!({ "range": 60, "step": 1 }),
+            json!({ "range": 2_592_000 }),
+        ] {
+            assert!(read(args).is_ok());
         }
     }
 }

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 
 use super::Project;
-use super::snapshot::{created, ip4, ip6};
+use super::snapshot::{ip4, ip6};
 use super::sync::Unreadable;
 use crate::{Error, Result};
 
@@ -187,7 +187,7 @@ impl Lister {
                 status: server.status.to_string(),
                 ip4: ip4(&server),
                 ip6: ip6(&server),
-                created: server.created.map(created),
+                created: server.created.map(|at| at.to_string()),
                 r#type: server.server_type.map(|it| it.name),
                 location: server.location.map(|location| location.name),
                 image: server.image.map(|it| it.name.unwrap_or(it.description)),

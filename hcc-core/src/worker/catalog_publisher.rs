@@ -47,59 +47,66 @@ async fn publish(project: &Project, accounts: &dyn Accounts, scope: &ProjectScop
     if accounts.users().await?.is_empty() {
         return Ok(false);
     }
-    let catalog = json!(fetch(project).await?);
+    let catalog = json!(OfferedCatalog::fetch(project).await?);
     let setting = OfferedCatalog::setting(scope);
     accounts.put_setting(&setting, &catalog).await?;
     Ok(true)
 }
 
-async fn fetch(project: &Project) -> Result<OfferedCatalog> {
-    let all = ListSshKeys::default();
-    let keys = async { Ok(project.api.ssh_keys().list(&all).all().await?) };
-    let all_isos = ListIsos::default();
-    let isos = async { Ok(project.api.isos().list(&all_isos).all().await?) };
-    let (catalog, keys, isos) = tokio::try_join!(Catalog::fetch(project), keys, isos)?;
-    let mut isos: Vec<_> = isos
-        .into_iter()
-        .filter(|iso| iso.deprecation.is_none())
-        .map(|iso| OfferedIso {
-            name: iso.name.unwrap_or_else(|| iso.id.to_string()),
-            description: iso.description,
-        })
-        .collect();
-    isos.sort_by(|a, b| a.name.cmp(&b.name));
-    let Catalog {
-        locations,
-        types,
-        images,
-        currency,
-    } = catalog;
-    let types = types.into_iter().filter(|it| !it.is_deprecated());
-    let images = images.into_iter().filter(|image| !image.is_deprecated());
-    Ok(OfferedCatalog {
-        currency,
-        types: types.map(offered_type).collect(),
-        images: images
-            .filter_map(|image| {
-                Some(OfferedImage {
-                    name: image.name?,
-                    description: image.description,
-                    architecture: image.architecture.to_string(),
-                })
-            })
-            .collect(),
-        locations: locations
+impl OfferedCatalog {
+    /// Reads the catalog of a project from Hetzner.
+    ///
+    /// # Errors
+    ///
+    /// A request to Hetzner fails.
+    pub async fn fetch(project: &Project) -> Result<Self> {
+        let all = ListSshKeys::default();
+        let keys = async { Ok(project.api.ssh_keys().list(&all).all().await?) };
+        let all_isos = ListIsos::default();
+        let isos = async { Ok(project.api.isos().list(&all_isos).all().await?) };
+        let (catalog, keys, isos) = tokio::try_join!(Catalog::fetch(project), keys, isos)?;
+        let mut isos: Vec<_> = isos
             .into_iter()
-            .map(|location| OfferedLocation {
-                name: location.name,
-                city: location.city,
-                country: location.country,
+            .filter(|iso| iso.deprecation.is_none())
+            .map(|iso| OfferedIso {
+                name: iso.name.unwrap_or_else(|| iso.id.to_string()),
+                description: iso.description,
             })
-            .collect(),
-        ssh_keys: keys.into_iter().map(|key| key.name).collect(),
-        isos,
-        label: project.settings.label.clone(),
-    })
+            .collect();
+        isos.sort_by(|a, b| a.name.cmp(&b.name));
+        let Catalog {
+            locations,
+            types,
+            images,
+            currency,
+        } = catalog;
+        let types = types.into_iter().filter(|it| !it.is_deprecated());
+        let images = images.into_iter().filter(|image| !image.is_deprecated());
+        Ok(Self {
+            currency,
+            types: types.map(offered_type).collect(),
+            images: images
+                .filter_map(|image| {
+                    Some(OfferedImage {
+                        name: image.name?,
+                        description: image.description,
+                        architecture: image.architecture.to_string(),
+                    })
+                })
+                .collect(),
+            locations: locations
+                .into_iter()
+                .map(|location| OfferedLocation {
+                    name: location.name,
+                    city: location.city,
+                    country: location.country,
+                })
+                .collect(),
+            ssh_keys: keys.into_iter().map(|key| key.name).collect(),
+            isos,
+            label: project.settings.label.clone(),
+        })
+    }
 }
 
 fn offered_type(it: hcloud_api::ServerType) -> OfferedType {

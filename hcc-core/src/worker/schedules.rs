@@ -11,8 +11,10 @@ use tracing::{debug, info, warn};
 use super::backoff::RetryDelay;
 use super::context::WorkerContext;
 use super::failure::AttemptError;
-use crate::schedule::{Due, SCHEDULES, creates, server};
-use crate::{DueTimes, Error, ErrorKind, Failure, InvalidSchedule, Outcome, Result};
+use crate::schedule::{Due, SCHEDULES, creates, scheduled_request, server};
+use crate::{
+    DueTimes, Error, ErrorKind, Failure, InvalidRequest, InvalidSchedule, Outcome, Result,
+};
 
 /// How often the schedules are read if no signal reports a change: other programs may send none.
 const POLL_INTERVAL: Duration = Duration::from_secs(60);
@@ -51,9 +53,7 @@ async fn push_until_error(context: &WorkerContext) -> Result<()> {
         let wait = match pushed.await {
             Ok(next) => {
                 retry.succeeded();
-                // What is still due cannot be carried out, such as a document that is damaged.
                 let next = next.and_then(|next| next.duration_since(now).ok());
-                let next = next.filter(|next| !next.is_zero());
                 next.map_or(POLL_INTERVAL, |next| next.min(POLL_INTERVAL))
             }
             Err(Error::Store(hcc_store::Error::Unsupported { .. })) => pending().await,
@@ -111,7 +111,11 @@ struct Plan {
 impl Plan {
     /// Decides which due times are to be carried out now.
     fn of(schedule: &Schedule, now: SystemTime) -> Result<Self, InvalidSchedule> {
-        server(schedule)?;
+        match scheduled_request(schedule) {
+            // It may be one of another program.
+            Err(InvalidSchedule::Request(InvalidRequest::Verb(_))) => drop(server(schedule)?),
+            request => drop(request?),
+        }
         let times = DueTimes::of(schedule)?;
         let Some(first) = schedule.next else {
             let (due, skipped, next) = (Vec::new(), None, times.after(now));
@@ -143,7 +147,7 @@ impl WorkerContext {
         for schedule in self.store().schedules(Schedules::DueBy(now)).await? {
             self.push_due_of(&schedule, now).await?;
         }
-        Ok(self.store().next_schedule().await?)
+        Ok(self.store().next_schedule(now).await?)
     }
 
     async fn push_due_of(&self, schedule: &Schedule, now: SystemTime) -> Result<()> {

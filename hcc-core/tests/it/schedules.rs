@@ -533,6 +533,19 @@ async fn invalid_schedule_of_another_program_is_paused_with_the_reason() {
         let paused = bench.wait_for(id, |it| it.paused).await;
         assert!(paused.why.unwrap().starts_with("invalid due times"));
     }
+    for (id, args, reason) in [
+        (
+            "c7",
+            json!({ "force": true }),
+            "unknown argument \"force\" of reboot",
+        ),
+        ("d7", json!([]), "invalid arguments of reboot"),
+    ] {
+        bench.hourly(id, "reboot", args).await;
+        bench.clock.set(bench.clock.now() + MINUTE);
+        let paused = bench.wait_for(id, |it| it.paused).await;
+        assert!(paused.why.unwrap().starts_with(reason));
+    }
     let due = Schedules::DueBy(at("2027-11-30T12:00:00Z"));
     assert_eq!(bench.store().schedules(due).await.unwrap(), []);
     worker.stop().await;
@@ -575,5 +588,92 @@ async fn invalid_schedules_are_refused() {
         assert_eq!(error.to_string(), reason);
         assert_eq!(error.code(), "invalid_schedule");
     }
+    assert_eq!(frontend.schedules(None).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn commands_that_take_effect_once_are_not_scheduled() {
+    let bench = Bench::new().await;
+    for (verb, args, reason) in [
+        (
+            "rename",
+            json!({ "to": "web2" }),
+            "rename cannot be scheduled: a server gets another name once",
+        ),
+        (
+            "console",
+            Value::Null,
+            "console cannot be scheduled: its link is valid for one minute",
+        ),
+        (
+            "snapshot",
+            json!({ "do": "delete", "image": "7" }),
+            "snapshot delete cannot be scheduled: an image is deleted once",
+        ),
+        (
+            "backup",
+            json!({ "do": "delete", "image": "7" }),
+            "backup delete cannot be scheduled: an image is deleted once",
+        ),
+    ] {
+        let mut queued = hcc_queue::Command::new(verb, "web1");
+        queued.args = args;
+        let request = Request::try_from(&queued).unwrap();
+        let schedule = NewSchedule::new(request, "0 * * * *");
+
+        let checked = schedule.check().unwrap_err();
+        let frontend = &bench.harness.frontend;
+        let added = frontend.add_schedule(&schedule, &AllowAll).await;
+
+        assert_eq!(checked.to_string(), reason);
+        assert_eq!(added.unwrap_err().to_string(), reason);
+    }
+}
+
+#[tokio::test]
+async fn schedules_of_a_server_are_limited() {
+    let bench = Bench::new().await;
+    let frontend = &bench.harness.frontend;
+    let reboot = Request::new(Command::Power(Power::Reboot), name("web1"));
+    let schedule = NewSchedule::new(reboot, "0 * * * *");
+    for _ in 0..100 {
+        frontend.add_schedule(&schedule, &AllowAll).await.unwrap();
+    }
+
+    let error = frontend
+        .add_schedule(&schedule, &AllowAll)
+        .await
+        .unwrap_err();
+
+    assert_eq!(
+        error.to_string(),
+        "server web1 has 100 schedules already, which is the limit"
+    );
+    assert_eq!(error.code(), "schedule_limit");
+    let listed = frontend.schedules(None).await.unwrap();
+    assert_eq!(listed.len(), 100);
+    frontend
+        .remove_schedule(&listed[0].id, None, &AllowAll)
+        .await
+        .unwrap();
+    frontend.add_schedule(&schedule, &AllowAll).await.unwrap();
+}
+
+#[tokio::test]
+async fn invalid_schedule_of_another_program_can_be_paused_and_removed() {
+    let bench = Bench::new().await;
+    let frontend = &bench.harness.frontend;
+    bench.hourly("a7", "explode", Value::Null).await;
+
+    let paused = frontend
+        .pause_schedule("a7", None, &AllowAll)
+        .await
+        .unwrap();
+    assert!(paused.paused);
+    frontend
+        .remove_schedule("a7", None, &AllowAll)
+        .await
+        .unwrap();
+
     assert_eq!(frontend.schedules(None).await.unwrap(), []);
 }

@@ -129,7 +129,11 @@ pub(super) fn oddity(document: &RawDocument) -> Option<String> {
     const INTEGER: (&[ElementType], &str) =
         (&[ElementType::Int32, ElementType::Int64], "an integer");
     const FLAG: (&[ElementType], &str) = (&[ElementType::Boolean], "a boolean");
+    const TEXT: (&[ElementType], &str) = (&[ElementType::String], "a string");
     let fields = [
+        ("cmd", TEXT),
+        ("for", TEXT),
+        ("by", TEXT),
         ("at", DATE),
         ("turn", INTEGER),
         ("after", DATE),

@@ -13,8 +13,7 @@ use serde_json::{Map, Value};
 use tracing::warn;
 
 use super::{Mongodb, to_bson};
-use crate::error::invalid_document;
-use crate::{Result, Schedule, Schedules};
+use crate::{MalformedSchedule, Result, Schedule, Schedules};
 
 impl Mongodb {
     pub(super) async fn read_schedules(&self, which: Schedules<'_>) -> Result<Vec<Schedule>> {
@@ -33,14 +32,33 @@ impl Mongodb {
         let schedules = self.schedule_documents();
         let find = schedules.find(filter);
         let documents = self.collect(find.sort(doc! { "_id": 1 })).await?;
-        Ok(documents.into_iter().filter_map(schedule).collect())
+        let found = documents.into_iter().map(schedule).filter_map(|decoded| {
+            decoded
+                .inspect_err(
+                    |MalformedSchedule {
+                         id, field, reason, ..
+                     }| {
+                        warn!(id, field, reason, "malformed schedule skipped");
+                    },
+                )
+                .ok()
+        });
+        Ok(found.collect())
     }
 
-    pub(super) async fn earliest_schedule(&self) -> Result<Option<SystemTime>> {
+    pub(super) async fn read_malformed_schedules(&self) -> Result<Vec<MalformedSchedule>> {
         let schedules = self.schedule_documents();
-        let active = schedules.find_one(doc! { "paused": { "$ne": true } });
-        // A document without the field is the first.
-        let first = self.server.answer(active.sort(doc! { "next": 1 })).await?;
+        let find = schedules.find(doc! {}).sort(doc! { "_id": 1 });
+        let documents = self.collect(find).await?;
+        let decoded = documents.into_iter().map(schedule);
+        Ok(decoded.filter_map(Result::err).collect())
+    }
+
+    pub(super) async fn earliest_schedule(&self, after: SystemTime) -> Result<Option<SystemTime>> {
+        let schedules = self.schedule_documents();
+        let is_later = doc! { "$gt": seconds(after) };
+        let later = schedules.find_one(doc! { "paused": { "$ne": true }, "next": is_later });
+        let first = self.server.answer(later.sort(doc! { "next": 1 })).await?;
         Ok(first.map(|first| {
             let next = match first.get("next") {
                 Some(Bson::Double(seconds)) => *seconds,
@@ -105,26 +123,35 @@ impl Mongodb {
 fn stored_id(id: &str) -> Document {
     let mut stored = vec![Bson::from(id)];
     stored.extend(ObjectId::parse_str(id).ok().map(Bson::from));
+    // Numbers and other types, as `written` returns them.
+    stored.extend(serde_json::from_str::<Bson>(id).ok());
     doc! { "$in": stored }
 }
 
-/// Reads a schedule, unless another program has stored one that cannot be decoded.
-fn schedule(mut document: Document) -> Option<Schedule> {
-    let id = match document.remove("_id") {
+/// Returns an id as a string, as MongoDB's tools display it.
+fn written(id: Option<Bson>) -> String {
+    match id {
         Some(Bson::String(id)) => id,
         Some(Bson::ObjectId(id)) => id.to_hex(),
-        _ => String::new(),
-    };
+        id => serde_json::to_string(&id).unwrap_or_default(),
+    }
+}
+
+/// Decodes a schedule, which another program may have stored.
+fn schedule(mut document: Document) -> Result<Schedule, MalformedSchedule> {
+    let id = written(document.remove("_id"));
     document.insert("id", &id);
-    let read = serde_json::to_value(document).and_then(serde_json::from_value);
-    read.inspect_err(|error| {
-        let error = invalid_document(error);
-        warn!(
-            id,
-            error, "schedule skipped: its document cannot be decoded"
-        );
-    })
-    .ok()
+    for (_, value) in document.iter_mut() {
+        // JSON would make it null.
+        if let Bson::Double(number) = value {
+            if !number.is_finite() {
+                let text = number.to_string().replace("inf", "Infinity");
+                *value = text.into();
+            }
+        }
+    }
+    let value = serde_json::to_value(document).unwrap_or_default();
+    MalformedSchedule::decode(id, value)
 }
 
 fn document(schedule: &Schedule) -> Document {

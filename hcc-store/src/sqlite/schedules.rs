@@ -2,13 +2,13 @@
 
 use std::time::SystemTime;
 
-use hcc_database::sqlite::Fault;
+use rusqlite::params;
 use rusqlite::types::Value;
-use rusqlite::{Row, params};
 use tracing::warn;
 
-use super::{Sqlite, corrupt, epoch_seconds};
-use crate::{Result, Schedule, Schedules};
+use super::{Sqlite, epoch_seconds};
+use crate::schedule::NOT_FINITE;
+use crate::{MalformedSchedule, Result, Schedule, Schedules};
 
 impl Sqlite {
     pub(super) async fn read_schedules(&self, which: Schedules<'_>) -> Result<Vec<Schedule>> {
@@ -18,23 +18,50 @@ impl Sqlite {
             Schedules::Server(server) => ("server = ?1", Value::Text(server.to_owned())),
             Schedules::DueBy(time) => ("due <= ?1", Value::Real(epoch_seconds(time))),
         };
+        let decoded = self.decoded_schedules(condition, value).await?;
+        let found = decoded.into_iter().filter_map(|decoded| {
+            decoded
+                .inspect_err(
+                    |MalformedSchedule {
+                         id, field, reason, ..
+                     }| {
+                        warn!(id, field, reason, "malformed schedule skipped");
+                    },
+                )
+                .ok()
+        });
+        Ok(found.collect())
+    }
+
+    pub(super) async fn read_malformed_schedules(&self) -> Result<Vec<MalformedSchedule>> {
+        let decoded = self.decoded_schedules("?1", Value::Integer(1)).await?;
+        Ok(decoded.into_iter().filter_map(Result::err).collect())
+    }
+
+    async fn decoded_schedules(
+        &self,
+        condition: &'static str,
+        value: Value,
+    ) -> Result<Vec<Result<Schedule, MalformedSchedule>>> {
         let read = self.0.read(move |connection| {
             let sql = format!("SELECT doc, id FROM schedules WHERE {condition} ORDER BY key");
             let mut select = connection.prepare_cached(&sql)?;
-            let rows = select.query_map([value], |row| Ok(schedule(row)))?;
-            let mut schedules = Vec::new();
-            for row in rows {
-                schedules.extend(row??);
-            }
-            Ok(schedules)
+            let rows = select.query_map([value], |row| {
+                let (document, id) = (row.get::<_, String>(0)?, row.get(1)?);
+                Ok(schedule(&document, id))
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
         });
         Ok(read.await?)
     }
 
-    pub(super) async fn earliest_schedule(&self) -> Result<Option<SystemTime>> {
-        let earliest = self.0.read(|connection| {
-            let mut select = connection.prepare_cached("SELECT min(due) FROM schedules")?;
-            Ok(select.query_row([], |row| row.get::<_, Option<f64>>(0))?)
+    pub(super) async fn earliest_schedule(&self, after: SystemTime) -> Result<Option<SystemTime>> {
+        let after = epoch_seconds(after);
+        let earliest = self.0.read(move |connection| {
+            // Text is greater than any number.
+            let sql = "SELECT min(due) FROM schedules WHERE due > ?1 AND due < ''";
+            let mut select = connection.prepare_cached(sql)?;
+            Ok(select.query_row([after], |row| row.get::<_, Option<f64>>(0))?)
         });
         Ok(earliest.await?.map(time))
     }
@@ -64,20 +91,55 @@ impl Sqlite {
     }
 }
 
-/// Reads a schedule; `None` if another program has stored one that cannot be decoded.
-fn schedule(row: &Row<'_>) -> Result<Option<Schedule>, Fault> {
-    let document = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-    match serde_json::from_str(document).map_err(corrupt) {
-        Ok(schedule) => Ok(Some(schedule)),
-        Err(_) => {
-            let id: String = row.get(1)?;
-            warn!(id, "schedule skipped: its document cannot be decoded");
-            Ok(None)
-        }
+/// Decodes a schedule, which another program may have stored.
+fn schedule(document: &str, id: String) -> Result<Schedule, MalformedSchedule> {
+    let read = serde_json::from_str(document);
+    // SQLite takes numbers that JSON lacks.
+    match read.or_else(|_| serde_json::from_str(&with_quoted_numbers(document))) {
+        Ok(value) => MalformedSchedule::decode(id, value),
+        Err(_) => Err(MalformedSchedule::no_json(id)),
     }
+}
+
+/// Puts the numbers that JSON lacks into quotes, so that they become strings.
+fn with_quoted_numbers(document: &str) -> String {
+    let mut quoted = String::new();
+    let mut is_text = false;
+    let mut rest = document;
+    while let Some(letter) = rest.chars().next() {
+        if let Some(number) = NOT_FINITE
+            .into_iter()
+            .find(|it| !is_text && rest.starts_with(it))
+        {
+            quoted += &format!("\"{number}\"");
+            rest = &rest[number.len()..];
+            continue;
+        }
+        let escaped = rest.chars().nth(1).filter(|_| is_text && letter == '\\');
+        is_text ^= letter == '"';
+        let length = letter.len_utf8() + escaped.map_or(0, char::len_utf8);
+        quoted += &rest[..length];
+        rest = &rest[length..];
+    }
+    quoted
 }
 
 fn time(seconds: f64) -> SystemTime {
     let since = std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default();
     SystemTime::UNIX_EPOCH + since
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_json_lacks_become_strings() {
+        let document = r#"{"a": NaN, "b": [-Infinity,Infinity], "NaN\"": "NaN Infinity\\"}"#;
+
+        assert_eq!(
+            with_quoted_numbers(document),
+            r#"{"a": "NaN", "b": ["-Infinity","Infinity"], "NaN\"": "NaN Infinity\\"}"#
+        );
+    }
 }

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use hcc_store::conformance::Fixture;
 use hcc_store::conformance::accounts::AccountsFixture;
 use hcc_store::{
-    Accounts, Attachment, Error, Failure, Fields, IfMissing, Mongodb, Patch, Revision, Store,
-    StoreExt, StoreUrl, User, Write,
+    Accounts, Attachment, Error, Failure, Fields, IfMissing, Mongodb, Patch, Revision, Schedule,
+    Schedules, Store, StoreExt, StoreUrl, User, Write,
 };
 use hcc_store::{accounts_conformance, conformance, open, open_accounts, open_in};
 use mongodb::bson::oid::ObjectId;
@@ -19,6 +19,8 @@ use mongodb::bson::{Bson, DateTime, Decimal128, Document, doc};
 use mongodb::{Client, Collection, Database};
 use serde_json::Value;
 use test_services::Mongod;
+
+use crate::MALFORMED_SCHEDULES;
 
 conformance!(Fresh::new().await, #[ignore = "needs MongoDB"]);
 accounts_conformance!(Fresh::new().await, #[ignore = "needs MongoDB"]);
@@ -42,6 +44,61 @@ async fn records_of_another_collection_have_attachments_of_their_own() {
             assert_eq!(taken, Some(of(project)));
         }
     }
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn malformed_schedules_are_reported_and_do_not_hide_others() {
+    let fresh = Fresh::new().await;
+    let store = fresh.store().await;
+    let mut stop = Schedule::new("a7", "web1", "stop", "0 20 * * *");
+    stop.next = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_362_000));
+    assert!(store.put_schedule(&stop).await.unwrap());
+    let schedules = fresh.database.collection::<Document>("schedules");
+    let mut expected = Vec::new();
+    let mut insert = async |id: Bson, fields: Document, field: &str, reason: &str| {
+        let mut document = doc! { "_id": &id };
+        document.extend(fields);
+        schedules.insert_one(document).await.unwrap();
+        let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+        expected.push((id, field.to_owned(), reason.to_owned()));
+    };
+    for (number, (fields, field, reason)) in MALFORMED_SCHEDULES.iter().enumerate() {
+        let fields = fields
+            .replace("-Infinity", "\"-\"")
+            .replace("NaN", "\"NaN\"");
+        let fields: Value = serde_json::from_str(&format!("{{ {fields} }}")).unwrap();
+        let mut fields: Document = serde_json::from_value(fields).unwrap();
+        for (text, number) in [("NaN", f64::NAN), ("-", f64::NEG_INFINITY)] {
+            let values = fields.iter_mut().map(|(_, value)| value);
+            let same = values.filter(|value| value.as_str() == Some(text));
+            same.for_each(|value| *value = number.into());
+        }
+        insert(format!("odd{number}").into(), fields, field, reason).await;
+    }
+    let mut dated = doc! { "for": "web1", "cmd": "stop", "cron": "0 20 * * *" };
+    dated.insert("next", DateTime::now());
+    let reason = "expected a number of seconds, not an object";
+    insert(7.into(), dated, "next", reason).await;
+
+    let read = store.schedules(Schedules::All).await.unwrap();
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
+    let due = store.schedules(Schedules::DueBy(now)).await.unwrap();
+    let next = store.next_schedule(now).await.unwrap();
+    let malformed = store.malformed_schedules().await.unwrap();
+
+    assert_eq!(read, [stop.next_revision()]);
+    assert_eq!(due, []);
+    assert_eq!(next, stop.next);
+    let found = malformed.into_iter().map(|it| (it.id, it.field, it.reason));
+    let mut found: Vec<_> = found.collect();
+    found.sort();
+    expected.sort();
+    assert_eq!(found, expected);
+    for (id, ..) in expected {
+        assert!(store.remove_schedule(&id).await.unwrap(), "{id}");
+    }
+    assert_eq!(store.malformed_schedules().await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -188,8 +188,8 @@ impl Store for Mutant {
         }
     }
 
-    async fn next_schedule(&self) -> Result<Option<SystemTime>> {
-        self.memory.next_schedule().await
+    async fn next_schedule(&self, after: SystemTime) -> Result<Option<SystemTime>> {
+        self.memory.next_schedule(after).await
     }
 
     async fn put_schedule(&self, schedule: &Schedule) -> Result<bool> {

@@ -4,6 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use futures_util::TryStreamExt;
@@ -11,11 +12,13 @@ use hcc_store::conformance::Fixture;
 use hcc_store::conformance::accounts::AccountsFixture;
 use hcc_store::{
     Accounts, AuditEntry, Failure, Fields, IfMissing, Order, Patch, Precondition, Record, Revision,
-    Sqlite, Store, StoreExt, User, Write, accounts_conformance, conformance,
+    Schedule, Schedules, Sqlite, Store, StoreExt, User, Write, accounts_conformance, conformance,
 };
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::MALFORMED_SCHEDULES;
 
 /// A temporary directory with a store.
 pub(crate) struct TestDir(TempDir);
@@ -316,3 +319,37 @@ const FIRST_FORMAT: &str = "
         name TEXT NOT NULL UNIQUE GENERATED ALWAYS AS (doc ->> '$.name') STORED
     );
     INSERT INTO vms (doc) VALUES ('{\"name\": \"vm\"}')";
+
+#[tokio::test]
+async fn malformed_schedules_are_reported_and_do_not_hide_others() {
+    let directory = TestDir::new();
+    let store = directory.store();
+    let mut stop = Schedule::new("a7", "web1", "stop", "0 20 * * *");
+    stop.next = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_362_000));
+    assert!(store.put_schedule(&stop).await.unwrap());
+    let connection = directory.connection();
+    let mut expected = Vec::new();
+    for (number, (fields, field, reason)) in MALFORMED_SCHEDULES.iter().enumerate() {
+        let id = format!("odd{number}");
+        let document = format!(r#"{{ "id": "{id}", {fields} }}"#);
+        let sql = "INSERT INTO schedules (doc) VALUES (?1)";
+        connection.execute(sql, [document]).unwrap();
+        expected.push((id, (*field).to_owned(), (*reason).to_owned()));
+    }
+
+    let read = store.schedules(Schedules::All).await.unwrap();
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
+    let due = store.schedules(Schedules::DueBy(now)).await.unwrap();
+    let next = store.next_schedule(now).await.unwrap();
+    let malformed = store.malformed_schedules().await.unwrap();
+
+    assert_eq!(read, [stop.next_revision()]);
+    assert_eq!(due, []);
+    assert_eq!(next, stop.next);
+    let found = malformed.into_iter().map(|it| (it.id, it.field, it.reason));
+    assert_eq!(found.collect::<Vec<_>>(), expected);
+    for (id, ..) in expected {
+        assert!(store.remove_schedule(&id).await.unwrap(), "{id}");
+    }
+    assert_eq!(store.malformed_schedules().await.unwrap(), []);
+}

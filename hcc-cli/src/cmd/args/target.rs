@@ -157,10 +157,11 @@ pub(crate) async fn for_each(
     for name in names {
         let out = out.about(name);
         if let Err(error) = act(name, &out).await {
-            if error.exit() == Exit::Interrupted {
+            let error = error.about(name);
+            let exit = error.exit();
+            if exit.is_by_signal() {
                 return Err(error);
             }
-            let exit = error.exit();
             if report::report(Err(error), &out) != ExitCode::SUCCESS {
                 failed.get_or_insert(exit);
             }

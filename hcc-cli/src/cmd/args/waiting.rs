@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use tokio::time::{Instant, sleep};
 
 use crate::duration::{self, short};
-use crate::error::{CliError, Exit, Result};
+use crate::error::{CliError, Result};
 use crate::output::progress::{ActionBars, spinner};
 use crate::platform::signals::cancel_on_signal;
 
@@ -85,7 +85,7 @@ impl Waiting {
 
 /// Says after an interruption that the actions go on: Hetzner does not cancel any.
 pub(crate) fn goes_on(error: CliError, actions: &[Action]) -> CliError {
-    if error.exit() != Exit::Interrupted || actions.is_empty() {
+    if !error.exit().is_by_signal() || actions.is_empty() {
         return error;
     }
     let commands: Vec<_> = actions.iter().map(|action| &*action.command).collect();
@@ -98,7 +98,7 @@ pub(crate) fn goes_on(error: CliError, actions: &[Action]) -> CliError {
         .iter()
         .map(|action| format!("hcc action {} --wait", action.id));
     let waits: Vec<_> = waits.collect();
-    CliError::new(Exit::Interrupted, "interrupted", message)
+    CliError::new(error.exit(), "interrupted", message)
         .hint(format!("run {} to wait for it", waits.join(" and ")))
 }
 

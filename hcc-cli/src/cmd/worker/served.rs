@@ -239,7 +239,7 @@ impl Served {
         while let Some(new) = worker.changed().await {
             if new.phase == WorkerPhase::Running && !is_running {
                 let (queue, records) = (self.config.queue_url()?, self.config.store_url()?);
-                info!(%queue, %records, "worker started");
+                info!(%queue, %records, "serving the queue");
                 is_running = true;
             }
             if let State::Working { status, .. } = &mut *self.lock() {
