@@ -18,7 +18,7 @@ use crate::duration::{hour, short};
 use crate::error::{CliError, Exit, Result};
 use crate::hint;
 use crate::output::Output;
-use crate::suggestion::of_official;
+use crate::suggestion::{nearest, of_official};
 
 /// Reports how a verb ended.
 pub(crate) fn report(outcome: Result<()>, out: &Output) -> ExitCode {
@@ -220,9 +220,16 @@ fn advice(error: &clap::Error, mut program: Command) -> Option<String> {
         ContextKind::SuggestedValue,
     ];
     if let Some(names) = similar.into_iter().find_map(part) {
-        let names = match names.rsplit_once(", ") {
-            Some((others, last)) => format!("{others} or {last}"),
-            None => names,
+        let typed = [
+            ContextKind::InvalidSubcommand,
+            ContextKind::InvalidValue,
+            ContextKind::InvalidArg,
+        ];
+        let typed = typed.into_iter().find_map(part).unwrap_or_default();
+        let names = match (nearest(&typed, names.split(", ")), names.rsplit_once(", ")) {
+            (Some(name), _) => name.to_owned(),
+            (None, Some((others, last))) => format!("{others} or {last}"),
+            (None, None) => names,
         };
         return Some(format!("did you mean {names}?"));
     }

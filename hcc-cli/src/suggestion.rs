@@ -94,10 +94,13 @@ pub(crate) fn of_official(resource: &str, command: Option<&str>) -> Option<&'sta
 }
 
 /// Returns the most similar name, if it differs in few letters only.
-fn nearest(name: &str, names: impl Iterator<Item = String>) -> Option<String> {
+pub(crate) fn nearest<T: AsRef<str> + Ord>(
+    name: &str,
+    names: impl Iterator<Item = T>,
+) -> Option<T> {
     let max = name.len().div_ceil(4);
     names
-        .map(|known| (strsim::osa_distance(name, &known), known))
+        .map(|known| (strsim::osa_distance(name, known.as_ref()), known))
         .filter(|(distance, _)| (1..=max).contains(distance))
         .min()
         .map(|(_, known)| known)

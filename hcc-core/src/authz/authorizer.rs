@@ -104,8 +104,8 @@ pub trait Authorizer: Debug + Send + Sync {
         Ok(())
     }
 
-    /// Checks a request to overwrite a server with a snapshot or backup of another one, given the record
-    /// of that one if there is one. By default it is denied.
+    /// Checks a request to create or overwrite a server with a snapshot or backup of another one, given
+    /// the record of that one if there is one. By default it is denied.
     ///
     /// # Errors
     ///

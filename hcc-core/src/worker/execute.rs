@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use hcc_store::{NoPassword, Record};
-use hcloud_api::{Action, ImageId, Server, ServerStatus};
+use hcloud_api::{Action, ImageId, Server, ServerId, ServerStatus};
 use secrecy::ExposeSecret;
 use serde_json::json;
 use tokio::sync::{Mutex, MutexGuard, Notify};
@@ -78,6 +78,9 @@ impl Executor {
                 return Box::pin(self.delete(server, expected, delivery)).await;
             }
             Command::Create(options) => {
+                if let Some(image) = &options.image {
+                    self.check_image(request, image, None).await?;
+                }
                 if !context.authorizer.limits_create(request).await? {
                     return Box::pin(self.create_complete(server, options, None, delivery)).await;
                 }
@@ -235,25 +238,37 @@ impl Executor {
                 Ok(Some(guard))
             }
             Operation::Rebuild(rebuild) => {
-                let Ok(id) = rebuild.image.parse().map(ImageId::new) else {
-                    return Ok(None);
-                };
-                let project = context.project();
-                let image = project.api.images().get(id).await.map_err(Error::from)?;
-                let origin = image.created_from.map(|origin| origin.id);
-                let Some(origin) = origin.filter(|origin| *origin != found.id) else {
-                    return Ok(None);
-                };
-                let records = context.store().list().await?;
-                let is_origin = |record: &&Record| record.id == Some(origin.number());
-                let origin = records.iter().find(is_origin);
-                authorizer
-                    .check_image(request, &rebuild.image, origin)
-                    .await?;
+                let image = &rebuild.image;
+                self.check_image(request, image, Some(found.id)).await?;
                 Ok(None)
             }
             _ => Ok(None),
         }
+    }
+
+    /// Checks that the user may read an image if it is a snapshot or backup of another server.
+    async fn check_image(
+        &self,
+        request: &Request,
+        image: &str,
+        own: Option<ServerId>,
+    ) -> Result<(), AttemptError> {
+        let context = &self.context;
+        let Ok(id) = image.parse().map(ImageId::new) else {
+            return Ok(());
+        };
+        let images = context.project().api.images().try_get(id).await;
+        let found = images.map_err(Error::from)?;
+        let origin = found.and_then(|image| image.created_from);
+        let origin = origin.map(|origin| origin.id);
+        let Some(origin) = origin.filter(|origin| Some(*origin) != own) else {
+            return Ok(());
+        };
+        let records = context.store().list().await?;
+        let is_origin = |record: &&Record| record.id == Some(origin.number());
+        let origin = records.iter().find(is_origin);
+        let checked = context.authorizer.check_image(request, image, origin);
+        Ok(checked.await?)
     }
 
     /// Asks the authorizer, with the labels that the server has now if they matter.

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use hcc_core::operation::{Rename, Snapshot};
+use hcc_core::operation::{Rebuild, Rename, Snapshot};
 use hcc_core::{
     AccountAuthorizer, Command, CreateOptions, ErrorKind, OfferedCatalog, Power, ProjectScope,
     Request,
 };
 use hcc_store::{Accounts, AuditQuery, Memory, Patch, StoreExt, User};
+use hcloud_api::CreateImage;
 use hcloud_sim::Sim;
 use serde_json::{Value, json};
 
@@ -102,6 +103,56 @@ async fn sync_of_all_servers_is_for_admins() {
     sync(Some("root")).await.unwrap();
     // Programs without users set no user.
     sync(None).await.unwrap();
+}
+
+#[tokio::test]
+async fn servers_are_made_of_images_of_other_servers_only_by_those_who_may_read_them() {
+    let managed = [("managed", "1")];
+    let sim = Sim::builder()
+        .server("web1", &managed)
+        .server("db1", &managed);
+    let harness = Harness::new(sim).await;
+    let scope = hcc_core::Scope::All;
+    harness.setup.project.sync(&scope, false).await.unwrap();
+    let api = harness.setup.api();
+    let server = api.servers().find("db1").await.unwrap().unwrap();
+    let request = CreateImage::default();
+    let snapshot = api.servers().create_image(server.id, &request);
+    let snapshot = snapshot.await.unwrap();
+    api.wait(snapshot.action).await.unwrap();
+    let image = snapshot.image.id.to_string();
+    let fixture = Fixture {
+        harness,
+        accounts: Memory::default(),
+    };
+    let web = json!({ "servers": "web*", "may": ["create", "rebuild", "snapshot"] });
+    let db = json!({ "servers": "db1", "may": ["snapshot"] });
+    fixture.add("mary", json!({ "grants": [web] })).await;
+    fixture.add("zoe", json!({ "grants": [web, db] })).await;
+    let _worker = fixture.start_worker();
+    let frontend = &fixture.harness.frontend;
+    let mut options = CreateOptions::default();
+    options.image = Some(image.clone());
+    let mut rebuild = Rebuild::default();
+    rebuild.image = image.clone();
+
+    for (user, is_allowed) in [("mary", false), ("zoe", true)] {
+        let new = Command::Create(options.clone());
+        let new = Request::new(new, name(&format!("web-{user}"))).by(user);
+        let created = frontend.submit_and_wait(&new, MINUTE).await;
+        let rebuilt = fixture.push(rebuild.clone().into(), user).await;
+
+        for outcome in [created, rebuilt] {
+            match outcome {
+                Ok(_) => assert!(is_allowed, "{user}"),
+                Err(error) => {
+                    assert!(!is_allowed, "{user}: {error}");
+                    let denied = format!("denied: image {image} is of another server");
+                    assert_eq!(error.to_string(), denied);
+                }
+            }
+        }
+    }
 }
 
 #[tokio::test]
