@@ -347,7 +347,7 @@ async fn metrics_and_health_are_served() {
             }
         }
     };
-    let status = tokio::time::timeout(LIMIT, unready).await.unwrap();
+    let status = timeout(LIMIT, unready).await.unwrap();
     assert!(
         status.starts_with("running; Hetzner unavailable: "),
         "{status}"
