@@ -75,7 +75,9 @@ pub enum InvalidSchedule {
     },
 
     /// A day of the week is unknown.
-    #[error("invalid day {day:?}: expected weekdays, weekends, or names such as mon,thu")]
+    #[error(
+        "invalid day {day:?}: expected weekdays, weekends, or names such as mon,thu or mon-thu"
+    )]
     Day {
         /// The day.
         day: String,

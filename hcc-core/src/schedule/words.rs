@@ -1,15 +1,21 @@
 //! Due times as people say them.
 
-use std::fmt::Write as _;
-
 use super::{DueTimes, InvalidSchedule};
 
-/// The days of the week as in crontab.
-const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+/// The days of the week in the order of crontab.
+const DAYS: [&str; 7] = [
+    "sunday",
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+];
 
 impl DueTimes {
     /// Returns the fields of crontab for a time of day, such as `20:00`, on some days of the week:
-    /// `weekdays`, `weekends`, or names such as `mon,thu`. Without any, it is every day.
+    /// `weekdays`, `weekends`, or names such as `mon,thu` or `mon-thu`. Without any, it is every day.
     ///
     /// ```
     /// use hcc_core::DueTimes;
@@ -53,17 +59,28 @@ fn day_field(text: &str) -> Result<String, InvalidSchedule> {
         "weekends" => return Ok("0,6".to_owned()),
         _ => {}
     }
-    let mut field = String::new();
-    for day in text.split(',').map(str::trim) {
-        let found = DAYS.iter().position(|name| day.starts_with(name));
-        let day = day.to_owned();
-        let number = found.ok_or(InvalidSchedule::Day { day })?;
-        if !field.is_empty() {
-            field.push(',');
+    let mut days = Vec::new();
+    for part in text.split(',').map(str::trim) {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let range = day_number(first).zip(day_number(last));
+        let (first, last) = range.ok_or_else(|| InvalidSchedule::Day {
+            day: part.to_owned(),
+        })?;
+        if first < last {
+            days.push(format!("{first}-{last}"));
+        } else {
+            // Over the end of the week.
+            let end = if first == last { last } else { last + 7 };
+            days.extend((first..=end).map(|day| (day % 7).to_string()));
         }
-        write!(field, "{number}").expect("a string takes all text");
     }
-    Ok(field)
+    Ok(days.join(","))
+}
+
+/// Returns the number of a day by its name or the beginning of it, with three letters at least.
+fn day_number(name: &str) -> Option<usize> {
+    let name = Some(name.trim()).filter(|name| name.len() >= 3)?;
+    DAYS.iter().position(|day| day.starts_with(name))
 }
 
 fn described(cron: &str) -> Option<String> {
@@ -79,9 +96,8 @@ fn described(cron: &str) -> Option<String> {
     let time = format!("{:02}:{minute:02}", number(hour)?);
     match (day, weekday) {
         ("*", "*") => Some(format!("{time} every day")),
-        ("*", "1-5") => Some(format!("{time} Mon-Fri")),
         ("*", days) => {
-            let names: Option<Vec<_>> = days.split(',').map(day_name).collect();
+            let names: Option<Vec<_>> = days.split(',').map(day_names).collect();
             Some(format!("{time} {}", names?.join(", ")))
         }
         ("1", "*") => Some(format!("{time} on the first of each month")),
@@ -89,11 +105,16 @@ fn described(cron: &str) -> Option<String> {
     }
 }
 
-fn day_name(field: &str) -> Option<&'static str> {
+/// Returns a day or a range of days, such as `Mon-Fri`.
+fn day_names(field: &str) -> Option<String> {
     const NAMES: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-    let number = field.parse::<usize>().ok();
-    let named = || DAYS.iter().position(|name| *name == field.to_lowercase());
-    NAMES.get(number.or_else(named)? % 7).copied()
+    let name = |day: &str| {
+        let number = day.parse::<usize>().ok();
+        let number = number.or_else(|| day_number(&day.to_lowercase()))?;
+        NAMES.get(number % 7).copied()
+    };
+    let names: Option<Vec<_>> = field.split('-').map(name).collect();
+    Some(names?.join("-"))
 }
 
 #[cfg(test)]
@@ -107,6 +128,11 @@ mod tests {
             ("7:05", Some("Weekends"), "5 7 * * 0,6"),
             ("03:30", None, "30 3 * * *"),
             ("3:30", Some("mon,Thursday"), "30 3 * * 1,4"),
+            ("20:00", Some("mon-fri"), "0 20 * * 1-5"),
+            ("20:00", Some("Monday - wed, sat"), "0 20 * * 1-3,6"),
+            ("20:00", Some("fri-mon"), "0 20 * * 5,6,0,1"),
+            ("20:00", Some("sat-sun"), "0 20 * * 6,0"),
+            ("20:00", Some("tue-tue"), "0 20 * * 2"),
         ] {
             assert_eq!(DueTimes::cron_at(at, on).unwrap(), expected);
         }
@@ -115,8 +141,14 @@ mod tests {
             ("8", None),
             ("8:+1", None),
             ("8:00", Some("someday")),
+            ("8:00", Some("mo")),
+            ("8:00", Some("money")),
+            ("8:00", Some("mon-")),
+            ("8:00", Some("mon-tue-wed")),
+            ("8:00", Some("mon,,tue")),
+            ("8:00", Some("")),
         ] {
-            assert!(DueTimes::cron_at(at, on).is_err(), "{at}");
+            assert!(DueTimes::cron_at(at, on).is_err(), "{at} {on:?}");
         }
     }
 
@@ -124,6 +156,8 @@ mod tests {
     fn simple_fields_are_described() {
         for (cron, expected) in [
             ("0 20 * * 1-5", "20:00 Mon-Fri"),
+            ("0 20 * * mon-wed,6", "20:00 Mon-Wed, Sat"),
+            ("0 20 * * 1-5/2", "0 20 * * 1-5/2"),
             ("5 7 * * 0,6", "07:05 Sun, Sat"),
             ("5 7 * * 7", "07:05 Sun"),
             ("0 3 * * *", "03:00 every day"),

@@ -12,7 +12,7 @@ pub(super) struct When {
     #[arg(long, value_name = "HH:MM", required_unless_present_any = ["every", "cron"])]
     at: Option<String>,
 
-    /// Days: weekdays, weekends, or names such as mon,thu
+    /// Days: weekdays, weekends, or names such as mon,thu or mon-thu
     #[arg(long, value_name = "DAYS", requires = "at", conflicts_with = "every")]
     on: Option<String>,
 
