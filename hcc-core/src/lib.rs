@@ -47,7 +47,7 @@ pub use authz::{
     Permissions, ProjectName, ProjectPattern, ProjectScope,
 };
 pub use console::Console;
-pub use create_options::{CreateOptions, choices};
+pub use create_options::{CreateOptions, choices, location};
 pub use custom::{CustomCommand, CustomRequest, Repetition};
 pub use description::{Argument, ArgumentKind, Description, Form};
 pub use error::{Difference, Error, ErrorKind, ResourceKind, Result};
@@ -75,7 +75,7 @@ pub use screen::{
     VncProxy,
 };
 #[cfg(feature = "worker")]
-pub use settings::{Settings, location};
+pub use settings::Settings;
 pub use verb::{UnknownVerb, Verb};
 #[cfg(feature = "worker")]
 pub use worker::{

@@ -110,20 +110,3 @@ impl Settings {
         self.origins.get(&kind).map(String::as_str)
     }
 }
-
-/// Returns the location of this name; the name of a former data centre is read as its location.
-///
-/// ```
-/// assert_eq!(hcc_core::location("fsn1-dc14"), "fsn1");
-/// assert_eq!(hcc_core::location("hel1"), "hel1");
-/// ```
-pub fn location(name: &str) -> &str {
-    match name.split_once("-dc") {
-        Some((location, number))
-            if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) =>
-        {
-            location
-        }
-        _ => name,
-    }
-}
