@@ -50,7 +50,7 @@ async fn projects_with_collections_of_their_own_share_a_database() {
     let worker = Program::start(&mut hcc(&["worker", "--all-profiles"]));
     let worker = spawn_blocking(move || {
         for _ in 0..2 {
-            worker.wait_for_line(|line| line.contains("worker started queue=").then_some(()));
+            worker.wait_for_line(|line| line.contains("serving the queue queue=").then_some(()));
         }
         worker
     });
