@@ -196,26 +196,14 @@ fn advice(argument: &str, known: &[&str]) -> String {
     if known.is_empty() {
         return "it has none".to_owned();
     }
-    let distances = known.iter().map(|name| (distance(argument, name), name));
+    let distances = known
+        .iter()
+        .map(|name| (strsim::levenshtein(argument, name), name));
     let similar = distances.filter(|(distance, _)| *distance <= argument.len().div_ceil(3));
     let similar = similar
         .min()
         .map(|(_, name)| format!("did you mean {name:?}? "));
     format!("{}known: {}", similar.unwrap_or_default(), known.join(", "))
-}
-
-/// Returns how many letters have to be inserted, removed or replaced.
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (line, letter) in one.bytes().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], line + 1);
-        for (column, expected) in other.bytes().enumerate() {
-            let replaced = diagonal + usize::from(letter != expected);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
-        }
-    }
-    row[other.len()]
 }
 
 /// Reads the arguments of a queued `kill`.

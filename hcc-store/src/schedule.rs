@@ -204,6 +204,16 @@ impl MalformedSchedule {
         })
     }
 
+    /// Returns the schedule, or warns that it is left out.
+    pub(crate) fn skip(decoded: Result<Schedule, Self>) -> Option<Schedule> {
+        let skipped = |Self {
+                           id, field, reason, ..
+                       }: &Self| {
+            tracing::warn!(id, field, reason, "malformed schedule skipped");
+        };
+        decoded.inspect_err(skipped).ok()
+    }
+
     /// A schedule of a document that is not valid JSON.
     #[cfg(feature = "sqlite")]
     pub(crate) fn no_json(id: String) -> Self {

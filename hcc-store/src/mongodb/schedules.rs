@@ -10,7 +10,6 @@ use ::mongodb::bson::{Bson, Document, doc};
 use ::mongodb::{Collection, IndexModel};
 use hcc_database::mongodb::is_duplicate_key;
 use serde_json::{Map, Value};
-use tracing::warn;
 
 use super::{Mongodb, to_bson};
 use crate::{MalformedSchedule, Result, Schedule, Schedules};
@@ -32,18 +31,8 @@ impl Mongodb {
         let schedules = self.schedule_documents();
         let find = schedules.find(filter);
         let documents = self.collect(find.sort(doc! { "_id": 1 })).await?;
-        let found = documents.into_iter().map(schedule).filter_map(|decoded| {
-            decoded
-                .inspect_err(
-                    |MalformedSchedule {
-                         id, field, reason, ..
-                     }| {
-                        warn!(id, field, reason, "malformed schedule skipped");
-                    },
-                )
-                .ok()
-        });
-        Ok(found.collect())
+        let decoded = documents.into_iter().map(schedule);
+        Ok(decoded.filter_map(MalformedSchedule::skip).collect())
     }
 
     pub(super) async fn read_malformed_schedules(&self) -> Result<Vec<MalformedSchedule>> {

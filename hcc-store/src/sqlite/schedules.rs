@@ -4,7 +4,6 @@ use std::time::SystemTime;
 
 use rusqlite::params;
 use rusqlite::types::Value;
-use tracing::warn;
 
 use super::{Sqlite, epoch_seconds};
 use crate::schedule::NOT_FINITE;
@@ -19,18 +18,10 @@ impl Sqlite {
             Schedules::DueBy(time) => ("due <= ?1", Value::Real(epoch_seconds(time))),
         };
         let decoded = self.decoded_schedules(condition, value).await?;
-        let found = decoded.into_iter().filter_map(|decoded| {
-            decoded
-                .inspect_err(
-                    |MalformedSchedule {
-                         id, field, reason, ..
-                     }| {
-                        warn!(id, field, reason, "malformed schedule skipped");
-                    },
-                )
-                .ok()
-        });
-        Ok(found.collect())
+        Ok(decoded
+            .into_iter()
+            .filter_map(MalformedSchedule::skip)
+            .collect())
     }
 
     pub(super) async fn read_malformed_schedules(&self) -> Result<Vec<MalformedSchedule>> {
