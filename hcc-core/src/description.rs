@@ -70,6 +70,8 @@ pub enum ArgumentKind {
     Text,
     /// A whole number.
     Number,
+    /// A whole number of seconds; on the command line, also with a unit, as in `24h`.
+    Seconds,
     /// Whether something is the case; no unless given.
     Switch,
     /// Strings; on the command line, the flag is repeated.
@@ -227,7 +229,9 @@ impl Argument {
         };
         match self.kind {
             ArgumentKind::Text => json!(self.example),
-            ArgumentKind::Number => json!(self.example.parse::<u64>().unwrap_or_default()),
+            ArgumentKind::Number | ArgumentKind::Seconds => {
+                json!(self.example.parse::<u64>().unwrap_or_default())
+            }
             ArgumentKind::Switch => json!(true),
             ArgumentKind::List => json!([self.example]),
             ArgumentKind::Map => pair(self.example),

@@ -39,7 +39,9 @@ impl Leftovers {
     /// Returns the known prices per month without VAT in total.
     pub fn monthly_net(&self) -> f64 {
         let prices = self.resources.iter();
-        prices.filter_map(|leftover| leftover.monthly_net).sum()
+        let prices = prices.filter_map(|leftover| leftover.monthly_net);
+        // The sum of nothing is -0.
+        prices.sum::<f64>() + 0.0
     }
 }
 

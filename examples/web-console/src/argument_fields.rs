@@ -169,7 +169,7 @@ impl Offers<'_> {
         };
         match argument.kind {
             _ if !is_empty => offered,
-            ArgumentKind::Number => Input::Number,
+            ArgumentKind::Number | ArgumentKind::Seconds => Input::Number,
             ArgumentKind::Switch => Input::Switch,
             // Without a catalog, names are typed.
             _ => Input::Typed,
@@ -351,7 +351,7 @@ fn read(argument: &Argument, values: &Values) -> Result<Value, Problem> {
             }
         }
         _ if typed.is_empty() => Value::Null,
-        ArgumentKind::Number => {
+        ArgumentKind::Number | ArgumentKind::Seconds => {
             let number = typed.parse::<u64>();
             let is_wrong = |_| Problem::new(argument.name, "This is not a whole number.");
             number.map_err(is_wrong)?.into()

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use hcc_core::{
-    Authorizer, Command, Denied, DueTimes, InvalidSchedule, NewSchedule, OfferedCatalog, Request,
-    ServerName, scheduled_request,
+    Authorizer, Command, Denied, DueTimes, Error, InvalidSchedule, NewSchedule, OfferedCatalog,
+    Request, ServerName, scheduled_request,
 };
 use hcc_store::{Missed, Record, Schedule};
 use serde::Deserialize;
@@ -140,8 +140,10 @@ fn may_change(auth: &AuthUser, schedule: &Schedule, record: Option<&Record>) -> 
 
 impl AuthUser {
     pub(crate) fn may_request(&self, request: &Request, record: Option<&Record>) -> bool {
-        let server = request.server.as_ref();
-        server.is_some_and(|server| self.may(&request.command, server, record))
+        match &request.server {
+            Some(server) => self.may(&request.command, server, record),
+            None => self.is_admin(),
+        }
     }
 }
 
@@ -382,7 +384,24 @@ pub(crate) async fn change(
     CsrfForm(auth, ChangeForm { change, sure }): CsrfForm<ChangeForm>,
 ) -> Result<Response, AppError> {
     let change = change.parse()?;
-    let (schedule, record) = console.find_schedule(&auth, &id).await?;
+    let (schedule, record) = match console.find_schedule(&auth, &id).await {
+        Err(AppError::Core(error @ Error::MalformedSchedule { .. }))
+            if change == Change::Remove =>
+        {
+            if sure != "yes" {
+                return Ok(Html(RemovalPage {
+                    auth,
+                    server: name,
+                    id,
+                    summary: error.to_string(),
+                })
+                .into_response());
+            }
+            console.remove_malformed(&auth, &id).await?;
+            return Ok(Redirect::to(&format!("/servers/{name}")).into_response());
+        }
+        found => found?,
+    };
     if schedule.server != name {
         return Err(AppError::NotFound);
     }
@@ -434,21 +453,25 @@ impl WebConsole {
     pub(crate) async fn read_schedules(
         &self,
         server: Option<&ServerName>,
-    ) -> Result<Option<Vec<Schedule>>, hcc_core::Error> {
+    ) -> Result<Option<Vec<Schedule>>, Error> {
         match self.frontend.schedules(server).await {
-            Err(hcc_core::Error::Store(error)) if error.is_permanent() => Ok(None),
+            Err(Error::Store(error)) if error.is_permanent() => Ok(None),
             schedules => schedules.map(Some),
         }
     }
 
-    /// Returns a schedule that the user may see, with the record of its server.
+    /// Returns a schedule that the user may see, with the record of its server; administrators are told
+    /// what is wrong with a malformed one.
     pub(crate) async fn find_schedule(
         &self,
         auth: &AuthUser,
         id: &str,
     ) -> Result<(Schedule, Option<Record>), AppError> {
         let schedule = match self.frontend.schedule(id).await {
-            Err(hcc_core::Error::NoSuchResource { .. }) => return Err(AppError::NotFound),
+            Err(Error::NoSuchResource { .. }) => return Err(AppError::NotFound),
+            Err(Error::MalformedSchedule { .. }) if !auth.is_admin() => {
+                return Err(AppError::NotFound);
+            }
             schedule => schedule?,
         };
         let record = match schedule.server.parse() {
@@ -505,6 +528,17 @@ impl WebConsole {
             Change::Remove => frontend.remove_schedule(id, by, auth).await?,
         }
         Ok(())
+    }
+
+    /// Removes a malformed schedule in the name of an administrator, and records it in the audit trail
+    /// before.
+    pub(crate) async fn remove_malformed(&self, auth: &AuthUser, id: &str) -> Result<(), AppError> {
+        auth.require_admin()?;
+        self.count(COMMANDS, auth.name()).await?;
+        let what = format!("remove malformed schedule {id}");
+        self.audit(auth, &what, None, &auth.asked()).await?;
+        let removed = self.frontend.remove_schedule(id, Some(auth.name()), auth);
+        Ok(removed.await?)
     }
 }
 

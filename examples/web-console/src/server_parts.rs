@@ -5,7 +5,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::IntoResponse;
 use hcc_core::{OfferedCatalog, ServerName, Verb};
 use hcc_queue::CommandId;
-use hcc_store::{AuditEntry, AuditQuery, Record, Schedule};
+use hcc_store::{AuditEntry, AuditQuery, MalformedSchedule, Record, Schedule};
 use serde::Deserialize;
 
 use crate::WebConsole;
@@ -50,6 +50,8 @@ pub(crate) struct ServerParts {
     has_backups: bool,
     /// `None` if the database has no schedules.
     schedules: Option<Vec<ScheduleView>>,
+    /// For administrators: those that no worker can carry out.
+    malformed: Vec<MalformedSchedule>,
     may_schedule: bool,
     metrics: Option<Metrics>,
     history: Vec<AuditEntry>,
@@ -95,12 +97,19 @@ impl WebConsole {
         query: PartsQuery,
     ) -> Result<ServerParts, AppError> {
         let catalog = OfferedCatalog::read(&*self.accounts, &self.project).await?;
-        let (metrics, schedules) = match record.name.parse::<ServerName>() {
-            Ok(name) => (
-                self.frontend.metrics(&name).await?,
-                self.read_schedules(Some(&name)).await?,
+        let name = record.name.parse::<ServerName>().ok();
+        let (metrics, schedules) = match &name {
+            Some(name) => (
+                self.frontend.metrics(name).await?,
+                self.read_schedules(Some(name)).await?,
             ),
-            Err(_) => (None, None),
+            None => (None, None),
+        };
+        let malformed = match &name {
+            Some(name) if auth.is_admin() && schedules.is_some() => {
+                self.frontend.malformed_schedules(Some(name)).await?
+            }
+            _ => Vec::new(),
         };
         let schedule = |it: &Schedule| ScheduleView::new(it, record, auth);
         let is_managed = catalog.as_ref().zip(record.labels.as_ref());
@@ -124,6 +133,7 @@ impl WebConsole {
             backups: SavedView::all(record.backups.as_ref()),
             has_backups: record.window.is_some(),
             schedules: schedules.map(|all| all.iter().map(schedule).collect()),
+            malformed,
             may_schedule: schedules::scheduled(auth, record).next().is_some(),
             metrics: metrics.as_ref().and_then(Metrics::read),
             history: self.history_of(&record.name).await?,

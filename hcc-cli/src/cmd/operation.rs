@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::cmd::action::Done;
 use crate::cmd::args::{Confirmation, Selection, Waiting, for_each, retry_while_busy};
 use crate::config::Config;
-use crate::duration::{rfc3339, rfc3339_of};
+use crate::duration::{self, rfc3339, rfc3339_of};
 use crate::error::{CliError, Result};
 use crate::output::{Output, Row};
 use crate::platform::signals::cancel_on_signal;
@@ -194,6 +194,10 @@ fn flag(argument: &Argument) -> Arg {
             .value_name("NUMBER")
             .allow_negative_numbers(true)
             .value_parser(number),
+        ArgumentKind::Seconds => arg
+            .value_name("TIME")
+            .allow_negative_numbers(true)
+            .value_parser(seconds),
         _ => arg.value_name(&*argument.flag().to_uppercase().leak()),
     }
 }
@@ -201,6 +205,10 @@ fn flag(argument: &Argument) -> Arg {
 fn number(text: &str) -> Result<u64> {
     let number = text.parse();
     number.map_err(|_| CliError::usage("expected a whole number"))
+}
+
+fn seconds(text: &str) -> Result<u64> {
+    Ok(duration::parse(text)?.as_secs())
 }
 
 /// Returns the id of a flag. One that is also the flag of a setting replaces it, and its values
@@ -218,7 +226,9 @@ fn value(argument: &Argument, matches: &ArgMatches) -> Option<Value> {
     let strings = || matches.get_many::<String>(name);
     match argument.kind {
         ArgumentKind::Switch => matches.get_flag(name).then_some(Value::Bool(true)),
-        ArgumentKind::Number => matches.get_one::<u64>(name).map(|number| json!(number)),
+        ArgumentKind::Number | ArgumentKind::Seconds => {
+            matches.get_one::<u64>(name).map(|number| json!(number))
+        }
         ArgumentKind::List => strings().map(|list| json!(list.collect::<Vec<_>>())),
         ArgumentKind::Map => {
             let pairs = strings()?.map(String::as_str);

@@ -238,12 +238,12 @@ async fn invalid_arguments_are_named() {
         ),
         (
             &["metrics", "web1", "--range", "-5"],
-            "hcc: invalid value '-5' for '--range <NUMBER>': expected a whole number (usage)",
+            "hcc: invalid value '-5' for '--range <TIME>': expected a duration such as 30s or 5m (usage)",
         ),
         (
             &["metrics", "web1", "--range", "99999999999999999999"],
-            "hcc: invalid value '99999999999999999999' for '--range <NUMBER>': expected a whole \
-             number (usage)",
+            "hcc: invalid value '99999999999999999999' for '--range <TIME>': expected a duration such \
+             as 30s or 5m (usage)",
         ),
         (
             &["push", "stop", "web1", "--args", r#"{ "force": true }"#],
@@ -358,6 +358,27 @@ async fn times_for_programs_have_one_format() {
             );
             assert!(time.parse::<jiff::Timestamp>().is_ok(), "{args:?}: {time}");
         }
+    }
+}
+
+#[tokio::test]
+async fn period_of_metrics_has_a_unit_or_is_in_seconds() {
+    let user = User::of(Sim::builder().server("web1", MANAGED)).await;
+    for (range, step, seconds) in [
+        ("2h", "5m", (7200, 300)),
+        ("1d", "3600", (86_400, 3600)),
+        ("7200", "1m 30s", (7200, 90)),
+    ] {
+        let args = ["metrics", "web1", "--range", range, "--step", step];
+        let json = user.ok(&[&args[..], &["-o", "json"]].concat()).await;
+
+        let read: Value = serde_json::from_str(&json).unwrap();
+        let [start, end] = ["start", "end"].map(|field| {
+            let time = read[field].as_str().unwrap();
+            time.parse::<jiff::Timestamp>().unwrap().as_second()
+        });
+        let found = (end - start, read["step"].as_f64().unwrap() as i64);
+        assert_eq!(found, seconds, "{range}: {json}");
     }
 }
 

@@ -40,14 +40,14 @@ impl Metrics {
                 ),
                 Argument::optional(
                     "range",
-                    ArgumentKind::Number,
-                    "Period until now in seconds [default: 3600]",
+                    ArgumentKind::Seconds,
+                    "Period until now [default: 1h]",
                     "86400",
                 ),
                 Argument::optional(
                     "step",
-                    ArgumentKind::Number,
-                    "Interval between samples in seconds",
+                    ArgumentKind::Seconds,
+                    "Interval between samples",
                     "600",
                 ),
             ]),

@@ -9,6 +9,18 @@ use hcloud_sim::Sim;
 use crate::simulator::start;
 
 #[tokio::test]
+async fn nothing_that_stays_costs_zero() {
+    let (_sim, client) = start(Sim::builder().servers(1, &[])).await;
+    let server = client.servers().find("server-1").await.unwrap().unwrap();
+
+    let leftovers = client.servers().leftovers(server.id).await.unwrap();
+
+    assert_eq!(leftovers.resources, []);
+    assert!(leftovers.monthly_net().is_sign_positive());
+    assert_eq!(leftovers.monthly_net(), 0.0);
+}
+
+#[tokio::test]
 async fn volumes_addresses_and_snapshots_stay_and_cost() {
     let (_sim, client) = start(Sim::builder().servers(2, &[])).await;
     let servers = client.servers();

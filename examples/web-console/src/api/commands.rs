@@ -78,7 +78,9 @@ fn form_schema(verb: Verb, form: &Form) -> Value {
     }
     for argument in form.arguments {
         let mut schema = match argument.kind {
-            ArgumentKind::Number => json!({ "type": "integer", "minimum": 0 }),
+            ArgumentKind::Number | ArgumentKind::Seconds => {
+                json!({ "type": "integer", "minimum": 0 })
+            }
             ArgumentKind::Switch => json!({ "type": "boolean" }),
             ArgumentKind::List => json!({ "type": "array", "items": { "type": "string" } }),
             ArgumentKind::Map => {

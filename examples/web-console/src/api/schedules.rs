@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use hcc_core::{NewSchedule, ServerName};
+use hcc_core::{Error, NewSchedule, ServerName};
 use hcc_store::Missed;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -33,6 +33,24 @@ pub(crate) struct SchedulesQuery {
 pub(crate) struct SchedulesPage {
     /// By server and next due time.
     schedules: Vec<Schedule>,
+    /// Those that no worker can carry out; for administrators.
+    malformed: Vec<MalformedSchedule>,
+}
+
+/// A schedule that another program has stored, and that no worker can carry out.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MalformedSchedule {
+    /// The id.
+    id: String,
+    /// The server, if the schedule names one.
+    #[schema(example = "web-1")]
+    server: Option<String>,
+    /// The first field that is malformed or missing.
+    #[schema(example = "cron")]
+    field: String,
+    /// What is wrong with it.
+    #[schema(example = "expected a string, not null")]
+    reason: String,
 }
 
 /// A command that is due again and again.
@@ -155,6 +173,17 @@ impl From<hcc_store::Schedule> for Schedule {
     }
 }
 
+impl From<hcc_store::MalformedSchedule> for MalformedSchedule {
+    fn from(schedule: hcc_store::MalformedSchedule) -> Self {
+        Self {
+            id: schedule.id,
+            server: schedule.server,
+            field: schedule.field,
+            reason: schedule.reason,
+        }
+    }
+}
+
 /// Lists the schedules of the servers that you may see.
 #[utoipa::path(
     get,
@@ -181,8 +210,18 @@ pub(crate) async fn list(
         can_view(&auth, schedule, record)
     };
     let visible = found.into_iter().filter(is_visible);
+    let malformed = match auth.is_admin() {
+        true => {
+            console
+                .frontend
+                .malformed_schedules(server.as_ref())
+                .await?
+        }
+        false => Vec::new(),
+    };
     Ok(Json(SchedulesPage {
         schedules: visible.map(Into::into).collect(),
+        malformed: malformed.into_iter().map(Into::into).collect(),
     }))
 }
 
@@ -240,7 +279,7 @@ pub(crate) async fn one(
     Ok(Json(schedule.into()))
 }
 
-/// Removes a schedule.
+/// Removes a schedule, which may be malformed if you are an administrator.
 #[utoipa::path(
     delete,
     path = "/schedules/{id}",
@@ -294,8 +333,14 @@ async fn change(
     id: &str,
     change: Change,
 ) -> Result<StatusCode, AppError> {
-    let (schedule, record) = console.find_schedule(auth, id).await?;
-    let record = record.as_ref();
+    let found = match (console.find_schedule(auth, id).await, change) {
+        (Err(AppError::Core(Error::MalformedSchedule { .. })), Change::Remove) => {
+            console.remove_malformed(auth, id).await?;
+            return Ok(StatusCode::NO_CONTENT);
+        }
+        (found, _) => found?,
+    };
+    let (schedule, record) = (found.0, found.1.as_ref());
     console
         .change_schedule(auth, &schedule, record, change)
         .await?;

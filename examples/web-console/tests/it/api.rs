@@ -12,6 +12,7 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use crate::schedules::site_with_malformed;
 use crate::site::{Site, TestClient, TestResponse, client, send};
 
 /// A program with an API token, which checks every response against the description.
@@ -230,6 +231,51 @@ async fn schedule_is_added_paused_resumed_and_removed() {
     let removed = "root remove schedule Create snapshot: 03:00 every day, Europe/Berlin web-1 asked \
                    with token test";
     assert_eq!(audit.last().unwrap(), removed);
+}
+
+#[tokio::test]
+async fn administrators_list_and_remove_malformed_schedules() {
+    let directory = tempfile::tempdir().unwrap();
+    let site = site_with_malformed(directory.path()).await;
+    let grant = json!({ "grants": [{ "servers": "web", "may": ["power"] }] });
+    site.add_user("anna", grant).await;
+    let anna = Program::new(&site, &site.log_in("anna").await, "").await;
+    let root = Program::new(&site, &site.admin().await, "").await;
+    let list = async |program: &Program, query: &str| {
+        let path = format!("/schedules{query}");
+        let (_, page) = program.get("get /schedules", &path).await;
+        page["malformed"].clone()
+    };
+    let remove = async |program: &Program| {
+        let request = program.request(Method::DELETE, "/schedules/b%208");
+        program.call("delete /schedules/{id}", request).await.0
+    };
+
+    assert_eq!(list(&anna, "").await, json!([]));
+    let all = list(&root, "").await;
+    assert_eq!(all.as_array().unwrap().len(), 3, "{all}");
+    assert_eq!(all[2]["server"], Value::Null);
+    let of_web = list(&root, "?server=web").await;
+    let missing = json!({
+        "id": "b 8", "server": "web", "field": "cron", "reason": "it is missing",
+    });
+    assert_eq!(of_web[1], missing);
+    let path = "/schedules/b%208";
+    assert_eq!(
+        anna.get("get /schedules/{id}", path).await.0,
+        StatusCode::NOT_FOUND
+    );
+    assert_eq!(
+        root.get("get /schedules/{id}", path).await.0,
+        StatusCode::CONFLICT
+    );
+    assert_eq!(remove(&anna).await, StatusCode::NOT_FOUND);
+    assert_eq!(remove(&root).await, StatusCode::NO_CONTENT);
+
+    assert_eq!(
+        list(&root, "?server=web").await.as_array().unwrap().len(),
+        1
+    );
 }
 
 #[tokio::test]

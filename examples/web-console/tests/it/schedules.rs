@@ -1,5 +1,6 @@
 //! Schedules on the page of a server.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use hcc_store::{Patch, Schedule, ScheduleOutcome, Schedules, StoreExt};
@@ -7,7 +8,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::site::{Site, TestClient};
+use crate::site::{Database, Site, TestClient};
 use crate::streams::EventStream;
 
 const PAGE: &str = "/servers/web/schedules";
@@ -297,6 +298,69 @@ async fn last_outcome_and_the_reason_of_a_pause_are_shown() {
     ] {
         assert!(page.contains(part), "{part}: {page}");
     }
+}
+
+/// Stores schedules that no worker can carry out, as another program does.
+pub(crate) async fn site_with_malformed(directory: &Path) -> Site {
+    let url = |file| format!("sqlite:{}/{file}", directory.display());
+    let site = Site::of(
+        Database::open(&url("hcc.db"), &url("queue.db")).await,
+        |_| {},
+    )
+    .await;
+    site.add_server("web").await;
+    let connection = rusqlite::Connection::open(directory.join("hcc.db")).unwrap();
+    for document in [
+        r#"{ "id": "a7", "for": "web", "cmd": "stop", "cron": 5 }"#,
+        r#"{ "id": "b 8", "for": "web", "cmd": "stop" }"#,
+        r#"{ "id": "c9", "cmd": "stop", "cron": "0 20 * * *" }"#,
+    ] {
+        let insert = "INSERT INTO schedules (doc) VALUES (?1)";
+        connection.execute(insert, [document]).unwrap();
+    }
+    site
+}
+
+#[tokio::test]
+async fn administrators_see_and_remove_malformed_schedules() {
+    let directory = tempfile::tempdir().unwrap();
+    let site = site_with_malformed(directory.path()).await;
+    site.add_user("paul", grant(&["power"])).await;
+    let (root, paul) = (site.admin().await, site.log_in("paul").await);
+
+    let page = root.get("/servers/web/parts").await.text;
+    for part in [
+        "cron: expected a string, not a number",
+        "cron: it is missing",
+        "/servers/web/schedules/b%208",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(!page.contains("c9"), "{page}");
+    let page = paul.get("/servers/web/parts").await.text;
+    assert!(!page.contains("expected a string"), "{page}");
+    let sure = [("do", "remove"), ("sure", "yes")];
+    for (client, fields, status) in [
+        (&paul, &sure[..], StatusCode::NOT_FOUND),
+        (&root, &[("do", "pause")], StatusCode::CONFLICT),
+    ] {
+        assert_eq!(change(client, "a7", fields).await, status);
+    }
+    let question = root
+        .post(&format!("{PAGE}/a7"), &[("do", "remove")])
+        .await
+        .text;
+    let summary = "schedule a7 is malformed: cron: expected a string, not a number";
+    assert!(question.contains(summary), "{question}");
+    let malformed = async || site.store.malformed_schedules().await.unwrap();
+    assert_eq!(malformed().await.len(), 3);
+
+    assert_eq!(change(&root, "a7", &sure).await, StatusCode::SEE_OTHER);
+
+    assert!(malformed().await.iter().all(|it| it.id != "a7"));
+    let audit = site.audit().await;
+    let removed = "root remove malformed schedule a7 asked";
+    assert_eq!(audit.last().unwrap(), removed, "{audit:?}");
 }
 
 #[tokio::test]
