@@ -13,6 +13,7 @@ use crate::WebConsole;
 use crate::argument_fields::{Field, Input, Offers, Values, command};
 use crate::auth::{AuthUser, CsrfForm};
 use crate::button::{Button, Confirm, Place};
+use crate::commands::not_allowed;
 use crate::error::AppError;
 use crate::form::{Problem, refused};
 use crate::limits::BULKS;
@@ -149,8 +150,8 @@ pub(crate) async fn submit(
         let refusal = match refusals.entry(project.project_name().to_owned()) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => {
-                let checked = project.check_snapshots(&auth, command.clone()).await?;
-                unknown.insert(checked.err())
+                let exceeded = project.exceeded(&auth, &command, &server, None).await?;
+                unknown.insert(exceeded.map(|denied| not_allowed(&command, &denied)))
             }
         };
         if let Some(problem) = refusal {

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use hcc_core::operation::{Operation, Snapshot};
-use hcc_core::{Command, OfferedCatalog, Request, ServerName, Verb};
+use hcc_core::{Command, Denied, OfferedCatalog, Request, ServerName, Verb};
 use hcc_queue::{CommandId, Entry, PageCursor};
 use hcc_store::{Fields, Record};
 use serde::Deserialize;
@@ -115,6 +115,15 @@ pub(crate) async fn failed(
     }))
 }
 
+/// Says that a command exceeds a limit of the user, at the field that matters.
+pub(crate) fn not_allowed(command: &Command, denied: &Denied) -> Problem {
+    let field = match command {
+        Command::Operation(Operation::Snapshot(_)) => "description",
+        _ => "type",
+    };
+    Problem::new(field, format!("Not allowed: {}.", denied.reason))
+}
+
 impl WebConsole {
     /// Returns a page of the failed commands that the user may see, and where the next one begins.
     async fn failed_commands(
@@ -170,11 +179,11 @@ pub(crate) async fn submit(
         return Err(console.refuse(&auth, &button.value(), &name).await);
     }
     let checked = match command(button, &values) {
-        Ok(command) => console.check_command(&auth, command, &record).await?,
-        Err(problem) => Err(problem),
-    };
-    let checked = match checked {
-        Ok(command) => console.check_snapshots(&auth, command).await?,
+        Ok(command) => {
+            console
+                .within_limits(&auth, command, &server, &record)
+                .await?
+        }
         Err(problem) => Err(problem),
     };
     let command = match checked {
@@ -299,61 +308,72 @@ impl WebConsole {
         })
     }
 
-    /// Checks the limits of the user, as a worker does again.
-    pub(crate) async fn check_command(
+    /// Returns the limit of the user that a command would exceed, as far as the records and the catalog
+    /// tell. A worker checks again.
+    pub(crate) async fn exceeded(
         &self,
         auth: &AuthUser,
-        command: Command,
-        record: &Record,
-    ) -> Result<Result<Command, Problem>, AppError> {
-        let Command::Operation(Operation::Resize(resize)) = &command else {
-            return Ok(Ok(command));
-        };
-        let limits = auth.permissions.create_limits();
-        let catalog = OfferedCatalog::read(&*self.accounts, &self.project).await?;
-        let (Some(_), Some(catalog), Ok(name)) = (limits, catalog, record.name.parse()) else {
-            return Ok(Ok(command));
-        };
-        let server_type = Some(&*resize.r#type);
-        let monthly = catalog.monthly(&resize.r#type, location(record));
-        let records = self.frontend.records().await?;
+        command: &Command,
+        server: &ServerName,
+        record: Option<&Record>,
+    ) -> Result<Option<Denied>, AppError> {
         let permissions = &auth.permissions;
-        let checked = permissions.check_resize(&name, server_type, monthly, &records);
-        Ok(match checked {
-            Ok(()) => Ok(command),
-            Err(denied) => {
-                let message = format!("Not allowed: {}.", denied.reason);
-                Err(Problem::new("type", message))
+        let catalog = async || match permissions.create_limits() {
+            Some(_) => OfferedCatalog::read(&*self.accounts, &self.project).await,
+            None => Ok(None),
+        };
+        let checked = match command {
+            Command::Create(options) => {
+                let Some(catalog) = catalog().await? else {
+                    return Ok(None);
+                };
+                let records = self.frontend.records().await?;
+                // The worker chooses one of the places.
+                let places = catalog.places(options);
+                let allowed = permissions.allowed_places(server, places, &records);
+                allowed.map(drop)
             }
-        })
+            Command::Operation(Operation::Resize(resize)) => {
+                let server_type = &*resize.r#type;
+                let catalog = catalog().await?;
+                let monthly =
+                    catalog.and_then(|it| it.monthly(server_type, record.and_then(location)));
+                // It may be the id of a type.
+                let Some(monthly) = monthly else {
+                    return Ok(None);
+                };
+                let records = self.frontend.records().await?;
+                permissions.check_resize(server, Some(server_type), Some(monthly), &records)
+            }
+            Command::Operation(Operation::Snapshot(Snapshot::Create { .. }))
+                if permissions.snapshots.is_some() =>
+            {
+                let is_counted = |record: &&Record| {
+                    let name = record.name.parse();
+                    name.is_ok_and(|name| permissions.allows(command, &name, Some(record)))
+                };
+                let records = self.frontend.records().await?;
+                let counted = records.iter().filter(is_counted);
+                let existing = counted.flat_map(|record| &record.snapshots).map(Vec::len);
+                permissions.check_snapshot(existing.sum())
+            }
+            _ => Ok(()),
+        };
+        Ok(checked.err())
     }
 
-    /// Checks the limit of the user's snapshots, as a worker does again.
-    pub(crate) async fn check_snapshots(
+    /// Returns the command, unless it exceeds a limit of the user.
+    pub(crate) async fn within_limits(
         &self,
         auth: &AuthUser,
         command: Command,
+        server: &ServerName,
+        record: &Record,
     ) -> Result<Result<Command, Problem>, AppError> {
-        let permissions = &auth.permissions;
-        let Command::Operation(Operation::Snapshot(Snapshot::Create { .. })) = &command else {
-            return Ok(Ok(command));
-        };
-        if permissions.snapshots.is_none() {
-            return Ok(Ok(command));
-        }
-        let is_counted = |record: &&Record| {
-            let name = record.name.parse();
-            name.is_ok_and(|name| permissions.allows(&command, &name, Some(record)))
-        };
-        let records = self.frontend.records().await?;
-        let counted = records.iter().filter(is_counted);
-        let existing = counted.flat_map(|record| &record.snapshots).map(Vec::len);
-        Ok(match permissions.check_snapshot(existing.sum()) {
-            Ok(()) => Ok(command),
-            Err(denied) => {
-                let message = format!("Not allowed: {}.", denied.reason);
-                Err(Problem::new("description", message))
-            }
+        let exceeded = self.exceeded(auth, &command, server, Some(record));
+        Ok(match exceeded.await? {
+            None => Ok(command),
+            Some(denied) => Err(not_allowed(&command, &denied)),
         })
     }
 

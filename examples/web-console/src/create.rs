@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::WebConsole;
 use crate::auth::{AuthUser, CsrfForm};
+use crate::commands::not_allowed;
 use crate::error::AppError;
 use crate::form::{Problem, refused};
 use crate::page::Html;
@@ -166,7 +167,7 @@ pub(crate) async fn create(
     }
     let catalog = OfferedCatalog::read(&*console.accounts, &console.project).await?;
     let checked = console.check_create(&auth, &form, catalog.as_ref()).await?;
-    let (name, options) = match checked {
+    let (name, command) = match checked {
         Ok(checked) => checked,
         Err(problem) => {
             return Ok(refused(CreatePage {
@@ -177,7 +178,6 @@ pub(crate) async fn create(
             }));
         }
     };
-    let command = Command::Create(options);
     if !auth.may(&command, &name, None) {
         return Err(console.refuse(&auth, "new", name.as_str()).await);
     }
@@ -192,7 +192,7 @@ impl WebConsole {
         auth: &AuthUser,
         form: &CreateForm,
         catalog: Option<&OfferedCatalog>,
-    ) -> Result<Result<(ServerName, CreateOptions), Problem>, AppError> {
+    ) -> Result<Result<(ServerName, Command), Problem>, AppError> {
         let name: ServerName = match form.name.trim().parse() {
             Ok(name) => name,
             Err(error) => return Ok(Err(Problem::new("name", error))),
@@ -209,18 +209,12 @@ impl WebConsole {
             if problem.is_some() {
                 return Ok(Err(problem));
             }
-            // The worker chooses one of the places, and checks again.
-            if auth.permissions.create_limits().is_some() {
-                let places = catalog.places(&options);
-                let records = self.frontend.records().await?;
-                let allowed = auth.permissions.allowed_places(&name, places, &records);
-                if let Err(denied) = allowed {
-                    let message = format!("Not allowed: {}.", denied.reason);
-                    return Ok(Err(Problem::new("type", message)));
-                }
-            }
         }
-        Ok(Ok((name, options)))
+        let command = Command::Create(options);
+        Ok(match self.exceeded(auth, &command, &name, None).await? {
+            None => Ok((name, command)),
+            Some(denied) => Err(not_allowed(&command, &denied)),
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use hcc_core::{
     Authorizer, Command, Denied, DueTimes, Error, InvalidSchedule, NewSchedule, OfferedCatalog,
-    Request, ServerName, scheduled_request,
+    Request, ServerName, Verb, scheduled_request,
 };
 use hcc_store::{Missed, Record, Schedule};
 use serde::Deserialize;
@@ -109,7 +109,7 @@ fn details(schedule: &Schedule) -> Vec<String> {
         }
     }
 
-    let verb = schedule.cmd.parse::<hcc_core::Verb>().ok();
+    let verb = schedule.cmd.parse::<Verb>().ok();
     let arguments = verb.map_or(&[][..], |verb| {
         verb.description().form(&schedule.args).arguments
     });
@@ -268,7 +268,13 @@ pub(crate) async fn add(
         return Err(console.refuse(&auth, &what, &name).await);
     }
     let checked = match command(button, &values) {
-        Ok(command) => console.check_command(&auth, command, &record).await?,
+        // How many there are matters when it is due.
+        Ok(command) if button.verb == Verb::Snapshot => Ok(command),
+        Ok(command) => {
+            console
+                .within_limits(&auth, command, &server, &record)
+                .await?
+        }
         Err(problem) => Err(problem),
     };
     let schedule = checked.and_then(|command| new_schedule(command, &server, &values));

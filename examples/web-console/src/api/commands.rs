@@ -290,6 +290,16 @@ pub(crate) async fn submit(
         let what = request.command.verb().wire_with(request.command.form());
         return Err(console.refuse(&auth, &what, &name).await);
     }
+    if let Some(server) = &request.server {
+        let exceeded = console.exceeded(&auth, &request.command, server, record.as_ref());
+        if let Some(denied) = exceeded.await? {
+            let what = request.command.verb().wire_with(request.command.form());
+            return Err(match console.refuse(&auth, &what, &name).await {
+                AppError::NotPermitted => hcc_core::Error::from(denied).into(),
+                error => error,
+            });
+        }
+    }
     let id = console.submit(&auth, request).await?;
     let location = format!("{}/commands/{id}", console.api_path());
     let submitted = SubmittedCommand {

@@ -12,6 +12,7 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use crate::creating;
 use crate::schedules::site_with_malformed;
 use crate::site::{Site, TestClient, TestResponse, client, send};
 
@@ -276,6 +277,50 @@ async fn administrators_list_and_remove_malformed_schedules() {
         list(&root, "?server=web").await.as_array().unwrap().len(),
         1
     );
+}
+
+#[tokio::test]
+async fn command_beyond_a_limit_is_denied_with_the_reason() {
+    let site = creating::site().await;
+    add_server(&site, "web-1", "off").await;
+    let grants = json!([{ "servers": "*", "may": ["create", "resize", "snapshot"] }]);
+    let limits = json!({
+        "grants": grants, "snapshots": 0, "create": { "types": ["cx23"], "monthly": 10 },
+    });
+    site.add_user("anna", limits).await;
+    let anna = Program::new(&site, &site.log_in("anna").await, "").await;
+    let submit = async |server: &str, verb: &str, args: Value| {
+        let path = format!("/servers/{server}/commands");
+        let body = json!({ "verb": verb, "args": args });
+        let operation = "post /servers/{name}/commands";
+        let (status, answer) = anna.post(operation, &path, &body).await;
+        let detail = answer["detail"].as_str().unwrap_or_default();
+        (status, detail.to_owned())
+    };
+
+    for (server, verb, args, reason) in [
+        ("web-2", "create", json!({ "type": "cx33" }), "cx33"),
+        ("web-1", "resize", json!({ "type": "cx33" }), "cx33"),
+        ("web-1", "snapshot", json!({ "do": "create" }), "at most 0"),
+    ] {
+        let (status, detail) = submit(server, verb, args).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{verb}: {detail}");
+        assert!(detail.contains(reason), "{verb}: {detail}");
+    }
+    assert_eq!(site.queued().await, [""; 0]);
+    let audit = site.audit().await;
+    for what in ["new web-2", "resize web-1", "snapshot create web-1"] {
+        let entry = format!("anna {what} not_permitted");
+        assert!(audit.contains(&entry), "{entry}: {audit:?}");
+    }
+    for (server, verb, args) in [
+        ("web-2", "create", json!({ "type": "cx33,cx23" })),
+        // The worker knows types by their ids.
+        ("web-1", "resize", json!({ "type": "22" })),
+    ] {
+        let (status, detail) = submit(server, verb, args).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{verb}: {detail}");
+    }
 }
 
 #[tokio::test]

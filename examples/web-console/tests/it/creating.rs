@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::site::Site;
 
 /// A site with a catalog: `cx23` for 4.49 in `fsn1`, sold out in `hel1`, and `cx33` for 9.99.
-async fn site() -> Site {
+pub(crate) async fn site() -> Site {
     let site = Site::new().await;
     let place = |location: &str, monthly: &str, available: bool| json!({ "location": location, "monthly": monthly, "available": available });
     let server_type = |name: &str, places: Vec<Value>| json!({ "name": name, "cores": 2, "memory": 4.0, "disk": 40, "architecture": "x86", "places": places });
