@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use std::collections::BTreeMap;
+
 mod faults;
 mod memory;
 #[cfg(feature = "mongodb")]
@@ -10,87 +12,64 @@ mod mutants;
 mod processes;
 mod sqlite;
 
-/// Fields of schedules of other programs, the one that is malformed, and the reason.
+/// Malformed fields of schedules, which other programs may store, their values, and the reasons.
 const MALFORMED_SCHEDULES: &[(&str, &str, &str)] = &[
+    ("cron", "null", "expected a string, not null"),
+    ("cron", "5", "expected a string, not a number"),
+    ("tz", "1", "expected a string, not a number"),
     (
-        r#""for": "web1", "cmd": "stop", "cron": null"#,
-        "cron",
-        "expected a string, not null",
-    ),
-    (
-        r#""for": "web1", "cmd": "stop", "cron": 5"#,
-        "cron",
-        "expected a string, not a number",
-    ),
-    (
-        r#""for": "web1", "cmd": "stop", "cron": "0 20 * * *", "tz": 1"#,
-        "tz",
-        "expected a string, not a number",
-    ),
-    (
-        r#""for": "web1", "cmd": "stop", "cron": "0 20 * * *", "grace": "5m""#,
         "grace",
+        r#""5m""#,
         "expected a number of seconds, not a string",
     ),
     (
-        r#""for": "web1", "cmd": "stop", "cron": "0 20 * * *", "grace": -1"#,
         "grace",
+        "-1",
         "expected a number of seconds, not one that is out of range",
     ),
+    ("paused", "0", "expected true or false, not a number"),
+    ("paused", r#""yes""#, "expected true or false, not a string"),
+    ("for", "100000001", "expected a string, not a number"),
     (
-        r#""for": "web1", "cmd": "stop", "cron": "0 20 * * *", "paused": 0"#,
-        "paused",
-        "expected true or false, not a number",
-    ),
-    (
-        r#""for": "web1", "cmd": "stop", "cron": "0 20 * * *", "paused": "yes""#,
-        "paused",
-        "expected true or false, not a string",
-    ),
-    (
-        r#""for": 100000001, "cmd": "stop", "cron": "0 20 * * *""#,
-        "for",
-        "expected a string, not a number",
-    ),
-    (
-        r#""for": "web1", "cmd": "stop", "cron": "0 20 * * *", "next": "tomorrow""#,
         "next",
+        r#""tomorrow""#,
         "expected a number of seconds, not a string",
     ),
+    ("next", "NaN", "expected a number of seconds, not NaN"),
     (
-        r#""for": "web1", "cmd": "stop", "cron": "0 20 * * *", "next": NaN"#,
         "next",
-        "expected a number of seconds, not NaN",
-    ),
-    (
-        r#""for": "web1", "cmd": "stop", "cron": "0 20 * * *", "next": -Infinity"#,
-        "next",
+        "-Infinity",
         "expected a number of seconds, not -Infinity",
     ),
     (
-        r#""for": "web1", "cmd": "stop", "cron": "0 20 * * *", "missed": "later""#,
         "missed",
+        r#""later""#,
         "expected skip or once, not another string",
     ),
     (
-        r#""for": "web1", "cmd": "stop", "cron": "0 20 * * *", "keep": -3"#,
         "keep",
+        "-3",
         "expected a whole number, not one that is out of range",
     ),
     (
-        r#""for": "web1", "cmd": "stop", "cron": "0 20 * * *", "last": "ok""#,
         "last",
+        r#""ok""#,
         "expected an object with due, at and ok, not a string",
     ),
-    (
-        r#""cmd": "stop", "cron": "0 20 * * *""#,
-        "for",
-        "it is missing",
-    ),
-    (
-        r#""for": "web1", "cron": "0 20 * * *""#,
-        "cmd",
-        "it is missing",
-    ),
-    (r#""for": "web1", "cmd": "stop""#, "cron", "it is missing"),
+    ("for", "", "it is missing"),
+    ("cmd", "", "it is missing"),
+    ("cron", "", "it is missing"),
 ];
+
+/// Returns the fields of a schedule, one of them with this value, or without it if that is empty.
+fn fields_of_schedule(field: &str, value: &str) -> String {
+    let mut fields = BTreeMap::from([
+        ("for", r#""web1""#),
+        ("cmd", r#""stop""#),
+        ("cron", r#""0 20 * * *""#),
+    ]);
+    fields.insert(field, value);
+    let given = fields.iter().filter(|(_, value)| !value.is_empty());
+    let given = given.map(|(field, value)| format!(r#""{field}": {value}"#));
+    given.collect::<Vec<_>>().join(", ")
+}

@@ -18,7 +18,7 @@ use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::MALFORMED_SCHEDULES;
+use crate::{MALFORMED_SCHEDULES, fields_of_schedule};
 
 /// A temporary directory with a store.
 pub(crate) struct TestDir(TempDir);
@@ -329,8 +329,9 @@ async fn malformed_schedules_are_reported_and_do_not_hide_others() {
     assert!(store.put_schedule(&stop).await.unwrap());
     let connection = directory.connection();
     let mut expected = Vec::new();
-    for (number, (fields, field, reason)) in MALFORMED_SCHEDULES.iter().enumerate() {
+    for (number, (field, value, reason)) in MALFORMED_SCHEDULES.iter().enumerate() {
         let id = format!("odd{number}");
+        let fields = fields_of_schedule(field, value);
         let document = format!(r#"{{ "id": "{id}", {fields} }}"#);
         let sql = "INSERT INTO schedules (doc) VALUES (?1)";
         connection.execute(sql, [document]).unwrap();
