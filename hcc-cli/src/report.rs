@@ -208,7 +208,7 @@ fn mistake(error: &clap::Error) -> String {
 fn advice(error: &clap::Error, mut program: Command) -> Option<String> {
     let part = |kind| error.get(kind).map(ToString::to_string);
     if let Some(resource) = part(ContextKind::InvalidSubcommand) {
-        let mut words = env::args().skip_while(|word| *word != resource).skip(1);
+        let mut words = words().skip_while(|word| *word != resource).skip(1);
         let command = words.find(|word| !word.starts_with('-'));
         if let Some(verb) = of_official(&resource, command.as_deref()) {
             return Some(format!("did you mean {verb}?"));
@@ -255,9 +255,14 @@ fn advice(error: &clap::Error, mut program: Command) -> Option<String> {
     })
 }
 
+/// The command line, as far as it can be shown.
+fn words() -> impl Iterator<Item = String> {
+    env::args_os().map(|word| word.to_string_lossy().into_owned())
+}
+
 /// Whether an invalid command line asks for JSON; clap does not return its matches.
 fn wants_json() -> bool {
-    let words: Vec<String> = env::args().collect();
+    let words: Vec<_> = words().collect();
     words.windows(2).any(|pair| match (&*pair[0], &*pair[1]) {
         ("-o" | "--output", format) => format.starts_with("json"),
         (_, word) => word.starts_with("-ojson") || word.starts_with("--output=json"),

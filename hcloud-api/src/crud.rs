@@ -15,8 +15,11 @@ impl Client {
         self.get(format!("/{}", T::MANY)).query(filter).list()
     }
 
-    /// Finds the resource with exactly this name.
+    /// Finds the resource with exactly this name; an empty one, which would match all, is no name.
     pub(crate) async fn find<T: Resource>(&self, name: &str) -> Result<Option<T>> {
+        if name.is_empty() {
+            return Ok(None);
+        }
         let all = self.get(format!("/{}", T::MANY));
         all.parameter("name", name).list().first().await
     }

@@ -44,6 +44,9 @@ impl<'a> Images<'a> {
     ///
     /// Snapshots and backups have no name.
     pub async fn find(self, name: &str, architecture: Architecture) -> Result<Option<Image>> {
+        if name.is_empty() {
+            return Ok(None);
+        }
         let filter = ListImages {
             name: Some(name.to_owned()),
             architecture: Some(architecture),

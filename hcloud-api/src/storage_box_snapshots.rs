@@ -38,6 +38,9 @@ impl StorageBoxSnapshots<'_> {
 
     /// Finds the snapshot with exactly this name, which is chosen by the API.
     pub async fn find(self, name: &str) -> Result<Option<StorageBoxSnapshot>> {
+        if name.is_empty() {
+            return Ok(None);
+        }
         let filter = ListStorageBoxSnapshots {
             name: Some(name.to_owned()),
             ..ListStorageBoxSnapshots::default()

@@ -46,6 +46,9 @@ impl StorageBoxSubaccounts<'_> {
 
     /// Finds the subaccount with exactly this name.
     pub async fn find(self, name: &str) -> Result<Option<StorageBoxSubaccount>> {
+        if name.is_empty() {
+            return Ok(None);
+        }
         let filter = ListStorageBoxSubaccounts {
             name: Some(name.to_owned()),
             ..ListStorageBoxSubaccounts::default()

@@ -60,7 +60,7 @@ impl Kill {
         if !self.confirmation.is_given(config) {
             let summary = summary(project, name, config).await?;
             let question = format!("{summary}Type its name to confirm: ");
-            self.confirmation.ask_for(name.as_str(), &question)?;
+            self.confirmation.ask_for(name.as_str(), &question).await?;
         }
         let left = if out.shows_next_steps() {
             let server = project.find_managed(name).await;

@@ -253,7 +253,7 @@ impl OperationCommand {
         for_each(&names, &out, async |name, out| {
             if let Some(confirmation) = &self.confirmation {
                 let question = format!("{} ({name})?", self.form.about);
-                confirmation.ask(config, &question)?;
+                confirmation.ask(config, &question).await?;
             }
             let execute = async || {
                 let operate = async { Ok(project.operate(name, &operation).await?) };

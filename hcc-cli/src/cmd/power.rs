@@ -103,25 +103,17 @@ impl Stop {
 
 impl Force {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
-        let ask = |name: &ServerName| {
-            let question = format!("Power off {name} immediately?");
-            self.confirmation.ask(config, &question)
-        };
-        self.change
-            .run(Power::Force, config, &out, Some(&ask))
-            .await
+        let question = |name: &ServerName| format!("Power off {name} immediately?");
+        let ask = Some((&self.confirmation, &question as _));
+        self.change.run(Power::Force, config, &out, ask).await
     }
 }
 
 impl Reset {
     pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
-        let ask = |name: &ServerName| {
-            let question = format!("Power off {name} immediately and on again?");
-            self.confirmation.ask(config, &question)
-        };
-        self.change
-            .run(Power::Reset, config, &out, Some(&ask))
-            .await
+        let question = |name: &ServerName| format!("Power off {name} immediately and on again?");
+        let ask = Some((&self.confirmation, &question as _));
+        self.change.run(Power::Reset, config, &out, ask).await
     }
 }
 
@@ -132,7 +124,7 @@ impl Reboot {
 }
 
 /// A question about a server, which is asked first.
-type Ask<'a> = &'a dyn Fn(&ServerName) -> Result<()>;
+type Ask<'a> = (&'a Confirmation, &'a dyn Fn(&ServerName) -> String);
 
 impl Change {
     async fn run(
@@ -149,8 +141,8 @@ impl Change {
             _ => Next::Started,
         };
         for_each(&names, out, async |name, out| {
-            if let Some(ask) = ask {
-                ask(name)?;
+            if let Some((confirmation, question)) = ask {
+                confirmation.ask(config, &question(name)).await?;
             }
             let action = self.request(&project, name, power).await?;
             let actions = self.waiting.wait(&project, vec![action]).await?;

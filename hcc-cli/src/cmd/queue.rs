@@ -3,6 +3,7 @@
 use std::env;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use hcc_core::{Error, Frontend, InvalidRequest, Outcome, Request};
 use hcc_queue::{Command, CommandId, Entry, State};
 use jiff::Timestamp;
@@ -93,6 +94,7 @@ enum Verb {
 #[group(required = true, multiple = false)]
 struct Selection {
     /// Ids, or unambiguous prefixes of them
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     id: Vec<String>,
 
     /// All dead letters
@@ -292,7 +294,7 @@ fn find<'a>(entries: &'a [Entry], id: &str) -> Result<&'a Entry> {
     }
     let mut found = entries
         .iter()
-        .filter(|entry| entry.command.id.as_str().starts_with(id));
+        .filter(|entry| !id.is_empty() && entry.command.id.as_str().starts_with(id));
     match (found.next(), found.next()) {
         (Some(entry), None) => Ok(entry),
         (Some(_), Some(_)) => {

@@ -4,6 +4,7 @@ mod when;
 
 use std::time::{Duration, SystemTime};
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Command as Parser, FromArgMatches, Subcommand};
 use hcc_core::{
     AllowAll, ArgumentKind, Command, DueTimes, Frontend, NewSchedule, OfferedCatalog, Request,
@@ -111,7 +112,7 @@ struct List {
 #[derive(Debug, clap::Args)]
 struct Ids {
     /// Ids, or unambiguous prefixes of them
-    #[arg(value_name = "ID", required = true)]
+    #[arg(value_name = "ID", required = true, value_parser = NonEmptyStringValueParser::new())]
     schedules: Vec<String>,
 }
 

@@ -50,8 +50,10 @@ impl Sync {
                 planned.require_same_project()?;
             }
             if self.prune {
-                bar.suspend(|| self.confirm(&planned, config))?;
+                bar.finish_and_clear();
+                self.confirm(&planned, config).await?;
             }
+            bar.reset();
             bar.set_message("writing records");
             bar.tick();
             Ok(planned.apply().await?)
@@ -68,14 +70,14 @@ impl Sync {
         Err(Error::NoSuchServer { name }.into())
     }
 
-    fn confirm(&self, planned: &PlannedSync, config: &Config) -> Result<()> {
+    async fn confirm(&self, planned: &PlannedSync, config: &Config) -> Result<()> {
         let names: Vec<_> = planned.removed().collect();
         if names.is_empty() {
             return Ok(());
         }
         let names = names.join(", ");
         let question = format!("Remove the records of servers that no longer exist: {names}?");
-        self.confirmation.ask(config, &question)
+        self.confirmation.ask(config, &question).await
     }
 }
 

@@ -1,5 +1,8 @@
 //! Confirmation of what cannot be undone.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
 use hcloud_sim::{Builder, Sim};
 
 use crate::terminal::{CTRL_C, RETURN, Terminal};
@@ -241,6 +244,87 @@ async fn ctrl_c_at_a_question_does_nothing() {
     .await;
 
     assert_eq!(user.requests("DELETE", ""), 0);
+}
+
+#[tokio::test]
+async fn ctrl_c_at_a_later_question_ends_it() {
+    let project = ["web1", "web2"]
+        .into_iter()
+        .fold(Sim::builder(), |sim, name| sim.server(name, MANAGED));
+    let user = owner(project).await;
+    for (verb, question, answer) in [
+        ("passwd", "(y/N) ", "y"),
+        ("force", "(y/N) ", "y"),
+        ("kill", "Type its name to confirm: ", "web1"),
+    ] {
+        let before = user.sim.requests().len();
+        let answer = format!("{answer}{RETURN}");
+
+        Terminal::with(&user, &[verb, "web1", "web2"], move |terminal| {
+            terminal.answer(question, &answer);
+            terminal.answer(question, CTRL_C);
+            terminal.end_by_signal();
+        })
+        .await;
+
+        let requests = user.sim.requests().split_off(before);
+        let changes = requests.iter().filter(|it| it.method != "GET");
+        assert_eq!(changes.count(), 1, "{verb}: {requests:?}");
+    }
+}
+
+#[tokio::test]
+async fn argument_that_is_no_text_is_refused() {
+    let user = owner_of_web1().await;
+    for (args, message) in [
+        (&["notify"][..], "UTF-8"),
+        (&["kill", "--yes"], "UTF-8"),
+        (&["-o", "json", "start"], "UTF-8"),
+        (&["servers"], "did you mean list?"),
+    ] {
+        let mut command = user.command(args);
+        command.arg(OsStr::from_bytes(b"web1\xff"));
+
+        let run = Run::of(command).await;
+
+        assert_eq!(run.code, Some(2), "{run:?}");
+        assert!(run.err.contains(message), "{run:?}");
+    }
+    assert_eq!(user.sim.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn nothing_is_selected_by_an_empty_text() {
+    let user = owner_of_web1().await;
+    user.ok(&["push", "stop", "web1"]).await;
+    user.ok(&["sync", "--all"]).await;
+    user.ok(&["schedule", "add", "web1", "stop", "--at", "20:00"])
+        .await;
+    let create = ["create", "web2", "--network", ""];
+    for (args, code, message) in [
+        (
+            &["kill", "-l", "", "--yes"][..],
+            2,
+            "an empty one would select all",
+        ),
+        (&["stop", "-l", " "], 2, "an empty one would select all"),
+        (&["passwd", "-l", ""], 2, "an empty one would select all"),
+        (&["schedule", "remove", ""], 2, "a value is required"),
+        (&["queue", "drop", ""], 2, "a value is required"),
+        (&["queue", "show", ""], 3, "no command"),
+        (&create, 3, "network"),
+        (&["iso", "attach", "web1", ""], 3, "ISO"),
+        (&["rescue", "enable", "web1", "--ssh-key", ""], 3, "SSH key"),
+    ] {
+        let run = user.hcc(args).await;
+
+        let (actual, text) = run.failure();
+        assert_eq!(actual, code, "{args:?}: {text}");
+        assert!(text.contains(message), "{args:?}: {text}");
+    }
+    let changes = user.sim.requests();
+    let changes = changes.iter().filter(|it| it.method != "GET");
+    assert_eq!(changes.count(), 0);
 }
 
 #[tokio::test]

@@ -73,10 +73,11 @@ impl Terminal {
         }
     }
 
-    /// Waits until it is killed by a signal.
+    /// Waits until it is killed by Ctrl-C, or exits with the code of that.
     pub(crate) fn end_by_signal(&mut self) {
         self.0.exp_eof().unwrap();
         let end = self.0.process().wait().unwrap();
-        assert!(matches!(end, WaitStatus::Signaled(..)), "{end:?}");
+        let is_by_signal = matches!(end, WaitStatus::Signaled(..) | WaitStatus::Exited(_, 130));
+        assert!(is_by_signal, "{end:?}");
     }
 }

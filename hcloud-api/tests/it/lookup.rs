@@ -111,6 +111,8 @@ async fn every_named_kind_is_found_by_name() {
             let client = builder(&api).storage_box_endpoint(api.uri()).build().unwrap();
             $(
                 client.$resources().find("x").await.unwrap();
+                // It would match all.
+                assert!(client.$resources().find("").await.unwrap().is_none());
                 client.$resources().resolve(&"x".into()).await.unwrap();
             )+
             let expected = [$(concat!("/", stringify!($resources), " name=x")),+];
@@ -162,4 +164,5 @@ async fn an_image_is_found_by_name_and_architecture() {
 
     assert!(found.unwrap().is_some());
     assert!(resolved.unwrap().is_some());
+    assert!(images.find("", Architecture::Arm).await.unwrap().is_none());
 }

@@ -1,6 +1,9 @@
 //! Confirmation of what cannot be undone.
 
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
+use std::thread;
+
+use tokio::sync::oneshot;
 
 use crate::config::Config;
 use crate::error::{CliError, Exit, Result};
@@ -21,21 +24,21 @@ impl Confirmation {
     }
 
     /// Asks a question on a terminal; the default answer is no. Scripts are not asked.
-    pub(crate) fn ask(&self, config: &Config, question: &str) -> Result<()> {
+    pub(crate) async fn ask(&self, config: &Config, question: &str) -> Result<()> {
         if self.is_given(config) || !stdin().is_terminal() {
             return Ok(());
         }
-        let answer = prompt(&format!("{question} (y/N) "))?.to_lowercase();
+        let answer = prompt(&format!("{question} (y/N) ")).await?.to_lowercase();
         confirmed(matches!(answer.as_str(), "y" | "yes"))
     }
 
     /// Asks for a word, which is not typed by accident; without a terminal it fails.
-    pub(crate) fn ask_for(&self, word: &str, question: &str) -> Result<()> {
+    pub(crate) async fn ask_for(&self, word: &str, question: &str) -> Result<()> {
         if !stdin().is_terminal() {
             let message = "confirmation required but stdin is not a terminal";
             return Err(CliError::new(Exit::Refused, "declined", message).hint("pass --yes"));
         }
-        confirmed(prompt(question)? == word)
+        confirmed(prompt(question).await? == word)
     }
 }
 
@@ -55,9 +58,16 @@ fn confirmed(is_confirmed: bool) -> Result<()> {
     Err(CliError::new(Exit::Refused, "declined", "aborted"))
 }
 
-fn prompt(question: &str) -> Result<String> {
+/// Reads the answer in a thread of its own: a signal ends the process meanwhile.
+async fn prompt(question: &str) -> Result<String> {
     write!(stderr(), "{question}")?;
-    let mut answer = String::new();
-    stdin().lock().read_line(&mut answer)?;
-    Ok(answer.trim().to_owned())
+    let (sender, receiver) = oneshot::channel();
+    thread::spawn(move || {
+        let mut answer = String::new();
+        let read = stdin().lock().read_line(&mut answer);
+        // Nobody waits for it if a signal has ended the verb.
+        let _ = sender.send(read.map(|_| answer));
+    });
+    let answer = receiver.await.expect("the thread sends what it has read");
+    Ok(answer?.trim().to_owned())
 }

@@ -36,7 +36,7 @@ pub(crate) struct Targets {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Selection {
     /// All managed servers with these labels, such as env=prod,!old
-    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    #[arg(short = 'l', long, value_name = "SELECTOR", value_parser = labels)]
     pub(crate) selector: Option<LabelSelector>,
 
     /// Allow servers that are not managed
@@ -141,6 +141,14 @@ async fn resolve(project: &Project, name: &ServerName) -> Result<ServerName> {
         Err(error) if error.is_not_found() => Ok(name.clone()),
         Err(error) => Err(Error::from(error).into()),
     }
+}
+
+/// Reads a selector; an empty one, as of a variable that is not set, would select all servers.
+fn labels(selector: &str) -> Result<LabelSelector, Box<dyn std::error::Error + Send + Sync>> {
+    if selector.trim().is_empty() {
+        return Err("an empty one would select all servers".into());
+    }
+    Ok(selector.parse()?)
 }
 
 /// Acts on one server after the other. If one fails, the others follow all the same, and the exit code
