@@ -52,6 +52,7 @@ enum Verb {
     #[command(visible_alias = "ls")]
     List(cmd::list::List),
     Images(cmd::catalog::Images),
+    Isos(cmd::catalog::Isos),
     #[command(visible_alias = "dc")]
     Locations(cmd::catalog::Locations),
     Types(cmd::catalog::Types),
@@ -113,6 +114,7 @@ impl Verb {
         match self {
             Self::List(_)
             | Self::Images(_)
+            | Self::Isos(_)
             | Self::Locations(_)
             | Self::Types(_)
             | Self::Password(_)
@@ -212,6 +214,7 @@ impl Cli {
             Verb::Config(verb) => verb.run(flags, out).await,
             Verb::List(verb) => verb.run(&config()?, out).await,
             Verb::Images(verb) => verb.run(&config()?, out).await,
+            Verb::Isos(verb) => verb.run(&config()?, out).await,
             Verb::Locations(verb) => verb.run(&config()?, out).await,
             Verb::Types(verb) => verb.run(&config()?, out).await,
             Verb::Create(verb) => verb.run(&config()?, out).await,

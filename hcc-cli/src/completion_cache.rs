@@ -1,4 +1,4 @@
-//! Names of images, locations and types for completion, as they were last listed.
+//! Names of images, ISO images, locations and types for completion, as they were last listed.
 //!
 //! They are the same for all projects and of use to a shell only, so they are in the user's cache
 //! rather than among the records, which other programs read.
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use hcc_core::Catalog;
-use hcloud_api::{Image, Location, ServerType};
+use hcloud_api::{Image, Iso, Location, ServerType};
 
 use crate::config::Config;
 use crate::error::Result;
@@ -18,6 +18,7 @@ use crate::price::size;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     Images,
+    Isos,
     Locations,
     Types,
 }
@@ -61,6 +62,7 @@ impl Kind {
     fn path(self, config: &Config) -> Result<PathBuf> {
         Ok(config.cache_directory()?.join(match self {
             Self::Images => "images",
+            Self::Isos => "isos",
             Self::Locations => "locations",
             Self::Types => "types",
         }))
@@ -72,6 +74,13 @@ pub(crate) fn store_images(config: &Config, images: &[Image]) {
         .iter()
         .filter_map(|image| Some((image.name.as_deref()?, image.description.clone())));
     Kind::Images.store(config, names);
+}
+
+pub(crate) fn store_isos(config: &Config, isos: &[Iso]) {
+    let names = isos
+        .iter()
+        .filter_map(|iso| Some((iso.name.as_deref()?, iso.description.clone())));
+    Kind::Isos.store(config, names);
 }
 
 pub(crate) fn store_locations(config: &Config, locations: &[Location]) {

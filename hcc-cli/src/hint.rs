@@ -133,6 +133,9 @@ pub(crate) fn of(error: &Error) -> Option<String> {
         Error::NotRunning { name, status } if status == "off" => {
             format!("run hcc start {name} to start it")
         }
+        Error::NoSuchResource { kind, .. } if kind == "ISO image" => {
+            "run hcc isos to list them".to_owned()
+        }
         Error::NotOffered { problems, .. } => return of_missing(problems),
         Error::CreateRefused(refused) => refused.explanation(),
         Error::NoTypeAvailable { .. } => "run hcc types to list what is available".to_owned(),

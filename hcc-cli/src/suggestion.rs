@@ -1,4 +1,4 @@
-//! Suggestions for mistyped names of servers, types, images and locations.
+//! Suggestions for mistyped names of servers, types, images, ISO images and locations.
 
 use std::time::Duration;
 
@@ -35,6 +35,18 @@ pub(crate) async fn suggest(error: CliError, config: &Config) -> CliError {
                 let names = kind.read(config).ok()?.into_iter();
                 nearest(&problem.resource.name, names.map(|(name, _)| name))
             }),
+        Some(Error::NoSuchResource { kind, name }) => {
+            let kind = match &**kind {
+                "server type" => Some(Kind::Types),
+                "image" => Some(Kind::Images),
+                "ISO image" => Some(Kind::Isos),
+                "location" => Some(Kind::Locations),
+                _ => None,
+            };
+            let names = kind.and_then(|kind| kind.read(config).ok());
+            let names = names.unwrap_or_default().into_iter();
+            nearest(name.trim_matches('"'), names.map(|(name, _)| name))
+        }
         _ => None,
     };
     let Some(similar) = similar else {
@@ -81,6 +93,7 @@ pub(crate) fn of_official(resource: &str, command: Option<&str>) -> Option<&'sta
             _ => "list",
         },
         ("image", _) => "images",
+        ("iso" | "isos", _) => "isos",
         ("location" | "datacenter", _) => "locations",
         ("server-type", _) => "types",
         ("context", _) => "config",

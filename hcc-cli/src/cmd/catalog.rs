@@ -1,7 +1,7 @@
-//! `hcc images locations types`: what new servers are created from.
+//! `hcc images isos locations types`: what servers are created from, or boot from.
 
 use hcc_core::{choices, location};
-use hcloud_api::{Image, ImageType, ListImages, Location, Price, ServerType};
+use hcloud_api::{Image, ImageType, Iso, ListImages, Location, Price, ServerType};
 use serde::Serialize;
 
 use crate::completion_cache;
@@ -17,6 +17,11 @@ pub(crate) struct Images {
     #[arg(long = "type", value_name = "TYPE", value_delimiter = ',', value_parser = image_type)]
     kinds: Vec<ImageType>,
 }
+
+/// List the ISO images that can be attached to servers
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc isos -o columns=name,desc")]
+pub(crate) struct Isos {}
 
 /// List the locations for new servers
 #[derive(Debug, clap::Args)]
@@ -122,6 +127,43 @@ impl From<Image> for ImageRow {
 impl Row for ImageRow {
     const COLUMNS: &'static [&'static str] = &["name", "arch", "desc", "os", "v", "id"];
     const DROP_IF_NARROW: &'static [&'static str] = &["v", "os", "desc", "arch"];
+}
+
+impl Isos {
+    pub(crate) async fn run(self, config: &Config, out: Output) -> Result<()> {
+        let isos = config.project_without_records()?.api().isos().all().await;
+        let mut isos = isos.map_err(hcc_core::Error::from)?;
+        isos.sort_by(|a, b| (&a.name, a.id).cmp(&(&b.name, b.id)));
+        completion_cache::store_isos(config, &isos);
+        let rows: Vec<IsoRow> = isos.into_iter().map(IsoRow::from).collect();
+        out.rows(&rows)
+    }
+}
+
+#[derive(Serialize)]
+struct IsoRow {
+    name: Option<String>,
+    arch: Option<String>,
+    r#type: Option<String>,
+    desc: String,
+    id: u64,
+}
+
+impl From<Iso> for IsoRow {
+    fn from(iso: Iso) -> Self {
+        Self {
+            name: iso.name,
+            arch: iso.architecture.map(|arch| arch.to_string()),
+            r#type: iso.kind.map(|kind| kind.to_string()),
+            desc: iso.description,
+            id: iso.id.number(),
+        }
+    }
+}
+
+impl Row for IsoRow {
+    const COLUMNS: &'static [&'static str] = &["name", "arch", "type", "desc", "id"];
+    const DROP_IF_NARROW: &'static [&'static str] = &["type", "arch", "desc"];
 }
 
 impl Locations {

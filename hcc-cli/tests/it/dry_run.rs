@@ -43,6 +43,7 @@ const CASES: &[(&str, Expected)] = &[
     ("list", Reads),
     ("list --cached", Reads),
     ("images", Prints("debian-13")),
+    ("isos", Prints("virtio-win")),
     ("locations", Prints("fsn1")),
     ("types", Prints("cx23")),
     ("create web9", Prints("POST /servers\n")),
