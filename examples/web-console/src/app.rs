@@ -14,6 +14,7 @@ use axum::routing::{get, post};
 use hcc_console_page::ConsolePage;
 use hcc_core::{Frontend, ProjectScope};
 use hcc_store::Accounts;
+use tokio::sync::Mutex;
 use tower::Layer;
 use tower_http::timeout::{RequestBodyTimeoutLayer, TimeoutLayer};
 
@@ -115,6 +116,8 @@ pub struct WebConsole {
     pub(crate) path: String,
     /// The other projects.
     pub(crate) others: Vec<WebConsole>,
+    /// Held from the check of how many commands a user has waiting until another one waits.
+    pub(crate) queueing: Arc<Mutex<()>>,
 }
 
 impl WebConsole {
@@ -129,6 +132,7 @@ impl WebConsole {
             project: ProjectScope::default(),
             path: String::new(),
             others: Vec::new(),
+            queueing: Arc::default(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::extract::{Form, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use hcc_core::{Command, Grant, Permission, Permissions, ProjectScope, ServerName};
+use hcc_core::{Command, Grant, Permission, Permissions, ProjectScope, ServerName, Verb};
 use hcc_store::{Record, Session, SessionKey, Token, User};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -102,6 +102,17 @@ impl AuthUser {
     ) -> bool {
         let allows = |permissions: &Permissions| permissions.allows(command, server, record);
         allows(&self.permissions) && self.limit.as_ref().is_none_or(allows)
+    }
+
+    /// Returns whether something that a user has asked for counts as the own of this one: with an API
+    /// token only if the token may see the server.
+    pub(crate) fn owns(&self, by: Option<&str>, server: &str, record: Option<&Record>) -> bool {
+        let may_view = |limit: &Permissions| {
+            let view = Command::from(Verb::Show);
+            let server = server.parse();
+            server.is_ok_and(|server| limit.allows(&view, &server, record))
+        };
+        self.is_admin() || by == Some(self.name()) && self.limit.as_ref().is_none_or(may_view)
     }
 
     /// Returns whether the user may create servers of some names.

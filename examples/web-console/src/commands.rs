@@ -8,6 +8,7 @@ use hcc_core::{Command, Denied, OfferedCatalog, Request, ServerName, Verb};
 use hcc_queue::{CommandId, Entry, PageCursor};
 use hcc_store::{Fields, Record};
 use serde::Deserialize;
+use tokio::sync::MutexGuard;
 
 use crate::WebConsole;
 use crate::argument_fields::{Field, Input, Offers, Values, command, defaults, location};
@@ -242,13 +243,11 @@ pub(crate) async fn resolve(
     let frontend = &console.frontend;
     let id = CommandId::from(id);
     let entry = console.resolvable(&auth, &id, &verb).await?;
-    console.audit_resolution(&auth, &verb, &entry).await?;
-    let by = Some(auth.name());
     if verb == "retry" {
-        console.count(COMMANDS, auth.name()).await?;
-        frontend.retry(&id, by).await?;
+        console.retry(&auth, &entry).await?;
     } else {
-        frontend.remove(&id, by).await?;
+        console.audit_resolution(&auth, &verb, &entry).await?;
+        frontend.remove(&id, Some(auth.name())).await?;
     }
     if console.server(&auth, &entry.command.server).await.is_ok() {
         Ok(Redirect::to(&format!("/servers/{}", entry.command.server)))
@@ -394,17 +393,36 @@ impl WebConsole {
         auth: &AuthUser,
         request: Request,
     ) -> Result<CommandId, AppError> {
-        if auth.permissions.waiting.is_some() {
-            let queue = self.frontend.commands().await?;
-            if !auth.permissions.within_quota(auth.name(), &queue) {
-                return Err(AppError::QuotaExceeded);
-            }
-        }
+        let _guard = self.check_waiting(auth).await?;
         let request = request.by(auth.name());
         let command = &request.command;
         let what = command.verb().wire_with(command.form());
         let server = request.server.as_ref().map(ServerName::as_str);
         self.audit(auth, &what, server, &auth.asked()).await?;
         Ok(self.frontend.submit(&request).await?)
+    }
+
+    /// Adds a dead letter to the queue again, within the limits, and records it in the audit trail.
+    pub(crate) async fn retry(&self, auth: &AuthUser, entry: &Entry) -> Result<(), AppError> {
+        self.count(COMMANDS, auth.name()).await?;
+        let _guard = self.check_waiting(auth).await?;
+        self.audit_resolution(auth, "retry", entry).await?;
+        let id = &entry.command.id;
+        self.frontend.retry(id, Some(auth.name())).await?;
+        Ok(())
+    }
+
+    /// Checks how many commands of the user wait. This process adds no other one within such a limit
+    /// until the guard is dropped.
+    async fn check_waiting(&self, auth: &AuthUser) -> Result<Option<MutexGuard<'_, ()>>, AppError> {
+        if auth.permissions.waiting.is_none() {
+            return Ok(None);
+        }
+        let guard = self.queueing.lock().await;
+        let queue = self.frontend.commands().await?;
+        match auth.permissions.within_quota(auth.name(), &queue) {
+            true => Ok(Some(guard)),
+            false => Err(AppError::QuotaExceeded),
+        }
     }
 }

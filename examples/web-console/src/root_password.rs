@@ -1,11 +1,14 @@
 //! Root passwords, which the users see once that have asked for them: those of new servers, and those
 //! that commands have set.
 
+use std::time::{Duration, SystemTime};
+
 use askama::Template;
 use axum::extract::{Path, State};
-use hcc_core::{ServerName, Verb};
+use hcc_core::{Command, ServerName, Verb};
 use hcc_queue::CommandId;
-use hcc_store::{AuditQuery, Record};
+use hcc_store::{AuditEntry, AuditQuery, Record};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
@@ -16,6 +19,9 @@ use crate::page::Html;
 
 /// The entry of the audit trail when it is shown.
 const SHOWN: &str = "root password";
+
+/// How far the clocks of Hetzner and of this service may differ; times of creation are whole seconds.
+const CLOCK_DIFFERENCE: Duration = Duration::from_secs(2);
 
 /// How many entries are searched for the creation.
 const MAX_ENTRIES: usize = 100;
@@ -53,7 +59,8 @@ pub(crate) async fn show(
 }
 
 impl WebConsole {
-    /// Returns the root password that a command of the user has set, once.
+    /// Returns the root password that a command of the user has set, once; with an API token only if that
+    /// may set one.
     pub(crate) async fn take_password(
         &self,
         auth: &AuthUser,
@@ -61,6 +68,14 @@ impl WebConsole {
         server: &ServerName,
     ) -> Result<SecretString, AppError> {
         let by = Some(auth.name());
+        if auth.limit.is_some() {
+            let record = self.frontend.record(server).await?;
+            let setting = [Verb::Passwd, Verb::Rescue, Verb::Rebuild].map(Command::from);
+            let may = |command| auth.may(command, server, record.as_ref());
+            if !setting.iter().any(may) {
+                return Err(AppError::NotFound);
+            }
+        }
         if !self.frontend.has_password(id, by).await? {
             return Err(AppError::NotFound);
         }
@@ -98,13 +113,37 @@ impl WebConsole {
             ..AuditQuery::default()
         };
         let page = self.accounts.audit(&query).await?;
-        let mut entries = page.entries.iter().filter(|entry| {
-            let is_request = entry.what == Verb::Create.wire() && entry.outcome == "asked";
-            is_request || entry.what == SHOWN
+        let is_create = |entry: &&AuditEntry| entry.what == Verb::Create.wire();
+        let request = page.entries.iter().position(|entry| {
+            entry.what == SHOWN || (is_create(&entry) && entry.outcome == "asked")
         });
         // The newest one decides: it is a request of this user that was not followed by the page.
-        let newest = entries.next();
-        Ok(newest
-            .is_some_and(|entry| entry.what != SHOWN && entry.by.as_deref() == Some(auth.name())))
+        let Some(request) = request else {
+            return Ok(false);
+        };
+        let (later, asked) = (&page.entries[..request], &page.entries[request]);
+        if asked.what == SHOWN || asked.by.as_deref() != Some(auth.name()) {
+            return Ok(false);
+        }
+        let mut ends = later.iter().filter(is_create);
+        let end = ends.find(|entry| entry.by == asked.by && entry.outcome != "not_permitted");
+        Ok(is_created(record, asked, end))
     }
+}
+
+/// Whether the server is the one that was created for a request, rather than another one of that name,
+/// given how the request ended.
+fn is_created(record: &Record, asked: &AuditEntry, end: Option<&AuditEntry>) -> bool {
+    let is_failure = |end: &AuditEntry| !end.outcome.starts_with("done");
+    if end.is_some_and(is_failure) {
+        return false;
+    }
+    let created = record.created.as_deref().map(str::parse::<Timestamp>);
+    let Some(Ok(created)) = created else {
+        return record.created.is_none();
+    };
+    let created = SystemTime::from(created);
+    let is_before = created + CLOCK_DIFFERENCE < asked.at;
+    let is_after = end.is_none_or(|end| created > end.at + CLOCK_DIFFERENCE);
+    !is_before && !is_after
 }

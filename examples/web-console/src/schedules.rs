@@ -22,7 +22,6 @@ use crate::error::AppError;
 use crate::form::{Problem, refused};
 use crate::limits::COMMANDS;
 use crate::page::{Html, timestamp};
-use crate::view::is_own;
 
 /// The days of the week: names of fields, and labels.
 const DAYS: [(&str, &str); 7] = [
@@ -552,6 +551,6 @@ impl WebConsole {
 pub(crate) fn can_view(auth: &AuthUser, schedule: &Schedule, record: Option<&Record>) -> bool {
     match record {
         Some(record) => auth.can_view(record),
-        None => is_own(schedule.by.as_deref(), auth),
+        None => auth.owns(schedule.by.as_deref(), &schedule.server, None),
     }
 }

@@ -236,7 +236,7 @@ impl CommandView {
     /// Returns a command as the user may see it; `None` if hidden from the user.
     pub(crate) fn of(entry: &Entry, record: Option<&Record>, auth: &AuthUser) -> Option<Self> {
         let command = &entry.command;
-        let is_own = is_own(command.by.as_deref(), auth);
+        let is_own = auth.owns(command.by.as_deref(), &command.server, record);
         if !is_own && !record.is_some_and(|record| auth.can_view(record)) {
             return None;
         }
@@ -284,20 +284,19 @@ pub(crate) fn resolutions(
     record: Option<&Record>,
     auth: &AuthUser,
 ) -> Vec<&'static str> {
-    let is_own = is_own(entry.command.by.as_deref(), auth);
-    let retry = is_own && entry.state == State::Dead && could_submit(&entry.command, record, auth);
-    let drop = is_own && !matches!(entry.state, State::Leased(_));
+    let command = &entry.command;
+    let is_own = auth.owns(command.by.as_deref(), &command.server, record);
+    let could_submit = could_submit(command, record, auth);
+    let retry = is_own && entry.state == State::Dead && could_submit;
+    // An API token drops what it could have submitted.
+    let may_drop = auth.limit.is_none() || could_submit;
+    let drop = is_own && may_drop && !matches!(entry.state, State::Leased(_));
     let resolutions = [("retry", retry), ("drop", drop)];
     resolutions
         .into_iter()
         .filter(|(_, may)| *may)
         .map(|(verb, _)| verb)
         .collect()
-}
-
-/// Whether a command of this user is one that a user may resolve.
-pub(crate) fn is_own(by: Option<&str>, auth: &AuthUser) -> bool {
-    auth.is_admin() || by == Some(auth.name())
 }
 
 fn could_submit(command: &Command, record: Option<&Record>, auth: &AuthUser) -> bool {

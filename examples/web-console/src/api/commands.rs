@@ -21,10 +21,9 @@ use super::ApiUser;
 use crate::WebConsole;
 use crate::auth::AuthUser;
 use crate::error::AppError;
-use crate::limits::COMMANDS;
 use crate::live::EndedCommand;
 use crate::page::timestamp;
-use crate::view::{is_own, resolutions};
+use crate::view::resolutions;
 
 /// How long a request may wait for the end of a command, in seconds.
 const MAX_WAIT: u64 = 30;
@@ -414,9 +413,7 @@ pub(crate) async fn retry(
 ) -> Result<StatusCode, AppError> {
     let id = CommandId::from(id);
     let entry = console.resolvable(&auth, &id, "retry").await?;
-    console.count(COMMANDS, auth.name()).await?;
-    console.audit_resolution(&auth, "retry", &entry).await?;
-    console.frontend.retry(&id, Some(auth.name())).await?;
+    console.retry(&auth, &entry).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -481,7 +478,13 @@ impl WebConsole {
                 None => return Ok(None),
             },
         };
-        let is_visible = is_own(by.as_deref(), auth) || self.server(auth, &server).await.is_ok();
+        let record = match server.parse() {
+            Ok(server) => self.frontend.record(&server).await?,
+            Err(_) => None,
+        };
+        let record = record.as_ref();
+        let is_visible = auth.owns(by.as_deref(), &server, record)
+            || record.is_some_and(|record| auth.can_view(record));
         if !is_visible {
             return Ok(None);
         }

@@ -24,7 +24,6 @@ use crate::WebConsole;
 use crate::auth::AuthUser;
 use crate::error::AppError;
 use crate::live::Held;
-use crate::view::is_own;
 
 /// How often a stream checks whether its token is valid.
 const CHECK_INTERVAL: Duration = Duration::from_secs(15);
@@ -215,7 +214,7 @@ impl Followed {
     }
 
     fn command(&self, event: &CommandEvent) -> Option<EventData> {
-        let is_visible = is_own(event.by.as_deref(), &self.auth) || self.can_view(&event.server);
+        let is_visible = self.owns(event) || self.can_view(&event.server);
         is_visible.then(|| EventData {
             project: self.project(),
             server: event.server.clone(),
@@ -227,6 +226,12 @@ impl Followed {
 
     fn project(&self) -> Option<String> {
         self.console.project.name().map(ToString::to_string)
+    }
+
+    fn owns(&self, event: &CommandEvent) -> bool {
+        let state = self.console.live.state();
+        let record = state.record(&event.server);
+        self.auth.owns(event.by.as_deref(), &event.server, record)
     }
 
     /// Whether the user may see this server. Records that were removed just now are still there.

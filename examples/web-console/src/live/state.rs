@@ -12,7 +12,7 @@ use super::EndedCommand;
 use crate::auth::AuthUser;
 use crate::natural::Natural;
 use crate::passwords::{hex, random};
-use crate::view::{AllowedCommands, CommandView, ServerView, is_own};
+use crate::view::{AllowedCommands, CommandView, ServerView};
 
 /// How many changes are remembered. Pages that have missed more have to load again.
 const MAX_CHANGES: usize = 20_000;
@@ -187,7 +187,8 @@ impl State {
     pub(crate) fn entries(&self, auth: &AuthUser) -> impl Iterator<Item = &Entry> {
         let is_visible = |entry: &&Entry| {
             let record = self.record(&entry.command.server);
-            is_own(entry.command.by.as_deref(), auth)
+            let command = &entry.command;
+            auth.owns(command.by.as_deref(), &command.server, record)
                 || record.is_some_and(|record| auth.can_view(record))
         };
         self.commands.iter().filter(is_visible)

@@ -280,6 +280,57 @@ async fn administrators_list_and_remove_malformed_schedules() {
 }
 
 #[tokio::test]
+async fn token_has_no_part_in_commands_of_its_user_that_it_may_not_submit() {
+    let site = Site::new().await;
+    for name in ["web-1", "db-1"] {
+        add_server(&site, name, "off").await;
+    }
+    let grants = json!({ "grants": [{ "servers": "*", "may": ["power", "rescue"] }] });
+    site.add_user("anna", grants).await;
+    let anna = site.log_in("anna").await;
+    let all = Program::new(&site, &anna, "").await;
+    let limited = token(&anna, "limited", "web-1: view\nweb-2: create").await;
+    let limited = Program::with_token(&site, limited).await;
+    let submit = async |server: &str, verb: &str| {
+        let path = format!("/servers/{server}/commands");
+        let operation = "post /servers/{name}/commands";
+        let (status, submitted) = all.post(operation, &path, &json!({ "verb": verb })).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{submitted}");
+        submitted["id"].as_str().unwrap().to_owned()
+    };
+    let (hidden, seen) = (
+        submit("db-1", "passwd").await,
+        submit("web-1", "passwd").await,
+    );
+    for (id, server) in [(&hidden, "db-1"), (&seen, "web-1")] {
+        let secret = json!({ "password": "r00t-pw", "for": server, "by": "anna" });
+        let until = SystemTime::now() + Duration::from_secs(600);
+        let secret = site.store.attach(Attachment::Secret, id, &secret, until);
+        secret.await.unwrap();
+    }
+
+    let (_, listed) = limited.get("get /commands", "/commands").await;
+
+    let listed = listed["commands"].as_array().unwrap();
+    let listed: Vec<_> = listed.iter().map(|it| &it["server"]).collect();
+    assert_eq!(listed, ["web-1"]);
+    for (id, may_see) in [(&hidden, false), (&seen, true)] {
+        let path = format!("/commands/{id}");
+        let (status, _) = limited.get("get /commands/{id}", &path).await;
+        assert_eq!(status.is_success(), may_see, "{id}");
+        let drop = limited.request(Method::DELETE, &path);
+        let (status, _) = limited.call("delete /commands/{id}", drop).await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        let take = limited.request(Method::POST, &format!("{path}/password"));
+        let (status, _) = limited.call("post /commands/{id}/password", take).await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+    }
+    let take = all.request(Method::POST, &format!("/commands/{hidden}/password"));
+    let (_, taken) = all.call("post /commands/{id}/password", take).await;
+    assert_eq!(taken["password"], "r00t-pw");
+}
+
+#[tokio::test]
 async fn command_beyond_a_limit_is_denied_with_the_reason() {
     let site = creating::site().await;
     add_server(&site, "web-1", "off").await;

@@ -1,5 +1,6 @@
 //! What users may see and submit.
 
+use futures_util::future::join_all;
 use hcc_store::{Patch, StoreExt};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -242,6 +243,41 @@ async fn waiting_commands_of_a_user_are_limited() {
 
     let done = StatusCode::SEE_OTHER;
     assert_eq!(statuses, [done, done, StatusCode::TOO_MANY_REQUESTS]);
+}
+
+#[tokio::test]
+async fn waiting_commands_are_limited_if_submitted_at_once_or_retried() {
+    let site = Site::new().await;
+    let mut permissions = grant("*", &["power"]);
+    permissions["waiting"] = json!(2);
+    site.add_user("anna", permissions).await;
+    let anna = site.log_in("anna").await;
+    let servers: Vec<_> = (1..=8).map(|number| format!("web-{number}")).collect();
+    for server in &servers {
+        site.add_server(server).await;
+    }
+
+    let submitted = servers
+        .iter()
+        .map(|server| submit(&anna, server, "start", ""));
+    let statuses = join_all(submitted).await;
+
+    let accepted = statuses.iter().filter(|it| **it == StatusCode::SEE_OTHER);
+    assert_eq!(accepted.count(), 2, "{statuses:?}");
+    assert_eq!(site.queued().await.len(), 2);
+    let lease = site.queue.lease().await.unwrap().unwrap();
+    let path = format!("/commands/{}", lease.command.id);
+    let commands = site.queue.commands();
+    commands.bury(lease, &"it is locked".into()).await.unwrap();
+    site.add_server("web-9").await;
+    assert_eq!(
+        submit(&anna, "web-9", "start", "").await,
+        StatusCode::SEE_OTHER
+    );
+
+    let retried = anna.post(&path, &[("do", "retry")]).await;
+
+    assert_eq!(retried.status, StatusCode::TOO_MANY_REQUESTS);
 }
 
 #[tokio::test]

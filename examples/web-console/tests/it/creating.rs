@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use hcc_store::{
-    DataCentre, Patch, Price, Protection, ServerSnapshot, ServerType, StoreExt, Traffic,
+    AuditEntry, DataCentre, Patch, Price, Protection, ServerSnapshot, ServerType, StoreExt, Traffic,
 };
+use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -45,29 +46,9 @@ fn form<'a>(name: &'a str, server_type: &'a str, location: &'a str) -> Vec<(&'a 
     ]
 }
 
-#[tokio::test]
-async fn form_offers_what_the_worker_has_published_with_prices() {
-    let site = site().await;
-    let root = site.admin().await;
-
-    let page = root.get("/new").await.text;
-
-    for part in [
-        "cx23: 2 CPUs, 4 GB, 40 GB disk, from 4.49 EUR a month",
-        "data-prices=\"fsn1=4.49\"",
-        "hel1: Helsinki, FI",
-        "Debian 13",
-        "name=\"key:laptop &#60;1&#62;\"",
-    ] {
-        assert!(page.contains(part), "{part}: {page}");
-    }
-}
-
-#[tokio::test]
-async fn page_of_a_server_shows_the_price_with_its_currency() {
-    let site = site().await;
-    let root = site.admin().await;
-    let snapshot = ServerSnapshot {
+/// The state of a server of the type `cx23`, as Hetzner reports it.
+fn snapshot() -> ServerSnapshot {
+    ServerSnapshot {
         id: 42,
         status: "running".to_owned(),
         created: None,
@@ -91,7 +72,32 @@ async fn page_of_a_server_shows_the_price_with_its_currency() {
         snapshots: None,
         backups: None,
         synced: SystemTime::now(),
-    };
+    }
+}
+
+#[tokio::test]
+async fn form_offers_what_the_worker_has_published_with_prices() {
+    let site = site().await;
+    let root = site.admin().await;
+
+    let page = root.get("/new").await.text;
+
+    for part in [
+        "cx23: 2 CPUs, 4 GB, 40 GB disk, from 4.49 EUR a month",
+        "data-prices=\"fsn1=4.49\"",
+        "hel1: Helsinki, FI",
+        "Debian 13",
+        "name=\"key:laptop &#60;1&#62;\"",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn page_of_a_server_shows_the_price_with_its_currency() {
+    let site = site().await;
+    let root = site.admin().await;
+    let snapshot = snapshot();
     let patch = Patch::new().snapshot(&snapshot);
     site.store.set("web-1", patch).await.unwrap();
 
@@ -285,4 +291,66 @@ async fn root_password_is_shown_once_to_the_user_that_created_the_server() {
     assert_eq!(anna.post(path, &[]).await.status, StatusCode::NOT_FOUND);
     assert!(!anna.get("/servers/web-1").await.text.contains(path));
     assert!(!site.audit().await.join(" ").contains("r00t-pw"));
+}
+
+#[tokio::test]
+async fn root_password_of_another_server_of_that_name_is_not_shown() {
+    let at = |seconds: i64| Timestamp::now() + SignedDuration::from_secs(seconds);
+    for (created, end, is_shown) in [
+        // Created by somebody else before.
+        (Some(-60), Some("done"), false),
+        (Some(0), Some("done"), true),
+        (
+            Some(30),
+            Some("done: cpx22, since cx23 was not available"),
+            true,
+        ),
+        // Deleted, and created by somebody else.
+        (Some(120), Some("done"), false),
+        (Some(120), Some("failed: image not found"), false),
+        (Some(30), Some("failed: image not found"), false),
+        // The command may not have been carried out yet.
+        (Some(0), None, false),
+        (None, Some("failed: image not found"), false),
+        (None, None, true),
+    ] {
+        let site = site().await;
+        let grants = json!([{ "servers": "*", "may": ["create"] }]);
+        site.add_user("anna", json!({ "grants": grants })).await;
+        let anna = site.log_in("anna").await;
+        anna.post("/new", &form("web-1", "cx23", "fsn1")).await;
+        let password = "r00t-pw".into();
+        let record = Patch::new().created(Some(&password), &[]);
+        site.store.set("web-1", record).await.unwrap();
+        if let Some(end) = end {
+            let entry = AuditEntry {
+                at: at(60).into(),
+                by: Some("anna".to_owned()),
+                ip: None,
+                what: "new".to_owned(),
+                server: Some("web-1".to_owned()),
+                project: None,
+                outcome: end.to_owned(),
+            };
+            site.accounts.append(&entry).await.unwrap();
+        }
+        if let Some(created) = created {
+            let snapshot = ServerSnapshot {
+                created: Some(at(created).to_string()),
+                ..snapshot()
+            };
+            site.store
+                .set("web-1", Patch::new().snapshot(&snapshot))
+                .await
+                .unwrap();
+        }
+
+        let shown = anna.post("/servers/web-1/password", &[]).await;
+
+        assert_eq!(
+            shown.text.contains("r00t-pw"),
+            is_shown,
+            "{created:?} {end:?}"
+        );
+    }
 }
