@@ -596,7 +596,9 @@ fn api_kind(error: &hcloud_api::Error) -> ErrorKind {
             ErrorKind::NotSetUp
         }
         (_, Some(ErrorCode::NotFound)) => ErrorKind::NotFound,
-        (Api::Api { .. }, Some(ErrorCode::InvalidInput)) => ErrorKind::Usage,
+        (Api::Unsendable { .. }, _) | (Api::Api { .. }, Some(ErrorCode::InvalidInput)) => {
+            ErrorKind::Usage
+        }
         (_, Some(ErrorCode::Protected | ErrorCode::ResourceLimitExceeded)) => ErrorKind::Refused,
         (Api::ActionFailed { .. }, _) => ErrorKind::Failed,
         #[cfg(feature = "screen")]
@@ -620,6 +622,7 @@ fn api_code(error: &hcloud_api::Error) -> &str {
         Api::Timeout { .. } | Api::CallTimeout { .. } => "no_answer",
         Api::Transport { .. } => "connection_lost",
         Api::WaitDeadline { .. } => "still_running",
+        Api::Unsendable { .. } => "invalid_request",
         Api::InvalidToken => "no_token",
         #[cfg(feature = "screen")]
         Api::ConsoleRefused { .. } => "console_refused",

@@ -151,6 +151,16 @@ pub enum Error {
         source: ActionError,
     },
 
+    /// The request is not valid HTTP, such as one whose query is too long for a URL; it was not sent.
+    Unsendable {
+        /// The method.
+        method: Method,
+        /// The path.
+        path: String,
+        /// The cause.
+        source: BoxError,
+    },
+
     /// The API does not know some of the actions to wait for.
     ActionsVanished {
         /// The unknown actions.
@@ -274,6 +284,9 @@ impl fmt::Display for Error {
             Self::Transport { method, path, .. } => {
                 write!(f, "connection lost during {method} {path}")
             }
+            Self::Unsendable { method, path, .. } => {
+                write!(f, "{method} {path} is not a valid request")
+            }
             Self::ActionFailed { id, command, .. } => write!(f, "action {id} ({command}) failed"),
             Self::ActionsVanished { ids } => write!(f, "{} not found", actions(ids)),
             Self::WaitDeadline { waited, remaining } => write!(
@@ -339,6 +352,14 @@ impl Error {
         let path = path.to_owned();
         // Our own message has the URL already, as method and path.
         let error = error.without_url();
+        if error.is_builder() {
+            let source = error.into();
+            return Self::Unsendable {
+                method,
+                path,
+                source,
+            };
+        }
         let (connect, timeout) = (error.is_connect(), error.is_timeout());
         let source = error.into();
         if connect {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
-use tracing::debug;
+use tracing::{debug, warn};
 
 use super::Permit;
 use super::fault::Fault;
@@ -49,6 +49,8 @@ pub struct File {
     schema: &'static Schema,
     timeout: Duration,
     connection: Option<Connection>,
+    /// Which file was opened.
+    identity: Option<Identity>,
     /// Whether the file was empty or had an older format when it was opened.
     is_outdated: bool,
     /// The lock of all writers. SQLite's own lock polls and can starve a writer; this one is a
@@ -109,6 +111,7 @@ impl File {
             schema,
             timeout,
             connection: None,
+            identity: None,
             is_outdated: false,
             lock: None,
         }
@@ -119,6 +122,7 @@ impl File {
         &mut self,
         job: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
+        self.close_if_replaced();
         if self.connection.is_none() && !self.path.try_exists()? {
             return Ok(T::default());
         }
@@ -162,6 +166,7 @@ impl File {
 
     /// Runs `job` while holding the writers' lock.
     fn locked<T>(&mut self, job: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.close_if_replaced();
         let lock = match self.lock.take() {
             Some(lock) => lock,
             None => (self.schema.open_lock)(&self.path)?,
@@ -175,11 +180,22 @@ impl File {
         done
     }
 
+    /// Closes a file that was removed, or that another one has replaced, such as a backup: what is
+    /// written to it would be lost.
+    fn close_if_replaced(&mut self) {
+        if self.connection.is_some() && Identity::of(&self.path) != self.identity {
+            warn!(path = %self.path.display(), "database file was replaced or removed; opening it again");
+            self.connection = None;
+            self.lock = None;
+        }
+    }
+
     fn connection(&mut self) -> Result<&mut Connection, Fault> {
         if self.connection.is_none() {
             require_local(&self.path)?;
             let (connection, format) = self.open()?;
             debug!(path = %self.path.display(), format, "opened database file");
+            self.identity = Identity::of(&self.path);
             self.connection = Some(connection);
             self.is_outdated = format < self.schema.newest();
         }
@@ -255,6 +271,33 @@ impl File {
             Some(source) => error.with_source(source),
             None => error,
         }
+    }
+}
+
+/// What tells a file from another one at the same path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    number: u64,
+}
+
+impl Identity {
+    /// Returns that of a file; `None` if there is none.
+    #[cfg(unix)]
+    fn of(path: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+
+        let file = fs::metadata(path).ok()?;
+        Some(Self {
+            device: file.dev(),
+            number: file.ino(),
+        })
+    }
+
+    /// Elsewhere, a file that is open cannot be replaced.
+    #[cfg(not(unix))]
+    fn of(_: &Path) -> Option<Self> {
+        None
     }
 }
 

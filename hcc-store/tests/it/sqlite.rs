@@ -354,3 +354,38 @@ async fn malformed_schedules_are_reported_and_do_not_hide_others() {
     }
     assert_eq!(store.malformed_schedules().await.unwrap(), []);
 }
+
+#[tokio::test]
+async fn file_that_is_replaced_or_removed_is_opened_again() {
+    let directory = TestDir::new();
+    let backup = directory.0.path().join("backup.db");
+    let store = directory.store();
+    store.set("web1", Patch::new()).await.unwrap();
+    let vacuum = format!("VACUUM INTO '{}'", backup.display());
+    directory.connection().execute(&vacuum, []).unwrap();
+    store.set("web2", Patch::new()).await.unwrap();
+    let remove_all = || {
+        for end in ["", "-wal", "-shm"] {
+            let mut path = directory.path().into_os_string();
+            path.push(end);
+            let _ = fs::remove_file(path);
+        }
+    };
+    let names = async || {
+        let list = directory.store().list().await.unwrap();
+        list.into_iter().map(|it| it.name).collect::<Vec<_>>()
+    };
+
+    remove_all();
+    fs::rename(&backup, directory.path()).unwrap();
+
+    assert!(store.get("web2").await.unwrap().is_none());
+    store.set("web3", Patch::new()).await.unwrap();
+    assert_eq!(names().await, ["web1", "web3"]);
+
+    remove_all();
+
+    assert!(store.list().await.unwrap().is_empty());
+    store.set("web4", Patch::new()).await.unwrap();
+    assert_eq!(names().await, ["web4"]);
+}

@@ -1,6 +1,6 @@
 //! Finding resources by name or id.
 
-use hcloud_api::{Architecture, IdOrName, ImageId, ServerId};
+use hcloud_api::{Architecture, Error, IdOrName, ImageId, ServerId};
 use serde_json::json;
 use wiremock::matchers::{any, method, path, query_param};
 use wiremock::{Mock, MockServer};
@@ -165,4 +165,17 @@ async fn an_image_is_found_by_name_and_architecture() {
     assert!(found.unwrap().is_some());
     assert!(resolved.unwrap().is_some());
     assert!(images.find("", Architecture::Arm).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn name_that_is_too_long_for_a_url_is_not_a_lost_connection() {
+    let api = MockServer::start().await;
+
+    let found = client(&api).networks().find(&"x".repeat(70_000)).await;
+
+    let error = found.unwrap_err();
+    assert!(matches!(error, Error::Unsendable { .. }), "{error:?}");
+    assert!(!error.is_retryable() && !error.may_have_taken_effect());
+    assert_eq!(error.to_string(), "GET /networks is not a valid request");
+    assert_eq!(requested(&api).await, [""; 0]);
 }
