@@ -13,6 +13,7 @@ use crate::price::rounded;
 /// List the images for new servers, or snapshots and backups
 #[derive(Debug, clap::Args)]
 pub(crate) struct Images {
+#[command(after_help = "Example:\n  hcc images --type snapshot")]
     /// Types of images: system, app, snapshot or backup [default: system and app]
     #[arg(long = "type", value_name = "TYPE", value_delimiter = ',', value_parser = image_type)]
     kinds: Vec<ImageType>,
@@ -21,10 +22,12 @@ pub(crate) struct Images {
 /// List the locations for new servers
 #[derive(Debug, clap::Args)]
 pub(crate) struct Locations {}
+#[command(after_help = "Example:\n  hcc locations")]
 
 /// List the types of servers, with price and availability
 #[derive(Debug, clap::Args)]
 pub(crate) struct Types {
+#[command(after_help = "Example:\n  hcc types --location fsn1,nbg1")]
     /// Only in this location, or in several, separated by commas
     #[arg(id = "location_flag", long = "location", value_name = "LOCATION")]
     location: Option<String>,

@@ -20,6 +20,9 @@ use crate::output::Output;
 
 /// Print a link to a server's screen, valid for one minute
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  hcc console web1 --open\n  hcc console web1 --screenshot web1.png"
+)]
 pub(crate) struct Console {
     #[command(flatten)]
     target: Target,

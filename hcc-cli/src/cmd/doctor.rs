@@ -17,6 +17,7 @@ use crate::output::{Output, Row};
 /// Nothing is changed. Each check prints what it found, and what to do about a problem. The exit
 /// code is 0 if no check failed; warnings are not failures.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc doctor")]
 pub(crate) struct Doctor {
     /// Directory of the console page
     #[arg(long, value_name = "DIR", env = "HCC_WWW", hide_env_values = true)]

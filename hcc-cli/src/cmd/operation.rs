@@ -100,6 +100,7 @@ fn subcommand(verb: Verb) -> Command {
     }
     let command = command
         .about(description.about)
+        .after_help(example(description, &description.forms[0]))
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true);

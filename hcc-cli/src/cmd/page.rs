@@ -12,6 +12,7 @@ use crate::error::{CliError, Context, Result};
 /// Serve the console page to browsers on this machine, until Ctrl-C
 #[derive(Debug, clap::Args)]
 pub(crate) struct Page {
+#[command(after_help = "Example:\n  hcc page --listen 127.0.0.1:8080")]
     /// Address to listen on; port 0 selects a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = loopback)]
     listen: SocketAddr,

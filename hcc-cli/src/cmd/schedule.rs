@@ -27,6 +27,7 @@ use crate::output::{Output, Row};
 
 /// Carry out commands again and again, such as every evening
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc schedule add web1 stop --at 20:00 --on weekdays")]
 pub(crate) struct ScheduleCommand {
     #[command(subcommand)]
     verb: Verb,
@@ -37,11 +38,16 @@ enum Verb {
     Add(Box<Add>),
     List(List),
     /// Pause schedules
+    #[command(after_help = "Example:\n  hcc schedule pause 5c0f")]
     Pause(Ids),
     /// Resume schedules, with the next due time from now on
+    #[command(after_help = "Example:\n  hcc schedule resume 5c0f")]
     Resume(Ids),
     /// Remove schedules
-    #[command(visible_alias = "rm")]
+    #[command(
+        visible_alias = "rm",
+        after_help = "Example:\n  hcc schedule remove 5c0f"
+    )]
     Remove(Ids),
 }
 
@@ -100,7 +106,10 @@ Examples:
 
 /// List the schedules, with their next due times
 #[derive(Debug, clap::Args)]
-#[command(visible_alias = "ls")]
+#[command(
+    visible_alias = "ls",
+    after_help = "Example:\n  hcc schedule list web1"
+)]
 struct List {
     /// Only those of this server
     #[arg(value_name = "NAME")]

@@ -45,6 +45,7 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 /// With --profile given several times, it serves several projects at once, each with its own token,
 /// records and queue. If one of them fails, the others go on.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc worker --jobs 8 --metrics 127.0.0.1:9600")]
 pub(crate) struct Worker {
     /// Number of commands to carry out concurrently
     #[arg(long, value_name = "NUMBER")]
