@@ -471,6 +471,8 @@ impl Config {
         let mut policy = Policy::default();
         if let Some(value) = self.get(Key::KeepDead) {
             policy.keep_dead = match value {
+            let checked = Key::KeepDead.check(value);
+            checked.map_err(|why| invalid(Key::KeepDead, &why))?;
                 "-" => None,
                 value => Some(duration::parse(value)?),
             };
