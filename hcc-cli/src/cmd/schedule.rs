@@ -188,11 +188,11 @@ impl Ids {
             match (found.next(), found.next()) {
                 (Some(id), None) => Ok(id.clone()),
                 (Some(_), Some(_)) => {
-                    let message = format!("the schedule id {id} is ambiguous");
+                    let message = format!("the schedule id {id:?} is ambiguous");
                     Err(CliError::new(Exit::Usage, "ambiguous", message))
                 }
                 (None, _) => {
-                    let message = format!("no schedule with id {id}");
+                    let message = format!("no schedule with id {id:?}");
                     let error = CliError::new(Exit::NotFound, "no_such_schedule", message);
                     Err(error.hint("run hcc schedule list"))
                 }
