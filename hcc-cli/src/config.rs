@@ -43,6 +43,7 @@ use self::paths::{resolve, resolve_in_url};
 use self::token::{no_token, output_of, read_token};
 use crate::duration;
 use crate::error::{CliError, Context, Exit, Result};
+use crate::hint::quoted;
 use crate::report::{warn_of_delay, warn_of_deviation};
 
 pub(crate) use self::environment::home;
@@ -94,7 +95,7 @@ impl Config {
             Some(name) if !config.file.exists() => {
                 let profiles = config.file.profiles();
                 let hint = if profiles.is_empty() {
-                    format!("run hcc --profile {name} setup to create it")
+                    format!("run hcc --profile {} setup to create it", quoted(name))
                 } else {
                     format!("profiles: {}", profiles.join(", "))
                 };
