@@ -46,7 +46,7 @@ use crate::error::{CliError, Context, Exit, Result};
 use crate::hint::quoted;
 use crate::report::{warn_of_delay, warn_of_deviation};
 
-pub(crate) use self::environment::home;
+pub(crate) use self::environment::{home, not_utf8, unless_empty};
 pub(crate) use self::file::File;
 pub use self::flags::Flags;
 pub use self::key::Key;
@@ -123,7 +123,7 @@ impl Config {
             settings: Settings::default(),
             // A profile selects the project: variables meant for another project must not mix the
             // records of the two.
-            variables: variables(|key| profile.is_none() || !key.selects_project()),
+            variables: variables(|key| profile.is_none() || !key.selects_project())?,
             persisted: file.values(),
             origins: BTreeMap::new(),
             outputs: Arc::default(),
@@ -199,7 +199,7 @@ impl Config {
     pub(crate) fn adopt_overrides(&mut self) -> Result<()> {
         // A profile does not take the databases of another project.
         let counts = |key| self.file.profile().is_none() || !is_database(key);
-        self.variables = variables(counts);
+        self.variables = variables(counts)?;
         let mut overrides = self.variables.clone();
         overrides.extend(self.flags.settings().clone());
         let origins: BTreeMap<_, _> = overrides
@@ -471,9 +471,9 @@ impl Config {
     fn policy(&self) -> Result<Policy> {
         let mut policy = Policy::default();
         if let Some(value) = self.get(Key::KeepDead) {
-            policy.keep_dead = match value {
             let checked = Key::KeepDead.check(value);
             checked.map_err(|why| invalid(Key::KeepDead, &why))?;
+            policy.keep_dead = match value {
                 "-" => None,
                 value => Some(duration::parse(value)?),
             };

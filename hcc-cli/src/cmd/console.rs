@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::browser;
 use crate::cmd::args::Target;
-use crate::config::Config;
+use crate::config::{Config, unless_empty};
 use crate::error::Result;
 use crate::output::Output;
 
@@ -55,7 +55,7 @@ pub(crate) struct Console {
     layout: Layout,
 
     /// Directory of the console page, which --open serves unless --console is set
-    #[arg(long, value_name = "DIR", env = "HCC_WWW", hide_env_values = true)]
+    #[arg(long, value_name = "DIR", env = unless_empty("HCC_WWW"), hide_env_values = true)]
     www: Option<PathBuf>,
 }
 

@@ -131,7 +131,7 @@ impl Push {
         });
         command.id = frontend.push(command.clone()).await?;
         let note = waiter.wait(&command.id, timeout).await?;
-        if let Some(note) = note.as_deref().filter(|_| !out.is_json()) {
+        if let Some(note) = note.as_deref().filter(|_| !out.is_for_programs()) {
             eprintln!("hcc: {note}");
         }
         let by = command.by.as_deref();

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 
 use self::when::When;
 use crate::cmd::args::line;
-use crate::cmd::operation::OperationCommand;
+use crate::cmd::operation::{OperationCommand, form_aliases};
 use crate::cmd::queue::object;
 use crate::config::Config;
 use crate::duration;
@@ -240,7 +240,12 @@ impl Add {
         let mut line = vec!["hcc", verb.name()];
         let mut words = words.iter().map(String::as_str).peekable();
         if !forms[0].name.is_empty() {
-            let is_named = |word: &&str| forms.iter().any(|form| form.name == *word);
+            let is_named = |word: &&str| {
+                let mut forms = forms.iter();
+                forms.any(|form| {
+                    form.name == *word || form_aliases(verb.description(), form).contains(word)
+                })
+            };
             line.push(words.next_if(is_named).unwrap_or(forms[0].name));
         }
         line.push(self.name.as_str());

@@ -18,7 +18,7 @@ use tracing::info;
 use self::served::Reloading;
 pub(crate) use self::served::{Served, lines};
 use super::args::switch;
-use crate::config::{Config, Flags};
+use crate::config::{Config, Flags, unless_empty};
 use crate::duration;
 use crate::error::{CliError, Exit, Result};
 use crate::monitor::{Monitor, Recorder};
@@ -81,7 +81,7 @@ pub(crate) struct Worker {
     #[arg(
         long,
         value_name = "ADDRESS",
-        env = "HCC_METRICS",
+        env = unless_empty("HCC_METRICS"),
         hide_env_values = true
     )]
     metrics: Option<SocketAddr>,
