@@ -42,6 +42,11 @@ pub(crate) struct Cli {
 }
 
 const EXIT_CODES: &str = "\
+Examples:
+  hcc setup
+  hcc create web1
+  hcc console web1 --open
+
 Exit codes: 0 success, 1 failure, 2 invalid usage, 3 not found, 4 refused,
 5 not set up or not permitted, 6 temporary failure, 7 timeout";
 
@@ -91,6 +96,7 @@ enum Verb {
     Api(cmd::api::Api),
     Doctor(cmd::doctor::Doctor),
     /// Print the version
+    #[command(after_help = "Example:\n  hcc version")]
     Version {},
     Completion(cmd::completion::Completion),
     #[command(hide = true)]
@@ -273,4 +279,44 @@ fn given_profiles(matches: &ArgMatches) -> Vec<String> {
 fn version(out: &Output) -> Result<()> {
     let version = env!("CARGO_PKG_VERSION");
     out.result(format!("hcc {version}"), &json!({ "version": version }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Splits a line as a shell does, as far as the examples need it.
+    fn words(line: &str) -> Vec<&str> {
+        let parts = line.split('\'').enumerate();
+        let words = parts.map(|(index, part)| match index % 2 {
+            0 => part.split_whitespace().collect(),
+            _ => vec![part],
+        });
+        words.flatten().collect()
+    }
+
+    fn check_examples(command: &Command, path: &str) {
+        let help = command.get_after_help().map(ToString::to_string);
+        let help = help.unwrap_or_default();
+        let lines = help.lines().filter_map(|line| line.strip_prefix("  "));
+        let examples: Vec<_> = lines.filter(|line| line.starts_with("hcc ")).collect();
+
+        assert!(help.contains("Example"), "{path}");
+        assert!(examples.iter().any(|line| line.starts_with(path)), "{path}");
+        for example in examples {
+            let parsed = Cli::try_parse_from(words(example));
+            let parsed = parsed.unwrap_or_else(|error| panic!("{example}: {error}"));
+            if let Verb::Operation(operation) = parsed.verb {
+                assert!(operation.operation().is_ok(), "{example}");
+            }
+        }
+        for command in command.get_subcommands() {
+            check_examples(command, &format!("{path} {}", command.get_name()));
+        }
+    }
+
+    #[test]
+    fn every_command_has_examples_that_can_be_typed() {
+        check_examples(&Cli::command(), "hcc");
+    }
 }

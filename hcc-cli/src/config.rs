@@ -43,9 +43,10 @@ use self::paths::{resolve, resolve_in_url};
 use self::token::{no_token, output_of, read_token};
 use crate::duration;
 use crate::error::{CliError, Context, Exit, Result};
+use crate::hint::quoted;
 use crate::report::{warn_of_delay, warn_of_deviation};
 
-pub(crate) use self::environment::home;
+pub(crate) use self::environment::{home, not_utf8, unless_empty};
 pub(crate) use self::file::File;
 pub use self::flags::Flags;
 pub use self::key::Key;
@@ -94,7 +95,7 @@ impl Config {
             Some(name) if !config.file.exists() => {
                 let profiles = config.file.profiles();
                 let hint = if profiles.is_empty() {
-                    format!("run hcc --profile {name} setup to create it")
+                    format!("run hcc --profile {} setup to create it", quoted(name))
                 } else {
                     format!("profiles: {}", profiles.join(", "))
                 };
@@ -122,7 +123,7 @@ impl Config {
             settings: Settings::default(),
             // A profile selects the project: variables meant for another project must not mix the
             // records of the two.
-            variables: variables(|key| profile.is_none() || !key.selects_project()),
+            variables: variables(|key| profile.is_none() || !key.selects_project())?,
             persisted: file.values(),
             origins: BTreeMap::new(),
             outputs: Arc::default(),
@@ -198,7 +199,7 @@ impl Config {
     pub(crate) fn adopt_overrides(&mut self) -> Result<()> {
         // A profile does not take the databases of another project.
         let counts = |key| self.file.profile().is_none() || !is_database(key);
-        self.variables = variables(counts);
+        self.variables = variables(counts)?;
         let mut overrides = self.variables.clone();
         overrides.extend(self.flags.settings().clone());
         let origins: BTreeMap<_, _> = overrides
@@ -470,6 +471,8 @@ impl Config {
     fn policy(&self) -> Result<Policy> {
         let mut policy = Policy::default();
         if let Some(value) = self.get(Key::KeepDead) {
+            let checked = Key::KeepDead.check(value);
+            checked.map_err(|why| invalid(Key::KeepDead, &why))?;
             policy.keep_dead = match value {
                 "-" => None,
                 value => Some(duration::parse(value)?),

@@ -154,7 +154,10 @@ impl CliError {
         if let (Some(name), Some(hint)) = (profile, &mut self.hint)
             && !hint.contains("--profile")
         {
-            *hint = hint.replace("run hcc ", &format!("run hcc --profile {name} "));
+            *hint = hint.replace(
+                "run hcc ",
+                &format!("run hcc --profile {} ", hint::quoted(name)),
+            );
         }
         self
     }

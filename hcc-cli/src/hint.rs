@@ -1,5 +1,6 @@
 //! What to do next after an error.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::iter;
 
@@ -113,11 +114,20 @@ fn origin_is_set(config: &Config) -> bool {
     config.find(Key::Endpoint).is_some()
 }
 
+/// Quotes a word of a command for a shell, if needed.
+pub(crate) fn quoted(word: &str) -> Cow<'_, str> {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-+=.,:/@%".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.into();
+    }
+    format!("'{}'", word.replace('\'', r"'\''")).into()
+}
+
 /// Returns the hint for an error, if there is one clear next step.
 pub(crate) fn of(error: &Error) -> Option<String> {
     Some(match error {
         Error::MalformedSchedule { name, .. } => {
-            format!("run hcc schedule remove {name} to remove it")
+            format!("run hcc schedule remove {} to remove it", quoted(name))
         }
         Error::NotManaged { name, .. } => format!("run hcc settag {name} to manage it"),
         Error::NameTaken { name } => format!("run hcc settag {name} to manage it"),

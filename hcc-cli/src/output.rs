@@ -84,6 +84,8 @@ pub(crate) struct Output {
     quiet: bool,
     /// The server that results are about, if there are several.
     subject: Option<String>,
+    /// Whether rows name their server.
+    names_server: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +106,7 @@ impl Output {
             dry_run: false,
             quiet: false,
             subject: None,
+            names_server: false,
         };
         for format in formats {
             match format {
@@ -136,6 +139,14 @@ impl Output {
         }
     }
 
+    /// Shows the column of the servers, which is hidden where all rows are about the same one.
+    pub(crate) fn naming_servers(&self) -> Self {
+        Self {
+            names_server: true,
+            ..self.clone()
+        }
+    }
+
     /// Prints no next steps.
     pub(crate) fn with_quiet(self, quiet: bool) -> Self {
         Self { quiet, ..self }
@@ -147,9 +158,17 @@ impl Output {
         is_terminal && self.is_plain() && !self.quiet && !self.dry_run
     }
 
-    /// Whether failures are printed as JSON too.
-    pub(crate) fn is_json(&self) -> bool {
-        matches!(self.style, Style::Json | Style::JsonLines)
+    /// Whether the output is for programs, and so are failures and notes.
+    pub(crate) fn is_for_programs(&self) -> bool {
+        !matches!(self.style, Style::Text)
+    }
+
+    /// Formats a failure for programs: a line of JSON, or a YAML document.
+    pub(crate) fn failure(&self, report: &impl Serialize) -> Result<String> {
+        match self.style {
+            Style::Yaml => yaml_document(report),
+            _ => Ok(serde_json::to_string(report)?),
+        }
     }
 
     /// Whether the output is plain text for people, which can be printed line by line.
@@ -194,7 +213,7 @@ impl Output {
         match self.style {
             Style::Text => line(text),
             Style::Json | Style::JsonLines => line(serde_json::to_string(value)?),
-            Style::Yaml => line(format!("---\n{}", yaml(value)?.trim_end())),
+            Style::Yaml => line(yaml_document(value)?),
         }
     }
 
@@ -204,6 +223,23 @@ impl Output {
             return self.item(format!("would {change}"), value);
         }
         self.item("ok", value)
+    }
+
+    /// Prints an object, or several one after the other, for programs.
+    pub(crate) fn documents(&self, values: &[impl Serialize]) -> Result<()> {
+        match values {
+            [value] => self.document(value),
+            values => values.iter().try_for_each(|value| self.item("", value)),
+        }
+    }
+
+    /// Prints records; for people, one table if they have chosen columns.
+    pub(crate) fn records<R: Row>(&self, rows: &[R]) -> Result<()> {
+        match (self.style, &self.columns) {
+            (Style::Text, Some(_)) => self.rows(rows),
+            (Style::Text, None) => rows.iter().try_for_each(|row| self.record(row)),
+            _ => self.documents(rows),
+        }
     }
 
     /// Prints a record: a line for each column, or an object.
@@ -269,7 +305,10 @@ impl Output {
     /// The positions of the columns that are shown.
     fn columns_of<R: Row>(&self) -> Result<Vec<usize>> {
         let Some(names) = &self.columns else {
-            let shown = |column: &usize| !R::HIDDEN.contains(&R::COLUMNS[*column]);
+            let shown = |column: &usize| match R::COLUMNS[*column] {
+                "server" if self.names_server => true,
+                name => !R::HIDDEN.contains(&name),
+            };
             return Ok((0..R::COLUMNS.len()).filter(shown).collect());
         };
         let position = |name: &String| {
@@ -331,7 +370,7 @@ impl<'a> List<'a> {
         match self.output.style {
             Style::Text => {
                 let (table, columns) = self.table::<R>()?;
-                let cells = pick(row.cells(), columns);
+                let cells = pick(&row.cells(), columns);
                 table.push(cells);
             }
             Style::JsonLines => {
@@ -392,15 +431,20 @@ fn yaml(value: &impl Serialize) -> Result<String> {
         .map_err(|error| CliError::from_source(Exit::Failed, "", Box::new(error)))
 }
 
+/// One of several documents.
+fn yaml_document(value: &impl Serialize) -> Result<String> {
+    Ok(format!("---\n{}", yaml(value)?.trim_end()))
+}
+
 fn line(text: impl Display) -> Result<()> {
     writeln!(io::stdout(), "{text}")?;
     Ok(())
 }
 
-fn pick(mut cells: Vec<String>, columns: &[usize]) -> Vec<String> {
+fn pick(cells: &[String], columns: &[usize]) -> Vec<String> {
     columns
         .iter()
-        .map(|&column| std::mem::take(&mut cells[column]))
+        .map(|&column| cells[column].clone())
         .collect()
 }
 

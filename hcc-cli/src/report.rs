@@ -1,19 +1,22 @@
 //! Reporting failures: one line or one JSON object, and the exit code.
 
 use std::collections::BTreeSet;
+use std::env::{self, VarError};
+use std::io;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use std::{env, io};
 
-use clap::Command;
+use clap::builder::ValueParser;
 use clap::error::{ContextKind, ErrorKind as Mistake};
+use clap::{Arg, Command};
 use hcc_core::{ApiReason, ErrorKind};
 use hcloud_api::{Delay, Deviation};
 use inquire::InquireError;
 use serde::Serialize;
 use tracing::{Level, enabled};
 
+use crate::config::not_utf8;
 use crate::duration::{hour, short};
 use crate::error::{CliError, Exit, Result};
 use crate::hint;
@@ -33,7 +36,7 @@ pub(crate) fn report(outcome: Result<()>, out: &Output) -> ExitCode {
     {
         return report(out.request(api), out);
     }
-    print(&error, out.is_json())
+    print(&error, out)
 }
 
 /// Warns once about each value of a response that was ignored, unless the log has it.
@@ -97,17 +100,21 @@ pub(crate) fn warn_of_delay(delay: &Delay) {
 }
 
 /// Reports an invalid command line; `--help` and `--version` arrive here too.
-pub(crate) fn report_usage(error: &clap::Error, program: Command) -> ExitCode {
+pub(crate) fn report_usage(error: &clap::Error, mut program: Command) -> ExitCode {
     if error.exit_code() == 0 || error.kind() == Mistake::DisplayHelpOnMissingArgumentOrSubcommand {
         // A failure means that the output was closed.
         let _ = error.print();
         return ExitCode::from(error.exit_code() as u8);
     }
-    let usage = CliError::usage(mistake(error)).hint_if(advice(error, program));
-    print(&usage, wants_json())
+    program.build();
+    let usage = match mistake_in_variable(error, &program) {
+        Some(message) => CliError::usage(message),
+        None => CliError::usage(mistake(error)).hint_if(advice(error, &program)),
+    };
+    print(&usage, &wanted_output())
 }
 
-fn print(error: &CliError, json: bool) -> ExitCode {
+fn print(error: &CliError, out: &Output) -> ExitCode {
     #[derive(Serialize)]
     struct Report<'a> {
         error: Body<'a>,
@@ -138,7 +145,9 @@ fn print(error: &CliError, json: bool) -> ExitCode {
             api: api.as_ref(),
         },
     };
-    if json && let Ok(report) = serde_json::to_string(&report) {
+    if out.is_for_programs()
+        && let Ok(report) = out.failure(&report)
+    {
         eprintln!("{report}");
         return error.exit().into();
     }
@@ -195,17 +204,77 @@ fn mistake(error: &clap::Error) -> String {
         }
         (Mistake::InvalidValue, _) => format!("invalid value '{value}' for '{argument}'"),
         (Mistake::ValueValidation, _) => {
-            let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
-            let reason = cause.unwrap_or_default();
-            format!("invalid value '{value}' for '{argument}'{reason}")
+            format!("invalid value '{value}' for '{argument}'{}", reason(error))
         }
         (kind, _) if argument.is_empty() => kind.to_string(),
         (kind, _) => format!("{kind}: '{argument}'"),
     }
 }
 
+/// Returns what is wrong with an environment variable, if that is the mistake.
+fn mistake_in_variable(error: &clap::Error, program: &Command) -> Option<String> {
+    let part = |kind| error.get(kind).map(ToString::to_string);
+    let mut flags = flags(program).into_iter();
+    match error.kind() {
+        Mistake::InvalidUtf8 if env::args_os().all(|word| word.to_str().is_some()) => {
+            let is_invalid = |name: &&str| matches!(env::var(name), Err(VarError::NotUnicode(_)));
+            // Paths may be.
+            let is_text = |flag: &&Arg| {
+                flag.get_value_parser().type_id() != ValueParser::path_buf().type_id()
+            };
+            let mut variables = flags.filter(is_text).filter_map(variable_of);
+            variables.find(is_invalid).map(not_utf8)
+        }
+        Mistake::ValueValidation => {
+            let argument = part(ContextKind::InvalidArg)?;
+            let value = part(ContextKind::InvalidValue)?;
+            let is_set = |name: &&str| env::var(name).is_ok_and(|set| set == value);
+            let flag = flags.find(|flag| {
+                flag.to_string() == argument && variable_of(flag).as_ref().is_some_and(is_set)
+            })?;
+            let long = format!("--{}", flag.get_long()?);
+            let is_given = env::args_os().any(|word| {
+                let word = word.to_string_lossy();
+                word == long || word.starts_with(&format!("{long}="))
+            });
+            let name = variable_of(flag).filter(|_| !is_given)?;
+            Some(format!(
+                "invalid value '{value}' for {name}{}",
+                reason(error)
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// The flags of a command and of its subcommands.
+fn flags(command: &Command) -> Vec<&Arg> {
+    let subcommands = command.get_subcommands().flat_map(flags);
+    command.get_arguments().chain(subcommands).collect()
+}
+
+/// The name of the variable that sets a flag.
+fn variable_of(flag: &Arg) -> Option<&str> {
+    flag.get_env()?.to_str()
+}
+
+/// The verb in the usage of an error.
+fn verb_of<'a>(error: &clap::Error, program: &'a Command) -> &'a Command {
+    let usage = error.get(ContextKind::Usage).map(ToString::to_string);
+    let usage = usage.unwrap_or_default();
+    usage.split_whitespace().fold(program, |verb, name| {
+        verb.find_subcommand(name).unwrap_or(verb)
+    })
+}
+
+/// The cause of an invalid value.
+fn reason(error: &clap::Error) -> String {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}"));
+    cause.unwrap_or_default()
+}
+
 /// Similar names, the possible values, or the usage of the verb.
-fn advice(error: &clap::Error, mut program: Command) -> Option<String> {
+fn advice(error: &clap::Error, program: &Command) -> Option<String> {
     let part = |kind| error.get(kind).map(ToString::to_string);
     if let Some(resource) = part(ContextKind::InvalidSubcommand) {
         let mut words = words().skip_while(|word| *word != resource).skip(1);
@@ -237,11 +306,8 @@ fn advice(error: &clap::Error, mut program: Command) -> Option<String> {
         return Some(format!("possible values: {values}"));
     }
     // This usage lists flags as given if their environment variables are set.
-    let usage = part(ContextKind::Usage)?;
-    program.build();
-    let verb = usage.split_whitespace().fold(&program, |verb, name| {
-        verb.find_subcommand(name).unwrap_or(verb)
-    });
+    error.get(ContextKind::Usage)?;
+    let verb = verb_of(error, program);
     Some(match error.kind() {
         Mistake::InvalidSubcommand | Mistake::MissingSubcommand => {
             let name = verb.get_bin_name().unwrap_or(verb.get_name());
@@ -260,13 +326,33 @@ fn words() -> impl Iterator<Item = String> {
     env::args_os().map(|word| word.to_string_lossy().into_owned())
 }
 
-/// Whether an invalid command line asks for JSON; clap does not return its matches.
-fn wants_json() -> bool {
-    let words: Vec<_> = words().collect();
-    words.windows(2).any(|pair| match (&*pair[0], &*pair[1]) {
-        ("-o" | "--output", format) => format.starts_with("json"),
-        (_, word) => word.starts_with("-ojson") || word.starts_with("--output=json"),
-    })
+/// Returns the output that an invalid command line asks for; clap does not return its matches.
+fn wanted_output() -> Output {
+    let words = words().skip(1);
+    let words: Vec<String> = words.take_while(|word| word != "--").collect();
+    let next = words.iter().skip(1).map(String::as_str).chain([""]);
+    let values = words.iter().zip(next);
+    let formats = values.filter_map(|(word, next)| value_of_output(word, next)?.parse().ok());
+    Output::new(&formats.collect::<Vec<_>>())
+}
+
+/// Returns the value of `--output` in a word: `-o VALUE`, `-o=VALUE`, `-oVALUE`, also after other
+/// short flags, `--output VALUE` or `--output=VALUE`.
+fn value_of_output<'a>(word: &'a str, next: &'a str) -> Option<&'a str> {
+    let value = match word.strip_prefix("--output") {
+        Some(value) if value.is_empty() || value.starts_with('=') => value,
+        Some(_) => return None,
+        None => {
+            let flags = word.strip_prefix('-')?;
+            flags
+                .trim_start_matches(['h', 'v', 'V', 'y'])
+                .strip_prefix('o')?
+        }
+    };
+    match value {
+        "" => Some(next),
+        value => Some(value.strip_prefix('=').unwrap_or(value)),
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -333,7 +419,7 @@ impl From<InquireError> for CliError {
     fn from(error: InquireError) -> Self {
         match error {
             InquireError::OperationInterrupted | InquireError::OperationCanceled => {
-                Self::from_source(Exit::Interrupted, "interrupted", error)
+                Self::interrupted(Exit::Interrupted)
             }
             _ => Self::from_source(Exit::Failed, "", error),
         }

@@ -74,7 +74,7 @@ pub enum ArgumentKind {
     Seconds,
     /// Whether something is the case; no unless given.
     Switch,
-    /// Strings; on the command line, the flag is repeated.
+    /// Strings; on the command line, the flag is repeated, or its values are separated by commas.
     List,
     /// An object of strings; on the command line, `KEY=VALUE`, and the flag is repeated.
     Map,

@@ -15,6 +15,7 @@ use crate::platform::signals::cancel_on_signal;
 
 /// Show an action of the Hetzner API, or wait for it
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc action 4711 --wait")]
 pub(crate) struct ActionCommand {
     /// Id of the action, as printed by -o json of the verb that started it
     id: ActionId,

@@ -5,13 +5,15 @@ use hcloud_api::{Image, ImageType, Iso, ListImages, Location, Price, ServerType}
 use serde::Serialize;
 
 use crate::completion_cache;
-use crate::config::Config;
-use crate::error::Result;
+use crate::config::{Config, Key};
+use crate::error::{CliError, Exit, Result};
 use crate::output::{Output, Row};
 use crate::price::rounded;
+use crate::suggestion::nearest;
 
 /// List the images for new servers, or snapshots and backups
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc images --type snapshot")]
 pub(crate) struct Images {
     /// Types of images: system, app, snapshot or backup [default: system and app]
     #[arg(long = "type", value_name = "TYPE", value_delimiter = ',', value_parser = image_type)]
@@ -25,13 +27,15 @@ pub(crate) struct Isos {}
 
 /// List the locations for new servers
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc locations")]
 pub(crate) struct Locations {}
 
 /// List the types of servers, with price and availability
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc types --location fsn1,nbg1")]
 pub(crate) struct Types {
     /// Only in this location, or in several, separated by commas
-    #[arg(id = "location_flag", long = "location", value_name = "LOCATION")]
+    #[arg(id = "location_flag", long = "location", value_name = "LOCATION", value_parser = locations)]
     location: Option<String>,
 }
 
@@ -209,16 +213,42 @@ impl Types {
         let (types, currency) = tokio::join!(project.server_types(), project.currency());
         // Without the price list, the types are listed all the same.
         let (types, currency) = (types?, currency.unwrap_or_default());
+        let locations = self.location.as_deref();
+        if let Some(list) = locations {
+            check_locations(list, &project.locations().await?)?;
+        }
         completion_cache::store_types(config, &types);
         let rows = types
             .iter()
             .flat_map(|server_type| TypeRow::all(server_type, &currency));
-        let locations = self.location.as_deref();
         let rows = rows.filter(|row| {
             locations.is_none_or(|list| choices(list).any(|it| location(it) == row.location))
         });
         out.rows(&rows.collect::<Vec<_>>())
     }
+}
+
+/// Reads a list of locations.
+fn locations(list: &str) -> Result<String, String> {
+    Key::Location.check(list).map(|()| list.to_owned())
+}
+
+/// Refuses locations that do not exist.
+fn check_locations(list: &str, existing: &[Location]) -> Result<()> {
+    let names = || existing.iter().map(|location| &*location.name);
+    let is_missing = |name: &&str| !names().any(|known| known == location(name));
+    let missing: Vec<_> = choices(list).filter(is_missing).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let message: Vec<_> = missing
+        .iter()
+        .map(|name| format!("location {name:?} not found"))
+        .collect();
+    let similar = missing.iter().find_map(|name| nearest(name, names()));
+    let similar = similar.map(|name| format!("did you mean {name}? "));
+    let hint = similar.unwrap_or_default() + "run hcc locations to list what is available";
+    Err(CliError::new(Exit::NotFound, "not_offered", message.join("; ")).hint(hint))
 }
 
 /// A type in one location: price and availability differ by location.

@@ -21,6 +21,9 @@ pub(crate) struct Completion {
 }
 
 const INSTALL: &str = "\
+Example:
+  hcc completion bash
+
 To enable it, add this to the startup file of the shell:
   bash        source <(hcc completion bash)                          in ~/.bashrc
   zsh         source <(hcc completion zsh)      after compinit, in ~/.zshrc
@@ -57,6 +60,7 @@ impl Completion {
 
 /// Write the man pages into a directory, for packages
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc man share/man/man1")]
 pub(crate) struct Man {
     /// Directory for hcc.1, hcc-list.1, …
     directory: PathBuf,

@@ -15,6 +15,7 @@ use crate::output::{Output, Row};
 ///
 /// With --profile NAME they are those of the table [profile.NAME].
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc config list")]
 pub(crate) struct ConfigCommand {
     #[command(subcommand)]
     verb: Verb,
@@ -23,9 +24,11 @@ pub(crate) struct ConfigCommand {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     /// Print the path of the settings file
+    #[command(after_help = "Example:\n  hcc config path")]
     Path,
 
     /// List all settings, with the source of each
+    #[command(visible_alias = "ls", after_help = "Example:\n  hcc config list")]
     List {
         /// Print tokens and passwords too
         #[arg(long)]
@@ -33,6 +36,7 @@ enum Verb {
     },
 
     /// Print a setting
+    #[command(after_help = "Example:\n  hcc config get location")]
     Get {
         key: Key,
 
@@ -42,6 +46,7 @@ enum Verb {
     },
 
     /// Check a setting and write it to the file
+    #[command(after_help = SET_EXAMPLES)]
     Set {
         key: Key,
 
@@ -55,8 +60,14 @@ enum Verb {
     },
 
     /// Remove a setting from the file
+    #[command(after_help = "Example:\n  hcc config unset location")]
     Unset { key: Key },
 }
+
+const SET_EXAMPLES: &str = "\
+Examples:
+  hcc config set location fsn1,nbg1
+  hcc config set keep_dead 30d";
 
 impl ConfigCommand {
     pub(crate) async fn run(self, flags: Flags, out: Output) -> Result<()> {

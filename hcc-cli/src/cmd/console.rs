@@ -14,12 +14,15 @@ use serde::Serialize;
 
 use crate::browser;
 use crate::cmd::args::Target;
-use crate::config::Config;
+use crate::config::{Config, unless_empty};
 use crate::error::Result;
 use crate::output::Output;
 
 /// Print a link to a server's screen, valid for one minute
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  hcc console web1 --open\n  hcc console web1 --screenshot web1.png"
+)]
 pub(crate) struct Console {
     #[command(flatten)]
     target: Target,
@@ -52,7 +55,7 @@ pub(crate) struct Console {
     layout: Layout,
 
     /// Directory of the console page, which --open serves unless --console is set
-    #[arg(long, value_name = "DIR", env = "HCC_WWW", hide_env_values = true)]
+    #[arg(long, value_name = "DIR", env = unless_empty("HCC_WWW"), hide_env_values = true)]
     www: Option<PathBuf>,
 }
 

@@ -43,8 +43,8 @@ pub(crate) struct Create {
     #[command(flatten)]
     defaults: Defaults,
 
-    /// SSH key for root, by name or id; without one there is a root password
-    #[arg(long = "ssh-key", value_name = "KEY")]
+    /// SSH keys for root, by name or id, separated by commas; without one there is a root password
+    #[arg(long = "ssh-key", value_name = "KEY", value_delimiter = ',')]
     ssh_keys: Vec<String>,
 
     /// File with user data for cloud-init; - for standard input

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use console::{Style, Term, measure_text_width};
 use hcc_console_page::ConsolePage;
 
-use crate::config::{Config, Flags};
+use crate::config::{Config, Flags, unless_empty};
 use crate::error::{CliError, Result};
 use crate::health::{self, Finding, HEARTBEAT_TIMEOUT, Health};
 use crate::output::{Output, Row};
@@ -17,9 +17,10 @@ use crate::output::{Output, Row};
 /// Nothing is changed. Each check prints what it found, and what to do about a problem. The exit
 /// code is 0 if no check failed; warnings are not failures.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc doctor")]
 pub(crate) struct Doctor {
     /// Directory of the console page
-    #[arg(long, value_name = "DIR", env = "HCC_WWW", hide_env_values = true)]
+    #[arg(long, value_name = "DIR", env = unless_empty("HCC_WWW"), hide_env_values = true)]
     www: Option<PathBuf>,
 }
 

@@ -35,6 +35,9 @@ pub(crate) struct Kill {
 }
 
 const RECORDS: &str = "\
+Example:
+  hcc kill web1
+
 The record is removed when the server is gone. In scripts, kill waits up to 10 seconds for that,
 or as --wait says, or not at all with --no-wait; the next sync removes a record that is left.";
 

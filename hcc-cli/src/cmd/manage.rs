@@ -10,6 +10,7 @@ use crate::output::Output;
 
 /// Mark servers as managed
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc settag web1")]
 pub(crate) struct Manage {
     /// Names or ids of the servers
     #[arg(required = true)]
@@ -18,6 +19,7 @@ pub(crate) struct Manage {
 
 /// Mark servers as not managed, so that hcc refuses to change them
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc deltag web1")]
 pub(crate) struct Unmanage {
     /// Names or ids of the servers
     #[arg(required = true)]

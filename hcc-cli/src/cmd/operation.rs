@@ -100,13 +100,25 @@ fn subcommand(verb: Verb) -> Command {
     }
     let command = command
         .about(description.about)
+        .after_help(example(description, &description.forms[0]))
         .subcommand_required(true)
         .arg_required_else_help(true)
         .disable_help_subcommand(true);
     description.forms.iter().fold(command, |command, form| {
-        let form = with_arguments(Command::new(form.name), description, form);
-        command.subcommand(form)
+        let aliases = form_aliases(description, form);
+        let parser = Command::new(form.name).visible_aliases(aliases);
+        command.subcommand(with_arguments(parser, description, form))
     })
+}
+
+/// Returns further names of a form, which other verbs with subcommands have too.
+pub(crate) fn form_aliases(description: &Description, form: &Form) -> &'static [&'static str] {
+    match (description.name, form.name) {
+        (_, "list") => &["ls"],
+        (_, "delete" | "remove") => &["rm"],
+        ("label", "set") => &["add"],
+        _ => &[],
+    }
 }
 
 fn has_forms(description: &Description) -> bool {
@@ -115,7 +127,12 @@ fn has_forms(description: &Description) -> bool {
 
 fn with_arguments(command: Command, description: &Description, form: &'static Form) -> Command {
     let required: Vec<_> = form.arguments.iter().filter(|it| it.is_required).collect();
-    let mut servers = "Names or ids of the servers".to_owned();
+    let mut servers = match (takes_one(form), is_selectable(form)) {
+        (false, _) => "Names or ids of the servers",
+        (true, true) => "Name or id of the server, unless --selector is given",
+        (true, false) => "Name or id of the server",
+    }
+    .to_owned();
     for argument in &required {
         servers += &format!("; then {}: {}", placeholder(argument), argument.about);
     }
@@ -137,6 +154,9 @@ fn with_arguments(command: Command, description: &Description, form: &'static Fo
         command = command.arg(flag(argument));
     }
     command = Selection::augment_args(command);
+    if !is_selectable(form) {
+        command = command.mut_arg("selector", |selector| selector.hide(true));
+    }
     command = Waiting::augment_args(command);
     if form.is_destructive {
         command = Confirmation::augment_args(command);
@@ -149,17 +169,31 @@ fn placeholder(argument: &Argument) -> String {
     match argument.kind {
         ArgumentKind::Map => "KEY=VALUE…".to_owned(),
         ArgumentKind::List => format!("{}…", argument.flag().to_uppercase()),
+        // The first argument is a NAME already.
+        _ if argument.name == "name" => "HOSTNAME".to_owned(),
         _ => argument.flag().to_uppercase(),
     }
 }
 
 fn usage(description: &Description, form: &Form) -> String {
     let mut usage = format!("hcc {} {}", description.name, form.name);
-    usage = usage.trim_end().to_owned() + " [OPTIONS] NAME…";
+    let name = if takes_one(form) { "NAME" } else { "NAME…" };
+    usage = format!("{} [OPTIONS] {name}", usage.trim_end());
     for argument in form.arguments.iter().filter(|it| it.is_required) {
         usage += &format!(" {}", placeholder(argument));
     }
     usage
+}
+
+/// Whether it takes the name of one server: others could not be told from the argument that follows.
+fn takes_one(form: &Form) -> bool {
+    let mut required = form.arguments.iter().filter(|it| it.is_required);
+    !is_selectable(form) || required.any(|it| it.kind == ArgumentKind::List)
+}
+
+/// Whether it can act on several servers: only one can have a new name.
+fn is_selectable(form: &Form) -> bool {
+    !form.arguments.iter().any(|argument| argument.name == "to")
 }
 
 /// Returns an example with all arguments.
@@ -183,13 +217,11 @@ fn flag(argument: &Argument) -> Arg {
         .help(argument.about);
     match argument.kind {
         ArgumentKind::Switch => arg.action(ArgAction::SetTrue),
-        ArgumentKind::List | ArgumentKind::Map => {
-            arg.action(ArgAction::Append)
-                .value_name(match argument.kind {
-                    ArgumentKind::Map => "KEY=VALUE",
-                    _ => argument.flag().to_uppercase().leak(),
-                })
-        }
+        ArgumentKind::List => arg
+            .action(ArgAction::Append)
+            .value_delimiter(',')
+            .value_name(&*argument.flag().to_uppercase().leak()),
+        ArgumentKind::Map => arg.action(ArgAction::Append).value_name("KEY=VALUE"),
         ArgumentKind::Number => arg
             .value_name("NUMBER")
             .allow_negative_numbers(true)
@@ -250,7 +282,8 @@ impl OperationCommand {
         let project = config.project(self.selection.guard()).await?;
         let names = self.selection.resolve(&project, &names).await?;
         let timeout = self.waiting.timeout_before_request();
-        for_each(&names, &out, async |name, out| {
+        let mut read = Vec::new();
+        let done = for_each(&names, &out, async |name, out| {
             if let Some(confirmation) = &self.confirmation {
                 let question = format!("{} ({name})?", self.form.about);
                 confirmation.ask(config, &question).await?;
@@ -267,7 +300,7 @@ impl OperationCommand {
             let mut executed = retry_while_busy(name, timeout, execute).await?;
             if let Some(data) = executed.data.take() {
                 has_data = true;
-                print(&with_times(data), self.verb, out)?;
+                read.push((name.clone(), with_times(data)));
             }
             let started = std::mem::take(&mut executed.actions);
             let password = executed.password.as_ref().map(|it| it.expose_secret());
@@ -292,7 +325,11 @@ impl OperationCommand {
                 waited => waited.map(drop),
             }
         })
-        .await
+        .await;
+        if !read.is_empty() {
+            print(&read, self.verb, &out)?;
+        }
+        done
     }
 
     /// Separates the servers from the required arguments.
@@ -303,13 +340,20 @@ impl OperationCommand {
             args.insert("do".to_owned(), self.form.name.into());
         }
         let is_selected = self.selection.selector.is_some();
+        if is_selected && !is_selectable(self.form) {
+            return Err(self.misuse(format!("{} takes one server, by name or id", self.verb)));
+        }
         let servers = usize::from(!is_selected);
-        let required = self.form.arguments.iter().filter(|it| it.is_required);
-        for argument in required.rev() {
-            let missing = || {
-                let usage = usage(self.verb.description(), self.form);
-                CliError::usage(format!("missing {}: {usage}", placeholder(argument)))
-            };
+        let required: Vec<_> = self
+            .form
+            .arguments
+            .iter()
+            .filter(|it| it.is_required)
+            .collect();
+        if let Some(missing) = self.missing(&values, servers, &required) {
+            return Err(self.misuse(format!("missing {missing}")));
+        }
+        for argument in required.into_iter().rev() {
             let first = match argument.kind {
                 ArgumentKind::Map => {
                     let is_pair = |value: &&str| value.contains('=');
@@ -324,9 +368,6 @@ impl OperationCommand {
                 ArgumentKind::List => servers,
                 _ => values.len().saturating_sub(1).max(servers),
             };
-            if first >= values.len() {
-                return Err(missing());
-            }
             let own = values.split_off(first);
             let value = match argument.kind {
                 ArgumentKind::Map => map(own.into_iter()),
@@ -335,9 +376,8 @@ impl OperationCommand {
             };
             args.insert(argument.name.to_owned(), value);
         }
-        if values.is_empty() && !is_selected {
-            let usage = usage(self.verb.description(), self.form);
-            return Err(CliError::usage(format!("missing NAME: {usage}")));
+        if values.len() > 1 && !is_selectable(self.form) {
+            return Err(self.misuse(format!("{} takes one server", self.verb)));
         }
         let names = values.iter().map(|name| {
             let name = name.parse::<ServerName>();
@@ -346,6 +386,27 @@ impl OperationCommand {
         let names = names.collect::<Result<_>>()?;
         let operation = self.verb.operation(&Value::Object(args));
         Ok((names, operation.map_err(hcc_core::Error::from)?))
+    }
+
+    /// Returns the first argument that is missing, after the servers that must be named.
+    fn missing(&self, values: &[&str], servers: usize, required: &[&Argument]) -> Option<String> {
+        let map = required.iter().find(|it| it.kind == ArgumentKind::Map);
+        let is_pair = |value: &&str| map.is_some() && value.contains('=');
+        let pairs = values.iter().position(is_pair).unwrap_or(values.len());
+        if pairs < servers {
+            return Some("NAME".to_owned());
+        }
+        let given = match map {
+            Some(_) => usize::from(pairs < values.len()),
+            None => values.len() - servers,
+        };
+        required.get(given).map(|it| placeholder(it))
+    }
+
+    /// An error with the usage as its hint.
+    fn misuse(&self, message: String) -> CliError {
+        let usage = usage(self.verb.description(), self.form);
+        CliError::usage(message).hint(format!("usage: {usage}"))
     }
 }
 
@@ -371,7 +432,7 @@ struct Report<'a> {
 
 impl Report<'_> {
     fn print(&self, out: &Output) -> Result<()> {
-        if out.is_json() {
+        if out.is_for_programs() {
             return out.done(self);
         }
         if let Some(note) = self.note {
@@ -429,36 +490,76 @@ fn with_times(data: Value) -> Value {
     Value::Object(fields.collect())
 }
 
-/// Prints what an operation has read.
-fn print(data: &Value, verb: Verb, out: &Output) -> Result<()> {
+/// Prints what an operation has read of each server.
+fn print(read: &[(ServerName, Value)], verb: Verb, out: &Output) -> Result<()> {
+    let out = match read {
+        [_] => out.clone(),
+        _ => out.naming_servers(),
+    };
     match verb {
-        Verb::Show => out.record(&Details(data)),
-        Verb::Metrics if out.is_json() => out.result("", data),
-        Verb::Metrics => out.rows(&samples(data)),
+        Verb::Show => {
+            let details: Vec<_> = read.iter().map(|(_, data)| Details(data)).collect();
+            out.records(&details)
+        }
+        Verb::Metrics if out.is_for_programs() => {
+            let metrics = read.iter().map(|(name, data)| Metrics {
+                name: name.as_str(),
+                data,
+            });
+            out.documents(&metrics.collect::<Vec<_>>())
+        }
+        Verb::Metrics => {
+            let series = read.iter().flat_map(|(name, data)| samples(name, data));
+            out.rows(&series.collect::<Vec<_>>())
+        }
         _ => {
-            let images: Vec<SavedImage> = serde_json::from_value(data.clone())?;
-            out.rows(&images)
+            let mut rows = Vec::new();
+            for (name, data) in read {
+                let server = name.as_str();
+                let images: Vec<SavedImage> = serde_json::from_value(data.clone())?;
+                rows.extend(images.into_iter().map(|image| ImageRow { server, image }));
+            }
+            out.rows(&rows)
         }
     }
 }
 
-impl Row for SavedImage {
-    const COLUMNS: &'static [&'static str] = &["id", "name", "stat", "size", "created", "labels"];
+/// The metrics of a server, for programs.
+#[derive(Serialize)]
+struct Metrics<'a> {
+    name: &'a str,
+    #[serde(flatten)]
+    data: &'a Value,
+}
+
+/// A snapshot or backup of a server.
+#[derive(Serialize)]
+struct ImageRow<'a> {
+    server: &'a str,
+    #[serde(flatten)]
+    image: SavedImage,
+}
+
+impl Row for ImageRow<'_> {
+    const COLUMNS: &'static [&'static str] =
+        &["server", "id", "name", "stat", "size", "created", "labels"];
+    const HIDDEN: &'static [&'static str] = &["server"];
     const DROP_IF_NARROW: &'static [&'static str] = &["labels", "stat", "size", "created"];
 
     fn cells(&self) -> Vec<String> {
-        let labels = self.labels.iter();
+        let Self { server, image } = self;
+        let labels = image.labels.iter();
         let labels: Vec<_> = labels
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
+        let size = image.size.map(|size| format!("{size} GB"));
         vec![
-            self.id.to_string(),
-            self.name.clone(),
-            self.stat.clone().unwrap_or_default(),
-            self.size
-                .map(|size| format!("{size} GB"))
-                .unwrap_or_default(),
-            self.created.clone().unwrap_or_default(),
+            (*server).to_owned(),
+            image.id.to_string(),
+            image.name.clone(),
+            image.stat.clone().unwrap_or_default(),
+            size.unwrap_or_default(),
+            image.created.clone().unwrap_or_default(),
             labels.join(","),
         ]
     }
@@ -467,6 +568,7 @@ impl Row for SavedImage {
 /// The newest value of a series, with its lowest and highest.
 #[derive(Serialize)]
 struct SeriesRow {
+    server: String,
     series: String,
     samples: usize,
     lowest: String,
@@ -475,11 +577,13 @@ struct SeriesRow {
 }
 
 impl Row for SeriesRow {
-    const COLUMNS: &'static [&'static str] = &["series", "samples", "lowest", "highest", "newest"];
+    const COLUMNS: &'static [&'static str] =
+        &["server", "series", "samples", "lowest", "highest", "newest"];
+    const HIDDEN: &'static [&'static str] = &["server"];
     const DROP_IF_NARROW: &'static [&'static str] = &["samples", "lowest", "highest"];
 }
 
-fn samples(data: &Value) -> Vec<SeriesRow> {
+fn samples(server: &ServerName, data: &Value) -> Vec<SeriesRow> {
     let series = data["series"].as_object().into_iter().flatten();
     let rows = series.map(|(name, samples)| {
         let samples = samples.as_array().into_iter().flatten();
@@ -487,6 +591,7 @@ fn samples(data: &Value) -> Vec<SeriesRow> {
         let values: Vec<f64> = values.collect();
         let number = |value: Option<f64>| value.map_or_else(String::new, |it| format!("{it:.2}"));
         SeriesRow {
+            server: server.to_string(),
             series: name.clone(),
             samples: values.len(),
             lowest: number(values.iter().copied().reduce(f64::min)),

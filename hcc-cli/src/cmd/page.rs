@@ -7,17 +7,19 @@ use std::path::PathBuf;
 use hcc_console_page::ConsolePage;
 use tokio::net::TcpListener;
 
+use crate::config::unless_empty;
 use crate::error::{CliError, Context, Result};
 
 /// Serve the console page to browsers on this machine, until Ctrl-C
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc page --listen 127.0.0.1:8080")]
 pub(crate) struct Page {
     /// Address to listen on; port 0 selects a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = loopback)]
     listen: SocketAddr,
 
     /// Directory of the console page
-    #[arg(long, value_name = "DIR", env = "HCC_WWW", hide_env_values = true)]
+    #[arg(long, value_name = "DIR", env = unless_empty("HCC_WWW"), hide_env_values = true)]
     www: Option<PathBuf>,
 }
 

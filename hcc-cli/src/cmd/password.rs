@@ -12,6 +12,7 @@ use crate::output::Output;
 
 /// Print the root password that a server was created with
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc password web1")]
 pub(crate) struct Password {
     /// Name of the server
     name: ServerName,

@@ -17,6 +17,7 @@ use crate::platform::signals::cancel_on_signal;
 
 /// Power on servers
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc start web1 web2")]
 pub(crate) struct Start {
     #[command(flatten)]
     change: Change,
@@ -24,6 +25,7 @@ pub(crate) struct Start {
 
 /// Shut down servers gracefully
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc stop web1 --force-after 60s")]
 pub(crate) struct Stop {
     #[command(flatten)]
     change: Change,
@@ -35,6 +37,7 @@ pub(crate) struct Stop {
 
 /// Power off servers immediately
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc force web1")]
 pub(crate) struct Force {
     #[command(flatten)]
     change: Change,
@@ -45,6 +48,7 @@ pub(crate) struct Force {
 
 /// Power off servers immediately and power them on again
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc reset web1")]
 pub(crate) struct Reset {
     #[command(flatten)]
     change: Change,
@@ -55,6 +59,7 @@ pub(crate) struct Reset {
 
 /// Reboot servers gracefully
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc reboot -l env=prod")]
 pub(crate) struct Reboot {
     #[command(flatten)]
     change: Change,

@@ -20,6 +20,7 @@ use crate::output::{Output, Row, stdout_closed};
 /// Add a command for a worker, or for a script that pulls
 #[derive(Debug, clap::Args)]
 #[command(long_about = about_push())]
+#[command(after_help = "Example:\n  hcc push start web1 --wait")]
 pub(crate) struct Push {
     /// Command, such as start
     #[arg(value_name = "CMD", value_parser = line)]
@@ -55,10 +56,12 @@ fn about_push() -> String {
 
 /// Remove the next command from the queue and print it; exit code 1 if there is none
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc pull -o jsonl")]
 pub(crate) struct Pull {}
 
 /// Wait for the next command, remove it from the queue and print it
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc next -o jsonl")]
 pub(crate) struct Next {
     #[command(flatten)]
     marks: ProgressMarks,
@@ -66,6 +69,7 @@ pub(crate) struct Next {
 
 /// Inspect the queue; retry or remove failed commands
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc queue list")]
 pub(crate) struct QueueCommand {
     #[command(subcommand)]
     verb: Verb,
@@ -74,18 +78,22 @@ pub(crate) struct QueueCommand {
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
     /// Create the queue, so that other programs can push before hcc does
+    #[command(after_help = "Example:\n  hcc queue init")]
     Init {},
     /// List the commands that are waiting, in progress, or dead letters
-    #[command(visible_alias = "ls")]
+    #[command(visible_alias = "ls", after_help = "Example:\n  hcc queue list")]
     List {},
     /// Show the details of a command
+    #[command(after_help = "Example:\n  hcc queue show 6b0f")]
     Show {
         /// Id, or an unambiguous prefix of it
         id: String,
     },
     /// Return dead letters to the queue
+    #[command(after_help = "Example:\n  hcc queue retry --dead")]
     Retry(Selection),
     /// Remove commands
+    #[command(after_help = "Example:\n  hcc queue drop --dead")]
     Drop(Selection),
 }
 
@@ -125,7 +133,7 @@ impl Push {
         });
         command.id = frontend.push(command.clone()).await?;
         let note = waiter.wait(&command.id, timeout).await?;
-        if let Some(note) = note.as_deref().filter(|_| !out.is_json()) {
+        if let Some(note) = note.as_deref().filter(|_| !out.is_for_programs()) {
             eprintln!("hcc: {note}");
         }
         let by = command.by.as_deref();

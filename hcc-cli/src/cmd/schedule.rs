@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use self::when::When;
 use crate::cmd::args::line;
-use crate::cmd::operation::OperationCommand;
+use crate::cmd::operation::{OperationCommand, form_aliases};
 use crate::cmd::queue::object;
 use crate::config::Config;
 use crate::duration;
@@ -28,6 +28,7 @@ use crate::output::{Output, Row};
 
 /// Carry out commands again and again, such as every evening
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc schedule add web1 stop --at 20:00 --on weekdays")]
 pub(crate) struct ScheduleCommand {
     #[command(subcommand)]
     verb: Verb,
@@ -38,11 +39,16 @@ enum Verb {
     Add(Box<Add>),
     List(List),
     /// Pause schedules
+    #[command(after_help = "Example:\n  hcc schedule pause 5c0f")]
     Pause(Ids),
     /// Resume schedules, with the next due time from now on
+    #[command(after_help = "Example:\n  hcc schedule resume 5c0f")]
     Resume(Ids),
     /// Remove schedules
-    #[command(visible_alias = "rm")]
+    #[command(
+        visible_alias = "rm",
+        after_help = "Example:\n  hcc schedule remove 5c0f"
+    )]
     Remove(Ids),
 }
 
@@ -101,7 +107,10 @@ Examples:
 
 /// List the schedules, with their next due times
 #[derive(Debug, clap::Args)]
-#[command(visible_alias = "ls")]
+#[command(
+    visible_alias = "ls",
+    after_help = "Example:\n  hcc schedule list web1"
+)]
 struct List {
     /// Only those of this server
     #[arg(value_name = "NAME")]
@@ -180,11 +189,11 @@ impl Ids {
             match (found.next(), found.next()) {
                 (Some(id), None) => Ok(id.clone()),
                 (Some(_), Some(_)) => {
-                    let message = format!("the schedule id {id} is ambiguous");
+                    let message = format!("the schedule id {id:?} is ambiguous");
                     Err(CliError::new(Exit::Usage, "ambiguous", message))
                 }
                 (None, _) => {
-                    let message = format!("no schedule with id {id}");
+                    let message = format!("no schedule with id {id:?}");
                     let error = CliError::new(Exit::NotFound, "no_such_schedule", message);
                     Err(error.hint("run hcc schedule list"))
                 }
@@ -232,7 +241,12 @@ impl Add {
         let mut line = vec!["hcc", verb.name()];
         let mut words = words.iter().map(String::as_str).peekable();
         if !forms[0].name.is_empty() {
-            let is_named = |word: &&str| forms.iter().any(|form| form.name == *word);
+            let is_named = |word: &&str| {
+                let mut forms = forms.iter();
+                forms.any(|form| {
+                    form.name == *word || form_aliases(verb.description(), form).contains(word)
+                })
+            };
             line.push(words.next_if(is_named).unwrap_or(forms[0].name));
         }
         line.push(self.name.as_str());

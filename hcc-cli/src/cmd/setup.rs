@@ -24,6 +24,9 @@ use crate::price::size;
 /// In a script, pass the token in HCLOUD_TOKEN or with --token-file, and the settings to change as
 /// flags. The token and the defaults are checked with the API before they are written.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  hcc setup\n  hcc setup --token-file token.txt --location fsn1 --type cx23"
+)]
 pub(crate) struct Setup {
     #[command(flatten)]
     defaults: Defaults,

@@ -16,6 +16,7 @@ const COMMANDS: &str = "cmd";
 
 /// Send a message to all processes that wait for messages
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc notify web1 is ready")]
 pub(crate) struct Notify {
     /// Message
     #[arg(required = true, value_parser = line)]
@@ -26,6 +27,7 @@ pub(crate) struct Notify {
 ///
 /// The message "cmd" means that there may be commands: some were pushed, or messages were missed.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc wait")]
 pub(crate) struct Wait {
     #[command(flatten)]
     marks: ProgressMarks,
@@ -33,6 +35,7 @@ pub(crate) struct Wait {
 
 /// Print events as they happen, one per line, until Ctrl-C or until stdout is closed
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc events web1 -o jsonl")]
 pub(crate) struct Events {
     /// Only events of this server
     name: Option<ServerName>,

@@ -6,10 +6,10 @@ use std::net::Ipv6Addr;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use hcc_core::{Error, Guard};
+use hcc_core::{Error, Guard, ServerName};
 use hcc_store::Record;
 
-use crate::cmd::args::Target;
+use crate::cmd::args::{line, resolve_all};
 use crate::config::Config;
 use crate::error::{CliError, Exit, Result};
 
@@ -17,11 +17,11 @@ use crate::error::{CliError, Exit, Result};
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Ssh {
-    #[command(flatten)]
-    target: Target,
+    /// Name or id of the server
+    name: ServerName,
 
     /// User on the server
-    #[arg(short, long, default_value = "root")]
+    #[arg(short, long, default_value = "root", value_parser = line)]
     user: String,
 
     /// Connect to the IPv6 address
@@ -49,12 +49,12 @@ Examples:
 impl Ssh {
     pub(crate) async fn run(self, config: &Config) -> Result<()> {
         let store = config.store().await?;
-        let mut name = self.target.name.clone();
+        let mut name = self.name.clone();
         let mut record = store.get(name.as_str()).await?;
         if record.is_none() {
             // The record is made from Hetzner, for this run only.
             let project = config.project(Guard::Any).await?;
-            name = self.target.resolve(&project).await?;
+            name = resolve_all(&project, &[name]).await?.remove(0);
             record = project.current_record(&name).await?;
         }
         let record = record.ok_or_else(|| Error::NoSuchServer { name: name.clone() })?;
@@ -69,7 +69,8 @@ impl Ssh {
         })?;
         let mut ssh = Command::new("ssh");
         ssh.args(&self.options)
-            .arg(format!("{}@{address}", self.user))
+            // What follows is no option, whatever the record and the command begin with.
+            .args(["-l", &self.user, "--", &address])
             .args(&self.command);
         let error = become_program(ssh);
         Err(CliError::new(Exit::Failed, "no_ssh", "cannot run ssh").source(error))

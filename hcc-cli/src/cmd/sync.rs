@@ -13,6 +13,7 @@ use crate::output::{Output, Row};
 
 /// Update the records from the API
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc sync --all")]
 pub(crate) struct Sync {
     /// Servers to sync [default: all with a record]
     names: Vec<ServerName>,

@@ -18,7 +18,7 @@ use tracing::info;
 use self::served::Reloading;
 pub(crate) use self::served::{Served, lines};
 use super::args::switch;
-use crate::config::{Config, Flags};
+use crate::config::{Config, Flags, unless_empty};
 use crate::duration;
 use crate::error::{CliError, Exit, Result};
 use crate::monitor::{Monitor, Recorder};
@@ -45,6 +45,7 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 /// With --profile given several times, it serves several projects at once, each with its own token,
 /// records and queue. If one of them fails, the others go on.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  hcc worker --jobs 8 --metrics 127.0.0.1:9600")]
 pub(crate) struct Worker {
     /// Number of commands to carry out concurrently
     #[arg(long, value_name = "NUMBER")]
@@ -80,7 +81,7 @@ pub(crate) struct Worker {
     #[arg(
         long,
         value_name = "ADDRESS",
-        env = "HCC_METRICS",
+        env = unless_empty("HCC_METRICS"),
         hide_env_values = true
     )]
     metrics: Option<SocketAddr>,

@@ -13,12 +13,34 @@ pub(super) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Returns the name of a variable, unless it is empty, and so not for a flag.
+pub(crate) fn unless_empty(name: &'static str) -> Option<&'static str> {
+    let is_empty = env::var_os(name).is_some_and(|value| value.is_empty());
+    (!is_empty).then_some(name)
+}
+
 /// Returns the settings in the environment, without those that do not count.
-pub(super) fn variables(counts: impl Fn(Key) -> bool) -> Values {
-    Key::all()
-        .filter(|key| counts(*key))
-        .filter_map(|key| Some((key, variable(key.names().variable)?.into())))
-        .collect()
+///
+/// # Errors
+///
+/// One of them is not UTF-8.
+pub(super) fn variables(counts: impl Fn(Key) -> bool) -> Result<Values> {
+    let mut values = Values::new();
+    for key in Key::all().filter(|key| counts(*key)) {
+        let name = key.names().variable;
+        if let Err(env::VarError::NotUnicode(_)) = env::var(name) {
+            return Err(CliError::usage(not_utf8(name)));
+        }
+        if let Some(value) = variable(name) {
+            values.insert(key, value.into());
+        }
+    }
+    Ok(values)
+}
+
+/// Returns the message about a variable whose value is not text.
+pub(crate) fn not_utf8(name: &str) -> String {
+    format!("{name} is not valid UTF-8")
 }
 
 /// The directories for settings, data and caches.

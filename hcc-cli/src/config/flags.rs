@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
+use super::environment::unless_empty;
 use super::key::{Key, Values};
 use crate::error::{CliError, Result};
 
@@ -15,7 +16,7 @@ use crate::error::{CliError, Result};
 #[command(next_help_heading = "Settings")]
 pub struct Flags {
     /// Settings file [default: ~/.config/hcc/config.toml]
-    #[arg(long, global = true, value_name = "FILE", env = "HCC_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = unless_empty("HCC_CONFIG"))]
     #[arg(hide_env_values = true, hide_short_help = true)]
     config: Option<PathBuf>,
 

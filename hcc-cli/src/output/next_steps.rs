@@ -5,6 +5,7 @@ use hcc_store::Record;
 
 use super::Output;
 use crate::config::Config;
+use crate::hint::quoted;
 
 /// What to print about a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,7 @@ fn steps(
     profile: Option<&str>,
 ) -> Vec<(&'static str, String)> {
     let hcc = match profile {
-        Some(profile) => format!("hcc --profile {profile}"),
+        Some(profile) => format!("hcc --profile {}", quoted(profile)),
         None => "hcc".to_owned(),
     };
     if next == Next::Stopped {
@@ -94,8 +95,8 @@ mod tests {
     fn commands_name_the_profile_and_what_is_missing_is_left_out() {
         let record = Record::default();
         assert_eq!(
-            printed(&record, Next::Created, Some("work")),
-            "  screen    hcc --profile work console web1 --open\n"
+            printed(&record, Next::Created, Some("my work")),
+            "  screen    hcc --profile 'my work' console web1 --open\n"
         );
         assert_eq!(
             printed(&record, Next::Stopped, None),

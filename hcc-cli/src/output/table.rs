@@ -17,6 +17,10 @@ const WHOLE: [&str; 6] = ["name", "id", "for", "server", "state", "cmd"];
 const TEXTS: [&str; 6] = ["desc", "why", "args", "labels", "command", "last"];
 const MIN_TEXT_WIDTH: usize = 24;
 
+/// The columns of times, of which some cells are texts, which are narrowed to the width of a time.
+const TIMES: [&str; 1] = ["next"];
+const TIME_WIDTH: usize = "Mon 01 Jan 00:00".len();
+
 /// The widest cells that others are aligned with, unless the table is fitted to a terminal.
 const MAX_ALIGNED: usize = 60;
 
@@ -93,6 +97,8 @@ impl Table {
             let mut widths = self.shown_widths();
             let texts = self.are_shown(|name| TEXTS.contains(&name));
             narrow(&mut widths, &texts, MIN_TEXT_WIDTH, limit);
+            let times = self.are_shown(|name| TIMES.contains(&name));
+            narrow(&mut widths, &times, TIME_WIDTH, limit);
             match optional.next() {
                 Some(name) if line_width(&widths) > limit => {
                     self.shown.retain(|&column| self.columns[column] != *name);
@@ -252,6 +258,28 @@ mod tests {
         assert_eq!(fitted(26), "web1  x86   shared  0.0067\n");
         assert_eq!(fitted(25), "web1  x86   0.0067\n");
         assert_eq!(fitted(17), "web1  0.0067\n");
+    }
+
+    #[test]
+    fn text_instead_of_a_time_drops_no_columns() {
+        let fitted = |next: &str| {
+            let mut table = Table::new(vec!["id", "command", "when", "tz", "next", "last"]);
+            let row = ["5c000001", "stop", "20:00 Mon-Fri", "UTC", next, "ok"];
+            table.push(row.map(str::to_owned));
+            table.fit(61, &["last", "tz", "when", "next"]);
+            let mut out = Vec::new();
+            table.write(&mut out, false).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+
+        assert_eq!(
+            fitted("Thu 01 Jan 20:00"),
+            "5c000001  stop     20:00 Mon-Fri  UTC  Thu 01 Jan 20:00  ok\n"
+        );
+        assert_eq!(
+            fitted("paused: server web1 was not found, and will not come back"),
+            "5c000001  stop     20:00 Mon-Fri  UTC  paused: server …  ok\n"
+        );
     }
 
     #[test]

@@ -89,6 +89,7 @@ async fn nothing_is_written_after_ctrl_c_or_escape() {
         .await;
 
         assert_eq!(code, 130, "{shown}");
+        assert!(shown.contains("hcc: interrupted (interrupted)"), "{shown}");
         assert!(!user.path(".config").exists());
         assert!(!user.path(".local").exists());
     }

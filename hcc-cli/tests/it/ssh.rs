@@ -34,7 +34,7 @@ async fn address_is_taken_from_the_record() {
 
     let run = ssh(&user, "web1").await;
 
-    assert_eq!(run.out, format!("<root@{ip4}> "));
+    assert_eq!(run.out, format!("<-l> <root> <--> <{ip4}> "));
     assert!(user.sim.requests().is_empty());
 }
 
@@ -45,8 +45,8 @@ async fn command_and_options_are_passed_on_and_its_exit_code_comes_back() {
     let line = "web1 --user admin --ssh-option -oPort=2222 --ssh-option -v -- grep -r 'a b' /etc";
     let run = ssh(&user, line).await;
 
-    let (options, rest) = run.out.split_once("<admin@").unwrap();
-    assert_eq!(options, "<-oPort=2222> <-v> ");
+    let (options, rest) = run.out.split_once("<--> ").unwrap();
+    assert_eq!(options, "<-oPort=2222> <-v> <-l> <admin> ");
     assert!(rest.ends_with("> <grep> <-r> <a b> </etc> "), "{rest}");
     assert_eq!((run.code, run.err.as_str()), (Some(3), ""));
 }
@@ -59,7 +59,7 @@ async fn ipv6_address_is_the_first_one_of_the_network() {
 
     let network = recorded(&user, "ip6").await;
     let network = network.as_str().unwrap().trim_end_matches("/64");
-    assert_eq!(run.out, format!("<root@{network}1> "));
+    assert_eq!(run.out, format!("<-l> <root> <--> <{network}1> "));
 }
 
 #[tokio::test]
@@ -88,7 +88,25 @@ async fn private_address_is_the_one_in_a_network() {
     let message = "hcc: server web1 has no private address (no_address)";
     let (code, text) = without.failure();
     assert_eq!((code, text.lines().next()), (1, Some(message)));
-    assert_eq!(with.out, "<root@10.0.1.7> ");
+    assert_eq!(with.out, "<-l> <root> <--> <10.0.1.7> ");
+}
+
+#[tokio::test]
+async fn user_is_never_an_option() {
+    let user = owner_of_web1().await;
+
+    let option = ssh(&user, "web1 --user=-oProxyCommand=x").await;
+    let none = ssh(&user, "web1 --user ''").await;
+    let unmanaged = ssh(&user, "web1 --unmanaged").await;
+
+    assert!(
+        option.out.starts_with("<-l> <-oProxyCommand=x> <--> <"),
+        "{option:?}"
+    );
+    for (run, message) in [(none, "--user"), (unmanaged, "--unmanaged")] {
+        assert_eq!((run.failure().0, run.out.as_str()), (2, ""), "{run:?}");
+        assert!(run.failure().1.contains(message), "{run:?}");
+    }
 }
 
 #[tokio::test]

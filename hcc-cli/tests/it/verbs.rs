@@ -229,7 +229,7 @@ async fn invalid_arguments_are_named() {
         ),
         (
             &["label", "set", "web1", "x"],
-            "hcc: missing KEY=VALUE…: hcc label set [OPTIONS] NAME… KEY=VALUE… (usage)",
+            "hcc: missing KEY=VALUE… (usage)\nhint: usage: hcc label set [OPTIONS] NAME… KEY=VALUE…",
         ),
         (
             &["metrics", "web1", "--range", "0"],

@@ -67,7 +67,7 @@ impl Frontend {
             },
             None => Error::NoSuchResource {
                 kind: "schedule".to_owned(),
-                name,
+                name: format!("{name:?}"),
             },
         })
     }

@@ -37,7 +37,7 @@ impl Execution<'_> {
             }
             return Err(Error::NoSuchResource {
                 kind: kind.to_string(),
-                name: format!("{key} of server {}", self.server.name),
+                name: format!("{key:?} of server {}", self.server.name),
             });
         };
         // A repeated delivery must not delete the next one.

@@ -69,7 +69,7 @@ mod meaning {
             let found = on.project.api.isos().resolve(&key).await?;
             let iso = found.ok_or_else(|| Error::NoSuchResource {
                 kind: "ISO image".to_owned(),
-                name: name.clone(),
+                name: format!("{name:?}"),
             })?;
             if attached.is_some_and(|attached| attached.id == iso.id) {
                 return Ok(Executed::noted("the ISO image was already attached"));

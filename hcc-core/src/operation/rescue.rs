@@ -78,7 +78,7 @@ mod meaning {
                 let found = on.project.api.ssh_keys().resolve(&key);
                 let key = found.await?.ok_or_else(|| Error::NoSuchResource {
                     kind: ResourceKind::SshKey.to_string(),
-                    name: name.clone(),
+                    name: format!("{name:?}"),
                 })?;
                 rescue.ssh_keys.push(key.id);
             }

@@ -542,6 +542,6 @@ fn reason(request: &CreateServer) -> NoPassword {
 fn existing<T>(found: Option<T>, kind: &str, name: &str) -> Result<T> {
     found.ok_or_else(|| Error::NoSuchResource {
         kind: kind.to_owned(),
-        name: name.to_owned(),
+        name: format!("{name:?}"),
     })
 }

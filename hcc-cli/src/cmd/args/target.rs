@@ -48,11 +48,6 @@ impl Target {
     pub(crate) fn guard(&self) -> Guard {
         guard(self.unmanaged)
     }
-
-    /// The name, if it was given as an id.
-    pub(crate) async fn resolve(&self, project: &Project) -> Result<ServerName> {
-        resolve(project, &self.name).await
-    }
 }
 
 impl Targets {
