@@ -471,8 +471,6 @@ impl Config {
     fn policy(&self) -> Result<Policy> {
         let mut policy = Policy::default();
         if let Some(value) = self.get(Key::KeepDead) {
-            let checked = Key::KeepDead.check(value);
-            checked.map_err(|why| invalid(Key::KeepDead, &why))?;
             policy.keep_dead = match value {
                 "-" => None,
                 value => Some(duration::parse(value)?),
