@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
-use std::{env, io};
+use std::{env, io, slice};
 
 use clap::Command;
 use clap::error::{ContextKind, ErrorKind as Mistake};
@@ -28,10 +28,12 @@ pub(crate) fn report(outcome: Result<()>, out: &Output) -> ExitCode {
     if is_closed_output(&error) {
         return ExitCode::SUCCESS;
     }
-    if let Some(hcc_core::Error::Api(api)) = error.cause()
-        && let hcloud_api::Error::DryRun { .. } = **api
-    {
-        return report(out.request(api), out);
+    match error.cause() {
+        Some(hcc_core::Error::Api(api)) if matches!(**api, hcloud_api::Error::DryRun { .. }) => {
+            return report(out.requests(slice::from_ref(api)), out);
+        }
+        Some(hcc_core::Error::DryRun { requests }) => return report(out.requests(requests), out),
+        _ => {}
     }
     print(&error, out.is_json())
 }
