@@ -101,7 +101,7 @@ Several types and locations, separated by commas, are tried in this order. They 
   hcc config set type cx23,cx33
 
 Exit codes: 0 created, or it exists as requested; 2 invalid input; 3 a type, image, location or key
-cannot be ordered; 4 the name belongs to a server that is not managed or differs, or a limit is reached;
+does not exist or is withdrawn; 4 the name belongs to a server that is not managed or differs, or a limit is reached;
 5 no token, or one without permission; 6 sold out, locked, or being deleted: try again later;
 7 timeout: the creation goes on";
 

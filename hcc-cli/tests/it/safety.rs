@@ -33,7 +33,7 @@ async fn kill_shows_the_server_and_asks_for_its_name() {
             "address",
             "age",
             "price",
-            "per month",
+            "per month with VAT, server only",
         ] {
             terminal.see(fact);
         }
