@@ -281,25 +281,36 @@ impl Output {
         list.finish::<R>()
     }
 
-    /// Prints the request that a dry run did not send.
-    pub(crate) fn request(&self, unsent: &hcloud_api::Error) -> Result<()> {
-        let hcloud_api::Error::DryRun {
-            method, path, body, ..
-        } = unsent
-        else {
-            return Ok(());
-        };
-        let body = body.as_ref().map(|body| redacted(body.expose_secret()));
-        let request = Request {
-            method: method.as_str(),
-            path,
-            body: body.transpose()?,
-        };
-        let text = match &request.body {
-            Some(body) => format!("{method} {path}\n{body:#}"),
-            None => format!("{method} {path}"),
-        };
-        self.result(text, &request)
+    /// Prints the requests that a dry run did not send: for programs an object, or a list of several.
+    pub(crate) fn requests(&self, unsent: &[hcloud_api::Error]) -> Result<()> {
+        let mut requests = Vec::new();
+        for unsent in unsent {
+            let hcloud_api::Error::DryRun {
+                method, path, body, ..
+            } = unsent
+            else {
+                continue;
+            };
+            let body = body.as_ref().map(|body| redacted(body.expose_secret()));
+            requests.push(Request {
+                method: method.as_str(),
+                path,
+                body: body.transpose()?,
+            });
+        }
+        let is_list = self.subject.is_none() && !matches!(self.style, Style::Text);
+        if is_list && requests.len() > 1 {
+            return self.document(&requests);
+        }
+        for request in &requests {
+            let Request { method, path, body } = request;
+            let text = match body {
+                Some(body) => format!("{method} {path}\n{body:#}"),
+                None => format!("{method} {path}"),
+            };
+            self.result(text, request)?;
+        }
+        Ok(())
     }
 
     /// The positions of the columns that are shown.

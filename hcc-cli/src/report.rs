@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::env::{self, VarError};
-use std::io;
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use std::{io, slice};
 
 use clap::builder::ValueParser;
 use clap::error::{ContextKind, ErrorKind as Mistake};
@@ -31,10 +31,12 @@ pub(crate) fn report(outcome: Result<()>, out: &Output) -> ExitCode {
     if is_closed_output(&error) {
         return ExitCode::SUCCESS;
     }
-    if let Some(hcc_core::Error::Api(api)) = error.cause()
-        && let hcloud_api::Error::DryRun { .. } = **api
-    {
-        return report(out.request(api), out);
+    match error.cause() {
+        Some(hcc_core::Error::Api(api)) if matches!(**api, hcloud_api::Error::DryRun { .. }) => {
+            return report(out.requests(slice::from_ref(api)), out);
+        }
+        Some(hcc_core::Error::DryRun { requests }) => return report(out.requests(requests), out),
+        _ => {}
     }
     print(&error, out)
 }

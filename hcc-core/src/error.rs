@@ -291,6 +291,15 @@ pub enum Error {
         no_worker: bool,
     },
 
+    /// The client makes a dry run: these requests were not sent, of which the later ones depend on the
+    /// first.
+    #[cfg(feature = "worker")]
+    #[error("dry run: {} requests were not sent", .requests.len())]
+    DryRun {
+        /// The errors that say so, each with its request.
+        requests: Vec<hcloud_api::Error>,
+    },
+
     /// A request to the Hetzner API failed.
     #[cfg(feature = "worker")]
     #[error(transparent)]
@@ -319,7 +328,7 @@ pub enum Error {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Difference {
-    /// The property: `type`, `image`, `location` or `ssh_keys`.
+    /// The option of the creation, such as `type`, `labels` or `without_ipv4`.
     pub property: &'static str,
     /// The requested value.
     pub requested: String,
@@ -406,7 +415,11 @@ impl Error {
             #[cfg(feature = "worker")]
             Self::NotOffered { .. } => ErrorKind::NotFound,
             #[cfg(feature = "worker")]
-            Self::CreateRefused(refused) => api_kind(&refused.error),
+            Self::CreateRefused(refused) => match api_kind(&refused.error) {
+                // What is no longer offered will not be later.
+                ErrorKind::TryLater if refused.is_permanent() => ErrorKind::NotFound,
+                kind => kind,
+            },
             Self::NotManaged { .. } | Self::Denied(_) | Self::OtherProject { .. } => {
                 ErrorKind::Refused
             }
@@ -423,6 +436,8 @@ impl Error {
             #[cfg(feature = "worker")]
             Self::CreateUnconfirmed { .. } => ErrorKind::TryLater,
             Self::StillQueued { .. } => ErrorKind::TimedOut,
+            #[cfg(feature = "worker")]
+            Self::DryRun { .. } => ErrorKind::Failed,
             #[cfg(feature = "worker")]
             Self::Api(error) => api_kind(error),
             #[cfg(feature = "screen")]
@@ -522,6 +537,8 @@ impl Error {
             Self::OutcomeUnknown { .. } => "unknown",
             Self::StillQueued { .. } => "still_queued",
             #[cfg(feature = "worker")]
+            Self::DryRun { .. } => "dry_run",
+            #[cfg(feature = "worker")]
             Self::Api(error) => api_code(error),
             #[cfg(feature = "screen")]
             Self::Screen(error) => error.code(),
@@ -601,11 +618,31 @@ fn api_kind(error: &hcloud_api::Error) -> ErrorKind {
         }
         (_, Some(ErrorCode::Protected | ErrorCode::ResourceLimitExceeded)) => ErrorKind::Refused,
         (Api::ActionFailed { .. }, _) => ErrorKind::Failed,
+        (_, Some(code)) if is_conflict(code) => ErrorKind::Conflict,
         #[cfg(feature = "screen")]
         (Api::ConsoleRefused { .. }, _) => ErrorKind::TryLater,
         _ if error.is_retryable() => ErrorKind::TryLater,
         _ => ErrorKind::Failed,
     }
+}
+
+/// Whether a request conflicts with the state of a resource, so that another one must come first.
+#[cfg(feature = "worker")]
+fn is_conflict(code: &ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::AlreadyInPlacementGroup
+            | ErrorCode::FloatingIpAssigned
+            | ErrorCode::InvalidServerType
+            | ErrorCode::MustBeUnassigned
+            | ErrorCode::PrimaryIpAlreadyAssigned
+            | ErrorCode::PrimaryIpAssigned
+            | ErrorCode::ResourceInUse
+            | ErrorCode::ServerAlreadyAttached
+            | ErrorCode::ServerNotStopped
+            | ErrorCode::UniquenessError
+            | ErrorCode::VolumeAlreadyAttached
+    )
 }
 
 #[cfg(feature = "worker")]

@@ -65,7 +65,7 @@ pub use power::Power;
 pub use project::{
     Catalog, CreateOutcome, CreateProgress, DeleteOutcome, Guard, NamedResource, OfferProblem,
     OfferReason, PlannedSync, Presence, Project, Quote, RefusedOrder, Scope, ServerDetails,
-    ServerSummary, SyncProgress, SyncedRecord,
+    ServerSummary, SyncProgress, SyncedRecord, TotalPrice,
 };
 pub use request::{Command, InvalidRequest, Request};
 pub use schedule::{DueTimes, InvalidSchedule, NewSchedule, scheduled_request};

@@ -10,7 +10,7 @@ use hcc_core::{
     ServerName,
 };
 use hcc_store::NoPassword;
-use hcloud_api::Action;
+use hcloud_api::{Action, Price};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
@@ -101,7 +101,7 @@ Several types and locations, separated by commas, are tried in this order. They 
   hcc config set type cx23,cx33
 
 Exit codes: 0 created, or it exists as requested; 2 invalid input; 3 a type, image, location or key
-does not exist; 4 the name belongs to a server that is not managed or differs, or a limit is reached;
+does not exist or is withdrawn; 4 the name belongs to a server that is not managed or differs, or a limit is reached;
 5 no token, or one without permission; 6 sold out, locked, or being deleted: try again later;
 7 timeout: the creation goes on";
 
@@ -264,23 +264,39 @@ fn report_sold_out(name: &ServerName, mut places: Vec<String>) {
 
 /// What is ordered, and what it costs.
 fn describe(name: &ServerName, quote: &Quote) -> String {
-    let options = &quote.options;
+    let Quote { options, .. } = quote;
     let server_type = options.server_type.as_deref().unwrap_or_default();
     let image = options.image.as_deref().unwrap_or_default();
     let mut description = format!("{name}: {server_type} with {image}");
     if let Some(location) = &options.location {
         description += &format!(" in {location}");
     }
-    if let Some(price) = &quote.price
-        && let (Some(hourly), Some(monthly)) =
-            (&price.price_hourly.gross, &price.price_monthly.gross)
-    {
-        let currency = quote.currency.as_deref().unwrap_or_default();
+    let currency = quote.currency.as_deref().unwrap_or_default();
+    let price = |hourly: f64, monthly: f64| {
         let hourly = with_currency(format!("{hourly:.4}"), currency);
         let monthly = with_currency(format!("{monthly:.2}"), currency);
-        description += &format!(", {hourly} per hour, at most {monthly} per month");
+        format!("{hourly} per hour, at most {monthly} per month")
+    };
+    if let Some(total) = &quote.total {
+        let included = match (options.without_ipv4, options.backups) {
+            (true, false) => "",
+            (true, true) => " with backups",
+            (false, false) => " with an IPv4 address",
+            (false, true) => " with an IPv4 address and backups",
+        };
+        let price = price(total.hourly_gross, total.monthly_gross);
+        description += &format!("{included}, {price}");
+    } else if let Some(server) = &quote.price
+        && let (Some(hourly), Some(monthly)) =
+            (gross(&server.price_hourly), gross(&server.price_monthly))
+    {
+        description += &format!(", server only: {}", price(hourly, monthly));
     }
     description
+}
+
+fn gross(price: &Price) -> Option<f64> {
+    price.gross.as_ref()?.to_f64()
 }
 
 fn read(path: &Path) -> Result<SecretString> {

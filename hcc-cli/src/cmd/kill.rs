@@ -178,7 +178,8 @@ fn describe(server: &Server, currency: &str) -> String {
     let addresses: Vec<String> = ip4.into_iter().chain(ip6).collect();
     let monthly = monthly(server).map(|gross| {
         let amount = format!("{gross:.2}");
-        format!("{} per month", with_currency(amount, currency))
+        let amount = with_currency(amount, currency);
+        format!("{amount} per month with VAT, server only")
     });
     let protected = if server.protection.delete {
         "yes, so Hetzner will refuse"

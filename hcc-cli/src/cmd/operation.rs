@@ -619,7 +619,10 @@ impl Row for Details<'_> {
         "location",
         "ip4",
         "ip6",
+        "rdns",
         "private",
+        "firewalls",
+        "group",
         "labels",
         "protected",
         "rescue",
@@ -664,7 +667,8 @@ impl Row for Details<'_> {
         let amount = |amount| with_currency(amount, currency);
         let price = match &details["type"]["price"] {
             Value::String(price) => {
-                format!("{} per month", amount(rounded(Some(price), 2)))
+                let price = amount(rounded(Some(price), 2));
+                format!("{price} per month with VAT, server only")
             }
             _ => String::new(),
         };
@@ -693,7 +697,12 @@ impl Row for Details<'_> {
             text(&details["dc"]["name"]),
             text(&details["ip4"]),
             text(&details["ip6"]),
+            list(&details["rdns"], &|entry| {
+                format!("{} {}", text(&entry["ip"]), text(&entry["name"]))
+            }),
             list(&details["net"], &|net| text(&net["ip"])),
+            list(&details["firewalls"], &text),
+            text(&details["placement_group"]["name"]),
             labels.join(","),
             yes(&details["prot"]["delete"]),
             yes(&details["rescue"]),

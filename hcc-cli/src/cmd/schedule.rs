@@ -325,6 +325,7 @@ struct LastRow {
     due: Timestamp,
     at: Timestamp,
     ok: bool,
+    note: Option<String>,
     err: Option<String>,
     code: Option<String>,
 }
@@ -335,7 +336,8 @@ impl From<&Schedule> for ScheduleRow {
             due: timestamp(last.due),
             at: timestamp(last.at),
             ok: last.ok,
-            err: last.err.clone(),
+            note: last.err.clone().filter(|_| last.ok),
+            err: last.err.clone().filter(|_| !last.ok),
             code: last.code.clone(),
         });
         Self {

@@ -4,6 +4,7 @@ use hcc_core::{
     Error, Guard, PlannedSync, Scope, ServerName, SyncOutcome, SyncProgress, SyncedRecord,
 };
 use indicatif::ProgressBar;
+use serde::Serialize;
 
 use crate::cmd::args::Confirmation;
 use crate::config::Config;
@@ -62,7 +63,12 @@ impl Sync {
         let synced: Result<_> = sync.await;
         bar.finish_and_clear();
         let synced = synced?;
-        out.rows(&synced)?;
+        if config.is_dry_run() {
+            let planned: Vec<_> = synced.iter().map(Planned).collect();
+            out.rows(&planned)?;
+        } else {
+            out.rows(&synced)?;
+        }
         let is_unknown = |synced: &SyncedRecord| synced.record == SyncOutcome::Unknown;
         let Some(unknown) = synced.into_iter().find(is_unknown) else {
             return Ok(());
@@ -92,4 +98,26 @@ fn update(bar: &ProgressBar, progress: SyncProgress) {
 
 impl Row for SyncedRecord {
     const COLUMNS: &'static [&'static str] = &["name", "record"];
+}
+
+/// The same in a dry run: people read what would be changed.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Planned<'a>(&'a SyncedRecord);
+
+impl Row for Planned<'_> {
+    const COLUMNS: &'static [&'static str] = SyncedRecord::COLUMNS;
+
+    fn cells(&self) -> Vec<String> {
+        let mut cells = self.0.cells();
+        let change = match self.0.record {
+            SyncOutcome::Updated => "would update",
+            SyncOutcome::Adopted => "would adopt",
+            SyncOutcome::Removed => "would remove",
+            SyncOutcome::Renamed => "would rename",
+            _ => return cells,
+        };
+        cells[1] = change.to_owned();
+        cells
+    }
 }

@@ -47,6 +47,10 @@ const CASES: &[(&str, Expected)] = &[
     ("locations", Prints("fsn1")),
     ("types", Prints("cx23")),
     ("create web9", Prints("POST /servers\n")),
+    (
+        "create web9 --backups --protect",
+        Prints("POST /servers/{id}/actions/change_protection\n"),
+    ),
     ("create web2", Prints("would change nothing")),
     ("start web1", Prints("/actions/poweron")),
     ("stop web1", Prints("/actions/shutdown")),
@@ -70,7 +74,7 @@ const CASES: &[(&str, Expected)] = &[
     ("backup disable web1", Prints("would change nothing")),
     ("backup list web1", Reads),
     ("backup delete web1 1", Reads),
-    ("resize web1 cx33 --restart", Prints("/actions/shutdown")),
+    ("resize web1 cx33 --restart", Prints("/actions/poweron\n")),
     ("iso attach web1 8637", Prints("/actions/attach_iso")),
     ("iso detach web1", Prints("would change nothing")),
     ("protect web1", Prints("/actions/change_protection")),
@@ -87,11 +91,11 @@ const CASES: &[(&str, Expected)] = &[
     ("ssh web1 -- true", Refuses),
     ("api GET /servers", Reads),
     ("version", Reads),
-    ("sync", Prints("web1  updated")),
-    ("sync web2", Prints("web2  adopted")),
-    ("sync gone", Prints("gone  removed")),
-    ("sync --all", Prints("web2  adopted")),
-    ("sync --prune", Prints("gone  removed")),
+    ("sync", Prints("web1  would update")),
+    ("sync web2", Prints("web2  would adopt")),
+    ("sync gone", Prints("gone  would remove")),
+    ("sync --all", Prints("web2  would adopt")),
+    ("sync --prune", Prints("gone  would remove")),
     ("console web1", Prints("/actions/request_console")),
     ("console web1 --vnc 0", Prints("/actions/request_console")),
     (
@@ -297,6 +301,58 @@ async fn no_verb_changes_anything() {
             fixture = Fixture::new().await;
         }
     }
+}
+
+#[tokio::test]
+async fn all_steps_of_a_verb_are_printed_in_their_order() {
+    let user = User::of(Sim::builder().server("web1", MANAGED)).await;
+    let id = user.id("web1").await;
+    let stopped = format!("POST /servers/{id}/actions/shutdown");
+    let changed = format!("POST /servers/{id}/actions/change_type");
+    let started = format!("POST /servers/{id}/actions/poweron");
+    let created = "POST /servers".to_owned();
+    let saved = "POST /servers/{id}/actions/enable_backup".to_owned();
+    let protected = "POST /servers/{id}/actions/change_protection".to_owned();
+
+    for (line, steps) in [
+        (
+            "resize web1 cx33 --restart",
+            vec![&stopped, &changed, &started],
+        ),
+        ("create web9", vec![&created]),
+        ("create web9 --backups", vec![&created, &saved]),
+        ("create web9 --protect", vec![&created, &protected]),
+        (
+            "create web9 --backups --protect",
+            vec![&created, &saved, &protected],
+        ),
+    ] {
+        let args: Vec<&str> = line.split(' ').collect();
+        let text = user.ok(&[&["--dry-run"], &args[..]].concat()).await;
+        let json = ["--dry-run", "-o", "json"];
+        let json = user.ok(&[&json, &args[..]].concat()).await;
+
+        let printed: Vec<_> = text.lines().filter(|it| it.starts_with("POST ")).collect();
+        assert_eq!(printed, steps, "{line}: {text}");
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let listed = json.as_array().cloned().unwrap_or_else(|| vec![json]);
+        let request = |it: &serde_json::Value| {
+            format!(
+                "{} {}",
+                it["method"].as_str().unwrap(),
+                it["path"].as_str().unwrap()
+            )
+        };
+        let listed: Vec<_> = listed.iter().map(request).collect();
+        assert_eq!(listed.iter().collect::<Vec<_>>(), steps, "{line}");
+    }
+
+    user.ok(&["stop", "web1", "--wait"]).await;
+    let text = user
+        .ok(&["--dry-run", "resize", "web1", "cx33", "--restart"])
+        .await;
+    let printed: Vec<_> = text.lines().filter(|it| it.starts_with("POST ")).collect();
+    assert_eq!(printed, [&changed, &started], "{text}");
 }
 
 #[tokio::test]

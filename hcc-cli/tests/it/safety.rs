@@ -36,7 +36,7 @@ async fn kill_shows_the_server_and_asks_for_its_name() {
             "address",
             "age",
             "price",
-            "per month",
+            "per month with VAT, server only",
         ] {
             terminal.see(fact);
         }
@@ -223,14 +223,32 @@ async fn create_shows_the_price_before_the_request() {
 
     let (rest, code) = Terminal::with(&user, &["create", "web1"], |terminal| {
         terminal.see("web1: ");
-        terminal.see(" per hour, at most ");
-        terminal.see(" per month");
+        terminal.see(" with an IPv4 address, ");
+        terminal.see(" per hour, at most 4.75 EUR per month");
         terminal.end()
     })
     .await;
 
     assert_eq!(code, 0, "{rest}");
     assert!(rest.ends_with("ok\r\n"), "{rest}");
+
+    for (args, price) in [
+        (&["--without-ipv4"][..], "at most 4.15 EUR per month"),
+        (&["--backups"], "at most 5.58 EUR per month"),
+        (
+            &["--backups", "--without-ipv4"],
+            "at most 4.98 EUR per month",
+        ),
+    ] {
+        let args = [&["--dry-run", "create", "web2"], args].concat();
+        let (shown, _) = Terminal::with(&user, &args, Terminal::end).await;
+        assert!(shown.contains(price), "{args:?}: {shown}");
+    }
+
+    user.fault("odd=/pricing/primary_ips GET /v1/pricing");
+    let args = ["--dry-run", "create", "web2"];
+    let (shown, _) = Terminal::with(&user, &args, Terminal::end).await;
+    assert!(shown.contains(", server only: "), "{shown}");
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! The verbs, and their output.
 
-use hcc_store::{Patch, StoreExt, StoreUrl};
+use hcc_store::{Patch, Schedule, StoreExt, StoreUrl};
 use hcloud_sim::Sim;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::user::User;
 
@@ -401,4 +401,32 @@ async fn servers_that_are_gone_are_not_suggested() {
     let hint = format!("{message}\nhint: did you mean web1?");
     assert_eq!(suggested.failure(), (3, &*hint));
     assert_eq!(gone.failure(), (3, message));
+}
+
+#[tokio::test]
+async fn note_of_a_schedule_that_succeeded_is_no_error() {
+    let user = User::of(Sim::builder()).await;
+    let url = StoreUrl::sqlite(user.path(".local/share/hcc/hcc.db"));
+    let store = hcc_store::open(&url).await.unwrap();
+    for (id, ok) in [("a7", true), ("b7", false)] {
+        let mut schedule = Schedule::new(id, "web1", "stop", "0 20 * * *");
+        let at = 1_767_225_600.0;
+        let last = json!({ "due": at, "at": at, "ok": ok, "err": "text" });
+        schedule.last = Some(serde_json::from_value(last).unwrap());
+        assert!(store.put_schedule(&schedule).await.unwrap());
+    }
+
+    let listed = user.ok(&["schedule", "list", "-o", "json"]).await;
+
+    let listed: Value = serde_json::from_str(&listed).unwrap();
+    for schedule in listed.as_array().unwrap() {
+        let is_ok = schedule["id"] == "a7";
+        let (set, unset) = if is_ok {
+            ("note", "err")
+        } else {
+            ("err", "note")
+        };
+        let last = &schedule["last"];
+        assert_eq!((&last[set], &last[unset]), (&json!("text"), &Value::Null));
+    }
 }

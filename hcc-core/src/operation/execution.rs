@@ -8,6 +8,7 @@ use hcloud_api::{Action, Method, RootAccess, Server};
 use secrecy::SecretString;
 use serde_json::Value;
 
+use crate::project::Selection;
 use crate::project::delivery::Delivery;
 use crate::{Error, Power, Project, Result, ServerName, Verb};
 
@@ -109,6 +110,14 @@ impl Execution<'_> {
         let response: Value = request.send().await?;
         let value = response.get("server").and_then(|server| server.get(field));
         Ok(value.is_some_and(is_off))
+    }
+
+    /// Explains why Hetzner refused a type or an image, as for a creation.
+    pub(super) async fn explain(&self, selection: Selection, error: Error) -> Error {
+        match error {
+            Error::Api(error) => self.project.explain(&selection, *error).await,
+            error => error,
+        }
     }
 
     /// Shuts the server down, and cuts its power after the timeout.

@@ -47,10 +47,10 @@ mod meaning {
     use hcloud_api::RebuildServer;
 
     use super::Rebuild;
-    use crate::Result;
     use crate::operation::execution::Sent;
     use crate::operation::{Executed, Execution};
-    use crate::project::id_or_name;
+    use crate::project::{Selection, id_or_name};
+    use crate::{NamedResource, ResourceKind, Result};
 
     impl Rebuild {
         pub(in crate::operation) async fn execute(&self, on: &Execution<'_>) -> Result<Executed> {
@@ -63,7 +63,18 @@ mod meaning {
                 salvaged = salvage.and_then(|salvage| salvage.root_password.clone());
                 rebuilt
             });
-            let (executed, unknown) = match sent.await? {
+            let sent = match sent.await {
+                Err(error) => {
+                    let image = NamedResource::new(ResourceKind::Image, &self.image);
+                    let selection = Selection {
+                        image: Some(image),
+                        ..Selection::default()
+                    };
+                    return Err(on.explain(selection, error).await);
+                }
+                Ok(sent) => sent,
+            };
+            let (executed, unknown) = match sent {
                 Sent::Now(access) => (
                     Executed::from(access),
                     "the response has no root password, as of a server with SSH keys",

@@ -64,11 +64,11 @@ impl Resize {
 mod meaning {
     use std::time::Duration;
 
-    use hcloud_api::{ChangeServerType, ServerStatus};
+    use hcloud_api::{Action, ChangeServerType, ServerStatus};
 
     use super::Resize;
     use crate::operation::{Executed, Execution};
-    use crate::project::id_or_name;
+    use crate::project::{Selection, id_or_name};
     use crate::{Error, ErrorKind, Failure, Power, Result};
 
     /// How long the operating system may take to shut down before the power is cut.
@@ -90,6 +90,9 @@ mod meaning {
             }
             let is_stopped = is_off && on.has_been_stopped().await?;
             let changed = self.change(on, is_off).await;
+            if self.restart && changed.as_ref().is_err_and(is_dry_run) {
+                return Err(self.unsent(on, is_off).await);
+            }
             if !self.restart || (changed.is_err() && is_off && !is_stopped) {
                 return changed.map(|()| Executed::default());
             }
@@ -103,13 +106,35 @@ mod meaning {
             if self.restart && !is_off {
                 on.shut_down(SHUTDOWN_TIMEOUT).await?;
             }
+            match self.request(on).await {
+                Ok(action) => on.wait(vec![action]).await,
+                Err(error) => {
+                    let location = on.server.location.as_ref().map(|it| it.name.as_str());
+                    let selection = Selection::default().at(&self.r#type, location);
+                    Err(on.explain(selection, error.into()).await)
+                }
+            }
+        }
+
+        async fn request(&self, on: &Execution<'_>) -> hcloud_api::Result<Action> {
             let change = ChangeServerType {
                 upgrade_disk: self.disk,
                 ..ChangeServerType::new(id_or_name(&self.r#type))
             };
             let servers = on.project.api.servers();
-            let action = servers.change_type(on.server.id, &change).await?;
-            on.wait(vec![action]).await
+            servers.change_type(on.server.id, &change).await
+        }
+
+        /// Returns the requests that a dry run does not send.
+        async fn unsent(&self, on: &Execution<'_>, is_off: bool) -> Error {
+            let switch = |power| on.project.switch(on.server.id, power);
+            let mut unsent = Vec::new();
+            if !is_off {
+                unsent.extend(switch(Power::Stop).await.err());
+            }
+            unsent.extend(self.request(on).await.err());
+            unsent.extend(switch(Power::Start).await.err());
+            Error::DryRun { requests: unsent }
         }
     }
 
@@ -124,6 +149,10 @@ mod meaning {
             })),
             _ => error,
         }
+    }
+
+    fn is_dry_run(error: &Error) -> bool {
+        matches!(error.api(), Some(hcloud_api::Error::DryRun { .. }))
     }
 
     impl Execution<'_> {

@@ -23,7 +23,7 @@ impl Show {
 
 #[cfg(feature = "worker")]
 mod meaning {
-    use hcloud_api::{ActionResourceKind, Leftovers};
+    use hcloud_api::{ActionResourceKind, Leftovers, PublicNet};
     use serde_json::{Value, json};
     use tracing::warn;
 
@@ -43,6 +43,14 @@ mod meaning {
             snapshot.backups = Some(backups);
             let mut details = serde_json::to_value(&snapshot).expect("its keys are strings");
             details["name"] = on.server.name.clone().into();
+            let net = &on.server.public_net;
+            let firewalls = net.firewalls.iter().filter_map(|it| it.id);
+            let firewalls: Vec<_> = firewalls.map(|id| id.number()).collect();
+            details["firewalls"] = json!(firewalls);
+            let group = on.server.placement_group.as_ref();
+            details["placement_group"] =
+                json!(group.map(|it| json!({ "id": it.id.number(), "name": it.name })));
+            details["rdns"] = reverse_dns(net);
             match leftovers {
                 Ok(leftovers) => {
                     details["currency"] = leftovers.currency.as_str().into();
@@ -52,6 +60,15 @@ mod meaning {
             }
             Ok(Executed::default().with_data(details).with_images())
         }
+    }
+
+    /// Returns the reverse DNS names of the public addresses.
+    fn reverse_dns(net: &PublicNet) -> Value {
+        let ipv4 = net.ipv4.iter().filter(|it| !it.dns_ptr.is_empty());
+        let ipv4 = ipv4.map(|it| json!({ "ip": it.ip, "name": it.dns_ptr }));
+        let ipv6 = net.ipv6.iter().flat_map(|it| &it.dns_ptr);
+        let ipv6 = ipv6.map(|it| json!({ "ip": it.ip, "name": it.dns_ptr }));
+        ipv4.chain(ipv6).collect()
     }
 
     /// Returns the ids of what is billed after a deletion of the server, and the price.
@@ -66,7 +83,8 @@ mod meaning {
             "primary_ips": ids(ActionResourceKind::PrimaryIp),
             "floating_ips": ids(ActionResourceKind::FloatingIp),
             "snapshots": ids(ActionResourceKind::Image),
-            "monthly_net": leftovers.monthly_net(),
+            // The API has four digits.
+            "monthly_net": (leftovers.monthly_net() * 1e4).round() / 1e4,
         })
     }
 }

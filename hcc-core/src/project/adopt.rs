@@ -1,14 +1,21 @@
 //! What `create` does about a server that has the name already.
 
+use std::fmt::Display;
+use std::time::{Duration, SystemTime};
+
 use futures_util::TryStreamExt;
-use hcc_store::{Patch, Stage, StoreExt};
+use hcc_store::{Attachment, Patch, Stage, StoreExt};
 use hcloud_api::{Action, ActionSort, ActionStatus, ListActions, Server, ServerStatus, Sort};
+use serde_json::json;
 
 use super::Project;
 use super::create::CreateOutcome;
 use super::guard::is_managed;
 use super::snapshot::snapshot;
 use crate::{CreateOptions, Difference, Error, Result, ServerName};
+
+/// How long the server of an interrupted creation gets its backups and protection from the next one.
+const COMPLETION_TTL: Duration = Duration::from_secs(24 * 3600);
 
 impl Project {
     /// Records a managed server, and brings it to what was requested as far as that is safe: one
@@ -36,6 +43,12 @@ impl Project {
             .stage(Stage::Created);
         self.store.set(name.as_str(), patch).await?;
         if !differences.is_empty() {
+            // Networks and volumes are attached after the creation.
+            if differences.iter().all(is_attached_later) {
+                if let LastChange::Running(actions) = self.last_change(server).await? {
+                    return Ok(CreateOutcome::Resumed(actions));
+                }
+            }
             let name = name.clone();
             return Err(Error::Differs { name, differences });
         }
@@ -96,7 +109,70 @@ impl Project {
                 actual: "a root password".to_owned(),
             }));
         }
+        let labels = options.labels.iter();
+        // The label of managed servers has a value of its own.
+        let labels = labels.filter(|(key, _)| **key != self.settings.label);
+        differences.extend(labels.filter_map(|(key, requested)| {
+            let actual = server.labels.get(key);
+            (actual != Some(requested)).then(|| Difference {
+                property: "labels",
+                requested: format!("{key}={requested}"),
+                actual: actual.map_or_else(none, |actual| format!("{key}={actual}")),
+            })
+        }));
+        let requested = self.surroundings(options).await?;
+        let net = &server.public_net;
+        let networks = server.private_net.iter().filter_map(|net| net.network);
+        let firewalls = net.firewalls.iter().filter_map(|firewall| firewall.id);
+        let group = server.placement_group.iter().map(|group| group.id);
+        let missing = [
+            missing("networks", &options.networks, &requested.networks, networks),
+            missing(
+                "firewalls",
+                &options.firewalls,
+                &requested.firewalls,
+                firewalls,
+            ),
+            missing(
+                "volumes",
+                &options.volumes,
+                &requested.volumes,
+                server.volumes.iter().copied(),
+            ),
+            missing(
+                "placement_group",
+                options.placement_group.as_slice(),
+                requested.placement_group.as_slice(),
+                group,
+            ),
+            (options.without_ipv4 && net.ipv4.is_some()).then(|| is_not("without_ipv4")),
+        ];
+        differences.extend(missing.into_iter().flatten());
+        let lacks_backups = options.backups && server.backup_window.is_none();
+        let lacks_protection = options.protect && !is_protected(server);
+        if (lacks_backups || lacks_protection) && !self.is_incomplete(name).await? {
+            differences.extend(lacks_backups.then(|| is_not("backups")));
+            differences.extend(lacks_protection.then(|| is_not("protect")));
+        }
         Ok(differences)
+    }
+
+    /// Notes that a server is created which gets backups or protection afterwards, in case that is
+    /// interrupted.
+    pub(super) async fn note_incomplete(&self, name: &ServerName) -> Result<()> {
+        let until = SystemTime::now() + COMPLETION_TTL;
+        let (key, nothing) = (incomplete_key(name), json!({}));
+        let noted = self
+            .store
+            .attach(Attachment::Decision, &key, &nothing, until);
+        Ok(noted.await?)
+    }
+
+    /// Returns whether a creation may not have set the backups or the protection of a server yet.
+    async fn is_incomplete(&self, name: &ServerName) -> Result<bool> {
+        let key = incomplete_key(name);
+        let noted = self.store.attachment(Attachment::Decision, &key);
+        Ok(noted.await?.is_some())
     }
 
     /// Returns what the last action was about that decides whether a server runs.
@@ -168,4 +244,50 @@ fn difference(
         requested: requested.to_owned(),
         actual: name.map_or_else(|| id.to_string(), str::to_owned),
     })
+}
+
+/// Compares several requested ids, by their names, with all that the server has.
+fn missing<Id: Display + PartialEq>(
+    property: &'static str,
+    names: &[String],
+    requested: &[Id],
+    actual: impl Iterator<Item = Id>,
+) -> Option<Difference> {
+    let actual: Vec<Id> = actual.collect();
+    let missing = names.iter().zip(requested);
+    let missing = missing.filter(|(_, id)| !actual.contains(id));
+    let missing: Vec<_> = missing.map(|(name, _)| name.as_str()).collect();
+    (!missing.is_empty()).then(|| Difference {
+        property,
+        requested: missing.join(", "),
+        actual: match actual.as_slice() {
+            [] => none(),
+            ids => ids.iter().map(Id::to_string).collect::<Vec<_>>().join(", "),
+        },
+    })
+}
+
+fn none() -> String {
+    "none".to_owned()
+}
+
+fn is_not(property: &'static str) -> Difference {
+    Difference {
+        property,
+        requested: "yes".to_owned(),
+        actual: "no".to_owned(),
+    }
+}
+
+fn is_attached_later(difference: &Difference) -> bool {
+    matches!(difference.property, "networks" | "firewalls" | "volumes")
+}
+
+/// Whether neither a deletion nor a rebuild is accepted.
+pub(super) fn is_protected(server: &Server) -> bool {
+    server.protection.delete && server.protection.rebuild
+}
+
+fn incomplete_key(name: &ServerName) -> String {
+    format!("complete {name}")
 }

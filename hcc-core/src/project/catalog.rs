@@ -20,7 +20,7 @@ impl Project {
     /// The request to Hetzner fails.
     pub async fn images(&self) -> Result<Vec<Image>> {
         let filter = ListImages {
-            kind: vec![ImageType::System],
+            kind: vec![ImageType::System, ImageType::App],
             ..ListImages::default()
         };
         let mut images = self.api.images().list(&filter).all().await?;

@@ -4,15 +4,17 @@ use std::vec;
 
 use hcc_store::{NoPassword, Patch, Precondition, Stage, StoreExt};
 use hcloud_api::{
-    Action, ChangeServerProtection, CreatePublicNet, CreateServer, ErrorCode, IdOrName, Labels,
-    Salvage, ServerCreated, SshKeyId, TypePrice,
+    Action, ChangeServerProtection, CreatePublicNet, CreateServer, ErrorCode, FirewallId, IdOrName,
+    IpType, Labels, NetworkId, PlacementGroupId, Price, Pricing, Salvage, ServerCreated, ServerId,
+    SshKeyId, TypePrice, VolumeId,
 };
 use secrecy::SecretString;
 use tracing::warn;
 
 use super::Project;
+use super::adopt::is_protected;
 use super::catalog::{Choice, id_or_name};
-use super::guard::check_prefix;
+use super::guard::{check_new, check_prefix};
 use super::offers::{NamedResource, Selection};
 use super::snapshot::{actions, snapshot};
 use crate::{CreateOptions, Error, PricedPlace, ResourceKind, Result, ServerName};
@@ -51,9 +53,65 @@ pub struct Quote {
     pub options: CreateOptions,
     /// The price of the server, if its location is known.
     pub price: Option<TypePrice>,
-    /// The currency of the price, such as `EUR`, if it could be fetched.
+    /// The price of the server with its IPv4 address and backups; `None` if that of one of them is
+    /// unknown.
+    pub total: Option<TotalPrice>,
+    /// The currency of the prices, such as `EUR`, if it could be fetched.
     pub currency: Option<String>,
 }
+
+/// The price of a server with its IPv4 address and backups, with VAT.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct TotalPrice {
+    /// The price per hour begun, up to the monthly price.
+    pub hourly_gross: f64,
+    /// The maximum price per month, without additional traffic.
+    pub monthly_gross: f64,
+}
+
+impl TotalPrice {
+    fn new(
+        options: &CreateOptions,
+        server: &TypePrice,
+        location: &str,
+        pricing: &Pricing,
+    ) -> Option<Self> {
+        let gross = |price: &Price| price.gross.as_ref()?.to_f64();
+        let mut hourly = gross(&server.price_hourly)?;
+        let mut monthly = gross(&server.price_monthly)?;
+        if options.backups {
+            let percentage = pricing.server_backup.percentage.as_ref()?.to_f64()?;
+            hourly += hourly * percentage / 100.0;
+            monthly += monthly * percentage / 100.0;
+        }
+        if !options.without_ipv4 {
+            let mut addresses = pricing.primary_ips.iter();
+            let prices = addresses.find(|it| it.kind == IpType::Ipv4)?;
+            let price = prices.prices.iter().find(|it| it.location == location)?;
+            hourly += gross(price.price_hourly.as_ref()?)?;
+            monthly += gross(&price.price_monthly)?;
+        }
+        Some(Self {
+            hourly_gross: hourly,
+            monthly_gross: monthly,
+        })
+    }
+}
+
+/// The resources that a new server is attached to.
+#[derive(Default)]
+pub(super) struct Surroundings {
+    pub(super) networks: Vec<NetworkId>,
+    pub(super) firewalls: Vec<FirewallId>,
+    pub(super) volumes: Vec<VolumeId>,
+    pub(super) placement_group: Option<PlacementGroupId>,
+}
+
+const PROTECTED: ChangeServerProtection = ChangeServerProtection {
+    delete: Some(true),
+    rebuild: Some(true),
+};
 
 /// The maximum number of types and locations that are tried for one server.
 const MAX_PLACES: usize = 12;
@@ -140,11 +198,15 @@ impl Project {
         if let Some(server) = self.find(name).await? {
             return Box::pin(self.adopt(name, &server, options)).await;
         }
+        check_new(name)?;
         let mut choices = choices.into_iter();
         let (mut choice, mut request) = self.next_choice(name, options, &mut choices).await?;
 
         // The records must be writable before money is spent: the response has the only copy of
         // the root password.
+        if options.backups || options.protect {
+            self.note_incomplete(name).await?;
+        }
         if !self.store.reserve(name.as_str()).await? {
             self.vacate(name).await?;
             self.store.reserve(name.as_str()).await?;
@@ -158,6 +220,9 @@ impl Project {
             });
             let error = match self.api.servers().create(&request).await {
                 Ok(created) => return self.record(name, &request, created).await,
+                Err(error @ hcloud_api::Error::DryRun { .. }) => {
+                    return Err(self.unsent(options, error).await);
+                }
                 Err(error) => error,
             };
             let is_sold_out = error.is_out_of_capacity();
@@ -215,11 +280,16 @@ impl Project {
         let server_type = request.server_type.to_string();
         let location = request.location.as_ref().map(ToString::to_string);
         let server_types = self.api.server_types();
-        let (found, currency) = tokio::join!(server_types.find(&server_type), self.currency());
-        let found = found?;
-        let price = found.and_then(|found| match &location {
-            Some(location) => found.price(location).cloned(),
-            None => None,
+        let (found, pricing) = tokio::join!(server_types.find(&server_type), self.api.pricing());
+        let place = found?.zip(location.as_deref());
+        let price = place.and_then(|(found, location)| found.price(location).cloned());
+        let pricing = pricing.ok();
+        let known = price
+            .as_ref()
+            .zip(location.as_deref())
+            .zip(pricing.as_ref());
+        let total = known.and_then(|((price, location), pricing)| {
+            TotalPrice::new(options, price, location, pricing)
         });
         Ok(Quote {
             options: CreateOptions {
@@ -229,7 +299,8 @@ impl Project {
                 ..options.clone()
             },
             price,
-            currency: currency.ok(),
+            total,
+            currency: pricing.map(|pricing| pricing.currency),
         })
     }
 
@@ -254,14 +325,35 @@ impl Project {
             let enabled = servers.enable_backup(server.id).await?;
             self.api.wait([enabled]).await?;
         }
-        if options.protect && !server.protection.delete {
-            let change = ChangeServerProtection {
-                delete: Some(true),
-                rebuild: Some(true),
-            };
-            actions.push(servers.change_protection(server.id, &change).await?);
+        if options.protect && !is_protected(&server) {
+            actions.push(servers.change_protection(server.id, &PROTECTED).await?);
         }
         Ok(actions)
+    }
+
+    /// Adds to the creation that a dry run does not send what [`complete`](Self::complete) would.
+    async fn unsent(&self, options: &CreateOptions, creation: hcloud_api::Error) -> Error {
+        let (servers, unknown) = (self.api.servers(), ServerId::new(0));
+        let mut completion = Vec::new();
+        if options.backups {
+            completion.extend(servers.enable_backup(unknown).await.err());
+        }
+        if options.protect {
+            let protected = servers.change_protection(unknown, &PROTECTED).await;
+            completion.extend(protected.err());
+        }
+        for request in &mut completion {
+            if let hcloud_api::Error::DryRun { path, .. } = request {
+                *path = path.replace("/0/", "/{id}/");
+            }
+        }
+        if completion.is_empty() {
+            return creation.into();
+        }
+        completion.insert(0, creation);
+        Error::DryRun {
+            requests: completion,
+        }
     }
 
     /// Returns the request to Hetzner, with defaults for unset options.
@@ -301,39 +393,18 @@ impl Project {
         };
         let mut labels = Labels::try_from(options.labels.clone())?;
         labels.insert(&self.settings.label, "1")?;
-        let api = &self.api;
-        let mut networks = Vec::new();
-        for name in &options.networks {
-            let found = api.networks().resolve(&id_or_name(name)).await?;
-            networks.push(existing(found, "network", name)?.id);
-        }
-        let mut firewalls = Vec::new();
-        for name in &options.firewalls {
-            let found = api.firewalls().resolve(&id_or_name(name)).await?;
-            firewalls.push(existing(found, "firewall", name)?.id);
-        }
-        let mut volumes = Vec::new();
-        for name in &options.volumes {
-            let found = api.volumes().resolve(&id_or_name(name)).await?;
-            volumes.push(existing(found, "volume", name)?.id);
-        }
-        let placement_group = match &options.placement_group {
-            Some(name) => {
-                let found = api.placement_groups().resolve(&id_or_name(name)).await?;
-                Some(existing(found, "placement group", name)?.id)
-            }
-            None => None,
-        };
+        let surroundings = self.surroundings(options).await?;
+        let volumes = surroundings.volumes;
         Ok(CreateServer {
             location: choice.location.map(Into::into),
             ssh_keys: self.ssh_keys(ssh_keys).await?,
             user_data: options.user_data.clone(),
             labels,
-            networks,
-            firewalls,
+            networks: surroundings.networks,
+            firewalls: surroundings.firewalls,
             automount: (!volumes.is_empty()).then_some(true),
             volumes,
-            placement_group,
+            placement_group: surroundings.placement_group,
             public_net: options.without_ipv4.then(|| CreatePublicNet {
                 enable_ipv4: false,
                 ..CreatePublicNet::default()
@@ -344,6 +415,40 @@ impl Project {
                 id_or_name(&image),
             )
         })
+    }
+
+    /// Finds the resources that a new server is attached to.
+    ///
+    /// # Errors
+    ///
+    /// One of them does not exist, or the request to Hetzner fails.
+    pub(super) async fn surroundings(&self, options: &CreateOptions) -> Result<Surroundings> {
+        let api = &self.api;
+        let mut surroundings = Surroundings::default();
+        for name in &options.networks {
+            let found = api.networks().resolve(&id_or_name(name)).await?;
+            surroundings
+                .networks
+                .push(existing(found, "network", name)?.id);
+        }
+        for name in &options.firewalls {
+            let found = api.firewalls().resolve(&id_or_name(name)).await?;
+            surroundings
+                .firewalls
+                .push(existing(found, "firewall", name)?.id);
+        }
+        for name in &options.volumes {
+            let found = api.volumes().resolve(&id_or_name(name)).await?;
+            surroundings
+                .volumes
+                .push(existing(found, "volume", name)?.id);
+        }
+        if let Some(name) = &options.placement_group {
+            let found = api.placement_groups().resolve(&id_or_name(name)).await?;
+            let group = existing(found, "placement group", name)?;
+            surroundings.placement_group = Some(group.id);
+        }
+        Ok(surroundings)
     }
 
     /// Returns where a type is the cheapest. If it can be ordered nowhere, Hetzner is asked all the

@@ -141,6 +141,11 @@ pub struct RefusedOrder {
 }
 
 impl RefusedOrder {
+    /// Returns whether the same order cannot succeed later either.
+    pub(crate) fn is_permanent(&self) -> bool {
+        self.problems.iter().any(OfferProblem::is_permanent)
+    }
+
     /// Returns the problems on one line.
     pub fn explanation(&self) -> String {
         let problems: Vec<_> = self.problems.iter().map(ToString::to_string).collect();

@@ -7,7 +7,7 @@ use hcc_core::{
     Power, Scope, SyncOutcome,
 };
 use hcc_store::Stage;
-use hcloud_api::Action;
+use hcloud_api::{Action, AttachToNetwork, CreateNetwork, CreateSubnet};
 use hcloud_sim::Sim;
 
 use crate::harness::{Harness, wait_for_event};
@@ -15,6 +15,13 @@ use crate::setup::{TestProject, actions, name};
 
 const MANAGED: &[(&str, &str)] = &[("managed", "1")];
 const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// Options that are carried out after the creation.
+fn complete() -> CreateOptions {
+    let mut options = CreateOptions::default();
+    (options.backups, options.protect) = (true, true);
+    options
+}
 
 impl TestProject {
     /// Creates a server, and starts a deletion that takes an hour.
@@ -169,6 +176,107 @@ async fn each_difference_from_what_was_requested_is_named() {
          image debian-13 instead of ubuntu-24.04, location fsn1 instead of hel1, \
          ssh_keys a root password instead of laptop"
     );
+}
+
+#[tokio::test]
+async fn interrupted_creation_is_completed_by_the_next_one() {
+    for fault in ["", "hang-after POST /v1/servers x1"] {
+        let setup = TestProject::new(Sim::builder()).await;
+        if !fault.is_empty() {
+            setup.fault(fault);
+        }
+        let created = setup.create(&complete()).await.unwrap();
+        setup.wait(actions(created)).await.unwrap();
+
+        let again = setup.create(&complete()).await.unwrap();
+        let completed = setup.project.complete(&name("web1"), &complete()).await;
+        setup.wait(completed.unwrap()).await.unwrap();
+
+        assert!(matches!(again, CreateOutcome::Adopted), "{again:?}");
+        let server = setup.api().servers().find("web1").await.unwrap().unwrap();
+        assert!(server.backup_window.is_some() && server.protection.delete);
+        let done = setup.create(&complete()).await.unwrap();
+        assert!(matches!(done, CreateOutcome::Adopted), "{done:?}");
+    }
+}
+
+#[tokio::test]
+async fn server_of_another_creation_gets_neither_backups_nor_protection() {
+    let setup = TestProject::new(Sim::builder().server("web1", MANAGED)).await;
+
+    let error = setup.create(&complete()).await.unwrap_err();
+
+    assert_eq!(
+        error.to_string(),
+        "server web1 exists but is not what was requested: backups no instead of yes, \
+         protect no instead of yes"
+    );
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+}
+
+#[tokio::test]
+async fn queued_creation_completes_what_an_earlier_one_has_created() {
+    let harness = Harness::new(Sim::builder()).await;
+    harness
+        .setup
+        .fault("error=invalid_input POST /v1/servers/*/actions/enable_backup x1");
+    let _worker = harness.start_worker();
+    harness
+        .run(Command::Create(complete()), "web1")
+        .await
+        .unwrap_err();
+
+    harness
+        .run(Command::Create(complete()), "web1")
+        .await
+        .unwrap();
+
+    let record = harness.setup.record("web1").await.unwrap();
+    assert!(record.window.is_some(), "{record:?}");
+}
+
+#[tokio::test]
+async fn network_that_is_being_attached_is_waited_for() {
+    let setup = TestProject::new(Sim::builder().server("web1", MANAGED)).await;
+    let api = setup.api();
+    let subnets = vec![CreateSubnet::cloud("eu-central")];
+    let network = CreateNetwork {
+        subnets,
+        ..CreateNetwork::new("net", "10.0.0.0/16")
+    };
+    let network = api.networks().create(&network).await.unwrap().id;
+    let server = api.servers().find("web1").await.unwrap().unwrap().id;
+    setup.fault("slow-action=1h POST /v1/servers/*/actions/attach_to_network");
+    let attach = AttachToNetwork::new(network);
+    let attached = api.servers().attach_to_network(server, &attach).await;
+    let mut options = CreateOptions::default();
+    options.networks.push("net".to_owned());
+
+    let resumed = setup.create(&options).await.unwrap();
+    setup.sim.clock().advance(2 * HOUR);
+    let adopted = setup.create(&options).await.unwrap();
+
+    let CreateOutcome::Resumed(awaited) = resumed else {
+        panic!("{resumed:?}");
+    };
+    assert_eq!(awaited[0].id, attached.unwrap().id);
+    assert!(matches!(adopted, CreateOutcome::Adopted), "{adopted:?}");
+}
+
+#[tokio::test]
+async fn queued_creation_adopts_a_server_whose_name_looks_like_an_id() {
+    let harness = Harness::new(Sim::builder().server("4711", MANAGED)).await;
+    let _worker = harness.start_worker();
+    let create = || Command::Create(CreateOptions::default());
+
+    harness.run(create(), "4711").await.unwrap();
+    let refused = harness.run(create(), "4712").await.unwrap_err();
+
+    assert_eq!(refused.kind(), ErrorKind::Usage, "{refused}");
+    harness
+        .run(Command::Power(Power::Stop), "4711")
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

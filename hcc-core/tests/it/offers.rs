@@ -41,6 +41,42 @@ fn all_text(error: &Error) -> String {
 }
 
 #[tokio::test]
+async fn quote_includes_the_address_and_backups() {
+    let setup = TestProject::new(Sim::builder()).await;
+    let mut options = CreateOptions::default()
+        .with_server_type("cx23")
+        .with_location("fsn1");
+    let plain = setup.project.quote(&name("web1"), &options).await.unwrap();
+    let server = plain.price.unwrap().price_monthly.gross.unwrap();
+    let server = server.to_f64().unwrap();
+
+    for (without_ipv4, backups, monthly) in [
+        (true, false, server),
+        (false, false, server + 0.595),
+        (true, true, server * 1.2),
+        (false, true, server * 1.2 + 0.595),
+    ] {
+        (options.without_ipv4, options.backups) = (without_ipv4, backups);
+        setup.sim.clear_requests();
+        let quote = setup.project.quote(&name("web1"), &options).await.unwrap();
+
+        let total = quote.total.unwrap();
+        assert!((total.monthly_gross - monthly).abs() < 1e-9, "{total:?}");
+        assert!(
+            total.hourly_gross < total.monthly_gross / 300.0,
+            "{total:?}"
+        );
+        let requests = setup.requests();
+        let pricing = requests.iter().filter(|it| it.ends_with("/pricing"));
+        assert_eq!(pricing.count(), 1, "{requests:?}");
+    }
+
+    setup.fault("odd=/pricing/primary_ips GET /v1/pricing");
+    let quote = setup.project.quote(&name("web1"), &options).await.unwrap();
+    assert_eq!((quote.total, quote.price.is_some()), (None, true));
+}
+
+#[tokio::test]
 async fn the_missing_ssh_key_is_named_and_not_the_first_one() {
     let setup = TestProject::new(Sim::builder()).await;
     ssh_key(&setup, "good").await;

@@ -121,21 +121,34 @@ pub(crate) async fn resolve_all(
     Ok(resolved)
 }
 
-/// Digits are a name, or else an id.
+/// Digits are an id or a name, but never of two servers.
 async fn resolve(project: &Project, name: &ServerName) -> Result<ServerName> {
     let id = name.as_str().parse().ok().map(ServerId::new);
     let Some(id) = id else {
         return Ok(name.clone());
     };
-    if project.store().get(name.as_str()).await?.is_some() {
-        return Ok(name.clone());
-    }
     let servers = project.api().servers();
-    match servers.get(id).await {
-        Ok(server) => Ok(server.name.parse().map_err(Error::from)?),
-        Err(error) if error.is_not_found() => Ok(name.clone()),
-        Err(error) => Err(Error::from(error).into()),
+    let server = servers.try_get(id).await.map_err(Error::from)?;
+    let Some(server) = server.filter(|server| server.name != name.as_str()) else {
+        return Ok(name.clone());
+    };
+    let is_recorded = project.store().get(name.as_str()).await?.is_some();
+    let is_name = is_recorded || {
+        let named = servers.find(name.as_str()).await;
+        named.map_err(Error::from)?.is_some()
+    };
+    if is_name {
+        let message = format!(
+            "{name} is ambiguous: it is the name of a server and the id of {}",
+            server.name
+        );
+        let error = CliError::new(Exit::Refused, "ambiguous", message);
+        return Err(error.hint(format!(
+            "pass {}, or the id of the server with the name {name}",
+            server.name
+        )));
     }
+    Ok(server.name.parse().map_err(Error::from)?)
 }
 
 /// Reads a selector; an empty one, as of a variable that is not set, would select all servers.
