@@ -30,7 +30,7 @@ pub(crate) use self::catalog::id_or_name;
 pub use self::create::{CreateOutcome, CreateProgress, Quote, TotalPrice};
 pub use self::delete::DeleteOutcome;
 pub use self::guard::Guard;
-pub(crate) use self::guard::{check_new, check_prefix};
+pub(crate) use self::guard::check_prefix;
 pub use self::list::{Presence, ServerDetails, ServerSummary};
 pub(crate) use self::offers::Selection;
 pub use self::offers::{NamedResource, OfferProblem, OfferReason, RefusedOrder};

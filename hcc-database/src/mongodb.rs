@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use ::mongodb::bson::oid::ObjectId;
-use ::mongodb::bson::{Document, doc};
+use ::mongodb::bson::{Bson, Document, doc};
 use ::mongodb::error::{Error as DriverError, ErrorKind, WriteFailure};
 use ::mongodb::event::EventHandler;
 use ::mongodb::event::sdam::SdamEvent;
 use ::mongodb::options::{Acknowledgment, ClientOptions, WriteConcern};
 use ::mongodb::{Client, Database};
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
@@ -329,6 +330,23 @@ fn failure_of(code: i32) -> Failure {
         // Unauthorized, AuthenticationFailed
         13 | 18 => Failure::Denied,
         _ => Failure::Failed,
+    }
+}
+
+/// Converts a value to JSON. Values that JSON lacks become objects with the name of their type, also
+/// `NaN` and infinite numbers, which must not become null: that may mean that something is unlimited.
+pub fn to_json(value: Bson) -> Value {
+    match value {
+        Bson::Double(number) if !number.is_finite() => {
+            let text = number.to_string().replace("inf", "Infinity");
+            json!({ "$numberDouble": text })
+        }
+        Bson::Array(values) => values.into_iter().map(to_json).collect(),
+        Bson::Document(fields) => fields
+            .into_iter()
+            .map(|(field, value)| (field, to_json(value)))
+            .collect(),
+        value => serde_json::to_value(value).unwrap_or_else(|_| json!({})),
     }
 }
 

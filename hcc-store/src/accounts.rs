@@ -1,18 +1,28 @@
 //! Users, sessions and the audit trail of a web service.
 
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+use std::collections::BTreeSet;
 use std::fmt::{self, Debug};
 use std::net::IpAddr;
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+use serde_json::json;
 use serde_with::serde_as;
 use sha2::{Digest, Sha256};
 
 use crate::Result;
 use crate::record::Seconds;
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+use crate::schedule::malformed_field;
 
 /// The users of a web service, their sessions, and an audit trail.
 ///
@@ -23,7 +33,8 @@ use crate::record::Seconds;
 /// Sessions expire by the clock of the caller, not of the database.
 #[async_trait]
 pub trait Accounts: Debug + Send + Sync {
-    /// Returns the user of this name.
+    /// Returns the user of this name. One whose document is malformed is disabled and has no
+    /// permissions.
     async fn user(&self, name: &str) -> Result<Option<User>>;
 
     /// Returns all users, by name.
@@ -180,6 +191,94 @@ struct UserDocument {
     #[serde(default)]
     passkeys: Value,
     rev: u32,
+}
+
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+impl StoredUser {
+    /// Decodes the user of a name. One whose document is malformed is disabled and has no
+    /// permissions, which is logged: what remains may have lost a limit.
+    pub(crate) fn decode(name: String, document: &Value) -> User {
+        let decoded = Self::deserialize(document);
+        if let Ok(Self(user)) = decoded {
+            if user.name == name {
+                return user;
+            }
+        }
+        let valid = json!({ "name": "", "rev": 1 });
+        let field = match malformed_field::<Self>(document, &valid) {
+            field if field.is_empty() && document.is_object() => "name".to_owned(),
+            field => field,
+        };
+        warn_once("user", &name, &field);
+        let rev = document["rev"].as_u64().and_then(|rev| rev.try_into().ok());
+        User {
+            disabled: true,
+            rev: rev.unwrap_or_default(),
+            ..User::new(name)
+        }
+    }
+}
+
+/// A document that is left out if it is malformed.
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+pub(crate) trait Checked: DeserializeOwned {
+    const KIND: &'static str;
+
+    /// Returns the required fields.
+    fn valid() -> Value;
+}
+
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+impl Checked for Session {
+    const KIND: &'static str = "session";
+
+    fn valid() -> Value {
+        json!({ "key": "", "user": "", "since": 0, "until": 0 })
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+impl Checked for Token {
+    const KIND: &'static str = "token";
+
+    fn valid() -> Value {
+        json!({ "key": "", "kind": "", "user": "", "name": "", "data": null, "since": 0 })
+    }
+}
+
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+impl Checked for AuditEntry {
+    const KIND: &'static str = "audit entry";
+
+    fn valid() -> Value {
+        json!({ "at": 0, "what": "", "outcome": "" })
+    }
+}
+
+/// Decodes a document, unless it is malformed, which is logged.
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+pub(crate) fn decoded<T: Checked>(document: &Value) -> Option<T> {
+    let skipped = |_: &serde_json::Error| {
+        let user = document.get("user").or(document.get("by"));
+        let user = user.and_then(Value::as_str).unwrap_or_default();
+        warn_once(T::KIND, user, &malformed_field::<T>(document, &T::valid()));
+    };
+    T::deserialize(document).inspect_err(skipped).ok()
+}
+
+/// Warns about a malformed document of a user the first time that it is read.
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+fn warn_once(kind: &'static str, user: &str, field: &str) {
+    const MAX_KNOWN: usize = 1000;
+    static KNOWN: Mutex<BTreeSet<(&str, String, String)>> = Mutex::new(BTreeSet::new());
+
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if known.len() >= MAX_KNOWN {
+        known.clear();
+    }
+    if known.insert((kind, user.to_owned(), field.to_owned())) {
+        tracing::warn!(kind, user, field, "malformed document ignored");
+    }
 }
 
 fn expose<S: serde::Serializer>(
@@ -448,13 +547,19 @@ pub struct AuditPage {
 impl AuditPage {
     /// Creates a page of at most `limit` entries and their cursors; one more entry means that there is a
     /// next page.
-    pub fn new(mut entries: Vec<(String, AuditEntry)>, limit: usize) -> Self {
+    pub fn new(entries: Vec<(String, AuditEntry)>, limit: usize) -> Self {
+        let entries = entries.into_iter().map(|(id, entry)| (id, Some(entry)));
+        Self::of_decoded(entries.collect(), limit)
+    }
+
+    /// The same, leaving out entries that could not be decoded.
+    pub(crate) fn of_decoded(mut entries: Vec<(String, Option<AuditEntry>)>, limit: usize) -> Self {
         let more = entries.len() > limit;
         entries.truncate(limit);
         let last = entries.last().filter(|_| more);
         Self {
             older: last.map(|(id, _)| AuditCursor(id.clone())),
-            entries: entries.into_iter().map(|(_, entry)| entry).collect(),
+            entries: entries.into_iter().filter_map(|(_, entry)| entry).collect(),
         }
     }
 }

@@ -58,7 +58,7 @@ impl Error {
 }
 
 /// Describes a document that cannot be decoded, without its values.
-#[cfg(any(feature = "sqlite", all(feature = "mongodb", feature = "accounts")))]
+#[cfg(feature = "sqlite")]
 pub(crate) fn invalid_document(error: &serde_json::Error) -> String {
     format!(
         "invalid document: {:?} error at line {}, column {}",

@@ -11,12 +11,14 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use ::mongodb::action::Find;
-use ::mongodb::bson::{self, Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
+use ::mongodb::bson::{
+    self, Bson, DateTime, Document, RawDocument, RawDocumentBuf, Utf8Lossy, doc,
+};
 use ::mongodb::options::IndexOptions;
 use ::mongodb::{Collection, Cursor, IndexModel};
 use async_trait::async_trait;
 use futures_util::stream;
-use hcc_database::mongodb::{DUPLICATE_KEY, Server, is_duplicate_key, refused};
+use hcc_database::mongodb::{DUPLICATE_KEY, Server, is_duplicate_key, refused, to_json};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
@@ -172,7 +174,7 @@ impl Mongodb {
             let mut cursor = find.await?;
             let mut documents = Vec::new();
             while cursor.advance().await? {
-                documents.push(cursor.deserialize_current()?);
+                documents.push(readable(cursor.current()));
             }
             Ok(documents)
         };
@@ -427,13 +429,24 @@ impl Store for Mongodb {
     }
 }
 
+/// Returns what can be read of a document of any program: all of it unless the name of a field is not
+/// valid UTF-8, or else its id.
+fn readable(document: &RawDocument) -> Document {
+    let lossy = Utf8Lossy::try_from(document).map(|lossy| lossy.0);
+    lossy.unwrap_or_else(|_| {
+        let id = document.get("_id").ok().flatten();
+        let id = id.and_then(|id| Bson::try_from(id).ok());
+        doc! { "_id": id }
+    })
+}
+
 /// Returns the document of an attachment, unless it has expired.
 fn attached(mut attachment: Document) -> Option<Value> {
     let until = attachment.get_datetime("until").ok()?;
     if *until <= DateTime::now() {
         return None;
     }
-    serde_json::to_value(attachment.remove("doc")?).ok()
+    attachment.remove("doc").map(to_json)
 }
 
 impl fmt::Debug for Mongodb {

@@ -3,7 +3,11 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+use serde_json::json;
 use serde_json::{Map, Value};
 use serde_with::{DurationSecondsWithFrac, serde_as, skip_serializing_none};
 
@@ -229,20 +233,11 @@ impl MalformedSchedule {
 /// Returns the first field that is malformed or missing, and what is wrong with it.
 #[cfg(any(feature = "sqlite", feature = "mongodb"))]
 fn defect(document: &Value) -> (String, String) {
-    const REQUIRED: [&str; 3] = ["for", "cmd", "cron"];
-
-    let is_malformed = |(field, value): &(&String, &Value)| {
-        let mut alone = serde_json::json!({ "id": "", "for": "", "cmd": "", "cron": "" });
-        alone[field.as_str()] = (*value).clone();
-        Schedule::deserialize(alone).is_err()
-    };
-    let fields = || document.as_object().into_iter().flatten();
-    if let Some(field) = REQUIRED.into_iter().find(|it| document.get(it).is_none()) {
-        return (field.to_owned(), "it is missing".to_owned());
-    }
-    let (field, value) = match fields().find(is_malformed) {
-        Some((field, value)) => (field.clone(), value),
-        None => (String::new(), document),
+    let valid = json!({ "for": "", "cmd": "", "cron": "", "id": "" });
+    let field = malformed_field::<Schedule>(document, &valid);
+    let value = match document.get(&field) {
+        None if !field.is_empty() => return (field, "it is missing".to_owned()),
+        value => value.unwrap_or(document),
     };
     let expected = match &*field {
         "missed" => "skip or once",
@@ -258,18 +253,39 @@ fn defect(document: &Value) -> (String, String) {
         Value::Bool(_) => "a boolean",
         Value::Number(_) if expected.contains("number") => "one that is out of range",
         Value::Number(_) => "a number",
-        Value::String(text) if NOT_FINITE.contains(&&**text) => text,
         Value::String(_) if field == "missed" => "another string",
         Value::String(_) => "a string",
         Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
+        Value::Object(number) => number
+            .get(NOT_FINITE_KEY)
+            .and_then(Value::as_str)
+            .unwrap_or("an object"),
     };
     (field, format!("expected {expected}, not {actual}"))
 }
 
-/// The numbers that JSON lacks, as other programs write them.
+/// Returns the first field of a document that is missing or malformed, given the required fields with
+/// valid values; empty if there is none.
 #[cfg(any(feature = "sqlite", feature = "mongodb"))]
-pub(crate) const NOT_FINITE: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+pub(crate) fn malformed_field<T: DeserializeOwned>(document: &Value, valid: &Value) -> String {
+    let is_malformed = |field: &str, value: &Value| {
+        let mut alone = valid.clone();
+        alone[field] = value.clone();
+        T::deserialize(alone).is_err()
+    };
+    if !document.is_object() {
+        return String::new();
+    }
+    let fields = |of: &Value| of.as_object().cloned().unwrap_or_default().into_iter();
+    let missing = fields(valid).find(|(field, _)| document.get(field).is_none());
+    let malformed = || fields(document).find(|(field, value)| is_malformed(field, value));
+    let found = missing.or_else(malformed);
+    found.map_or_else(String::new, |(field, _)| field)
+}
+
+/// The key of an object that stands for a number that JSON lacks, such as `NaN`.
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+pub(crate) const NOT_FINITE_KEY: &str = "$numberDouble";
 
 /// Without the arguments, which may be secret.
 impl fmt::Debug for Schedule {

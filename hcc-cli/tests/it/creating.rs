@@ -164,32 +164,6 @@ async fn existing_server_without_what_is_requested_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn names_of_digits_only_are_refused_for_new_servers() {
-    let user = user().await;
-    user.ok(&["create", "web1", "--wait"]).await;
-
-    for args in [["create", "4711", "cx23"], ["rename", "web1", "4711"]] {
-        let (code, text) = {
-            let run = user.hcc(&args).await;
-            (run.code, run.err)
-        };
-
-        assert_eq!(code, Some(2), "{text}");
-        assert_eq!(
-            text,
-            "hcc: invalid server name \"4711\": a name of digits only looks like an id \
-             (invalid_argument)\n"
-        );
-    }
-
-    assert_eq!(user.requests("POST", "/servers"), 1);
-    assert_eq!(
-        user.ok(&["list", "-o", "columns=name"]).await,
-        "NAME\nweb1\n"
-    );
-}
-
-#[tokio::test]
 async fn digits_that_are_the_name_of_one_server_and_the_id_of_another_are_ambiguous() {
     let managed: &[(&str, &str)] = &[("managed", "1")];
     for is_recorded in [true, false] {

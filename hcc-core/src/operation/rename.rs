@@ -47,7 +47,7 @@ mod meaning {
 
     use super::Rename;
     use crate::operation::{Executed, Execution};
-    use crate::project::{check_new, check_prefix};
+    use crate::project::check_prefix;
     use crate::{Error, Result, ServerName};
 
     impl Rename {
@@ -56,7 +56,6 @@ mod meaning {
             check_prefix(&new, &on.project.settings)?;
             let id = on.server.id;
             if on.server.name != self.to {
-                check_new(&new)?;
                 self.reserve(on, &new).await?;
                 let change = UpdateServer {
                     name: Some(self.to.clone()),

@@ -14,7 +14,7 @@ use tracing::warn;
 use super::Project;
 use super::adopt::is_protected;
 use super::catalog::{Choice, id_or_name};
-use super::guard::{check_new, check_prefix};
+use super::guard::check_prefix;
 use super::offers::{NamedResource, Selection};
 use super::snapshot::{actions, snapshot};
 use crate::{CreateOptions, Error, PricedPlace, ResourceKind, Result, ServerName};
@@ -198,7 +198,6 @@ impl Project {
         if let Some(server) = self.find(name).await? {
             return Box::pin(self.adopt(name, &server, options)).await;
         }
-        check_new(name)?;
         let mut choices = choices.into_iter();
         let (mut choice, mut request) = self.next_choice(name, options, &mut choices).await?;
 

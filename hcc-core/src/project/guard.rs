@@ -39,18 +39,6 @@ pub(crate) fn is_managed(server: &Server, settings: &Settings) -> bool {
     server.labels.contains_key(&settings.label)
 }
 
-/// Checks that a name which no server has yet does not look like an id.
-pub(crate) fn check_new(name: &ServerName) -> Result<()> {
-    if name.as_str().bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Error::InvalidArgument {
-            argument: "server name",
-            value: name.to_string(),
-            reason: "a name of digits only looks like an id".to_owned(),
-        });
-    }
-    Ok(())
-}
-
 /// Checks that the name of a new server starts with the prefix of the settings.
 pub(crate) fn check_prefix(name: &ServerName, settings: &Settings) -> Result<()> {
     match &settings.prefix {

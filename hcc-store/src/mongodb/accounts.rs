@@ -11,15 +11,13 @@ use ::mongodb::bson::{Bson, DateTime, Document, doc};
 use ::mongodb::options::IndexOptions;
 use ::mongodb::{Collection, IndexModel};
 use async_trait::async_trait;
-use hcc_database::mongodb::is_duplicate_key;
-use hcc_database::{Error as DatabaseError, Failure};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use hcc_database::mongodb::{is_duplicate_key, to_json};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::schedules::written;
 use super::{Mongodb, to_bson};
-use crate::accounts::{StoredUser, seconds};
-use crate::error::invalid_document;
+use crate::accounts::{Checked, StoredUser, decoded, seconds};
 use crate::{
     Accounts, AuditEntry, AuditPage, AuditProject, AuditQuery, RateLimit, Result, Session,
     SessionKey, Sessions, Token, Tokens, User,
@@ -28,13 +26,15 @@ use crate::{
 #[async_trait]
 impl Accounts for Mongodb {
     async fn user(&self, name: &str) -> Result<Option<User>> {
-        let mut users = self.read(self.users(), doc! { "_id": name }).await?;
-        Ok(users.pop().map(|StoredUser(user)| user))
+        let found = self
+            .collect(self.users().find(doc! { "_id": name }))
+            .await?;
+        Ok(found.into_iter().map(user).next())
     }
 
     async fn users(&self) -> Result<Vec<User>> {
-        let users = self.read(self.users(), doc! {}).await?.into_iter();
-        let mut users: Vec<User> = users.map(|StoredUser(user)| user).collect();
+        let documents = self.collect(self.users().find(doc! {})).await?;
+        let mut users: Vec<User> = documents.into_iter().map(user).collect();
         users.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(users)
     }
@@ -188,9 +188,10 @@ impl Accounts for Mongodb {
     }
 
     async fn setting(&self, name: &str) -> Result<Option<Value>> {
-        let settings = self.read(self.settings(), doc! { "_id": name }).await?;
-        let value = settings.into_iter().next();
-        Ok(value.map(|SettingDocument { value }| value))
+        let settings = self.settings();
+        let found = self.collect(settings.find(doc! { "_id": name })).await?;
+        let value = found.into_iter().next();
+        Ok(value.and_then(|mut setting| setting.remove("value").map(to_json)))
     }
 
     async fn put_setting(&self, name: &str, value: &Value) -> Result<()> {
@@ -253,18 +254,10 @@ impl Accounts for Mongodb {
         let documents = self.collect(found).await?;
         let entries = documents.into_iter().map(|document| {
             let id = document.get_object_id("_id").map(ObjectId::to_hex);
-            Ok((id.unwrap_or_default(), self.decoded(document)?))
+            (id.unwrap_or_default(), decoded(&to_json(document.into())))
         });
-        Ok(AuditPage::new(
-            entries.collect::<Result<_>>()?,
-            query.page_size(),
-        ))
+        Ok(AuditPage::of_decoded(entries.collect(), query.page_size()))
     }
-}
-
-#[derive(Deserialize)]
-struct SettingDocument {
-    value: Value,
 }
 
 impl Mongodb {
@@ -297,27 +290,14 @@ impl Mongodb {
         Ok(())
     }
 
-    async fn read<T: DeserializeOwned>(
+    async fn read<T: Checked>(
         &self,
         collection: Collection<Document>,
         filter: Document,
     ) -> Result<Vec<T>> {
-        let documents = self.collect(collection.find(filter)).await?;
-        documents
-            .into_iter()
-            .map(|document| self.decoded(document))
-            .collect()
-    }
-
-    fn decoded<T: DeserializeOwned>(&self, document: Document) -> Result<T> {
-        serde_json::to_value(document)
-            .and_then(serde_json::from_value)
-            .map_err(|error| {
-                let url = self.server.url().clone();
-                DatabaseError::new(url, Failure::Corrupt)
-                    .with_source(invalid_document(&error))
-                    .into()
-            })
+        let documents = self.collect(collection.find(filter)).await?.into_iter();
+        let decoded = documents.filter_map(|document| decoded(&to_json(document.into())));
+        Ok(decoded.collect())
     }
 
     /// Creates the indexes by which the entries of one user or server are found, and the one by
@@ -340,6 +320,11 @@ impl Mongodb {
         };
         self.indexed.get_or_try_init(create).await.copied()
     }
+}
+
+fn user(mut document: Document) -> User {
+    let name = written(document.remove("_id"));
+    StoredUser::decode(name, &to_json(document.into()))
 }
 
 /// Returns the document that other backends store as JSON.

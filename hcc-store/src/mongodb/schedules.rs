@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use ::mongodb::bson::oid::ObjectId;
 use ::mongodb::bson::{Bson, Document, doc};
 use ::mongodb::{Collection, IndexModel};
-use hcc_database::mongodb::is_duplicate_key;
+use hcc_database::mongodb::{is_duplicate_key, to_json};
 use serde_json::{Map, Value};
 
 use super::{Mongodb, to_bson};
@@ -118,7 +118,7 @@ fn stored_id(id: &str) -> Document {
 }
 
 /// Returns an id as a string, as MongoDB's tools display it.
-fn written(id: Option<Bson>) -> String {
+pub(super) fn written(id: Option<Bson>) -> String {
     match id {
         Some(Bson::String(id)) => id,
         Some(Bson::ObjectId(id)) => id.to_hex(),
@@ -130,17 +130,7 @@ fn written(id: Option<Bson>) -> String {
 fn schedule(mut document: Document) -> Result<Schedule, MalformedSchedule> {
     let id = written(document.remove("_id"));
     document.insert("id", &id);
-    for (_, value) in document.iter_mut() {
-        // JSON would make it null.
-        if let Bson::Double(number) = value {
-            if !number.is_finite() {
-                let text = number.to_string().replace("inf", "Infinity");
-                *value = text.into();
-            }
-        }
-    }
-    let value = serde_json::to_value(document).unwrap_or_default();
-    MalformedSchedule::decode(id, value)
+    MalformedSchedule::decode(id, to_json(document.into()))
 }
 
 fn document(schedule: &Schedule) -> Document {

@@ -7,11 +7,10 @@ use hcc_database::sqlite::Fault;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::schema::{LOCK_AUDIT, UNLOCK_AUDIT};
 use super::{Sqlite, corrupt};
-use crate::accounts::{StoredUser, seconds, time};
+use crate::accounts::{Checked, StoredUser, decoded, seconds, time};
 use crate::{
     Accounts, AuditEntry, AuditPage, AuditProject, AuditQuery, RateLimit, Result, Session,
     SessionKey, Sessions, Token, Tokens, User,
@@ -33,16 +32,17 @@ impl Accounts for Sqlite {
     async fn user(&self, name: &str) -> Result<Option<User>> {
         let name = name.to_owned();
         let users = self.0.read(|connection| {
-            let users = all(connection, "SELECT doc FROM users WHERE name = ?1", [name])?;
-            Ok(users.into_iter().next().map(|StoredUser(user)| user))
+            let sql = "SELECT name, doc FROM users WHERE name = ?1";
+            Ok(connection.query_row(sql, [name], user).optional()?)
         });
         Ok(users.await?)
     }
 
     async fn users(&self) -> Result<Vec<User>> {
         let users = self.0.read(|connection| {
-            let users = all(connection, "SELECT doc FROM users ORDER BY name", [])?;
-            Ok(users.into_iter().map(|StoredUser(user)| user).collect())
+            let sql = "SELECT name, doc FROM users ORDER BY name";
+            let mut select = connection.prepare(sql)?;
+            Ok(select.query_map([], user)?.collect::<Result<_, _>>()?)
         });
         Ok(users.await?)
     }
@@ -153,7 +153,9 @@ impl Accounts for Sqlite {
     async fn use_token(&self, key: &SessionKey, at: SystemTime) -> Result<bool> {
         let key = key.clone();
         let used = self.0.write_existing(move |transaction| {
-            let sql = "UPDATE tokens SET doc = json_set(doc, '$.used', ?2) WHERE key = ?1";
+            // In JSON5, SQLite would make numbers null that JSON lacks.
+            let sql = "UPDATE tokens SET doc = json_set(doc, '$.used', ?2)
+                WHERE key = ?1 AND json_valid(doc)";
             Ok(transaction.execute(sql, params![key.as_str(), seconds(at)])? > 0)
         });
         Ok(used.await?)
@@ -209,8 +211,10 @@ impl Accounts for Sqlite {
     async fn setting(&self, name: &str) -> Result<Option<serde_json::Value>> {
         let name = name.to_owned();
         let setting = self.0.read(move |connection| {
-            let sql = "SELECT value AS doc FROM settings WHERE name = ?1";
-            Ok(all(connection, sql, [name])?.pop())
+            let sql = "SELECT value FROM settings WHERE name = ?1";
+            let value = connection.query_row(sql, [name], |row| row.get::<_, String>(0));
+            let value = value.optional()?.map(|value| serde_json::from_str(&value));
+            value.transpose().map_err(corrupt)
         });
         Ok(setting.await?)
     }
@@ -263,12 +267,17 @@ impl Accounts for Sqlite {
             };
             let entries = connection
                 .prepare(&select_audit(&query))?
-                .query_and_then(
+                .query_map(
                     params![query.by, query.server, before, limit, project],
-                    |row| Ok((row.get::<_, i64>("id")?.to_string(), document(row)?)),
+                    |row| {
+                        Ok((
+                            row.get::<_, i64>("id")?.to_string(),
+                            decoded(&document(row)?),
+                        ))
+                    },
                 )?
-                .collect::<Result<_, Fault>>()?;
-            Ok(AuditPage::new(entries, query.page_size()))
+                .collect::<Result<_, _>>()?;
+            Ok(AuditPage::of_decoded(entries, query.page_size()))
         });
         Ok(page.await?)
     }
@@ -296,20 +305,27 @@ fn select_audit(query: &AuditQuery) -> String {
     )
 }
 
-fn all<T: DeserializeOwned>(
+fn all<T: Checked>(
     connection: &Connection,
     sql: &str,
     values: impl Params,
 ) -> Result<Vec<T>, Fault> {
-    connection
-        .prepare(sql)?
-        .query_and_then(values, document)?
-        .collect()
+    let mut select = connection.prepare(sql)?;
+    let documents = select.query_map(values, document)?;
+    let decoded = documents.filter_map(|document| document.map(|it| decoded(&it)).transpose());
+    Ok(decoded.collect::<Result<_, _>>()?)
 }
 
-fn document<T: DeserializeOwned>(row: &Row<'_>) -> Result<T, Fault> {
-    let document: String = row.get("doc")?;
-    serde_json::from_str(&document).map_err(corrupt)
+fn user(row: &Row<'_>) -> rusqlite::Result<User> {
+    let name = row.get_ref("name")?.as_bytes()?;
+    let name = String::from_utf8_lossy(name).into_owned();
+    Ok(StoredUser::decode(name, &document(row)?))
+}
+
+/// Reads a document; null if it is not valid JSON, which includes the JSON5 that SQLite accepts.
+fn document(row: &Row<'_>) -> rusqlite::Result<serde_json::Value> {
+    let document = row.get_ref("doc")?.as_bytes()?;
+    Ok(serde_json::from_slice(document).unwrap_or_default())
 }
 
 fn json(document: &impl Serialize) -> String {

@@ -6,7 +6,7 @@ use rusqlite::params;
 use rusqlite::types::Value;
 
 use super::{Sqlite, epoch_seconds};
-use crate::schedule::NOT_FINITE;
+use crate::schedule::NOT_FINITE_KEY;
 use crate::{MalformedSchedule, Result, Schedule, Schedules};
 
 impl Sqlite {
@@ -86,15 +86,18 @@ impl Sqlite {
 fn schedule(document: &str, id: String) -> Result<Schedule, MalformedSchedule> {
     let read = serde_json::from_str(document);
     // SQLite takes numbers that JSON lacks.
-    match read.or_else(|_| serde_json::from_str(&with_quoted_numbers(document))) {
+    match read.or_else(|_| serde_json::from_str(&with_typed_numbers(document))) {
         Ok(value) => MalformedSchedule::decode(id, value),
         Err(_) => Err(MalformedSchedule::no_json(id)),
     }
 }
 
-/// Puts the numbers that JSON lacks into quotes, so that they become strings.
-fn with_quoted_numbers(document: &str) -> String {
-    let mut quoted = String::new();
+/// The numbers that JSON lacks.
+const NOT_FINITE: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+
+/// Replaces the numbers that JSON lacks by objects, which no field of hcc can have instead.
+fn with_typed_numbers(document: &str) -> String {
+    let mut typed = String::new();
     let mut is_text = false;
     let mut rest = document;
     while let Some(letter) = rest.chars().next() {
@@ -102,17 +105,17 @@ fn with_quoted_numbers(document: &str) -> String {
             .into_iter()
             .find(|it| !is_text && rest.starts_with(it))
         {
-            quoted += &format!("\"{number}\"");
+            typed += &format!(r#"{{"{NOT_FINITE_KEY}":"{number}"}}"#);
             rest = &rest[number.len()..];
             continue;
         }
         let escaped = rest.chars().nth(1).filter(|_| is_text && letter == '\\');
         is_text ^= letter == '"';
         let length = letter.len_utf8() + escaped.map_or(0, char::len_utf8);
-        quoted += &rest[..length];
+        typed += &rest[..length];
         rest = &rest[length..];
     }
-    quoted
+    typed
 }
 
 fn time(seconds: f64) -> SystemTime {
@@ -125,12 +128,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_that_json_lacks_become_strings() {
+    fn numbers_that_json_lacks_become_objects() {
         let document = r#"{"a": NaN, "b": [-Infinity,Infinity], "NaN\"": "NaN Infinity\\"}"#;
 
         assert_eq!(
-            with_quoted_numbers(document),
-            r#"{"a": "NaN", "b": ["-Infinity","Infinity"], "NaN\"": "NaN Infinity\\"}"#
+            with_typed_numbers(document),
+            [
+                r#"{"a": {"$numberDouble":"NaN"}, "b": [{"$numberDouble":"-Infinity"},"#,
+                r#"{"$numberDouble":"Infinity"}], "NaN\"": "NaN Infinity\\"}"#,
+            ]
+            .concat()
         );
     }
 }

@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use hcc_store::{Accounts, User};
 
 mod faults;
 mod memory;
@@ -56,10 +58,72 @@ const MALFORMED_SCHEDULES: &[(&str, &str, &str)] = &[
         r#""ok""#,
         "expected an object with due, at and ok, not a string",
     ),
+    ("by", "NaN", "expected a string, not NaN"),
     ("for", "", "it is missing"),
     ("cmd", "", "it is missing"),
     ("cron", "", "it is missing"),
 ];
+
+/// Malformed fields of users, which other programs may store, and their values; without a value, the
+/// field is missing.
+const MALFORMED_USERS: &[(&str, &str)] = &[
+    ("rev", ""),
+    ("rev", "1.0"),
+    ("rev", "-1"),
+    ("disabled", "null"),
+    ("disabled", "NaN"),
+    ("disabled", r#""yes""#),
+    ("password", "5"),
+    ("password", "-Infinity"),
+    ("second_factor", "NaN"),
+    ("second_factor", "true"),
+    ("second_factor", r#"{ "secret": 7, "recovery": [] }"#),
+    (
+        "second_factor",
+        r#"{ "secret": "JBSWY3DP", "recovery": NaN }"#,
+    ),
+];
+
+/// Returns the fields of an administrator, one of them with this value, or without it if that is empty.
+fn fields_of_user(field: &str, value: &str) -> String {
+    let mut fields = BTreeMap::from([
+        ("rights", r#"{ "admin": true }"#),
+        ("disabled", "false"),
+        ("password", r#""$argon2id$""#),
+        ("rev", "1"),
+    ]);
+    fields.insert(field, value);
+    joined(&fields)
+}
+
+/// Checks that malformed users may do nothing, hide no other, and can be removed.
+async fn assert_blocked(accounts: &dyn Accounts, malformed: &[String]) {
+    assert!(accounts.put_user(&User::new("mary")).await.unwrap());
+
+    let users = accounts.users().await.unwrap();
+
+    let names: BTreeSet<_> = users.iter().map(|user| &*user.name).collect();
+    let expected = malformed.iter().map(String::as_str).chain(["mary"]);
+    assert_eq!(names, expected.collect());
+    for name in malformed {
+        let user = accounts.user(name).await.unwrap().unwrap();
+        assert!(user.disabled, "{name}");
+        assert!(user.rights.is_null() && user.passkeys.is_null(), "{name}");
+        assert!(user.password.is_none(), "{name}");
+        assert_eq!(user.name, *name);
+        assert!(!accounts.put_user(&User::new(name)).await.unwrap());
+        assert!(accounts.remove_user(name).await.unwrap(), "{name}");
+    }
+    let mary = &accounts.users().await.unwrap()[0];
+    assert!(!mary.disabled);
+}
+
+/// Returns the fields of an object in JSON, without those that have no value.
+fn joined(fields: &BTreeMap<&str, &str>) -> String {
+    let given = fields.iter().filter(|(_, value)| !value.is_empty());
+    let given = given.map(|(field, value)| format!(r#""{field}": {value}"#));
+    given.collect::<Vec<_>>().join(", ")
+}
 
 /// Returns the fields of a schedule, one of them with this value, or without it if that is empty.
 fn fields_of_schedule(field: &str, value: &str) -> String {
@@ -69,7 +133,5 @@ fn fields_of_schedule(field: &str, value: &str) -> String {
         ("cron", r#""0 20 * * *""#),
     ]);
     fields.insert(field, value);
-    let given = fields.iter().filter(|(_, value)| !value.is_empty());
-    let given = given.map(|(field, value)| format!(r#""{field}": {value}"#));
-    given.collect::<Vec<_>>().join(", ")
+    joined(&fields)
 }

@@ -10,17 +10,20 @@ use async_trait::async_trait;
 use hcc_store::conformance::Fixture;
 use hcc_store::conformance::accounts::AccountsFixture;
 use hcc_store::{
-    Accounts, Attachment, Error, Failure, Fields, IfMissing, Mongodb, Patch, Revision, Schedule,
-    Schedules, Store, StoreExt, StoreUrl, User, Write,
+    Accounts, Attachment, AuditEntry, AuditQuery, Error, Failure, Fields, IfMissing, Mongodb,
+    Patch, Revision, Schedule, Schedules, Session, SessionKey, Store, StoreExt, StoreUrl, Token,
+    User, Write,
 };
 use hcc_store::{accounts_conformance, conformance, open, open_accounts, open_in};
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, DateTime, Decimal128, Document, doc};
+use mongodb::bson::{Bson, DateTime, Decimal128, Document, RawDocumentBuf, doc};
 use mongodb::{Client, Collection, Database};
 use serde_json::Value;
 use test_services::Mongod;
 
-use crate::{MALFORMED_SCHEDULES, fields_of_schedule};
+use crate::{
+    MALFORMED_SCHEDULES, MALFORMED_USERS, assert_blocked, fields_of_schedule, fields_of_user,
+};
 
 conformance!(Fresh::new().await, #[ignore = "needs MongoDB"]);
 accounts_conformance!(Fresh::new().await, #[ignore = "needs MongoDB"]);
@@ -64,16 +67,7 @@ async fn malformed_schedules_are_reported_and_do_not_hide_others() {
         expected.push((id, field.to_owned(), reason.to_owned()));
     };
     for (number, (field, value, reason)) in MALFORMED_SCHEDULES.iter().enumerate() {
-        let fields = fields_of_schedule(field, value)
-            .replace("-Infinity", "\"-\"")
-            .replace("NaN", "\"NaN\"");
-        let fields: Value = serde_json::from_str(&format!("{{ {fields} }}")).unwrap();
-        let mut fields: Document = serde_json::from_value(fields).unwrap();
-        for (text, number) in [("NaN", f64::NAN), ("-", f64::NEG_INFINITY)] {
-            let values = fields.iter_mut().map(|(_, value)| value);
-            let same = values.filter(|value| value.as_str() == Some(text));
-            same.for_each(|value| *value = number.into());
-        }
+        let fields = parsed(&fields_of_schedule(field, value));
         insert(format!("odd{number}").into(), fields, field, reason).await;
     }
     let mut dated = doc! { "for": "web1", "cmd": "stop", "cron": "0 20 * * *" };
@@ -192,6 +186,162 @@ async fn document_without_a_string_name_is_ignored() {
 
     assert_eq!(store.list().await.unwrap().len(), 1);
     assert_eq!(fresh.vms().count_documents(doc! {}).await.unwrap(), 5);
+}
+
+/// Parses the fields of a document, with the numbers that JSON lacks.
+fn parsed(fields: &str) -> Document {
+    let fields = fields
+        .replace("-Infinity", r#"{ "$numberDouble": "-Infinity" }"#)
+        .replace("NaN", r#"{ "$numberDouble": "NaN" }"#);
+    serde_json::from_str(&format!("{{ {fields} }}")).unwrap()
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn malformed_users_are_blocked_and_hide_no_other() {
+    let fresh = Fresh::new().await;
+    let users = fresh.database.collection::<Document>("users");
+    let mut names = Vec::new();
+    let mut insert = async |fields: Document| {
+        let name = format!("odd{}", names.len());
+        let mut document = doc! { "_id": &name, "name": &name };
+        document.extend(fields);
+        users.insert_one(document).await.unwrap();
+        names.push(name);
+    };
+    for (field, value) in MALFORMED_USERS {
+        insert(parsed(&fields_of_user(field, value))).await;
+    }
+    for name in [r#""mary""#, "5", "null"] {
+        insert(parsed(&fields_of_user("name", name))).await;
+    }
+    let nameless = doc! { "_id": "nameless", "rights": { "admin": true }, "rev": 1 };
+    users.insert_one(nameless).await.unwrap();
+    names.push("nameless".to_owned());
+    let bytes =
+        doc! { "_id": "bytes", "name": "bytes", "password": "XXXX", "rev": 1, "disabled": 7 };
+    let collection = users.clone_with_type::<RawDocumentBuf>();
+    collection.insert_one(invalid_utf8(&bytes)).await.unwrap();
+    names.push("bytes".to_owned());
+
+    assert_blocked(&*fresh.accounts().await, &names).await;
+}
+
+/// A document whose XXXX is not valid UTF-8.
+fn invalid_utf8(document: &Document) -> RawDocumentBuf {
+    let mut bytes = document.to_vec().unwrap();
+    let at = bytes.windows(4).position(|four| four == b"XXXX").unwrap();
+    bytes[at..at + 4].fill(0xff);
+    RawDocumentBuf::from_bytes(bytes).unwrap()
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn numbers_that_json_lacks_are_not_read_as_null() {
+    let fresh = Fresh::new().await;
+    let users = fresh.database.collection::<Document>("users");
+    let rights =
+        r#""rights": { "grants": [{ "labels": NaN, "until": -Infinity }], "snapshots": NaN }"#;
+    let mut mary = doc! { "_id": "mary", "name": "mary", "passkeys": f64::INFINITY, "rev": 1 };
+    mary.extend(parsed(rights));
+    users.insert_one(mary).await.unwrap();
+
+    let mary = fresh.accounts().await.user("mary").await.unwrap().unwrap();
+
+    assert!(mary.passkeys.is_object());
+    for field in ["/grants/0/labels", "/grants/0/until", "/snapshots"] {
+        assert!(mary.rights.pointer(field).unwrap().is_object(), "{field}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn malformed_tokens_sessions_and_entries_hide_no_other() {
+    let fresh = Fresh::new().await;
+    let accounts = fresh.accounts().await;
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
+    let later = now + Duration::from_secs(60);
+    let key = |name: &str| SessionKey::of(&name.into());
+    let token = Token {
+        key: key("good"),
+        kind: "api".to_owned(),
+        user: "mary".to_owned(),
+        name: "laptop".to_owned(),
+        data: Value::Null,
+        since: now,
+        until: None,
+        used: None,
+    };
+    accounts.put_token(&token).await.unwrap();
+    let session = Session {
+        key: key("good"),
+        user: "mary".to_owned(),
+        since: now,
+        until: later,
+    };
+    accounts.begin_session(&session).await.unwrap();
+    let entry = AuditEntry {
+        at: now,
+        by: Some("mary".to_owned()),
+        ip: None,
+        what: "start".to_owned(),
+        server: None,
+        project: None,
+        outcome: "ok".to_owned(),
+    };
+    let append = async |entry: &AuditEntry| accounts.append(entry).await.unwrap();
+    append(&entry).await;
+    for (collection, field, value) in [
+        ("tokens", "until", f64::NAN.into()),
+        ("tokens", "until", "never".into()),
+        ("tokens", "since", Bson::Null),
+        ("tokens", "name", 5.into()),
+        ("sessions", "since", f64::NAN.into()),
+        ("sessions", "since", "x".into()),
+        ("audit", "what", f64::NAN.into()),
+        ("audit", "by", f64::NAN.into()),
+        ("audit", "outcome", Bson::Null),
+        ("audit", "ip", "x".into()),
+    ] {
+        let documents = fresh.database.collection::<Document>(collection);
+        let mut odd = documents.find_one(doc! {}).await.unwrap().unwrap();
+        let name = format!("{collection} {field} {value}");
+        match collection {
+            "audit" => odd.remove("_id"),
+            _ => {
+                odd.insert("key", key(&name).as_str());
+                odd.insert("_id", key(&name).as_str())
+            }
+        };
+        odd.insert(field, value);
+        documents.insert_one(odd).await.unwrap();
+        assert_eq!(accounts.token(&key(&name), now).await.unwrap(), None);
+        assert_eq!(accounts.session(&key(&name), now).await.unwrap(), None);
+    }
+    let unlimited = doc! { "$set": { "data": f64::NAN } };
+    let tokens = fresh.database.collection::<Document>("tokens");
+    let of_good = doc! { "_id": key("good").as_str() };
+    tokens.update_one(of_good, unlimited).await.unwrap();
+    append(&entry).await;
+
+    let found = accounts.tokens("api", Some("mary"), now).await.unwrap();
+    assert_eq!(found.len(), 1);
+    assert!(!found[0].data.is_null());
+    assert_eq!(accounts.sessions("mary", now).await.unwrap(), [session]);
+    let mut query = AuditQuery {
+        limit: 2,
+        ..AuditQuery::default()
+    };
+    let mut entries = Vec::new();
+    loop {
+        let page = accounts.audit(&query).await.unwrap();
+        entries.extend(page.entries);
+        query.before = page.older;
+        if query.before.is_none() {
+            break;
+        }
+    }
+    assert_eq!(entries, [entry.clone(), entry]);
 }
 
 #[tokio::test]

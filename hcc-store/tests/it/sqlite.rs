@@ -11,14 +11,17 @@ use futures_util::TryStreamExt;
 use hcc_store::conformance::Fixture;
 use hcc_store::conformance::accounts::AccountsFixture;
 use hcc_store::{
-    Accounts, AuditEntry, Failure, Fields, IfMissing, Order, Patch, Precondition, Record, Revision,
-    Schedule, Schedules, Sqlite, Store, StoreExt, User, Write, accounts_conformance, conformance,
+    Accounts, AuditEntry, AuditQuery, Failure, Fields, IfMissing, Order, Patch, Precondition,
+    Record, Revision, Schedule, Schedules, SessionKey, Sqlite, Store, StoreExt, User, Write,
+    accounts_conformance, conformance,
 };
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{MALFORMED_SCHEDULES, fields_of_schedule};
+use crate::{
+    MALFORMED_SCHEDULES, MALFORMED_USERS, assert_blocked, fields_of_schedule, fields_of_user,
+};
 
 /// A temporary directory with a store.
 pub(crate) struct TestDir(TempDir);
@@ -388,4 +391,76 @@ async fn file_that_is_replaced_or_removed_is_opened_again() {
     assert!(store.list().await.unwrap().is_empty());
     store.set("web4", Patch::new()).await.unwrap();
     assert_eq!(names().await, ["web4"]);
+}
+
+#[tokio::test]
+async fn malformed_users_are_blocked_and_hide_no_other() {
+    let directory = TestDir::new();
+    let store = directory.store();
+    store.update("", Patch::new()).await.unwrap();
+    let connection = directory.connection();
+    let mut names = Vec::new();
+    let rights = ("rights", r#"{ "snapshots": NaN }"#);
+    for (field, value) in MALFORMED_USERS.iter().chain([&rights]) {
+        let name = format!("odd{}", names.len());
+        let document = format!(
+            r#"{{ "name": "{name}", {} }}"#,
+            fields_of_user(field, value)
+        );
+        let sql = "INSERT INTO users (doc) VALUES (?1)";
+        connection.execute(sql, [document]).unwrap();
+        names.push(name);
+    }
+    let bytes = b"{ \"name\": \"bytes\", \"rev\": 1, \"password\": \"\xff\" }".to_vec();
+    let sql = "INSERT INTO users (doc) VALUES (CAST(?1 AS TEXT))";
+    connection.execute(sql, [bytes]).unwrap();
+    names.push("bytes".to_owned());
+
+    assert_blocked(&store, &names).await;
+}
+
+#[tokio::test]
+async fn malformed_tokens_sessions_and_entries_hide_no_other() {
+    let directory = TestDir::new();
+    let store = directory.store();
+    store.update("", Patch::new()).await.unwrap();
+    let connection = directory.connection();
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_000_000);
+    let key = |name: &str| SessionKey::of(&name.into());
+    let token =
+        r#""kind": "api", "user": "mary", "name": "x", "since": 0, "until": null, "used": null"#;
+    let session = r#""user": "mary", "since": 0, "until": 1e10"#;
+    let entry = r#""what": "start", "by": "mary", "ip": null, "server": null, "at": 0"#;
+    let insert = |table: &str, name: &str, fields: &str| {
+        let sql = format!("INSERT INTO {table} (doc) VALUES (?1)");
+        let key = key(name);
+        let document = format!(r#"{{ "key": "{}", {fields} }}"#, key.as_str());
+        connection.execute(&sql, [document]).unwrap();
+    };
+    insert("tokens", "good", &format!(r#"{token}, "data": null"#));
+    insert("sessions", "good", session);
+    insert("audit", "", &format!(r#"{entry}, "outcome": "ok""#));
+    for name in ["1", "2"] {
+        let data = ["NaN", "null, \"since\": \"x\""][usize::from(name == "1")];
+        insert("tokens", name, &format!(r#"{token}, "data": {data}"#));
+        insert("sessions", name, &session.replace(": 0", ": Infinity"));
+        insert("audit", "", entry);
+        assert_eq!(store.token(&key(name), now).await.unwrap(), None);
+        assert_eq!(store.session(&key(name), now).await.unwrap(), None);
+    }
+
+    assert!(!store.use_token(&key("2"), now).await.unwrap());
+    assert!(store.use_token(&key("good"), now).await.unwrap());
+    assert_eq!(store.token(&key("2"), now).await.unwrap(), None);
+    assert_eq!(store.tokens("api", None, now).await.unwrap().len(), 1);
+    assert_eq!(store.sessions("mary", now).await.unwrap().len(), 1);
+    let query = AuditQuery {
+        limit: 2,
+        ..AuditQuery::default()
+    };
+    let newest = store.audit(&query).await.unwrap();
+    assert_eq!(newest.entries, []);
+    let before = newest.older;
+    let oldest = store.audit(&AuditQuery { before, ..query }).await.unwrap();
+    assert_eq!(oldest.entries.len(), 1);
 }
