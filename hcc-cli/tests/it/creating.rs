@@ -97,7 +97,7 @@ async fn surroundings_that_do_not_exist_are_named_before_anything_is_created() {
         let (code, text) = run.failure();
         assert_eq!(code, 3, "{text}");
         assert!(
-            text.contains(&format!("{kind} nonsense not found")),
+            text.contains(&format!("{kind} \"nonsense\" not found")),
             "{text}"
         );
     }

@@ -371,7 +371,7 @@ async fn projects_that_would_mix_are_refused() {
     let (code, line) = unnamed.failure();
     assert_eq!(code, 2);
     assert!(
-        line.ends_with("hint: run hcc --profile my shop config set project NAME"),
+        line.ends_with("hint: run hcc --profile 'my shop' config set project NAME"),
         "{line}"
     );
 }
