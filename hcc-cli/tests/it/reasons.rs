@@ -439,14 +439,12 @@ async fn doctor_warns_of_defaults_that_cannot_be_ordered() {
 
 #[tokio::test]
 async fn server_whose_name_is_digits_is_found() {
-    let managed: &[(&str, &str)] = &[("managed", "1")];
-    let sim = Sim::builder().server("12345", managed);
-    let user = User::of(sim.server("67890", managed)).await;
+    let user = User::of(Sim::builder().server("12345", &[("managed", "1")])).await;
 
     let id = user.id("12345").await;
     user.ok(&["sync", "12345"]).await;
     user.ok(&["stop", "12345"]).await;
-    user.ok(&["sync", "67890"]).await;
+    user.ok(&["create", "67890"]).await;
     user.ok(&["kill", "12345", "-y"]).await;
     let of_id = user.hcc(&["stop", &id.to_string()]).await;
 
