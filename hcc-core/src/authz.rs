@@ -4,6 +4,7 @@ mod accounts;
 mod authorizer;
 mod create_limits;
 mod denied;
+mod fields;
 mod pattern;
 mod permissions;
 mod project;

@@ -208,11 +208,7 @@ fn advice(argument: &str, known: &[&str]) -> String {
 
 /// Reads the arguments of a queued `kill`.
 fn expected_id(args: &Value) -> serde_json::Result<Option<u64>> {
-    #[derive(Default, Deserialize)]
-    struct Args {
-        id: Option<u64>,
-    }
-    Ok(Option::<Args>::deserialize(args)?.unwrap_or_default().id)
+    args.get("id").map(u64::deserialize).transpose()
 }
 
 impl fmt::Display for Command {
@@ -439,6 +435,12 @@ mod tests {
                 "kill",
                 "web1",
                 json!({ "id": "42" }),
+                "invalid arguments of kill",
+            ),
+            (
+                "kill",
+                "web1",
+                json!({ "id": null }),
                 "invalid arguments of kill",
             ),
         ] {

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use hcc_store::{Price, Record};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
+use super::fields::Fields;
 use super::{Denied, Permission, Permissions};
 use crate::{PricedPlace, ServerName};
 
@@ -12,8 +13,7 @@ use crate::{PricedPlace, ServerName};
 ///
 /// They count all recorded servers whose names the user may create, regardless of their creators: the
 /// [grants](crate::Grant) for creation are the share of the project that the limits are about.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CreateLimits {
     /// The server types that may be created; all if empty.
@@ -25,6 +25,18 @@ pub struct CreateLimits {
     /// The highest number of servers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub servers: Option<usize>,
+}
+
+impl<'de> Deserialize<'de> for CreateLimits {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let mut fields = Fields::<D::Error>::read(input)?;
+        let limits = Self {
+            types: fields.take("types")?,
+            monthly: fields.take("monthly")?,
+            servers: fields.take("servers")?,
+        };
+        fields.end(limits, &["types", "monthly", "servers"])
+    }
 }
 
 impl CreateLimits {
@@ -177,7 +189,7 @@ impl Share<'_> {
         if let Some(max) = limits.monthly {
             let before = self.monthly;
             let unknown = || Denied::new("the price of the server is unknown");
-            let after = before + monthly.ok_or_else(unknown)?;
+            let after = before + monthly.filter(is_amount).ok_or_else(unknown)?;
             if after > f64::from(max) {
                 let reason = format!(
                     "at most {max} a month are allowed, and it would be {after:.2} instead of \
@@ -196,7 +208,15 @@ fn price(record: &Record) -> f64 {
     let price = price.map(|price| match price {
         Price::Here(price) | Price::Between([_, price]) => price.parse(),
     });
-    price.and_then(Result::ok).unwrap_or_default()
+    price
+        .and_then(Result::ok)
+        .filter(is_amount)
+        .unwrap_or_default()
+}
+
+/// Returns whether a price is known: other programs may record any number.
+fn is_amount(price: &f64) -> bool {
+    price.is_finite() && *price >= 0.0
 }
 
 #[cfg(test)]
@@ -308,6 +328,23 @@ mod tests {
             "the price of the server is unknown"
         );
         assert_eq!(denied(json!({ "servers": 3 }), None, None), "");
+    }
+
+    #[test]
+    fn prices_that_are_no_amounts_are_unknown() {
+        let limited = permissions(json!({ "monthly": 10 }));
+        let name = "test-3".parse().unwrap();
+        for price in ["NaN", "-1000", "-inf", "inf", "1e999"] {
+            let records = [record("test-1", "6.00"), record("test-2", price)];
+
+            let check = |monthly| limited.check_create(&name, None, Some(monthly), &records);
+
+            assert!(check(4.0).is_ok(), "{price}");
+            let denied = check(4.49).unwrap_err().reason;
+            assert!(denied.starts_with("at most 10"), "{price}: {denied}");
+            let denied = check(price.parse().unwrap()).unwrap_err().reason;
+            assert_eq!(denied, "the price of the server is unknown");
+        }
     }
 
     #[test]

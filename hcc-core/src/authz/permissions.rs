@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::fields::Fields;
 use super::{CreateLimits, NamePattern, ProjectPattern, ProjectScope};
 use crate::{Command, ServerName};
 
@@ -35,8 +36,7 @@ use crate::{Command, ServerName};
 /// assert!(!permissions.allows(&Command::Kill { id: None }, &web, None));
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Permissions {
     /// Whether everything is allowed, for all servers.
@@ -56,8 +56,7 @@ pub struct Permissions {
 
 /// Permissions for the servers that match both the name pattern and the label selector. A grant
 /// with neither of them matches no server.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Grant {
     /// The pattern for the names of the projects in which the grant holds; `None` is the project whose
@@ -69,10 +68,7 @@ pub struct Grant {
     pub servers: Option<NamePattern>,
     /// The selector for labels. Web services read them from the record, and a worker from Hetzner. A server without known labels
     /// matches no selector, nor does one that is to be created.
-    #[serde(
-        deserialize_with = "nonempty_selector",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub labels: Option<LabelSelector>,
     /// What is allowed for these servers.
     #[serde(rename = "may")]
@@ -144,6 +140,50 @@ pub struct InvalidPermissions {
     /// The user name.
     pub user: String,
     source: serde_json::Error,
+}
+
+impl<'de> Deserialize<'de> for Permissions {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let mut fields = Fields::<D::Error>::read(input)?;
+        let permissions = Self {
+            admin: fields.take("admin")?,
+            grants: fields.take("grants")?,
+            waiting: fields.take("waiting")?,
+            create: fields.take("create")?,
+            snapshots: fields.take("snapshots")?,
+        };
+        let known = &["admin", "grants", "waiting", "create", "snapshots"];
+        fields.end(permissions, known)
+    }
+}
+
+impl<'de> Deserialize<'de> for Grant {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let mut fields = Fields::<D::Error>::read(input)?;
+        let grant = Self {
+            project: fields.take("project")?,
+            servers: fields.take("servers")?,
+            labels: fields.take("labels")?,
+            permissions: fields.take("may")?,
+            from: fields.take("from")?,
+            until: fields.take("until")?,
+            suspended: fields.take("suspended")?,
+        };
+        // It would select everything.
+        if grant.labels.as_ref().is_some_and(LabelSelector::is_empty) {
+            return Err(D::Error::custom("empty label selector"));
+        }
+        let known = &[
+            "project",
+            "servers",
+            "labels",
+            "may",
+            "from",
+            "until",
+            "suspended",
+        ];
+        fields.end(grant, known)
+    }
 }
 
 impl Permissions {
@@ -330,16 +370,6 @@ impl Grant {
             (self.labels.as_ref()).is_none_or(|selector| matches(selector, record));
         let is_limited = self.servers.is_some() || self.labels.is_some();
         self.project.is_none() && is_limited && matches_name && matches_labels
-    }
-}
-
-/// Reads a selector; an empty one is an error, since it would select everything.
-fn nonempty_selector<'de, D: Deserializer<'de>>(
-    input: D,
-) -> Result<Option<LabelSelector>, D::Error> {
-    match Option::<LabelSelector>::deserialize(input)? {
-        Some(selector) if selector.is_empty() => Err(D::Error::custom("empty label selector")),
-        selector => Ok(selector),
     }
 }
 
@@ -717,6 +747,13 @@ mod tests {
             json!({ "grants": [{ "servers": "*", "may": ["view"], "project": "a b" }] }),
             json!({ "grants": [{ "servers": "*", "may": ["view"], "projects": "a" }] }),
             json!({ "project": "a", "grants": [] }),
+            json!([]),
+            json!([true]),
+            json!({ "grants": [[null, "*", null, ["kill"]]] }),
+            json!({ "grants": [[]] }),
+            json!({ "create": [] }),
+            json!({ "create": [["cx23"], 10] }),
+            json!({ "snapshots": { "$numberDouble": "NaN" } }),
         ] {
             let mut user = User::new("mary");
             user.rights = document.clone();

@@ -35,7 +35,7 @@ use ::mongodb::options::Hint;
 use hcc_database::mongodb::Server;
 use tokio::time::timeout;
 
-use super::document::{field, is_later, read_all};
+use super::document::{field, is_later, is_unreadable, read_all};
 use crate::Result;
 
 /// The number of documents or candidates that one search reads, unless it finds too few.
@@ -68,6 +68,8 @@ struct Found {
     /// Values of `for`.
     servers: VecDeque<Bson>,
     clock: Option<Clock>,
+    /// Whether there are commands whose server cannot be read.
+    is_any_unreadable: bool,
     /// How many documents the next search reads.
     window: usize,
 }
@@ -77,6 +79,7 @@ impl Default for Found {
         Self {
             servers: VecDeque::new(),
             clock: None,
+            is_any_unreadable: false,
             window: WINDOW,
         }
     }
@@ -164,6 +167,11 @@ impl Candidates {
         Some((found.servers.pop_front()?, now))
     }
 
+    /// Returns whether the last searches have found commands whose server cannot be read.
+    pub(super) fn take_unreadable(&self) -> bool {
+        std::mem::take(&mut self.found().is_any_unreadable)
+    }
+
     /// Drops all candidates.
     pub(super) fn clear(&self) {
         self.found().servers.clear();
@@ -243,9 +251,11 @@ impl Candidates {
         let servers = share.of(found.servers);
         let found = Found { servers, ..found };
         let mut known = self.found();
+        let is_any_unreadable = found.is_any_unreadable || known.is_any_unreadable;
         if known.servers.is_empty() {
             *known = found;
         }
+        known.is_any_unreadable = is_any_unreadable;
         is_any
     }
 
@@ -266,9 +276,11 @@ impl Found {
         let Ok(time) = document.get_datetime("now") else {
             return;
         };
+        let is_unreadable = is_unreadable(document, "for");
+        self.is_any_unreadable |= is_unreadable;
         let server = field(document, "for").unwrap_or(Bson::Null);
         let has_to_wait = is_later(document, "due", time) || is_later(document, "after", time);
-        if is_first(&server) && !has_to_wait {
+        if !is_unreadable && is_first(&server) && !has_to_wait {
             self.servers.push_back(server);
         }
         self.clock = Some(Clock {

@@ -29,7 +29,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ::mongodb::bson::oid::ObjectId;
 use ::mongodb::bson::{self, Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
+use ::mongodb::error::{Error as DriverError, ErrorKind};
 use ::mongodb::options::{Hint, IndexOptions, ReturnDocument};
 use ::mongodb::{Collection, IndexModel};
 use async_trait::async_trait;
@@ -39,7 +41,8 @@ use tokio::sync::OnceCell;
 use super::candidates::{Candidates, MAX_MISSES, Share, first_of_each_server, in_turn};
 use super::capped::not_durable;
 use super::document::{
-    self, attempts, between, field, integer, is_dead, is_later, oddity, pushed, read_all, stored_id,
+    self, attempts, between, field, integer, is_dead, is_later, is_unreadable, oddity, pushed,
+    read_all, stored_id,
 };
 use crate::page::clamp;
 use crate::presence::{Observer, RENEWAL_INTERVAL};
@@ -135,11 +138,74 @@ impl Documents {
         self.ensure_indexes().await?;
         let mut lease = self.lease_candidate(duration, worker).await?;
         let mut is_any = lease.is_none() && self.candidates.search(share).await?;
+        if self.candidates.take_unreadable() {
+            self.set_aside_unreadable().await?;
+        }
         while is_any {
             lease = self.lease_candidate(duration, worker).await?;
             is_any = lease.is_none() && self.candidates.search_all(share).await?;
         }
         Ok(lease)
+    }
+
+    /// Moves commands to the dead letters whose server cannot be read, and so cannot be matched.
+    async fn set_aside_unreadable(&self) -> Result<()> {
+        for document in read_all(&self.server, self.commands.find(doc! {})).await? {
+            if !is_unreadable(&document, "for") {
+                continue;
+            }
+            if let (Some(id), Some(reason)) = (field(&document, "_id"), oddity(&document)) {
+                self.set_aside(doc! { "_id": id }, &reason).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves the command of a server to the dead letters that was just leased, but cannot be decoded;
+    /// returns whether there is one.
+    async fn set_aside_undecodable(&self, server: &Bson) -> Result<bool> {
+        let mut leased = of_server(server);
+        leased.insert("due", doc! { "$exists": true });
+        let found = read_all(&self.server, self.commands.find(leased.clone())).await?;
+        let Some(document) = found.first() else {
+            return Ok(false);
+        };
+        match (field(document, "_id"), oddity(document)) {
+            (Some(id), _) if is_dead(document) => self.move_to_dead_letters(Some(id)).await?,
+            (Some(id), Some(reason)) => {
+                self.set_aside(doc! { "_id": id }, &reason).await?;
+            }
+            (None, Some(reason)) => {
+                leased.insert("token", integer(document, "token"));
+                self.bury_as_new(document, leased, &reason).await?;
+            }
+            (_, None) => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Moves a leased command to the dead letters with a new id, as its own cannot be read.
+    async fn bury_as_new(
+        &self,
+        document: &RawDocument,
+        leased: Document,
+        reason: &str,
+    ) -> Result<()> {
+        let marks =
+            doc! { "_id": ObjectId::new(), "dead": true, "died": DateTime::now(), "err": reason };
+        let mut letter =
+            RawDocumentBuf::try_from(marks).map_err(|error| self.server.error(error))?;
+        for element in document.iter_elements().map_while(Result::ok) {
+            if let ("cmd" | "for" | "args" | "by" | "at", Ok(value)) =
+                (element.key().as_str(), element.value_utf8_lossy())
+            {
+                letter.append(element.key(), value);
+            }
+        }
+        let dead = self.dead.clone_with_type::<RawDocumentBuf>();
+        self.server.answer(dead.insert_one(letter)).await?;
+        self.server.answer(self.commands.delete_one(leased)).await?;
+        Ok(())
     }
 
     /// Tries the known candidates until one of their commands could be leased.
@@ -238,6 +304,11 @@ impl Documents {
                         is_complete = true;
                     }
                 }
+                Err(error) if is_undecodable(&error) => {
+                    if !self.set_aside_undecodable(server).await? {
+                        return Err(self.server.error(error).into());
+                    }
+                }
                 Err(error) => return Err(self.server.error(error).into()),
             }
         }
@@ -296,10 +367,11 @@ impl Documents {
             return Ok(());
         };
         let mut letter = RawDocumentBuf::new();
-        for field in &document {
-            let (name, value) = field.map_err(|error| self.server.error(error))?;
-            if !matches!(name.as_str(), "due" | "held" | "holder") {
-                letter.append(name, value);
+        for element in document.iter_elements().map_while(Result::ok) {
+            if !matches!(element.key().as_str(), "due" | "held" | "holder") {
+                let value = element.value_utf8_lossy();
+                let value = value.map_err(|error| self.server.error(error))?;
+                letter.append(element.key(), value);
             }
         }
         let dead = self.dead.clone_with_type::<RawDocumentBuf>();
@@ -839,6 +911,14 @@ fn of_server(server: &Bson) -> Document {
         Bson::Undefined => doc! { "for": { "$type": "undefined" } },
         server => doc! { "for": { "$eq": server } },
     }
+}
+
+/// Whether a document in a response cannot be decoded.
+fn is_undecodable(error: &DriverError) -> bool {
+    matches!(
+        *error.kind,
+        ErrorKind::InvalidResponse { .. } | ErrorKind::BsonDeserialization(_) | ErrorKind::Bson(_)
+    )
 }
 
 /// The token of the next lease.

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use ::mongodb::Cursor;
 use ::mongodb::bson::oid::ObjectId;
+use ::mongodb::bson::raw::RawIter;
 use ::mongodb::bson::spec::ElementType;
 use ::mongodb::bson::{
-    self, Bson, DateTime, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc,
+    self, Bson, DateTime, Document, RawBson, RawBsonRef, RawDocument, RawDocumentBuf, doc,
 };
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
 
-use hcc_database::mongodb::Server;
+use hcc_database::mongodb::{Server, to_json};
 
 use crate::{Command, CommandId, Entry, Result, State};
 
@@ -46,12 +47,12 @@ pub(super) fn document(command: &Command) -> bson::error::Result<Document> {
 
 /// Reads a command as far as it can be interpreted.
 pub(super) fn command(document: &RawDocument) -> Command {
-    let text = |field| document.get_str(field).ok().map(str::to_owned);
+    let text = |field| text(document, field);
     Command {
         id: id(field(document, "_id")),
         verb: text("cmd").unwrap_or_default(),
         server: text("for").unwrap_or_default(),
-        args: field(document, "args").map_or(Value::Null, value),
+        args: field(document, "args").map_or(Value::Null, to_json),
         by: text("by"),
         at: pushed(document).map(DateTime::to_system_time),
         coalesce: true,
@@ -77,7 +78,7 @@ pub(super) fn entry(found: &RawDocument) -> Option<Entry> {
     let reason = document.get_str("err").ok().map(str::to_owned);
     let entry = Entry::new(command(document), attempts(document), state, reason);
     let outcome = field(document, "outcome").filter(|_| state == State::Dead);
-    Some(entry.with_outcome(outcome.map_or(Value::Null, value)))
+    Some(entry.with_outcome(outcome.map_or(Value::Null, to_json)))
 }
 
 /// The position of a query result `{command, now}` within its page: the dead in the order of
@@ -123,7 +124,21 @@ pub(super) fn integer(document: &RawDocument, field: &str) -> Option<i64> {
     }
 }
 
-/// Why a document makes no sense: a field that is ours has another type.
+/// A string, with replacement characters where it is not valid UTF-8.
+fn text(document: &RawDocument, field: &str) -> Option<String> {
+    if let Ok(text) = document.get_str(field) {
+        return Some(text.to_owned());
+    }
+    let mut elements = document.iter_elements().map_while(Result::ok);
+    let element = elements.find(|element| element.key().as_str() == field)?;
+    match element.value_utf8_lossy() {
+        Ok(RawBson::String(text)) => Some(text),
+        _ => None,
+    }
+}
+
+/// Why a document makes no sense: a field that is ours has another type, a number in the arguments
+/// would be lost as JSON, or any field cannot be read.
 pub(super) fn oddity(document: &RawDocument) -> Option<String> {
     const DATE: (&[ElementType], &str) = (&[ElementType::DateTime], "a date");
     const INTEGER: (&[ElementType], &str) =
@@ -142,11 +157,56 @@ pub(super) fn oddity(document: &RawDocument) -> Option<String> {
         ("token", INTEGER),
         ("attempts", INTEGER),
     ];
-    fields.into_iter().find_map(|(field, (types, expected))| {
+    let mistyped = fields.into_iter().find_map(|(field, (types, expected))| {
         let actual = document.get(field).ok()??.element_type();
         let is_odd = actual != ElementType::Null && !types.contains(&actual);
         is_odd.then(|| format!("its field {field:?} is not {expected}"))
+    });
+    mistyped.or_else(|| {
+        let (path, expected) = odd_value(document.iter_elements(), |field| field == "args")?;
+        Some(format!("its field {path:?} is not {expected}"))
     })
+}
+
+/// Returns the path of the first value that cannot be read, or that is not JSON in a field that has
+/// to be, and what it is not.
+fn odd_value(
+    elements: RawIter<'_>,
+    has_to_be_json: fn(&str) -> bool,
+) -> Option<(String, &'static str)> {
+    const TEXT: &str = "valid UTF-8";
+
+    for element in elements {
+        let Ok(element) = element else {
+            return Some((String::new(), TEXT));
+        };
+        let field = element.key().as_str();
+        let is_json: fn(&str) -> bool = match has_to_be_json(field) {
+            true => |_| true,
+            false => |_| false,
+        };
+        let odd = match element.value() {
+            Ok(RawBsonRef::Document(inner)) => odd_value(inner.iter_elements(), is_json),
+            Ok(RawBsonRef::Array(inner)) => odd_value(inner.iter_elements(), is_json),
+            Ok(RawBsonRef::Double(number)) if is_json("") && !number.is_finite() => {
+                Some((String::new(), "a number that JSON has"))
+            }
+            value => match value.map(Bson::try_from) {
+                Ok(Ok(_)) => None,
+                _ => Some((String::new(), TEXT)),
+            },
+        };
+        if let Some((path, expected)) = odd {
+            let path = format!("{field}.{path}");
+            return Some((path.trim_end_matches('.').to_owned(), expected));
+        }
+    }
+    None
+}
+
+/// Whether a document has a field that cannot be read.
+pub(super) fn is_unreadable(document: &RawDocument, name: &str) -> bool {
+    !matches!(document.get(name), Ok(None)) && field(document, name).is_none()
 }
 
 /// When a command was pushed; the ids of other programs begin with the time.
@@ -209,11 +269,6 @@ fn written(id: &Bson) -> String {
 fn parse_binary_id(base64: &str) -> Option<Bson> {
     let document = BASE64_STANDARD.decode(base64).ok()?;
     Document::from_reader(&*document).ok()?.remove("")
-}
-
-fn value(stored: Bson) -> Value {
-    // Types that JSON lacks become objects with the type's name.
-    serde_json::to_value(stored).unwrap_or_default()
 }
 
 #[cfg(test)]

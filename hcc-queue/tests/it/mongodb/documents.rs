@@ -7,7 +7,7 @@ use hcc_queue::{
 };
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, Bson, DateTime, Document, Regex, Timestamp, doc};
+use mongodb::bson::{Binary, Bson, DateTime, Document, RawDocumentBuf, Regex, Timestamp, doc};
 use serde_json::json;
 
 use super::{Fresh, receive, soon};
@@ -209,6 +209,100 @@ async fn values_of_any_type_do_not_stop_the_queue() {
         .find(|dead| dead.get("_id") == Some(&"text".into()));
     assert_eq!(text.unwrap().get("cmd"), Some(&5.into()));
     assert!(queue.remove(&"7".into()).await.unwrap());
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn numbers_that_json_lacks_make_a_command_invalid() {
+    let fresh = Fresh::standalone().await;
+    let queue = fresh.open().await;
+    let cases = [
+        (doc! { "id": f64::NAN }, "args.id"),
+        (
+            doc! { "do": "x", "to": [1, { "y": f64::INFINITY }] },
+            "args.to.1.y",
+        ),
+        (doc! { "a": { "b": f64::NEG_INFINITY } }, "args.a.b"),
+    ];
+    for (args, _) in &cases {
+        let command = doc! { "cmd": "kill", "for": "web", "args": args };
+        fresh.insert("cmd", command).await;
+    }
+    queue.push(&Command::new("stop", "web")).await.unwrap();
+
+    assert_eq!(queue.pull().await.unwrap().unwrap().verb, "stop");
+
+    let entries = queue.list_all().await.unwrap();
+    let mut reasons: Vec<_> = entries.into_iter().filter_map(|it| it.reason).collect();
+    reasons.sort();
+    let mut expected =
+        cases.map(|(_, field)| format!("its field {field:?} is not a number that JSON has"));
+    expected.sort();
+    assert_eq!(reasons, expected);
+}
+
+/// A command whose XXXX is not valid UTF-8.
+fn invalid_utf8(document: &Document) -> RawDocumentBuf {
+    let mut bytes = document.to_vec().unwrap();
+    let at = bytes.windows(4).position(|four| four == b"XXXX").unwrap();
+    bytes[at..at + 4].fill(0xff);
+    RawDocumentBuf::from_bytes(bytes).unwrap()
+}
+
+#[tokio::test]
+#[ignore = "needs MongoDB"]
+async fn invalid_utf8_does_not_block_the_server() {
+    let fresh = Fresh::standalone().await;
+    let queue = fresh.open().await;
+    let cases = [
+        (doc! { "cmd": "stXXXX", "for": "web" }, "cmd"),
+        (doc! { "cmd": "stop", "for": "web", "by": "XXXX" }, "by"),
+        (
+            doc! { "cmd": "kill", "for": "web", "args": { "id": 1, "x": "XXXX" } },
+            "args.x",
+        ),
+        (
+            doc! { "cmd": "kill", "for": "web", "args": { "x": ["a", "XXXX"] } },
+            "args.x.1",
+        ),
+        (
+            doc! { "cmd": "kill", "for": "web", "args": { "XXXX": 1 } },
+            "args",
+        ),
+        (doc! { "cmd": "kill", "for": "web", "note": "XXXX" }, "note"),
+        (doc! { "cmd": "stop", "for": "wXXXX" }, "for"),
+        (doc! { "_id": "XXXX", "cmd": "stop", "for": "web" }, "_id"),
+    ];
+    for (document, _) in &cases {
+        let insert = invalid_utf8(&doc! { "insert": "cmd", "documents": [document] });
+        fresh.database.run_raw_command(insert).await.unwrap();
+    }
+    queue.push(&Command::new("start", "web")).await.unwrap();
+
+    assert_eq!(queue.pull().await.unwrap().unwrap().verb, "start");
+    assert!(queue.lease().await.unwrap().is_none());
+
+    assert_eq!(
+        queue.commands().counts().await.unwrap().dead,
+        cases.len() as u64
+    );
+    let entries = queue.list_all().await.unwrap();
+    let mut reasons: Vec<_> = entries.iter().filter_map(|it| it.reason.clone()).collect();
+    reasons.sort();
+    let mut expected = cases.map(|(_, field)| format!("its field {field:?} is not valid UTF-8"));
+    expected.sort();
+    assert_eq!(reasons, expected);
+    assert!(
+        entries
+            .iter()
+            .any(|it| it.command.verb.starts_with("st\u{fffd}"))
+    );
+    for entry in entries
+        .iter()
+        .filter(|it| !it.command.id.as_str().contains('\u{fffd}'))
+    {
+        assert!(queue.remove(&entry.command.id).await.unwrap());
+    }
 }
 
 #[tokio::test]
