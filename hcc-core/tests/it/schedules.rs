@@ -284,7 +284,10 @@ async fn paused_and_removed_schedules_do_nothing() {
     assert_eq!(bench.actions("reboot_server").await, 1);
     assert_eq!(bench.schedule("a7").await.last, None);
     let missing = frontend.remove_schedule("b7", None, &AllowAll).await;
-    assert_eq!(missing.unwrap_err().to_string(), "schedule \"b7\" not found");
+    assert_eq!(
+        missing.unwrap_err().to_string(),
+        "schedule \"b7\" not found"
+    );
     let resumed = frontend
         .resume_schedule("a7", None, &AllowAll)
         .await
