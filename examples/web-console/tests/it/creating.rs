@@ -297,7 +297,7 @@ async fn root_password_is_shown_once_to_the_user_that_created_the_server() {
 async fn root_password_of_another_server_of_that_name_is_not_shown() {
     let at = |seconds: i64| Timestamp::now() + SignedDuration::from_secs(seconds);
     for (created, end, is_shown) in [
-        // Created by somebody else before.
+        // Created by another user before.
         (Some(-60), Some("done"), false),
         (Some(0), Some("done"), true),
         (
@@ -305,7 +305,7 @@ async fn root_password_of_another_server_of_that_name_is_not_shown() {
             Some("done: cpx22, since cx23 was not available"),
             true,
         ),
-        // Deleted, and created by somebody else.
+        // Deleted, and created by another user.
         (Some(120), Some("done"), false),
         (Some(120), Some("failed: image not found"), false),
         (Some(30), Some("failed: image not found"), false),

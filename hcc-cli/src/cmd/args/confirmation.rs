@@ -65,7 +65,7 @@ async fn prompt(question: &str) -> Result<String> {
     thread::spawn(move || {
         let mut answer = String::new();
         let read = stdin().lock().read_line(&mut answer);
-        // Nobody waits for it if a signal has ended the verb.
+        // It is not awaited any more if a signal has ended the verb.
         let _ = sender.send(read.map(|_| answer));
     });
     let answer = receiver.await.expect("the thread sends what it has read");
