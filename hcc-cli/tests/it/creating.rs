@@ -159,7 +159,7 @@ async fn existing_server_without_what_is_requested_is_a_conflict() {
     let unknown = user.hcc(&["create", "web1", "--network", "nonsense"]).await;
     assert_eq!(
         unknown.failure(),
-        (3, "hcc: network nonsense not found (no_such_resource)")
+        (3, "hcc: network \"nonsense\" not found (no_such_resource)")
     );
 }
 
