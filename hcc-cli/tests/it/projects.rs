@@ -328,12 +328,12 @@ async fn projects_that_would_mix_are_refused() {
         ),
         (
             "queue = \"redis://h\"\n".to_owned(),
-            "queue = \"redis://:pw@h:6379/0\"\n".to_owned(),
+            "queue = \"redis://:s3cret@h:6379/0\"\n".to_owned(),
             "the same commands: redis://h",
         ),
         (
             "store = \"mongodb://h/db\"\n".to_owned(),
-            "store = \"mongodb://mary:pw@h:27017/db\"\nrecords = \"vms\"\n".to_owned(),
+            "store = \"mongodb://mary:s3cret@h:27017/db\"\nrecords = \"vms\"\n".to_owned(),
             "the same records: mongodb://h/db, collection vms",
         ),
         (
@@ -357,7 +357,7 @@ async fn projects_that_would_mix_are_refused() {
         assert_eq!(code, 2, "{line}");
         assert!(line.contains("the profiles a and b have "), "{line}");
         assert!(line.contains(refused), "{refused}: {line}");
-        assert!(line.contains("\nhint: ") && !line.contains("pw"), "{line}");
+        assert!(line.contains("\nhint: ") && !line.contains("s3cret"), "{line}");
     }
     let twice = Run::of(projects.worker(&["--profile", "a", "--profile", "a"])).await;
     let (code, line) = twice.failure();

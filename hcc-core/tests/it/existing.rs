@@ -270,9 +270,6 @@ async fn queued_creation_adopts_a_server_whose_name_looks_like_an_id() {
     let create = || Command::Create(CreateOptions::default());
 
     harness.run(create(), "4711").await.unwrap();
-    let refused = harness.run(create(), "4712").await.unwrap_err();
-
-    assert_eq!(refused.kind(), ErrorKind::Usage, "{refused}");
     harness
         .run(Command::Power(Power::Stop), "4711")
         .await
