@@ -357,7 +357,10 @@ async fn projects_that_would_mix_are_refused() {
         assert_eq!(code, 2, "{line}");
         assert!(line.contains("the profiles a and b have "), "{line}");
         assert!(line.contains(refused), "{refused}: {line}");
-        assert!(line.contains("\nhint: ") && !line.contains("s3cret"), "{line}");
+        assert!(
+            line.contains("\nhint: ") && !line.contains("s3cret"),
+            "{line}"
+        );
     }
     let twice = Run::of(projects.worker(&["--profile", "a", "--profile", "a"])).await;
     let (code, line) = twice.failure();

@@ -267,9 +267,9 @@ async fn network_that_is_being_attached_is_waited_for() {
 async fn queued_creation_adopts_a_server_whose_name_looks_like_an_id() {
     let harness = Harness::new(Sim::builder().server("4711", MANAGED)).await;
     let _worker = harness.start_worker();
-    let create = || Command::Create(CreateOptions::default());
+    let create = Command::Create(CreateOptions::default());
 
-    harness.run(create(), "4711").await.unwrap();
+    harness.run(create, "4711").await.unwrap();
     harness
         .run(Command::Power(Power::Stop), "4711")
         .await
