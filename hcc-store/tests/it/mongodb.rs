@@ -19,7 +19,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, Decimal128, Document, RawDocumentBuf, doc};
 use mongodb::{Client, Collection, Database};
 use serde_json::Value;
-use test_services::Mongod;
+use test_services::{Mongod, invalid_utf8};
 
 use crate::{
     MALFORMED_SCHEDULES, MALFORMED_USERS, assert_blocked, fields_of_schedule, fields_of_user,
@@ -219,20 +219,12 @@ async fn malformed_users_are_blocked_and_hide_no_other() {
     users.insert_one(nameless).await.unwrap();
     names.push("nameless".to_owned());
     let bytes =
-        doc! { "_id": "bytes", "name": "bytes", "password": "XXXX", "rev": 1, "disabled": 7 };
+        doc! { "_id": "bytes", "name": "bytes", "password": "bad!", "rev": 1, "disabled": 7 };
     let collection = users.clone_with_type::<RawDocumentBuf>();
     collection.insert_one(invalid_utf8(&bytes)).await.unwrap();
     names.push("bytes".to_owned());
 
     assert_blocked(&*fresh.accounts().await, &names).await;
-}
-
-/// A document whose XXXX is not valid UTF-8.
-fn invalid_utf8(document: &Document) -> RawDocumentBuf {
-    let mut bytes = document.to_vec().unwrap();
-    let at = bytes.windows(4).position(|four| four == b"XXXX").unwrap();
-    bytes[at..at + 4].fill(0xff);
-    RawDocumentBuf::from_bytes(bytes).unwrap()
 }
 
 #[tokio::test]

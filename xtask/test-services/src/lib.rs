@@ -13,7 +13,7 @@ mod redis;
 mod small_disk;
 mod wait;
 
-pub use mongodb::{GuardedMongod, Mongod, ReplicaSet, TestDatabase};
+pub use mongodb::{GuardedMongod, Mongod, ReplicaSet, TestDatabase, invalid_utf8};
 pub use process::Process;
 pub use program::Program;
 pub use redis::Redis;

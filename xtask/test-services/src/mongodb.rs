@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use ::mongodb::bson::oid::ObjectId;
-use ::mongodb::bson::{Document, doc};
+use ::mongodb::bson::{Document, RawDocumentBuf, doc};
 use ::mongodb::{Client, Database};
 use tempfile::TempDir;
 
@@ -330,6 +330,18 @@ async fn hello(set: &str) -> Document {
 
 async fn admin(url: &str) -> Database {
     Client::with_uri_str(url).await.unwrap().database("admin")
+}
+
+/// Returns a document with bytes that are not UTF-8 where it has the text `bad!`.
+pub fn invalid_utf8(document: &Document) -> RawDocumentBuf {
+    const MARKER: &[u8] = b"bad!";
+
+    let mut bytes = document.to_vec().expect("it can be encoded");
+    let mut places = bytes.windows(MARKER.len());
+    let at = places.position(|bytes| bytes == MARKER);
+    let at = at.expect("the document has the marker");
+    bytes[at..at + MARKER.len()].fill(0xff);
+    RawDocumentBuf::from_bytes(bytes).expect("its lengths are unchanged")
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use hcc_queue::{
 };
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, Bson, DateTime, Document, RawDocumentBuf, Regex, Timestamp, doc};
+use mongodb::bson::{Binary, Bson, DateTime, Document, Regex, Timestamp, doc};
 use serde_json::json;
+use test_services::invalid_utf8;
 
 use super::{Fresh, receive, soon};
 
@@ -241,37 +242,29 @@ async fn numbers_that_json_lacks_make_a_command_invalid() {
     assert_eq!(reasons, expected);
 }
 
-/// A command whose XXXX is not valid UTF-8.
-fn invalid_utf8(document: &Document) -> RawDocumentBuf {
-    let mut bytes = document.to_vec().unwrap();
-    let at = bytes.windows(4).position(|four| four == b"XXXX").unwrap();
-    bytes[at..at + 4].fill(0xff);
-    RawDocumentBuf::from_bytes(bytes).unwrap()
-}
-
 #[tokio::test]
 #[ignore = "needs MongoDB"]
 async fn invalid_utf8_does_not_block_the_server() {
     let fresh = Fresh::standalone().await;
     let queue = fresh.open().await;
     let cases = [
-        (doc! { "cmd": "stXXXX", "for": "web" }, "cmd"),
-        (doc! { "cmd": "stop", "for": "web", "by": "XXXX" }, "by"),
+        (doc! { "cmd": "stbad!", "for": "web" }, "cmd"),
+        (doc! { "cmd": "stop", "for": "web", "by": "bad!" }, "by"),
         (
-            doc! { "cmd": "kill", "for": "web", "args": { "id": 1, "x": "XXXX" } },
+            doc! { "cmd": "kill", "for": "web", "args": { "id": 1, "x": "bad!" } },
             "args.x",
         ),
         (
-            doc! { "cmd": "kill", "for": "web", "args": { "x": ["a", "XXXX"] } },
+            doc! { "cmd": "kill", "for": "web", "args": { "x": ["a", "bad!"] } },
             "args.x.1",
         ),
         (
-            doc! { "cmd": "kill", "for": "web", "args": { "XXXX": 1 } },
+            doc! { "cmd": "kill", "for": "web", "args": { "bad!": 1 } },
             "args",
         ),
-        (doc! { "cmd": "kill", "for": "web", "note": "XXXX" }, "note"),
-        (doc! { "cmd": "stop", "for": "wXXXX" }, "for"),
-        (doc! { "_id": "XXXX", "cmd": "stop", "for": "web" }, "_id"),
+        (doc! { "cmd": "kill", "for": "web", "note": "bad!" }, "note"),
+        (doc! { "cmd": "stop", "for": "wbad!" }, "for"),
+        (doc! { "_id": "bad!", "cmd": "stop", "for": "web" }, "_id"),
     ];
     for (document, _) in &cases {
         let insert = invalid_utf8(&doc! { "insert": "cmd", "documents": [document] });
